@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-Kind = Literal["int", "float", "text", "bool"]
-Level = Literal["plan", "specification", "vcov", "extra"]
+ColumnKind = Literal["int", "float", "text", "bool"]
+ColumnLevel = Literal["plan", "specification", "vcov", "extra"]
 
 
 class Core(IntEnum):
@@ -44,8 +44,8 @@ class ResultColumn:
     """
 
     name: str
-    kind: Kind
-    level: Level
+    kind: ColumnKind
+    level: ColumnLevel
     null: str
     form: str
     doc: str
@@ -57,15 +57,15 @@ _NOT_OK = "where there is no fit"
 _NO_VCOV = "where there is no fit or the vcov failed"
 
 
-def _plan(name: str, null: str, doc: str, form: str = "text", kind: Kind = "text") -> ResultColumn:
+def _plan(name: str, null: str, doc: str, form: str = "text", kind: ColumnKind = "text") -> ResultColumn:
     return ResultColumn(name, kind, "plan", null, form, doc)
 
 
-def _count(name: str, doc: str, level: Level = "specification") -> ResultColumn:
+def _count(name: str, doc: str, level: ColumnLevel = "specification") -> ResultColumn:
     return ResultColumn(name, "int", level, _NOT_OK, _WHOLE, doc)
 
 
-def _number(name: str, doc: str, level: Level = "specification") -> ResultColumn:
+def _number(name: str, doc: str, level: ColumnLevel = "specification") -> ResultColumn:
     return ResultColumn(name, "float", level, _NO_VCOV if level == "vcov" else _NOT_OK, _DIGITS, doc)
 
 

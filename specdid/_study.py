@@ -17,7 +17,7 @@ from specdid._diagnostics import Document, Fault, Origin
 from specdid.language.tree import Node
 
 OptionType = Literal["equivalent", "nonequivalent", "uncertain"]
-Kind = Literal["iid", "hetero", "cluster"]
+VcovKind = Literal["iid", "hetero", "cluster"]
 Rule = Literal["fixest", "reghdfe", "areg", "lsdv", "glm", "none"]
 Distribution = Literal["t", "normal"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -170,7 +170,7 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class VcovOption:
     label: str | None
-    kind: Kind
+    kind: VcovKind
     clusters: tuple[Expression, ...]  # one or two, of names
     text: str  # canonical: "iid", "~city_id + year", "~city_id, ssc areg, normal"
     origin: Origin

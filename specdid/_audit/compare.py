@@ -20,7 +20,7 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 
 from specdid._arrays import Ints
-from specdid._audit.reference import AuditRequest, Numbers, Reestimated, estimate_again
+from specdid._audit.reference import AuditRequest, ProgramNumbers, Reestimated, estimate_again
 from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, OneByOneWork
 from specdid.engine.problem import Effects, Members, Problem
@@ -28,7 +28,7 @@ from specdid.engine.workers import safe_path, single_threaded
 
 LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6
-NOTHING = Numbers("the audit", float("nan"), ())
+NOTHING = ProgramNumbers("the audit", float("nan"), ())
 REFERENCE = "pyfixest and by the audit's own algebra"
 STREAM = 0xA0D17
 """Keeps the audit's draw apart from the nulls', which use the same seed."""
@@ -133,7 +133,7 @@ def _compared(results: Results, s: int, again: Reestimated) -> Disagreement:
     return replace(worst, cause=_cause(results, s, again, worst, program))
 
 
-def _beside(results: Results, s: int, numbers: Numbers) -> Disagreement:
+def _beside(results: Results, s: int, numbers: ProgramNumbers) -> Disagreement:
     """Return |Δβ| and the largest |Δse|, in standard errors; infinite where a program gave nothing.
 
     A perfect fit has no standard error; |Δβ| is then relative to β.

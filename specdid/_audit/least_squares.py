@@ -34,7 +34,7 @@ from specdid.engine.one_by_one import OneByOneWork
 from specdid.engine.problem import Vcov
 from specdid.estimators._base import CellAverage
 
-Slopes = Sequence[tuple[Ints, Floats]]
+SlopeColumns = Sequence[tuple[Ints, Floats]]
 
 ESTIMABLE = 1e-8
 """Share of a weighted sum outside the row space up to which it is estimable."""
@@ -88,7 +88,9 @@ class NetRegressors:
     weights : (n,) or None
     """
 
-    def __init__(self, columns: Floats, effects: Sequence[Ints], slopes: Slopes = (), weights: Floats | None = None):
+    def __init__(
+        self, columns: Floats, effects: Sequence[Ints], slopes: SlopeColumns = (), weights: Floats | None = None
+    ):
         n = len(columns)
         self.root = np.ones(n) if weights is None else np.sqrt(weights / weights.mean())
         known = list(effects) if len(effects) or len(slopes) else [np.zeros(n, np.int64)]
@@ -168,7 +170,7 @@ def _scaled(columns: Floats) -> tuple[Floats, Floats]:
 class _EffectDummies:
     """The span of fixed effects and slopes, on rows times ``root``."""
 
-    def __init__(self, effects: Sequence[Ints], slopes: Slopes, root: Floats) -> None:
+    def __init__(self, effects: Sequence[Ints], slopes: SlopeColumns, root: Floats) -> None:
         codes = [np.unique(c, return_inverse=True)[1].reshape(-1) for c in effects]
         sloped = [(np.unique(c, return_inverse=True)[1].reshape(-1), x) for c, x in slopes]
         every = [*codes, *(c for c, _ in sloped)]

@@ -57,18 +57,18 @@ COLLINEAR = 1e-5
 SETTLED = 1e-12
 """Relative change of the linear predictor below which a likelihood is at its maximum."""
 
-Errors = tuple[float | None, ...]
+StandardErrors = tuple[float | None, ...]
 LARGEST = 5e10
 """Multiplications up to which the design is factorised."""
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class ProgramNumbers:
     """An estimate of one program, and its standard error by vcov: NaN where there is none, None where not computed."""
 
     program: str
     estimate: float
-    std_error: Errors
+    std_error: StandardErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Reestimated:
     itself : the estimator's name, where it was asked itself because the audit has no program for it
     """
 
-    numbers: tuple[Numbers, ...]
+    numbers: tuple[ProgramNumbers, ...]
     nobs: int = -1
     why: str = ""
     condition: float = 1.0
@@ -120,7 +120,7 @@ def _least_squares(
         return _instrumented(work, s, sample, dropped)
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
-    own = Numbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
+    own = ProgramNumbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
     theirs = _pyfixest(work, sample)
     # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
     numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
@@ -238,7 +238,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(few) + (f" and {more:,} more columns" if more else "")
 
 
-def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> Errors:
+def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> StandardErrors:
     """Return the standard errors under each vcov, by the audit's own sandwich."""
     return tuple(corrected(vcov, sample, solved, v, dispersion) for v, vcov in enumerate(work.problem.vcovs))
 
@@ -281,7 +281,7 @@ def _call(function: str, frame: Any, formula: str, **options: Any) -> Any:
     return getattr(pf, function)(formula, frame, vcov="iid", demeaner=demeaner, **weights, **options)
 
 
-def _pyfixest(work: OneByOneWork, sample: AuditSample) -> Numbers | None:
+def _pyfixest(work: OneByOneWork, sample: AuditSample) -> ProgramNumbers | None:
     """Call feols in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
@@ -299,7 +299,7 @@ def _pyfixest(work: OneByOneWork, sample: AuditSample) -> Numbers | None:
     slopes = sum(len(np.unique(levels)) for levels, _ in sample.slopes)
     uncounted = slopes - sum(name.startswith("s") for name in fit._coefnames)
     errors = tuple(_their_error(fit, vcov, v, weights, uncounted) for v, vcov in enumerate(work.problem.vcovs))
-    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    return ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
 def _their_error(
@@ -341,7 +341,9 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     frame["y"] = frame["y"] / count
     if offsets and not poisson:  # pyfixest's logit takes none
         solved, dispersion = _newton(kept, np.full(len(kept), kept.outcome.mean()), poisson, offset)
-        own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
+        own = ProgramNumbers(
+            "Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion)
+        )
         return Reestimated((own,), len(sample), condition=solved.condition)
     family = {} if poisson else {"family": "logit"}
     if offsets:
@@ -360,10 +362,10 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
         _their_error(fit, v, k, weights, factor=1 / count if v.kind == "iid" else 1.0)
         for k, v in enumerate(work.problem.vcovs)
     )
-    theirs = Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    theirs = ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
     start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
     solved, dispersion = _newton(kept, start * count, poisson, offset)
-    own = Numbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
+    own = ProgramNumbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
     return Reestimated((own, theirs), len(sample), condition=solved.condition)
 
 
@@ -406,7 +408,9 @@ def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
         return _by_itself(work, s, sample, method, dropped)
     if found.why:
         return Reestimated((), found.nobs, found.why)
-    return Reestimated((Numbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs)
+    return Reestimated(
+        (ProgramNumbers("an imputation of the audit's own", found.estimate, found.std_error),), found.nobs
+    )
 
 
 def _local_projections(
@@ -430,7 +434,7 @@ def _local_projections(
     root = np.sqrt(weights)[:, None]
     fitted = design @ np.linalg.lstsq((root * design)[~enters], (root[:, 0] * compared.outcome)[~enters], rcond=None)[0]
     estimate = float(np.average((compared.outcome - fitted)[enters], weights=weights[enters]))
-    numbers = Numbers("a regression adjustment of the audit's own", estimate, (None,) * len(work.problem.vcovs))
+    numbers = ProgramNumbers("a regression adjustment of the audit's own", estimate, (None,) * len(work.problem.vcovs))
     return Reestimated((numbers,), len(compared))
 
 
@@ -552,7 +556,7 @@ def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
         else:
             factor = _glm(vcov, len(np.unique(cluster)))
             errors.append(None if part is None else float(np.sqrt(part @ part * factor)))
-    numbers = Numbers("an infinitesimal jackknife of the audit's own", estimate, tuple(errors))
+    numbers = ProgramNumbers("an infinitesimal jackknife of the audit's own", estimate, tuple(errors))
     return Reestimated((numbers,))
 
 
@@ -565,7 +569,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
     result = _plugins.load("estimators", method.name).estimate(task)
     if isinstance(result, Failure):
         return Reestimated((), len(sample), result.message or result.code, itself=method.name)
-    numbers = Numbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
+    numbers = ProgramNumbers(f"{method.name} with its controls backwards", result.estimate, result.std_error)
     return Reestimated((numbers,), result.nobs, itself=method.name)
 
 
@@ -577,7 +581,7 @@ PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[i
 
 
 @dataclass(frozen=True, slots=True)
-class Imputed:
+class ImputedByHand:
     """An estimate and its standard errors, NaN where there is none; ``why`` says why there is no estimate."""
 
     nobs: int
@@ -586,7 +590,7 @@ class Imputed:
     why: str = ""
 
 
-def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -> Imputed | None:
+def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -> ImputedByHand | None:
     """Impute the treated rows' outcome without treatment; None where the design is too large."""
     from scipy.linalg import qr, solve_triangular
 
@@ -612,7 +616,7 @@ def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -
     outside = np.linalg.norm(target[rest] - r[:rank, rank:].T @ along) / np.linalg.norm(target)
     if outside > ESTIMABLE:
         said = f"a share of {outside:.2g} of the treated rows' regressors lies outside those of the untreated rows"
-        return Imputed(len(sample), why=f"the counterfactual is not identified: {said}")
+        return ImputedByHand(len(sample), why=f"the counterfactual is not identified: {said}")
     centre = float(sample.outcome.mean())
     y = sample.outcome - centre
     solution = np.zeros(design.shape[1])
@@ -624,7 +628,9 @@ def imputed(sample: AuditSample, vcovs: Sequence[Vcov], centred: bool = False) -
     influence[~treated] -= untreated * left[~treated]
     errors = (_error(sample, v, k, influence) for k, v in enumerate(vcovs))
     parted = [centred and not _whole(sample, k, v) for k, v in enumerate(vcovs)]
-    return Imputed(len(sample), estimate, tuple(float("nan") if p else e for p, e in zip(parted, errors, strict=True)))
+    return ImputedByHand(
+        len(sample), estimate, tuple(float("nan") if p else e for p, e in zip(parted, errors, strict=True))
+    )
 
 
 def _cell_means(sample: AuditSample, share: Floats, treated: np.ndarray, left: Floats) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specdid import _plugins
-from specdid._check.data import Data, Role, Use, uses
+from specdid._check.data import Data, StudyRole, Use, uses
 from specdid._check.dimensions import nothing_selected
 from specdid._check.matches import check_matches
 from specdid._check.names import unknown
@@ -20,7 +20,7 @@ from specdid.analyses._base import Analysis, Bench, Request
 from specdid.analyses._cells import plan_cells, read_request
 from specdid.panel import Evaluator, Panel
 
-_AS: dict[str, Role] = {"terms": "terms", "effects": "effects", "condition": "condition", "names": "names"}
+_AS: dict[str, StudyRole] = {"terms": "terms", "effects": "effects", "condition": "condition", "names": "names"}
 """Roles whose expressions are evaluated here; what values an analysis takes it says itself."""
 
 

@@ -19,8 +19,8 @@ from specdid.language.terms import is_algebra, power
 from specdid.language.tree import BRACKETS, Binary, Call, Macro, Node, Number, Unary, chain
 from specdid.panel import Column, EvaluationError, Evaluator, Panel, cell_text
 
-Role = Literal["outcome", "treatment", "terms", "effects", "condition", "value", "names", "number"]
-Kind = Literal["number", "value", "term", "condition", "level"]
+StudyRole = Literal["outcome", "treatment", "terms", "effects", "condition", "value", "names", "number"]
+LeafKind = Literal["number", "value", "term", "condition", "level"]
 
 
 class Data:
@@ -142,7 +142,7 @@ class Use:
     """An expression in its role; ``option`` is the variant's option whose names it may use."""
 
     expression: Expression
-    role: Role
+    role: StudyRole
     option: VariantOption | None = None
 
 
@@ -186,7 +186,7 @@ def match_uses(match: Match) -> Iterator[Use]:
     return _written((match.on, "terms"), (match.treated, "condition"), (match.at, "condition"), (match.exact, "names"))
 
 
-def _written(*pairs: tuple[Expression | None, Role], option: VariantOption | None = None) -> Iterator[Use]:
+def _written(*pairs: tuple[Expression | None, StudyRole], option: VariantOption | None = None) -> Iterator[Use]:
     for expression, role in pairs:
         if expression is not None:
             yield Use(expression, role, option)
@@ -206,7 +206,7 @@ def selectors(study: Study) -> Iterator[tuple[str, Selector]]:
         yield from ((name, selector) for selector in found)
 
 
-def leaves(node: Node, role: Role) -> Iterator[tuple[Node, Kind]]:
+def leaves(node: Node, role: StudyRole) -> Iterator[tuple[Node, LeafKind]]:
     """Return the parts of an expression that are evaluated each on their own, and as what."""
     if isinstance(node, Call) and (node.function in STEPWISE or (role == "outcome" and node.function == "c")):
         for argument in node.arguments:
@@ -222,7 +222,7 @@ def leaves(node: Node, role: Role) -> Iterator[tuple[Node, Kind]]:
         yield node, "condition" if role == "condition" else "number"
 
 
-def _term_leaves(node: Node, role: Role) -> Iterator[tuple[Node, Kind]]:
+def _term_leaves(node: Node, role: StudyRole) -> Iterator[tuple[Node, LeafKind]]:
     if isinstance(node, Number):
         return
     if not is_algebra(node):
@@ -240,7 +240,7 @@ def _term_leaves(node: Node, role: Role) -> Iterator[tuple[Node, Kind]]:
             yield from leaves(part, role)
 
 
-def _level_leaves(node: Node) -> Iterator[tuple[Node, Kind]]:
+def _level_leaves(node: Node) -> Iterator[tuple[Node, LeafKind]]:
     if isinstance(node, Number):
         return
     if isinstance(node, Binary) and node.operator in BRACKETS:

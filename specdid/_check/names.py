@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specdid._check.data import Role, selectors, uses
+from specdid._check.data import StudyRole, selectors, uses
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Expression, Study, VariantOption
 from specdid.language import (
+    HabitRole,
     LanguageError,
     Mistake,
-    Place,
     elsewhere,
     in_our_spelling,
     parse,
@@ -39,11 +39,13 @@ def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
     yield from _labels(study, known, panel)
 
 
-PLACES: dict[Role, Place] = {"outcome": "value", "number": "value"}
+PLACES: dict[StudyRole, HabitRole] = {"outcome": "value", "number": "value"}
 """Roles of a use -> what the language calls them, where that differs."""
 
 
-def unknown(expression: Expression, known: Sequence[str], panel: Panel, place: Place | None = None) -> Iterator[Fault]:
+def unknown(
+    expression: Expression, known: Sequence[str], panel: Panel, place: HabitRole | None = None
+) -> Iterator[Fault]:
     """Make a fault of every name in ``expression`` that is not in ``known``."""
     problems = unknown_columns(expression.tree, known)
     meant = _meant(expression, known, place) if problems and place is not None else None
@@ -53,7 +55,7 @@ def unknown(expression: Expression, known: Sequence[str], panel: Panel, place: P
         yield fault_at(expression.origin, problem.span, problem.code, message, help_)
 
 
-def _meant(expression: Expression, known: Sequence[str], place: Place) -> str | None:
+def _meant(expression: Expression, known: Sequence[str], place: HabitRole) -> str | None:
     """Say how another program's spelling, in which the names are no columns, is written here."""
     text = in_our_spelling(expression.text, place)
     if text is None:

@@ -31,7 +31,7 @@ from specdid._study import (
 from specdid.language import LanguageError, macros_in, parse, referenced, write
 from specdid.language.tree import Constant, Node, Number
 
-Option = TypeVar("Option", OutcomeOption, TreatmentOption, FormulaOption, SampleOption, EstimatorOption, VcovOption)
+OptionT = TypeVar("OptionT", OutcomeOption, TreatmentOption, FormulaOption, SampleOption, EstimatorOption, VcovOption)
 
 NO_LABEL = "\ud800"
 """A label that no file can hold."""
@@ -184,8 +184,8 @@ class _Reduction:
     def _gone(self, dimension: str, selector: Selector) -> bool:
         return self._about(selector.origin) or selector.text in self.dropped.get(dimension, ())
 
-    def _kept(self, dimension: str, options: Sequence[Option]) -> tuple[Option, ...]:
-        found: list[Option] = []
+    def _kept(self, dimension: str, options: Sequence[OptionT]) -> tuple[OptionT, ...]:
+        found: list[OptionT] = []
         for option in options:
             if option.label is not None and option.label in [o.label for o in found]:
                 continue  # it stands twice

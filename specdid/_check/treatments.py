@@ -23,7 +23,7 @@ from specdid.panel.operators import number_advice
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
 """What a text says of who is treated."""
-Refusal = tuple[str, str, str | None]
+Objection = tuple[str, str, str | None]
 SHOWN = 3
 """Values that a message names."""
 CODES = 100
@@ -98,7 +98,7 @@ def _choices(data: Data, option: TreatmentOption) -> list[Term]:
     return [found[0] for found in expanded if len(found) == 1]
 
 
-def _offset(term: Term) -> Refusal | None:
+def _offset(term: Term) -> Objection | None:
     factor = term.factors[0]
     if not (isinstance(factor, Call) and factor.function == "offset"):
         return None
@@ -135,7 +135,7 @@ def _two_values(option: TreatmentOption, term: Term, values: Floats) -> Iterator
     yield fault_at(option.term.origin, option.term.tree.span, "not_zero_one", message, advice, "warning")
 
 
-def _text(data: Data, term: Term) -> Refusal | None:
+def _text(data: Data, term: Term) -> Objection | None:
     column = data.column(term.factors[0]) if len(term.factors) == 1 else None
     if column is None or not column.is_text or not column.levels:
         return None
@@ -150,7 +150,7 @@ def _text(data: Data, term: Term) -> Refusal | None:
     return "treatment_text", f"the treatment `{term.text}` is text", advice
 
 
-def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Refusal | None:
+def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Objection | None:
     if len(columns) != 1:
         message = f"the treatment `{term.text}` is {len(columns)} variables; it must be one"
         return "treatment_terms", message, "name one of them as the treatment and put the others in `with`"

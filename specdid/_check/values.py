@@ -8,7 +8,7 @@ from itertools import islice, product
 import numpy as np
 
 from specdid._arrays import Bools
-from specdid._check.data import Data, Kind, Use, leaves, located, match_uses, uses
+from specdid._check.data import Data, LeafKind, Use, leaves, located, match_uses, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
@@ -79,7 +79,7 @@ def _evaluated(data: Data, use: Use, scope: Scope) -> Iterator[Fault]:
         yield from _tried(data, use.expression, node, kind, scope)
 
 
-def _tried(data: Data, expression: Expression, node: Node, kind: Kind, scope: Scope) -> Iterator[Fault]:
+def _tried(data: Data, expression: Expression, node: Node, kind: LeafKind, scope: Scope) -> Iterator[Fault]:
     """Evaluate one part; what fails inside a derived column is said where that is derived."""
     try:
         _evaluate(data, node, kind, scope)
@@ -90,7 +90,7 @@ def _tried(data: Data, expression: Expression, node: Node, kind: Kind, scope: Sc
             yield from located(expression, error)
 
 
-def _evaluate(data: Data, node: Node, kind: Kind, scope: Scope) -> None:
+def _evaluate(data: Data, node: Node, kind: LeafKind, scope: Scope) -> None:
     evaluator = data.evaluator
     if kind == "level":
         evaluator.codes((bind(node, scope),))

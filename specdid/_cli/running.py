@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from specdid._run.manifest import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid._words import speaking
-from specdid.engine.execute import Recalled
+from specdid.engine.execute import Progress, Recalled
 from specdid.report._markdown import plain
 
 if TYPE_CHECKING:
@@ -31,12 +31,6 @@ _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _BOLD_BEGUN = re.compile(r"\*\*([^*]+)\*\*")
 _TEXT_LEAST = 24
 """Columns that the texts of a table need."""
-
-
-class Progress(Protocol):
-    """What the conductor tells while it works."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
 
 
 def run_spec(

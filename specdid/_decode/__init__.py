@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from specdid import _plugins
-from specdid._decode.study import Source, decode
+from specdid._decode.study import SpecSource, decode
 from specdid._decode.table import Item, Log, item_of_document, item_of_mapping, named_tables, plain_value
 from specdid._diagnostics import Document, Fault, Faults, fault_at, file_order
 from specdid._study import DIMENSIONS, Study
@@ -58,7 +58,7 @@ def read_study(source: str | Path | Mapping[str, Any]) -> tuple[Study | None, Fa
     study: Study | None
     if isinstance(source, Mapping):
         root = item_of_mapping(source, log.faults)
-        study = decode(root, Source(None, Path(), "study"), log)
+        study = decode(root, SpecSource(None, Path(), "study"), log)
     elif isinstance(source, str | Path):
         study = _read_file(Path(source), log)
     else:
@@ -94,7 +94,7 @@ def _read_file(path: Path, log: Log) -> Study | None:
     if found is None:
         return None
     after = Log()
-    study = decode(found.root, Source(found.document, path.parent, path.stem, found.base), after)
+    study = decode(found.root, SpecSource(found.document, path.parent, path.stem, found.base), after)
     log.faults += [f for f in after.faults if found.whole or not f.code.startswith(FOLLOWS)]
     return study
 

@@ -25,7 +25,6 @@ from specdid._study import (
     EstimatorOption,
     Expression,
     FormulaOption,
-    Kind,
     Meta,
     OutcomeOption,
     Rule,
@@ -33,6 +32,7 @@ from specdid._study import (
     TreatmentOption,
     Variant,
     VariantOption,
+    VcovKind,
     VcovOption,
 )
 from specdid.language import FormulaParts, LanguageError
@@ -52,7 +52,7 @@ from specdid.language.tree import (
     joint_levels,
 )
 
-Option = TypeVar("Option")
+OptionT = TypeVar("OptionT")
 HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
 OF_COMMANDS: dict[str, Rule] = {
     "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
@@ -108,7 +108,7 @@ class DimensionReader:
             self._estimator(),
         )
 
-    def _written(self, name: str, make: Callable[[WrittenOption], Option | None]) -> tuple[Option, ...] | None:
+    def _written(self, name: str, make: Callable[[WrittenOption], OptionT | None]) -> tuple[OptionT, ...] | None:
         """Return the options that the file writes for a dimension; None where it writes none."""
         table, short = self.tables[name], self.found[name]
         if table is not None and short is not None:
@@ -356,13 +356,13 @@ def _option(
     return VcovOption(label, kind, clusters, text, item.key, ssc, distribution)
 
 
-def _formula(item: Item, log: Log) -> tuple[Kind, tuple[Expression, ...], str] | None:
+def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
     """Read "iid", "hetero", "~a" or "~a + b": the kind, its clusters and the canonical text."""
     text = log.text(item, HELP)
     if text is None:
         return None
     if text in {"iid", "hetero"}:
-        return cast("Kind", text), (), text
+        return cast("VcovKind", text), (), text
     if "~" not in text.lstrip()[:1]:
         column = re.fullmatch(r"[\w.]+(?: *\+ *[\w.]+)?", text.strip())
         by_column = f'{HELP}; to cluster by a column, write "~{text.strip()}"' if column else HELP
@@ -372,7 +372,7 @@ def _formula(item: Item, log: Log) -> tuple[Kind, tuple[Expression, ...], str] |
     return _clustered(text, item.origin, log)
 
 
-def _clustered(text: str, origin: Origin, log: Log) -> tuple[Kind, tuple[Expression, ...], str] | None:
+def _clustered(text: str, origin: Origin, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
     try:
         tree = language.parse(text)
     except LanguageError as error:

@@ -37,7 +37,7 @@ from specdid.language.tree import chain
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SpecSource:
     """Where a spec comes from: its document, and the directory that ``data`` is relative to."""
 
     document: Document | None
@@ -46,7 +46,7 @@ class Source:
     base: Document | None = None
 
 
-def decode(root: Item, source: Source, log: Log) -> Study:
+def decode(root: Item, source: SpecSource, log: Log) -> Study:
     """Make a study of a spec's values; what is wrong is noted in ``log`` and left out.
 
     What could be read is there also where nothing can be run, so that the data can be checked;
@@ -152,7 +152,7 @@ def _study_table(top: Table) -> Table:
     return table
 
 
-def _extends(item: Item, source: Source, log: Log) -> None:
+def _extends(item: Item, source: SpecSource, log: Log) -> None:
     """Refuse what has no place to begin from; the file has been read before."""
     if source.document is None and log.text(item) is not None:
         message = "a study that is no file cannot extend one"

@@ -30,7 +30,7 @@ from specdid._format import (
 )
 from specdid._study import Expression
 from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
-from specdid.language import LanguageError, Mistake, Place
+from specdid.language import HabitRole, LanguageError, Mistake
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
@@ -260,7 +260,7 @@ class Log:
             self.add(item.key, "bad_label", f"a label has at most {LONGEST_LABEL} characters")
         return label
 
-    def expression(self, item: Item | None, role: Role, place: Place | None = None) -> Expression | None:
+    def expression(self, item: Item | None, role: Role, place: HabitRole | None = None) -> Expression | None:
         """Parse and check a text of the formula language; None where it is absent or wrong.
 
         ``place`` tells a treatment from other terms, for the help.
@@ -269,7 +269,7 @@ class Log:
         text = self.text(item, f"write {nothing} for none" if nothing else None)
         if item is None or text is None:
             return None
-        meant: Place = place or {"sample": "condition", "split": "value"}.get(role, role)
+        meant: HabitRole = place or {"sample": "condition", "split": "value"}.get(role, role)
         try:
             tree = language.parse(text)
         except LanguageError as error:
@@ -458,7 +458,7 @@ class Table:
         return found[:MOST_UNKNOWN]
 
 
-def _as_meant(problems: Sequence[Mistake], text: str, place: Place) -> Sequence[Mistake]:
+def _as_meant(problems: Sequence[Mistake], text: str, place: HabitRole) -> Sequence[Mistake]:
     """Return the one problem of a text that is written in another program's spelling, with ours as help."""
     meant = language.in_our_spelling(text, place) if problems else None
     if meant is not None:

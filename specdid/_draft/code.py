@@ -59,7 +59,7 @@ class Regression:
 
 
 @dataclass(slots=True)
-class Code:
+class ReadCode:
     """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why)."""
 
     regressions: list[Regression] = field(default_factory=list)
@@ -74,7 +74,7 @@ class _NotReadError(Exception):
     """Why a statement is not understood."""
 
 
-def read_code(text: str, ending: str) -> Code:
+def read_code(text: str, ending: str) -> ReadCode:
     """Read a do-file (``.do``, ``.ado``) or an R script (``.r``).
 
     Raises
@@ -84,7 +84,7 @@ def read_code(text: str, ending: str) -> Code:
     """
     if len(text) > LONGEST:
         raise ValueError(f"the file has more than {LONGEST:,} characters")
-    readers: dict[str, Callable[[str], Code]] = {".do": _stata, ".ado": _stata, ".r": _r}
+    readers: dict[str, Callable[[str], ReadCode]] = {".do": _stata, ".ado": _stata, ".r": _r}
     reader = readers.get(ending.casefold())
     if reader is None:
         raise ValueError("code is read from .do and .R files")
@@ -116,8 +116,8 @@ def _ours(text: str, role: Role) -> str:
 # Stata
 
 
-def _stata(text: str) -> Code:
-    found = Code()
+def _stata(text: str) -> ReadCode:
+    found = ReadCode()
     macros: dict[str, str] = {}
     for line, statement in _loops(list(_statements(text))):
         _statement(_expanded(statement, macros), line, macros, found)
@@ -201,7 +201,7 @@ def _macro(text: str) -> tuple[str, str] | None:
     return (("" if found[1] == "local" else "$") + found[2], found[3].strip().strip('"')) if found else None
 
 
-def _statement(text: str, line: int, macros: dict[str, str], found: Code) -> None:
+def _statement(text: str, line: int, macros: dict[str, str], found: ReadCode) -> None:
     if macro := _macro(text):
         macros[macro[0]] = macro[1]
         return
@@ -225,14 +225,14 @@ def _statement(text: str, line: int, macros: dict[str, str], found: Code) -> Non
         found.skipped.append((line, text, "changes rows or values; do it before, or write it in the spec"))
 
 
-def _define(found: Code, line: int, text: str, name: str, expression: str) -> None:
+def _define(found: ReadCode, line: int, text: str, name: str, expression: str) -> None:
     try:
         found.derived[name] = _ours(expression, "value")
     except _NotReadError as error:
         found.skipped.append((line, text, f"{error}; the column `{name}` has to be in the data"))
 
 
-def _command(command: str, rest: str, line: int, found: Code) -> Regression:
+def _command(command: str, rest: str, line: int, found: ReadCode) -> Regression:
     if re.search(r"[`$]", rest):
         raise _NotReadError("a macro is not known")
     body, options = _at_comma(rest)
@@ -319,8 +319,8 @@ def _errors(command: str, options: str, unit: str | None) -> tuple[str, str]:
 # R
 
 
-def _r(text: str) -> Code:
-    found = Code()
+def _r(text: str) -> ReadCode:
+    found = ReadCode()
     text = re.sub(r"#.*", lambda m: " " * len(m[0]), text)
     frames: list[str] = []
     end = 0

@@ -44,7 +44,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PanelKey:
     """A unit and a time: one row for each pair.
 
     ``codes`` and ``periods`` (n,) number units and periods; ``same`` are other columns that number the same units.
@@ -86,7 +86,7 @@ class Looked:
 
     name: str
     n_rows: int
-    key: Key
+    key: PanelKey
     treatment: Treatment
     outcomes: tuple[str, ...]
     outcome_given: bool
@@ -159,7 +159,9 @@ class _Time:
     times: int
 
 
-def _key(columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Key:
+def _key(
+    columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen
+) -> PanelKey:
     times = _times(columns, usable, name, chosen.time)
     wanted = [chosen.unit] if chosen.unit is not None else list(usable)
     found = [
@@ -168,7 +170,7 @@ def _key(columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: in
         for unit in wanted
         if (key := _pair(usable, unit, time, n_rows, chosen.unit is not None)) is not None
     ]
-    classes: list[Key] = []
+    classes: list[PanelKey] = []
     for key in found:
         same = next((k for k in classes if _same(k.codes, key.codes) and _same(k.periods, key.periods)), None)
         if same is None:
@@ -184,13 +186,13 @@ def _key(columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: in
     raise _refused("draft_keys", message, "say it: --unit COLUMN --time COLUMN", notes)
 
 
-def _merged(one: Key, other: Key) -> Key:
+def _merged(one: PanelKey, other: PanelKey) -> PanelKey:
     """Join two columns of the same units; the one that is called like a unit is taken, else the first."""
     first, second = one, other
     if UNIT_NAMES.search(other.unit) and not UNIT_NAMES.search(one.unit):
         first, second = other, one
     same = (*one.same, second.unit)
-    return Key(
+    return PanelKey(
         first.unit, first.time, first.step, first.codes, first.periods, first.written, first.units, first.times, same
     )
 
@@ -248,7 +250,7 @@ def _years(values: Floats) -> bool:
     return bool(values.min() >= 1500 and values.max() <= 2200)
 
 
-def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, given: bool) -> Key | None:
+def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, given: bool) -> PanelKey | None:
     """Return unit × time if it is a key whose units are seen in several periods."""
     column = usable.get(unit)
     if column is None or unit == time.name or column.missing.any() or (not given and TIME_NAMES.search(unit)):
@@ -263,7 +265,7 @@ def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, giv
         return None
     if (np.bincount(codes) > 1).mean() < 0.5:  # units seen once are no units
         return None
-    return Key(unit, time.name, time.step, codes, time.periods, time.written, units, time.times)
+    return PanelKey(unit, time.name, time.step, codes, time.periods, time.written, units, time.times)
 
 
 def _same(one: Ints, other: Ints) -> bool:
@@ -327,7 +329,7 @@ class _Path:
     late: bool
 
 
-def _path(values: Floats, key: Key) -> _Path:
+def _path(values: Floats, key: PanelKey) -> _Path:
     known = ~np.isnan(values)
     order = np.lexsort((key.periods, key.codes))
     order = order[known[order]]
@@ -359,7 +361,9 @@ def _constant(values: Floats, codes: Ints) -> bool:
     return bool((low >= high).all())
 
 
-def _treatment(rest: Mapping[str, Column], key: Key, name: str, given: str | None) -> tuple[Treatment, dict[str, str]]:
+def _treatment(
+    rest: Mapping[str, Column], key: PanelKey, name: str, given: str | None
+) -> tuple[Treatment, dict[str, str]]:
     """Return the treatment and the columns that are none, with why not."""
     paths = {n: _path(v, key) for n, c in rest.items() if (v := _binary(c)) is not None}
     cohorts = {n: t for n, c in rest.items() if (t := _cohort(n, c, key)) is not None}
@@ -394,7 +398,7 @@ def _treatment(rest: Mapping[str, Column], key: Key, name: str, given: str | Non
     raise _no_treatment(paths, cohorts, leading, name, key)
 
 
-def _partial(rest: Mapping[str, Column], key: Key) -> dict[str, tuple[_Path, _Path]]:
+def _partial(rest: Mapping[str, Column], key: PanelKey) -> dict[str, tuple[_Path, _Path]]:
     """Return columns from 0 to 1 that never fall and are parts in between, as a law is in its first year.
 
     Each as two 0/1 columns: where it is 1, and where it is above 0.
@@ -416,7 +420,7 @@ def _equal(partial: tuple[_Path, _Path], path: _Path) -> bool:
 
 
 def _no_treatment(
-    paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], leading: Sequence[str], name: str, key: Key
+    paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], leading: Sequence[str], name: str, key: PanelKey
 ) -> SpecError:
     help_ = "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated)"
     if leading:
@@ -456,7 +460,7 @@ def _others(paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], used: 
     return found
 
 
-def _follows(path: _Path, lead: _Path, key: Key, name: str, other: str) -> bool:
+def _follows(path: _Path, lead: _Path, key: PanelKey, name: str, other: str) -> bool:
     """Say whether a switch is another one some periods later (a lag); of two that are equal the second is one."""
     treated = np.isfinite(lead.first) & np.isfinite(path.first)
     if not treated.any() or (np.isfinite(path.first) & ~np.isfinite(lead.first)).any():
@@ -468,11 +472,11 @@ def _follows(path: _Path, lead: _Path, key: Key, name: str, other: str) -> bool:
     return bool((path.values == expected).all()) and (shift[0] > 0 or other < name)
 
 
-def _agree(path: _Path, cohort: Treatment, key: Key) -> bool:
+def _agree(path: _Path, cohort: Treatment, key: PanelKey) -> bool:
     return bool((path.values == (key.periods >= cohort.first)).all()) if cohort.first is not None else False
 
 
-def _cohort(name: str, column: Column, key: Key) -> Treatment | None:
+def _cohort(name: str, column: Column, key: PanelKey) -> Treatment | None:
     """Return a column as first treated periods: one for a unit, periods of the data, or a code of never."""
     values = column.numbers
     if values is None or _binary(column) is not None:
@@ -513,7 +517,7 @@ def _given(
     rest: Mapping[str, Column],
     paths: Mapping[str, _Path],
     cohorts: Mapping[str, Treatment],
-    key: Key,
+    key: PanelKey,
 ) -> Treatment:
     why = "named by you"
     if given in cohorts:
@@ -544,7 +548,7 @@ def _given(
 # the rest
 
 
-def _outcomes(free: Mapping[str, Column], key: Key) -> Iterator[str]:
+def _outcomes(free: Mapping[str, Column], key: PanelKey) -> Iterator[str]:
     """Return numeric columns that vary within units, between units and otherwise than time; complete ones first."""
     found = []
     for n, c in free.items():
@@ -561,7 +565,7 @@ def _outcomes(free: Mapping[str, Column], key: Key) -> Iterator[str]:
     yield from (n for late, n in sorted(found, key=lambda pair: pair[0]))
 
 
-def _moves_with_time(values: Floats, key: Key) -> bool:
+def _moves_with_time(values: Floats, key: PanelKey) -> bool:
     """Say whether a column changes alike in all units from period to period, as age does."""
     order = np.lexsort((key.periods, key.codes))
     unit, time, value = key.codes[order], key.periods[order], values[order]
@@ -570,7 +574,7 @@ def _moves_with_time(values: Floats, key: Key) -> bool:
     return bool(change.size) and _constant(np.round(change, 9), pair)
 
 
-def _groups(rest: Mapping[str, Column], key: Key, treatment: Treatment) -> Iterator[tuple[str, tuple[int, bool]]]:
+def _groups(rest: Mapping[str, Column], key: PanelKey, treatment: Treatment) -> Iterator[tuple[str, tuple[int, bool]]]:
     """Return columns that hold whole units, and whether units of one group are treated alike."""
     for n, c in rest.items():
         if n == treatment.cohort or c.missing.any() or _binary(c) is not None:

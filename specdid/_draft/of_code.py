@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from specdid._diagnostics import Fault, SpecError
-from specdid._draft.code import Code, Regression
+from specdid._draft.code import ReadCode, Regression
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
 from specdid.language import LanguageError, parse, referenced, write_name
@@ -19,7 +19,7 @@ MOST_LISTED = 40
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
-def treatment_of(code: Code, name: str, given: str | None) -> tuple[str, str]:
+def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str]:
     """Return the term whose effect the regressions are about, and by what evidence.
 
     Raises
@@ -51,7 +51,7 @@ def treatment_of(code: Code, name: str, given: str | None) -> tuple[str, str]:
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
 
 
-def code_draft(code: Code, name: str, treatment: tuple[str, str], data: str | None, stem: str) -> str:
+def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str | None, stem: str) -> str:
     """Write the draft; ``data`` is the file as the spec names it, None where no file is known."""
     term, why = treatment
     kept = [r for r in code.regressions if term in r.terms]
@@ -94,7 +94,7 @@ def _head(name: str, stem: str, count: int) -> list[str]:
     ]
 
 
-def _study(code: Code, data: str | None, stem: str, kept: Sequence[Regression]) -> list[str]:
+def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regression]) -> list[str]:
     lines = ["[study]", f"title = {toml_text(f'{one_line(stem)}: draft')}"]
     if data is not None:
         lines.append(f"data  = {toml_text(data)}")
@@ -109,7 +109,7 @@ def _study(code: Code, data: str | None, stem: str, kept: Sequence[Regression]) 
     return lines
 
 
-def _derived(code: Code, kept: Sequence[Regression], term: str) -> list[str]:
+def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]:
     """Write what the code derives and the regressions use, directly or through each other."""
     wanted = {name for r in kept for text in (*_options(r, term)[:5], term) for name in _columns(text)}
     used: dict[str, str] = {}
@@ -205,7 +205,7 @@ def _skipped(skipped: Sequence[tuple[int, str, str]]) -> list[str]:
     return lines
 
 
-def code_findings(code: Code, treatment: tuple[str, str]) -> list[str]:
+def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     """Return what is printed of a draft of code."""
     term, why = treatment
     taken = sum(term in r.terms for r in code.regressions)
@@ -217,7 +217,7 @@ def code_findings(code: Code, treatment: tuple[str, str]) -> list[str]:
     return lines
 
 
-def named_file(code: Code) -> PurePath | None:
+def named_file(code: ReadCode) -> PurePath | None:
     """Return the data file that the code names, if it is a file of this machine."""
     if code.data is None or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", code.data) or re.search(r"[`$*?|]", code.data):
         return None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
 
-Panel = dict[str, NDArray[Any]]
+ExampleColumns = dict[str, NDArray[Any]]
 
 # Chosen among the first 300 seeds as an example that teaches: estimates near their averages over seeds,
 # pre-trends that fail (p = .02) and no longer do with zone-by-year effects (p = .75).
@@ -67,7 +67,7 @@ class _Cities:
     pop: Floats
 
 
-def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> Panel:
+def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> ExampleColumns:
     """Draw the synthetic panel.
 
     The random numbers do not depend on the switches: two panels of one seed differ by the effect
@@ -110,7 +110,7 @@ def make_panel(seed: int = SEED, *, effect: bool = True, dirt: bool = True) -> P
     return _assemble(cities, dirty if dirt else columns, _draw_policies(rng, cities.batch))
 
 
-def write_csv(path: Path, panel: Panel) -> None:
+def write_csv(path: Path, panel: ExampleColumns) -> None:
     """Write a panel as CSV, missing cells empty, whole numbers without a decimal point."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -240,7 +240,7 @@ def _phase_in(order: Ints, starts: dict[int, float]) -> Ints:
     return on
 
 
-def _assemble(cities: _Cities, economy: dict[str, Floats], policies: dict[str, Ints]) -> Panel:
+def _assemble(cities: _Cities, economy: dict[str, Floats], policies: dict[str, Ints]) -> ExampleColumns:
     n, periods = len(cities.batch), len(YEARS)
     fixed = {
         "municipality": cities.municipality,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specdid import _plugins
-from specdid.language import Place
+from specdid.language import HabitRole
 from specdid.language.check import Role
 
 
@@ -66,7 +66,7 @@ class Formula:
     """An expression of the language in its ``role``; ``place`` tells a treatment from other terms, for the help."""
 
     role: Role
-    place: Place | None = None
+    place: HabitRole | None = None
 
 
 @dataclass(frozen=True, slots=True)

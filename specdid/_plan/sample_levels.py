@@ -29,7 +29,7 @@ MOST = 200
 """Samples of a pattern at most."""
 MOST_HALVED = 20_000
 """Units of which halves are written out: a condition names each of one half."""
-Option = SampleOption | VariantOption
+RowOption = SampleOption | VariantOption
 
 
 def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | None) -> tuple[Study, tuple[Fault, ...]]:
@@ -43,7 +43,7 @@ def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | Non
     -------
     study, faults
     """
-    dimensions: dict[str, Sequence[Option]] = {"sample": study.sample, **{v.name: v.options for v in study.variants}}
+    dimensions: dict[str, Sequence[RowOption]] = {"sample": study.sample, **{v.name: v.options for v in study.variants}}
     if not any(_calls(o) for options in dimensions.values() for o in options):
         return study, ()
     faults: list[Fault] = []
@@ -70,16 +70,16 @@ def pattern_parts(pattern: Expression) -> tuple[Call, list[Node]]:
     return call, [part for part in parts if part is not call]
 
 
-def _calls(option: Option) -> list[Call]:
+def _calls(option: RowOption) -> list[Call]:
     nodes = chain(option.where.tree, "&") if option.where is not None else []
     return [node for node in nodes if isinstance(node, Call) and node.function in SAMPLE_PATTERNS]
 
 
 def _written(
-    dimension: str, options: Sequence[Option], known: _Writer | None, faults: list[Fault]
-) -> tuple[tuple[Option, ...], Mapping[str, tuple[str, ...]]]:
+    dimension: str, options: Sequence[RowOption], known: _Writer | None, faults: list[Fault]
+) -> tuple[tuple[RowOption, ...], Mapping[str, tuple[str, ...]]]:
     """Return the options of a dimension with its patterns written out, and what each pattern's label stands for."""
-    out: list[Option] = []
+    out: list[RowOption] = []
     rename: dict[str, tuple[str, ...]] = {}
     for option in options:
         found = list(_expanded(option, known, faults))
@@ -94,7 +94,7 @@ def _written(
     return tuple(out), {label: found for label, found in rename.items() if found and found != (label,)}
 
 
-def _expanded(option: Option, known: _Writer | None, faults: list[Fault]) -> Iterator[Option]:
+def _expanded(option: RowOption, known: _Writer | None, faults: list[Fault]) -> Iterator[RowOption]:
     calls = _calls(option)
     if not calls:
         yield option
@@ -140,7 +140,7 @@ class _Writer:
     def __init__(self, study: Study, panel: Panel, evaluator: Evaluator) -> None:
         self.study, self.panel, self.evaluator = study, panel, evaluator
 
-    def options(self, option: Option, call: Call, rest: Sequence[Node]) -> list[Option] | str:
+    def options(self, option: RowOption, call: Call, rest: Sequence[Node]) -> list[RowOption] | str:
         """Return the options that ``call`` stands for, or why there are none."""
         write: dict[str, Callable[[Call, Scope, Bools], list[_PatternSample]]] = {
             "each": self.levels,

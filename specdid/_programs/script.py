@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from specdid._programs.names import plain_number
-from specdid._study import Distribution, Kind, Rule
+from specdid._study import Distribution, Rule, VcovKind
 from specdid.language.tree import Node
 
 POLY = "poly_part"
@@ -81,7 +81,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NewColumn:
     """A new column on all rows: its name, its tree, and how the spec writes it."""
 
     name: str
@@ -105,7 +105,7 @@ class Errors:
     """
 
     label: str
-    kind: Kind
+    kind: VcovKind
     clusters: tuple[str, ...]
     rule: Rule = "fixest"
     distribution: Distribution | None = None
@@ -163,7 +163,7 @@ class Script:
     step: str | None
     last: float
     never: tuple[float, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[NewColumn, ...]
     where: tuple[Node, ...]
     matched: MatchedUnits | None
     complete: tuple[str, ...]

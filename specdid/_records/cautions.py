@@ -30,8 +30,8 @@ from typing import Literal
 from specdid._diagnostics import Fault
 from specdid._words import later, said_list, say, sentences, told
 
-Severity = Literal["error", "serious", "note"]
-SEVERITIES: tuple[Severity, ...] = ("error", "serious", "note")
+CautionSeverity = Literal["error", "serious", "note"]
+SEVERITIES: tuple[CautionSeverity, ...] = ("error", "serious", "note")
 """Worst first."""
 RUN = "run"
 """The place of what concerns the whole run."""
@@ -194,7 +194,7 @@ class Caution:
     specifications : how many specifications it concerns; 0 where it is not of specifications.
     """
 
-    severity: Severity
+    severity: CautionSeverity
     code: str
     message: str
     where: str = RUN

@@ -15,7 +15,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.joint_tests import marked, share_words
 from specdid._diagnostics import first_few
 from specdid._plan import Plan
-from specdid._records import Caution, NullShares, Results, Section, Status
+from specdid._records import Caution, JointTest, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
 from specdid._records.numerals import counted, minus, specifications
 from specdid._run.prepare import Prepared
@@ -31,7 +31,6 @@ from specdid.inference._base import Context, Null, NullDraws, draw_null
 from specdid.inference._curve_tests import (
     CurveTests,
     Placebo,
-    Test,
     adjust,
     median_estimate,
     placebo,
@@ -219,7 +218,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     draws = replace(draws, expected=expected_signs(prepared.plan, draws.index))
     study, cluster = prepared.study, cluster_text(prepared)
     errors = "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
-    rows: list[Test] = []
+    rows: list[JointTest] = []
     placebos: list[Placebo] = []
     bands: dict[tuple[str, str], Floats] = {}
     place = np.full(len(results), -1, np.int64)
@@ -252,7 +251,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     )
 
 
-def _primary_first(rows: list[Test], primary: str) -> tuple[Test, ...]:
+def _primary_first(rows: list[JointTest], primary: str) -> tuple[JointTest, ...]:
     """Mark the primary statistic, of which a median estimate may be several, and put it before the others."""
     chosen = [r for r in rows if r.kind == primary]
     return (*(replace(r, role="primary") for r in chosen), *(r for r in rows if r not in chosen))

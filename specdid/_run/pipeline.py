@@ -37,7 +37,7 @@ from specdid._run.infer import (
 from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
-from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.prepare import Prepared, StudySource, prepare
 from specdid._run.programs import programs
 from specdid._run.report import page_formats, write_report
 from specdid._run.secret import NoSecretError, own_secret
@@ -75,7 +75,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def run(
-    study: Source,
+    study: StudySource,
     data: Any = None,
     out: str | Path | None = None,
     jobs: int | None = None,

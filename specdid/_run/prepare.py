@@ -34,7 +34,7 @@ from specdid.language import LanguageError
 from specdid.language.tree import Number
 from specdid.panel import EvaluationError, Evaluator, Panel, read_panel
 
-Source = Study | str | Path | Mapping[str, Any]
+StudySource = Study | str | Path | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def read(source: str | Path | Mapping[str, Any]) -> Study:
     return study
 
 
-def check(study: Source, data: Any = None) -> Faults:
+def check(study: StudySource, data: Any = None) -> Faults:
     """Find every fault of a study and its data; estimates nothing.
 
     Parameters
@@ -87,7 +87,7 @@ def check(study: Source, data: Any = None) -> Faults:
     return examine(study, data)[1]
 
 
-def examine(source: Source, data: Any = None) -> tuple[Prepared | None, Faults]:
+def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Faults]:
     """Read, check and plan, gathering faults; None where there are errors."""
     if isinstance(source, Study):
         study: Study | None = source
@@ -257,7 +257,7 @@ def _not_planned(study: Study, plan: Plan, columns: Sequence[str]) -> str:
     return "more than one of one_at_a_time leaves its first option"
 
 
-def prepare(source: Source, data: Any = None) -> Prepared:
+def prepare(source: StudySource, data: Any = None) -> Prepared:
     """Read, check and plan.
 
     Raises
@@ -271,7 +271,7 @@ def prepare(source: Source, data: Any = None) -> Prepared:
     return prepared
 
 
-def plan(study: Source, data: Any = None) -> Plan:
+def plan(study: StudySource, data: Any = None) -> Plan:
     """Enumerate every specification of a study without estimating any.
 
     Raises

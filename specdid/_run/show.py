@@ -27,7 +27,7 @@ from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
 from specdid._run.manifest import content_hash, default_directory, read_record
 from specdid._run.plan_columns import formula_writer
-from specdid._run.prepare import Prepared, Source, prepare
+from specdid._run.prepare import Prepared, StudySource, prepare
 from specdid._run.selectors import Found, find
 from specdid._run.write import read_warnings
 from specdid._study import Core, VariantOption
@@ -58,7 +58,7 @@ _NOTHING = Coefficients((), np.zeros(0), np.zeros((0, 0, 0)))
 
 
 def show(
-    study: Source,
+    study: StudySource,
     which: str = "preferred",
     data: Any = None,
     out: str | Path | None = None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import tomli
 
-from specdid._toml.scan import Broken, Key, Range, Statement, Value
+from specdid._toml.scan import Broken, PlacedKey, Range, Statement, Value
 
 KeyPath = tuple[str | int, ...]
 AGAIN = "\ud800"
@@ -113,7 +113,7 @@ class _TomlBuilder:
         else:
             self.table, self.path = self._table(table, path, name, spot)
 
-    def _parents(self, keys: list[Key], whole: Range) -> tuple[dict[str, object], KeyPath]:
+    def _parents(self, keys: list[PlacedKey], whole: Range) -> tuple[dict[str, object], KeyPath]:
         """Walk to the table of a header; a name of an array of tables means its last item."""
         table = self.built.values
         path: KeyPath = ()
@@ -176,7 +176,7 @@ class _TomlBuilder:
     # Pairs
 
     def _pair(
-        self, table: dict[str, object], path: KeyPath, keys: list[Key], value: Value, inline: bool = False
+        self, table: dict[str, object], path: KeyPath, keys: list[PlacedKey], value: Value, inline: bool = False
     ) -> None:
         for name, span in keys[:-1]:
             self._record((*path, name), Spot(span, span, dotted=True))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Range = tuple[int, int]
-Key = tuple[str, Range]
-Kind = Literal["text", "scalar", "array", "table", "unread"]
+PlacedKey = tuple[str, Range]
+ValueKind = Literal["text", "scalar", "array", "table", "unread"]
 
 MAX_DEPTH = 40
 """Arrays and tables within each other, and parts of a dotted key; a spec file needs four."""
@@ -65,13 +65,13 @@ QUOTES = "“”„‟‘’«»＂＇"
 class Value:
     """One value, ``start`` to ``stop`` with its quotes; ``offsets`` are those of a text's characters."""
 
-    kind: Kind
+    kind: ValueKind
     start: int
     stop: int
     text: str = ""
     offsets: tuple[int, ...] = ()
     items: list[Value] = field(default_factory=list)
-    pairs: list[tuple[list[Key], Value]] = field(default_factory=list)
+    pairs: list[tuple[list[PlacedKey], Value]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Statement:
     start: int
     stop: int
     header: Literal["", "[", "[["]
-    keys: list[Key]
+    keys: list[PlacedKey]
     value: Value
     slips: tuple[Broken, ...]
 
@@ -97,7 +97,7 @@ class _Scanner:
         self.document = document
         self.at = 0
         self.slips: list[Broken] = []
-        self.keys: list[Key] = []
+        self.keys: list[PlacedKey] = []
         self.total = 0
 
     def statements(self) -> Iterator[Statement]:
@@ -155,8 +155,8 @@ class _Scanner:
             self.slip("after_header", self.at, self._token_end())
         self.at = self._line_end()
 
-    def _keys(self, closing: str) -> list[Key]:
-        keys: list[Key] = []
+    def _keys(self, closing: str) -> list[PlacedKey]:
+        keys: list[PlacedKey] = []
         while True:
             self._skip(_SPACE)
             keys.append(self._key(closing))
@@ -167,7 +167,7 @@ class _Scanner:
                 raise Broken("too_deep", keys[0][1][0], self.at)
             self.at += 1
 
-    def _key(self, closing: str) -> Key:
+    def _key(self, closing: str) -> PlacedKey:
         start = self.at
         first = self.document[start : start + 1]
         if first in {'"', "'"} and self.document[start : start + 3] not in {'"""', "'''"}:
@@ -198,7 +198,7 @@ class _Scanner:
         after = self.document[token.end() : min(self._line_end(), token.end() + LONGEST_NUMBER)]
         return re.match(r"[^\"'=＝]*[=＝]", after) is None
 
-    def _odd_key(self, start: int, closing: str) -> Key:
+    def _odd_key(self, start: int, closing: str) -> PlacedKey:
         """Read a key that only quotes would make one: ``ln SO2``, ``收入``, ``“income”``."""
         self.at = start
         end = min(self._line_end(), start + LONGEST_NUMBER)
@@ -341,7 +341,7 @@ class _Scanner:
     def _table(self, depth: int) -> Value:
         table = Value("table", self.at, self.at)
         for _ in self._between("}", "unclosed_table", table):
-            keys: list[Key] = []
+            keys: list[PlacedKey] = []
             try:
                 keys = self._keys("=")
                 self._equals(keys[0][1][0])

@@ -9,16 +9,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-Source = Callable[[tuple[str, ...]], str]
+Provenance = Callable[[tuple[str, ...]], str]
 
 
-def write_toml(values: Mapping[str, object], source: Source = lambda path: "") -> str:
+def write_toml(values: Mapping[str, object], source: Provenance = lambda path: "") -> str:
     """Write a document; ``source`` says of a key path, as a comment behind it, where it comes from."""
     blocks = [block for key, value in values.items() for block in _blocks((key,), value, source)]
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks)
 
 
-def _blocks(path: tuple[str, ...], value: object, source: Source) -> Iterator[list[str]]:
+def _blocks(path: tuple[str, ...], value: object, source: Provenance) -> Iterator[list[str]]:
     """Return the lines of every header."""
     if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
         for one in value:

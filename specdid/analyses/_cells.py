@@ -36,7 +36,7 @@ from specdid._study import (
 )
 from specdid._words import later, say, say_choice, told
 from specdid.engine.compile import Compiled, compile_plan
-from specdid.language import Place, relabel
+from specdid.language import HabitRole, relabel
 from specdid.language.check import Role
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
@@ -104,7 +104,7 @@ class _Log(Log):
         super().__init__()
         self.expressions: list[tuple[Expression, Role]] = []
 
-    def expression(self, item: Item | None, role: Role, place: Place | None = None) -> Expression | None:
+    def expression(self, item: Item | None, role: Role, place: HabitRole | None = None) -> Expression | None:
         found = super().expression(item, role, place)
         if found is not None:
             self.expressions.append((found, role))

@@ -28,7 +28,7 @@ from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
-from specdid.tables._base import Cell as Value
+from specdid.tables._base import Value
 
 NAMED = 4
 """Terms that a reason names; the others are counted."""

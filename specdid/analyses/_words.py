@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from specdid.analyses._cells import Cell, Cells
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
 
+Label = Callable[[str], str]
+"""Gives the display text of a term."""
 PANELS = 8
 """Columns of an analysis that a figure shows in panels of their own."""
 _MOST = 5

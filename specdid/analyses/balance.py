@@ -7,7 +7,7 @@ variables matched on; PSM-DID itself is the matched sample crossed with the esti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -25,18 +25,16 @@ from specdid._study import Core, Selector
 from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import not_read
-from specdid.analyses._words import count, listed, number, p_is, p_value
+from specdid.analyses._words import Label, count, listed, number, p_is, p_value
 from specdid.engine.matched import CrossSection, match_recipe, match_rows, shortfalls
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.score_overlap import ScoreBlock, ScoreData, score_block
 from specdid.matching._base import Matched
 from specdid.matching._score import fit_logit, propensity_score
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 SCORE = later("Propensity score")
 Denominator = Literal["pooled", "treated"]
-Label = Callable[[str], str]
 LIMIT = 10.0
 """Per cent of bias up to which a variable is called balanced (Austin 2011)."""
 RATIOS = 0.5, 2.0

@@ -35,8 +35,7 @@ from specdid.figures.decomposition import (
     ComparisonPanel,
     DecompositionData,
 )
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 FORBIDDEN = (LATER, ALWAYS)
 """Comparisons whose controls are treated already."""

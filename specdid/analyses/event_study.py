@@ -18,7 +18,7 @@ import numpy as np
 from specdid._arrays import Floats
 from specdid._decode.table import Table
 from specdid._format import Key, Many, NumberValue, Word
-from specdid._records.cautions import Severity, capital
+from specdid._records.cautions import CautionSeverity, capital
 from specdid._records.fits import NOT_POSITIVE
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
@@ -31,8 +31,7 @@ from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.figures._event_data import ends_note
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 ENDS = ("bin", "drop")
 TIMES = ("relative", "calendar")
@@ -187,7 +186,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             "(Sun and Abraham 2021); compare with sunab",
         )
     for one in (p for p in paths if p.always):
-        severity: Severity = "serious" if one.moved > 1 else "note"
+        severity: CautionSeverity = "serious" if one.moved > 1 else "note"
         yield Caution(severity, "always_treated", f"{cells.shown(one.cell)}: {one.always}")
     for one in (p for p in paths if p.left_out):
         when = listed([one.clock.text(k) for k in sorted(one.left_out)])

@@ -13,7 +13,7 @@ five weighted regressions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,10 @@ from specdid._study import Expression
 from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
-from specdid.analyses._words import count, decimals, estimate_and_error, listed, number, p_value
+from specdid.analyses._words import Label, count, decimals, estimate_and_error, listed, number, p_value
 from specdid.language import Scope, Term, bind, expand, terms
 from specdid.language.tree import Node
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 IID = Caution(
     "note", "assumes_iid",
@@ -41,7 +40,6 @@ IID = Caution(
     "have; the cluster-robust version beside it does not",
 )  # fmt: skip
 
-Label = Callable[[str], str]
 TERMS = (
     "term", "fe", "fe_se", "re", "re_se", "difference", "difference_se",
 )  # fmt: skip

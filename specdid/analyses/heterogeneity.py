@@ -53,8 +53,7 @@ from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Code, Members, Problem
 from specdid.figures import forest
 from specdid.language import referenced, write
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 FEW = 10
 """Fewer treated units or clusters than this are too few for cluster-robust errors."""

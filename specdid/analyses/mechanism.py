@@ -49,8 +49,7 @@ from specdid.figures import marginal_effect
 from specdid.inference._assignment import made_of
 from specdid.language import bind, write
 from specdid.language.tree import Name
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 NEEDS = ((("moderator", "mediator"), 'write moderator = "ind3", or mediator = "ind3"'),)
 EQUATIONS = ("outcome", "mediator", "outcome with mediator")

@@ -46,8 +46,7 @@ from specdid.inference._assignment import made_of, make_assignment, with_error
 from specdid.inference._base import Context, Null, draw_null
 from specdid.language import bind, referenced, write
 from specdid.language.tree import Name
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 DRAWS = 500
 ENOUGH = 100

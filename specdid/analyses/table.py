@@ -15,8 +15,7 @@ from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
 from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, number
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 HEADER = (
     "vcov", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high", "df",

@@ -23,8 +23,7 @@ from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, error_words, notes, statistics, tidy_rows
 from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem
 from specdid.inference._curve_tests import CurveTests
-from specdid.tables._base import Cell as Value
-from specdid.tables._base import PrintTable, Row, TidyTable, unusable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value, unusable
 
 FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""

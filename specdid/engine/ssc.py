@@ -42,7 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from specdid._arrays import Floats, Ints
-from specdid._study import Distribution, Kind, Rule
+from specdid._study import Distribution, Rule, VcovKind
 from specdid.engine.demean import count_components, rank_of
 
 Slopes = tuple[tuple[Ints, Floats], ...]
@@ -64,7 +64,7 @@ class Correction:
         1 where reghdfe's residual degrees of freedom have the constant back.
     """
 
-    kind: Kind
+    kind: VcovKind
     rule: Rule
     absorbed: ArrayLike
     spare: ArrayLike = 0
@@ -96,7 +96,7 @@ class Correction:
 
 
 def correction(
-    kind: Kind, rule: Rule, effects: tuple[Ints, ...], slopes: Slopes = (), clusters: tuple[Ints, ...] = ()
+    kind: VcovKind, rule: Rule, effects: tuple[Ints, ...], slopes: Slopes = (), clusters: tuple[Ints, ...] = ()
 ) -> Correction:
     """Count what the fixed effects take under a rule.
 
@@ -194,7 +194,7 @@ def absorbed_parameters(levels: ArrayLike, nested: ArrayLike | None = None, slop
     return np.asarray(count, dtype=np.int64)
 
 
-def variance_factor(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
+def variance_factor(kind: VcovKind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
     """Return what the sandwich (iid: RSS times the bread) is multiplied with; NaN without degrees of freedom.
 
     Parameters
@@ -210,7 +210,7 @@ def variance_factor(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: Ar
     return np.asarray(np.where(usable, factor, np.nan))
 
 
-def t_df(kind: Kind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
+def t_df(kind: VcovKind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:
     """Return the degrees of freedom of the t distribution."""
     if kind == "cluster":
         return np.asarray(n_clusters, dtype=np.float64) - 1.0

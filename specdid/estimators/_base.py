@@ -39,18 +39,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Key
-from specdid._study import RULES, Distribution, Kind, Rule
+from specdid._study import RULES, Distribution, Rule, VcovKind
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
     from specdid._programs.script import Script
     from specdid._records import Caution
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -99,7 +97,7 @@ class Task:
     effect_labels: tuple[str, ...]
     slopes: tuple[tuple[Ints, Floats], ...]
     weights: Floats | None
-    vcovs: tuple[Kind, ...]
+    vcovs: tuple[VcovKind, ...]
     clusters: tuple[tuple[Ints, ...], ...]
     unit: Ints | None
     time: Floats | None
@@ -164,11 +162,11 @@ class Estimate:
     nobs: int
     dropped: tuple[int, ...] = ()  # positions in Task.controls
     r2_within: float = float("nan")
-    keep: NDArray[np.bool_] | None = None  # rows of the task actually used, where fewer
+    keep: Bools | None = None  # rows of the task actually used, where fewer
     vcov_notes: tuple[str, ...] = ()
     extra: Mapping[str, float] = field(default_factory=dict)
     coefficients: Coefficients | None = None
-    reads: NDArray[np.bool_] | None = None
+    reads: Bools | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
     units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue
 from specdid._programs import python, r
 from specdid._programs.names import quoted
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata, filled
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Estimate, EstimatorSetting, Failure, Floats, Ints, Task
-from specdid.estimators._pyfixest import Bools, Model, Refusal, estimate_with, model, read, standardised
+from specdid.estimators._base import Estimate, EstimatorSetting, Failure, Task
+from specdid.estimators._pyfixest import Model, Refusal, estimate_with, model, read, standardised
 
 SETTINGS = (
     EstimatorSetting(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from specdid.estimators._base import Failure, Floats, Ints, Task
-from specdid.estimators._pyfixest import Bools, Refusal, standardised
+from specdid._arrays import Bools, Floats, Ints
+from specdid.estimators._base import Failure, Task
+from specdid.estimators._pyfixest import Refusal, standardised
 
 TOLERANCE = 1e-14
 ITERATIONS = 50_000

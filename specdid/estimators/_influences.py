@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.least_squares import CANCELLED, NO_VARIANCE
 from specdid.engine.scores import by_cluster, cluster_codes
-from specdid.estimators._base import Floats, Ints, Path, Task
-from specdid.estimators._pyfixest import Bools
+from specdid.estimators._base import Path, Task
 
 UNCOUNTED = frozenset({"fixest", "glm", "none"})
 """Corrections for which no parameter of a regression has to be counted.

@@ -16,16 +16,15 @@ from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, relevel
 from specdid.engine.estimable import null_space
 from specdid.engine.least_squares import NO_VARIANCE
 from specdid.engine.qr_basis import make_basis, triangle
-from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Failure, Floats, Ints, Task
+from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Failure, Task
 
-Bools = NDArray[np.bool_]
 _INTERCEPT = "Intercept"
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._programs import python
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata, filled
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Program, Task, coefficient_words
+from specdid.estimators._base import Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm import FACTOR, SETTINGS, fit_glm, stata_corrected, stata_separation, write_python, write_r
 from specdid.estimators._pyfixest import guarded
 

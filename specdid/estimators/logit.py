@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._programs import python
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata, filled
 from specdid._records import Caution
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Program, Task, coefficient_words
+from specdid.estimators._base import Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm import (
     FACTOR,
     SETTINGS,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from specdid._programs.names import Namer
-from specdid._programs.script import DATE, POLY, SPLINE, DataFile, Step, WideFile
+from specdid._programs.script import DATE, POLY, SPLINE, DataFile, NewColumn, WideFile
 from specdid.engine.columns import Recipe
 from specdid.language import Bound, argument, bind, referenced, write, written_out
 from specdid.language.tree import Argument, Binary, Call, Name, Node, Number, Text, Unary, joined
@@ -19,7 +19,7 @@ from specdid.panel.reshape import WideLayout
 from specdid.panel.splines import SPLINES, spline
 
 MATCH_WEIGHT = "match_weight"
-Place = Callable[[Bound], str]
+ColumnOf = Callable[[Bound], str]
 """Returns the name of a column that holds an expression."""
 
 
@@ -34,7 +34,7 @@ class ProgramColumns:
 
     def __init__(self, panel: Panel, evaluator: Evaluator) -> None:
         self.panel, self.evaluator = panel, evaluator
-        self.steps: list[Step] = []
+        self.steps: list[NewColumn] = []
         self.labels: dict[str, str] = {}
         self._names = Namer([*panel.columns, MATCH_WEIGHT])
         self._data: dict[str, str] = {}
@@ -73,7 +73,7 @@ class ProgramColumns:
                 self._made[key] = tree.name
             else:
                 self._made[key] = self._names.new(coded[part].label)
-                self.steps.append(Step(self._made[key], tree, coded[part].label))
+                self.steps.append(NewColumn(self._made[key], tree, coded[part].label))
         self.labels.setdefault(self._made[key], label)
         return self._made[key]
 
@@ -93,14 +93,14 @@ class ProgramColumns:
             factor = self.column(own[0], write(own[0].node))
             self._made[key] = self._names.new(f"{MATCH_WEIGHT}_{factor}")
             tree = Binary("*", Name(MATCH_WEIGHT), Name(factor))
-            self.steps.append(Step(self._made[key], tree, "matching weights, times those of the option"))
+            self.steps.append(NewColumn(self._made[key], tree, "matching weights, times those of the option"))
         return self._made[key]
 
     def sum(self, names: Sequence[str]) -> str | None:
         """Name the sum of columns, None where there are none."""
         if len(names) < 2:
             return names[0] if names else None
-        self.steps.append(Step(self._names.new("offsets"), joined([Name(n) for n in names]), " + ".join(names)))
+        self.steps.append(NewColumn(self._names.new("offsets"), joined([Name(n) for n in names]), " + ".join(names)))
         return self.steps[-1].name
 
     def tree(self, bound: Bound) -> Node:
@@ -167,7 +167,7 @@ class ProgramColumns:
             self._made[bound.digest] = self._names.new(text)
             expression = write(bound.node)
             written = expression if text == expression else f"{text} = {expression}"
-            self.steps.append(Step(self._made[bound.digest], tree, written))
+            self.steps.append(NewColumn(self._made[bound.digest], tree, written))
         return self._made[bound.digest]
 
     def _renamed(self, node: Node, bound: Bound) -> Node:
@@ -225,7 +225,7 @@ def _encoding(path: Path | None) -> str:
     return "utf-8"
 
 
-def coded_columns(evaluator: Evaluator, factors: Sequence[Bound], place: Place) -> tuple[Node, ...]:
+def coded_columns(evaluator: Evaluator, factors: Sequence[Bound], place: ColumnOf) -> tuple[Node, ...]:
     """Return the trees of a term's columns, over placed names; the first factor varies fastest."""
     alone = len(factors) == 1
     columns: list[Node] = []
@@ -236,7 +236,7 @@ def coded_columns(evaluator: Evaluator, factors: Sequence[Bound], place: Place) 
 
 
 class _Factor:
-    def __init__(self, evaluator: Evaluator, bound: Bound, place: Place) -> None:
+    def __init__(self, evaluator: Evaluator, bound: Bound, place: ColumnOf) -> None:
         self.evaluator, self.bound, self.place = evaluator, bound, place
         self.evaluation = evaluator.evaluation(bound.scope)
 

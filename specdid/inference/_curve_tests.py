@@ -38,7 +38,6 @@ from specdid.inference._draw_tables import DrawTable
 
 POINTS = 201
 Bands = Mapping[tuple[str, str], NDArray[np.float64]]
-Test = JointTest
 RANKS = 4096
 """Ranks whose quantiles are taken together."""
 _GRID = np.linspace(-40.0, 40.0, 80_001)
@@ -90,12 +89,12 @@ def p_value(value: float, null: Floats) -> float:
 
 def _test(
     of: NullDraws, kind: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
-) -> Test:
+) -> JointTest:
     low, high = null_range(draws, kind.startswith(SHARE))
     found = p_value(value, draws) if p is None else p
     direction = "estimated" if of.expected is None else "expected"
     count = int(np.count_nonzero(members))
-    return Test(
+    return JointTest(
         of.null, kind, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
     )
 
@@ -112,7 +111,7 @@ def null_range(draws: Floats, share: bool = False) -> tuple[float, float]:
     return 0.0 if share else -end, end
 
 
-def median_estimate(draws: NullDraws, members: NDArray[np.bool_], group: str, estimand: str = "") -> Test:
+def median_estimate(draws: NullDraws, members: NDArray[np.bool_], group: str, estimand: str = "") -> JointTest:
     """Test the median estimate of specifications with one scale (or outcome), ``group``, and one estimand."""
     value = float(np.median(signed(draws.estimate, draws, members)))
     found = _test(draws, MEDIAN, value, by_blocks(median_of, draws.null_estimate, members, draws.expected), members)
@@ -124,7 +123,7 @@ def signed(values: Floats, draws: NullDraws, members: NDArray[np.bool_]) -> Floa
     return values[members] if draws.expected is None else values[members] * draws.expected[members]
 
 
-def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[Test, ...]:
+def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[JointTest, ...]:
     """Median t, share significant with the dominant sign, Stouffer's Z."""
     t, df = signed(draws.statistic, draws, members), draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
@@ -518,7 +517,7 @@ class CurveTests:
     title: str
     draws: int
     index: NDArray[np.int64]
-    tests: tuple[Test, ...]
+    tests: tuple[JointTest, ...]
     adjusted: Adjusted
     bands: Bands
     notes: tuple[Caution, ...]

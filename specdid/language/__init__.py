@@ -9,7 +9,7 @@ from specdid.language.check import Role, check, subtraction_problems
 from specdid.language.expansion import TermSets, expand, expand_terms, expansion_size, join_term_sets
 from specdid.language.functions import FUNCTIONS, Function, argument
 from specdid.language.grammar import FormulaParts, formula_parts, parse
-from specdid.language.habits import Place, elsewhere, in_our_spelling
+from specdid.language.habits import HabitRole, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
 from specdid.language.problems import LanguageError, Mistake
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
@@ -25,10 +25,10 @@ __all__ = [
     "Effect",
     "FormulaParts",
     "Function",
+    "HabitRole",
     "LanguageError",
     "Mistake",
     "Name",
-    "Place",
     "Role",
     "Scope",
     "Term",

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from specdid.language.functions import Kind
+from specdid.language.functions import ArgumentKind
 from specdid.language.problems import Mistake
 from specdid.language.resolve import lag_values, pattern_problem
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary
@@ -45,7 +45,7 @@ def exponent_problem(node: Node, whole: bool) -> Mistake | None:
     return None
 
 
-def constant_problem(node: Node, kind: Kind) -> Mistake | None:
+def constant_problem(node: Node, kind: ArgumentKind) -> Mistake | None:
     """Return what is wrong with an argument that has to be a constant of some kind."""
     return _KINDS[kind](node)
 
@@ -179,7 +179,7 @@ def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None)
     return problem
 
 
-_KINDS: dict[Kind, Callable[[Node], Mistake | None]] = {
+_KINDS: dict[ArgumentKind, Callable[[Node], Mistake | None]] = {
     "constants": _constants,
     "text": _text,
     "lag": _lag,

@@ -20,7 +20,7 @@ from specdid.language.hints import unknown_function
 from specdid.language.problems import LanguageError, Mistake
 from specdid.language.resolve import lag_values, resolve
 from specdid.language.terms import (
-    Key,
+    TermKey,
     is_algebra,
     is_list,
     nothing_subtracted,
@@ -191,7 +191,7 @@ class _Checker:
 
     def subtractions(self, whole: Node) -> None:
         """Refuse to take a term away that is not there: a range of columns, or a difference, was meant."""
-        above: set[Key] = set()
+        above: set[TermKey] = set()
         for sign, node in summands(whole):
             hidden = any(isinstance(n, Macro) or (isinstance(n, Call) and n.function in _HIDING) for n in walk(node))
             if hidden:

@@ -17,7 +17,7 @@ from specdid.language.functions import STEPWISE
 from specdid.language.grammar import OUTCOME_LISTS
 from specdid.language.problems import MAX_CHAIN, LanguageError, Mistake
 from specdid.language.resolve import resolve
-from specdid.language.terms import Key, Term, is_algebra, unit_terms
+from specdid.language.terms import Term, TermKey, is_algebra, unit_terms
 from specdid.language.tree import Binary, Call, Node, Number, Unary, chain, joined, walk
 
 _LIMIT = 2_000_000
@@ -301,8 +301,8 @@ def expand_terms(node: Node, macros: Mapping[str, Node], columns: Sequence[str],
 
 def join_term_sets(parts: Sequence[TermSets]) -> TermSets:
     """Put the alternatives of several options behind one another, sharing their terms."""
-    terms: dict[Key, Term] = {}
-    place: dict[Key, int] = {}
+    terms: dict[TermKey, Term] = {}
+    place: dict[TermKey, int] = {}
     indices, starts, offset = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)], 0
     for part in parts:
         for term in part.terms:
@@ -321,7 +321,7 @@ class _Table:
     """The terms of every unit, side by side: what a row of chosen units has to be spread over."""
 
     terms: list[Term] = field(default_factory=list)
-    places: dict[Key, int] = field(default_factory=dict)
+    places: dict[TermKey, int] = field(default_factory=dict)
     term: list[int] = field(default_factory=list)
     unit: list[int] = field(default_factory=list)
     dead: list[bool] = field(default_factory=list)

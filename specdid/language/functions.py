@@ -7,7 +7,7 @@ from typing import Literal
 
 from specdid.language.tree import Argument, Call, Constant, Node, Number, Text
 
-Kind = Literal[
+ArgumentKind = Literal[
     "value", "condition", "case", "by", "terms", "constants", "text", "words", "base", "degree", "lag", "tail",
     "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place",
     "times", "omit",
@@ -23,7 +23,7 @@ class Parameter:
     """
 
     name: str
-    kind: Kind
+    kind: ArgumentKind
     default: Node | None = None
     optional: bool = False
     named: bool = False
@@ -46,7 +46,7 @@ class Function:
     parameters: tuple[Parameter, ...]
     where: Where
     doc: str
-    many: Kind | None = None
+    many: ArgumentKind | None = None
     least: int = 1
     by_unit: bool = False
     later: bool = False

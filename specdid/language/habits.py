@@ -14,7 +14,7 @@ from specdid.language.functions import FUNCTIONS
 from specdid.language.grammar import parse
 from specdid.language.problems import MAX_LENGTH, LanguageError
 
-Place = Role | str
+HabitRole = Role | str
 """A role, or "treatment", whose term is no category, or "column", which is one name."""
 
 LONGEST = 300
@@ -58,7 +58,7 @@ _RENAMED = {
 }  # fmt: skip
 
 
-Rule = Callable[[str, Place], str]
+HabitRule = Callable[[str, HabitRole], str]
 
 _ELSEWHERE: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("terms", "treatment"), r"^\s*absorb\s*\(", "fixed effects stand in [fixed_effects], joined by `+`"),
@@ -83,12 +83,12 @@ _ELSEWHERE: tuple[tuple[tuple[str, ...], str, str], ...] = (
 """Where, what, and where it is said instead."""
 
 
-def elsewhere(text: str, place: Place) -> str | None:
+def elsewhere(text: str, place: HabitRole) -> str | None:
     """Say where what ``text`` asks for is said here, None where nothing is known."""
     return next((help for places, pattern, help in _ELSEWHERE if place in places and re.search(pattern, text)), None)
 
 
-def in_our_spelling(text: str, place: Place) -> str | None:
+def in_our_spelling(text: str, place: HabitRole) -> str | None:
     """Write ``text`` as it is written here, None where nothing is known that is sure to be right.
 
     Parameters
@@ -142,7 +142,7 @@ def _fine(text: str, role: Role) -> bool:
 # Whole texts
 
 
-def _commands(text: str, place: Place) -> str:
+def _commands(text: str, place: HabitRole) -> str:
     """Take the command away of which the text is an argument."""
     text = re.sub(r"^xi\s*:\s*", "", text)
     if place in ("condition",):
@@ -189,7 +189,7 @@ def _by_group(function: str, x: str, by: str) -> str:
     return f"{'sum' if function == 'total' else function}({x.strip()}, by = {groups})"
 
 
-def _formula(text: str, place: Place) -> str:
+def _formula(text: str, place: HabitRole) -> str:
     """Make a formula of a whole command: ``reghdfe y d x, absorb(id year)``, ``feols(y ~ d | id, data)``."""
     if place != "formula":
         return text
@@ -213,13 +213,13 @@ def _formula(text: str, place: Place) -> str:
     return text
 
 
-def _parts(text: str, place: Place, kept: list[str]) -> str:
+def _parts(text: str, place: HabitRole, kept: list[str]) -> str:
     """Write every part of a formula in the spelling of its role."""
     if place != "formula" or text.count("~") != 1:
         return text
     left, right = text.split("~")
     parts = [left, *right.split("|")]
-    roles: tuple[Place, ...] = ("value", "terms", "effects")
+    roles: tuple[HabitRole, ...] = ("value", "terms", "effects")
     if len(parts) > len(roles):
         return text
     found = [in_our_spelling(_whole(part.strip(), kept), role) for part, role in zip(parts, roles, strict=False)]
@@ -227,7 +227,7 @@ def _parts(text: str, place: Place, kept: list[str]) -> str:
     return text if not any(found) else f"{own[0]} ~ {' | '.join(own[1:])}"
 
 
-def _nothing(text: str, place: Place) -> str:
+def _nothing(text: str, place: HabitRole) -> str:
     bare = text.casefold().strip()
     if place == "condition" and bare in _EVERYTHING:
         return "TRUE"
@@ -238,7 +238,7 @@ def _nothing(text: str, place: Place) -> str:
     return text
 
 
-def _macros(text: str, place: Place) -> str:
+def _macros(text: str, place: HabitRole) -> str:
     """Turn a local or global of Stata into a macro."""
     if place not in ("terms", "effects"):
         return text
@@ -249,7 +249,7 @@ def _macros(text: str, place: Place) -> str:
 # Lists of columns
 
 
-def _wildcards(text: str, place: Place) -> str:
+def _wildcards(text: str, place: HabitRole) -> str:
     """Turn ``divx*`` into a pattern, ``divx1-divx17`` into its columns, ``_Iyear*`` into its factor."""
     if place not in ("terms",):
         return text
@@ -267,7 +267,7 @@ def _wildcards(text: str, place: Place) -> str:
     return re.sub(rf"(?<![\w.])({_NAME})\?(?=\s*(?:$|\+))", r"regex('^\1.$')", text)
 
 
-def _listed(text: str, place: Place) -> str:
+def _listed(text: str, place: HabitRole) -> str:
     """Join by ``+`` what stands side by side, or between commas."""
     if place not in ("terms", "effects", "names"):
         return text
@@ -283,7 +283,7 @@ def _listed(text: str, place: Place) -> str:
 # Stata's operators of time series and factor variables
 
 
-def _series(text: str, place: Place) -> str:
+def _series(text: str, place: HabitRole) -> str:
     """Write ``L2.x`` as ``l(x, 2)``; Stata's D2 is the difference of the difference, S12 that to 12 periods before."""
 
     def lagged(match: re.Match[str]) -> str:
@@ -310,7 +310,7 @@ def _split(piece: str) -> tuple[str, str]:
     return (prefix if dot else ""), name
 
 
-def _category(prefix: str, name: str, place: Place) -> str:
+def _category(prefix: str, name: str, place: HabitRole) -> str:
     base = re.fullmatch(r"i?b(\d+)", prefix)
     if prefix in ("", "c"):
         return name
@@ -321,7 +321,7 @@ def _category(prefix: str, name: str, place: Place) -> str:
     return f"i({name}, ref = {base[1]})" if base else f"factor({name})"
 
 
-def _products(text: str, place: Place) -> str:
+def _products(text: str, place: HabitRole) -> str:
     """Write ``c.x##c.x`` as ``x + I(x^2)``, ``i.id#c.year`` among effects as ``id[year]``."""
 
     def product(match: re.Match[str]) -> str:
@@ -360,7 +360,7 @@ def _products(text: str, place: Place) -> str:
 # Effects, terms, values, conditions
 
 
-def _effects(text: str, place: Place) -> str:
+def _effects(text: str, place: HabitRole) -> str:
     if place != "effects":
         return text
     text = re.sub(rf"(?:as\.)?(?:factor|C|fct|categorical)\(({_NAME})\)", r"\1", text)
@@ -371,7 +371,7 @@ def _effects(text: str, place: Place) -> str:
     return re.sub(r"\s*-\s*1$", "", text)
 
 
-def _terms(text: str, place: Place) -> str:
+def _terms(text: str, place: HabitRole) -> str:
     if place not in ("terms", "treatment"):
         return text
     plain = rf"(?<![\w.()^:*/]) *({_NAME}) *"
@@ -384,7 +384,7 @@ def _terms(text: str, place: Place) -> str:
     return re.sub(rf"^({_NAME}) *%in% *({_NAME})$", r"\1:\2", text)
 
 
-def _numbers(text: str, place: Place) -> str:
+def _numbers(text: str, place: HabitRole) -> str:
     """Write ``0,5`` as 0.5 and ``1,000`` as 1000, where a comma can separate nothing."""
     if re.search(r"[(\[{]|\bin\b", text) or place in ("names", "effects", "formula"):
         return text
@@ -392,7 +392,7 @@ def _numbers(text: str, place: Place) -> str:
     return re.sub(r"(?<![\w.,])(\d+),(\d+)(?![\w.,])", r"\1.\2", text)
 
 
-def _names(text: str, place: Place) -> str:
+def _names(text: str, place: HabitRole) -> str:
     """Take packages and data frames away, and call functions by their names here."""
     text = _PACKAGE.sub("", text)
     text = _COLUMN_OF.sub(lambda m: f"\1{m[1]}\1" if m[1] else m[2] or m[3], text)
@@ -456,7 +456,7 @@ def _method(match: re.Match[str]) -> str:
     return found[method]
 
 
-def _choices(text: str, place: Place) -> str:
+def _choices(text: str, place: HabitRole) -> str:
     """Write ``a if c else b``, ``c ? a : b`` and Stata's ``a if c`` as ``ifelse``."""
     if place != "value":
         return text
@@ -470,7 +470,7 @@ def _choices(text: str, place: Place) -> str:
     return f"ifelse({stata[2]}, {stata[1]}, NA)" if stata else text
 
 
-def _conditions(text: str, place: Place) -> str:
+def _conditions(text: str, place: HabitRole) -> str:
     """Write comparisons, lists and missing values as R has them."""
     a = rf"({_NAME}|is\.na\({_NAME}\))"
     if place in ("condition", "value", "treatment", "terms"):
@@ -509,7 +509,7 @@ def _conditions(text: str, place: Place) -> str:
     return text
 
 
-def _operators(text: str, place: Place) -> str:
+def _operators(text: str, place: HabitRole) -> str:
     text = text.replace("**", "^")
     text = re.sub(r"(?<=[\w)])\s*//\s*(?=[\w(])", " %/% ", text)
     text = re.sub(r"(?<=[\w)])(?<!%in)\s*(?<!%)%(?![%/\w])\s*(?=[\w(])", " %% ", text)
@@ -532,8 +532,8 @@ def _two_tails(match: re.Match[str]) -> str:
     return f"winsorize({match[1]}, {low:g})" if abs(low + high - 1) < 1e-9 else match[0]
 
 
-_BEFORE: tuple[Rule, ...] = (_macros, _commands, _formula, _nothing)
+_BEFORE: tuple[HabitRule, ...] = (_macros, _commands, _formula, _nothing)
 """Rules of a whole text; then a formula's parts are looked at by themselves."""
-_AFTER: tuple[Rule, ...] = (
+_AFTER: tuple[HabitRule, ...] = (
     _numbers, _names, _series, _products, _wildcards, _choices, _conditions, _operators, _effects, _terms, _listed,
 )  # fmt: skip

@@ -27,7 +27,7 @@ from specdid.language.tree import (
 from specdid.language.write import write, write_summand
 
 _MAX_TERMS = 10_000
-Key = frozenset[Node]
+TermKey = frozenset[Node]
 _PLAIN = re.compile(r"[^\W\d]\w*( \+ [^\W\d]\w*)*")
 """A sum of bare names, as most labels of controls are; it need not be parsed."""
 _LEVEL = re.compile(r"(?P<by>[^:]+)::(?P<level>[^:]+)(?::(?P<times>[^:]+))?")
@@ -50,7 +50,7 @@ class Term:
         return write_summand(joined(self.factors, ":"))
 
     @property
-    def key(self) -> Key:
+    def key(self) -> TermKey:
         """What makes two terms the same: their factors in any order."""
         return frozenset(self.factors)
 
@@ -72,7 +72,7 @@ class Terms:
 class _Sum:
     """Terms by their key, in order; ``intercept`` None where nothing is said of it."""
 
-    terms: dict[Key, Term]
+    terms: dict[TermKey, Term]
     intercept: bool | None = None
 
 

@@ -100,7 +100,7 @@ def _dummies(evaluation: Evaluation, node: Node, prefix: str, drop_first: bool) 
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class FactorLevel:
     """A level of a factor in ``i()``, or a bin of several: its label and the codes of its values."""
 
     label: str
@@ -108,11 +108,11 @@ class Level:
     bin: bool = False
 
 
-def event_levels(evaluation: Evaluation, call: Call, alone: bool) -> tuple[Column, Ints, list[Level]]:
+def event_levels(evaluation: Evaluation, call: Call, alone: bool) -> tuple[Column, Ints, list[FactorLevel]]:
     """Return the factor of ``i(f, …)``, its codes and the levels that get a dummy; ``i(f)`` alone loses its first."""
     factor = needed(call, "f")
     column, codes, labels = _levels(evaluation, factor)
-    levels = _binned(evaluation, call, column, codes, [Level(label, (k,)) for k, label in enumerate(labels)])
+    levels = _binned(evaluation, call, column, codes, [FactorLevel(label, (k,)) for k, label in enumerate(labels)])
     references = _chosen(evaluation, argument(call, "ref"), column, factor, codes, levels)
     kept = _chosen(evaluation, argument(call, "keep"), column, factor, codes, levels)
     if not references and not kept and argument(call, "x") is None and alone:
@@ -137,7 +137,9 @@ def _event_dummies(evaluation: Evaluation, call: Call, alone: bool) -> list[Code
     return [_product(d, x) for x in _interacted(evaluation, call, second) for d in dummies]
 
 
-def _binned(evaluation: Evaluation, call: Call, column: Column, codes: Ints, levels: list[Level]) -> list[Level]:
+def _binned(
+    evaluation: Evaluation, call: Call, column: Column, codes: Ints, levels: list[FactorLevel]
+) -> list[FactorLevel]:
     """Put the levels that a bin lists into one, at the place of the first."""
     bins = argument(call, "bin")
     taken: dict[int, str] = {}
@@ -155,7 +157,7 @@ def _binned(evaluation: Evaluation, call: Call, column: Column, codes: Ints, lev
     found: dict[str, list[int]] = {}
     for code, level in enumerate(levels):
         found.setdefault(f"bin {taken[code]}" if code in taken else f"level {level.label}", []).append(code)
-    return [Level(key.split(" ", 1)[1], tuple(codes), key.startswith("bin")) for key, codes in found.items()]
+    return [FactorLevel(key.split(" ", 1)[1], tuple(codes), key.startswith("bin")) for key, codes in found.items()]
 
 
 def _flat(node: Node | None) -> Iterator[Node]:
@@ -184,8 +186,8 @@ def _members(evaluation: Evaluation, element: Node, column: Column, factor: Node
 
 
 def _chosen(
-    evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints, levels: list[Level]
-) -> list[Level]:
+    evaluation: Evaluation, node: Node | None, column: Column, factor: Node, codes: Ints, levels: list[FactorLevel]
+) -> list[FactorLevel]:
     """Return the levels that ``ref`` or ``keep`` lists, a bin by its name."""
     found = []
     for element in _flat(node):
@@ -209,7 +211,7 @@ def _interacted(evaluation: Evaluation, call: Call, node: Node) -> list[CodedCol
     return [CodedColumn(f"{write(inner)}::{v.label}", _dummy(codes, v.codes[0]), column.log0) for v in levels]
 
 
-def second_levels(evaluation: Evaluation, call: Call, node: Node) -> tuple[Column, Node, list[Level] | None]:
+def second_levels(evaluation: Evaluation, call: Call, node: Node) -> tuple[Column, Node, list[FactorLevel] | None]:
     """Return the second variable of ``i``, its own node, and its levels where it is a factor."""
     inner = needed(node, "x") if isinstance(node, Call) and node.function in ("factor", "C") else node
     column = evaluation.evaluator.column(evaluation.bind(inner))
@@ -220,7 +222,7 @@ def second_levels(evaluation: Evaluation, call: Call, node: Node) -> tuple[Colum
             raise EvaluationError("arguments", message, reference.span, f"write factor({write(node)}) for its levels")
         return column, inner, None
     _, codes, labels = _levels(evaluation, inner)
-    levels = [Level(label, (k,)) for k, label in enumerate(labels)]
+    levels = [FactorLevel(label, (k,)) for k, label in enumerate(labels)]
     left_out = _chosen(evaluation, reference, column, inner, codes, levels)
     return column, inner, [v for v in levels if v not in left_out]
 

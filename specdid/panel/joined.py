@@ -187,11 +187,11 @@ def _key_faults(columns: Mapping[str, Column], data: str, right: Join) -> list[F
     return faults
 
 
-Side = tuple[str, Column, str]
+JoinSide = tuple[str, Column, str]
 """A column's name, its values, and what its data are called."""
 
 
-def _types(right: Join, one: Side, other: Side) -> Fault | None:
+def _types(right: Join, one: JoinSide, other: JoinSide) -> Fault | None:
     """Say that two columns cannot be compared, and what to do."""
     for key, column, name in (one, other):
         if column.missing.all():
@@ -221,7 +221,7 @@ def _types(right: Join, one: Side, other: Side) -> Fault | None:
     return None
 
 
-def text_and_number(written: Side, numeric: Side) -> tuple[str, str]:
+def text_and_number(written: JoinSide, numeric: JoinSide) -> tuple[str, str]:
     """Return that a column is text in one file and a number in the other, and what to do."""
     sample = cell_text(written[1], _first(written[1]))
     zeros = next((level for level in written[1].levels if level[:1] == "0" and level[1:].isdigit()), None)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
-from specdid._hashing import spread, text_word
+from specdid._hashing import Words, spread, text_word
 from specdid._study import Never, Study
 from specdid.panel.cells import ReadColumns
 from specdid.panel.columns import Column, cell_text, number_text, rank
@@ -24,7 +23,6 @@ from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import STEPS, StepError, fitting_step, known_step, odd_times, period_numbers, time_fault
 
-Words = NDArray[np.uint64]
 MOST_PERIODS = 2.0**52
 """Periods from 0 beyond which a number may not tell one from the next."""
 

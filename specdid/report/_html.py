@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from specdid._records.numerals import MINUS, minus
 from specdid._words import say, sentences
-from specdid.tables._base import Cell, PrintTable, Row, TidyTable
+from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -158,7 +158,7 @@ def csv_rows(name: str, tidy: TidyTable) -> Element:
     return folded
 
 
-def _cell(value: Cell) -> str:
+def _cell(value: Value) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):

@@ -25,7 +25,7 @@ from typing import Any
 from specdid._records.cautions import headline
 from specdid._words import say
 
-Cell = str | float | int | bool | None
+Value = str | float | int | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class TidyTable:
     """
 
     header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[Value, ...], ...]
     print: PrintTable | None = None
     suffix: str = ""
 
@@ -108,7 +108,7 @@ def csv_text(table: TidyTable) -> str:
     return "".join(",".join(_csv_cell(c) for c in line) + "\n" for line in lines)
 
 
-def _csv_cell(value: Cell) -> str:
+def _csv_cell(value: Value) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):

@@ -23,23 +23,14 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
-from specdid.estimators._base import (
-    Estimate,
-    Estimator,
-    EstimatorSetting,
-    Failure,
-    Floats,
-    Path,
-    Program,
-    Task,
-    where_zero,
-)
+from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with, control, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Bools, Refusal, guarded
-from specdid.estimators.csdid.group_time import Cell, Panel, Way, alike, compare, lay_out, pooled
+from specdid.estimators._pyfixest import Refusal, guarded
+from specdid.estimators.csdid.group_time import GroupTime, UnitsByPeriod, Way, alike, compare, lay_out, pooled
 from specdid.estimators.csdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
@@ -76,7 +67,7 @@ def _asked(task: Task) -> _Asked:
     )
 
 
-def _begin(task: Task) -> tuple[_Asked, Panel]:
+def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     """Lay the units out.
 
     Raises
@@ -159,7 +150,7 @@ def _fit(task: Task) -> Estimate | Failure:
     )
 
 
-def _cell(asked: _Asked, panel: Panel, cohort: int, period: int, base: int) -> Cell | None:
+def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: int) -> GroupTime | None:
     return compare(
         panel,
         cohort,
@@ -172,14 +163,14 @@ def _cell(asked: _Asked, panel: Panel, cohort: int, period: int, base: int) -> C
     )
 
 
-def _aggregate(aggregate: str, panel: Panel, cells: Sequence[Cell]) -> tuple[float, Floats]:
+def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[GroupTime]) -> tuple[float, Floats]:
     if aggregate == "group":
         found = []
         for own in _grouped(cells, lambda c: c.cohort):
             effect, influence = alike([(c.effect, c.influence) for c in own])
             found.append(replace(own[0], effect=effect, influence=influence))
         return pooled(panel, found)
-    of: dict[str, Callable[[Cell], int]] = {
+    of: dict[str, Callable[[GroupTime], int]] = {
         "simple": lambda c: 0,
         "dynamic": lambda c: c.period - c.cohort,
         "calendar": lambda c: c.period,
@@ -187,11 +178,11 @@ def _aggregate(aggregate: str, panel: Panel, cells: Sequence[Cell]) -> tuple[flo
     return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
 
 
-def _grouped(cells: Sequence[Cell], key: Callable[[Cell], int]) -> list[list[Cell]]:
+def _grouped(cells: Sequence[GroupTime], key: Callable[[GroupTime], int]) -> list[list[GroupTime]]:
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
 
 
-def _ends(panel: Panel, cells: Sequence[Cell], size: int) -> Bools:
+def _ends(panel: UnitsByPeriod, cells: Sequence[GroupTime], size: int) -> Bools:
     """Mark the rows of the task that are an end of a change."""
     read = np.zeros(panel.row.shape, bool)
     for cell in cells:
@@ -203,7 +194,7 @@ def _ends(panel: Panel, cells: Sequence[Cell], size: int) -> Bools:
 
 
 def _errors(
-    task: Task, panel: Panel, influence: Floats, used: Bools
+    task: Task, panel: UnitsByPeriod, influence: Floats, used: Bools
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...], tuple[str, ...]]:
     """Sum the units' influences by cluster; a cluster that parts a unit's rows is none that this estimator offers."""
     rows = np.zeros((len(task.outcome), influence.shape[1]))
@@ -224,7 +215,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     asked, panel = _begin(task)
     place = _places(panel, relative)
     untouched = min(reference, -1 - asked.anticipation)
-    found: list[Cell] = []
+    found: list[GroupTime] = []
     where: list[int] = []
     failed: dict[int, str] = {}
     for g in panel.cohorts:
@@ -272,7 +263,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     )
 
 
-def _places(panel: Panel, relative: Floats) -> dict[int, Floats]:
+def _places(panel: UnitsByPeriod, relative: Floats) -> dict[int, Floats]:
     """Return each cohort's places on the axis by period, NaN where none of its rows stands there."""
     found = {}
     for g in panel.cohorts:

@@ -17,9 +17,10 @@ from typing import Literal
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Floats, Ints, Record, Task
-from specdid.estimators._pyfixest import Bools, Refusal, standardised
+from specdid.estimators._base import Record, Task
+from specdid.estimators._pyfixest import Refusal, standardised
 
 Way = Literal["reg", "ipw", "dr"]
 COLLINEAR = 1e-7
@@ -32,7 +33,7 @@ STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class UnitsByPeriod:
     """A task as units by periods.
 
     Attributes
@@ -76,7 +77,7 @@ class Panel:
         return ~np.isnan(self.outcome)
 
 
-def lay_out(task: Task, anticipation: int, unbalanced: str) -> Panel:
+def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     """Lay a task out by unit and period; outcomes of rows that lack controls are ends of changes."""
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
     known = task.record or Record(task.outcome, task.unit, task.time, np.arange(len(task.outcome)))
@@ -102,7 +103,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> Panel:
     always = cohort <= anticipation
     whole = ~np.isnan(weight).any(axis=1) if unbalanced == "drop" else np.ones(size, bool)
     keep = ~always & whole
-    return Panel(
+    return UnitsByPeriod(
         outcome[keep],
         weight[keep],
         controls[keep],
@@ -118,7 +119,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GroupTime:
     """ATT(g, t).
 
     Attributes
@@ -138,8 +139,8 @@ class Cell:
 
 
 def compare(
-    panel: Panel, cohort: int, period: int, base: int, *, never: bool, anticipation: int, way: Way, rows: bool
-) -> Cell | None:
+    panel: UnitsByPeriod, cohort: int, period: int, base: int, *, never: bool, anticipation: int, way: Way, rows: bool
+) -> GroupTime | None:
     """Estimate ATT(g, t); None where no unit of the cohort, or none to compare it with, is seen in both periods.
 
     ``rows``: each period's mean is over the units seen in it, in one of the two or in both.
@@ -160,10 +161,12 @@ def compare(
     design = _design(panel.controls[both, early], into[both], panel.labels, where)
     influence = np.zeros(len(into))
     effect, influence[both] = contrast(change, into[both], design, panel.weight[both, early], way, where)
-    return Cell(cohort, period, base, effect, influence, into, beside)
+    return GroupTime(cohort, period, base, effect, influence, into, beside)
 
 
-def _repeated(panel: Panel, cohort: int, period: int, base: int, into: Bools, beside: Bools) -> Cell | None:
+def _repeated(
+    panel: UnitsByPeriod, cohort: int, period: int, base: int, into: Bools, beside: Bools
+) -> GroupTime | None:
     """Compare four means, as R's did with allow_unbalanced_panel = TRUE."""
     effect, influence, seen = 0.0, np.zeros(len(into)), np.zeros(len(into), bool)
     for group, side in ((into, 1.0), (beside, -1.0)):
@@ -176,7 +179,7 @@ def _repeated(panel: Panel, cohort: int, period: int, base: int, into: Bools, be
             effect += sign * mean
             influence[here] += sign * w * (y - mean) / w.sum()
             seen |= here
-    return Cell(cohort, period, base, effect, influence, into & seen, beside & seen)
+    return GroupTime(cohort, period, base, effect, influence, into & seen, beside & seen)
 
 
 def _design(controls: Floats, into: Bools, labels: Sequence[str], where: str) -> Floats:
@@ -259,7 +262,7 @@ def _propensity(treated: Floats, design: Floats, weight: Floats, where: str) -> 
     return p / (1 - p), np.linalg.solve(hessian, score.T).T
 
 
-def pooled(panel: Panel, cells: Sequence[Cell]) -> tuple[float, Floats]:
+def pooled(panel: UnitsByPeriod, cells: Sequence[GroupTime]) -> tuple[float, Floats]:
     """Average effects by the size of their cohorts, which is estimated too, and each unit's influence on it."""
     size = np.array([panel.share[panel.cohort == c.cohort].sum() for c in cells])
     effect = float(size @ np.array([c.effect for c in cells]) / size.sum())

@@ -18,7 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Path, Program, Task
+from specdid._arrays import Bools, Floats
+from specdid.estimators._base import Estimate, Estimator, Failure, Path, Program, Task
 from specdid.estimators._imputation import (
     NO_COUNTERFACTUAL,
     PERFECT,
@@ -30,7 +31,7 @@ from specdid.estimators._imputation import (
     without_collinear,
 )
 from specdid.estimators._influences import UNCOUNTED, errors_of, path_of
-from specdid.estimators._pyfixest import Bools, Refusal, guarded
+from specdid.estimators._pyfixest import Refusal, guarded
 from specdid.estimators.did2s.programs import write_python, write_r, write_stata
 
 

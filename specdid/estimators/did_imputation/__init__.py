@@ -18,10 +18,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._records import Caution
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Estimate, Estimator, Failure, Floats, Path, Program, Task
+from specdid.estimators._base import Estimate, Estimator, Failure, Path, Program, Task
 from specdid.estimators._cohorts import one_unit_cohorts
 from specdid.estimators._imputation import (
     NO_COUNTERFACTUAL,
@@ -36,7 +37,7 @@ from specdid.estimators._imputation import (
     without_collinear,
 )
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Bools, guarded, standardised
+from specdid.estimators._pyfixest import guarded, standardised
 from specdid.estimators.did_imputation.programs import write_python, write_r, write_stata
 
 TIED = "not identified: among the untreated rows this lead is a combination of the fixed effects and other leads"

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Flag, NumberValue
 from specdid._programs import python
 from specdid._records import Caution
@@ -35,8 +36,6 @@ from specdid.estimators._base import (
     Estimator,
     EstimatorSetting,
     Failure,
-    Floats,
-    Ints,
     Path,
     Program,
     Record,
@@ -45,7 +44,7 @@ from specdid.estimators._base import (
 )
 from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step
 from specdid.estimators._influences import errors_of, path_of
-from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.lpdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:

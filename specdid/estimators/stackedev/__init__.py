@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue, Word
 from specdid._programs import python
 from specdid._records import Caution
@@ -32,8 +33,6 @@ from specdid.estimators._base import (
     Estimator,
     EstimatorSetting,
     Failure,
-    Floats,
-    Ints,
     Path,
     Program,
     Task,
@@ -41,7 +40,7 @@ from specdid.estimators._base import (
 )
 from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step, one_unit_cohorts
 from specdid.estimators._influences import errors_of, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Bools, Refusal, guarded, standardised
+from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.stackedev.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
