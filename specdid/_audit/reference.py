@@ -162,12 +162,12 @@ def _instrumented(work: OneByOneWork, s: int, sample: AuditSample, dropped: Sequ
     ]
     why = f"left out as collinear, and is no combination of the others: {', '.join(wrong)}" if wrong else ""
     condition = max(solved.condition, exogenous.condition)
-    own = Numbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
+    own = ProgramNumbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
     theirs = _pyfixest_instrumented(work, rest, excluded) if condition <= ILL_CONDITIONED else None
     return Reestimated((own, *((theirs,) if theirs else ())), len(sample), why, condition)
 
 
-def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> Numbers | None:
+def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> ProgramNumbers | None:
     """Call feols with instruments in the data's own units; None where it would be inaccurate."""
     frame, treated, others, effects = _frame(sample)
     names = [f"z{j}" for j in range(excluded.shape[1])]
@@ -181,7 +181,7 @@ def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Fl
         return None
     weights = np.array([float(name == treated[0]) for name in fit._coefnames])
     errors = tuple(_their_error(fit, vcov, v, weights) for v, vcov in enumerate(work.problem.vcovs))
-    return Numbers("pyfixest", float(weights @ fit._beta_hat), errors)
+    return ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
 
 
 def _positions(work: OneByOneWork, s: int, dropped: Sequence[int]) -> list[int]:
