@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -113,7 +114,7 @@ def _rules(codes: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _result(fault: Fault, spec: Path, codes: Sequence[str]) -> dict[str, Any]:
     place = fault.place
-    where: dict[str, Any] = {"artifactLocation": {"uri": Path(place.file if place else spec).as_posix()}}
+    where: dict[str, Any] = {"artifactLocation": {"uri": quote(Path(place.file if place else spec).as_posix())}}
     if place is not None:
         end = place.column + place.length
         where["region"] = {"startLine": place.line, "startColumn": place.column, "endColumn": end}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,26 @@ def test_a_file_that_is_not_there_is_a_fault_in_json_too(folder):
     (one,) = json.loads(done.stdout)["files"]
     assert one["errors"] == 1
     assert one["faults"][0]["line"] is None
+
+
+def test_sarif_is_valid_by_its_schema(folder):
+    """The schema is that of the npm package @microsoft/jest-sarif 1.0.0-beta.0 (MIT)."""
+    from jsonschema import Draft7Validator
+
+    validator = Draft7Validator(json.loads((ROOT / "tests/reference/sarif-2.1.0.json").read_text("utf-8")))
+    named = folder / "Ünicode {x} und Leer.toml"
+    named.write_text((folder / "bad.toml").read_text("utf-8"), "utf-8")
+    for files in (["bad.toml"], ["good.toml"], ["nowhere.toml"], ["bad.toml", "good.toml", "nowhere.toml", named.name]):
+        done = call_specdid(["check", *files, "--format", "sarif"], folder)
+        log = json.loads(done.stdout)
+        assert [error.message for error in validator.iter_errors(log)] == [], files
+        results = log["runs"][0]["results"]
+        assert len(results) >= len(files) - files.count("good.toml")
+        for result in results:
+            for location in result["locations"]:
+                assert re.fullmatch(r"[\w./~%-]+", location["physicalLocation"]["artifactLocation"]["uri"], re.ASCII)
+    # A log that says something else is not taken for one.
+    assert list(validator.iter_errors({**log, "version": "2.0.0"}))
 
 
 def test_sarif_names_rules_lines_and_files(folder):

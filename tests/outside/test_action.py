@@ -1,0 +1,98 @@
+"""The GitHub Action, its shell lines run as GitHub runs them; the recipe and the paper, as far as can be checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A pull request's files: a good spec, a bad one, one whose name a shell would trip on."""
+    (tmp_path / "specs/more dir").mkdir(parents=True)
+    (tmp_path / "specs/data").mkdir()
+    shutil.copy(ROOT / "specs/data/training_grants.csv", tmp_path / "specs/data")
+    shutil.copy(ROOT / "specs/training_grants.toml", tmp_path / "specs/good.toml")
+    text = (ROOT / "specs/training_grants.toml").read_text("utf-8")
+    text = text.replace('"fcode"', '"fcod"', 1).replace("data/", "../data/")
+    (tmp_path / "specs/more dir/bad $(touch hacked).toml").write_text(text, "utf-8")
+    return tmp_path
+
+
+def run_check(repository: Path, specs: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    (step,) = [step for step in ACTION["runs"]["steps"] if step.get("id") == "check"]
+    assert step["env"] == {"SPECS": "${{ inputs.specs }}"}
+    (repository / "output").write_text("")
+    environment = {
+        **os.environ,
+        "SPECS": specs,
+        "GITHUB_OUTPUT": str(repository / "output"),
+        "RUNNER_TEMP": str(repository),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    script = repository / "step.sh"
+    script.write_text(step["run"], "utf-8")
+    # As GitHub starts bash.
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    return done, (repository / "output").read_text("utf-8")
+
+
+def test_faults_fail_the_step_and_stand_in_the_file(repository: Path) -> None:
+    done, output = run_check(repository, "specs/*.toml specs/*/*.toml")
+    assert done.returncode == 2, done.stderr
+    assert not (repository / "hacked").exists()
+    sarif = json.loads(Path(output.removeprefix("sarif=").strip()).read_text("utf-8"))
+    (result,) = [r for r in sarif["runs"][0]["results"] if r["level"] == "error"]
+    assert "fcod" in result["message"]["text"]
+    assert "did you mean `fcode`" in done.stderr + done.stdout
+
+
+def test_good_specs_pass_and_no_file_is_a_fault(repository: Path) -> None:
+    done, output = run_check(repository, "specs/*.toml")
+    assert done.returncode == 0, done.stderr
+    assert output.startswith("sarif=")
+    done, _ = run_check(repository, "nothing/*.toml")
+    assert done.returncode == 2
+    assert "::error::no file matches: nothing/*.toml" in done.stdout
+
+
+def test_inputs_are_not_pasted_into_shell_lines() -> None:
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+    used = set(re.findall(r"inputs\.([\w-]+)", (ROOT / "action.yml").read_text("utf-8")))
+    assert used == set(ACTION["inputs"])
+
+
+def test_the_recipe_asks_for_what_the_wheel_asks_for() -> None:
+    recipe = yaml.safe_load((ROOT / "conda/recipe.yaml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {re.sub(r"^(\S+?)([<>=].*)?$", r"\1 \2", line) for line in project["dependencies"]}
+    run = {line.replace("matplotlib-base", "matplotlib") for line in recipe["requirements"]["run"]}
+    assert run == wanted | {f"python {project['requires-python']}"}
+    assert recipe["context"]["version"] == project["version"]
+    ((name, entry),) = project["scripts"].items()
+    assert recipe["build"]["python"]["entry_points"] == [f"{name} = {entry}"]
+
+
+def test_the_paper_cites_what_its_bibliography_has() -> None:
+    paper = (ROOT / "paper/paper.md").read_text("utf-8")
+    cited = set(re.findall(r"@(\w+)", paper.split("---", 2)[2]))
+    assert cited == set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper/paper.bib").read_text("utf-8"), re.MULTILINE))
+    for heading in ("Summary", "Statement of need", "State of the field", "References"):
+        assert f"\n# {heading}\n" in paper
+    ten = len(re.findall(r"^\$ specdid run", (ROOT / "docs/gallery.md").read_text("utf-8"), re.MULTILINE))
+    assert ten == 10
+    assert "repeats ten published studies" in paper
