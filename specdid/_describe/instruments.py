@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from specdid._arrays import Floats
+from specdid._columns import OF_INSTRUMENTS
 from specdid._records import Caution
 from specdid._records.numerals import minus, specifications
 
@@ -17,10 +18,10 @@ DOUBTED = 0.05
 
 
 def words_of_instruments(found: Mapping[str, float], alpha: float) -> Iterator[str]:
-    """Return lines for one specification, from its columns of `engine.instruments.STATISTICS`."""
+    """Return lines for one specification, as `known` gives it."""
 
     def has(name: str) -> bool:
-        return not np.isnan(found.get(name, np.nan))
+        return not np.isnan(found[name])
 
     if has("effective_f"):
         weak = ": weak" if found["effective_f"] < WEAK else ""
@@ -45,10 +46,15 @@ def words_of_instruments(found: Mapping[str, float], alpha: float) -> Iterator[s
         )
 
 
+def known(extra: Mapping[str, Floats], place: int) -> dict[str, float]:
+    """Return what is known of one specification's instruments, NaN for the rest: no run need have every column."""
+    return {c.name: float(extra[c.name][place]) if c.name in extra else float("nan") for c in OF_INSTRUMENTS}
+
+
 def beside_estimate(extra: Mapping[str, Floats], place: int, alpha: float) -> str:
     """Return what stands behind a two-stage estimate wherever it is printed alone; nothing for other estimates."""
-    found = {name: float(values[place]) for name, values in extra.items()}
-    if np.isnan(found.get("ar_p", np.nan)):
+    found = known(extra, place)
+    if np.isnan(found["ar_p"]):
         return ""
     weak = ", weak instruments" if found["effective_f"] < WEAK else ""
     return minus(
@@ -75,13 +81,10 @@ def anderson_rubin_words(found: Mapping[str, float]) -> str:
 
 def instrument_cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
     """Say what speaks against estimates with instruments, from their columns, (S,) each."""
-    count = found.get("n_instruments")
-    if count is None:
+    if "n_instruments" not in found or not (used := found["n_instruments"] > 0).any():
         return
-    used = count > 0
     total = int(used.sum())
-    if not total:
-        return
+    found = {c.name: found.get(c.name, np.full(len(used), np.nan)) for c in OF_INSTRUMENTS}
     strength, critical = found["effective_f"], found["effective_f_critical"]
     weak = used & (strength < WEAK)
     of = f"of {total:,} two-stage least squares "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
-from specdid._columns import NUMBERS
+from specdid._columns import NUMBERS, OF_INSTRUMENTS
 from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 
@@ -132,6 +132,9 @@ class _Store:
 
     def results(self, labels: Sequence[str]) -> Results:
         n, v = len(self.status), len(self.planned.vcovs)
+        if "n_instruments" in self.extra:  # all of them, whether or not any set has a gap
+            for column in OF_INSTRUMENTS:
+                self.extra.setdefault(column.name, np.full(n, np.nan))
         gone = self.status == Status.DUPLICATE
         notes = {k: m for k, m in self.vcov_notes.items() if not gone[k[0]]}
         flat = _column({s * v + k: m for (s, k), m in notes.items()}, n * v)

@@ -14,7 +14,7 @@ import numpy as np
 
 from specdid import __version__, _html, _plugins
 from specdid._arrays import Floats
-from specdid._describe.instruments import words_of_instruments
+from specdid._describe.instruments import known, words_of_instruments
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
@@ -394,9 +394,8 @@ def regression_table(prepared: Prepared, place: int) -> Iterator[str]:
 
 def _instrumented(one: Compiled, fits: Fits, full: FullFit) -> Iterator[str]:
     """Return what is known of the instruments, then the first stage and the reduced form."""
-    found = {name: float(values[0]) for name, values in fits.extra.items()}
     yield ""
-    yield from words_of_instruments(found, one.problem.alpha)
+    yield from words_of_instruments(known(fits.extra, 0), one.problem.alpha)
     first, reduced = stages_apart(one.problem, one.members, full)
     kept = [c for c in one.members.instruments_of(0).tolist() if c not in fits.dropped.get(0, ())]
     outcomes = (one.members.treatment[0], one.members.outcome[0])

@@ -190,7 +190,8 @@ def _fit_chunks(problem: Problem, members: Members, prepared: PreparedBatch) -> 
     for column, values in zip((fits.statistic, fits.p_value, fits.conf_low, fits.conf_high), found, strict=True):
         column[:] = values
     _enter_dropped(members, kept, fits)
-    return fits
+    # As a store has them: what none of a block has is no column of it.
+    return replace(fits, extra={n: values for n, values in extra.items() if np.isfinite(values).any()})
 
 
 def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits: Fits, at: Ints) -> Bools:
