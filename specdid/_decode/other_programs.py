@@ -43,7 +43,7 @@ _INSTEAD = {
     "re": "random effects stand beside fixed ones in a [hausman] table",
     "random": "random effects stand beside fixed ones in a [hausman] table",
     "bacondecomp": "it is a decomposition of one estimate, and not here",
-    "honestdid": "it bounds an event study, and is not here",
+    "honestdid": "it bounds an event study: write a table [honest]",
 }
 
 

@@ -15,17 +15,24 @@ from specdid._run.prepare import Prepared
 from specdid._run.write import FigureFiles, save_figure, write_text, writing
 from specdid._study import file_stem
 from specdid._words import say, told
-from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Finding
+from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Estimated, Finding
 from specdid.analyses._cells import Request, shared_sample
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
+from specdid.figures._curve_data import Breakdowns
 from specdid.tables._base import csv_text, unusable
 
 
-def run_analyses(prepared: Prepared, jobs: int, progress: Progress, store: Store | None = None) -> tuple[Analysed, ...]:
+def run_analyses(
+    prepared: Prepared,
+    jobs: int,
+    progress: Progress,
+    store: Store | None = None,
+    curve: Estimated | None = None,
+) -> tuple[Analysed, ...]:
     """Run every analysis of a study, in file order; one that fails is a message, not the end."""
     study = prepared.study
-    bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store)
+    bench = Bench(study, prepared.panel, prepared.evaluator, jobs, study.run.backend, store, curve)
     found: list[Analysed] = []
     for k, request in enumerate(prepared.requests):
         table = request.table
@@ -89,6 +96,11 @@ def _with_sample(finding: Finding, words: str) -> Finding:
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:
     """Return what the analyses add to the summary."""
     return tuple(Section(told(a.heading), _lines(a)) for a in found)
+
+
+def breakdowns(found: Sequence[Analysed]) -> Breakdowns | None:
+    """Return what the figure of the curve shows of the first analysis that has breakdown values."""
+    return next((a.finding.breakdowns for a in found if a.finding.breakdowns is not None), None)
 
 
 def _lines(analysed: Analysed) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ from specdid._run.write import (
     write_results,
 )
 from specdid._words import speaking
-from specdid.analyses._base import Analysed
+from specdid.analyses._base import Analysed, Estimated
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
 from specdid.engine.execute import Progress, Recalled, estimate_all, silent
@@ -256,7 +256,7 @@ def _estimate_all(
         described = describe(
             compiled, results, tests, methods, *clusters, declared_signs(prepared.plan), arm_factors(prepared.plan)
         )
-        analysed = analyse.run_analyses(prepared, n_jobs, progress, store)
+        analysed = analyse.run_analyses(prepared, n_jobs, progress, store, Estimated(plan, compiled, results))
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]
             progress(Recalled("parts of the tests"), parts, parts + computed)
@@ -305,7 +305,7 @@ def _curve(
     said = (*map(from_fault, faults), *notes, *described.warnings, *analyse.cautions(analysed), *tested)
     return Curve(
         results,
-        draw=partial(draw_curve, **figure_of(prepared.study.figure, tests)),
+        draw=partial(draw_curve, **figure_of(prepared.study.figure, tests), breakdowns=analyse.breakdowns(analysed)),
         summarise=summarise,
         sections=(*_files(prepared.panel), *sections(tests, results), *described.sections, *analyse.sections(analysed)),
         tests=tests,
@@ -350,7 +350,8 @@ def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
 
 
 def _curve_figure(prepared: Prepared, curve: Curve, directory: Path, files: FigureFiles) -> Iterator[Caution]:
-    shown = {**figure_of(prepared.study.figure, curve.tests), "cautions": curve.warnings}
+    found = {"cautions": curve.warnings, "breakdowns": analyse.breakdowns(curve.analyses)}
+    shown = {**figure_of(prepared.study.figure, curve.tests), **found}
     del shown["width"]
     return map(from_figure, write_figure(curve.results, directory, files, **shown)[1])
 

@@ -81,9 +81,10 @@ def _curve_data(
     shares: Any = None,
     cautions: Sequence[Caution] = (),
     nulls: Any = None,
+    breakdowns: Any = None,
 ) -> Any:
     """Return what the figure of the curve shows, what stands against it above."""
-    return _plugins.load("figures", _CURVE).data(results, sort, bands, shares, cautions, nulls)
+    return _plugins.load("figures", _CURVE).data(results, sort, bands, shares, cautions, nulls, breakdowns=breakdowns)
 
 
 def notebook_html(curve: Curve) -> str:

@@ -69,6 +69,8 @@ What a ``Bench`` offers (below):
     Columns on all rows, under the cell's variants.
 ``bench.treatment(cell)``, ``bench.outcome(cell)``, ``bench.cohort(cell)``, ``bench.periods``
     The same for what the cell is made of; cohort and periods are in periods (NaN: never).
+``bench.curve``
+    The specifications of the run, where it estimated a curve: ``curve.cells(places)``, ``curve.results``.
 ``bench.label(text)``
     The display text of a term, from [labels].
 
@@ -86,7 +88,7 @@ table's or chart's ``suffix``, then ``.csv``, ``.tex``, ``.pdf``, ``.png``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +100,9 @@ from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
 from specdid._format import FIX, VARY, Key, TableKeys
+from specdid._plan import Plan
 from specdid._records import Caution as Caution
+from specdid._records import Results
 from specdid._study import Expression, Study
 from specdid._words import say, say_choice
 from specdid.analyses._cells import Cell as Cell
@@ -108,10 +112,12 @@ from specdid.analyses._cells import headed, make_cells
 from specdid.analyses._fit import CellFit as CellFit
 from specdid.analyses._fit import Extra as Extra
 from specdid.analyses._fit import derive, fit_cell
+from specdid.engine.compile import Compiled
 from specdid.engine.one_by_one import make_task
 from specdid.engine.rows import cut_rows
 from specdid.engine.store import Store
 from specdid.estimators._base import Task
+from specdid.figures._curve_data import Breakdowns
 from specdid.language import bind, relabel
 from specdid.language.tree import Node, chain
 from specdid.panel import Evaluator, Panel
@@ -140,12 +146,14 @@ class Finding:
     tables, charts : files
     warnings : what a reader must know; without a place, so that the table's name becomes it
     lines : Markdown for the summary, under a heading of the analysis
+    breakdowns : what the figure of the curve shows below it of every specification
     """
 
     tables: tuple[TidyTable, ...] = ()
     charts: tuple[Chart, ...] = ()
     warnings: tuple[Caution, ...] = ()
     lines: tuple[str, ...] = ()
+    breakdowns: Breakdowns | None = field(default=None, repr=False)
 
 
 def _never(values: Mapping[str, object]) -> bool:
@@ -206,8 +214,29 @@ def _treatments(study: Study) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """The curve of the run, for analyses of every specification."""
+
+    plan: Plan = field(repr=False)
+    compiled: Compiled = field(repr=False)
+    results: Results = field(repr=False)
+
+    def cells(self, places: Ints) -> Iterator[Cell]:
+        """Return the specifications at these places of the plan, none of them excluded, as cells."""
+        member = {int(place): m for m, place in enumerate(self.compiled.members.index)}
+        for place in places.tolist():
+            labels = {
+                d.name: d.labels[c] for d, c in zip(self.plan.dimensions, self.plan.codes[place].tolist(), strict=True)
+            }
+            yield Cell(labels, place, member[place], place == self.plan.preferred, self.plan, self.compiled)
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
-    """A study with its data, for the analyses; ``jobs``, ``backend`` and what ``store`` has may not change a number."""
+    """A study with its data, for the analyses; ``jobs``, ``backend`` and what ``store`` has may not change a number.
+
+    ``curve`` is what the run estimated, None where an analysis is checked or run alone.
+    """
 
     study: Study
     panel: Panel = field(repr=False)
@@ -215,6 +244,7 @@ class Bench:
     jobs: int = 1
     backend: str = "serial"
     store: Store | None = field(default=None, repr=False)
+    curve: Estimated | None = field(default=None, repr=False)
 
     @property
     def periods(self) -> Ints | None:

@@ -302,6 +302,7 @@ class EventPath:
     ends : the ends of the window that hold what lies beyond them in these rows
     always : what units that are treated in all their rows do to the path; empty where there are none
     moved : by how many standard errors an effect changes at most when they leave
+    from_previous : leads are changes since the period before each, effects since the reference
     """
 
     cell: Cell = field(repr=False)
@@ -322,6 +323,7 @@ class EventPath:
     ends: tuple[int, ...] = ()
     always: str = ""
     moved: float = 0.0
+    from_previous: bool = False
 
     def std_error(self, v: int = 0) -> Floats:
         """Return the standard errors under a vcov, NaN where there are none."""
@@ -461,6 +463,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         tuple(_notes(cell, found, ends)),
         found.left_out,
         ends if found.binned else (),
+        from_previous=found.from_previous,
     )
 
 

@@ -179,7 +179,8 @@ class Path:
     says why; ``size`` (m,) treated rows behind each; ``left_out`` the periods asked for that have
     no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
     as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
-    which is drawn at zero; ``note`` what else a reader of the path must know.
+    which is drawn at zero; ``from_previous``, whether effects are, and leads from the period before each; ``note``
+    what else a reader of the path must know.
     """
 
     periods: tuple[int, ...]
@@ -194,6 +195,7 @@ class Path:
     binned: bool = True
     from_reference: bool = False
     note: str = ""
+    from_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,32 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
 
 
+def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
+    """Draw up to which M̄ zero stays outside, to twice the bound that is marked; a dot where there is no event study."""
+    found = panel.breakdowns
+    assert found is not None
+    style_axis(axes, fonts)
+    axes.grid(False)
+    axes.set_xlim(0, panel.extent)
+    most = 2 * found.bound
+    axes.set_ylim(0, most * 1.04)
+    height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
+    for segment in panel.segments:
+        runs = np.array_split(height[segment.start : segment.stop], min(segment.stop - segment.start, THIN))
+        edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
+        some = [run[~np.isnan(run)] for run in runs]
+        tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
+        for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
+            axes.stairs(np.where(chosen, tops, 0.0), edges, fill=True, color=colour, linewidth=0)
+        without = np.isnan(tops)
+        middle = (edges[1:] + edges[:-1]) / 2
+        axes.plot(middle[without], np.full(without.sum(), 0.5 * most), ".", color=FAINT, markersize=1.6)
+    axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
+    axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
+    axes.spines["bottom"].set_visible(True)
+    axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
+
+
 def number_axis(axes: Axes, bottom: float, top: float) -> None:
     """Put round numbers at the vertical axis, all with the decimals that their step needs."""
     from matplotlib.ticker import MaxNLocator

@@ -84,6 +84,24 @@ class Preferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Breakdowns:
+    """How far parallel trends may fail before zero is in the robust set of an effect, by specification.
+
+    Attributes
+    ----------
+    values : (specifications planned,) M̄, NaN where zero is inside at 0 or nothing is known
+    known : (specifications planned,) bool, those that have an event study with bounds
+    bound : the bound that is drawn as a line: specifications above it survive it
+    effect : the effect in a word
+    """
+
+    values: Floats
+    known: Flags
+    bound: float
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Specifications from ``start`` to ``stop`` that stand together, apart from others; ``kind`` is of KINDS."""
 
@@ -115,6 +133,7 @@ class CurvePanel:
     null_shares : by estimand, shares significant beside those a null expects; without them none is printed.
     group : the name as in the results, by which nulls are found.
     band_nulls : (estimand, or nothing where they are one curve; the null in words) of every curve in ``null_band``.
+    breakdowns : their breakdown values under [honest], drawn below the curve.
     """
 
     name: str
@@ -138,6 +157,7 @@ class CurvePanel:
     null_shares: tuple[tuple[str, NullShares], ...] = ()
     group: str = ""
     band_nulls: tuple[tuple[str, str], ...] = ()
+    breakdowns: Breakdowns | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -202,6 +222,7 @@ def curve_data(
     cautions: Sequence[Caution] = (),
     null_names: Mapping[tuple[str, str], str] | None = None,
     choices: bool = True,
+    breakdowns: Breakdowns | None = None,
 ) -> CurveData:
     """Compute what the figure shows.
 
@@ -223,6 +244,8 @@ def curve_data(
         By group name and estimand, the null in words that ``null_bands`` has the curve of.
     choices
         Whether panels have the rows of their choices.
+    breakdowns
+        What [honest] found of the specifications.
 
     Raises
     ------
@@ -244,8 +267,16 @@ def curve_data(
     )
     panels = tuple(replace(p, band_nulls=_band_nulls(results, p, sort, bands, null_names or {})) for p in panels)
     panels = _coloured(results, panels)
+    if breakdowns is not None:
+        panels = tuple(replace(p, breakdowns=_breakdowns_of(p, breakdowns)) for p in panels)
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
     return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).plain)
+
+
+def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:
+    """Return the breakdown values of a panel in its order, None where it has none."""
+    known = found.known[panel.positions]
+    return replace(found, values=found.values[panel.positions], known=known) if known.any() else None
 
 
 def shares(chosen: Flags, bins: int) -> Floats:

@@ -16,6 +16,7 @@ TICKS = 30.0
 """Room for the numbers of a vertical axis and its label."""
 RIGHT = 6.0
 STRIP = 22.0
+SENSITIVITY = 26.0
 GAP = 7.0
 INDENT = 6.0
 PAGE = 648.0

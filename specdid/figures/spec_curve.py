@@ -15,11 +15,32 @@ from specdid._records import Results
 from specdid._records.cautions import Against
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import THIN, beyond, draw_choices, draw_curve, draw_strip, few, fixed, separate
+from specdid.figures._curve_axes import (
+    THIN,
+    beyond,
+    draw_breakdowns,
+    draw_choices,
+    draw_curve,
+    draw_strip,
+    few,
+    fixed,
+    separate,
+)
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts
-from specdid.figures._layout import GAP, INDENT, PAGE, STRIP, TICKS, ChoiceLine, CurveLayout, PanelRow, layouts
+from specdid.figures._layout import (
+    GAP,
+    INDENT,
+    PAGE,
+    SENSITIVITY,
+    STRIP,
+    TICKS,
+    ChoiceLine,
+    CurveLayout,
+    PanelRow,
+    layouts,
+)
 from specdid.figures._page import (
     NOTE,
     Page,
@@ -131,6 +152,7 @@ def note(data: CurveData, layout: CurveLayout) -> str:
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median and 95% band of the curve under the null."))
     parts += [*_shares_apart(data), *_nulls(data)]
+    parts += _sensitivity(data)
     if any(p.apart for p in data.panels):
         parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
@@ -176,6 +198,23 @@ def note(data: CurveData, layout: CurveLayout) -> str:
             )
         )
     return sentences([*parts, data.absent]).strip()
+
+
+def _sensitivity(data: CurveData) -> Iterator[str]:
+    """Say what the strip of breakdown values is."""
+    found = [p.breakdowns for p in data.panels if p.breakdowns is not None]
+    if found:
+        effect = {"first": say("first effect"), "average": say("average effect")}.get(
+            found[0].effect, say("effect in {period}", period=found[0].effect)
+        )
+        yield say(
+            "Breakdown M̄ ({effect} of the event study): how many times its largest change before adoption the "
+            "difference in trends may change from period to period afterwards until zero is in the robust set "
+            "(Rambachan and Roth 2023).",
+            effect=effect,
+        )
+        if any(not b.known.all() for b in found):
+            yield say("Dots: specifications without one.")
 
 
 def _nulls(data: CurveData) -> Iterator[str]:
@@ -318,9 +357,14 @@ class _Placed:
         return GAP + STRIP if any(p.nobs_varies for p in self.band.panels) else 0.0
 
     @property
+    def sensitivity(self) -> float:
+        """Height of the strip with breakdown values, where [honest] found some."""
+        return GAP + SENSITIVITY if any(p.breakdowns for p in self.band.panels) else 0.0
+
+    @property
     def height(self) -> float:
         """Height of the whole band but for its curves."""
-        return self.head + GAP + self.band.choices + self.strip + 12
+        return self.head + GAP + self.sensitivity + self.band.choices + self.strip + 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +448,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
     band, count = placed.band, len(placed.band.panels)
     width = layout.panel_width(count)
     curve = placed.top + placed.head
-    choices = curve + layout.curve + GAP
+    sensitivity = curve + layout.curve + GAP
+    choices = sensitivity + placed.sensitivity
     strip = choices + band.choices + GAP
     for k, panel in enumerate(band.panels):
         left = layout.panel_left(k, count)
@@ -415,6 +460,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         if panel.apart:
             _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
+        if panel.breakdowns is not None:
+            draw_breakdowns(page.axes(left, sensitivity, width, SENSITIVITY), panel, page.fonts)
         if band.lines:
             draw_choices(page.axes(left, choices, width, band.choices), panel, band, layout.row, width)
         if placed.strip:
@@ -425,6 +472,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         _medians(page, band, choices, layout)
     for line in band.lines:
         _label(page, line, choices + line.top + layout.row / 2)
+    if placed.sensitivity:
+        _survivors(page, band, layout, sensitivity + SENSITIVITY / 2)
     if placed.strip:
         _rows(page, band, layout, strip + STRIP / 2)
 
@@ -445,6 +494,20 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
         if at >= left - 0.5:
             page.text(at, middle, text, SMALL, colour=QUIET)
             limit = at - 5
+
+
+def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
+    """Write beside the strip of breakdown values how many specifications survive its bound."""
+    room = layout.left - TICKS - 2
+    page.text(2, middle - 0.5 * _ROOM, page.fonts.fit(say("Breakdown M̄"), TEXT, room, bold=True), TEXT, bold=True)
+    found = [p.breakdowns for p in band.panels if p.breakdowns is not None]
+    many = sum(int(b.known.sum()) for b in found)
+    above = sum(int((b.values >= b.bound).sum()) for b in found)
+    words = (
+        say("{many} of {of} survive {bound}", many=f"{above:,}", of=f"{many:,}", bound=f"M̄ = {found[0].bound:g}"),
+        f"{above:,}/{many:,} ≥ {found[0].bound:g}",
+    )
+    page.text(2, middle + 0.5 * _ROOM, page.fonts.first_fit(words, SMALL, room), SMALL, colour=QUIET)
 
 
 def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
@@ -518,7 +581,7 @@ def _medians(page: Page, band: PanelRow, top: float, layout: CurveLayout) -> Non
 
 def _texts(data: CurveData) -> Iterator[str]:
     """Return every text of a user that the figure writes, and the signs it adds itself."""
-    yield data.title + data.vcov + "−–…·≥"
+    yield data.title + data.vcov + "−–…·≥" + ("M̄" if any(p.breakdowns for p in data.panels) else "")
     yield from (*data.found.details, data.found.brief)
     for panel in data.panels:
         yield panel.name

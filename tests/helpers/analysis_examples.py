@@ -5,6 +5,7 @@ SIZE = "at(pop, year == 2011)"
 EXAMPLES = {
     "table": FIX + 'vary = ["controls"]',
     "event_study": FIX,
+    "honest": FIX + "smoothness = [0, 0.05]",
     "hausman": 'controls = "pgdp + ind2"',
     "balance": "",
     "heterogeneity": FIX + f"groups = {{ small = '{SIZE} <= 350', large = '{SIZE} > 350' }}",

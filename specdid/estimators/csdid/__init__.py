@@ -260,6 +260,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         left_out={k: w or NOBODY for k, w in failed.items() if k not in names},
         from_reference=asked.universal and untouched == reference,
         note=_note(asked, reference, untouched),
+        from_previous=not asked.universal and untouched == reference == -1,
     )
 
 

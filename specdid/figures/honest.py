@@ -1,0 +1,142 @@
+"""Sensitivity to failing parallel trends: the robust set of an effect over how far they may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specdid._records.numerals import minus
+from specdid._words import say
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_data import Floats
+from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from specdid.figures._page import Page
+
+_HEIGHT = 130.0
+
+
+@dataclass(frozen=True, slots=True)
+class HonestPanel:
+    """The sets of one effect under one restriction.
+
+    Attributes
+    ----------
+    name : whose effect it is
+    relative : bounds are M̄ of relative magnitudes, else M of smoothness
+    bound, low, high : (n,) the bounds and the ends of the sets
+    base : estimate and ends of the interval under parallel trends
+    breakdown : the bound at which zero enters; NaN where it is inside at 0, inf where it never is
+    """
+
+    name: str
+    relative: bool
+    bound: Floats
+    low: Floats
+    high: Floats
+    base: tuple[float, float, float]
+    breakdown: float
+
+    @property
+    def sign(self) -> str:
+        """The bound's letter."""
+        return "M̄" if self.relative else "M"
+
+
+@dataclass(frozen=True, slots=True)
+class HonestData:
+    """All panels; ``level`` is that of the sets, as text."""
+
+    title: str
+    panels: tuple[HonestPanel, ...]
+    level: str
+    note: str = ""
+
+
+def draw(data: HonestData, width: float | None = None) -> Figure:
+    """Draw the data on a new figure, which pyplot does not know.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    if not data.panels:
+        raise ValueError("no effect has robust sets, so there is nothing to draw")
+    fonts = choose_fonts(_texts(data))
+    labels = [label for p in data.panels for label in round_ticks(*_limits(p))[1]]
+    left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0)
+    key = (
+        KeyEntry("bar", ACCENT, say("parallel trends")),
+        KeyEntry("bar", INK, say("{level} robust set", level=data.level)),
+    )
+    with own_style():
+        page, boxes = lay_sheet(
+            data.title,
+            [_pane(p) for p in data.panels],
+            data.note,
+            fonts,
+            width or DEFAULT,
+            _HEIGHT,
+            inner=(left, 12.0),
+            least=70.0,
+            key=key,
+        )
+        for panel, box in zip(data.panels, boxes, strict=True):
+            _draw_panel(page, box, panel)
+            label_across(page, box, f"{panel.sign}: {_words(panel)}")
+        return page.figure
+
+
+def _words(panel: HonestPanel) -> str:
+    return say("relative magnitudes") if panel.relative else say("change of slope")
+
+
+def _pane(panel: HonestPanel) -> Pane:
+    if np.isnan(panel.breakdown):
+        fact = say("zero is inside at {sign} = 0", sign=panel.sign)
+    elif np.isinf(panel.breakdown):
+        fact = say("zero stays outside")
+    else:
+        fact = say("zero enters at {sign} = {value}", sign=panel.sign, value=f"{panel.breakdown:.3g}")
+    return Pane((panel.name, panel.name), (fact,))
+
+
+def _limits(panel: HonestPanel) -> tuple[float, float]:
+    return with_room([0.0, *panel.base, *panel.low.tolist(), *panel.high.tolist()])
+
+
+def _draw_panel(page: Page, box: Box, panel: HonestPanel) -> None:
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    most = float(panel.bound.max()) or 1.0
+    begin = -0.14 * most
+    style_across(axes, page.fonts, 1.7 * begin, most * 1.07, box.width)
+    axes.set_xticks([t for t in axes.get_xticks() if 0 <= t <= most])
+    style(axes, page.fonts, "y")
+    low, high = _limits(panel)
+    axes.set_ylim(low, high)
+    axes.set_yticks(*round_ticks(low, high))
+    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
+    estimate, least, greatest = panel.base
+    axes.vlines(begin, least, greatest, color=ACCENT, linewidth=2.2, zorder=4)
+    axes.plot([begin], [estimate], "o", color=ACCENT, markersize=3.6, zorder=5)
+    axes.vlines(panel.bound, panel.low, panel.high, color=INK, linewidth=2.2, zorder=4)
+    if np.isfinite(panel.breakdown) and panel.breakdown <= most * 1.07:
+        axes.axvline(panel.breakdown, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
+
+
+def _texts(data: HonestData) -> Iterator[str]:
+    yield data.title + data.note + data.level + "−–…·M̄= " + minus("-1")
+    for panel in data.panels:
+        yield panel.name + _words(panel)
+
+
+FIGURE = FigureKind("honest", "Sensitivity to failing parallel trends", HonestData, draw)

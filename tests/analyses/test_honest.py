@@ -1,0 +1,256 @@
+"""[honest]: which estimates the bounds are of, what is left out and said, and every specification of the curve."""
+
+import numpy as np
+import pandas as pd
+import pyfixest as pf
+import pytest
+import specdid
+from specdid._records import Status
+from specdid.analyses._honest_bounds import Estimates, RelativeMagnitudes, Smoothness
+from specdid.figures._curve_data import curve_data
+
+STUDY = {
+    "study": {"title": "Honest", "unit": "unit", "time": "year", "seed": 7},
+    "outcome": {"y": {"formula": "y"}},
+    "treatment": {"law": {"term": "law", "cohort": "adopted"}},
+    "controls": {"none": "1", "x": "x"},
+    "inference": {"draws": 0},
+}
+
+
+def panel(seed=3, units=60, staggered=False, effect=1.0):
+    rng = np.random.default_rng(seed)
+    unit, year = np.repeat(np.arange(units), 9), np.tile(np.arange(2001, 2010), units)
+    adopted = np.where(unit % 2 == 0, 2006, 0)
+    if staggered:
+        adopted = np.where(unit % 4 == 2, 2007, adopted)
+    law = ((adopted > 0) & (year >= adopted)).astype(float)
+    walk = np.cumsum(rng.normal(size=(units, 9)), axis=1).ravel() * 0.3
+    x = rng.normal(size=len(unit))
+    y = rng.normal(size=units)[unit] + 0.1 * year + effect * law + walk + 0.2 * x
+    return pd.DataFrame({"unit": unit, "year": year, "adopted": adopted, "law": law, "x": x, "y": y})
+
+
+def ran(data, honest=None, **more):
+    return specdid.run({**STUDY, **more, "honest": honest or {}}, data=data, audit=0, jobs=1)
+
+
+def rows(curve, suffix=""):
+    (one,) = curve.analyses
+    assert one.failure is None, one.failure
+    table = next(t for t in one.finding.tables if t.suffix == suffix)
+    return [dict(zip(table.header, row, strict=True)) for row in table.rows]
+
+
+def event_study(data, reference=2005, controls=""):
+    """Dummies of the treated by year, by pyfixest on columns made here."""
+    frame, years = data.copy(), [y for y in range(2001, 2010) if y != reference]
+    for y in years:
+        frame[f"d{y}"] = ((frame.year == y) & (frame.adopted > 0)).astype(float)
+    names = [f"d{y}" for y in years]
+    fit = pf.feols(
+        f"y ~ {' + '.join(names)}{controls} | unit + year",
+        frame,
+        vcov={"CRV1": "unit"},
+        demeaner=pf.MapDemeaner(fixef_tol=1e-12),
+    )
+    at = [fit._coefnames.index(n) for n in names]
+    return fit.coef().loc[names].to_numpy(), fit._vcov[np.ix_(at, at)]
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return ran(panel(), {"smoothness": [0, 0.1], "relative_magnitudes": [0, 1]})
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    beta, vcov = event_study(panel())
+    return Estimates(beta[:4], beta[4:], vcov, np.array([1.0, 0, 0, 0]))
+
+
+def test_the_sets_are_those_of_an_event_study_by_another_program(curve, by_hand):
+    found = rows(curve)
+    assert [r["restriction"] for r in found] == ["parallel trends", *["relative magnitudes"] * 2, *["smoothness"] * 2]
+    for row in found[1:]:
+        kind = RelativeMagnitudes if row["restriction"] == "relative magnitudes" else Smoothness
+        assert (row["conf_low"], row["conf_high"]) == pytest.approx(
+            kind(by_hand).confidence_set(row["bound"]), rel=1e-6
+        )
+        assert row["breakdown"] == pytest.approx(kind(by_hand).breakdown()[0], rel=1e-6)
+        assert (row["periods_before"], row["periods_after"]) == (4, 4)
+    assert found[0]["estimate"] == pytest.approx(by_hand.effect)
+    assert found[0]["conf_high"] - found[0]["estimate"] > 1.959 * by_hand.std_error
+
+
+def test_every_specification_of_the_curve_has_its_row(curve, by_hand):
+    found = rows(curve, "breakdown")
+    assert [r["controls"] for r in found] == ["none", "x"]
+    assert [r["index"] for r in found] == [1, 2]
+    assert found[0]["breakdown_relative_magnitudes"] == pytest.approx(RelativeMagnitudes(by_hand).breakdown()[0])
+    assert found[0]["survives"] == (found[0]["breakdown_relative_magnitudes"] >= 1)
+    beta, vcov = event_study(panel(), controls=" + x")
+    other = Estimates(beta[:4], beta[4:], vcov, np.array([1.0, 0, 0, 0]))
+    assert found[1]["breakdown_relative_magnitudes"] == pytest.approx(
+        RelativeMagnitudes(other).breakdown()[0], rel=1e-5
+    )
+    assert found[1]["breakdown_smoothness"] == pytest.approx(Smoothness(other).breakdown()[0], rel=1e-5)
+    survive = sum(r["survives"] for r in found)
+    said = "\n".join(line for one in curve.analyses for line in one.finding.lines)
+    assert f"In {survive} of them" in said
+
+
+def test_the_figure_of_the_curve_has_the_values_in_its_order(curve):
+    values = curve.analyses[0].finding.breakdowns
+    data = curve_data(curve.results, breakdowns=values)
+    (shown,) = data.panels
+    by_place = [r["breakdown_relative_magnitudes"] for r in rows(curve, "breakdown")]
+    assert shown.breakdowns.values.tolist() == pytest.approx([by_place[p] for p in shown.positions])
+    assert curve_data(curve.results).panels[0].breakdowns is None
+    texts = [t.get_text() for t in curve.plot().findobj() if hasattr(t, "get_text")]
+    assert "Breakdown M̄" in texts
+
+
+def test_leads_of_did2s_understate_what_event_studies_find_before():
+    """Why they are refused: with one cohort in a balanced panel they are half of the event study's, effects are whole.
+
+    The half is the share of the never treated: period effects before take the rest.
+    """
+    made = ran(panel(), controls={"none": "1"}, estimator={"it": "did2s"})
+    other = specdid.run(
+        {**STUDY, "controls": {"none": "1"}, "estimator": {"it": "did2s"}, "event_study": {}}, data=panel(), audit=0
+    )
+    assert rows(made)[0]["message"]
+    table = rows(other)
+    ours = {r["period"]: r["estimate"] for r in table if r["term"] == "period"}
+    beta, _ = event_study(panel())
+    before = np.append(beta[:4], 0.0)
+    expected = 0.5 * (before - before.mean())
+    assert [ours[k] for k in range(-5, -1)] == pytest.approx(expected[:4].tolist(), rel=1e-6)
+    assert [ours[k] for k in range(4)] == pytest.approx((beta[4:] - before.mean()).tolist(), rel=1e-6)
+
+
+def test_summed_leads_of_csdid_are_those_of_the_universal_base():
+    both = [
+        rows(
+            ran(
+                panel(),
+                {"smoothness": [0.05]},
+                controls={"none": "1"},
+                estimator={"cs": {"method": "csdid", "aggregate": "dynamic", "base_period": base}},
+            )
+        )
+        for base in ("varying", "universal")
+    ]
+    assert "summed" in both[0][0]["message"]
+    for one, other in zip(*both, strict=True):
+        assert one["periods_before"] == other["periods_before"] == 4
+        for key in ("estimate", "std_error", "conf_low", "conf_high"):
+            assert one[key] == pytest.approx(other[key], rel=1e-7)
+        if one["breakdown"] is not None:
+            assert one["breakdown"] == pytest.approx(other["breakdown"], rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["sunab", "lpdid", "stackedev"])
+def test_estimators_with_a_path_have_bounds(method):
+    options = {"lpdid": {"pre_window": 2, "post_window": 1}, "stackedev": {"pre_window": 3, "post_window": 2}}
+    estimator = {"it": {"method": method, **options.get(method, {})}}
+    made = ran(panel(staggered=True), {"window": [-3, 2], "ends": "drop"}, controls={"none": "1"}, estimator=estimator)
+    found = rows(made)
+    assert all(r["conf_low"] < r["estimate"] < r["conf_high"] for r in found if r["bound"] is not None)
+    assert found[0]["periods_before"] == 2
+    assert rows(made, "breakdown")[0]["message"] != ""
+
+
+@pytest.mark.parametrize("method", ["did_imputation", "did2s"])
+def test_leads_and_effects_against_different_rows_are_refused_with_the_reason(method):
+    made = ran(panel(), controls={"none": "1"}, estimator={"it": method})
+    (row,) = rows(made)
+    assert "are not changes from one period" in row["message"]
+    assert row["conf_low"] is None
+    (other,) = rows(made, "breakdown")
+    assert other["survives"] is None
+    assert "No specification of the curve (1)" in "\n".join(made.analyses[0].finding.lines)
+
+
+def test_bins_are_no_single_periods():
+    made = ran(panel(), {"window": [-3, 2], "ends": "bin"})
+    found = rows(made)
+    assert (found[0]["periods_before"], found[0]["periods_after"]) == (1, 2)
+    assert "without period −3 and 2, which hold what lies beyond them" in found[0]["message"]
+    assert any(w.code == "honest_periods" for w in made.warnings)
+
+
+def test_a_bin_beside_the_reference_leaves_no_change_before():
+    (row,) = rows(ran(panel(), {"window": [-2, 2], "ends": "bin"}))
+    assert "no single period before the reference" in row["message"]
+
+
+def test_periods_beyond_a_gap_are_left_out():
+    data = panel()
+    (found, *_) = rows(ran(data[data.year != 2003], {"effect": 1}))
+    assert found["periods_before"] == 1
+    assert "beyond a gap" in found["message"]
+    (lacking,) = rows(ran(data[data.year != 2007], {"effect": 2}))
+    assert "after a gap" in lacking["message"]
+
+
+def test_an_earlier_reference_allows_for_anticipation():
+    found = rows(ran(panel(), {"reference": -2, "relative_magnitudes": [0.5]}))
+    beta, vcov = event_study(panel(), reference=2004)
+    one = Estimates(beta[:3], beta[3:], vcov, np.array([0.0, 1.0, 0, 0, 0]))
+    assert (found[1]["conf_low"], found[1]["conf_high"]) == pytest.approx(
+        RelativeMagnitudes(one).confidence_set(0.5), rel=1e-6
+    )
+    assert "anticipation" in found[0]["message"]
+
+
+def test_the_average_is_of_all_single_periods_after():
+    found = rows(ran(panel(), {"effect": "average", "relative_magnitudes": [1]}))
+    beta, vcov = event_study(panel())
+    one = Estimates(beta[:4], beta[4:], vcov, np.full(4, 0.25))
+    assert (found[1]["conf_low"], found[1]["conf_high"]) == pytest.approx(
+        RelativeMagnitudes(one).confidence_set(1.0), rel=1e-6
+    )
+
+
+def test_a_singular_covariance_has_no_bounds_on_the_slope():
+    """Six clusters cannot tell the variance of eight estimates."""
+    made = ran(panel(units=6), {"smoothness": [0]})
+    found = rows(made)
+    assert [r["restriction"] for r in found if r["conf_low"] is None] == ["smoothness"]
+    assert "singular" in found[-1]["message"]
+    assert any(w.code == "honest_few_clusters" for w in made.warnings)
+
+
+def test_an_effect_that_breaks_down_is_a_serious_warning():
+    data = panel(effect=0.2)
+    made = ran(data)
+    value = rows(made)[1]["breakdown"]
+    assert value is not None
+    assert value < 1
+    assert [w.severity for w in made.warnings if w.code == "honest_breakdown"] == ["serious"]
+    assert not [w for w in ran(panel(effect=6.0)).warnings if w.code == "honest_breakdown"]
+
+
+def test_a_part_of_the_curve_is_drawn_by_the_seed_and_said():
+    first, second = (ran(panel(), {"specifications": 1}) for _ in range(2))
+    assert len(rows(first, "breakdown")) == 1
+    assert rows(first, "breakdown") == rows(second, "breakdown")
+    assert any(w.code == "honest_part" for w in first.warnings)
+    none = ran(panel(), {"specifications": 0})
+    assert len(none.analyses[0].finding.tables) == 1
+
+
+def test_failed_specifications_have_no_row():
+    data = panel()
+    data["flat"] = data.law * 0 + data.unit
+    made = ran(data, sample={"all": "TRUE", "never": "adopted == 0"})
+    ok = np.flatnonzero(made.results.status == Status.OK)
+    assert [r["index"] for r in rows(made, "breakdown")] == (ok + 1).tolist()
+    assert len(ok) == 2
+
+
+def test_an_effect_beyond_the_window_is_a_fault():
+    with pytest.raises(specdid.SpecError, match="after the window"):
+        ran(panel(), {"effect": 4, "window": [-3, 2]})
