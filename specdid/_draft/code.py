@@ -256,7 +256,11 @@ def _command(command: str, rest: str, line: int, found: ReadCode) -> Regression:
             raise _NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
         if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
             raise _NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
-        if "*" in word:
+        if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
+            effects.append(word.replace("*", "#"))
+        elif "*" in word and word.startswith("i."):
+            raise _NotReadError(f"`{word}`, an interaction of xi, is not taken over")
+        elif "*" in word:
             terms.append(f'regex("^{word.replace("*", ".*")}$")')
         elif re.match(r"^i[.b]", word) and "#c." not in word and "c." not in word:
             effects.append(word)

@@ -429,7 +429,10 @@ def _no_treatment(
             f"{len(leading)} column{'s' * several} of {name} switch{'es' * (not several)} from 0 to 1 in a {key.unit}"
         )
         message += ", at once or by a part of the first period: which is the treatment?"
-        return _refused("draft_treatment", message, help_, [_named(leading)])
+        notes = [_named(leading)]
+        if cohorts:
+            notes.append(f"first treated periods, one for a {key.unit}, could stand in {_named(list(cohorts))}")
+        return _refused("draft_treatment", message, help_, notes)
     if cohorts:
         message = f"{len(cohorts)} columns of {name} could be first treated periods: {_named(list(cohorts))}"
         return _refused("draft_treatment", message, help_)

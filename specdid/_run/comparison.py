@@ -37,6 +37,7 @@ def compare(old: str | Path, new: str | Path) -> Comparison:
     Returns
     -------
     Comparison
+        What was added, removed, changed and redefined, and how the estimates moved.
 
     Raises
     ------

@@ -108,6 +108,7 @@ def run(
     Returns
     -------
     Curve
+        Results, tests, analyses and warnings; where ``out`` is given, they are written there, too.
 
     Raises
     ------

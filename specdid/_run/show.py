@@ -82,6 +82,7 @@ def show(
     Returns
     -------
     str
+        What the command prints; in a notebook it shows itself as a table with the programs folded.
 
     Raises
     ------

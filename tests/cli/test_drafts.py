@@ -90,6 +90,8 @@ def test_a_cohort_that_agrees_decides_between_two_switches(tmp_path):
         return ((y >= 2003 + f % 4) & (f % 3 > 0)).astype(int)
 
     assert "`law`, `other`" in refused(tmp_path, panel(other=other))
+    told = refused(tmp_path, panel(other=other, third=lambda f, y, c, d, r: np.where(c > 0, 2001 + f % 5, 0)))
+    assert "first treated periods, one for a firm, could stand in `third`" in told
     _, found, spec = draft(tmp_path, panel(other=other, since=lambda f, y, c, d, r: c))
     assert found["treatment"] == {"law": {"term": "law", "cohort": "since"}}
     assert "`other` is 0/1 and switches once" in spec.read_text("utf-8")

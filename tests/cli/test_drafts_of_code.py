@@ -188,3 +188,20 @@ def test_any_text_is_read_without_an_error(ending):
     assert len(read_code("feols(" * 3_000, ending).skipped) <= 2
     nested = "foreach a in 1 2 3 4 5 6 7 8 9 {\n" * 8 + "reghdfe y x, a(i)\n" + "}\n" * 8
     assert len(read_code(nested, ending).regressions) <= 2_000
+
+
+def test_interactions_of_xi_are_fixed_effects_and_no_pattern(drafted):
+    """`xi: reg y i.a*i.b` has both and their interaction; `i.a*x` slopes, which are not taken over."""
+    code = """\
+use castle.csv
+xi: reg homicide post i.region*i.year i.sid [aw=popwt], cluster(sid)
+xi: reg homicide post i.region*poverty i.sid, cluster(sid)
+reghdfe homicide post blackm_*, absorb(sid year)
+"""
+    done, spec = drafted(code, "a.do")
+    assert done.returncode == 0, done.stderr
+    found = tomllib.loads(spec.read_text("utf-8"))
+    assert list(found["fixed_effects"].values()) == ["region^year + sid", "sid + year"]
+    assert 'regex("^blackm_.*$")' in found["controls"].values()
+    text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
+    assert "`i.region*poverty`, an interaction of xi, is not taken over" in text
