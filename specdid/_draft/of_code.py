@@ -105,9 +105,7 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
         if column is not None:
             lines.append(f"{role}  = {toml_text(write_name(column))}")
         else:
-            lines.append(
-                f'# {role} = "…"  # COMPLETE: the code does not say it (xtset, panel.id); lags and event studies need it'
-            )
+            lines.append(f'# {role} = "…"  # COMPLETE: the code does not say it; lags and event studies need it')
     return lines
 
 
