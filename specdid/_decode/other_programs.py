@@ -37,7 +37,7 @@ _NOT_HERE = {
 _INSTEAD = {
     **dict.fromkeys(
         ("ivreghdfe", "ivreg2", "ivreg", "ivregress", "xtivreg", "iv", "2sls", "tsls", "iv2sls", "feiv"),
-        'write "feols", and the instruments of the treatment in [instruments]: "z" = "z1 + z2"',
+        'it is feols, with instruments of the treatment in a table of their own: [instruments] "z" = "z1 + z2"',
     ),
     "psmatch2": 'matching belongs to a sample: match = { on = "x1 + x2", method = "nearest" } in [sample]',
     "re": "random effects stand beside fixed ones in a [hausman] table",
