@@ -175,6 +175,8 @@ GALLERY = [
     ("medicaid", {"sample": "states that expanded", "weights": "unweighted", "estimator": "two-way OLS"}),
     ("medicaid", {"sample": "states that expanded", "weights": "unweighted", "estimator": "Callaway-Sant'Anna"}),
     *[("minimum_wage", {"estimator": "Sun-Abraham", "vcov": "county", "period": k}) for k in range(4)],
+    *[("schooling", {"controls": "and where he grew up", "sample": "all", "vcov": "robust", "instruments": name})
+      for name in ("least squares", "near a four-year college", "near colleges of both kinds")],
     ("castle", {"outcome": "ln homicide", "controls": "all controls", "fixed_effects": "state + region×year",
                 "weights": "population", "sample": "all states", "vcov": "state"}),
 ]  # fmt: skip
