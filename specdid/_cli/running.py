@@ -19,7 +19,7 @@ from specdid._records.cautions import FAILED, against
 from specdid._run.manifest import default_directory
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
-from specdid._words import speaking
+from specdid._words import say, speaking
 from specdid.engine.execute import Progress, Recalled
 from specdid.report._markdown import plain
 
@@ -64,7 +64,7 @@ def run_spec(
             _print_summary(curve.summary())
         with speaking(prepared.study.language):
             _print_summary(digest(curve))
-        click.echo(f"files are in {directory}/; start with summary.md or report.html")
+            click.echo(say("files are in {directory}/; start with summary.md or report.html", directory=directory))
     return _code(curve, interrupted, quiet)
 
 

@@ -227,8 +227,8 @@ class Planned:
         found = []
         for d, (name, labels) in enumerate(zip(self.dimensions, self.labels, strict=True)):
             if len(labels) > 1 and (name == "sample" or name not in DIMENSIONS):
-                words = self.shown(labels[self.codes[place, d]])
-                found.append(say("{words}: {name}", words=self.shown_choice(name), name=words))
+                words = self.shown(name) if name in self.display else say_choice(name, spaced=False)
+                found.append(say("{words}: {name}", words=words, name=self.shown(labels[self.codes[place, d]])))
         return say(", ").join(found)
 
     def dimension(self, name: str) -> TextColumn:

@@ -25,8 +25,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 __all__ = [
-    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "kept", "known", "later", "said_list", "say", "say_choice",
-    "sentences", "speaking", "spoken", "told",
+    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "kept", "known", "later", "page_words",
+    "said_list", "say", "say_choice", "sentences", "speaking", "spoken", "told",
 ]  # fmt: skip
 
 ENGLISH = "en"
@@ -111,10 +111,13 @@ _CHOICES = {
 """What options are of: the tables of a spec file. What a study names itself stays as it is."""
 
 
-def say_choice(name: str) -> str:
-    """Return what a choice is of in words: ``fixed effects``; of choices that are tied each, joined by `` + ``."""
+def say_choice(name: str, spaced: bool = True) -> str:
+    """Return what a choice is of in words: ``fixed effects``; of choices that are tied each, joined by `` + ``.
+
+    ``spaced``: names of the study's own have spaces for ``_``.
+    """
     names = name.split(" + ")
-    return " + ".join(say(_CHOICES[n]) if n in _CHOICES else n.replace("_", " ") for n in names)
+    return " + ".join(say(_CHOICES[n]) if n in _CHOICES else n.replace("_", " ") if spaced else n for n in names)
 
 
 _ENGLISH_WORDS = re.compile(r"[a-z]{3,}")
@@ -229,6 +232,19 @@ def catalogue(language: str) -> Mapping[str, str]:
 def kept(language: str) -> Mapping[str, str]:
     """Return the texts of the results in a language, by their English."""
     return _read(f"{language}_kept.toml")
+
+
+def page_words() -> Mapping[str, str]:
+    """Return the texts of the report's page and its scripts in the language that is written in, by their English.
+
+    In a text of a script {0}, {1}, … stand for its values.
+    """
+    return _page_words(_spoken.get())
+
+
+@cache
+def _page_words(language: str) -> Mapping[str, str]:
+    return _read(f"{language}_page.toml")
 
 
 def _read(name: str) -> Mapping[str, str]:

@@ -351,7 +351,7 @@ def shared_sample(request: Request, evaluator: Evaluator) -> str:
         several = len(one) > 1 and (one.name == "sample" or one.name not in DIMENSIONS)
         if planned is not None and several and one.name not in planned.varying and len(planned.plan):
             label = one.labels[planned.plan.codes[0, d]]
-            name = relabel(one.name, names) if one.name in names else say_choice(one.name)
+            name = relabel(one.name, names) if one.name in names else say_choice(one.name, spaced=False)
             found.append(say("{words}: {name}", words=name, name=relabel(label, names)))
     return say(", ").join(found)
 

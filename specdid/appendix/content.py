@@ -73,7 +73,10 @@ def assemble(material: Material) -> Appendix:
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.name
-    others = tuple(_figure(material, stem, f"{kind}: {title}") for stem, kind in material.others)
+    others = tuple(
+        _figure(material, stem, say("{where}: {message}", where=say(kind), message=title))
+        for stem, kind in material.others
+    )
     return Appendix(title, tuple(p for p in parts if p.items or p.text or p.account), material.against, others)
 
 
@@ -585,7 +588,7 @@ def _preferred(results: Results) -> str:
         of=of,
         sample=of_sample,
     )
-    return said + beside_estimate(results.extra, place, results.planned.alpha)
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
 
 
 def _samples(results: Results) -> str:

@@ -370,7 +370,7 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
         words = told(planned.estimand.at(place) or say("estimate"))
         if "estimator" in planned.dimensions:
             method = planned.shown(planned.dimension("estimator").at(place) or "")
-            words = f"{method}: {words}" if several else method
+            words = say("{words}: {name}", words=method, name=words) if several else method
         values = results.estimate[order][which.reshape(-1) == k]
         estimand = int(planned.estimand.codes[place])
         series.append(Series(words, estimand, len(values), float(np.median(values))))
@@ -431,7 +431,7 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
         labels = (planned.option(choice, row, shown=True) for row in options.tolist())
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
-        heading = _capital(say_choice(choice.name))
+        heading = _capital(say_choice(choice.name, spaced=False))
         yield replace(ChoiceRows(heading, rows), **moved(choice.name))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -185,10 +186,10 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
 
 
 def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool = False) -> list[str]:
-    """Break a text into lines of at most ``room`` points, between words; within one that is wider, as in Chinese."""
+    """Break a text into lines of at most ``room`` points, between words and Chinese characters, within a wider word."""
     lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
+    for lead, word in _words(text):
+        longer = f"{lines[-1]}{lead}{word}".strip()
         if lines[-1] and fonts.width(longer, size, bold) > room:
             lines.append(word)
         else:
@@ -199,6 +200,17 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
             end = next((k for k in ends if fonts.width(line[:k], size, bold) <= room), 1)
             lines += [line[:end], line[end:]]
     return lines if text else []
+
+
+_BETWEEN = re.compile(r"(?<=[\u4e00-\u9fff，。；：、）])(?![，。；：、）”])|(?<![（“])(?=[\u4e00-\u9fff（])")
+"""Where Chinese may be broken: no line begins with a mark that closes, or ends with one that opens."""
+
+
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """Return what stays on one line, each with what stands before it: a space or, in Chinese, nothing."""
+    for word in text.split(" "):
+        parts = [part for part in _BETWEEN.split(word) if part] or [word]
+        yield from ((" " if k == 0 else "", part) for k, part in enumerate(parts))
 
 
 class _Wide(Protocol):

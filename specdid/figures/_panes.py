@@ -81,7 +81,7 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
     if panel.preferred:
         short = say("preferred: {estimate}", estimate=fixed(panel.preferred.estimate, panel.decimals))
         rank = panel.preferred.words.removesuffix(panel.preferred.among)
-        ways = (f"{short}, {panel.preferred.words}", f"{short}, {rank}", short)
+        ways = (*(say("{estimate}, {rank}", estimate=short, rank=r) for r in (panel.preferred.words, rank)), short)
         entries.append(KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D"))
     return entries
 

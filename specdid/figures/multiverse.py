@@ -391,7 +391,7 @@ def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[flo
 
 def _change(row: OptionRow, decimals: int) -> str:
     if row.reference:
-        return "ref."
+        return say("ref.")
     if not np.isfinite(row.change):
         return "–"
     text = fixed(row.change, decimals)

@@ -24,7 +24,7 @@ _ROWS = 2_000_000
 def heading(results: Results, name: str) -> str:
     """Name a dimension, or several that are tied, as a heading."""
     shown = results.planned.shown(name)
-    return capital(shown if shown != name else say_choice(name))
+    return capital(shown if shown != name else say_choice(name, spaced=False))
 
 
 def term_places(results: Results, places: Ints) -> Ints:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specdid._records import KINDS, Results, ScaleGroup, Status
 from specdid._records.numerals import decimals_for
+from specdid._words import told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import heading, term_places
@@ -128,12 +129,16 @@ def curve_columns(results: Results, curves: Sequence[PageCurve], joints: Sequenc
         "spec_id": [planned.spec_id(s) for s in places.tolist()],
         "formula": _formulas(results, places),
         "term": texts(planned.term, places),
-        "estimand": texts(planned.estimand, places),
+        "estimand": _told_words(texts(planned.estimand, places)),
         "kind": words(KINDS, planned.kind[places]),
         "dropped": texts(results.dropped, places),
         "preferred": int(np.append(np.flatnonzero(places == results.preferred), -1)[0]),
         "nulls": [_null(j, places, len(planned)) for j in joints],
     }
+
+
+def _told_words(found: Encoded) -> Encoded:
+    return {**found, "words": [told(w) for w in found["words"]]}
 
 
 def _numbers(results: Results, places: Ints) -> Encoded:
@@ -178,7 +183,7 @@ def _terms(results: Results, places: Ints) -> Encoded:
 
 
 def _group(results: Results, curve: PageCurve, joints: Sequence[CurveTests]) -> Encoded:
-    estimands = [{"words": f.estimand, "n": len(f.places)} for f in results.families_of(curve.group)]
+    estimands = [{"words": told(f.estimand), "n": len(f.places)} for f in results.families_of(curve.group)]
     bands = [lay_bands(curve.group, curve.pieces, len(curve.order), j.bands) for j in joints]
     return {
         "name": curve.group.shown,
@@ -213,5 +218,5 @@ def _null(joint: CurveTests, places: Ints, planned: int) -> Encoded:
     }
     values = {k: np.where(mine >= 0, v[mine], np.nan) for k, v in adjusted.items()}
     banded = bool(np.isfinite([joint.adjusted.band.below, joint.adjusted.band.above]).any())
-    head = {"name": joint.null, "title": joint.title, "cluster": joint.cluster, "banded": banded}
+    head = {"name": joint.null, "title": told(joint.title), "cluster": joint.cluster, "banded": banded}
     return {**head, **{k: numbers(v, "f4") for k, v in values.items()}}

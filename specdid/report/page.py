@@ -6,6 +6,7 @@ specifications as encoded columns (``_points``), and the scripts that draw them 
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from specdid._records import CODES, Family, JointTest, NullShares, Results, Stat
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
 from specdid._records.results import statistic_name
-from specdid._words import say, told
+from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
 from specdid.report._encode import embedded
@@ -109,7 +110,7 @@ def write_page(report: Report, most: int = MOST) -> str:
     content = embedded(_content(report, curves, near))
     styles, alpha = [_read(name) for name in _STYLES], report.curve.results.planned.alpha
     scripts = [_read(name) for name in _SCRIPTS]
-    return Template(_read("page.html")).substitute(
+    return Template(_in_language(_read("page.html"))).substitute(
         policy=_policy(styles, scripts),
         title=_escaped(title),
         strip=markup([element("p", failed, class_="strip")] if failed else []),
@@ -140,11 +141,28 @@ def _content(report: Report, curves: Sequence[PageCurve], near: Sequence[Step]) 
         "steps": encoded_steps(curve.results, near, places),
         "spec_path": report.programs.path,
         "programs": encoded_programs(report.programs, places),
+        **({} if spoken() == ENGLISH else {"words": page_words()}),
     }
 
 
 def _read(name: str) -> str:
     return (_BROWSER / name).read_text(encoding="utf-8")
+
+
+_PLACE = re.compile(r"(?<=>)[^<>]+(?=<)|(?<=aria-label=\")[^\"]+(?=\")")
+"""A text of page.html: between tags, or the name of an element."""
+
+
+def _in_language(page: str) -> str:
+    """Put the texts of page.html in the language that is written in."""
+    if spoken() == ENGLISH:
+        return page
+
+    def said(found: re.Match[str]) -> str:
+        text = found[0].strip()
+        return found[0].replace(text, page_words().get(text, text)) if text else found[0]
+
+    return _PLACE.sub(said, page).replace('<html lang="en">', f'<html lang="{spoken()}">')
 
 
 def _escaped(text: str) -> str:
@@ -254,7 +272,7 @@ def _audited(audit: Mapping[str, Any]) -> str:
         "{checked:,} of {eligible:,} estimated again by {reference}: {verdict}",
         checked=audit["checked"],
         eligible=audit["eligible"],
-        reference=audit["reference"],
+        reference=told(audit["reference"]),
         verdict=verdict,
     )
 
@@ -333,8 +351,9 @@ def _shared(results: Results, places: NDArray[np.int64]) -> str:
     for d, name in enumerate(planned.dimensions):
         codes = planned.codes[places, d]
         if (codes == codes[0]).all() and (planned.codes[:, d] != codes[0]).any():
-            shared.append(f"{planned.shown_choice(name)}: {planned.shown(planned.labels[d][codes[0]])}")
-    return "; ".join(shared)
+            words = name if spoken() == ENGLISH else planned.shown_choice(name)
+            shared.append(say("{words}: {name}", words=words, name=planned.shown(planned.labels[d][codes[0]])))
+    return say("; ").join(shared)
 
 
 def _places(places: NDArray[np.int64]) -> str:

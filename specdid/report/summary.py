@@ -342,7 +342,7 @@ def _number(results: Results, place: int) -> str:
         rank=ordinal(rank),
         of=of,
     )
-    return said + beside_estimate(results.extra, place, results.planned.alpha)
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
 
 
 def _rows(results: Results) -> Section:
@@ -362,7 +362,7 @@ def _rows(results: Results) -> Section:
     for name, words in labels.items():
         low, high = results.span(name) or (0, 0)
         if high > 0:
-            upper = f" to {high:,}" if high > low else say(" in every specification")
+            upper = say(" to {high:,}", high=high) if high > low else say(" in every specification")
             lines.append(f"- {words}: {low:,}{upper}")
     return Section(say("Samples"), tuple(lines))
 
@@ -413,7 +413,7 @@ def _audit(audit: Audit) -> str:
         "{checked:,} of {eligible:,} estimated again by {reference}",
         checked=audit.checked,
         eligible=audit.eligible,
-        reference=audit.reference,
+        reference=told(audit.reference),
     )
     drawn = (
         say("; {parts_again:,} parts of draws of an earlier run drawn again", parts_again=audit.parts_again)

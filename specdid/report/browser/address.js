@@ -54,7 +54,7 @@ function chooseFrom(text) {
   };
   const ids = (value, many, then) => {
     const found = value.split("-").map((id) => data.spec_id.indexOf(id));
-    if (found.length !== many || found.some((i) => i < 0)) lacking.push(`specification ${value}`);
+    if (found.length !== many || found.some((i) => i < 0)) lacking.push(tr`specification ${value}`);
     else later.push(() => then(...found));
   };
   const onCurve = (key, value) => (...found) => {
@@ -113,6 +113,6 @@ function readAddress() {
   readAgain();
   redraw();
   byId("lacking").hidden = !lacking.length;
-  byId("lacking").textContent = `The address asks for what this report lacks, which is left out: ${lacking.join("; ")}.`;
+  byId("lacking").textContent = tr`The address asks for what this report lacks, which is left out: ${lacking.join("; ")}.`;
   restoring = false;
 }

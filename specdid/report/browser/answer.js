@@ -13,7 +13,7 @@ function choiceOptions() {
     if (used.length < 2) return [];
     if (k === dimension && labels.length) {
       return labels.flatMap((label, t) => [1, 0].map((has) => (
-        { words: `${has ? "with" : "without"} ${label}`, has: (i) => members[t][d.codes[i]] === has })));
+        { words: has ? tr`with ${label}` : tr`without ${label}`, has: (i) => members[t][d.codes[i]] === has })));
     }
     return used.map((code) => ({ words: `${d.heading} = ${d.words[code]}`, has: (i) => d.codes[i] === code }));
   });
@@ -33,31 +33,32 @@ function overrepresented(some, all) {
 const percent = (share) => `${share > 0 && share < 0.01 ? "< 1" : share < 1 && share > 0.99 ? "> 99" : Math.round(100 * share)}%`;
 
 function timesWords(ratio) {
-  return `${ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1)} times its share`;
+  return tr`${ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1)} times its share`;
 }
 
 function fillAnswer() {
   const box = byId("answer");
   if (!state.brush) {
-    box.replaceChildren(make("p", "Drag across the curve, or hold Shift with an arrow key: here stands what the selected " +
-      "specifications have in common.", { class: "help" }));
+    box.replaceChildren(make("p", tr`Drag across the curve, or hold Shift with an arrow key: here stands what the selected specifications have in common.`, { class: "help" }));
     return;
   }
   const all = Array.from(rows).filter((i) => matches[i]);
   const some = listed(true);
   const [low, high] = state.brush;
-  const head = make("p", "", {}, make("strong", `${manyWords(some)} selected`),
-    ` (${filtered() ? "highlighted ones " : ""}at places ${whole(placeNumber(low))} to ${whole(placeNumber(high))}).`);
+  const head = make("p", "", {}, make("strong", tr`${manyWords(some)} selected`),
+    filtered() ? tr` (highlighted ones at places ${whole(placeNumber(low))} to ${whole(placeNumber(high))}).`
+      : tr` (at places ${whole(placeNumber(low))} to ${whole(placeNumber(high))}).`);
   if (!some.length) {
     box.replaceChildren(head);
     return;
   }
   const found = overrepresented(some, all);
   const items = found.map(({ words, here, anywhere, ratio }) => make("li", "", {},
-    make("strong", words), `: ${timesWords(ratio)} (${percent(here)} here, ${percent(anywhere)} of ${filtered() ? "all highlighted" : "all"})`));
-  const none = some.length === all.length ? "This is all of them." : "No choice is much more frequent here than elsewhere.";
+    make("strong", words), filtered() ? tr`: ${timesWords(ratio)} (${percent(here)} here, ${percent(anywhere)} of all highlighted)`
+      : tr`: ${timesWords(ratio)} (${percent(here)} here, ${percent(anywhere)} of all)`));
+  const none = some.length === all.length ? tr`This is all of them.` : tr`No choice is much more frequent here than elsewhere.`;
   box.replaceChildren(head, ...medianLines(some).map((text) => make("p", text)),
-    ...(items.length ? [make("p", "Chosen here more often than elsewhere:", { class: "lead" }), make("ul", "", {}, ...items)] :
+    ...(items.length ? [make("p", tr`Chosen here more often than elsewhere:`, { class: "lead" }), make("ul", "", {}, ...items)] :
       [make("p", none, { class: "lead" })]));
 }
 
@@ -68,7 +69,7 @@ function medianLines(some) {
     const mine = some.filter((i) => data.estimand.words[data.estimand.codes[i]] === words);
     if (!mine.length) return [];
     const [low, middle, high] = quantiles(mine, [0, 0.5, 1]);
-    const name = estimands.length > 1 ? `${words}: ${manyWords(mine)}, median` : "Median";
-    return [`${name} ${fixed(middle, decimals)}, ${fixed(low, decimals)} to ${fixed(high, decimals)}.`];
+    const name = estimands.length > 1 ? tr`${words}: ${manyWords(mine)}, median` : tr`Median`;
+    return [tr`${name} ${fixed(middle, decimals)}, ${fixed(low, decimals)} to ${fixed(high, decimals)}.`];
   });
 }

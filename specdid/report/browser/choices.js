@@ -92,17 +92,17 @@ function fillChoices() {
   byId("choices-note").textContent = noteWords(mine, lit);
 }
 
-const captionWords = (mine) => `Choices by influence on the ${mine.estimand}, with the estimates of each option`;
+const captionWords = (mine) => tr`Choices by influence on the ${mine.estimand}, with the estimates of each option`;
 
 function noteWords(mine, lit) {
   const n = lit.filter(Boolean).length;
-  const shown = state.brush || filtered() ? `Coloured: ${manyWords(Array.from(mine.rows).filter((_, k) => lit[k]))} of ${
+  const shown = state.brush || filtered() ? tr`Coloured: ${manyWords(Array.from(mine.rows).filter((_, k) => lit[k]))} of ${
     whole(mine.n)} specifications. ` : "";
-  const held = thinned() ? "Changes are of all specifications of the study, whatever is highlighted; estimates are of those on this page. " :
-    filtered() ? "Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, " +
-      "since both select by the estimate. " : "";
-  const rest = mine.factors.length ? `Shares of the variance are of all ${whole(mine.n)}; what choices do only together makes ${percent(mine.rest)} of it. ` : "";
-  return `${shown}${held}${rest}The middle 90% of changes is how much they vary from pair to pair: no confidence interval. Heights of strips are of each option alone.${n ? "" : " Nothing is highlighted."}`;
+  const held = thinned() ? tr`Changes are of all specifications of the study, whatever is highlighted; estimates are of those on this page. ` :
+    filtered() ? tr`Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, since both select by the estimate. ` : "";
+  const rest = mine.factors.length ? tr`Shares of the variance are of all ${whole(mine.n)}; what choices do only together makes ${percent(mine.rest)} of it. ` : "";
+  const spread = tr`The middle 90% of changes is how much they vary from pair to pair: no confidence interval. Heights of strips are of each option alone.`;
+  return `${shown}${held}${rest}${spread}${n ? "" : tr` Nothing is highlighted.`}`;
 }
 
 function scaleOf(mine) {
@@ -155,11 +155,11 @@ function axisOf(scale) {
 
 function choicesHead(scales) {
   const cell = (text, kind, ...more) => make("th", "", { scope: "col", class: kind }, text, ...more);
-  const cells = [cell("Option", ""), cell("n", "number"),
-    cell(`Estimates${group().scaled ? `, ${group().name}` : ""}`, "drawn", make("br", ""), axisOf(scales.dots)),
-    cell("Median", "number"), cell("Change from the reference, all else equal", "drawn", make("br", ""), axisOf(scales.changes)),
-    cell("Mean (middle 90%)", "number"), cell("Pairs", "number")];
-  if (state.brush) cells.push(cell("In selection", "number"));
+  const cells = [cell(tr`Option`, ""), cell("n", "number"),
+    cell(group().scaled ? tr`Estimates, ${group().name}` : tr`Estimates`, "drawn", make("br", ""), axisOf(scales.dots)),
+    cell(tr`Median`, "number"), cell(tr`Change from the reference, all else equal`, "drawn", make("br", ""), axisOf(scales.changes)),
+    cell(tr`Mean (middle 90%)`, "number"), cell(tr`Pairs`, "number")];
+  if (state.brush) cells.push(cell(tr`In selection`, "number"));
   return make("thead", "", {}, make("tr", "", {}, ...cells));
 }
 
@@ -180,14 +180,14 @@ function factorRows(mine, f, changes, scales, lit) {
   });
   const wide = state.brush ? 8 : 7;
   const head = make("tr", "", { class: "factor" }, make("th", "", { colspan: wide, scope: "rowgroup" },
-    factor.heading, make("span", "", { class: "share" }, bar, `${percent(share)} of the variance`)));
+    factor.heading, make("span", "", { class: "share" }, bar, tr`${percent(share)} of the variance`)));
   const rest = levels.length - shown.length;
   const more = rest > 0 ? [make("tr", "", {}, make("td", "", { colspan: wide }, moreButton(key, rest)))] : [];
   return make("tbody", "", {}, head, ...shown.map((level) => optionRow(mine, factor, level, changes[level], scales, lit)), ...more);
 }
 
 function moreButton(key, rest) {
-  const button = make("button", `${whole(rest)} more options`, { type: "button" });
+  const button = make("button", tr`${whole(rest)} more options`, { type: "button" });
   button.addEventListener("click", () => {
     opened.add(key);
     fillChoices();
@@ -210,12 +210,12 @@ function optionRow(mine, factor, level, change, scales, lit) {
   const signed = (v) => signedNumber(v, decimals);
   const cells = [
     make("th", "", { scope: "row" }, highlightButton(mine, factor, level, own[0])),
-    number(narrowed ? `${weighedWords(weightOf(coloured))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
+    number(narrowed ? tr`${weighedWords(weightOf(coloured))} of ${whole(factor.counts[level])}` : whole(factor.counts[level])),
     make("td", "", { class: "drawn" }, small(scales.dots.wide, 20, (pen) => paintEstimates(pen, scales.dots, own, coloured))),
     number(coloured.length ? fixed(median(coloured), decimals) : "–"),
     make("td", "", { class: "drawn" }, small(scales.changes.wide, 20, (pen) => paintChange(pen, scales.changes, change, reference))),
-    number(reference ? "reference" : !change.pairs ? "no pair" :
-      `${signed(change.mean)} (${signed(change.low)} to ${signed(change.high)})`),
+    number(reference ? tr`reference` : !change.pairs ? tr`no pair` :
+      tr`${signed(change.mean)} (${signed(change.low)} to ${signed(change.high)})`),
     number(reference ? "" : whole(change.pairs)),
   ];
   if (state.brush) cells.push(number(shareWords(mine, factor, level, coloured, lit)));
@@ -294,7 +294,7 @@ function highlightButton(mine, factor, level, row) {
   const base = factor.reference >= 0 ? mine.rows[factor.codes.indexOf(factor.reference)] : undefined;
   const words = base === undefined || level === factor.reference ? name : besideWords(base, row, name);
   const button = make("button", words === name ? shortOption(factor, level) : words, { type: "button", class: "option", "aria-pressed": String(on),
-    "data-option": `${factor.name} ${level}`, title: `Highlight ${name}` });
+    "data-option": `${factor.name} ${level}`, title: tr`Highlight ${name}` });
   button.addEventListener("click", () => {
     for (const [kind, at, value] of sets) {
       if (kind === "term") state.terms[at] = on ? "" : value;

@@ -2,12 +2,12 @@
 // A specification to take away: its formula, the command that shows it, its program in each language.
 
 function copyButton(text, name) {
-  const button = make("button", "Copy", { type: "button", "aria-label": `Copy ${name}` });
+  const button = make("button", tr`Copy`, { type: "button", "aria-label": tr`Copy ${name}` });
   button.addEventListener("click", async () => {
     const done = await copyText(text);
-    byId("spoken").textContent = done ? `Copied: ${name}` : `The browser lets nothing be copied: select the text of ${name}`;
-    button.textContent = done ? "Copied" : "Select and copy by hand";
-    setTimeout(() => (button.textContent = "Copy"), 2000);
+    byId("spoken").textContent = done ? tr`Copied: ${name}` : tr`The browser lets nothing be copied: select the text of ${name}`;
+    button.textContent = done ? tr`Copied` : tr`Select and copy by hand`;
+    setTimeout(() => (button.textContent = tr`Copy`), 2000);
   });
   return button;
 }
@@ -41,12 +41,12 @@ function codeParts(i) {
   const id = data.spec_id[i];
   const programs = data.programs.of[String(i)];
   const command = path && `specdid show ${inShell(path)} ${id}`;
-  const parts = command ? [copied("In full", command)] : [];
+  const parts = command ? [copied(tr`In full`, command)] : [];
   if (programs) {
     return [...parts, ...programs.map(([language, lines]) => {
       const text = lines.map((k) => data.programs.lines[k]).join("\n");
-      return make("details", "", { class: "program" }, make("summary", `${language} program`),
-        copyButton(text, `the ${language} program`), make("pre", text, { tabindex: "0", "aria-label": `${language} program` }));
+      return make("details", "", { class: "program" }, make("summary", tr`${language} program`),
+        copyButton(text, tr`the ${language} program`), make("pre", text, { tabindex: "0", "aria-label": tr`${language} program` }));
     })];
   }
   return command ? [...parts, ...data.programs.languages.map(([name, title]) => copied(title, `${command} --code ${name}`))] : parts;

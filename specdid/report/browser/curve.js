@@ -106,12 +106,12 @@ function horizontalRange() {
 
 function effectWords() {
   const { name, scaled } = group();
-  return state.view === "volcano" ? "−log10 p" : `Effect ${scaled ? "in" : "on"} ${name}`;
+  return state.view === "volcano" ? "−log10 p" : scaled ? tr`Effect in ${name}` : tr`Effect on ${name}`;
 }
 
 // The name of the vertical axis, in the room left of its numbers.
 function nameAxis() {
-  const note = state.view === "volcano" ? `dashed: p = ${state.alpha}` : `${whole(group().n)} specifications`;
+  const note = state.view === "volcano" ? tr`dashed: p = ${state.alpha}` : tr`${whole(group().n)} specifications`;
   const box = byId("axis-name");
   box.replaceChildren(make("strong", effectWords()), make("span", note));
 }

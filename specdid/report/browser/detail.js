@@ -3,15 +3,15 @@
 
 function rankWords(i) {
   const kind = data.kind.words[data.kind.codes[i]];
-  const apart = kind === "equivalent" ? "" : ` (${kind})`;
-  return `rank ${whole(data.columns.rank[i])} of ${whole(data.columns.of[i])}${apart}`;
+  const apart = kind === "equivalent" ? "" : ` (${kindWords(kind)})`;
+  return tr`rank ${whole(data.columns.rank[i])} of ${whole(data.columns.of[i])}${apart}`;
 }
 
 function numberWords(i) {
   const { decimals } = group();
   const { p, low, high } = measure();
-  const interval = low && !Number.isNaN(low[i]) ? `, ${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}` : "";
-  return `${fixed(data.columns.estimate[i], decimals)}${interval}, ${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`;
+  const interval = low && !Number.isNaN(low[i]) ? tr`, ${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}` : "";
+  return tr`${fixed(data.columns.estimate[i], decimals)}${interval}, ${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`;
 }
 
 function choiceWords(i) {
@@ -21,9 +21,9 @@ function choiceWords(i) {
 }
 
 function sentence(i) {
-  const choices = choiceWords(i).map(([heading, label]) => `${heading}: ${label}`);
-  const preferred = i === data.preferred ? "preferred, " : "";
-  return `${preferred}${rankWords(i)}: ${numberWords(i)}. ${choices.join("; ")}.`;
+  const choices = choiceWords(i).map(([heading, label]) => tr`${heading}: ${label}`);
+  const preferred = i === data.preferred ? tr`preferred, ` : "";
+  return tr`${preferred}${rankWords(i)}: ${numberWords(i)}. ${choices.join(tr`; `)}.`;
 }
 
 // In which choices two specifications differ: heading, option of the one, option of the other. Controls by variable.
@@ -45,12 +45,12 @@ function besideWords(from, to, label) {
   if (!controls || !labels.length || !label.includes(" + ") || controls.words[controls.codes[to]] !== label) return label;
   const apart = differences(from, to).filter(([heading]) => labels.includes(heading));
   const found = ["without", "with"].map((way) => [way, apart.filter(([, , option]) => option === way).map(([heading]) => heading)])
-    .filter(([, headings]) => headings.length).map(([way, headings]) => `${way} ${headings.join(", ")}`).join("; ");
+    .filter(([, headings]) => headings.length).map(([way, headings]) => (way === "with" ? tr`with ${headings.join(", ")}` : tr`without ${headings.join(", ")}`)).join(tr`; `);
   return found && found.length < label.length ? found : label;
 }
 
 function differenceWords([heading, , option]) {
-  return option === "with" ? `with ${heading}` : option === "without" ? `without ${heading}` : `${heading}: ${option}`;
+  return option === "with" ? tr`with ${heading}` : option === "without" ? tr`without ${heading}` : tr`${heading}: ${option}`;
 }
 
 // The reading beside the axis: the current specification, else the one kept, else the preferred.
@@ -65,12 +65,12 @@ function fillReading(i) {
   const { preferred } = data;
   const known = low && !Number.isNaN(low[i]);
   const apart = i === preferred || preferred < 0 ? [] : differences(preferred, i);
-  const title = i === preferred ? "the preferred specification" : apart.length ? "unlike the preferred:" : "";
-  const words = preferred < 0 ? choiceWords(i).map(([heading, label]) => `${heading}: ${label}`) : apart.map(differenceWords);
+  const title = i === preferred ? tr`the preferred specification` : apart.length ? tr`unlike the preferred:` : "";
+  const words = preferred < 0 ? choiceWords(i).map(([heading, label]) => tr`${heading}: ${label}`) : apart.map(differenceWords);
   box.replaceChildren(
     make("strong", fixed(data.columns.estimate[i], decimals)),
-    ...(known ? [make("p", `${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}`)] : []),
-    make("p", `${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`),
+    ...(known ? [make("p", tr`${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}`)] : []),
+    make("p", tr`${pWords(p[i])}, N ${whole(data.columns.nobs[i])}`),
     make("p", rankWords(i)),
     ...(title ? [make("p", title, { class: "lead" })] : []),
     make("ul", "", {}, ...words.map((text) => make("li", text))),
@@ -98,14 +98,14 @@ function fillDetail(i) {
   if (i < 0) return;
   const { columns } = data;
   byId("detail-heading").textContent =
-    `Specification ${whole(columns.index[i])}${i === data.preferred ? " (preferred)" : ""}: ${numberWords(i)}`;
-  const dropped = data.dropped.codes[i] < 0 ? [] : [["Dropped as collinear", data.dropped.words[data.dropped.codes[i]]]];
+    tr`Specification ${whole(columns.index[i])}${i === data.preferred ? tr` (preferred)` : ""}: ${numberWords(i)}`;
+  const dropped = data.dropped.codes[i] < 0 ? [] : [[tr`Dropped as collinear`, data.dropped.words[data.dropped.codes[i]]]];
   const choices = [...data.dimensions.map((d) => [d.heading, d.words[d.codes[i]]]), ...dropped,
-    ["Coefficient of", data.term.words[data.term.codes[i]]], ["Estimand", data.estimand.words[data.estimand.codes[i]]], ["Id", data.spec_id[i]]];
+    [tr`Coefficient of`, data.term.words[data.term.codes[i]]], [tr`Estimand`, data.estimand.words[data.estimand.codes[i]]], [tr`Id`, data.spec_id[i]]];
   byId("detail-body").replaceChildren(
-    make("p", `${rankWords(i)}.`, { class: "quiet" }),
+    make("p", tr`${rankWords(i)}.`, { class: "quiet" }),
     make("p", "", { class: "actions" }, ...[0, 1].map((which) => pinButton(i, which)), closeButton()),
-    copied("Formula", data.formula.words[data.formula.codes[i]]),
+    copied(tr`Formula`, data.formula.words[data.formula.codes[i]]),
     ...codeParts(i),
     make("dl", "", { class: "pairs" }, ...choices.flatMap(([term, text]) => [make("dt", term), make("dd", text)])),
     errorGrid(i),
@@ -115,7 +115,7 @@ function fillDetail(i) {
 }
 
 function closeButton() {
-  const button = make("button", "Close", { type: "button" });
+  const button = make("button", tr`Close`, { type: "button" });
   button.addEventListener("click", () => {
     keep(-1);
     chart.focus();
@@ -126,7 +126,7 @@ function closeButton() {
 function errorGrid(i) {
   const { decimals } = group();
   const { columns } = data;
-  return grid("By standard errors", ["Errors", "Estimate", "Std. error", "p", "Low", "High"], data.vcovs.map((label, v) => [
+  return grid(tr`By standard errors`, [tr`Errors`, tr`Estimate`, tr`Std. error`, "p", tr`Low`, tr`High`], data.vcovs.map((label, v) => [
     label, fixed(columns.estimate[i], decimals), fixed(columns[`std_error:${v}`][i], decimals + 1),
     pValue(columns[`p_value:${v}`][i]), fixed(columns[`conf_low:${v}`][i], decimals),
     fixed(columns[`conf_high:${v}`][i], decimals)]));
@@ -134,19 +134,19 @@ function errorGrid(i) {
 
 function nullGrid(i) {
   const { decimals } = group();
-  return grid("Under the nulls", ["Null", "p", "Adjusted p", "Band low", "Band high"], data.nulls.map((n) => [
+  return grid(tr`Under the nulls`, [tr`Null`, "p", tr`Adjusted p`, tr`Band low`, tr`Band high`], data.nulls.map((n) => [
     n.title, pValue(n.p_null[i]), pValue(n.p_adjusted[i]), fixed(n.band_low[i], decimals),
     fixed(n.band_high[i], decimals)]));
 }
 
-const COUNTS = { nobs: "Rows", n_units: "Units", n_treated: "Treated units", n_control: "Control units",
-  "n_clusters:0": "Clusters", n_missing: "Dropped, missing", n_log0: "Dropped, log of 0", n_singletons: "Singletons" };
+const COUNTS = { nobs: tr`Rows`, n_units: tr`Units`, n_treated: tr`Treated units`, n_control: tr`Control units`,
+  "n_clusters:0": tr`Clusters`, n_missing: tr`Dropped, missing`, n_log0: tr`Dropped, log of 0`, n_singletons: tr`Singletons` };
 
 function countGrid(i) {
   const known = Object.entries(COUNTS).filter(([name]) => data.columns[name][i] >= 0);
-  const header = ["", ...known.map(([, label]) => label), "Within R²", "Mean of outcome"];
+  const header = ["", ...known.map(([, label]) => label), tr`Within R²`, tr`Mean of outcome`];
   const numbers = known.map(([name]) => whole(data.columns[name][i]));
   const mean = data.columns.y_mean[i];
-  return grid("Sample", header, [["this specification", ...numbers, fixed(data.columns.r2_within[i], 3),
+  return grid(tr`Sample`, header, [[tr`this specification`, ...numbers, fixed(data.columns.r2_within[i], 3),
     Number.isNaN(mean) ? "–" : minus(String(Number(mean.toPrecision(4))))]]);
 }

@@ -2,6 +2,8 @@
 // Filters: ticked options keep their colour on the curve.
 
 const SIGNS = [[-1, "negative"], [0, "not significant"], [1, "positive"]];
+const signWords = (sign) => (sign < 0 ? tr`negative` : sign > 0 ? tr`positive` : tr`not significant`);
+const kindWords = (kind) => (kind === "uncertain" ? tr`uncertain` : kind === "nonequivalent" ? tr`nonequivalent` : tr`equivalent`);
 
 function tick(label, count, checked, changed) {
   const box = make("input", "", { type: "checkbox" });
@@ -30,8 +32,8 @@ function buildFilters() {
     sets.push(fieldset(dimension.heading, codes.map((code) => optionField(dimension, d, code, counts.get(code)))));
   });
   sets.push(...kindFields(start, stop));
-  sets.push(fieldset("Significance", SIGNS.map(
-    ([value, label]) => signField(value, label))));
+  sets.push(fieldset(tr`Significance`, SIGNS.map(
+    ([value]) => signField(value, signWords(value)))));
   byId("filters").replaceChildren(...sets);
   countSigns();
 }
@@ -67,8 +69,8 @@ function kindFields(start, stop) {
   const counts = words.map((_, code) => codes.subarray(start, stop).reduce((n, c, k) => n + (c === code) * weights[start + k], 0));
   const found = words.map((_, code) => code).filter((code) => counts[code]);
   if (found.length < 2) return [];
-  return [fieldset("Type of options", found.map((code) => tick(
-    code ? `${words[code]}, not tested` : words[code], counts[code], state.kinds.has(code),
+  return [fieldset(tr`Type of options`, found.map((code) => tick(
+    code ? tr`${kindWords(words[code])}, not tested` : kindWords(words[code]), counts[code], state.kinds.has(code),
     (on) => toggle(state.kinds, code, on))))];
 }
 
@@ -80,7 +82,7 @@ function signField(value, label) {
 
 function termField(label, t) {
   const select = make("select", "", { "aria-label": label });
-  for (const [value, words] of [["", "any"], ["with", "with"], ["without", "without"]]) {
+  for (const [value, words] of [["", tr`any`], ["with", tr`with`], ["without", tr`without`]]) {
     const option = make("option", words, { value });
     option.selected = state.terms[t] === value;
     select.append(option);

@@ -13,7 +13,7 @@ function buildControls() {
   const orders = ["estimate", "plan", ...varying];
   options(byId("order"), orders.map((order) => [order, orderWords(order)]), state.order);
   options(byId("measure"), MEASURES.map((m, k) => [k, m.label]), state.measure);
-  options(byId("null"), [[-1, "none"], ...data.nulls.map((n, k) => [k, n.title])], state.null);
+  options(byId("null"), [[-1, tr`none`], ...data.nulls.map((n, k) => [k, n.title])], state.null);
   byId("view").value = state.view;
   byId("intervals").checked = state.intervals;
   byId("fit").checked = state.fit;
@@ -23,16 +23,16 @@ function buildControls() {
 
 function describeLevel() {
   byId("alpha-value").textContent = String(state.alpha);
-  byId("alpha").setAttribute("aria-valuetext", `p below ${state.alpha}`);
+  byId("alpha").setAttribute("aria-valuetext", tr`p below ${state.alpha}`);
 }
 
 // Medians of what matches, estimand by estimand. Shares significant stand above, beside those of the null; of what is
 // filtered no null is known.
 function describeStatus() {
   const lit = Array.from(rows).filter((i) => matches[i]);
-  const of = filtered() ? `${manyWords(lit)} of ${whole(group().n)} specifications match` : `${whole(group().n)} specifications`;
-  const held = thinned() ? `, ${whole(lit.length)} of them on this page` : "";
-  const head = make("span", `${of}${held}; significant: p < ${state.alpha} (${measure().short}).`);
+  const of = filtered() ? tr`${manyWords(lit)} of ${whole(group().n)} specifications match` : tr`${whole(group().n)} specifications`;
+  const held = thinned() ? tr`, ${whole(lit.length)} of them on this page` : "";
+  const head = make("span", tr`${of}${held}; significant: p < ${state.alpha} (${measure().short}).`);
   byId("status").replaceChildren(head, " ", ...medianLines(lit).flatMap((text) => [make("span", text), " "]));
 }
 
@@ -41,15 +41,15 @@ function keyEntries() {
   const used = [...new Set(Array.from(rows, (i) => series.codes[i]))].sort((a, b) => a - b);
   const found = used.map((code) => ({ kind: "full", colour: seriesColour(code), label: series.labels[code] }));
   const add = (kind, colour, label) => found.push({ kind, colour, label });
-  add("hollow", seriesColour(used[0] || 0), `paler or hollow: p ≥ ${state.alpha}`);
+  add("hollow", seriesColour(used[0] || 0), tr`paler or hollow: p ≥ ${state.alpha}`);
   if (state.view === "curve" && state.intervals && measure().low) add("bar", "", measure().intervals);
   const cut = cutIntervals();
-  if (cut) add("", "", `${whole(cut)} ${cut === 1 ? "interval reaches" : "intervals reach"} beyond the axis`);
-  if (shownBand()) add("band", "", "95% and median of the curve under the null");
-  if (segments.length) add("", "", "uncertain, nonequivalent: in no joint test");
-  if (parts.length) add("", "", "line: median of the estimates it spans");
-  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) add("diamond", theme.accent, "preferred");
-  if (filtered()) add("full", theme.off, "does not match");
+  if (cut) add("", "", cut === 1 ? tr`${whole(cut)} interval reaches beyond the axis` : tr`${whole(cut)} intervals reach beyond the axis`);
+  if (shownBand()) add("band", "", tr`95% and median of the curve under the null`);
+  if (segments.length) add("", "", tr`uncertain, nonequivalent: in no joint test`);
+  if (parts.length) add("", "", tr`line: median of the estimates it spans`);
+  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) add("diamond", theme.accent, tr`preferred`);
+  if (filtered()) add("full", theme.off, tr`does not match`);
   return found;
 }
 
@@ -67,9 +67,9 @@ function buildKey() {
 }
 
 function describeChart() {
-  const what = state.view === "volcano" ? "Specifications by estimate, against p" : "Specifications along the curve";
+  const what = state.view === "volcano" ? tr`Specifications by estimate, against p` : tr`Specifications along the curve`;
   const { name, scaled } = group();
-  chart.setAttribute("aria-label", `${what}; effect ${scaled ? "in" : "on"} ${name}`);
+  chart.setAttribute("aria-label", scaled ? tr`${what}; effect in ${name}` : tr`${what}; effect on ${name}`);
   chart.setAttribute("aria-valuemin", "1");
   chart.setAttribute("aria-valuemax", String(rows.length));
   byId("null").disabled = state.view === "volcano" || state.order !== "estimate";

@@ -65,7 +65,7 @@ function keep(i) {
   state.kept = i;
   fillDetail(i);
   writeAddress();
-  byId("spoken").textContent = i < 0 ? "" : `In view below: ${sentence(i)}`;
+  byId("spoken").textContent = i < 0 ? "" : tr`In view below: ${sentence(i)}`;
 }
 
 function chartKeys(event) {
@@ -85,7 +85,7 @@ function chartKeys(event) {
   else if (event.key === "Enter" && state.current >= 0) keep(state.current);
   else if (PINS.includes(event.key.toUpperCase()) && state.current >= 0 && !event.ctrlKey && !event.metaKey) {
     pin(state.current, PINS.indexOf(event.key.toUpperCase()));
-    byId("spoken").textContent = `Pinned as ${event.key.toUpperCase()}: ${sentence(state.current)}`;
+    byId("spoken").textContent = tr`Pinned as ${event.key.toUpperCase()}: ${sentence(state.current)}`;
   }
   else if (event.key === "Escape") {
     setBrush(null);

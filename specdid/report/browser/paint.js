@@ -31,7 +31,7 @@ function paint(pen) {
   outlineBand(pen, paths);
   const radius = n <= 60 ? 4.5 : n <= 400 ? 3 : n <= 1500 ? 2.1 : 1.4;
   for (const layer of layers) paintPoints(pen, layer, radius, n <= 400);
-  nameRuns(pen, segments.map((s) => ({ ...s, words: [`${s.words} (${whole(countOf(s))})`, s.words] })), box.top, true);
+  nameRuns(pen, segments.map((s) => ({ ...s, words: [`${kindWords(s.words)} (${whole(countOf(s))})`, kindWords(s.words)] })), box.top, true);
   paintParts(pen, box.top + (segments.length ? 18 : 0));
   paintPreferred(pen);
   pen.restore();

@@ -5,7 +5,7 @@ const PINS = ["A", "B"];
 
 function pinButton(i, which) {
   const on = state.pins[which] === i;
-  const button = make("button", on ? `Unpin ${PINS[which]}` : `Pin as ${PINS[which]}`, { type: "button", "data-pin": PINS[which] });
+  const button = make("button", on ? tr`Unpin ${PINS[which]}` : tr`Pin as ${PINS[which]}`, { type: "button", "data-pin": PINS[which] });
   button.addEventListener("click", () => {
     pin(on ? -1 : i, which);
     fillDetail(state.kept);
@@ -33,7 +33,7 @@ function fillPins() {
   const body = byId("pins-body");
   if (a < 0 || b < 0) {
     const [known, which] = a < 0 ? [b, "B"] : [a, "A"];
-    body.replaceChildren(make("p", `${which} is specification ${whole(data.columns.index[known])}: ${
+    body.replaceChildren(make("p", tr`${which} is specification ${whole(data.columns.index[known])}: ${
       sentence(known)} Pin another as ${which === "A" ? "B" : "A"} to compare.`), clearPins());
     return;
   }
@@ -41,7 +41,7 @@ function fillPins() {
 }
 
 function clearPins() {
-  const button = make("button", "Unpin", { type: "button" });
+  const button = make("button", tr`Unpin`, { type: "button" });
   button.addEventListener("click", () => {
     state.pins = [-1, -1];
     fillPins();
@@ -60,10 +60,11 @@ function comparable(a, b) {
 
 function apartWords(a, b) {
   const found = differences(a, b);
-  const many = found.length === 1 ? "one choice" : `${whole(found.length)} choices`;
-  const same = comparable(a, b) ? "Both use much the same data, so the difference has no interval here." :
-    "They are on different scales or of different estimands: no difference is taken.";
-  return [make("p", `${found.length ? `They differ in ${many}` : "They have the same choices"}. ${same}`)];
+  const differ = !found.length ? tr`They have the same choices.` :
+    found.length === 1 ? tr`They differ in one choice.` : tr`They differ in ${whole(found.length)} choices.`;
+  const same = comparable(a, b) ? tr`Both use much the same data, so the difference has no interval here.` :
+    tr`They are on different scales or of different estimands: no difference is taken.`;
+  return [make("p", tr`${differ} ${same}`)];
 }
 
 function pinGrid(a, b) {
@@ -73,19 +74,19 @@ function pinGrid(a, b) {
   const both = (label, words) => [label, words(a), words(b), ""];
   const gap = comparable(a, b) ? fixed(columns.estimate[b] - columns.estimate[a], decimals) : "–";
   const numbers = [
-    ["Estimate", fixed(columns.estimate[a], decimals), fixed(columns.estimate[b], decimals), gap],
-    ...(error ? [both(`Std. error (${short})`, (i) => fixed(error[i], decimals + 1))] : []),
-    ...(low ? [both("Interval", (i) => `${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}`)] : []),
+    [tr`Estimate`, fixed(columns.estimate[a], decimals), fixed(columns.estimate[b], decimals), gap],
+    ...(error ? [both(tr`Std. error (${short})`, (i) => fixed(error[i], decimals + 1))] : []),
+    ...(low ? [both(tr`Interval`, (i) => tr`${fixed(low[i], decimals)} to ${fixed(high[i], decimals)}`)] : []),
     both(`p (${short})`, (i) => pValue(p[i])),
     ["N", whole(columns.nobs[a]), whole(columns.nobs[b]), differenceOf("nobs", a, b)],
-    ["Units", whole(columns.n_units[a]), whole(columns.n_units[b]), differenceOf("n_units", a, b)],
+    [tr`Units`, whole(columns.n_units[a]), whole(columns.n_units[b]), differenceOf("n_units", a, b)],
   ];
   const choices = differences(a, b).map((line) => [...line, ""]);
   const same = (name) => [name, data[name].words[data[name].codes[a]], data[name].words[data[name].codes[b]]];
   const [, first, second] = same("estimand");
-  if (first !== second) choices.push(["Estimand", first, second, ""]);
-  const head = PINS.map((name, k) => `${name}: specification ${whole(columns.index[[a, b][k]])}`);
-  return grid("A and B: numbers, then the choices in which they differ", ["", ...head, "B − A"], [...numbers, ...choices]);
+  if (first !== second) choices.push([tr`Estimand`, first, second, ""]);
+  const head = PINS.map((name, k) => tr`${name}: specification ${whole(columns.index[[a, b][k]])}`);
+  return grid(tr`A and B: numbers, then the choices in which they differ`, ["", ...head, "B − A"], [...numbers, ...choices]);
 }
 
 function differenceOf(name, a, b) {

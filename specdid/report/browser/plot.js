@@ -2,6 +2,13 @@
 // The chart's ground: scales, axes, cursor and selection. What is drawn within the axes is in paint.js.
 
 const chart = byId("chart");
+
+function acrossWords() {
+  if (state.view === "volcano") return group().scaled ? tr`estimate, ${group().name}` : tr`estimate`;
+  const order = orderWords(state.order);
+  return thinned() && state.order !== "estimate" ? tr`specifications on this page ${order}` : tr`specifications ${order}`;
+}
+
 const ground = make("canvas", "");
 const selection = make("div", "", { class: "selection", hidden: "" });
 const cursor = make("div", "", { class: "cursor", hidden: "" });
@@ -121,7 +128,7 @@ function paintAxes(pen) {
     else line(x, bottom, x, bottom + 4);
     pen.fillText(words, x, bottom + 14);
   }
-  pen.fillText(volcano ? `estimate${group().scaled ? `, ${group().name}` : ""}` : `specifications ${thinned() && state.order !== "estimate" ? "on this page " : ""}${orderWords(state.order)}`,
+  pen.fillText(acrossWords(),
     box.left + box.width / 2, bottom + 31);
 }
 

@@ -12,24 +12,24 @@ const LEVELS = (() => {
 // Everything a p-value and an interval can be read from.
 const MEASURES = [
   ...data.vcovs.map((label, v) => ({
-    label: `p, errors: ${label}`,
+    label: tr`p, errors: ${label}`,
     short: label,
     error: data.columns[`std_error:${v}`],
     p: data.columns[`p_value:${v}`],
     low: data.columns[`conf_low:${v}`],
     high: data.columns[`conf_high:${v}`],
-    intervals: `${100 * (1 - data.alpha)}% intervals (errors: ${label})`,
+    intervals: tr`${100 * (1 - data.alpha)}% intervals (errors: ${label})`,
   })),
   ...data.nulls.flatMap((joint) => [
-    { label: `p of the ${joint.title}`, short: joint.title, error: null, p: joint.p_null, low: null, high: null, intervals: "" },
+    { label: tr`p of the ${joint.title}`, short: joint.title, error: null, p: joint.p_null, low: null, high: null, intervals: "" },
     {
-      label: `adjusted p, ${joint.title}`,
-      short: `adjusted, ${joint.title}`,
+      label: tr`adjusted p, ${joint.title}`,
+      short: tr`adjusted, ${joint.title}`,
       error: null,
       p: joint.p_adjusted,
       low: joint.banded ? joint.band_low : null,
       high: joint.banded ? joint.band_high : null,
-      intervals: `simultaneous ${100 * (1 - data.alpha)}% band (errors: ~${joint.cluster})`,
+      intervals: tr`simultaneous ${100 * (1 - data.alpha)}% band (errors: ~${joint.cluster})`,
     },
   ]),
 ];
@@ -76,7 +76,7 @@ const series = (() => {
   const labels = found.map((key) => {
     const estimand = data.estimand.words[key % data.estimand.words.length];
     const method = estimator && estimator.words[Math.floor(key / data.estimand.words.length)];
-    return !estimator ? estimand : several ? `${method}: ${estimand}` : method;
+    return !estimator ? estimand : several ? tr`${method}: ${estimand}` : method;
   });
   return { labels, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
 })();
@@ -162,8 +162,8 @@ function runsOf(key, from, to) {
 }
 
 function orderWords(order) {
-  if (order === "estimate") return "by estimate";
-  return order === "plan" ? "as planned" : `by ${data.dimensions[Number(order)].heading.toLowerCase()}`;
+  if (order === "estimate") return tr`by estimate`;
+  return order === "plan" ? tr`as planned` : tr`by ${data.dimensions[Number(order)].heading.toLowerCase()}`;
 }
 
 function sign() {
@@ -230,7 +230,7 @@ const weighedWords = (n) => `${thinned() ? "≈ " : ""}${whole(Math.round(n))}`;
 
 // So many specifications, in words: on a thinned page those that these stand for.
 function manyWords(some) {
-  return thinned() ? `about ${whole(Math.round(weightOf(some)))}` : whole(some.length);
+  return thinned() ? tr`about ${whole(Math.round(weightOf(some)))}` : whole(some.length);
 }
 
 // Places (from 0, in the order drawn) of what the table lists.

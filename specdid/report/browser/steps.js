@@ -13,7 +13,7 @@ function fillSteps() {
   const gap = ({ row }) => (row < 0 ? -2 : comparable(row, preferred) ? Math.abs(estimate[row] - estimate[preferred]) : -1);
   const sorted = [...steps].sort((a, b) => gap(b) - gap(a));
   const changeWords = (row) => (comparable(row, preferred) ? signedNumber(estimate[row] - estimate[preferred], decimals) :
-    groupOf(row) === groupOf(preferred) ? "another estimand" : "another scale");
+    groupOf(row) === groupOf(preferred) ? tr`another estimand` : tr`another scale`);
   const line = ({ choice, from, to, row, why }) => {
     const words = row < 0 ? to : besideWords(preferred, row, to);
     const name = row < 0 ? make("span", to) : make("button", words, { type: "button", class: "option", title: to });
@@ -23,11 +23,11 @@ function fillSteps() {
     const numbers = [fixed(estimate[row], decimals), changeWords(row), pValue(p[row]), whole(nobs[row])];
     return make("tr", "", {}, ...head, ...numbers.map((text) => make("td", text, { class: "number" })));
   };
-  const base = make("tr", "", { class: "preferred" }, make("th", "the preferred", { scope: "row" }), make("td", ""), make("td", ""),
+  const base = make("tr", "", { class: "preferred" }, make("th", tr`the preferred`, { scope: "row" }), make("td", ""), make("td", ""),
     ...[fixed(estimate[preferred], decimals), "", pValue(p[preferred]), whole(nobs[preferred])].map((text) => make("td", text, { class: "number" })));
-  const head = ["Choice", "Preferred", "Instead", "Estimate", "Change", `p (${measure().short})`, "N"];
+  const head = [tr`Choice`, tr`Preferred`, tr`Instead`, tr`Estimate`, tr`Change`, `p (${measure().short})`, "N"];
   byId("steps-table").replaceChildren(
-    make("caption", "Specifications one choice away from the preferred, the largest change first", { class: "unseen" }),
+    make("caption", tr`Specifications one choice away from the preferred, the largest change first`, { class: "unseen" }),
     make("thead", "", {}, make("tr", "", {}, ...head.map((h, k) => make("th", h, { scope: "col", class: k > 2 ? "number" : "" })))),
     make("tbody", "", {}, base, ...sorted.map(line)));
 }

@@ -9,19 +9,19 @@ function tableColumns() {
   const { decimals } = group();
   const { p, low, high, error } = measure();
   const found = [
-    { key: "place", label: "Place", number: true, value: (i) => placeNumber(placeOf[i]), text: (i) => whole(placeNumber(placeOf[i])) },
-    number("estimate", "Estimate", columns.estimate, decimals),
-    ...(error ? [number("std_error", "Std. error", error, decimals + 1)] : []),
+    { key: "place", label: tr`Place`, number: true, value: (i) => placeNumber(placeOf[i]), text: (i) => whole(placeNumber(placeOf[i])) },
+    number("estimate", tr`Estimate`, columns.estimate, decimals),
+    ...(error ? [number("std_error", tr`Std. error`, error, decimals + 1)] : []),
     { key: "p", label: "p", number: true, value: (i) => p[i], text: (i) => pValue(p[i]) },
   ];
-  if (low) found.push(number("low", "Low", low, decimals), number("high", "High", high, decimals));
-  found.push(count("nobs", "N"), count("n_units", "Units"), count("n_clusters:0", "Clusters"));
+  if (low) found.push(number("low", tr`Low`, low, decimals), number("high", tr`High`, high, decimals));
+  found.push(count("nobs", "N"), count("n_units", tr`Units`), count("n_clusters:0", tr`Clusters`));
   for (const dimension of data.dimensions) {
     if (dimension.words.length < 2) continue;
     const words = (i) => dimension.words[dimension.codes[i]];
     found.push({ key: dimension.name, label: dimension.heading, choice: true, value: (i) => dimension.codes[i], text: words });
   }
-  found.push({ key: "id", label: "Id", id: true, value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
+  found.push({ key: "id", label: tr`Id`, id: true, value: (i) => data.spec_id[i], text: (i) => data.spec_id[i] });
   return found;
 }
 
@@ -46,12 +46,14 @@ function fillTable(page = 0) {
   listing.rows.sort((a, b) => turn * before(by.value(a), by.value(b)) || placeOf[a] - placeOf[b]);
   listing.page = page;
   const pages = Math.max(1, Math.ceil(listing.rows.length / PAGE));
-  byId("page-of").textContent = `Page ${page + 1} of ${whole(pages)}`;
+  byId("page-of").textContent = tr`Page ${page + 1} of ${whole(pages)}`;
   byId("previous").disabled = page === 0;
   byId("next").disabled = page + 1 >= pages;
-  const what = state.brush ? "selected" : "on the curve";
-  const words = `${whole(listing.rows.length)} specifications ${thinned() ? "of this page " : ""}${what}${only ? " and highlighted" : ""}`;
-  byId("table-status").textContent = `${words}.`;
+  const n = whole(listing.rows.length);
+  const what = thinned() ? (state.brush ? tr`${n} specifications of this page selected` : tr`${n} specifications of this page on the curve`) :
+    state.brush ? tr`${n} specifications selected` : tr`${n} specifications on the curve`;
+  const words = only ? tr`${what} and highlighted` : what;
+  byId("table-status").textContent = tr`${words}.`;
   const shown = listing.rows.slice(page * PAGE, (page + 1) * PAGE);
   const body = make("tbody", "", {}, ...shown.flatMap((i, k) => [tableRow(columns, i, k), spelledRow(columns, i)]));
   const table = make("table", "", {}, make("caption", words, { class: "unseen" }), tableHead(columns), body);
@@ -87,7 +89,7 @@ function tableRow(columns, i, k) {
 
 // On paper a row has its choices below it, since there is no room beside it.
 function spelledRow(columns, i) {
-  const words = choiceWords(i).map(([heading, label]) => `${heading}: ${label}`).join("; ");
+  const words = choiceWords(i).map(([heading, label]) => tr`${heading}: ${label}`).join(tr`; `);
   return make("tr", "", { class: "spelled", "aria-hidden": "true" }, make("td", `${words} [${data.spec_id[i]}]`, { colspan: columns.length }));
 }
 

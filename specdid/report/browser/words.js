@@ -1,6 +1,12 @@
 "use strict";
 // Numbers and elements as they are written. Data only ever enter the page as text nodes.
 
+// A text in the language of the page: the words of a template are looked up with {0}, {1}, … in place of its values.
+function tr(parts, ...values) {
+  const english = parts.reduce((text, part, k) => `${text}{${k - 1}}${part}`);
+  return (data.words?.[english] ?? english).replace(/\{(\d+)\}/g, (_, k) => values[k]);
+}
+
 const byId = (id) => document.getElementById(id);
 
 function make(tag, text, attributes = {}, ...children) {
@@ -36,7 +42,7 @@ function pValue(p) {
 }
 
 function pWords(p) {
-  if (Number.isNaN(p)) return "no p-value";
+  if (Number.isNaN(p)) return tr`no p-value`;
   return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
 }
 
