@@ -321,9 +321,9 @@ def _their_error(
 
 
 def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
-    """Answer for Poisson and logit: pyfixest, and from its fit on Newton steps of the audit's own."""
-    poisson = method.name == "fepois"
-    sample = _without_sure(sample, poisson)
+    """Answer for likelihoods: pyfixest, where it has the model, and steps of the audit's own."""
+    counts, poisson = method.name in ("fepois", "fenegbin"), method.name == "fepois"
+    sample = _without_sure(sample, counts)
     offsets, lost = _offsets(work, s), _positions(work, s, dropped)
     offset = sample.controls[:, offsets].sum(axis=1)
     lost = [j - sum(o < j for o in offsets) for j in lost]
@@ -339,13 +339,14 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
             of_treated = unit
     count = float(2.0 ** np.round(np.log2(frame["y"].mean()))) if poisson else 1.0
     frame["y"] = frame["y"] / count
-    if offsets and not poisson:  # pyfixest's logit takes none
-        solved, dispersion = _newton(kept, np.full(len(kept), kept.outcome.mean()), poisson, offset)
+    if method.name == "fenegbin" or (offsets and not poisson):  # pyfixest has none, and its logit takes no offset
+        start = (kept.outcome + kept.outcome.mean()) / 2 if counts else np.full(len(kept), kept.outcome.mean())
+        solved, dispersion = _newton(kept, start, method.name, offset)
         own = ProgramNumbers(
             "Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion)
         )
         return Reestimated((own,), len(sample), condition=solved.condition)
-    family = {} if poisson else {"family": "logit"}
+    family = {} if poisson else {"family": method.name}
     if offsets:
         frame["o"], family = offset, family | {"offset": "o"}
     fit = _call(
@@ -364,7 +365,7 @@ def _likelihood(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     )
     theirs = ProgramNumbers("pyfixest", float(weights @ fit._beta_hat), errors)
     start = np.asarray(fit._Y_hat_response, dtype=np.float64).reshape(-1)
-    solved, dispersion = _newton(kept, start * count, poisson, offset)
+    solved, dispersion = _newton(kept, start * count, method.name, offset)
     own = ProgramNumbers("Newton steps of the audit's own", solved.estimate, _errors(work, kept, solved, dispersion))
     return Reestimated((own, theirs), len(sample), condition=solved.condition)
 
@@ -383,21 +384,52 @@ def _without_sure(sample: AuditSample, poisson: bool) -> AuditSample:
             return sample
 
 
-def _newton(sample: AuditSample, mean: Floats, poisson: bool, offset: Floats) -> tuple[Solved, float]:
+def _newton(sample: AuditSample, mean: Floats, model: str, offset: Floats) -> tuple[Solved, float]:
     """Maximise the likelihood from fitted means on; gives the last step and the mean of its weights."""
+    from scipy.stats import norm
+
     columns, average = _in_another_order(sample)
     prior = np.ones(len(sample)) if sample.weights is None else sample.weights / sample.weights.mean()
-    predictor = np.log(mean) if poisson else np.log(mean / (1 - mean))
-    for _ in range(25):
-        mean = np.exp(predictor) if poisson else 1 / (1 + np.exp(-predictor))
-        slope = mean if poisson else mean * (1 - mean)
-        design = NetRegressors(columns, sample.effects, sample.slopes, prior * slope)
+    inverse = 0.0  # 1/θ, of a negative binomial
+    counts = model in ("fepois", "fenegbin")
+    predictor = np.log(mean) if counts else norm.ppf(mean) if model == "probit" else np.log(mean / (1 - mean))
+    for step in range(200):
+        mean = (
+            np.exp(predictor) if counts else norm.cdf(predictor) if model == "probit" else 1 / (1 + np.exp(-predictor))
+        )
+        slope = mean if counts else norm.pdf(predictor) if model == "probit" else mean * (1 - mean)
+        if model == "fenegbin" and step > 4:
+            inverse = _overdispersion(sample.outcome, mean)
+        variance = mean * (1 + inverse * mean) if counts else mean * (1 - mean)
+        weights = prior * slope**2 / variance
+        design = NetRegressors(columns, sample.effects, sample.slopes, weights)
         target = predictor + (sample.outcome - mean) / slope - offset
         solved = design.solve(target, average)
         before, predictor = predictor, target - solved.residual / design.root + offset
-        if np.abs(predictor - before).max() <= SETTLED * max(1.0, np.abs(predictor).max()):
+        size = SETTLED if model != "fenegbin" else 1e3 * SETTLED
+        if np.abs(predictor - before).max() <= size * max(1.0, np.abs(predictor).max()) and step > 5 * counts:
             break
-    return solved, float((prior * slope).mean())
+    return solved, float(weights.mean())
+
+
+def _overdispersion(outcome: Floats, mean: Floats) -> float:
+    """Return 1/θ at the maximum of the negative binomial's likelihood, by its terms log(1 + k/θ) for k below y.
+
+    The likelihood's gamma functions are products, Γ(y + θ)/Γ(θ) = Π (θ + k), whose derivatives need no digamma.
+    """
+    from scipy.optimize import brentq
+
+    below = np.bincount(outcome.astype(np.int64))[::-1].cumsum()[::-1][1:]  # rows with an outcome above k
+    k = np.arange(len(below))
+
+    def score(log_a: float) -> float:
+        a = float(np.exp(log_a))
+        own = np.sum(below * k / (1 + a * k)) + np.sum(
+            np.log1p(a * mean) / a**2 - (outcome + 1 / a) * mean / (1 + a * mean)
+        )
+        return float(own)
+
+    return float(np.exp(brentq(score, -18, 18, xtol=1e-13)))
 
 
 def _two_stage(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
@@ -575,6 +607,7 @@ def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[int]], Reestimated]] = {
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
+    "probit": _likelihood, "fenegbin": _likelihood,
     "did2s": _two_stage, "did_imputation": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
     "stackedev": _stacked,
 }  # fmt: skip

@@ -19,15 +19,17 @@ _SAME: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("stackedev", "stacked"), ("stackedev",)),
     **dict.fromkeys(("sdid", "synthdid"), ("sdid",)),
     **dict.fromkeys(("did_multiplegt", "did_multiplegt_dyn", "didmultiplegt"), ("did_multiplegt_dyn",)),
-    **dict.fromkeys(("nbreg", "xtnbreg", "glm.nb"), ("fenegbin",)),
+    **dict.fromkeys(("nbreg", "glm.nb", "menbreg"), ("fenegbin",)),
     **dict.fromkeys(("logistic", "logit_"), ("logit",)),
+    **dict.fromkeys(("probit_", "dprobit"), ("probit",)),
 }  # fmt: skip
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
     **dict.fromkeys(("did_multiplegt_dyn", "jwdid", "etwfe", "fect", "wooldid"),
                     (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
-    **dict.fromkeys(("probit", "xtprobit", "clogit", "xtlogit", "feglm", "glm"),
-                    (("logit", "fepois"), "another model")),
-    **dict.fromkeys(("fenegbin", "nbreg"), (("fepois",), "right for the mean whatever the dispersion")),
+    **dict.fromkeys(("xtprobit", "clogit", "xtlogit", "feglm", "glm"),
+                    (("logit", "probit", "fepois"), "another model")),
+    "xtnbreg": (("fenegbin", "fepois"), "with dummies: xtnbreg's conditional model has effects in the dispersion, "
+                                        "not in the mean"),
 }  # fmt: skip
 _NOT_HERE = {
     **dict.fromkeys(("sdid", "synth", "synth2", "gsynth", "augsynth"), "synthetic controls are"),

@@ -1,9 +1,9 @@
-"""What fepois and logit share: separation by fixed effects, convergence, scores of a GLM, and their programs."""
+"""What fepois, fenegbin, logit and probit share: separation, convergence, scores of a GLM, and their programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue
-from specdid._programs import python, r
-from specdid._programs.names import quoted
-from specdid._programs.script import Errors, Script
-from specdid._programs.stata import Stata, filled
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, EstimatorSetting, Failure, Task
 from specdid.estimators._pyfixest import Model, Refusal, estimate_with, model, read, standardised
@@ -82,54 +78,100 @@ def _fit(function: str, task: Task, sure: Sure, options: dict[str, Any], offset:
     laid = model(replace(_relevelled(task, keep), outcome=outcome), task.treatment[:, None], keep)
     laid = replace(laid, count_unit=unit)
     settings: dict[str, Any] = {s.name: s.default for s in SETTINGS} | dict(task.options)
-    if offset is not None and function == "feglm":
-        fit = reweighted_logit(laid, offset[keep], **settings)
+    family = FAMILIES.get(str(options.get("family")))
+    if family is not None and (family.fisher or offset is not None):
+        fit = reweighted(laid, np.zeros(int(keep.sum())) if offset is None else offset[keep], family, **settings)
     else:
         if offset is not None:
             laid.data["o"], options = offset[keep], options | {"offset": "o"}
         fit = estimate_with(function, laid, separation_check=[], **settings, **options)
+    counts = function != "feglm"
+    if at_bounds(fit, laid, counts) and (apart := predicted(_relevelled(task, keep), keep, counts)):
+        return Failure("not_converged", SEPARATED.format(rows=f"{apart:,} row{'s are' if apart > 1 else ' is'}"))
     if not fit.convergence or not np.all(np.isfinite(fit._beta_hat)):
         return Failure("not_converged", f"no convergence within {settings['iwls_maxiter']} iterations")
-    if at_bounds(fit, laid, function) and (apart := predicted(_relevelled(task, keep), keep, function)):
-        return Failure("not_converged", SEPARATED.format(rows=f"{apart:,} row{'s are' if apart > 1 else ' is'}"))
     result = read(fit, laid, task, np.ones(1), normal=True)
     assert result.coefficients is not None
-    r2 = pseudo_r2(fit, laid, function) if offset is None else float("nan")
+    r2 = pseudo_r2(fit, laid, function) if offset is None and task.weights is None else float("nan")
     whole = replace(result.coefficients, pseudo_r2=r2)
     extra, in_force = {"n_separated": float(np.sum(~keep))}, {"iwls_maxiter": None}
+    if family is not None and family.dispersed:
+        extra["theta"] = float(fit.theta)
     return replace(result, extra=extra, coefficients=whole, reads=result.keep, in_force=in_force)
 
 
-def reweighted_logit(laid: Model, offset: Floats, iwls_tol: float, iwls_maxiter: int) -> Any:
-    """Fit a logit with an offset, which pyfixest's feglm does not take, by iteratively reweighted least squares.
+def with_rows_per_level(task: Task, found: Estimate | Failure) -> Estimate | Failure:
+    """Add the fewest rows that a level of a fixed effect has on average, NaN without fixed effects."""
+    if isinstance(found, Failure):
+        return found
+    used = slice(None) if found.keep is None else found.keep
+    sizes = [found.nobs / len(np.unique(codes[used])) for codes in task.effects]
+    return replace(found, extra={**found.extra, "rows_per_level": min(sizes, default=float("nan"))})
 
-    The last step is a weighted regression with the coefficients, scores and information of the logit: its sandwich
-    is the logit's, and the inverse information its variance under iid errors.
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A likelihood whose mean is a function of a linear predictor.
+
+    ``mean(η)``, its derivative ``slope(η, μ)`` and the outcome's ``variance(μ, θ)`` give the weights of a step,
+    slope²/variance; ``deviance(y, η, θ)`` is −2 times the log likelihood, up to what depends on y alone. θ is the
+    dispersion of the ``dispersed``, inf otherwise.
+    """
+
+    start: Callable[[Floats], Floats]
+    mean: Callable[[Floats], Floats]
+    slope: Callable[[Floats, Floats], Floats]
+    variance: Callable[[Floats, float], Floats]
+    deviance: Callable[[Floats, Floats, float], float]
+    dispersed: bool = False
+    fisher: bool = False  # steps by the expected information converge linearly, which pyfixest stops too early
+
+
+def reweighted(laid: Model, offset: Floats, family: Family, iwls_tol: float, iwls_maxiter: int) -> Any:
+    """Maximise a likelihood by iteratively reweighted least squares, which pyfixest's own functions do not offer.
+
+    The last step is a weighted regression with the coefficients, scores and expected information of the likelihood:
+    its sandwich is the likelihood's, and the inverse information its variance under iid errors. A dispersion θ is at
+    its maximum given the means after each step, and taken as known by the variance, as in MASS::glm.nb: it is
+    orthogonal to the coefficients (Lawless 1987).
 
     Returns
     -------
-    pyfixest's fit of the last step, with ``convergence`` and the fitted probabilities, as a fit of feglm has them
+    pyfixest's fit of the last step, with ``convergence``, ``theta`` and the fitted means, as a fit of feglm has them
+
+    Raises
+    ------
+    Refusal
+        A dispersed outcome is no more dispersed than a Poisson one.
     """
     outcome = laid.data["y"].to_numpy()
     step = replace(laid, formula=laid.formula.replace("y ~", "z ~", 1))
-    mean = (outcome + 0.5) / 2
-    predictor, deviance, fit, settled = np.log(mean / (1 - mean)), np.inf, None, False
+    predictor, deviance, fit, settled = family.start(outcome), np.inf, None, False
+    theta, moved = np.inf, np.inf if family.dispersed else 0.0
     for _ in range(iwls_maxiter):
-        slope = mean * (1 - mean)
-        target = predictor + (outcome - mean) / slope
-        step.data["z"], step.data["w"] = target - offset, slope
-        fit = estimate_with("feols", step)
-        direction = target - fit._u_hat.ravel() / np.sqrt(slope) - predictor
-        size, before = 1.0, deviance
-        while not (deviance := _logit_deviance(outcome, predictor + size * direction)) <= before and size > SMALLEST:
-            size /= 2
-        predictor = predictor + size * direction
-        mean = 1 / (1 + np.exp(-predictor))
-        settled = abs(before - deviance) <= iwls_tol * (0.1 + abs(deviance))
-        if settled or not slope.all():
+        mean = family.mean(predictor)
+        slope = family.slope(predictor, mean)
+        weight = slope**2 / family.variance(mean, theta)
+        if not np.all(weight > 0) or not np.all(np.isfinite(weight)):
             break
+        target = predictor + (outcome - mean) / slope
+        step.data["z"], step.data["w"] = target - offset, weight
+        fitted, fit = fit, estimate_with("feols", step)  # the start is nearer to the outcome than the maximum
+        direction = target - fit._u_hat.ravel() / np.sqrt(weight) - predictor
+        size, before = 1.0, np.inf if fitted is None else family.deviance(outcome, predictor, theta)
+        start = predictor
+        while not (deviance := family.deviance(outcome, start + size * direction, theta)) <= before and size > SMALLEST:
+            size /= 2
+        predictor = start + size * direction
+        still = abs(before - deviance) <= iwls_tol * (0.1 + abs(deviance))
+        settled = still and moved <= STEADY and np.abs(direction).max() <= STEADY * max(1.0, np.abs(predictor).max())
+        if settled:
+            break
+        if family.dispersed and (np.isfinite(theta) or abs(before - deviance) <= NEAR_POISSON * (0.1 + abs(deviance))):
+            last, theta = theta, dispersion(outcome, family.mean(predictor))
+            moved = abs(np.log(theta / last))
     assert fit is not None
-    fit.convergence, fit._Y_hat_response = settled, mean
+    fit.convergence, fit._Y_hat_response, fit.theta = settled, family.mean(predictor), theta
     fit._vcov_iid = lambda: fit._bread
     fit.vcov("iid")
     return fit
@@ -138,9 +180,97 @@ def reweighted_logit(laid: Model, offset: Floats, iwls_tol: float, iwls_maxiter:
 SMALLEST = 1e-4
 """Share of a step below which halving it again is of no use."""
 
+STEADY, NEAR_POISSON = 1e-9, 1e-6
+"""Relative change of θ and η at which they have settled; of the Poisson deviance from which on θ is looked for."""
 
-def _logit_deviance(outcome: Floats, predictor: Floats) -> float:
-    return 2 * float(np.sum(np.logaddexp(0, predictor) - outcome * predictor))
+
+def dispersion(outcome: Floats, mean: Floats) -> float:
+    """Return the θ that maximises the likelihood of a negative binomial with these means, its variance μ + μ²/θ.
+
+    Raises
+    ------
+    Refusal
+        There is no such θ: the outcome varies no more than a Poisson one about its mean (dL/d(1/θ) ≤ 0 at 1/θ = 0).
+    """
+    from scipy.optimize import brentq
+    from scipy.special import digamma
+
+    if np.sum((outcome - mean) ** 2 - outcome) <= 0:
+        raise Refusal(
+            "not_converged",
+            "the outcome is no more dispersed than a Poisson one, so that theta is infinite: take `fepois`",
+        )
+
+    def score(log_theta: float) -> float:
+        theta = float(np.exp(log_theta))
+        parts = digamma(outcome + theta) - digamma(theta) - np.log1p(mean / theta) - (outcome - mean) / (theta + mean)
+        return theta * float(np.sum(parts))
+
+    low, high = 0.0, 0.0
+    while score(low) < 0 and low > -40:
+        low -= 1.0
+    while score(high) > 0 and high < 40:
+        high += 1.0
+    return float(np.exp(brentq(score, low, high, xtol=1e-13, rtol=1e-13)))
+
+
+def _negative_binomial(outcome: Floats, predictor: Floats, theta: float) -> float:
+    """Return −2 log likelihood; with θ infinite the Poisson's."""
+    from scipy.special import gammaln
+
+    mean = np.exp(predictor)
+    if np.isinf(theta):
+        return 2 * float(np.sum(mean - outcome * predictor + gammaln(outcome + 1)))
+    constant = gammaln(outcome + theta) - gammaln(theta) - gammaln(outcome + 1)
+    return -2 * float(
+        np.sum(constant + outcome * (predictor - np.log(theta)) - (outcome + theta) * np.log1p(mean / theta))
+    )
+
+
+def _normal(predictor: Floats) -> Floats:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(predictor), dtype=np.float64)
+
+
+def _quantile(mean: Floats) -> Floats:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(mean), dtype=np.float64)
+
+
+def _probit_deviance(outcome: Floats, predictor: Floats, theta: float) -> float:
+    from scipy.special import log_ndtr
+
+    return -2 * float(np.sum(log_ndtr((2 * outcome - 1) * predictor)))
+
+
+FAMILIES = {
+    "logit": Family(
+        start=lambda y: np.log((y + 0.5) / (1.5 - y)),
+        mean=lambda eta: 1 / (1 + np.exp(-eta)),
+        slope=lambda eta, mu: mu * (1 - mu),
+        variance=lambda mu, theta: mu * (1 - mu),
+        deviance=lambda y, eta, theta: 2 * float(np.sum(np.logaddexp(0, eta) - y * eta)),
+    ),
+    "probit": Family(
+        start=lambda y: _quantile((y + 0.5) / 2),
+        mean=_normal,
+        slope=lambda eta, mu: np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi),
+        variance=lambda mu, theta: mu * (1 - mu),
+        deviance=_probit_deviance,
+        fisher=True,
+    ),
+    "negbin": Family(
+        start=lambda y: np.log((y + y.mean()) / 2),
+        mean=np.exp,
+        slope=lambda eta, mu: mu,
+        variance=lambda mu, theta: mu + mu**2 / theta,
+        deviance=_negative_binomial,
+        dispersed=True,
+        fisher=True,
+    ),
+}
 
 
 def unseparated(outcome: Floats, effects: tuple[Ints, ...], sure: Sure) -> Bools:
@@ -171,32 +301,34 @@ def ordinary(outcome: Floats, keep: Bools) -> tuple[Floats, float]:
     return np.ldexp(outcome, -power), float(np.ldexp(1.0, power))
 
 
-def at_bounds(fit: Any, laid: Model, function: str) -> bool:
+def at_bounds(fit: Any, laid: Model, counts: bool) -> bool:
     """Say whether fitted values are so near to an outcome at its bound that it may be predicted perfectly."""
     outcome = laid.data["y"].loc[fit._data.index].to_numpy()
     fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel()
-    if function == "fepois":
+    if counts:
         return bool(np.any((outcome == 0) & (fitted < NEAR_BOUND * outcome.mean())))
     return bool(np.any(np.abs(outcome - fitted) < NEAR_BOUND))
 
 
 def pseudo_r2(fit: Any, laid: Model, function: str) -> float:
-    """Return McFadden's R², one less the log likelihood by that of a constant; NaN with weights, as in pyfixest."""
+    """Return McFadden's R², one less the log likelihood by that of a constant."""
     from scipy.special import gammaln, xlogy
 
-    if "w" in laid.data:
-        return float("nan")
     y = laid.data["y"].loc[fit._data.index].to_numpy() * laid.count_unit
     fitted = np.asarray(fit._Y_hat_response, dtype=np.float64).ravel() * laid.count_unit
     constant = np.full(len(y), y.mean())
-    if function == "fepois":
+    if function == "fenegbin":
+        mine = _negative_binomial(y, np.log(fitted), fit.theta)
+        over = np.sum((y - constant) ** 2 - y) > 0
+        null = _negative_binomial(y, np.log(constant), dispersion(y, constant) if over else np.inf)
+    elif function == "fepois":
         mine, null = (float(np.sum(xlogy(y, m) - m - gammaln(y + 1))) for m in (fitted, constant))
     else:
         mine, null = (float(np.sum(xlogy(y, m) + xlogy(1 - y, 1 - m))) for m in (fitted, constant))
     return 1 - mine / null
 
 
-def predicted(task: Task, keep: Bools, function: str) -> int:
+def predicted(task: Task, keep: Bools, counts: bool) -> int:
     """Count the rows that some combination of the regressors predicts perfectly (separation).
 
     There is a direction γ along which the likelihood never falls: Xγ = 0 where the outcome is
@@ -209,7 +341,7 @@ def predicted(task: Task, keep: Bools, function: str) -> int:
     outcome = task.outcome[keep]
     design = _design(task, keep)
     outwards = np.where(outcome == 0, -1.0, 1.0)
-    bound = outcome == 0 if function == "fepois" else np.ones(len(outcome), bool)
+    bound = outcome == 0 if counts else np.ones(len(outcome), bool)
     signed = sparse.diags_array(outwards[bound]) @ design[bound]
     limits = np.concatenate([np.ones(signed.shape[0]), np.zeros(signed.shape[0])])
     inside = design[~bound]
@@ -248,183 +380,3 @@ def _relevelled(task: Task, keep: Bools) -> Task:
     for target, codes in zip(full, task.effects, strict=True):
         target[keep] = relevel(codes[keep])
     return replace(task, effects=tuple(full))
-
-
-def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return the lines of a Poisson or logit regression."""
-    poisson = script.method == "fepois"
-    yield from _python_separation(script, poisson)
-    yield from python.prepare(script, script.regressors, used)
-    if script.offset and not poisson:
-        yield from _python_reweighted(script, used)
-        return
-    options = ", ".join(f"{name}={value!r}" for name, value in sorted(script.options.items()))
-    family = "" if poisson else 'family="logit", '
-    yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
-    yield f'    "{python.formula(script.outcome, " + ".join(script.regressors), script)}",'
-    yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
-    offset = f'offset="{script.offset}", ' if script.offset else ""
-    yield f"    {python.weighted(script)}{offset}{options}, {python.DEMEANER},"
-    yield ")"
-    yield from python.coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
-
-
-def _python_reweighted(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return a logit with an offset by iteratively reweighted least squares: pyfixest's feglm takes no offset."""
-    yield "# the last step has the coefficients, scores and information of the logit"
-    yield f'y, offset = d["{script.outcome}"].to_numpy(), d["{script.offset}"].to_numpy()'
-    yield "mean, deviance = (y + 0.5) / 2, np.inf"
-    yield "predictor = np.log(mean / (1 - mean))"
-    yield f"for _ in range({script.options['iwls_maxiter']!r}):"
-    yield "    slope = mean * (1 - mean)"
-    yield '    d["_slope"], d["_target"] = slope, predictor + (y - mean) / slope - offset'
-    yield "    fit = pf.feols("
-    yield f'        "{python.formula("_target", " + ".join(script.regressors), script)}",'
-    yield f'        d, vcov="iid", fixef_rm="singleton", weights="_slope", {python.DEMEANER},'
-    yield "    )"
-    yield '    predictor = d["_target"].to_numpy() + offset - fit.resid()'
-    yield "    mean, before = 1 / (1 + np.exp(-predictor)), deviance"
-    yield "    deviance = 2 * np.sum(np.logaddexp(0, predictor) - y * predictor)"
-    yield f"    if abs(before - deviance) <= {script.options['iwls_tol']!r} * (0.1 + deviance):"
-    yield "        break"
-    yield from python.coefficient(script, f'1.0 / sd["{script.treatment}"]', used, generalised=True)
-    if labels := [errors.label for errors in script.errors if errors.kind == "iid"]:
-        yield "# a logit has no dispersion to estimate, which least squares does"
-        yield 'dispersion = np.sum(d["_slope"] * fit.resid() ** 2) / (len(d) - 1)'
-        yield from (f"std_error[{quoted(label)}] /= np.sqrt(dispersion)" for label in labels)
-
-
-def _python_separation(script: Script, poisson: bool) -> Iterator[str]:
-    """Drop what the fixed effects alone predict, and singletons, to a fixpoint."""
-    if not script.fixed:
-        return
-    names = ", ".join(f'"{e.name}"' for e in script.fixed)
-    what = "is always zero" if poisson else "never varies"
-    test = 'y.transform("max") > 0' if poisson else 'y.transform("min") < y.transform("max")'
-    yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
-    yield "rows = 0"
-    yield "while len(d) != rows:"
-    yield "    rows = len(d)"
-    yield f"    for effect in [{names}]:"
-    yield f'        y = d.groupby(effect)["{script.outcome}"]'
-    yield f'        d = d[({test}) & (y.transform("size") > 1)]'
-    yield "d = d.reset_index(drop=True)"
-
-
-def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return the lines of a Poisson or logit regression."""
-    poisson = script.method == "fepois"
-    yield from _r_separation(script, poisson, used)
-    yield from r.SSC
-    yield f"fit <- {'fepois' if poisson else 'feglm'}("
-    yield from r.formula(script.outcome, script.regressors, script)
-    family = "" if poisson else ', family = binomial("logit")'
-    offset = f", offset = ~{script.offset}" if script.offset else ""
-    yield f'  data = d{family}{r.weights(script)}{offset}, vcov = "iid", fixef.rm = "none",'
-    yield f"  glm.tol = {script.options['iwls_tol']!r}, glm.iter = {script.options['iwls_maxiter']!r}, {r.TIGHT}"
-    yield ")"
-    yield from r.report(script)
-
-
-def _r_separation(script: Script, poisson: bool, used: dict[str, None]) -> Iterator[str]:
-    if script.fixed:
-        yield from _without_sure(script, poisson)
-    if script.weight:
-        yield f"d${script.weight} <- d${script.weight} / mean(d${script.weight})"
-
-
-def _without_sure(script: Script, poisson: bool) -> Iterator[str]:
-    what = "is always zero" if poisson else "never varies"
-    test = "highest > 0" if poisson else "lowest < highest"
-    yield f"# levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
-    yield "repeat {"
-    yield "  rows <- nrow(d)"
-    yield f"  for (effect in list({r.lists(script)})) {{"
-    yield '    level <- do.call(paste, c(d[effect], sep = "\\r"))'
-    yield f"    highest <- ave(d${script.outcome}, level, FUN = max)"
-    if not poisson:
-        yield f"    lowest <- ave(d${script.outcome}, level, FUN = min)"
-    yield f"    d <- d[{test} & table(level)[level] > 1, ]"
-    yield "  }"
-    yield "  if (nrow(d) == rows) break"
-    yield "}"
-
-
-def stata_separation(do: Stata, poisson: bool) -> Iterator[str]:
-    """Drop what the fixed effects alone predict, and singletons, to a fixpoint."""
-    if not do.script.fixed:
-        return
-    what = "is always zero" if poisson else "never varies"
-    test = "`high' == 0" if poisson else "`high' == `low'"
-    y = do.script.outcome
-    yield f"* levels in which the outcome {what} say nothing, nor do singletons: drop them until none are left"
-    yield "local rows = 0"
-    yield "while _N != `rows' {"
-    yield "    local rows = _N"
-    yield f"    foreach f of varlist {' '.join(do.effects())} {{"
-    yield "        tempvar high low size"
-    yield f"        egen double `high' = max({y}), by(`f')"
-    yield f"        egen double `low' = min({y}), by(`f')"
-    yield "        bysort `f': generate long `size' = _N"
-    yield f"        drop if `size' == 1 | {test}"
-    yield "        drop `high' `low' `size'"
-    yield "    }"
-    yield "}"
-
-
-def stata_corrected(do: Stata, errors: Errors, k: str) -> Iterator[str]:
-    """Display the treatment's coefficient and its error under the correction asked for; ``k`` counts coefficients."""
-    if errors.rule in ("reghdfe", "glm", "none"):
-        count = "e(N_clust)" if errors.kind == "cluster" else "e(N)"
-        none = f" * sqrt(({count} - 1) / {count})" if errors.rule == "none" and errors.kind != "iid" else ""
-        yield do.shown(do.script.treatment, none)
-        return
-    if errors.kind == "iid" and errors.rule != "fixest":  # the inverse of the information, as it is
-        yield do.shown(do.script.treatment)
-        return
-    if errors.rule == "lsdv" and len(do.script.fixed) > 1:
-        name = do.script.treatment
-        yield f"scalar _estimate = _b[{name}]"
-        yield f"scalar _error = _se[{name}]"
-        yield from every_dummy(do)
-        yield 'display %14.10g _estimate "  (standard error " %14.10g _error * _factor ")"'
-        return
-    effects = f" effects({' '.join(do.effects())})" if do.script.fixed else ""
-    counted = errors.clusters if errors.rule == "fixest" else ()
-    clusters = f" clusters({' '.join(map(do.number, counted))})" if counted else ""
-    yield f"small_sample, k({k}){effects}{clusters}"
-    yield do.shown(do.script.treatment, " * r(factor)")
-
-
-def every_dummy(do: Stata) -> Iterator[str]:
-    """Have reghdfe count every dummy that is not redundant, for a model of the treatment on the rest."""
-    treatment, *controls = do.script.regressors
-    yield "* reghdfe counts the dummies: of levels that no row connects, each group has one redundant"
-    yield from filled(f"quietly reghdfe {treatment}", controls, " if e(sample), ///")
-    yield f"    {do.absorb()} dofadjustments(pairwise continuous)"
-    yield "scalar _factor = sqrt((e(N) - 1) / (e(N) - 1 - e(df_m) - e(df_a)))"
-
-
-FACTOR = """* sqrt((N - 1) / (N - K)): {command} leaves this correction out, fixest and specdid make it. K is the
-* coefficients, a constant, and the levels but one of each fixed effect that is not nested in a cluster.
-capture program drop small_sample
-program small_sample, rclass
-    syntax, k(integer) [effects(varlist) clusters(varlist)]
-    local K = `k' + 1
-    foreach f of local effects {{
-        local nested = 0
-        foreach c of local clusters {{
-            tempvar low high
-            quietly egen double `low' = min(`c') if e(sample), by(`f')
-            quietly egen double `high' = max(`c') if e(sample), by(`f')
-            quietly count if `low' != `high' & e(sample)
-            if r(N) == 0 local nested = 1
-            drop `low' `high'
-        }}
-        if !`nested' {{
-            quietly levelsof `f' if e(sample)
-            local K = `K' + r(r) - 1
-        }}
-    }}
-    return scalar factor = sqrt((e(N) - 1) / (e(N) - `K'))
-end"""

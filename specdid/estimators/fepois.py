@@ -11,7 +11,8 @@ from specdid._programs import python
 from specdid._programs.script import Errors, Script
 from specdid._programs.stata import Stata, filled
 from specdid.estimators._base import Estimate, Estimator, Failure, Program, Task, coefficient_words
-from specdid.estimators._glm import FACTOR, SETTINGS, fit_glm, stata_corrected, stata_separation, write_python, write_r
+from specdid.estimators._glm import SETTINGS, fit_glm
+from specdid.estimators._glm_programs import FACTOR, stata_corrected, stata_separation, write_python, write_r
 from specdid.estimators._pyfixest import guarded
 
 

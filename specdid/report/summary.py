@@ -357,7 +357,7 @@ def _rows(results: Results) -> Section:
         "n_singletons": say("rows dropped as singletons"),
     }
     if "n_separated" in results.extra:
-        labels["n_separated"] = say("rows dropped as predicted perfectly (separated, of Poisson and logit)")
+        labels["n_separated"] = say("rows dropped as predicted perfectly (separated)")
     lines = []
     for name, words in labels.items():
         low, high = results.span(name) or (0, 0)

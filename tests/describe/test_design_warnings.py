@@ -403,7 +403,7 @@ def test_separated_rows_stand_in_the_summary():
     )
     curve = specdid.run(study, frame, audit=0)
     assert int(curve.table.n_separated.iloc[0]) == 7
-    assert "(separated, of Poisson and logit): 7 in every specification" in curve.summary()
+    assert "(separated): 7 in every specification" in curve.summary()
 
 
 def test_two_estimators_that_are_one_number_are_told_and_no_others():

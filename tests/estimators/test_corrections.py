@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from adoption import VCOVS, adoption_panel
+from adoption import VCOVS, adoption_panel, outcome_of
 from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._study import RULES
@@ -18,10 +18,11 @@ from specdid.engine.problem import Vcov
 
 NAMES = _plugins.names("estimators")
 N_VCOVS = len(VCOVS)
+ONLY_INFORMATION = {(name, "iid", "not_offered") for name in ("logit", "probit", "fenegbin")}
 
 
 def task(name, vcovs=VCOVS, effects=("unit", "t"), **options):
-    outcome = {"fepois": "count", "logit": "binary"}.get(name, "y")
+    outcome = outcome_of(name)
     own = {"lpdid": {"post_window": 1} | options}.get(name, options)
     return task_of(
         adoption_panel(),
@@ -52,7 +53,7 @@ def test_a_number_or_the_reason(name, rule, distribution):
         if plain.vcov_notes[v]:
             assert note == plain.vcov_notes[v]
         elif rule not in estimator.ssc:
-            assert note == "no_rule" or (name, VCOVS[v], note) == ("logit", "iid", "not_offered")
+            assert note == "no_rule" or (name, VCOVS[v], note) in ONLY_INFORMATION
         elif note:
             assert (name, rule, VCOVS[v], note) == ("fepois", "reghdfe", "iid", "not_offered")
         else:

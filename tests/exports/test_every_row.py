@@ -22,7 +22,7 @@ from programs import difference, execute
 from specdid import _plugins
 from specdid.exports._build import make_script
 
-ITERATIVE = ("fepois", "logit")
+ITERATIVE = ("fepois", "logit", "probit", "fenegbin")
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,13 @@ def tables() -> dict[str, dict[str, Any]]:
             "sample": SAMPLES,
             "fixed_effects": {"none": "0", "zone": "zone", "two-way": "zone + year", "interacted": "region^year"},
             "treatment": {**TREATMENT, "dose": "dose"},
-            "estimator": {"ppml": "fepois", "logit": "logit", "loose": {"method": "fepois", "iwls_tol": 1e-14}},
+            "estimator": {
+                "ppml": "fepois",
+                "logit": "logit",
+                "probit": "probit",
+                "nb": "fenegbin",
+                "loose": {"method": "fepois", "iwls_tol": 1e-14},
+            },
         },
         "without never treated": {
             "sample": {"treated": "began < 9999", "and late": "began < 9999 & year > 2001"},
@@ -160,11 +166,13 @@ def tables() -> dict[str, dict[str, Any]]:
                 "lp": {"method": "lpdid", "post_window": 2},
                 "ppml": "fepois",
                 "logit": "logit",
+                "probit": "probit",
+                "nb": "fenegbin",
             },
             "exclude": [
                 {"when": {"outcome": "y"}, "unless": {"estimator": ["ols", "sa", "two", "lp"]}, "because": "levels"},
-                {"when": {"outcome": "count"}, "unless": {"estimator": "ppml"}, "because": "a count"},
-                {"when": {"outcome": "high"}, "unless": {"estimator": "logit"}, "because": "yes or no"},
+                {"when": {"outcome": "count"}, "unless": {"estimator": ["ppml", "nb"]}, "because": "a count"},
+                {"when": {"outcome": "high"}, "unless": {"estimator": ["logit", "probit"]}, "because": "yes or no"},
             ],
         },
         "monthly": {

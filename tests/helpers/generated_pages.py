@@ -90,6 +90,7 @@ COMPARED = (
     ("r_terms.csv", "which columns a formula has", "R (model.matrix)"),
     ("r_terms_models.csv", "models with those terms", "R (lm)"),
     ("glm_pscore_2011.csv", "propensity scores", "R (glm)"),
+    ("glm_nb_probit.csv", "probit and negative binomial", "R MASS"),
     ("matchit_weights.csv", "weights of matched units", "R MatchIt"),
     ("matchit_pairs_nn1.csv", "pairs, nearest neighbour", "R MatchIt"),
     ("matchit_pairs_nn1_caliper.csv", "pairs within a caliper", "R MatchIt"),

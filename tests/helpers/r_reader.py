@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
+from scipy.optimize import brentq
+from scipy.special import digamma
 from specdid.panel.splines import Spline
 
 TOKEN = re.compile(
@@ -754,6 +756,7 @@ class RFit:
 
     fit: Fit
     data: Frame
+    resid: np.ndarray | None = None
 
     def covariance(self, vcov: Any, ssc: Any = None) -> np.ndarray:
         options = ssc or {}
@@ -835,8 +838,19 @@ def regression(name: str, formula: Tree, data: Frame, weights: Any = None, famil
     w = None if weights is None else data[weights.parts[0].parts[0]]
     y = data[outcome.parts[0]]
     if name == "feols":
-        return RFit(least_squares(y, columns, absorbed, w, options.get("fixef_rm", ["none"])[0] == "singleton"), data)
-    return RFit(likelihood(y, columns, absorbed, name == "fepois", w), data)
+        fit = RFit(least_squares(y, columns, absorbed, w, options.get("fixef_rm", ["none"])[0] == "singleton"), data)
+        blocks = [*(e.columns() for e in absorbed), *(c[:, None] for c in columns.values())]
+        design = np.hstack(blocks if absorbed else [np.ones((len(y), 1)), *blocks])
+        root, size = 1.0 if w is None else np.sqrt(w), np.linalg.norm(design, axis=0).clip(1e-300)
+        if w is not None and outcome.parts[0].startswith("."):  # a step of iterated least squares
+            scaled = design / size * np.reshape(root, (-1, 1))
+            fit.resid = y - design / size @ np.linalg.lstsq(scaled, y * root, rcond=1e-11)[0]
+        return fit
+    return RFit(likelihood(y, columns, absorbed, "poisson" if name == "fepois" else family, w), data)
+
+
+def _uniroot(f: Any, interval: np.ndarray, tol: np.ndarray) -> Frame:
+    return Frame(root=_one(brentq(lambda k: float(f(_one(k))[0]), *interval, xtol=float(tol[0]))))
 
 
 def _two_stage(formula: Tree, instruments: list[Any], data: Frame, weights: Any, options: Any) -> RFit:
@@ -935,8 +949,9 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "qr": _qr, "qr.Q": lambda x: x.q, "qr.R": lambda x: x.r, "backsolve": _backsolve,
     # regressions
     "coef": lambda fit: Named(fit.fit.beta, fit.fit.names), "coeftable": _coeftable, "vcov": _vcov, "ssc": _ssc,
-    "se": lambda fit, vcov, ssc: Named(fit.errors(vcov, ssc), fit.fit.names), "summary": _nothing, "fitstat": _nothing,
-    "binomial": _nothing,
+    "se": lambda fit, vcov, ssc=None: Named(fit.errors(vcov, ssc), fit.fit.names), "summary": _nothing,
+    "fitstat": _nothing, "binomial": lambda link: str(link[0]), "resid": lambda fit: fit.resid, "digamma": digamma,
+    "uniroot": _uniroot,
     "as.formula": lambda x: Parser(x[0]).program()[0],
     "degrees_freedom": lambda *_, **__: _one(np.nan), "pnorm": _same,
     "pt": lambda x, df: x,  # no p-value is looked at

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import expit, logit
+from scipy.stats import nbinom, norm
 
 Array = np.ndarray
 COLLINEAR = 1e-7
@@ -228,22 +231,42 @@ def _independent(net: Array, raw: Array) -> list[int]:
 
 
 def likelihood(
-    outcome: Array, columns: dict[str, Array], effects: list[Absorbed], poisson: bool, weights: Array | None = None
+    outcome: Array, columns: dict[str, Array], effects: list[Absorbed], model: str, weights: Array | None = None
 ) -> Fit:
-    """Fit a Poisson or logit model by iterated least squares; weights are taken as they are."""
+    """Fit a "poisson", "logit", "probit" or "negative binomial" model by iterated least squares; weights as they are.
+
+    The information is the expected one, with the dispersion of a negative binomial taken as known.
+    """
     names = list(columns) if effects else ["(Intercept)", *columns]
     n = len(outcome)
     table = np.column_stack([*([] if effects else [np.ones(n)]), *columns.values()])
     prior = np.ones(n) if weights is None else weights
-    mean = (outcome + outcome.mean()) / 2 if poisson else (outcome + 0.5) / 2
-    predictor = np.log(mean) if poisson else np.log(mean / (1 - mean))
-    for _ in range(60):
-        mean = np.exp(predictor) if poisson else 1 / (1 + np.exp(-predictor))
-        slope = mean if poisson else mean * (1 - mean)
-        root = np.sqrt(prior * slope)
+    counts = model in ("poisson", "negative binomial")
+    link, mean_of = (np.log, np.exp) if counts else (norm.ppf, norm.cdf) if model == "probit" else (logit, expit)
+    predictor = link((outcome + outcome.mean()) / 2 if counts else (outcome + 0.5) / 2)
+    alpha = 0.0
+    for step in range(200):
+        mean = mean_of(predictor)
+        if model == "negative binomial" and step > 4:
+            alpha = _overdispersion(outcome, mean)
+        slope = mean if counts else norm.pdf(predictor) if model == "probit" else mean * (1 - mean)
+        root = np.sqrt(prior * slope**2 / (mean + alpha * mean**2 if counts else mean * (1 - mean)))
         target = predictor + (outcome - mean) / slope
         kept, beta, inverse, scores, residual, _ = _solve(target, table, names, effects, root)
         before, predictor = predictor, target - residual / root
-        if np.abs(predictor - before).max() < 1e-12 * np.abs(predictor).max():
+        if np.abs(predictor - before).max() < 1e-11 * np.abs(predictor).max() and step > 6:
             break
     return Fit(kept, beta, inverse, scores, effects, np.arange(n), None)
+
+
+def _overdispersion(outcome: Array, mean: Array) -> float:
+    """Give the variance's μ² coefficient at the maximum of the likelihood, by golden sections and a parabola's top."""
+
+    def loss(log_a: float) -> float:
+        return -float(nbinom.logpmf(outcome, np.exp(-log_a), 1 / (1 + np.exp(log_a) * mean)).sum())
+
+    def slope(log_a: float) -> float:
+        return loss(log_a + 1e-3) - loss(log_a - 1e-3) - (loss(log_a + 2e-3) - loss(log_a - 2e-3)) / 8
+
+    near = minimize_scalar(loss, (-3.0, 0.0)).x
+    return float(np.exp(brentq(slope, near - 0.1, near + 0.1, xtol=1e-12)))

@@ -816,17 +816,23 @@ class Program:
 
     def do_ppmlhdfe(self, rest: str) -> None:
         model = self.model(rest)
-        self.maximum(model, poisson=True)
+        self.maximum(model, "poisson")
         if "d" in model.options:
             self.data[model.options["d"]] = np.zeros(self.rows)
 
     def do_logit(self, rest: str) -> None:
         model = self.model(rest)
-        self.maximum(model, poisson=False)
+        self.maximum(model, "logit")
 
-    def maximum(self, model: Model, poisson: bool) -> None:
+    def do_glm(self, rest: str) -> None:
+        model = self.model(rest)
+        families = {"bernoulli": "probit", "nbinomial ml": "negative binomial"}
+        assert "irls" in rest  # else the information is the observed one
+        self.maximum(model, families[model.options["family"]])
+
+    def maximum(self, model: Model, family: str) -> None:
         weights = None if model.weights is None else model.weights / model.weights.mean()
-        fit = likelihood(model.outcome, model.columns, model.effects, poisson, weights)
+        fit = likelihood(model.outcome, model.columns, model.effects, family, weights)
         n = len(fit.rows)
         saved = {"N": float(n), "df_m": float(len([b for b in fit.names if b != "(Intercept)"]))}
         if model.kind == "iid":
@@ -887,7 +893,7 @@ class Program:
         names = list(self.names(re.sub(r"\[.*\]", "", main).split()))
         options = dict(_options(tail))
         vce = options.get("vce", "unadjusted").split()
-        kind = {"unadjusted": "iid", "oim": "iid", "robust": "hetero", "cluster": "cluster"}[vce[0]]
+        kind = {"unadjusted": "iid", "oim": "iid", "eim": "iid", "robust": "hetero", "cluster": "cluster"}[vce[0]]
         effects = list(self.absorbed(options.get("absorb", "")))
         effects += [Absorbed(numbered(self.data[n[2:]])) for n in names if n.startswith("i.")]
         names = [n for n in names if not n.startswith("i.")]

@@ -1,0 +1,9 @@
+"""Probit with fixed effects, unconditional; errors by the expected information, as R's glm and fixest's feglm."""
+
+from __future__ import annotations
+
+from specdid.estimators._binary import binary_model
+
+ESTIMATOR = binary_model(
+    "probit", "Probit", "probit coefficient", "probit index", needs=("from scipy.stats import norm",)
+)

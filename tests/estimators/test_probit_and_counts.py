@@ -1,0 +1,146 @@
+"""Probit and negative binomial with fixed effects: R's values, statsmodels', what is refused, and the bias."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from adoption import adoption_panel
+from small_problems import task_of, work_of
+from specdid import _plugins
+from specdid._audit.reference import AuditRequest, estimate_again
+from specdid.estimators._base import Failure
+
+R_VALUES = Path(__file__).parents[1] / "reference" / "glm_nb_probit.csv"
+
+
+def fitted(frame, method, outcome, effects, controls=("x",), **changes):
+    spec = (outcome, "d", controls, effects, None, method)
+    task = task_of(frame, spec, vcovs=("iid", "hetero", "state"), unit="unit", time="t", cohort="cohort")
+    return _plugins.load("estimators", method).estimate(replace(task, rules=("none",) * 3, **changes))
+
+
+def r_rows():
+    with R_VALUES.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("row", r_rows(), ids=lambda row: row["model"])
+def test_against_r(row):
+    """glm.nb and glm with a dummy for every level, which themselves stop at a change of the deviance."""
+    method, formula = row["model"].split(" ", 1)
+    effects = tuple(f for f in ("unit", "state", "t") if f"factor({f})" in formula)
+    found = fitted(adoption_panel(), method, formula.split()[0], effects)
+    assert found.estimate == pytest.approx(float(row["estimate"]), rel=1e-7)
+    assert found.coefficients.estimate[1] == pytest.approx(float(row["x"]), rel=1e-7)
+    wanted = [float(row[name]) for name in ("iid", "hetero", "state")]
+    np.testing.assert_allclose(found.std_error, wanted, rtol=1e-7)
+    assert found.nobs == int(row["nobs"])
+    if method == "fenegbin":
+        assert found.extra["theta"] == pytest.approx(float(row["theta"]), rel=1e-7)
+
+
+@pytest.mark.parametrize("effects", [(), ("state", "t")])
+def test_against_statsmodels(effects):
+    import statsmodels.api as sm
+
+    frame = adoption_panel()
+    dummies = [pd.get_dummies(frame[e], drop_first=True).to_numpy(float) for e in effects]
+    design = np.column_stack([frame.d, frame.x, np.ones(len(frame)), *dummies])
+    counts = fitted(frame, "fenegbin", "count", effects)
+    start = np.append(sm.Poisson(frame["count"], design).fit(disp=0).params, 0.3)
+    theirs = sm.NegativeBinomial(frame["count"].to_numpy(), design).fit(start, maxiter=500, gtol=1e-9, disp=0)
+    assert counts.estimate == pytest.approx(theirs.params[0], rel=1e-6)
+    assert 1 / counts.extra["theta"] == pytest.approx(theirs.params[-1], rel=1e-6)
+    assert counts.std_error[0] == pytest.approx(theirs.bse[0], rel=0.02)  # of the observed information, with theta
+    assert counts.coefficients.pseudo_r2 == pytest.approx(theirs.prsquared, abs=1e-5)
+    binary = fitted(frame, "probit", "binary", effects)
+    theirs = sm.Probit(frame.binary.to_numpy(), design).fit(method="newton", tol=1e-12, disp=0)
+    assert binary.estimate == pytest.approx(theirs.params[0], rel=1e-7)
+    assert binary.coefficients.pseudo_r2 == pytest.approx(theirs.prsquared, rel=1e-7)
+
+
+@pytest.mark.parametrize("method", ["probit", "fenegbin", "logit"])
+@pytest.mark.parametrize("effects", [(), ("state", "t"), ("unit",)])
+def test_the_audit_finds_the_same(method, effects):
+    frame = adoption_panel()
+    frame["offset(z)"] = frame.z / 1e4
+    spec = ("count" if method == "fenegbin" else "binary", "d", ("x", "z"), effects, None, method)
+    work = work_of(frame, [spec], vcovs=("iid", "hetero", "state", "state + t"), unit="unit", time="t", cohort="cohort")
+    again = estimate_again(AuditRequest(work, ((),)), 0)
+    task = task_of(frame, spec, vcovs=("iid", "hetero", "state", "state + t"), unit="unit", time="t", cohort="cohort")
+    found = _plugins.load("estimators", method).estimate(task)
+    assert not again.why
+    assert not again.itself
+    assert len(again.numbers) == (1 if method == "fenegbin" else 2)
+    for numbers in again.numbers:
+        assert numbers.estimate == pytest.approx(found.estimate, rel=1e-7)
+        np.testing.assert_allclose(numbers.std_error, found.std_error, rtol=1e-6)
+
+
+def test_a_count_that_is_no_more_dispersed_than_poisson_has_no_theta():
+    frame = adoption_panel()
+    frame["even"] = np.round(2 + frame.d)
+    found = fitted(frame, "fenegbin", "even", ("state",))
+    assert isinstance(found, Failure)
+    assert found.code == "not_converged"
+    assert "take `fepois`" in found.message
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "word"),
+    [
+        ("fenegbin", lambda y: y + 0.5, "counts"),
+        ("fenegbin", lambda y: y - 2, "counts"),
+        ("fenegbin", lambda y: 0 * y, "zero in every row"),
+        ("probit", lambda y: y, "0 and 1"),
+        ("probit", lambda y: 0 * y + 1, "1 in every row"),
+    ],
+)
+def test_outcomes_that_are_refused(method, change, word):
+    frame = adoption_panel()
+    frame["other"] = change(frame["count"])
+    found = fitted(frame, method, "other", ("state",))
+    assert isinstance(found, Failure)
+    assert word in found.message
+
+
+def test_separation_by_the_treatment_is_a_failure():
+    frame = adoption_panel()
+    frame["parted"] = np.where(frame.d == 1, 1.0, frame.binary)
+    found = fitted(frame, "probit", "parted", ("state", "t"))
+    assert isinstance(found, Failure)
+    assert "predicted perfectly" in found.message
+    frame["none"] = np.where(frame.d == 1, 0.0, frame["count"])
+    assert "predicted perfectly" in fitted(frame, "fenegbin", "none", ("state", "t")).message
+
+
+def short_panel(periods, units=1500):
+    rng = np.random.default_rng(5)
+    unit, t = np.repeat(np.arange(units), periods), np.tile(np.arange(periods), units)
+    d = ((unit % 2 == 0) & (t >= periods // 2)).astype(float)
+    index = 0.6 * d + 0.7 * rng.normal(size=units)[unit]
+    y = rng.poisson(np.exp(index + 1) * rng.gamma(2.0, 0.5, len(unit))).astype(float)
+    binary = (index + rng.normal(size=len(unit)) > 0).astype(float)
+    return pd.DataFrame({"count": y, "binary": binary, "d": d, "unit": unit, "t": t, "state": unit, "cohort": np.nan})
+
+
+def test_few_rows_to_a_level_bias_a_probit_and_theta_but_not_the_coefficient_of_counts():
+    """The truth is .6 and θ = 2. The probit is too large by about T/(T - 1); θ is too, and iid errors too small."""
+    frame = short_panel(4)
+    probit = fitted(frame, "probit", "binary", ("unit",), controls=())
+    assert probit.estimate == pytest.approx(0.6 * 4 / 3, rel=0.1)
+    counts = fitted(frame, "fenegbin", "count", ("unit",), controls=())
+    assert counts.estimate == pytest.approx(0.6, abs=2.5 * counts.std_error[2])
+    assert counts.extra["theta"] > 2.4
+    assert counts.std_error[0] < 0.95 * counts.std_error[2]
+    told = list(
+        _plugins.load("estimators", "fenegbin").cautions(
+            {"rows_per_level": np.array([4.0, np.nan]), "nobs": np.array([6000.0, 6000.0]), "n_separated": np.zeros(2)}
+        )
+    )
+    assert [(c.code, c.specifications) for c in told] == [("incidental_parameters", 1)]
