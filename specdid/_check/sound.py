@@ -31,7 +31,7 @@ from specdid._study import (
 from specdid.language import LanguageError, macros_in, parse, referenced, write
 from specdid.language.tree import Constant, Node, Number
 
-OptionT = TypeVar("OptionT", OutcomeOption, TreatmentOption, FormulaOption, SampleOption, EstimatorOption, VcovOption)
+_Option = TypeVar("_Option", OutcomeOption, TreatmentOption, FormulaOption, SampleOption, EstimatorOption, VcovOption)
 
 NO_LABEL = "\ud800"
 """A label that no file can hold."""
@@ -184,8 +184,8 @@ class _Reduction:
     def _gone(self, dimension: str, selector: Selector) -> bool:
         return self._about(selector.origin) or selector.text in self.dropped.get(dimension, ())
 
-    def _kept(self, dimension: str, options: Sequence[OptionT]) -> tuple[OptionT, ...]:
-        found: list[OptionT] = []
+    def _kept(self, dimension: str, options: Sequence[_Option]) -> tuple[_Option, ...]:
+        found: list[_Option] = []
         for option in options:
             if option.label is not None and option.label in [o.label for o in found]:
                 continue  # it stands twice

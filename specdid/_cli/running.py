@@ -44,7 +44,8 @@ def run_spec(
     verbose: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
-    from specdid._run.pipeline import Interrupted, estimate, start_reference
+    from specdid._audit import start_reference
+    from specdid._run.pipeline import Interrupted, estimate
     from specdid.report.summary import digest
 
     if audit != 0:

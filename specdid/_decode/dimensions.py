@@ -52,7 +52,7 @@ from specdid.language.tree import (
     joint_levels,
 )
 
-OptionT = TypeVar("OptionT")
+_Option = TypeVar("_Option")
 HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
 OF_COMMANDS: dict[str, Rule] = {
     "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
@@ -108,7 +108,7 @@ class DimensionReader:
             self._estimator(),
         )
 
-    def _written(self, name: str, make: Callable[[WrittenOption], OptionT | None]) -> tuple[OptionT, ...] | None:
+    def _written(self, name: str, make: Callable[[WrittenOption], _Option | None]) -> tuple[_Option, ...] | None:
         """Return the options that the file writes for a dimension; None where it writes none."""
         table, short = self.tables[name], self.found[name]
         if table is not None and short is not None:

@@ -25,7 +25,7 @@ from specdid._study import (
 )
 from specdid.language.tree import Constant
 
-OptionT = TypeVar("OptionT")
+_Option = TypeVar("_Option")
 
 SETTINGS = tuple(key.name for key in MATCH.keys if isinstance(key.kind, NumberValue | Flag))
 """Keys of a match that change the result of some methods only."""
@@ -49,7 +49,7 @@ class Options:
         self.unread: set[tuple[str, str]] = set()
         self.matches: Mapping[str, Match] = {}
 
-    def named(self, dimension: str, item: Item, make: Callable[[WrittenOption], OptionT | None]) -> tuple[OptionT, ...]:
+    def named(self, dimension: str, item: Item, make: Callable[[WrittenOption], _Option | None]) -> tuple[_Option, ...]:
         """Read the options under a dimension's header."""
         hint = f'write [{dimension}] and below it "label" = …'
         rows = lines_of(item, self.log, hint)
@@ -67,8 +67,8 @@ class Options:
         return tuple(options)
 
     def one(
-        self, dimension: str, label: str | None, item: Item, make: Callable[[WrittenOption], OptionT | None]
-    ) -> OptionT | None:
+        self, dimension: str, label: str | None, item: Item, make: Callable[[WrittenOption], _Option | None]
+    ) -> _Option | None:
         """Read one option; None where it is wrong."""
         form = OPTIONS[dimension]
         title = f"the {dimension} option `{label}`" if label else f"`{dimension}`"

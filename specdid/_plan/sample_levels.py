@@ -32,7 +32,9 @@ MOST_HALVED = 20_000
 RowOption = SampleOption | VariantOption
 
 
-def expand_samples(study: Study, panel: Panel | None, evaluator: Evaluator | None) -> tuple[Study, tuple[Fault, ...]]:
+def expand_sample_levels(
+    study: Study, panel: Panel | None, evaluator: Evaluator | None
+) -> tuple[Study, tuple[Fault, ...]]:
     """Write the options of patterns out, once the data are read.
 
     ``regions = "each(region) & year > 2003"`` becomes ``regions: East``, ``regions: West``, …, in the order of the

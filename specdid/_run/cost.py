@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError
-from specdid._run.infer import cluster_codes
+from specdid._run.infer import curve_clusters
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import LISTWISE_MEMBER, chunk_seconds, prepare_seconds
@@ -238,7 +238,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     study, members = prepared.study, compiled.members
     many = members.sunab >= 0
     draws = draws_sunab = anew = anew_sunab = refits = 0
-    cluster = cluster_codes(prepared) if study.inference.draws else None
+    cluster = curve_clusters(prepared) if study.inference.draws else None
     if cluster is not None:
         batched, b = compiled.batched, study.inference.draws
         moving = [bool(_plugins.load("inference", name).assigns) for name in study.inference.null]

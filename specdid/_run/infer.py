@@ -67,7 +67,7 @@ def run_nulls(
     asked = prepared.study.inference
     if asked.draws == 0:
         return (), ()
-    cluster = cluster_codes(prepared)
+    cluster = curve_clusters(prepared)
     if cluster is None:
         off = "the joint test is off: the study has no unit; give `cluster` in [inference]"
         return (), (Caution("serious", "no_test", off),)
@@ -204,7 +204,7 @@ def agreeing(draws: NullDraws, results: Results) -> NullDraws:
     return draws.kept(good, note)
 
 
-def cluster_codes(prepared: Prepared) -> NDArray[np.int64] | None:
+def curve_clusters(prepared: Prepared) -> NDArray[np.int64] | None:
     """Return the codes that the nulls cluster by; None where neither a cluster nor a unit is declared."""
     expression = prepared.study.inference.cluster
     panel = prepared.panel

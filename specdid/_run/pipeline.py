@@ -25,8 +25,8 @@ from specdid._run.appendix import write_appendix
 from specdid._run.cost import refuse_too_large
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.infer import (
-    cluster_codes,
     cluster_text,
+    curve_clusters,
     declared_signs,
     figure_of,
     null_shares,
@@ -38,8 +38,7 @@ from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, StudySource, prepare
-from specdid._run.programs import programs
-from specdid._run.report import page_formats, write_report
+from specdid._run.report import page_formats, programs_of, write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import (
     FigureFiles,
@@ -60,7 +59,7 @@ from specdid.inference._curve_tests import CurveTests
 from specdid.panel import Panel
 from specdid.report.summary import summarise
 
-__all__ = ["Interrupted", "estimate", "run", "start_reference"]
+__all__ = ["Interrupted", "estimate", "run"]
 
 NOTHING = Described()
 _log = logging.getLogger("specdid")
@@ -253,7 +252,7 @@ def _estimate_all(
         if store is not None:
             store.begin()
         methods = [e.method for e in prepared.plan.grid.estimators]
-        clusters = cluster_codes(prepared), cluster_text(prepared)
+        clusters = curve_clusters(prepared), cluster_text(prepared)
         described = describe(
             compiled, results, tests, methods, *clusters, declared_signs(prepared.plan), arm_factors(prepared.plan)
         )
@@ -359,7 +358,7 @@ def _curve_figure(prepared: Prepared, curve: Curve, directory: Path, files: Figu
 
 def _write_page(prepared: Prepared, curve: Curve, directory: Path, record: dict[str, Any]) -> None:
     figure = prepared.study.figure
-    write_report(curve, directory, record, figure.formats, figure.width, programs(prepared, curve))
+    write_report(curve, directory, record, figure.formats, figure.width, programs_of(prepared, curve))
 
 
 def _write(

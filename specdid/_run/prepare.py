@@ -24,7 +24,7 @@ from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import tied_choices
 from specdid._plan.instruments import expand_instruments
-from specdid._plan.sample_levels import expand_samples
+from specdid._plan.sample_levels import expand_sample_levels
 from specdid._plan.treatment_arms import expand_arms
 from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
@@ -99,7 +99,7 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
     panel, found = (None, ()) if _no_data(study, faults) else read_panel(study, data, in_part=True)
     faults = faults + found
     if panel is None:
-        study = expand_samples(study, None, None)[0]
+        study = expand_sample_levels(study, None, None)[0]
         faults = faults + tuple(_without_keys(study, (*check_study(study, None), *read_requests(study)[1])))
         return None, file_order(faults)
     if panel.unit != study.unit or panel.time != study.time:
@@ -107,7 +107,7 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
     evaluator = Evaluator(panel)
     study, found = with_sources(study, panel)
     faults = faults + found
-    study, found = expand_samples(study, panel, evaluator)
+    study, found = expand_sample_levels(study, panel, evaluator)
     faults = faults + found
     study, found = expand_arms(study, panel, evaluator)
     faults = faults + found

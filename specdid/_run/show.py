@@ -48,7 +48,7 @@ from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import NEVER, TREATMENT, Coefficients, Estimator
 from specdid.exports._base import NoProgramError
-from specdid.exports._build import compile_one, make_script
+from specdid.exports._make_script import compile_one, make_script
 from specdid.inference._base import null_words
 from specdid.language import write
 from specdid.report.comparison import visible

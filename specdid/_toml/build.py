@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import tomli
 
-from specdid._toml.scan import Broken, PlacedKey, Range, Statement, Value
+from specdid._toml.scan import Broken, PlacedKey, Range, ScannedValue, Statement
 
 KeyPath = tuple[str | int, ...]
 AGAIN = "\ud800"
@@ -176,7 +176,7 @@ class _TomlBuilder:
     # Pairs
 
     def _pair(
-        self, table: dict[str, object], path: KeyPath, keys: list[PlacedKey], value: Value, inline: bool = False
+        self, table: dict[str, object], path: KeyPath, keys: list[PlacedKey], value: ScannedValue, inline: bool = False
     ) -> None:
         for name, span in keys[:-1]:
             self._record((*path, name), Spot(span, span, dotted=True))
@@ -203,7 +203,7 @@ class _TomlBuilder:
             yield f"{name}{AGAIN}{n}"
             n += 1
 
-    def _value(self, value: Value, path: KeyPath, key: Range | None) -> object:
+    def _value(self, value: ScannedValue, path: KeyPath, key: Range | None) -> object:
         whole = (value.start, value.stop)
         text = value.text if value.kind == "text" else None
         self._record(path, Spot(key or whole, whole, value.offsets, text))
@@ -218,7 +218,7 @@ class _TomlBuilder:
             return self._scalar(value)
         return value.text if value.kind == "text" else UNREAD
 
-    def _scalar(self, value: Value) -> object:
+    def _scalar(self, value: ScannedValue) -> object:
         if not self.refused:
             return UNREAD
         try:

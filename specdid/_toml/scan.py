@@ -62,7 +62,7 @@ QUOTES = "“”„‟‘’«»＂＇"
 
 
 @dataclass(slots=True)
-class Value:
+class ScannedValue:
     """One value, ``start`` to ``stop`` with its quotes; ``offsets`` are those of a text's characters."""
 
     kind: ValueKind
@@ -70,8 +70,8 @@ class Value:
     stop: int
     text: str = ""
     offsets: tuple[int, ...] = ()
-    items: list[Value] = field(default_factory=list)
-    pairs: list[tuple[list[PlacedKey], Value]] = field(default_factory=list)
+    items: list[ScannedValue] = field(default_factory=list)
+    pairs: list[tuple[list[PlacedKey], ScannedValue]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Statement:
     stop: int
     header: Literal["", "[", "[["]
     keys: list[PlacedKey]
-    value: Value
+    value: ScannedValue
     slips: tuple[Broken, ...]
 
 
@@ -108,7 +108,7 @@ class _Scanner:
                 return
             self.slips, self.keys = [], []
             brackets: Literal["", "[", "[["] = ""
-            value = Value("unread", start, start)
+            value = ScannedValue("unread", start, start)
             try:
                 if self._looking_at("["):
                     brackets = "[[" if self._looking_at("[[") else "["
@@ -120,7 +120,7 @@ class _Scanner:
             self.total += len(self.slips)
             yield Statement(start, self.at, brackets, self.keys, value, tuple(self.slips))
 
-    def _broken(self, start: int, problem: Broken, value: Value) -> Value:
+    def _broken(self, start: int, problem: Broken, value: ScannedValue) -> ScannedValue:
         """Go on after a statement that cannot be read to its end; what is left open ends with its line."""
         left_open = problem.code.startswith("unclosed")
         line_end = self.document.find("\n", start if left_open else problem.start)
@@ -129,7 +129,7 @@ class _Scanner:
         self.slips = [s for s in self.slips if not left_open or s.start < problem.start or s.start < line_end]
         self.slips.append(problem.with_traceback(None))
         partial = problem.partial
-        return partial if isinstance(partial, Value) and partial.start < line_end else value
+        return partial if isinstance(partial, ScannedValue) and partial.start < line_end else value
 
     def slip(self, code: str, start: int, stop: int) -> None:
         """Note what is wrong, and go on."""
@@ -220,7 +220,7 @@ class _Scanner:
 
     # Pairs and values
 
-    def _line(self, start: int) -> Value:
+    def _line(self, start: int) -> ScannedValue:
         self.keys = self._keys("=")
         self._equals(start)
         value = self._value(0)
@@ -243,7 +243,7 @@ class _Scanner:
             self.at += 1
         self._skip(_SPACE)
 
-    def _value(self, depth: int) -> Value:
+    def _value(self, depth: int) -> ScannedValue:
         start = self.at
         if depth > MAX_DEPTH:
             raise Broken("too_deep", start, start + 1)
@@ -254,7 +254,7 @@ class _Scanner:
             except Broken as problem:
                 return self._open_text(problem, depth)
             self.at = scanned.stop
-            return Value("text", start, self.at, scanned.text, scanned.offsets)
+            return ScannedValue("text", start, self.at, scanned.text, scanned.offsets)
         if first and first in QUOTES:
             return self._typographic(start)
         if first == "[":
@@ -263,7 +263,7 @@ class _Scanner:
             return self._table(depth)
         return self._token(start, depth)
 
-    def _open_text(self, problem: Broken, depth: int) -> Value:
+    def _open_text(self, problem: Broken, depth: int) -> ScannedValue:
         """Take a text that is not closed to end with its line, where nothing else can stand behind it."""
         start = self.at
         rest = self._rest(start + 1)
@@ -272,9 +272,9 @@ class _Scanner:
         self.slips.append(problem.with_traceback(None))
         self.at = self._line_end()
         stop = start + 1 + len(rest)
-        return Value("text", start, stop, rest, tuple(range(start + 1, stop + 1)))
+        return ScannedValue("text", start, stop, rest, tuple(range(start + 1, stop + 1)))
 
-    def _typographic(self, start: int) -> Value:
+    def _typographic(self, start: int) -> ScannedValue:
         """Read a text between quotes of a word processor."""
         closing = re.compile(f"[{QUOTES}\"'\n]").search(self.document, start + 1)
         stop = closing.start() if closing else len(self.document)
@@ -282,9 +282,9 @@ class _Scanner:
         if closing is None or closing[0] == "\n":
             raise Broken("unclosed_text", start, stop)
         self.at = stop + 1
-        return Value("text", start, self.at, self.document[start + 1 : stop], tuple(range(start + 1, stop + 1)))
+        return ScannedValue("text", start, self.at, self.document[start + 1 : stop], tuple(range(start + 1, stop + 1)))
 
-    def _token(self, start: int, depth: int) -> Value:
+    def _token(self, start: int, depth: int) -> ScannedValue:
         """Read a number, date or boolean, or the text that stands in its place."""
         token = _VALUE.match(self.document, start)
         if token is None:
@@ -301,19 +301,19 @@ class _Scanner:
             written = self.document[start:stop]
         self.at = stop
         if len(written) <= LONGEST_NUMBER and _SCALAR.fullmatch(written):
-            return Value("scalar", start, stop, written)
+            return ScannedValue("scalar", start, stop, written)
         return self._not_a_value(start, stop, written)
 
-    def _not_a_value(self, start: int, stop: int, written: str) -> Value:
+    def _not_a_value(self, start: int, stop: int, written: str) -> ScannedValue:
         self.slip("bad_value", start, stop)
         if written in LITERALS:
-            return Value("scalar", start, stop, LITERALS[written])
+            return ScannedValue("scalar", start, stop, LITERALS[written])
         if _NUMBER_WITHOUT_DIGIT.fullmatch(written) or _DECIMAL_COMMA.fullmatch(written):
-            return Value("scalar", start, stop, str(float(written.replace(",", "."))))
+            return ScannedValue("scalar", start, stop, str(float(written.replace(",", "."))))
         strange = not written or not (written[0].isascii() or written[0].isalnum())
         if written in NOTHING or len(written) > 10 * LONGEST_NUMBER or strange:
-            return Value("unread", start, stop)
-        return Value("text", start, stop, written, tuple(range(start, stop + 1)))
+            return ScannedValue("unread", start, stop)
+        return ScannedValue("text", start, stop, written, tuple(range(start, stop + 1)))
 
     def _rest(self, start: int) -> str:
         """Return what stands from here to the end of the line, without a comment."""
@@ -331,15 +331,15 @@ class _Scanner:
                 return start + len(self.document[start : found.start()].rstrip())
         return len(self.document.rstrip())
 
-    def _array(self, depth: int) -> Value:
-        array = Value("array", self.at, self.at)
+    def _array(self, depth: int) -> ScannedValue:
+        array = ScannedValue("array", self.at, self.at)
         for _ in self._between("]", "unclosed_array", array):
             array.items.append(self._value(depth + 1))
         array.stop = self.at
         return array
 
-    def _table(self, depth: int) -> Value:
-        table = Value("table", self.at, self.at)
+    def _table(self, depth: int) -> ScannedValue:
+        table = ScannedValue("table", self.at, self.at)
         for _ in self._between("}", "unclosed_table", table):
             keys: list[PlacedKey] = []
             try:
@@ -353,11 +353,11 @@ class _Scanner:
                 ending = re.compile(r"[,，}\n]").search(self.document, problem.start)
                 self.at = ending.start() if ending else len(self.document)
                 if keys:
-                    table.pairs.append((keys, Value("unread", problem.start, self.at)))
+                    table.pairs.append((keys, ScannedValue("unread", problem.start, self.at)))
         table.stop = self.at
         return table
 
-    def _between(self, closing: str, unclosed: str, partial: Value) -> Iterator[None]:
+    def _between(self, closing: str, unclosed: str, partial: ScannedValue) -> Iterator[None]:
         """Yield where each item of an array or inline table starts."""
         opening = self.at
         left_open = Broken(unclosed, opening, opening + 1, partial)
@@ -393,7 +393,7 @@ class _Scanner:
             raise Broken("wrong_bracket", self.at, self.at + 1)
         self.slip("no_comma", self.at, self._token_end())
 
-    def _trailing(self, value: Value) -> None:
+    def _trailing(self, value: ScannedValue) -> None:
         """Say what is wrong with what follows a value on its line; the value may go on to the last quote."""
         start, rest = self.at, self._rest(self.at)
         quote = self.document[value.start : value.start + 1]

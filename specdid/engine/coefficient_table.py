@@ -31,13 +31,13 @@ from specdid.engine.least_squares import (
     UNCOUNTED,
     BatchColumns,
     fit_members,
-    prepare,
+    prepare_batch,
 )
 from specdid.engine.problem import Code, Members, Problem, Vcov
 from specdid.engine.qr_basis import Basis, independent, make_basis
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
-from specdid.engine.sunab import SunabCells, make_cells
+from specdid.engine.sunab import SunabCells, cohort_cells
 
 CONSTANT, CELL = -1, -2
 """What FullFit.columns has for the constant and for a Sun-Abraham cell."""
@@ -172,7 +172,7 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
         return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost, samples.why[0])
     used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome, one.instrument_columns]))
     need = BatchColumns(rows, used, one.treatment)
-    tried = fit_members(problem, one, prepare(problem, one, need))
+    tried = fit_members(problem, one, prepare_batch(problem, one, need))
     code = Code(int(tried.code[0]))
     usable = (Code.OK, Code.TOO_FEW_CLUSTERS, *((Code.NOT_IDENTIFIED, Code.ABSORBED) if joint else ()))
     if code not in usable:
@@ -226,7 +226,7 @@ def _design(problem: Problem, one: Members, rows: Ints) -> _Design:
     if sunab >= 0:
         aggregate = one.aggregates[sunab]
         time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-        cells = make_cells(time, cohort, absorber.weights, aggregate)
+        cells = cohort_cells(time, cohort, absorber.weights, aggregate)
         lead, origin = cells.dummies, np.full(len(cells.relative), CELL)
     rest = np.concatenate([one.controls, one.outcome, one.instruments_of(0)])
     raw = np.asfortranarray(np.hstack([lead, problem.values[np.ix_(rows, rest)]]))

@@ -26,7 +26,7 @@ from specdid._hashing import Words
 from specdid._records.fits import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine import listwise
 from specdid.engine.cache_keys import Content, digest, used_columns
-from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare
+from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare_batch
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Fits, Members, Problem
@@ -508,5 +508,5 @@ def _prepared(problem: Problem, job: Job) -> PreparedBatch:
     last: tuple[tuple[int, int, int], PreparedBatch] | None = getattr(_local, "last", None)
     if last is None or last[0] != job.token:
         _local.last = last = None
-        last = _local.last = (job.token, prepare(problem, job.members, job.need))
+        last = _local.last = (job.token, prepare_batch(problem, job.members, job.need))
     return last[1]

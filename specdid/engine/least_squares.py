@@ -37,7 +37,7 @@ from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
 from specdid.engine.rows import count_units, effective_rows, other_arms
 from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
-from specdid.engine.sunab import make_block, make_cells, why_open
+from specdid.engine.sunab import cohort_cells, make_block, why_open
 
 CHUNK = 256
 """Specifications solved together: a function of the plan alone, so that numbers never depend on jobs."""
@@ -98,7 +98,7 @@ class PreparedBatch:
     n_eff: float
 
 
-def prepare(problem: Problem, members: Members, need: BatchColumns) -> PreparedBatch:
+def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> PreparedBatch:
     """Demean every column a batch needs, and factorise.
 
     Parameters
@@ -121,7 +121,7 @@ def prepare(problem: Problem, members: Members, need: BatchColumns) -> PreparedB
     if members.sunab[0] >= 0:
         aggregate = members.aggregates[members.sunab[0]]
         time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-        cells = make_cells(time, cohort, weights, aggregate)
+        cells = cohort_cells(time, cohort, weights, aggregate)
         absorber = for_many_columns(absorber, len(cells.size) + raw.shape[1])
         block = make_block(cells, absorber)
         if block.lost.any():

@@ -144,7 +144,7 @@ def cell_codes(time: Floats, cohort: Floats, weights: Floats | None, aggregate: 
     return CellCodes(cell, cohorts[which], periods[period], size, share)
 
 
-def make_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:
+def cohort_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:
     """Make the dummies of a sample, in the order of relative period, then cohort."""
     found = cell_codes(time, cohort, weights, aggregate)
     dummies = np.zeros((len(time), len(found.size)), order="F")
@@ -237,7 +237,7 @@ def why_open(
     Parameters
     ----------
     lost : (cells,) bool, not all False, as in `SunabBlock`
-    time, cohort : (n,) as given to `make_cells`
+    time, cohort : (n,) as given to `cohort_cells`
     effects : the fixed effects, as text
     slopes : whether slopes are among them
     """

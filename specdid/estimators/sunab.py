@@ -12,7 +12,7 @@ from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
 from specdid.engine.problem import Code, Sunab
 from specdid.engine.qr_basis import make_basis
-from specdid.engine.sunab import comparison, make_cells, open_cells, why_open
+from specdid.engine.sunab import cohort_cells, comparison, open_cells, why_open
 from specdid.estimators._base import (
     EVERY_RULE,
     CellAverage,
@@ -48,7 +48,7 @@ def _fit(task: Task) -> Estimate | Failure:
     if found.code != Code.OK:
         return Failure(found.code.name.lower(), found.why)
     time, cohort = task.time[found.keep], task.cohort[found.keep]
-    cells = make_cells(time, cohort, None if task.weights is None else task.weights[found.keep], aggregate)
+    cells = cohort_cells(time, cohort, None if task.weights is None else task.weights[found.keep], aggregate)
     absorber = absorber_of(task, found.keep)
     lost = open_cells(cells, absorber)
     if lost.any():

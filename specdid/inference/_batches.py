@@ -12,7 +12,7 @@ from specdid.engine import execute as engine
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.rows import rows_of, rows_of_members
-from specdid.engine.sunab import aggregate_columns, independent_cells, make_cells
+from specdid.engine.sunab import aggregate_columns, cohort_cells, independent_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def lay_out(problem: Problem, members: Members, batch: DrawBatch) -> Laid:
         return Laid(values, place, np.zeros(0, np.int64), -1, absorber)
     aggregate = members.aggregates[batch.sunab]
     time, cohort = problem.values[rows, aggregate.period], problem.values[rows, aggregate.cohort]
-    cells = independent_cells(make_cells(time, cohort, weights, aggregate), absorber)
+    cells = independent_cells(cohort_cells(time, cohort, weights, aggregate), absorber)
     treatment, others = aggregate_columns(cells.dummies, cells.share)
     first = values.shape[1]
     block = np.arange(first, first + others.shape[1])

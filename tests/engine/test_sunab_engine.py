@@ -12,7 +12,7 @@ from specdid.engine.coefficient_table import by_relative_period, combine, fit_fu
 from specdid.engine.execute import run
 from specdid.engine.problem import Code, Problem, Sunab
 from specdid.engine.rows import without_singletons
-from specdid.engine.sunab import aggregate_columns, comparison, make_cells
+from specdid.engine.sunab import aggregate_columns, cohort_cells, comparison
 
 COHORT, YEAR = NAMES.index("batch"), NAMES.index("year")
 CITY = 2
@@ -62,7 +62,7 @@ def test_the_batch_and_the_full_fit_agree(control):
 def test_the_reparameterisation_spans_the_cells():
     problem = reference_problem()
     time, cohort = problem.values[:, YEAR], problem.values[:, COHORT]
-    cells = make_cells(time, cohort, None, Sunab(COHORT, YEAR))
+    cells = cohort_cells(time, cohort, None, Sunab(COHORT, YEAR))
     treatment, others = aggregate_columns(cells.dummies, cells.share)
     assert others.shape[1] == cells.dummies.shape[1] - 1
     both = np.column_stack([treatment, others])
@@ -75,7 +75,7 @@ def test_shares_are_those_of_weights_after_treatment(control):
     rng = np.random.default_rng(3)
     cohort = np.repeat([2.0, 2.0, 4.0, 4.0, 4.0, np.nan], 6)
     time, weights = np.tile(np.arange(6.0), 6), rng.uniform(0.2, 5.0, 36)
-    cells = make_cells(time, cohort, weights, Sunab(COHORT, YEAR, (-1,), control))
+    cells = cohort_cells(time, cohort, weights, Sunab(COHORT, YEAR, (-1,), control))
     rows = pl.DataFrame({"g": cohort, "t": time, "w": weights}).filter(pl.col("t") >= pl.col("g"))
     want = rows.group_by("g", (pl.col("t") - pl.col("g")).alias("k")).agg(pl.col("w").sum() / rows["w"].sum())
     found = {(g, k): s for g, k, s in zip(cells.cohort, cells.relative, cells.share, strict=True) if k >= 0}
@@ -123,7 +123,7 @@ def test_the_average_is_that_of_a_regression_on_all_cells(effects, weights, cont
     assert fits.nobs[0] == len(rows)
     time, cohort = problem.values[rows, YEAR], problem.values[rows, COHORT]
     w = None if weights < 0 else problem.values[rows, weights]
-    cells = make_cells(time, cohort, w, aggregate)
+    cells = cohort_cells(time, cohort, w, aggregate)
     dummies = [problem.codes[rows, c][:, None] == np.unique(problem.codes[rows, c]) for c in fixed]
     design = np.hstack([cells.dummies, problem.values[rows][:, [3, 4]], *dummies]).astype(float)
     root = np.ones(len(rows)) if w is None else np.sqrt(w)

@@ -20,7 +20,7 @@ import stata_reader
 from every_row import cases
 from programs import difference, execute
 from specdid import _plugins
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 
 ITERATIVE = ("fepois", "logit", "probit", "fenegbin")
 

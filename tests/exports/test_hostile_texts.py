@@ -13,8 +13,7 @@ from specdid import _plugins
 from specdid._programs.names import Namer, comment, is_safe, listed, quoted, safe
 from specdid._programs.stata import literal, printable, remark
 from specdid._run.prepare import prepare
-from specdid.exports._build import make_script
-from specdid.exports._program import ProgramColumns
+from specdid.exports._make_script import ProgramColumns, make_script
 from specdid.exports._stata_values import StataValues
 from specdid.exports.python import PythonValues
 from specdid.exports.r import RValues

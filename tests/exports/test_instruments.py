@@ -10,7 +10,7 @@ import stata_reader
 from programs import difference, estimated, execute
 from specdid import _plugins
 from specdid._run.prepare import prepare
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from programs import execute
 from small_studies import small_panel, small_study
 from specdid._run.prepare import prepare
 from specdid.exports import python, r, stata
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 from specdid.exports._stata_values import OPERATORS
 
 STUDIES = {

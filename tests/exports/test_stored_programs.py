@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from specdid import _plugins
 from specdid._run.prepare import Prepared, prepare
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"

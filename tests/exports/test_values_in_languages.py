@@ -15,7 +15,7 @@ import pytest
 import r_reader
 import stata_reader
 from frames_as_panels import bound, panel_of
-from specdid.exports._program import ProgramColumns
+from specdid.exports._make_script import ProgramColumns
 from specdid.exports._python_helpers import helpers as python_helpers
 from specdid.exports._stata_values import StataValues
 from specdid.exports.python import PythonValues

@@ -18,7 +18,7 @@ from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import estimate_all
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 
 RUNNER = """
 import json, os, sys, warnings, io, contextlib

@@ -12,7 +12,7 @@ import specdid
 from programs import execute
 from specdid._run.prepare import prepare
 from specdid.exports import python, r, stata
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 from specdid.language import Scope, bind, parse
 from specdid.panel import Evaluator
 

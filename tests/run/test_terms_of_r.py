@@ -16,7 +16,7 @@ import specdid
 from programs import execute
 from specdid._run.prepare import prepare
 from specdid.exports import python, r, stata
-from specdid.exports._build import make_script
+from specdid.exports._make_script import make_script
 
 pytestmark = pytest.mark.usefixtures("audit_here")
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -30,7 +30,7 @@ from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Fail
 from specdid.estimators._cohorts import compared_with, control, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Refusal, guarded
-from specdid.estimators.csdid.group_time import GroupTime, UnitsByPeriod, Way, alike, compare, lay_out, pooled
+from specdid.estimators.csdid.group_time import CohortEffect, UnitsByPeriod, Way, alike, compare, lay_out, pooled
 from specdid.estimators.csdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _fit(task: Task) -> Estimate | Failure:
     )
 
 
-def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: int) -> GroupTime | None:
+def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: int) -> CohortEffect | None:
     return compare(
         panel,
         cohort,
@@ -163,14 +163,14 @@ def _cell(asked: _Asked, panel: UnitsByPeriod, cohort: int, period: int, base: i
     )
 
 
-def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[GroupTime]) -> tuple[float, Floats]:
+def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> tuple[float, Floats]:
     if aggregate == "group":
         found = []
         for own in _grouped(cells, lambda c: c.cohort):
             effect, influence = alike([(c.effect, c.influence) for c in own])
             found.append(replace(own[0], effect=effect, influence=influence))
         return pooled(panel, found)
-    of: dict[str, Callable[[GroupTime], int]] = {
+    of: dict[str, Callable[[CohortEffect], int]] = {
         "simple": lambda c: 0,
         "dynamic": lambda c: c.period - c.cohort,
         "calendar": lambda c: c.period,
@@ -178,11 +178,11 @@ def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[GroupTime])
     return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
 
 
-def _grouped(cells: Sequence[GroupTime], key: Callable[[GroupTime], int]) -> list[list[GroupTime]]:
+def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
 
 
-def _ends(panel: UnitsByPeriod, cells: Sequence[GroupTime], size: int) -> Bools:
+def _ends(panel: UnitsByPeriod, cells: Sequence[CohortEffect], size: int) -> Bools:
     """Mark the rows of the task that are an end of a change."""
     read = np.zeros(panel.row.shape, bool)
     for cell in cells:
@@ -215,7 +215,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     asked, panel = _begin(task)
     place = _places(panel, relative)
     untouched = min(reference, -1 - asked.anticipation)
-    found: list[GroupTime] = []
+    found: list[CohortEffect] = []
     where: list[int] = []
     failed: dict[int, str] = {}
     for g in panel.cohorts:

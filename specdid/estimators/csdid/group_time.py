@@ -119,7 +119,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupTime:
+class CohortEffect:
     """ATT(g, t).
 
     Attributes
@@ -140,7 +140,7 @@ class GroupTime:
 
 def compare(
     panel: UnitsByPeriod, cohort: int, period: int, base: int, *, never: bool, anticipation: int, way: Way, rows: bool
-) -> GroupTime | None:
+) -> CohortEffect | None:
     """Estimate ATT(g, t); None where no unit of the cohort, or none to compare it with, is seen in both periods.
 
     ``rows``: each period's mean is over the units seen in it, in one of the two or in both.
@@ -161,12 +161,12 @@ def compare(
     design = _design(panel.controls[both, early], into[both], panel.labels, where)
     influence = np.zeros(len(into))
     effect, influence[both] = contrast(change, into[both], design, panel.weight[both, early], way, where)
-    return GroupTime(cohort, period, base, effect, influence, into, beside)
+    return CohortEffect(cohort, period, base, effect, influence, into, beside)
 
 
 def _repeated(
     panel: UnitsByPeriod, cohort: int, period: int, base: int, into: Bools, beside: Bools
-) -> GroupTime | None:
+) -> CohortEffect | None:
     """Compare four means, as R's did with allow_unbalanced_panel = TRUE."""
     effect, influence, seen = 0.0, np.zeros(len(into)), np.zeros(len(into), bool)
     for group, side in ((into, 1.0), (beside, -1.0)):
@@ -179,7 +179,7 @@ def _repeated(
             effect += sign * mean
             influence[here] += sign * w * (y - mean) / w.sum()
             seen |= here
-    return GroupTime(cohort, period, base, effect, influence, into & seen, beside & seen)
+    return CohortEffect(cohort, period, base, effect, influence, into & seen, beside & seen)
 
 
 def _design(controls: Floats, into: Bools, labels: Sequence[str], where: str) -> Floats:
@@ -262,7 +262,7 @@ def _propensity(treated: Floats, design: Floats, weight: Floats, where: str) -> 
     return p / (1 - p), np.linalg.solve(hessian, score.T).T
 
 
-def pooled(panel: UnitsByPeriod, cells: Sequence[GroupTime]) -> tuple[float, Floats]:
+def pooled(panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> tuple[float, Floats]:
     """Average effects by the size of their cohorts, which is estimated too, and each unit's influence on it."""
     size = np.array([panel.share[panel.cohort == c.cohort].sum() for c in cells])
     effect = float(size @ np.array([c.effect for c in cells]) / size.sum())
