@@ -1,4 +1,4 @@
-"""From one specification of a plan to a Script: its columns, each once, by the engine's own recipes; matched samples."""
+"""From a specification of a plan to a Script: its columns, each once, by the engine's recipes; matched samples."""
 
 from __future__ import annotations
 
