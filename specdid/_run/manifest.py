@@ -22,7 +22,7 @@ from specdid._curve import Curve
 from specdid._diagnostics import Document, OutputError
 from specdid._records.cautions import FAILED, SEVERITIES
 from specdid._records.files import read_json
-from specdid._study import Study
+from specdid._study import Study, file_stem
 from specdid.engine.cache_keys import library_version
 from specdid.panel import Panel, SourceFile
 
@@ -226,9 +226,15 @@ def manifest(
         "one_by_one": curve.one_by_one,
         "run": run,
         "taken_from_an_earlier_run": asdict(taken),
-        "figure": {"sort": study.figure.sort, "width": study.figure.width},
+        "figure": {"sort": study.figure.sort, "width": study.figure.width, **_breakdowns(curve)},
         "wall_seconds": round(wall_seconds, 3),
     }
+
+
+def _breakdowns(curve: Curve) -> dict[str, str]:
+    """Name the file of the breakdown values below the curve, where there are some."""
+    stems = [a.stem for a in curve.analyses if a.finding.breakdowns is not None]
+    return {"breakdowns": f"{file_stem(stems[0], 'breakdown')}.csv"} if stems else {}
 
 
 def _tie(curve: Curve, tie: tuple[str, ...]) -> dict[str, Any]:

@@ -22,12 +22,13 @@ from specdid._curve import Curve
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, NullShares, Results, write
 from specdid._records.cautions import FAILED, SEVERITIES, worst_first
-from specdid._records.files import is_regular, read_bytes, read_object, replacing, strange
+from specdid._records.files import is_regular, read_bytes, read_object, read_rows, replacing, strange
 from specdid._records.numerals import specifications
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._study import NARROWEST, WIDEST
 from specdid._words import speaking
+from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
 from specdid.figures._style import DEFAULT, save
 from specdid.inference._base import null_title
@@ -163,7 +164,13 @@ def draw_again(directory: Path, sort: str | None, formats: Sequence[str]) -> tup
     drawn, null = _figure_settings(directory), read_bands(directory)
     sorted_by = sort or str(drawn.get("sort") or "estimate")
     found = read_warnings(directory)
-    shown = {"bands": null.bands, "shares": null.shares, "nulls": null.nulls, "cautions": found}
+    shown = {
+        "bands": null.bands,
+        "shares": null.shares,
+        "nulls": null.nulls,
+        "cautions": found,
+        "breakdowns": _read_breakdowns(directory, drawn.get("breakdowns"), results),
+    }
     with speaking(results.planned.language):
         for_latex = is_regular(directory / APPENDIX)
         files = FigureFiles(chosen, drawn.get("width"), notes={} if for_latex else None)
@@ -185,7 +192,34 @@ def _figure_settings(directory: Path) -> dict[str, Any]:
     width, sort = found.get("width"), found.get("sort")
     if not isinstance(width, float) or not NARROWEST <= width <= WIDEST:
         width = None
-    return {"sort": sort if isinstance(sort, str) else None, "width": width}
+    return {
+        "sort": sort if isinstance(sort, str) else None,
+        "width": width,
+        "breakdowns": found.get("breakdowns"),
+    }
+
+
+def _read_breakdowns(directory: Path, name: object, results: Results) -> Breakdowns | None:
+    """Return the breakdown values that the run drew below the curve, None where there were none.
+
+    Raises
+    ------
+    SpecError
+        The file is not what a run writes.
+    """
+    if not isinstance(name, str) or Path(name).name != name or not name.endswith("breakdown.csv"):
+        return None
+    rows = read_rows(directory / name, ("effect", "survives"), ("index", "breakdown_relative_magnitudes"))
+    count = len(results.status)
+    if not all(1 <= row["index"] <= count and row["index"].is_integer() for row in rows):
+        raise strange(directory / name)
+    values, known = np.full(count, np.nan), np.zeros(count, bool)
+    for row in rows:
+        place, value = int(row["index"]) - 1, row["breakdown_relative_magnitudes"]
+        # One that zero never enters has no number.
+        values[place] = np.inf if np.isnan(value) and row["survives"] == "true" else value
+        known[place] = bool(row["survives"])
+    return Breakdowns(values, known, rows[0]["effect"]) if known.any() else None
 
 
 def warnings_table(found: Sequence[Caution]) -> TidyTable:

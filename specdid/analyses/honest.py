@@ -27,15 +27,13 @@ from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes,
 from specdid.analyses._words import PANELS, decimals, estimate_and_error, labels_of, listed, number
 from specdid.analyses.table import numbered, spanners
 from specdid.engine.ssc import critical_values
-from specdid.figures._curve_data import Breakdowns
+from specdid.figures._curve_data import SURVIVES, Breakdowns
 from specdid.figures.honest import HonestData, HonestPanel
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 RELATIVE, SMOOTH, PARALLEL = "relative magnitudes", "smoothness", "parallel trends"
-SURVIVES = 1.0
-"""The bound that specifications of the curve survive or not: changes after as large as the largest before."""
-FEW_DF = 30.0
-"""Degrees of freedom below which normal critical values are too small to be let pass without a word."""
+FEW_DF = 40.0
+"""Degrees of freedom below which it is said that normal critical values are too small (tests/bench/honest.py)."""
 SINGULAR = 1e-10
 """Correlations whose least eigenvalue is smaller are of a singular covariance."""
 EFFECTS = ("first", "average")
@@ -472,7 +470,10 @@ def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iter
         if one.of.rough:
             yield Caution("note", "not_estimated", f"{words}: no bounds on the slope, since {one.of.rough}")
         if one.of.path is not None and one.of.path.df[0] < FEW_DF:
-            said = f"robust sets take estimates as normal, which {one.of.path.df[0]:g} degrees of freedom are few for"
+            said = (
+                f"robust sets take estimates as normal with a known covariance, which {one.of.path.df[0]:g} degrees of "
+                "freedom are few for: they may be too narrow, above all those under smoothness"
+            )
             yield Caution("note", "honest_few_clusters", f"{words}: {said}")
         value = one.breakdown[RELATIVE]
         low, high = one.of.conventional()
@@ -530,7 +531,7 @@ def _over_the_curve(
             reasons[why] = reasons.get(why, 0) + 1
     names = tuple(d.name for d in curve.plan.dimensions)
     table = TidyTable(("index", "spec_id", *names, *OVER_CURVE), tuple(rows), suffix="breakdown")
-    found = Breakdowns(values, known, SURVIVES, config.words)
+    found = Breakdowns(values, known, config.words)
     said = []
     if of > len(places):
         said.append(

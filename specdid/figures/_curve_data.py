@@ -83,6 +83,10 @@ class Preferred:
         return say("{rank} of {of:,}{among}", rank=ordinal(self.rank), of=self.of, among=self.among)
 
 
+SURVIVES = 1.0
+"""The M̄ that specifications survive or not: a change after as large as the largest before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Breakdowns:
     """How far parallel trends may fail before zero is in the robust set of an effect, by specification.
@@ -91,14 +95,14 @@ class Breakdowns:
     ----------
     values : (specifications planned,) M̄, NaN where zero is inside at 0 or nothing is known
     known : (specifications planned,) bool, those that have an event study with bounds
-    bound : the bound that is drawn as a line: specifications above it survive it
     effect : the effect in a word
+    bound : the bound that is drawn as a line: specifications above it survive it
     """
 
     values: Floats
     known: Flags
-    bound: float
     effect: str
+    bound: float = SURVIVES
 
 
 @dataclass(frozen=True, slots=True)

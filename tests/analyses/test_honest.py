@@ -130,6 +130,30 @@ def test_leads_of_did2s_understate_what_event_studies_find_before():
     assert [ours[k] for k in range(4)] == pytest.approx((beta[4:] - before.mean()).tolist(), rel=1e-6)
 
 
+def test_plot_draws_the_values_again_from_the_files(tmp_path):
+    from specdid._run.write import draw_again
+
+    data = panel()
+    for path, given in (("a", {}), ("b", {"x": {"specifications": 1}, "y": {"effect": "average"}})):
+        out = tmp_path / path
+        specdid.run({**STUDY, "honest": given, "figure": {"formats": ["svg"]}}, data=data, audit=0, jobs=1, out=out)
+        drawn = (out / "curve.svg").read_bytes()
+        (out / "curve.svg").unlink()
+        draw_again(out, None, ("svg",))
+        assert (out / "curve.svg").read_bytes() == drawn
+        assert "Breakdown" in drawn.decode()
+
+
+def test_a_strangers_file_of_breakdown_values_is_told(tmp_path):
+    from specdid._run.write import draw_again
+
+    specdid.run({**STUDY, "honest": {}, "figure": {"formats": ["svg"]}}, data=panel(), audit=0, jobs=1, out=tmp_path)
+    file = tmp_path / "honest_breakdown.csv"
+    file.write_text(file.read_text().replace("\n1,", "\n99,", 1))
+    with pytest.raises(specdid.SpecError, match="is not the file that a run writes"):
+        draw_again(tmp_path, None, ("svg",))
+
+
 def test_summed_leads_of_csdid_are_those_of_the_universal_base():
     both = [
         rows(
