@@ -262,6 +262,7 @@ class AppendixOptions:
     show: tuple[tuple[str, Origin], ...] = ()
     formats: tuple[str, ...] = ("tex", "md")
     reference: Path | None = None  # whose styles appendix.docx has
+    reference_at: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from specdid._check.data import Data
@@ -35,7 +35,8 @@ from specdid._check.values import (
     check_variants,
     check_weights,
 )
-from specdid._diagnostics import Fault, Faults, file_order
+from specdid._diagnostics import Fault, Faults, fault_at, file_order
+from specdid._records.files import is_regular
 from specdid._study import Study
 from specdid.panel import Evaluator, Panel
 
@@ -94,6 +95,7 @@ def check_study(
         *check_directions(study),
         *check_estimators(study),
         *check_unused(study),
+        *_check_appendix(study),
     ]
     if panel is None:
         return file_order(faults)
@@ -114,6 +116,14 @@ def check_study(
     if sound.whole and not any(fault.severity == "error" for fault in (*before, *faults)):
         faults += check_variants(data)
     return file_order(faults)
+
+
+def _check_appendix(study: Study) -> Iterator[Fault]:
+    """See that the document whose styles appendix.docx is to have is there, before the run and not at its end."""
+    asked = study.appendix
+    if asked.reference is not None and asked.reference_at is not None and not is_regular(asked.reference):
+        help_ = "the path is relative to the spec file; without `reference` the styles are plain"
+        yield fault_at(asked.reference_at, None, "no_file", f"there is no file `{asked.reference.name}`", help_)
 
 
 def _follows(fault: Fault, sound: Sound) -> bool:

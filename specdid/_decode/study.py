@@ -400,9 +400,9 @@ def read_appendix(item: Item | None, directory: Path, log: Log) -> AppendixOptio
     table = as_table(item, log, APPENDIX)
     if not table:
         return AppendixOptions()
-    return AppendixOptions(
-        **table.read(show=lambda inner: _shown(inner, log), reference=lambda inner: read_path(inner, directory, log))
-    )
+    found = table.read(show=lambda inner: _shown(inner, log), reference=lambda inner: read_path(inner, directory, log))
+    named = item.value.get("reference") if item is not None and isinstance(item.value, dict) else None
+    return AppendixOptions(**found, reference_at=named.origin if named else None)
 
 
 def _shown(item: Item, log: Log) -> tuple[tuple[str, Origin], ...]:

@@ -95,6 +95,15 @@ class Pane:
     entries: tuple[KeyEntry, ...] = ()
 
 
+def one_key(panes: Sequence[Pane]) -> tuple[list[Pane], list[KeyEntry]]:
+    """Take the keys of several panes together, each entry once; a single pane keeps its own."""
+    if len(panes) == 1:
+        return list(panes), []
+    entries = list(dict.fromkeys(entry for pane in panes for entry in pane.entries))
+    # Marks of one colour and shape stand together, as of the preferred specifications of several panes.
+    return [replace(pane, entries=()) for pane in panes], sorted(entries, key=lambda e: e.colour == ACCENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """Where a pane's axes stand, in points from the top left."""
@@ -142,7 +151,9 @@ def lay_sheet(
     points, across = width * 72, columns(len(panes), width)
     whole = (points - 2 - margin - (across - 1) * GUTTER) / across
     room = whole - sum(inner)
-    heads = [_head(p, fonts, room + inner[1]) for p in panes]
+    # Of panes below each other, heads use the margin too.
+    lead = margin + inner[0] - 2 if margin and across == 1 and len(panes) > 1 else 0.0
+    heads = [_head(p, fonts, lead + room + inner[1]) for p in panes]
     notes = note_lines(note, fonts, 0.97 * points - 4)
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
     above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
@@ -162,7 +173,9 @@ def lay_sheet(
         top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     page.title(title)
-    _write_heads(page, panes, heads, boxes, tops, inner[1])
+    _write_heads(
+        page, panes, heads, [replace(b, left=b.left - lead, width=b.width + lead) for b in boxes], tops, inner[1]
+    )
     write_note(page, doubts, below, ACCENT)
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)

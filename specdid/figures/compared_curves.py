@@ -16,7 +16,7 @@ from specdid._words import say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, shown_range
 from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet
+from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
     width = width or DEFAULT
     with own_style():
         height = 215.0 if columns(len(data.panels), width) == 1 else 185.0
-        panes = [_pane(p, data) for p in data.panels]
-        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0)
+        panes, key = one_key([_pane(p, data) for p in data.panels])
+        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0, key=key)
         for panel, box in zip(data.panels, boxes, strict=True):
             lower = _LOWER * box.height
             upper = replace(box, height=box.height - lower - _BETWEEN)
@@ -161,7 +161,21 @@ def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
     )
     present = [f"{n:,} {words}" for n, words in counts if n or words == say("in both")]
     facts = (*present, *([told(panel.estimand)] if data.several and panel.estimand else []))
-    return Pane(names, facts, tuple(_entries(panel, data.names)))
+    entries = tuple(_entries(panel, data.names))
+    if len(data.panels) == 1:
+        return Pane(names, facts, entries)
+    # The key of several panes names the runs; numbers stand with the pane they are of.
+    runs = {OLD: f"{say('old')}: {_short(data.names[0])}", NEW: f"{say('new')}: {_short(data.names[1])}"}
+    keys = tuple(replace(entry, words=runs.get(entry.colour, say("preferred"))) for entry in entries)
+    return Pane(names, (*facts, *_medians(panel), *(e.words for e in entries if e.colour == ACCENT)), keys)
+
+
+def _medians(panel: ComparedPanel) -> Iterator[str]:
+    decimals = decimals_for(np.concatenate([panel.old.estimate, panel.new.estimate]))
+    for side, words in ((panel.old, say("old")), (panel.new, say("new"))):
+        if len(side.estimate):
+            median = fixed(float(np.median(side.estimate)), decimals)
+            yield say("{which}: {n:,}, median {median}", which=words, n=len(side.estimate), median=median)
 
 
 def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]:

@@ -228,7 +228,7 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
         bands = [panels[k : k + across] for k in range(0, len(panels), across)]
         headings, still = _headings(panels)
         margin = _margin(panels, fonts, width * 72)
-        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), len(headings) // 2, -1))]
+        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), 0, -1))]
         for sizes, kept in ways:
             lines = [_lines(band, headings[:kept], sizes) for band in bands]
             above = [_above(band, sizes) for band in bands]

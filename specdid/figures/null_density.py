@@ -14,7 +14,7 @@ from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 from specdid.inference._curve_tests import Placebo
 
@@ -80,9 +80,17 @@ def draw(data: NullData, width: float | None = None) -> Figure:
                 "the treated, and assignments dealt out again, the more so within strata, still meet some of "
                 "them."
             )
-        panes = [_pane(p) for p in data.panels]
+        panes, key = one_key([_pane(p, len(data.panels) == 1) for p in data.panels])
         page, boxes = lay_sheet(
-            data.title, panes, note, fonts, width or DEFAULT, height, inner=(16.0, 16.0), doubt=data.doubt
+            data.title,
+            panes,
+            note,
+            fonts,
+            width or DEFAULT,
+            height,
+            inner=(16.0, 16.0),
+            doubt=data.doubt,
+            key=key,
         )
         for panel, box in zip(data.panels, boxes, strict=True):
             alike = [p for p in data.panels if (p.group, p.scaled) == (panel.group, panel.scaled)]
@@ -90,7 +98,8 @@ def draw(data: NullData, width: float | None = None) -> Figure:
         return page.figure
 
 
-def _pane(panel: NullPanel) -> Pane:
+def _pane(panel: NullPanel, alone: bool) -> Pane:
+    """Write the observed medians in the key of a pane that is alone, else among its facts."""
     name = (
         say("Median effect in {group}", group=panel.group)
         if panel.scaled
@@ -101,7 +110,10 @@ def _pane(panel: NullPanel) -> Pane:
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
     observed = say("observed median of estimate × expected sign") if panel.nulls[0].expected else say("observed median")
     facts = (of_specifications(panel.nulls[0].specifications), *([told(panel.estimand)] if panel.several else []))
-    return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, f"{observed}: {' / '.join(values)}"),))
+    told_value = f"{observed}: {' / '.join(values)}"
+    if alone:
+        return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, told_value),))
+    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("thin bar", ACCENT, observed),))
 
 
 def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from specdid.figures._panes import (
     columns,
     label_across,
     lay_sheet,
+    one_key,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SERIES, SMALL, blend, own_style
 from specdid.inference._curve_tests import Placebo, shares_by_estimand
@@ -82,10 +83,10 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     width = width or DEFAULT
     with own_style():
-        panes = [_pane(v, data.alpha) for v in data.panels]
+        panes, key = one_key([_pane(v, data.alpha) for v in data.panels])
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
         page, boxes = lay_sheet(
-            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), doubt=data.doubt
+            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), doubt=data.doubt, key=key
         )
         for volcano, box in zip(data.panels, boxes, strict=True):
             _draw_pane(page, box, volcano, data.alpha)

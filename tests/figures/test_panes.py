@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_samples import samples
 from figure_texts import texts_of
 from matplotlib.text import Text
 from specdid import _plugins
@@ -10,8 +11,8 @@ from specdid._records import Code, collect
 from specdid.figures import spec_curve
 from specdid.figures._fonts import fonts_for
 from specdid.figures._page import BINS, bandwidth, density
-from specdid.figures._panes import PAGE
-from specdid.figures._style import own_style, save
+from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
+from specdid.figures._style import ACCENT, own_style, save
 from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
@@ -228,7 +229,7 @@ def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
     ]
     texts = texts_of(drawn("null_density", results, placebos))
     assert "p = 0.004" in texts
-    assert "observed median: −0.0600" in texts
+    assert sum("observed median: −0.0600" in text for text in texts) == len(panels)
 
 
 def test_a_null_has_the_same_height_in_every_pane():
@@ -292,3 +293,28 @@ def test_a_key_that_would_be_cut_begins_at_the_edge_of_the_page():
     )
     said = texts_of(spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results_of(planned)), 6.5))
     assert any(t.startswith(f"local projections, year 0: {long} (") for t in said)
+
+
+def test_several_panes_have_one_key_and_a_single_one_keeps_its_own():
+    old, new = KeyEntry("dot", "#111111", "old"), KeyEntry("dot", "#222222", "new")
+    marked = KeyEntry("dot", ACCENT, "preferred", "D")
+    panes = [Pane(("a",), (), (old, marked)), Pane(("b",), (), (old, new)), Pane(("c",), ())]
+    bare, key = one_key(panes)
+    assert key == [old, new, marked]
+    assert [p.names for p in bare] == [p.names for p in panes]
+    assert not any(p.entries for p in bare)
+    assert one_key(panes[:1]) == (panes[:1], [])
+
+
+@pytest.mark.parametrize("name", ["volcano", "null_density", "compared_curves"])
+def test_no_words_of_a_key_are_written_twice(name):
+    seen = 0
+    for what, data in samples(name):
+        if len(data.panels) > 1:
+            figure = _plugins.load("figures", name).draw(data, 6.5)
+            words = [t.get_text() for t in figure.texts]
+            keys = [w for w in words if w.startswith(("p < 0.05", "p ≥ 0.05", "pale: ", "old: …", "new: …"))]
+            keys += [w for w in words if w in ("observed median", "preferred")]
+            assert len(keys) == len(set(keys)), what
+            seen += bool(keys)
+    assert seen
