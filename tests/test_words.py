@@ -1,13 +1,14 @@
 """Every message has a text in every language, the values of one are those of the other, and nothing is left over."""
 
 import ast
+import re
 import string
 from functools import cache
 from pathlib import Path
 
 import pytest
 import specdid
-from specdid._words import ENGLISH, LANGUAGES, catalogue, say, speaking
+from specdid._words import ENGLISH, LANGUAGES, catalogue, kept, known, page_words, say, speaking, told
 
 PACKAGE = Path(specdid.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
@@ -56,3 +57,233 @@ def test_values_are_filled_in_after_the_translation():
     with speaking("zh"):
         assert say("an unknown text of {x}", x="{y}") == "an unknown text of {y}"
     assert say("{braces} without values") == "{braces} without values"
+
+
+BROWSER = PACKAGE / "report" / "browser"
+
+
+def page_texts() -> set[str]:
+    """Return the texts of page.html, and those of its scripts: templates tagged with ``tr``, {0}, {1}, … for values."""
+    page = (BROWSER / "page.html").read_text("utf-8")
+    found = {t.strip() for t in re.findall(r"(?<=>)[^<>]+(?=<)|(?<=aria-label=\")[^\"]+(?=\")", page)}
+    found = {t for t in found if re.search(r"[A-Za-z]{2}", t) and not t.startswith("$")}
+    for file in BROWSER.glob("*.js"):
+        script = file.read_text("utf-8")
+        found |= {tagged(script, start.end()) for start in re.finditer(r"\btr`", script)}
+    return found
+
+
+def tagged(script: str, at: int) -> str:
+    """Return the template that begins at ``at``, its values numbered; they may hold templates themselves."""
+    text, values = "", 0
+    while script[at] != "`":
+        if script.startswith("${", at):
+            at = behind(script, at + 2)
+            text, values = f"{text}{{{values}}}", values + 1
+        else:
+            text, at = text + script[at], at + 1
+    return text
+
+
+def behind(script: str, at: int) -> int:
+    """Return the place behind a value's closing brace."""
+    while script[at] != "}":
+        if script[at] == "`":
+            at += 1
+            while script[at] != "`":
+                at = behind(script, at + 2) if script.startswith("${", at) else at + 1
+        at = behind(script, at + 1) if script[at] == "{" else at + 1
+    return at + 1
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_page_has_every_text_and_no_other(language):
+    with speaking(language):
+        said = page_words()
+    assert not page_texts() - set(said), "these have no text"
+    assert not set(said) - page_texts(), "nothing says these"
+    for english, text in said.items():
+        assert names(text) == names(english), english
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_texts_of_results_are_the_programs(language):
+    """Every longer word of theirs stands in the code: a text that was changed there is found here."""
+    code = "\n".join(literals())
+    for english, text in kept(language).items():
+        assert names(text) <= names(re.sub("[‹›]", "", english)), english
+        words = re.findall(r"[A-Za-z]{5,}", re.sub(r"\{\w+\}", "", english))
+        assert not [w for w in words if w not in code and w[:-1] not in code and w.lower() not in code], english
+
+
+@cache
+def literals() -> frozenset[str]:
+    """Return the program's texts, the constant parts of those with values put together."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return frozenset(found)
+
+
+def test_a_text_of_the_results_is_told_with_what_varies_in_it():
+    with speaking("zh"):
+        assert told("as few as 7 clusters: standard errors may be too small; read it") == (
+            "仅有 7 个聚类：标准误可能过小；read it"
+        )
+        assert told("凶杀: it has no cluster-robust variance") == "凶杀：没有聚类稳健方差"
+        assert told("a label: of the user") == "a label: of the user"
+        assert told("a new warning of ours without a text", ours=True).startswith("（暂无中文译文）")
+    assert told("it has no cluster-robust variance") == "it has no cluster-robust variance"
+
+
+def warnings_written() -> set[str]:
+    """Return the messages of `Caution` and of faults that are warnings as they are written, 7 for what varies."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            assigned = {
+                target.id: node.value
+                for node in ast.walk(function)
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (at := place_of_message(node)):
+                    said = node.args[at] if len(node.args) > at else None
+                    said = assigned.get(said.id, said) if isinstance(said, ast.Name) else said
+                    found |= {as_written(said)} if isinstance(said, (ast.JoinedStr, ast.Constant)) else set()
+    return found
+
+
+def place_of_message(call: ast.Call) -> int:
+    """Return which argument is the message of a warning, 0 where the call makes none."""
+    values = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Constant)]
+    fault = {"fault_at": 3, "time_fault": 2}.get(call.func.id, 0)
+    return 2 if call.func.id == "Caution" else fault if "warning" in values else 0
+
+
+def as_written(node: ast.JoinedStr | ast.Constant) -> str:
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(str(p.value) if isinstance(p, ast.Constant) else "7" for p in parts)
+
+
+COMPOSED = {
+    "7 7 the same |t| in every draw: this null cannot move 7, and 7 not in this test": (
+        "2 specifications have the same |t| in every draw: this null cannot move them, and they are not in this test"
+    ),
+    "7 7 too near to collinear for this null, and left out of it": (
+        "1 specification is too near to collinear for this null, and left out of it"
+    ),
+    "7 7with more than one instrument reject at 7 that all instruments estimate the same effect "
+    "(Hansen's J, or Sargan): an instrument is not valid, or they move units with other effects": (
+        "3 of 4 two-stage least squares with more than one instrument reject at 0.05 that all "
+        "instruments estimate the same effect (Hansen's J, or Sargan): an instrument is not valid, or "
+        "they move units with other effects"
+    ),
+    "7 left out for all, since a specification failed in it: most often number 7 of the plan, in 7": (
+        "3 of 99 draws are left out for all, since a specification failed in it: most often number 5 of the plan, in 2"
+    ),
+    "7 nonequivalent or uncertain and 7 in no joint test": (
+        "16 specifications have an option of type nonequivalent or uncertain and are in no joint test"
+    ),
+    "7 would take more than 7 s to fit 7 times again": (
+        "3 specifications would take more than 60 s to fit 99 times again and are not in this test"
+    ),
+    "7, 7: ask for more draws": (
+        "x: p = 0.020 by clustered errors, 0.060 by permutation, which 99 draws do not tell from 0.05: "
+        "ask for more draws"
+    ),
+    "7, but 7 by permutation": ("x: p = 0.020 by clustered errors, but 0.210 by permutation"),
+    "7; 7: ask for more draws": (
+        "x: p = 0.020 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"
+    ),
+    "7: 7 in no group": ("x: 3 units of the sample have rows in no group"),
+    "7: no bounds on the slope, since 7": ("x: no bounds on the slope, since of it"),
+    "7: the 7 differs from zero under parallel trends, but zero enters the robust set at M̄ = 7: a "
+    "change after adoption 7 times as large as the largest before would do": (
+        "x: the first effect differs from zero under parallel trends, but zero enters the robust set at "
+        "M̄ = 0.50: a change after adoption 0.50 times as large as the largest before would do"
+    ),
+    "7: the leads cannot be tested jointly under the first vcov: 7": (
+        "x: the leads cannot be tested jointly under the first vcov: the variance matrix of what is "
+        "tested is singular, as with fewer clusters than terms: no joint test"
+    ),
+    "7: those left are a selection": (
+        "30 of 40 specifications (75%) could not be estimated, most often `absorbed`: those left are a selection"
+    ),
+    "7: up to 7 are not in the average effect, because they are never seen untreated or nobody is "
+    "untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)": (
+        "did2s: up to 3 treated units are not in the average effect, because they are never seen "
+        "untreated or nobody is untreated beside them (columns n_treated_left_out, "
+        "n_treated_rows_left_out)"
+    ),
+    "7: up to 7 cohorts are one unit, 7": (
+        "csdid: up to 3 cohorts are one unit, whose own variation the standard errors cannot hold: they are too small"
+    ),
+    "7; no row is in all of them": ("samples differ across specifications (3 to 5 rows); no row is in all of them"),
+    "7; on the 7 rows that 7 have, 7": (
+        "samples differ across specifications (462 to 550 rows); on the 462 rows that all have, none can be estimated"
+    ),
+    "7; the median moves 7": (
+        "samples differ across specifications (462 to 550 rows); on the 462 rows that all have, the "
+        "variance of the estimates is 18% smaller (x); the median moves from 0.1 to 0.2 (x)"
+    ),
+    "7; they were not estimated again on common rows": (
+        "samples differ across specifications (3 to 5 rows); they were not estimated again on common rows"
+    ),
+    "as few as 7 by 7: these standard errors may be too small": (
+        "as few as 11 clusters by state: these standard errors may be too small"
+    ),
+    "as few as 7 without treatment: what compares with them alone rests on these (the dates of "
+    "adoption carry the measured specification: 7 effective clusters)": (
+        "as few as 2 clusters without treatment: what compares with them alone rests on these (the dates "
+        "of adoption carry the measured specification: 20.1 effective clusters)"
+    ),
+    "bad control? 7 differ7 with the treatment given the 7 specification's fixed effects (p < 0.05 "
+    "for 7 of 7 controls; by chance 7): a control that the treatment moves takes part of the effect "
+    "away": (
+        "bad control? `x` (p = 0.008) differs with the treatment given the preferred specification's "
+        "fixed effects (p < 0.05 for 1 of 4 controls; by chance 0.2): a control that the treatment moves "
+        "takes part of the effect away"
+    ),
+    "lpdid leaves out 7 of 7 cohorts that adopt: no unit of theirs is seen 7; 7 treated units are "
+    "not in the average effect (column n_treated_left_out)7": (
+        "lpdid leaves out 1 of 3 cohorts that adopt: no unit of theirs is seen in the period before and "
+        "that of adoption beside a unit still untreated; 2 treated units are not in the average effect "
+        "(column n_treated_left_out)"
+    ),
+    "lpdid: up to 7 treated units are not in the average effect, because they are never seen "
+    "untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)7": (
+        "lpdid: up to 3 treated units are not in the average effect, because they are never seen "
+        "untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)"
+    ),
+    "medians7 of opposite signs: 7 and 7": ("medians of opposite signs: 0.1 (a) and −0.1 (b)"),
+    "the median7 (7) has 7 under the 7 and 7 under the 7": (
+        "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"
+    ),
+}
+"""Warnings that are put together of parts: as they are written, and one as it is read."""
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("written", COMPOSED)
+def test_warnings_of_parts_are_told_whole(language, written):
+    with speaking(language):
+        said = told(COMPOSED[written], ours=True)
+    rest = re.sub(r"`[^`]*`|\([^)]*column[^)]*\)|n_treated\w*|did2s|csdid|lpdid|state|Hansen|Sargan", "", said)
+    assert not re.search("[A-Za-z]{3,}", rest), said
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_is_not_translated_is_listed(language):
+    """Whoever writes a warning gives it a text in every language, or lists it here: a reader is told it has none."""
+    lacking = {text for text in warnings_written() if re.search("[a-z]{3,}", text) and not known(text, language)}
+    assert not COMPOSED.keys() - warnings_written(), "these are written no more"
+    lacking -= COMPOSED.keys()
+    listed = set((Path(__file__).parent / f"untranslated_{language}.txt").read_text("utf-8").splitlines())
+    assert lacking == listed

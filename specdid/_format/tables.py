@@ -683,8 +683,9 @@ STUDY = TableKeys(
         Key(
             "language",
             Word(LANGUAGES),
-            "The language of headings and rows of tables and of the appendix: English or Chinese. Figures and whole "
-            "sentences are English so far; names and titles stay as they are written here, or in [labels].",
+            "The language of figures, tables, report, appendix, summary and of what `run` prints at its end: English "
+            "or Chinese. Names and titles stay as they are written here, or in [labels]; faults and files for programs "
+            "(CSV, JSON, Parquet) are English.",
             '"zh"',
             ENGLISH,
         ),
