@@ -41,14 +41,14 @@ def test_numbers_are_those_of_python(library: Path, tmp_path: Path) -> None:
     print(fit)
     r <- as.data.frame(fit)
     stopifnot(is.logical(r$preferred), is.numeric(r$estimate), inherits(fit, "specdid"))
-    write.csv(r[, c("spec_id", "vcov", "status", "estimate", "std_error")], "read.csv", row.names = FALSE)
+    write.csv(r[, c("index", "vcov", "status", "estimate", "std_error")], "read.csv", row.names = FALSE)
     cat(specdid_show("{spec}", code = "r"), sep = "\\n")
     """
     done = in_r(code, library, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "12 planned = 8 ok" in done.stdout
     assert "feols(" in done.stdout
-    keys = ["spec_id", "vcov"]
+    keys = ["index", "vcov"]
     both = curve.table.merge(pd.read_csv(tmp_path / "read.csv"), on=keys, suffixes=("", "_r"), validate="1:1")
     assert len(both) == len(curve.table)
     assert (both["status"] == both["status_r"]).all()
