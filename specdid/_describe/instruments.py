@@ -57,9 +57,10 @@ def beside_estimate(extra: Mapping[str, Floats], place: int, alpha: float) -> st
     if np.isnan(found["ar_p"]):
         return ""
     weak = ", weak instruments" if found["effective_f"] < WEAK else ""
-    return minus(
+    held = minus(anderson_rubin_words(found))
+    return (
         f" Effective F of the first stage {found['effective_f']:.3g}{weak}; {100 * (1 - alpha):g}% Anderson-Rubin set "
-        f"{anderson_rubin_words(found)}, p = {found['ar_p']:.3f}."
+        f"{held}, p = {found['ar_p']:.3f}."
     )
 
 

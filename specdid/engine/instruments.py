@@ -19,10 +19,11 @@ vcov, from the residuals of first stage and reduced form, and L instruments:
     AR(b)                 (ρ − bπ)' W(b)⁻¹ (ρ − bπ) / L,  W(b) = Ω_ρρ − b(Ω_ρπ + Ω_πρ) + b² Ω_ππ
                           (Anderson and Rubin 1949)
 
-F(L, df) is the law of AR, df the vcov's: with one instrument its p-value at 0 is that of the t-test of the reduced
-form. The set of b that it does not reject is exact: its ends are the real b at which AR is the critical value, where
-the determinant of [[W(b), g(b)], [g(b)', cL]] is zero, a quadratic eigenvalue problem. It may be one interval, the line
-without one, the line, several, or empty.
+The law of AR is F(L, df) under iid errors, df the vcov's, else that of Hotelling's T², df / (df - L + 1) times
+F(L, df - L + 1). With one instrument its p-value at 0 is that of the t-test of the reduced form. The set of b that it
+does not reject is exact: its ends are the real b at which AR is the critical value, where the determinant of
+[[W(b), g(b)], [g(b)', cL]] is zero, a quadratic eigenvalue problem. It may be one interval, the line without one, the
+line, several, or empty.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def statistics(
         both = np.concatenate([here, here + len(stages.first)])
         one = omega[m][np.ix_(both, both)]
         pair = (stages.first[here, m], stages.reduced[here, m])
-        _of_one(found, m, pair, one, float(df[m]), law.alpha, float(estimate[m]))
+        _of_one(found, m, pair, one, float(df[m]), law, float(estimate[m]))
     if over.any() and law.vcov.kind != "iid":
         _hansen(found, stages, residual, q, law, over)
     _wu_hausman(found, stages, (fitted, squares), q, law, controls)
@@ -218,7 +219,7 @@ def _definite(omega: Floats, size: Ints, instruments: int) -> Bools:
 
 
 def _of_one(
-    found: dict[str, Floats], m: int, pair: tuple[Floats, Floats], omega: Floats, df: float, alpha: float, start: float
+    found: dict[str, Floats], m: int, pair: tuple[Floats, Floats], omega: Floats, df: float, law: Law, start: float
 ) -> None:
     """Write strength and Anderson-Rubin set of specification ``m``."""
     first, reduced = pair
@@ -228,8 +229,12 @@ def _of_one(
     found["kleibergen_paap_f"][m] = float(first @ np.linalg.solve(own, first)) / size
     found["effective_f"][m] = float(first @ first) / trace
     found["effective_f_critical"][m] = effective_f_critical(own)
-    found["ar_p"][m] = f_tail(anderson_rubin(first, reduced, omega, 0.0), size, df)
-    parts = anderson_rubin_set(first, reduced, omega, f_quantile(alpha, size, df), start)
+    inflated, left = hotelling(size, df) if law.vcov.kind != "iid" else (1.0, df)
+    if not left > 0:
+        return
+    found["ar_p"][m] = f_tail(anderson_rubin(first, reduced, omega, 0.0) / inflated, size, left)
+    critical = inflated * f_quantile(law.alpha, size, left)
+    parts = anderson_rubin_set(first, reduced, omega, critical, start)
     found["ar_intervals"][m] = len(parts)
     if parts:
         low, high = parts[0][0], parts[-1][1]
@@ -330,7 +335,8 @@ def _hansen(found: dict[str, Floats], stages: FirstStages, residual: Floats, q: 
         here = np.flatnonzero(stages.kept[:, m])
         weight = moments[m][np.ix_(here, here)]
         values = np.linalg.eigvalsh(weight)
-        if not values[0] > SINGULAR * values[-1]:
+        count = law.meat.n_clusters[0]
+        if not values[0] > SINGULAR * values[-1] or 0 <= count <= len(here):  # J would be the number of clusters
             continue
         first, reduced = stages.first[here, m], stages.reduced[here, m]
         solved = np.linalg.solve(weight, np.column_stack([first, reduced]))
@@ -391,6 +397,16 @@ def _noncentral(effective: float) -> float:
     from scipy.special import chndtrix
 
     return float(chndtrix(0.95, effective, BIAS * effective)) / effective
+
+
+def hotelling(size: int, df: float) -> tuple[float, float]:
+    """Return by what AR of ``size`` instruments exceeds F(size, .), and that F's degrees of freedom: Hotelling's T².
+
+    A robust variance of several coefficients has errors of its own: with F(size, G - 1) a set of 8 instruments and 40
+    clusters covered .84 at a nominal .95 (tests/bench/results/instruments.md). One instrument's t-test stays as it is.
+    """
+    left = df - size + 1
+    return (1.0, df) if np.isinf(df) else (df / left if left > 0 else np.nan, left)
 
 
 def f_tail(value: float, size: int, df: float) -> float:

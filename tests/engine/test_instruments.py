@@ -152,12 +152,14 @@ def test_anderson_rubin_set_by_regressions_over_a_grid(strength, invalid, column
     for b in grid:
         beta, variance, groups = by_hand(frame, (frame["y"] - b * frame["d"]).to_numpy(), z, others, frame["g"], w)
         f = beta @ np.linalg.solve(variance, beta) / columns
-        accepted = f <= stats.f.ppf(0.95, columns, groups - 1)
+        left = groups - columns
+        accepted = f <= (groups - 1) / left * stats.f.ppf(0.95, columns, left)  # Hotelling's T²
         inside = parts > 0 and low <= b <= high and not (parts > 1 and gap[0] < b < gap[1])
         assert accepted == inside, (b, f, parts, low, high, gap)
     beta, variance, groups = by_hand(frame, frame["y"].to_numpy(), z, others, frame["g"], w)
     f = beta @ np.linalg.solve(variance, beta) / columns
-    assert row["ar_p"] == pytest.approx(stats.f.sf(f, columns, groups - 1), rel=1e-8)
+    left = groups - columns
+    assert row["ar_p"] == pytest.approx(stats.f.sf(f * left / (groups - 1), columns, left), rel=1e-8)
     beta, variance, _ = by_hand(frame, frame["d"].to_numpy(), z, others, frame["g"], w)
     assert row["kleibergen_paap_f"] == pytest.approx(beta @ np.linalg.solve(variance, beta) / columns, rel=1e-9)
 
@@ -238,12 +240,18 @@ def test_a_strong_enough_instrument_is_least_squares_and_the_treatment_itself_is
     frame["near"] = frame["d"] + 1e-4 * frame["z0"]
     frame["same"] = 2 * frame["d"] + 1
     frame["in_years"] = frame["year"] ** 2.0
-    frame["noise"] = np.tile([1.0, -1.0], len(frame) // 2)
+    beside = np.column_stack([frame[["d", "x"]], pd.get_dummies(frame["year"]).to_numpy(float)])
+    noise = np.random.default_rng(1).normal(size=len(frame))
+    for _ in range(2):
+        noise = noise - beside @ np.linalg.lstsq(beside, noise, rcond=None)[0]
+    frame["unrelated"] = noise
     options = {"OLS": "1", "near": "near", "same": "same", "control": "x", "absorbed": "in_years", "own": "y"}
+    options["unrelated"] = "unrelated"
     found = table(frame, "y", "d", "x", options, fixed_effects={"years": "year"}, vcov={"g": "~g"})
     found = found.reset_index("vcov")
     assert found.loc["near", "estimate"] == pytest.approx(found.loc["OLS", "estimate"], rel=1e-3)
-    for name, words in {"same": "R² of 1", "control": "combination of the controls", "absorbed": "absorbed"}.items():
+    said = {"same": "R² of 1", "control": "combination of the controls", "absorbed": "absorbed"}
+    for name, words in (said | {"unrelated": "not related at all"}).items():
         assert found.loc[name, ["status", "code"]].tolist() == ["failed", "not_identified"]
         assert words in found.loc[name, "message"]
     assert found.loc["own", ["status", "code"]].tolist() == ["excluded", "own_outcome"]
@@ -259,3 +267,11 @@ def test_rows_without_an_instrument_are_dropped_and_counted_and_common_rows_lack
     study = {"title": "instruments", "data": "given.csv", "missing": "common"}
     common = table(frame, "y", "d", "x", options, vcov={"g": "~g"}, study=study)
     assert common["nobs"].tolist() == [len(frame) - 3] * 3
+
+
+def test_fewer_clusters_than_instruments_leave_an_estimate_of_unknown_strength():
+    frame = panel(9, groups=4, each=20, columns=4)
+    row = table(frame, "y", "d", "x", {"iv": "z0 + z1 + z2 + z3"}, vcov={"g": "~g"}).iloc[0]
+    assert np.isfinite(row["estimate"])
+    assert row[["effective_f", "kleibergen_paap_f", "ar_p", "hansen_j"]].isna().all()
+    assert np.isfinite(row["first_stage_f"])

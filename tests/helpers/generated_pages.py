@@ -80,6 +80,7 @@ COMPARED = (
         "least squares: estimates and standard errors (iid, hetero, one and two clusters, weights)",
         "R fixest",
     ),
+    ("did/fixest_iv.csv", "two-stage least squares: estimates, errors, first-stage F and Wald, Sargan", "R fixest"),
     ("fixest_poisson.csv", "Poisson with fixed effects", "R fixest"),
     ("fixest_sunab.csv", "Sun and Abraham's averages and event studies", "R fixest"),
     ("fixest_event_study.csv", "an event study with its covariance", "R fixest"),

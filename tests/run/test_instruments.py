@@ -56,7 +56,7 @@ def test_what_speaks_against_instruments_is_on_the_first_screen_and_every_estima
     assert "6 specifications" in said["untested_instruments"][1]
     summary = curve.summary()
     assert "instruments are weak" in summary[: summary.index("## Effect")]
-    assert "Anderson-Rubin set" in summary
+    assert "95% Anderson-Rubin set" in summary
     assert "8 of 8 estimated again" in summary
     assert not any(c.severity == "error" for c in curve.warnings)
     assert set(curve.table.loc[curve.table.instruments != "none", "estimand"]) == {
