@@ -154,10 +154,22 @@ def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tupl
     ]
     if constants and any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append(say("The constant is the mean outcome net of the regressors, as reghdfe reports it."))
+    found += _instrumented(fits)
     found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
         found.append(say("Empty columns could not be estimated."))
     return tuple(found)
+
+
+def _instrumented(fits: Sequence[CellFit]) -> Iterator[str]:
+    """Say which columns are two-stage least squares, and how strong their instruments are."""
+    stages = {f"({k})": f.full for k, f in enumerate(fits, 1) if f.full is not None and f.cell.instrumented}
+    if stages:
+        yield say(
+            "Two-stage least squares in {columns}; effective F of the first stage {strengths}.",
+            columns=said_list(list(stages)),
+            strengths=said_list([f"{full.effective_f:.3g}" for full in stages.values()]),
+        )
 
 
 def _left_open(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:

@@ -64,6 +64,7 @@ class FullFit:
     dropped : columns of values dropped as collinear
     null : what the data leave open of all coefficients: as in ``columns``, then of ``dropped``
     detail : words for ``code`` of the engine's own, or empty
+    effective_f : of the first stage under the first vcov, where the treatment is instrumented
     n_missing, n_log0, n_singletons : rows lost
     levels : levels of each fixed effect
     rss : (weighted, weights of mean 1) residual sum of squares
@@ -91,6 +92,7 @@ class FullFit:
     r2_within: float
     null: NullSpace
     detail: str = ""
+    effective_f: float = float("nan")
 
     @property
     def nobs(self) -> int:
@@ -177,7 +179,9 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     usable = (Code.OK, Code.TOO_FEW_CLUSTERS, *((Code.NOT_IDENTIFIED, Code.ABSORBED) if joint else ()))
     if code not in usable:
         return _failed(problem, code, int(tried.culprit[0]), rows, lost, tried.detail.get(0, ""))
-    return _regress(problem, one, rows, lost)
+    found = _regress(problem, one, rows, lost)
+    strength = tried.extra.get("effective_f")
+    return found if strength is None else replace(found, effective_f=float(strength[0]))
 
 
 def _failed(

@@ -113,3 +113,16 @@ def test_a_name_of_a_column_is_no_variant_and_a_missing_instrument_is_located(fr
     messages = {f.code: f.message for f in faults.errors}
     assert "cannot be called `sargan`" in messages["reserved_name"]
     assert "no column `strnog`" in messages["no_column"]
+
+
+def test_a_table_says_which_columns_are_two_stage_and_how_strong(frame, tmp_path):
+    tables = {"table": {"T": {"vary": ["instruments"]}}, "inference": {"draws": 0}}
+    curve = specdid.run(study(**tables), frame, out=tmp_path / "out", audit=0)
+    found = curve.table[(curve.table.vcov == "unit") & (curve.table.controls == "none")].set_index("instruments")
+    strengths = [f"{found.effective_f[z]:.3g}" for z in ("strong", "weak", "both")]
+    said = f"Two-stage least squares in (2), (3) and (4); effective F of the first stage {strengths[0]}, {strengths[1]}"
+    assert said in (tmp_path / "out/table_T.tex").read_text("utf-8")
+    printed = pd.read_csv(tmp_path / "out/table_T.csv")
+    np.testing.assert_allclose(
+        printed[printed.term == "d"].query("vcov == 'unit'").estimate, found.estimate, rtol=1e-10
+    )
