@@ -68,7 +68,7 @@ def specdid_call(words, status):
         start = [program]
     else:
         SFIToolkit.errprintln(
-            "the program specdid was not found: pip install specdid (Python 3.11 to 3.13), or name it by "
+            "the program specdid was not found: pip install specdid, or pip install . in a clone (Python 3.11 to 3.13), or name it by "
             'global SPECDID "/path/to/specdid"'
         )
         Macro.setLocal(status, "601")
@@ -76,7 +76,7 @@ def specdid_call(words, status):
     # Stata's own libraries must not come before those of another Python.
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH")}
     done = subprocess.run(
-        start + shlex.split(Macro.getLocal(words), posix=True),
+        start + shlex.split(Macro.getLocal(words).replace("\\", "/")),  # of Windows, too
         env={**environment, "PYTHONUTF8": "1", "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
     )

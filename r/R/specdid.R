@@ -6,7 +6,7 @@ specdid_program <- function() {
   found <- Sys.which(c("specdid", "uvx"))
   if (nzchar(found[["specdid"]])) return(unname(found[["specdid"]]))
   if (nzchar(found[["uvx"]])) return(c(unname(found[["uvx"]]), "specdid"))
-  stop("the program specdid was not found: install it with `pip install specdid` (Python 3.11 to 3.13), or name it by ",
+  stop("the program specdid was not found: install it with `pip install specdid`, or `pip install .` in a clone (Python 3.11 to 3.13), or name it by ",
        "options(specdid.program = \"/path/to/specdid\")", call. = FALSE)
 }
 

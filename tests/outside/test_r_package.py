@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,16 @@ def test_a_missing_program_is_said_with_what_to_install(library: Path, tmp_path:
     code = 'Sys.setenv(SPECDID = "", PATH = "/nowhere"); tryCatch(specdid("-V"), error = function(e) cat(e$message))'
     done = in_r(code, library, tmp_path)
     assert "pip install specdid" in done.stdout
+
+
+def test_pages_call_functions_that_are_exported() -> None:
+    exported = set(re.findall(r"\bspecdid(?:_\w+)?", (ROOT / "r/NAMESPACE").read_text("utf-8").splitlines()[0]))
+    called = set()
+    for page in ("docs/howto/where-you-work.md", "r/README.md"):
+        for block in re.findall(r"^```r\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            called |= set(re.findall(r"\b(specdid_\w+)\(", block))
+    assert len(called) >= 4
+    assert called <= exported
 
 
 def test_every_function_has_its_page(library: Path, tmp_path: Path) -> None:
