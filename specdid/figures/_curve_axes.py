@@ -23,11 +23,11 @@ from specdid.figures._style import (
     FAINT,
     HAIR,
     INK,
-    MARKERS,
     QUIET,
     SERIES,
     SMALL,
     blend,
+    marker_of,
 )
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         drawn = thin(panel, panel.which == k)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = MARKERS[panel.series[k].colour % len(MARKERS)], min(3.8, max(1.8, 0.75 * slot)) ** 2
+        marker, size = marker_of(panel.series[k].colour), min(3.8, max(1.8, 0.75 * slot)) ** 2
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)

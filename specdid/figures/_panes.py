@@ -11,7 +11,7 @@ from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, broken, highest, joined, note_lines, title_height, wrap, write_note
-from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, MARKERS, QUIET, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend, marker_of
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -70,7 +70,7 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
             facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
             space = room - _SWATCH - fonts.width(facts, SMALL)
             label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
-            marker = MARKERS[series.colour % len(MARKERS)] if bars else "o"
+            marker = marker_of(series.colour) if bars else "o"
             entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
         entries.append(KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha)))
     else:

@@ -27,6 +27,12 @@ SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
 MARKERS = ("o", "s", "^", "v", "P", "X")
 
+
+def marker_of(series: int) -> str:
+    """Return a marker that differs from those of earlier series in the same colour, up to 36 of them."""
+    return MARKERS[(series + series // len(SERIES)) % len(MARKERS)]
+
+
 TEXT, SMALL, TITLE = 7.0, 6.5, 9.0
 """Font sizes in points at print size."""
 
