@@ -24,7 +24,7 @@ from specdid.figures._panes import (
     lay_sheet,
     one_key,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SERIES, SMALL, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, MARKERS, QUIET, SERIES, SMALL, blend, own_style
 from specdid.inference._curve_tests import Placebo, shares_by_estimand
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ LEAST = 1e-300
 """Smaller p-values are drawn here."""
 MANY, _BIN = 1000, 2.4
 """More specifications than this are squares of so many points, the darker the more there are."""
+SHAPES = 200
+"""Up to so many specifications, series have shapes of their own, which are told apart in grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
     binned = len(panel) > MANY
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            yield KeyEntry("dot", shade(panel, k, 1.0), series.label, "s" if binned else "o")
+            yield KeyEntry("dot", shade(panel, k, 1.0), series.label, "s" if binned else _marker(panel, k))
         if not binned:
             yield KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))
     elif not binned:
@@ -184,11 +186,21 @@ def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[
 
 def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> None:
     panel = volcano.panel
-    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, 3.2)) ** 2
+    most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
+    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most)) ** 2
     # What is not significant lies below, so that a significant point is never hidden by a pale one.
-    at = at[np.argsort(panel.significant[at], kind="stable")]
-    colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
-    axes.scatter(panel.estimate[at], volcano.height[at], s=size, c=colours, linewidths=0, zorder=3)
+    for significant in (False, True):
+        for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
+            own = [k for k in range(len(panel.series)) if _marker(panel, k) == marker]
+            mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
+            colours = [shade(panel, int(panel.which[s]), float(significant)) for s in mine.tolist()]
+            x, y = panel.estimate[mine], volcano.height[mine]
+            axes.scatter(x, y, s=size, c=colours or None, marker=marker, linewidths=0, zorder=3)
+
+
+def _marker(panel: CurvePanel, k: int) -> str:
+    shapes = len(panel.series) > 1 and len(panel) <= SHAPES
+    return MARKERS[panel.series[k].colour % len(MARKERS)] if shapes else "o"
 
 
 def _bins(axes: Axes, volcano: Volcano, at: Ints, scale: tuple[float, float]) -> None:

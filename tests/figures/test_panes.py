@@ -318,3 +318,15 @@ def test_no_words_of_a_key_are_written_twice(name):
             assert len(keys) == len(set(keys)), what
             seen += bool(keys)
     assert seen
+
+
+def test_series_of_the_volcano_are_told_apart_without_colour():
+    (panel,) = (v for v in volcano_data(chinese()[0]).panels[:1])
+    assert len(panel.panel.series) > 1
+    figure = drawn("volcano", *chinese())
+    paths = {
+        c.get_paths()[0].vertices.tobytes(): len(c.get_offsets())
+        for c in figure.axes[0].collections
+        if len(c.get_offsets()) > 1
+    }
+    assert len(paths) >= len(panel.panel.series)
