@@ -31,9 +31,9 @@ from specdid.figures.decomposition import (
     KINDS,
     LATER,
     UNTREATED,
-    Comparison,
     ComparisonPanel,
     DecompositionData,
+    TwoByTwo,
 )
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -106,7 +106,7 @@ class Decomposed:
     failure: str
     estimate: float = float("nan")
     cells: CellWeights | None = None
-    pairs: tuple[Comparison, ...] = ()
+    pairs: tuple[TwoByTwo, ...] = ()
     why: str = ""
 
     def weight_of(self, kinds: Sequence[str]) -> float:
@@ -205,7 +205,7 @@ def _not_comparable(bench: Bench, problem: Problem, one: Members, fit: CellFit, 
     return ""
 
 
-def comparisons(bench: Bench, problem: Problem, one: Members, rows: Ints) -> tuple[Comparison, ...]:
+def comparisons(bench: Bench, problem: Problem, one: Members, rows: Ints) -> tuple[TwoByTwo, ...]:
     """Return all comparisons of two groups, the largest weight first; theorem 1 of Goodman-Bacon (2021)."""
     units, periods = bench.panel.unit_codes, bench.periods
     assert units is not None
@@ -236,7 +236,7 @@ def comparisons(bench: Bench, problem: Problem, one: Members, rows: Ints) -> tup
                 weight, span = both * treated[k] * (treated[other] - treated[k]), (other, k, m)
             found.append((names[k], names[other], kind, _difference(means[k] - means[other], *span), weight))
     total = sum(row[-1] for row in found)
-    return tuple(sorted((Comparison(*r[:4], r[4] / total) for r in found), key=lambda c: (-c.weight, c.treated)))
+    return tuple(sorted((TwoByTwo(*r[:4], r[4] / total) for r in found), key=lambda c: (-c.weight, c.treated)))
 
 
 def _named(bench: Bench, row: int, place: int) -> str:

@@ -110,7 +110,7 @@ def with_rows_per_level(task: Task, found: Estimate | Failure) -> Estimate | Fai
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class GlmFamily:
     """A likelihood whose mean is a function of a linear predictor.
 
     ``mean(η)``, its derivative ``slope(η, μ)`` and the outcome's ``variance(μ, θ)`` give the weights of a step,
@@ -127,7 +127,7 @@ class Family:
     fisher: bool = False  # steps by the expected information converge linearly, which pyfixest stops too early
 
 
-def reweighted(laid: Model, offset: Floats, family: Family, iwls_tol: float, iwls_maxiter: int) -> Any:
+def reweighted(laid: Model, offset: Floats, family: GlmFamily, iwls_tol: float, iwls_maxiter: int) -> Any:
     """Maximise a likelihood by iteratively reweighted least squares, which pyfixest's own functions do not offer.
 
     The last step is a weighted regression with the coefficients, scores and expected information of the likelihood:
@@ -246,14 +246,14 @@ def _probit_deviance(outcome: Floats, predictor: Floats, theta: float) -> float:
 
 
 FAMILIES = {
-    "logit": Family(
+    "logit": GlmFamily(
         start=lambda y: np.log((y + 0.5) / (1.5 - y)),
         mean=lambda eta: 1 / (1 + np.exp(-eta)),
         slope=lambda eta, mu: mu * (1 - mu),
         variance=lambda mu, theta: mu * (1 - mu),
         deviance=lambda y, eta, theta: 2 * float(np.sum(np.logaddexp(0, eta) - y * eta)),
     ),
-    "probit": Family(
+    "probit": GlmFamily(
         start=lambda y: _quantile((y + 0.5) / 2),
         mean=_normal,
         slope=lambda eta, mu: np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi),
@@ -261,7 +261,7 @@ FAMILIES = {
         deviance=_probit_deviance,
         fisher=True,
     ),
-    "negbin": Family(
+    "negbin": GlmFamily(
         start=lambda y: np.log((y + y.mean()) / 2),
         mean=np.exp,
         slope=lambda eta, mu: mu,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats
 from specdid._records.numerals import signed
 from specdid._words import say
-from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, Flags, Floats, shares
+from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import ChoiceLine, PanelRow
@@ -57,7 +58,7 @@ class DrawnCurve:
     significant: Floats
 
 
-def thin(panel: CurvePanel, chosen: Flags) -> DrawnCurve:
+def thin(panel: CurvePanel, chosen: Bools) -> DrawnCurve:
     """Return the chosen specifications' places and numbers, thinned to at most THIN."""
     at = np.flatnonzero(chosen)
     x = panel.across(at) + 0.5
@@ -386,10 +387,10 @@ def separate(panel: CurvePanel, width: float) -> bool:
     return len(panel) <= MARKS and width >= panel.extent
 
 
-Lines = list[tuple[ChoiceLine, ChoiceRow]]
+ChoiceLines = list[tuple[ChoiceLine, ChoiceRow]]
 
 
-def _marks(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float) -> None:
+def _marks(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, width: float) -> None:
     starts = panel.across(np.array([s.start for s in panel.segments]))
     stops = [x + s.stop - s.start for x, s in zip(starts, panel.segments, strict=True)]
     middles = np.array([line.top + height / 2 for line, _ in lines])
@@ -411,7 +412,9 @@ def darkest(choices: ChoiceRows) -> float:
     return min(1.0, 3 * float(np.mean([r.chosen for r in choices.rows])) or 1.0)
 
 
-def _tiles(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float, full: Mapping[str, float]) -> None:
+def _tiles(
+    axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, width: float, full: Mapping[str, float]
+) -> None:
     """Draw tiles that reach half a point under the next one, so that no seams show."""
     from matplotlib.collections import PolyCollection
 
@@ -433,7 +436,7 @@ def _tiles(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: fl
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=2))
 
 
-def _preferred_choices(axes: Axes, panel: CurvePanel, lines: Lines, height: float, width: float) -> None:
+def _preferred_choices(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, width: float) -> None:
     if panel.preferred is None:
         return
     place = panel.preferred.place

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.choices import sizes_of_changes, variance_factors
 from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
 from specdid._words import say, say_choice, told
-from specdid.figures._curve_order import Bands, Piece, arrange, lay_bands
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from specdid.figures._curve_order import Piece, arrange, lay_bands
+from specdid.inference._curve_tests import Bands
 
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
@@ -34,7 +32,7 @@ class ChoiceRow:
     """One line of the choice panel: ``chosen`` (n,) in the order of the curve."""
 
     label: str
-    chosen: Flags
+    chosen: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class Breakdowns:
     """
 
     values: Floats
-    known: Flags
+    known: Bools
     effect: str
     bound: float = SURVIVES
 
@@ -148,7 +146,7 @@ class CurvePanel:
     high90: Floats
     low95: Floats
     high95: Floats
-    significant: Flags
+    significant: Bools
     nobs: Ints
     which: Ints
     series: tuple[Series, ...]
@@ -283,7 +281,7 @@ def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:
     return replace(found, values=found.values[panel.positions], known=known) if known.any() else None
 
 
-def shares(chosen: Flags, bins: int) -> Floats:
+def shares(chosen: Bools, bins: int) -> Floats:
     """Return the share of chosen specifications in each of ``bins`` runs of neighbours, (bins,)."""
     edges = np.linspace(0, len(chosen), bins + 1).round().astype(np.int64)
     counts = np.concatenate([[0], np.cumsum(chosen)])

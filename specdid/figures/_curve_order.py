@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats, Ints
 from specdid._records import Results, ScaleGroup
-
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bands = Mapping[tuple[str, str], Floats]
+from specdid.inference._curve_tests import Bands
 
 POINTS = 100
 """Up to so many specifications are points and bars; more are ribbons."""
@@ -68,7 +65,7 @@ def _words(results: Results, codes: NDArray[np.int32]) -> str:
     return TOGETHER if (codes != codes[0]).any() else results.planned.estimand.words[codes[0]]
 
 
-def whole_curves(results: Results, group: ScaleGroup, tested: Flags) -> Iterator[tuple[str, Ints]]:
+def whole_curves(results: Results, group: ScaleGroup, tested: Bools) -> Iterator[tuple[str, Ints]]:
     """Return the curves of which a null has every specification: all estimands together, else those it has alone.
 
     Parameters

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from specdid._arrays import Floats
 from specdid._words import say
 from specdid.figures._curve_axes import fixed
-from specdid.figures._curve_data import Floats
 from specdid.figures._style import ACCENT, INK, MARKERS, SERIES, blend
 
 NAMED = 4

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Floats
 from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, say
 from specdid.figures._curve_axes import fixed
@@ -27,7 +27,6 @@ LINE = 10.5
 NOTE = 9.0
 TITLE_LINE = 12.0
 _TITLE_LINES = 3
-Floats = NDArray[np.float64]
 BINS = 400
 _APART = 3.0
 """Points between two numbers along an axis, at least."""

@@ -36,21 +36,21 @@ class KeyEntry:
         return _SWATCH + fonts.width(self.words, SMALL)
 
 
-Key = tuple[tuple[KeyEntry, ...], ...]
+KeyLines = tuple[tuple[KeyEntry, ...], ...]
 
 
-def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> Key:
+def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
     """Return the entries, broken into lines of at most ``room`` points."""
     return break_lines(_entries(panel, alpha, fonts, room, bars), fonts, room)
 
 
-def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> Key:
+def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
     """Break entries into lines of at most ``room`` points."""
     cut = (replace(entry, words=fonts.fit(entry.words, SMALL, room - _SWATCH)) for entry in entries)
     return tuple(map(tuple, broken(cut, fonts, room, _BETWEEN)))
 
 
-def draw_key(page: Page, lines: Key, left: float, top: float, step: float) -> None:
+def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) -> None:
     """Draw the key with its first line's middle at ``top``."""
     for k, line in enumerate(lines):
         x, y = left, top + k * step
@@ -114,7 +114,7 @@ class Box:
     height: float
 
 
-_Head = tuple[list[str], Key]
+_Head = tuple[list[str], KeyLines]
 """The lines of facts and of the key above a pair of axes."""
 
 

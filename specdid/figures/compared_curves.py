@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats
 from specdid._compare import Comparison, FamilyMove, in_errors, shown_group
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
 OLD, NEW = QUIET, SERIES[0]
 _PAIRS = 200
 """Up to so many pairs are dots joined by lines; more are the ranges of neighbours."""

@@ -29,7 +29,7 @@ KINDS = tuple(_LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TwoByTwo:
     """A change of the gap between a treated and a control group, and its weight in the coefficient."""
 
     treated: str
@@ -45,7 +45,7 @@ class ComparisonPanel:
 
     name: str
     estimate: float
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[TwoByTwo, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,10 @@ class SeriesEntry:
         return lead + fonts.width(self.words, SMALL)
 
 
-Lines = list[list[SeriesEntry]]
+KeyRows = list[list[SeriesEntry]]
 
 
-def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
+def key_lines(data: EventData, fonts: Fonts, room: float) -> KeyRows:
     """Say what colours and bars mean; series are named once where all panels have the same."""
     panel = max(data.panels, key=lambda p: len(p.series))
     entries = []
@@ -96,7 +96,7 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> Lines:
     return broken([*entries, *bars], fonts, room, _BETWEEN)
 
 
-def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> Lines:
+def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> KeyRows:
     """Write each curve's joint test of the leads, or for many curves how often it rejects."""
     tested = [(k, s.test) for k, s in enumerate(panel.series) if np.isfinite(s.test[3])]
     if not tested:
@@ -117,7 +117,7 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
     return broken(entries, fonts, room, _BETWEEN)
 
 
-def write_lines(page: Page, lines: Lines, left: float, top: float) -> None:
+def write_lines(page: Page, lines: KeyRows, left: float, top: float) -> None:
     """Write entries line by line."""
     for k, line in enumerate(lines):
         x, y = left, top + k * LINE

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._records.numerals import minus
 from specdid._words import say
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_data import Floats
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style

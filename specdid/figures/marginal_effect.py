@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
-Floats = NDArray[np.float64]
 _HEIGHT = 128.0
 _STRIP = 30.0
 _LEAST = 84.0

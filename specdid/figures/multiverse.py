@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Bools, Floats
 from specdid._describe.choices import Factor, change_factors, mean_changes, sizes_of_changes, variance_factors
 from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import beyond_words, fixed, shown_range
-from specdid.figures._curve_data import STILL, Flags, Floats
+from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
 from specdid.figures._page import choose_fonts, highest, listed, of_specifications, style_across, with_room
@@ -83,7 +84,7 @@ class OptionRow:
 
     heading: str
     label: str
-    chosen: Flags
+    chosen: Bools
     change: float
     reference: bool = False
     variable: bool = False
@@ -101,10 +102,10 @@ class MultiversePanel:
     estimand: str
     several: bool
     estimate: Floats
-    significant: Flags
+    significant: Bools
     rows: tuple[OptionRow, ...]
     preferred: float | None
-    tested: Flags
+    tested: Bools
     moves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -175,7 +176,7 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
             yield from _with_variables(results, family, unnamed)
 
 
-def _unnamed_sets(results: Results, family: Family) -> Flags:
+def _unnamed_sets(results: Results, family: Family) -> Bools:
     """Return which specifications have controls that are called by their terms, if these are at least three sets."""
     planned = results.planned
     d = planned.dimensions.index("controls")
@@ -189,7 +190,7 @@ def _unnamed_sets(results: Results, family: Family) -> Flags:
     return unnamed if len(np.unique(codes[unnamed])) >= _SETS else np.zeros(len(codes), dtype=bool)
 
 
-def _with_variables(results: Results, family: Family, unnamed: Flags) -> Iterator[OptionRow]:
+def _with_variables(results: Results, family: Family, unnamed: Bools) -> Iterator[OptionRow]:
     """Return a row for each variable that some of these sets have: with it against without."""
     places = family.places[unnamed]
     factors = variance_factors(results, places)
@@ -410,7 +411,7 @@ def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
     return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
-def _draw_all(axes: Axes, panel: MultiversePanel, shown: Flags, unit: float, above: float, edges: Floats) -> None:
+def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, above: float, edges: Floats) -> None:
     """Draw all estimates standing on a line, the significant ones dark and below the others."""
     if len(panel.estimate) <= DOTS:
         x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8)
@@ -429,7 +430,7 @@ def _draw_all(axes: Axes, panel: MultiversePanel, shown: Flags, unit: float, abo
     axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
 
 
-def stacked_dots(values: Floats, first: Flags, unit: float, height: float) -> tuple[Floats, Floats, float]:
+def stacked_dots(values: Floats, first: Bools, unit: float, height: float) -> tuple[Floats, Floats, float]:
     """Stack a dot for each of (n,) values, ``first`` ones lowest (Wilkinson 1999).
 
     Parameters

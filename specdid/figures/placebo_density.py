@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Floats
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, style_across, with_room
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
-Floats = NDArray[np.float64]
 _HEIGHT, _LEAST = 132.0, 72.0
 _DOTS = blend(SERIES[0], 0.55)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Floats
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
 BINS = 24
 _TALL, _AXIS, _GAP = 74.0, 20.0, 14.0
 STAGES = (later("before matching"), later("after matching"))

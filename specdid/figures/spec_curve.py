@@ -27,7 +27,6 @@ from specdid.figures._curve_axes import (
     separate,
 )
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
-from specdid.figures._curve_order import Bands
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import (
     GAP,
@@ -53,8 +52,9 @@ from specdid.figures._page import (
     title_height,
     wrap,
 )
-from specdid.figures._panes import Key, draw_key, key_lines
+from specdid.figures._panes import KeyLines, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
+from specdid.inference._curve_tests import Bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -335,7 +335,7 @@ class _Placed:
     """
 
     band: PanelRow
-    keys: tuple[Key, ...]
+    keys: tuple[KeyLines, ...]
     top: float
     wide: bool = False
 
@@ -375,7 +375,7 @@ class _Sheet:
     warned: Warned
     doubts: float
     key: float
-    shared: Key
+    shared: KeyLines
     placed: tuple[_Placed, ...]
     end: float
     notes: tuple[str, ...]
@@ -431,11 +431,11 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
-def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float) -> Key:
+def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float) -> KeyLines:
     return key_lines(panel, alpha, fonts, room, few(panel, width))
 
 
-def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> Key:
+def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
     """Return the one key of several panels that all have a single series, or none."""
     if len(data.panels) == 1 or any(len(p.series) > 1 for p in data.panels):
         return ()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Floats, Ints
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import beyond_words, fixed, mark_preferred, shade, shown_range
-from specdid.figures._curve_data import CurvePanel, Floats, Ints, curve_data
+from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
 from specdid.figures._panes import (

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specdid._arrays import Ints
 from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Factor, variance_shares
 from specdid._records import Family, Results, Status
@@ -16,7 +16,6 @@ from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
 from specdid.report._encode import Encoded, numbers
 
-Ints = NDArray[np.int64]
 _STEPS = 100
 _ROWS = 2_000_000
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid._arrays import Ints
 from specdid._records import KINDS, Results, ScaleGroup, Status
 from specdid._records.numerals import decimals_for
 from specdid._words import told
@@ -17,7 +18,6 @@ from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import heading, term_places
 from specdid.report._encode import Encoded, numbers, texts, words
 
-Ints = NDArray[np.int64]
 MOST = 20_000
 """Above so many estimates the page holds a thinned curve."""
 ENDS = 100

@@ -34,7 +34,7 @@ SOME_SHARES = later(
 )
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
-Lines = tuple[tuple[str, ...], ...]
+TextRows = tuple[tuple[str, ...], ...]
 _SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
 _LONGEST = 48
 _MOVE = 3
@@ -218,7 +218,7 @@ def _estimates(curve: Curve) -> Iterator[Section]:
         yield Section(say("Estimates"), (say("No specification could be estimated."),))
 
 
-def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], Lines]]:
+def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], TextRows]]:
     """Return title, header and one line per estimand of every scale that has estimates.
 
     Shares significant are those of the specifications that a null tested, beside what it expects.

@@ -24,7 +24,7 @@ _WIDTH = {c: w for w, characters in _GROUPS.items() for c in characters}
 _OTHER, _CJK = 556, 1000
 FONT = 10.0
 _NUMBER = re.compile(r"[(<>]? ?[−+]?\d[\d,]*(\.\d+)?[%)]?(\*{0,3})")
-Lines = tuple[str, ...]
+CellLines = tuple[str, ...]
 PAGE, TURNED = 340.0, 545.0
 """Width of the text, and of a page that lies on its side."""
 TALL, TALL_TURNED = 520.0, 300.0
@@ -169,8 +169,8 @@ class TableLayout:
     size: Size
     turned: bool
     stub: float
-    spanners: tuple[tuple[tuple[Lines, int], ...], ...]
-    headings: tuple[Lines, ...]
+    spanners: tuple[tuple[tuple[CellLines, int], ...], ...]
+    headings: tuple[CellLines, ...]
     part: int = 1
     parts: int = 1
     width: float = 0.0
@@ -280,7 +280,7 @@ def _broken(text: str, room: float) -> float:
     return max(width(line) for line in wrap(text, room))
 
 
-def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Size) -> list[tuple[Lines, int]]:
+def _spanner(line: Sequence[tuple[str, int]], columns: Sequence[float], size: Size) -> list[tuple[CellLines, int]]:
     found, at = [], 0
     for text, count in line:
         room = sum(columns[at : at + count]) + 2 * size.gap / size.share * (count - 1)
@@ -307,13 +307,13 @@ def row_lines(layout: TableLayout, row: Row) -> int:
     return max(len(stub_lines(layout, row)), cells + bool(any(row.under)))
 
 
-def stub_lines(layout: TableLayout, row: Row) -> Lines:
+def stub_lines(layout: TableLayout, row: Row) -> CellLines:
     """Break a row's label; lines after the first are indented by the writer."""
     first, *rest = wrap(row.label, layout.stub + 0.1 - (INDENT if row.indent else 0))
     return (first, *wrap(" ".join(rest), layout.stub + 0.1 - INDENT)) if rest else (first,)
 
 
-def cell_lines(layout: TableLayout, text: str) -> Lines:
+def cell_lines(layout: TableLayout, text: str) -> CellLines:
     """Break a cell that is a long text."""
     return wrap(text, _room(text, layout.size))
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from specdid._words import say, sentences
 from specdid.tables._base import PrintTable, Row, TableFormat
-from specdid.tables._layout import NOTES, Lines, Point, TableLayout, cell_lines, lay_out, point_of, stub_lines
+from specdid.tables._layout import NOTES, CellLines, Point, TableLayout, cell_lines, lay_out, point_of, stub_lines
 
 __all__ = ["TABLE", "escape", "packages", "write"]
 
@@ -147,7 +147,7 @@ def _head(layout: TableLayout) -> Iterator[str]:
     yield r"\midrule"
 
 
-def _stack(lines: Lines, where: str, align: str = "c") -> str:
+def _stack(lines: CellLines, where: str, align: str = "c") -> str:
     """Set lines above each other in a cell."""
     if len(lines) == 1:
         return escape(lines[0])

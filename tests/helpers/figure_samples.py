@@ -21,7 +21,7 @@ from specdid._records import Results
 from specdid._run.prepare import prepare
 from specdid.analyses._base import Chart
 from specdid.figures.compared_curves import compared_data
-from specdid.figures.decomposition import KINDS, Comparison, ComparisonPanel, DecompositionData
+from specdid.figures.decomposition import KINDS, ComparisonPanel, DecompositionData, TwoByTwo
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 from specdid.figures.forest import ForestBlock, ForestData, ForestRow
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
@@ -174,7 +174,7 @@ def _decomposition(panels: int, pairs: int, scale: float = 1.0) -> Decomposition
     rng = np.random.default_rng(4)
     weights = rng.dirichlet(np.ones(pairs))
     found = tuple(
-        Comparison("2012", "2014", KINDS[k % 4], scale * float(rng.normal()), float(weights[k])) for k in range(pairs)
+        TwoByTwo("2012", "2014", KINDS[k % 4], scale * float(rng.normal()), float(weights[k])) for k in range(pairs)
     )
     names = (f"{LONG}: {CHINESE}", "ln SO2", CHINESE, "b", "c")[:panels]
     return DecompositionData(LONG, tuple(ComparisonPanel(name, 0.2 * scale, found) for name in names), NOTE)
