@@ -452,11 +452,10 @@ def _charts(
                 heading = cells.shown(one.of.cell)
                 panels.append(HonestPanel(heading, name == RELATIVE, bound, low, high, base, one.breakdown[name]))
     if panels:
-        note = _effect_words(config)
-        if len(panels) > PANELS:
-            note = f"{note} {say('The first {some} of {all} panels are drawn.', some=PANELS, all=len(panels))}"
         level = f"{1 - bench.study.inference.alpha:.0%}"
-        yield Chart("honest", HonestData(_title(request), tuple(panels[:PANELS]), level, note))
+        yield Chart(
+            "honest", HonestData(_title(request), tuple(panels[:PANELS]), level, _effect_words(config), len(panels))
+        )
 
 
 def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iterator[Caution]:

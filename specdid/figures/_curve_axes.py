@@ -331,7 +331,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
             axes.stairs(np.where(chosen, tops, 0.0), edges, fill=True, color=colour, linewidth=0)
         without = np.isnan(tops)
         middle = (edges[1:] + edges[:-1]) / 2
-        axes.plot(middle[without], np.full(without.sum(), 0.5 * most), ".", color=FAINT, markersize=1.6)
+        axes.plot(middle[without], np.full(without.sum(), 0.25 * most), ".", color=FAINT, markersize=1.6)
     axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
     axes.spines["bottom"].set_visible(True)

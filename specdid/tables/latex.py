@@ -44,6 +44,8 @@ _SPECIAL = {
     **{c: f"$_{d}$" for c, d in _LOWERED.items()},
     **{c: f"$^{d}$" for c, d in _RAISED.items()},
 }  # fmt: skip
+_MACRON = "\u0304"
+"""Above the letter before it: M̄."""
 _LIGATURES = ("--", "''", ",,", "?`", "!`")
 _LATIN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿŁłŒœŠšŽžĆćČčŃńŇňŘřŚśŞşŹźŻżĞğİıŐőŰűĎďĚěŤťŮů¡¿£§¶©"
@@ -52,9 +54,12 @@ _LATIN = frozenset(
 
 def escape(text: str) -> str:
     """Write plain text so that LaTeX prints it as it is."""
-    found, before = [], ""
+    found: list[str] = []
+    before = ""
     for c in " ".join(text.split()):
-        if c.isprintable():
+        if c == _MACRON and before.isalpha():
+            found[-1] = rf"$\bar{{{before}}}$"
+        elif c.isprintable():
             found.append("{}" if before + c in _LIGATURES else "")
             found.append(_SPECIAL.get(c, c))
             before = c
@@ -63,7 +68,7 @@ def escape(text: str) -> str:
 
 def wants_unicode(text: str) -> bool:
     """Say whether a text, escaped or not, has characters that only XeLaTeX and LuaLaTeX can print."""
-    return any(not (c.isascii() or c in _LATIN or c in _SPECIAL) for c in set(text) if c.isprintable())
+    return any(not (c.isascii() or c in _LATIN or c in _SPECIAL or c == _MACRON) for c in set(text) if c.isprintable())
 
 
 def packages(tables: Sequence[PrintTable]) -> tuple[str, ...]:

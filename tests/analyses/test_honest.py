@@ -154,6 +154,15 @@ def test_a_strangers_file_of_breakdown_values_is_told(tmp_path):
         draw_again(tmp_path, None, ("svg",))
 
 
+def test_the_table_is_written_for_any_latex(curve):
+    from specdid.tables.latex import escape, wants_unicode, write
+
+    assert escape("M̄ = 1") == r"$\bar{M}$ = 1"
+    text = write(curve.analyses[0].finding.tables[0].print)
+    assert not wants_unicode(text)
+    assert r"$\bar{M}$ = 1" in text
+
+
 def test_summed_leads_of_csdid_are_those_of_the_universal_base():
     both = [
         rows(
