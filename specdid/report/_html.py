@@ -93,6 +93,9 @@ def markdown(lines: Sequence[str]) -> str:
         if opened.type == "th_open" and not within.content:
             opened.tag = closed.tag = "td"
     for token in tokens:
+        if token.type == "table_open":
+            # It scrolls where the page is narrow: by keyboard, too.
+            token.attrSet("tabindex", "0")
         if token.attrs.pop("style", "") == "text-align:right":
             token.attrSet("class", "number")
         if token.type == "inline" and token.children:
@@ -137,7 +140,10 @@ def _printed_row(body: Element, line: Row, width: int) -> None:
     if not any(line.cells):
         inside(row, "th", line.label, scope="rowgroup", colspan=str(width + 1), class_="heading")
         return
-    inside(row, "th", line.label, scope="row")
+    if line.label:
+        inside(row, "th", line.label, scope="row")
+    else:
+        inside(row, "td")
     for cell in line.cells:
         inside(row, "td", cell, class_="number")
     if any(line.under):

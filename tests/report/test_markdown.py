@@ -1,11 +1,14 @@
 """A study's words in summary.md are text to a reader of Markdown, and come back as they were on a terminal."""
 
 import re
+from xml.etree.ElementTree import tostring
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from specdid.report._html import markdown, printed
 from specdid.report._markdown import code, harmless, plain
+from specdid.tables._base import PrintTable, Row
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 OURS = re.compile(r"</?(p|code|em|strong|table|thead|tbody|tr|th|td|ul|li|h2|br /)( style=\"text-align:\w+\")?>")
@@ -58,3 +61,11 @@ def test_what_the_summary_itself_writes_stays():
 def test_code_holds_any_backticks(text):
     if text.strip("`") and not text.isspace() and text == text.strip():
         assert f"<code>{text}</code>" in MARKDOWN.render("x " + harmless(code(text)))
+
+
+def test_tables_can_be_scrolled_by_keyboard_and_no_heading_of_a_row_is_empty():
+    assert markdown(["| a | b |", "|---|--:|", "| 1 | 2 |"]).count('<table tabindex="0">') == 1
+    laid = PrintTable("T", ("(1)",), ((Row("x", ("1",)), Row("", ("2",))),))
+    text = "".join(tostring(part, encoding="unicode", method="html") for part in printed(laid))
+    assert text.count('<th scope="row">') == 1
+    assert not re.search(r"<th[^>]*></th>\s*<td", text)
