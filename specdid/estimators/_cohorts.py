@@ -32,11 +32,12 @@ def control(default: Literal["never", "notyet"], notyet: str = "those not yet tr
     return EstimatorSetting("control", Word(("never", "notyet")), doc, f'"{other}"', default)
 
 
-def compared_with(
-    default: Literal["never", "notyet"], notyet: str = "never or not yet treated"
-) -> Callable[[Mapping[str, object]], str]:
-    """Return `Estimator.beside` of an estimator with the key `control`."""
-    return lambda options: NEVER if options.get("control", default) == "never" else notyet
+def compared_with(default: Literal["never", "notyet"]) -> Callable[[Mapping[str, object]], str]:
+    """Return `Estimator.beside` of an estimator with the key `control`.
+
+    With "notyet" a unit whose own effect is in the average counts once, as treated, though others are compared with it.
+    """
+    return lambda options: NEVER if options.get("control", default) == "never" else "only compared with"
 
 
 def first_and_step(time: Floats) -> tuple[float, int]:

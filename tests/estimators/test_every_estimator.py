@@ -15,6 +15,7 @@ from adoption import VCOVS, adoption_panel, outcome_of
 from small_problems import task_of
 from specdid import _plugins
 from specdid._decode import read_study
+from specdid.engine.rows import count_units
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
 NAMES = _plugins.names("estimators")
@@ -78,6 +79,20 @@ def test_one_number_with_a_standard_error_per_vcov(estimator):
     assert result.nobs == len(rows)
     if "cluster" in estimator.vcovs:
         assert result.n_clusters == (*(adoption_panel()[c][rows].nunique() for c in ("unit", "state", "t")), -1, -1)
+
+
+def test_units_are_counted_once(estimator):
+    """Those only compared with are one thing for all: who is compared with before adopting is a treated unit."""
+    task, names = tiny_task(estimator.name), {s.name for s in estimator.settings}
+    window = {"post_window": 1} if "post_window" in names else {}
+    for choice in ({"control": "never"}, {"control": "notyet"}) if "control" in names else ({},):
+        found = estimator.estimate(replace(task, options={**window, **choice}))
+        keep = slice(None) if found.keep is None else found.keep
+        unit, treatment = task.unit[keep], task.treatment[keep]
+        rows = count_units(np.unique(unit, return_inverse=True)[1], treatment)
+        units, treated, control, always = found.units or rows
+        assert units == treated + control + always
+        assert control == len(set(unit) - set(task.unit[task.treatment > 0])) > 0
 
 
 @pytest.mark.parametrize("effects", [2, 0])

@@ -144,7 +144,7 @@ def _fit(task: Task) -> Estimate | Failure:
         units=(
             int((treated | control).sum()),
             int(treated.sum()),
-            int((control & ~treated | control & ~adopts).sum()),
+            int((control & ~treated).sum()),
             0,
         ),
     )

@@ -259,7 +259,7 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_stacked_rows": float(len(stacks.rows)),
             "n_treated_left_out": float(len(np.setdiff1d(adopts, into))),
         },
-        units=(len(np.union1d(into, beside)), len(into), len(beside), 0),
+        units=(len(np.union1d(into, beside)), len(into), len(np.setdiff1d(beside, into)), 0),
     )
 
 
@@ -386,7 +386,7 @@ ESTIMATOR = Estimator(
     "Takes no other fixed effects.",
     path=_path,
     alone=lambda options: "stacks of cohorts and clean controls are regressed on treated × period since treatment",
-    beside=compared_with("notyet", "never treated, or not within the window"),
+    beside=compared_with("notyet"),
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,
