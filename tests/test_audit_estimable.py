@@ -226,9 +226,9 @@ def test_pyfixest_gets_the_columns_in_another_order(frame, monkeypatch):
     seen = []
     real = reference._call
 
-    def call(function, data, regressors, effects, **options):
-        seen.append(list(regressors))
-        return real(function, data, regressors, effects, **options)
+    def call(function, data, formula, **options):
+        seen.append([name.strip() for name in formula.split("~")[1].split("|")[0].split("+")])
+        return real(function, data, formula, **options)
 
     monkeypatch.setattr(reference, "_call", call)
     reported(one(frame, ("y", "post", ("x0", "x1", "twice"), ("city_id",), None, "feols")))

@@ -19,7 +19,7 @@ from specdid.engine.rows import count_units
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
 NAMES = _plugins.names("estimators")
-DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights"}
+DIMENSIONS = {"outcome", "treatment", "controls", "fixed_effects", "sample", "weights", "instruments"}
 
 
 def tiny_task(name: str, weights: str | None = None):
