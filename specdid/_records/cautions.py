@@ -68,6 +68,7 @@ CLAUSES: Mapping[str, str] = {
     "cells_left_out": later("cohorts are left out in some periods"),
     "units_left_out": later("units that lack a period are left out"),
     "one_unit_cohorts": later("cohorts are one unit"),
+    "only_in_shares": later("cohorts are averaged by units that enter no comparison, too"),
     "always_treated": later("units that are always treated move an event study"),
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),
     "cohort_differs": later("the treatment and its cohort differ"),

@@ -320,3 +320,65 @@ def test_what_fits_perfectly_has_no_standard_error():
     found = small(frame)
     assert found.estimate == pytest.approx(1.0, abs=1e-12)
     assert found.vcov_notes == ("perfect_fit",)
+
+
+def told_by(found: Estimate) -> dict[str, str]:
+    """The cautions of one estimate, by code."""
+    values = {name: np.array([value]) for name, value in found.extra.items()}
+    return {c.code: c.message for c in CSDID.cautions(values | {"nobs": np.array([float(found.nobs)])})}
+
+
+def fitted(frame: pd.DataFrame, weights: str | None = None, **options) -> Estimate:
+    spec = ("y", "d", (), ("unit", "t"), weights, "csdid")
+    task = task_of(frame, spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options={"csdid": options})
+    return CSDID.fit(task)
+
+
+def test_units_in_no_comparison_that_count_in_shares_are_told():
+    """They leave the same N, units and treated when they are taken out, and move the average: R's convention."""
+    frame = adoption_panel()
+    begin = frame.groupby("unit").cohort.first().dropna()
+    lonely = begin.index[begin == begin.min()][:4]
+    late = frame[~(frame.unit.isin(lonely) & (frame.t < begin.min()))].reset_index(drop=True)
+    found, without = fitted(late), fitted(late[~late.unit.isin(lonely)].reset_index(drop=True))
+    assert (found.nobs, found.units) == (without.nobs, without.units)
+    assert abs(found.estimate - without.estimate) > 1e-4
+    assert (found.extra["n_only_in_shares"], without.extra["n_only_in_shares"]) == (4, 0)
+    assert "up to 4 by specification" in told_by(found)["only_in_shares"]
+    assert "only_in_shares" not in told_by(without)
+    # The shares by hand: each cohort alone has its own effect, and its size is all of its units in the sample.
+    size, own = begin.groupby(begin).size(), {}
+    for g in size.index:
+        own[g] = fitted(late[late.cohort.isna() | (late.cohort == g)].reset_index(drop=True)).estimate
+    by_hand = sum(size[g] * own[g] for g in size.index) / size.sum()
+    assert found.estimate == pytest.approx(by_hand, rel=1e-10)
+
+
+def test_shares_under_weights_are_those_of_first_rows():
+    """By hand; that weights change over time is told, where they do."""
+    rng = np.random.default_rng(5)
+    frame = adoption_panel()
+    frame = frame.assign(w=rng.uniform(0.5, 2, len(frame)), still=1.0 + frame.unit % 3)
+    first = frame.sort_values("t").groupby("unit").agg(cohort=("cohort", "first"), w=("w", "first")).dropna()
+    own = {
+        g: fitted(frame[frame.cohort.isna() | (frame.cohort == g)].reset_index(drop=True), "w").estimate
+        for g in first.cohort.unique()
+    }
+    size = first.groupby("cohort").w.sum()
+    found = fitted(frame, "w")
+    assert found.estimate == pytest.approx(sum(size[g] * own[g] for g in size.index) / size.sum(), rel=1e-10)
+    assert found.extra["n_weights_vary"] == len(first)
+    assert f"of up to {len(first)} " in told_by(found)["weights_vary"]
+    for weights in ("still", None):
+        assert "weights_vary" not in told_by(fitted(frame, weights))
+
+
+def test_an_older_base_period_is_told():
+    frame = adoption_panel()
+    g = frame.cohort.dropna().min()
+    gap = frame[frame.t != g - 1].reset_index(drop=True)
+    found = fitted(gap)
+    assert found.extra["n_older_bases"] == 1
+    assert "of up to 1 cohorts" in told_by(found)["older_base"]
+    assert found.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
+    assert "older_base" not in told_by(fitted(frame))

@@ -2,15 +2,17 @@
 
 ATT(g, t) of every cohort and period since its treatment is estimated by `group_time` and averaged:
 
-    group      each cohort over its periods, cohorts by their units (the default of R's aggte)
-    simple     all cells by their cohort's units
-    dynamic    each time since treatment by the cohorts' units, these times alike
-    calendar   each period by the cohorts' units, periods alike
+    group      each cohort over its periods, cohorts by their size (the default of R's aggte)
+    simple     all cells by their cohort's size
+    dynamic    each time since treatment by the cohorts' size, these times alike
+    calendar   each period by the cohorts' size, periods alike
 
-The weights are estimated, and their part is in the standard errors, which are of units' influences,
-summed by cluster, without small-sample correction; p-values are normal: R's did 2.5.1 with analytic
-errors. Units treated in all periods are left out. A cell without treated or comparison units is left
-out of the average and counted. With unbalanced data a change is of the units seen at both its ends
+A cohort's size is the number of its units in the sample, those that enter no comparison too; with
+weights the sum of what each weighs in the first of its rows, as in R's did. The shares are
+estimated, and their part is in the standard errors, which are of units' influences, summed by
+cluster, without small-sample correction; p-values are normal: R's did 2.5.1 with analytic errors.
+Units treated in all periods are left out. A cell without treated or comparison units is left out of
+the average and counted. With unbalanced data a change is of the units seen at both its ends
 ("pairs", as Stata's csdid), of those seen in every period ("drop", as R's did), or a difference of
 the means of whoever is seen ("rows", as R's did with allow_unbalanced_panel = TRUE).
 """
@@ -27,7 +29,7 @@ from specdid._arrays import Bools, Floats
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
-from specdid.estimators._cohorts import compared_with, control, one_unit_cohorts
+from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Refusal, guarded
 from specdid.estimators.csdid.group_time import CohortEffect, UnitsByPeriod, Way, alike, compare, lay_out, pooled
@@ -121,6 +123,7 @@ def _fit(task: Task) -> Estimate | Failure:
     treated = np.logical_or.reduce([c.treated for c in cells])
     control = np.logical_or.reduce([c.control for c in cells])
     adopts = panel.cohort < panel.periods
+    averaged = np.isin(panel.cohort, [c.cohort for c in cells])
     force: dict[str, object] = {"base_period": None}
     if not task.controls.shape[1]:
         force["est_method"] = None
@@ -139,6 +142,9 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_cohorts": float(len({c.cohort for c in cells})),
             "n_one_unit_cohorts": float(sum((panel.cohort == g).sum() == 1 for g in {c.cohort for c in cells})),
             "n_treated_left_out": float((adopts & ~treated).sum() + panel.always),
+            "n_only_in_shares": float((averaged & ~treated).sum()),
+            "n_weights_vary": float((averaged & panel.reweighted).sum()),
+            "n_older_bases": float(_older_bases(asked, panel, cells)),
             "n_units_left_out": float(panel.lost),
         },
         units=(
@@ -176,6 +182,13 @@ def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[CohortEffec
         "calendar": lambda c: c.period,
     }
     return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
+
+
+def _older_bases(asked: _Asked, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
+    """Count the cohorts whose base period is further back than asked for, since a period of the panel is not there."""
+    _, step = first_and_step(panel.times)
+    apart = {c.cohort: panel.times[c.cohort] - panel.times[c.base] for c in cells}
+    return sum(distance > step * (1 + asked.anticipation) for distance in apart.values())
 
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
@@ -286,8 +299,9 @@ def _note(asked: _Asked, reference: int, untouched: int) -> str:
 
 
 _WORDS = {
-    "group": "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units)",
-    "simple": "average effect on the treated (group-time effects; cohorts by units in every period)",
+    "group": "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units or "
+    "first weights)",
+    "simple": "average effect on the treated (group-time effects; cohorts in every period by units or first weights)",
     "dynamic": "average effect on the treated (group-time effects; times since treatment alike)",
     "calendar": "average effect on the treated (group-time effects; calendar periods alike)",
 }
@@ -329,6 +343,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             specifications=int(apart.sum()),
         )
     yield from one_unit_cohorts("csdid", found)
+    yield from _of_shares(found)
     if (lost > 0).any():
         yield Caution(
             "serious",
@@ -336,6 +351,37 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             f'csdid leaves out up to {int(lost.max()):,} units that lack a period (unbalanced = "drop"; '
             '"pairs" keeps what is seen of them)',
             specifications=int((lost > 0).sum()),
+        )
+
+
+def _of_shares(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    """Say what shares of cohorts hold beside the units compared, and where a base period is an older one."""
+    alone, vary, older = (found[n] for n in ("n_only_in_shares", "n_weights_vary", "n_older_bases"))
+    if (alone > 0).any():
+        yield Caution(
+            "serious",
+            "only_in_shares",
+            "csdid: treated units that enter no comparison count in the size of their cohorts all the same, as in "
+            f"R's did: up to {int(alone.max()):,} by specification (column n_only_in_shares); a sample without them "
+            "has the same N and another average",
+            specifications=int((alone > 0).sum()),
+        )
+    if (vary > 0).any():
+        yield Caution(
+            "note",
+            "weights_vary",
+            "csdid: cohorts are averaged by what each unit weighs in the first of its rows in the sample, as in R's "
+            f"did, and weights of treated units change over time: of up to {int(vary.max()):,} (column n_weights_vary)"
+            "; a sample that begins in another period has another average",
+            specifications=int((vary > 0).sum()),
+        )
+    if (older > 0).any():
+        yield Caution(
+            "note",
+            "older_base",
+            "csdid: the base period of some cohorts has no rows, and the last before it is taken: of up to "
+            f"{int(older.max()):,} cohorts (column n_older_bases); lpdid and stackedev leave such cohorts out",
+            specifications=int((older > 0).sum()),
         )
 
 
@@ -347,8 +393,8 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "aggregate",
             Word(("group", "simple", "dynamic", "calendar")),
-            "How effects by cohort and period are averaged: within cohorts first, all alike by units, "
-            "within times since treatment first, or within calendar periods first.",
+            "How effects by cohort and period are averaged, by units or first weights: within cohorts first, all "
+            "alike, within times since treatment first, or within calendar periods first.",
             '"simple"',
             "group",
         ),
@@ -392,8 +438,9 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"cluster"}),
     fit=_fit,
     slopes=False,
-    doc="Controls and weights are those of the earlier of the two periods compared. Clusters must hold units whole. "
-    "Takes no other fixed effects.",
+    doc="Controls and weights are those of the earlier of the two periods compared. Cohorts count by their units in "
+    "the sample, compared or not; with weights, by what these weigh in their first row. Clusters must hold units "
+    "whole. Takes no other fixed effects.",
     path=_path,
     changes=True,
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
@@ -404,7 +451,17 @@ ESTIMATOR = Estimator(
     cautions=_cautions,
     refuses=_refuses,
     columns=frozenset(
-        {"n_cells", "n_cells_left_out", "n_cohorts", "n_one_unit_cohorts", "n_treated_left_out", "n_units_left_out"}
+        {
+            "n_cells",
+            "n_cells_left_out",
+            "n_cohorts",
+            "n_older_bases",
+            "n_one_unit_cohorts",
+            "n_only_in_shares",
+            "n_treated_left_out",
+            "n_units_left_out",
+            "n_weights_vary",
+        }
     ),
     programs={
         "python": Program(write_python),

@@ -41,7 +41,8 @@ class UnitsByPeriod:
     outcome, weight : (U, T), NaN where not seen
     controls : (U, T, k), NaN where not seen
     cohort : (U,) int64, place of the first treated period; T: not treated in these periods
-    share : (U,) weight of a unit in the size of its cohort
+    share : (U,) weight of a unit in the size of its cohort: that of its first row
+    reweighted : (U,) bool, whether a unit's weight is not the same in all its rows
     times : (T,)
     row : (U, T) int64, row of the task, -1 where there is none
     first : (U,) int64, a row of the task for each unit
@@ -55,6 +56,7 @@ class UnitsByPeriod:
     labels: tuple[str, ...]
     cohort: Ints
     share: Floats
+    reweighted: Bools
     times: Floats
     row: Ints
     first: Ints
@@ -100,6 +102,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     starts = np.where(np.isnan(task.cohort[first]), np.inf, task.cohort[first])
     cohort = np.searchsorted(times, starts)
     share = weight.ravel()[np.arange(size) * width + (row >= 0).argmax(axis=1)]
+    other = ~np.isnan(weight) & ~np.isclose(weight, share[:, None], rtol=1e-9, atol=0.0)
     always = cohort <= anticipation
     whole = ~np.isnan(weight).any(axis=1) if unbalanced == "drop" else np.ones(size, bool)
     keep = ~always & whole
@@ -110,6 +113,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         task.control_labels,
         cohort[keep],
         share[keep],
+        other.any(axis=1)[keep],
         times,
         row[keep],
         first[keep],
