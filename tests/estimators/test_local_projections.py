@@ -96,6 +96,30 @@ def test_rows_of_periods_without_entrants_are_counted_and_told(mpdta, window):
         assert (f"of N = {len(rows):,} rows, {idle:,} are of periods in which no unit enters" in words) == bool(said)
 
 
+@pytest.mark.parametrize("window", [0, 1])
+def test_reweighting_with_controls_keeps_rows_of_periods_without_entrants_and_says_so(mpdta, window):
+    """The controls' coefficients are fitted on all clean controls: the rows count in N, and move the estimate."""
+    rows = laid(mpdta, window)
+    idle = ~rows.year.isin(rows.year[rows.enters == 1].unique())
+    found = fit(mpdta, ("x",), post_window=window, reweight=True)
+    assert (found.nobs, found.extra["n_without_entrants"]) == (len(rows), idle.sum())
+    values = {name: np.array([float(v)]) for name, v in {**found.extra, "nobs": found.nobs}.items()}
+    (words,) = [c.message for c in LPDID.cautions(values) if c.code == "without_entrants"]
+    assert f"{idle.sum():,} are of periods in which no unit enters" in words
+    assert "reweight = true leaves them out where there are no controls" in words
+    # By hand: γ from the clean rows of all periods, and from those of periods with entrants alone.
+    by_hand = []
+    for part in (rows, rows[~idle]):
+        clean = part[part.enters == 0]
+        net = clean[["x", "change"]] - clean.groupby("year")[["x", "change"]].transform("mean")
+        gamma = (net.x @ net.change) / (net.x @ net.x)
+        means = clean.groupby("year")[["x", "change"]].mean()
+        own = part[part.enters == 1].merge(means, left_on="year", right_index=True, suffixes=("", "_clean"))
+        by_hand.append((own.change - own.change_clean - gamma * (own.x - own.x_clean)).mean())
+    assert found.estimate == pytest.approx(by_hand[0], rel=1e-9)
+    assert abs(by_hand[1] - by_hand[0]) > 1e-6
+
+
 def test_the_default_window_leaves_out_no_cohort(mpdta):
     """Until 2026 it was the longest horizon of any cohort: -.0797, of 20 of the 191 treated counties."""
     found, before = fit(mpdta), fit(mpdta, post_window=3)

@@ -12,8 +12,9 @@ from the clean controls alone (their sections 3.3 and 4.1; Stata's lpdid, rw). U
 gives H, it is the longest that leaves out no cohort which can be compared at all. Leads and lags are
 taken on the calendar, where pyfixest shifts rows, so that a gap in a unit's record gives a missing value.
 Controls are those of period t: a row without them still is an end of other rows' changes.
-An entering unit with no clean control in its period is left out. Without ``reweight`` the rows of periods in
-which nobody enters carry nothing of β, and count in N and clusters all the same, as in Stata's lpdid.
+An entering unit with no clean control in its period is left out. The rows of periods in which nobody enters
+hold no comparison, and count in N and clusters all the same, as in Stata's lpdid: with controls γ is fitted on
+them too. ``reweight`` without controls leaves them out.
 """
 
 from __future__ import annotations
@@ -114,8 +115,7 @@ def _fit(task: Task) -> Estimate | Failure:
     units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
     inside = len(cohorts_of(cohort, entering & found.used))
     treated = np.unique(task.unit[cohort <= period.max()])
-    alike = bool(task.options.get("reweight", False))
-    idle = 0 if alike else int((found.used & ~np.isin(period, period[entering & found.used])).sum())
+    idle = int((found.used & ~np.isin(period, period[entering & found.used])).sum())
     return Estimate(
         estimate=found.estimate,
         std_error=tuple(std_error),
@@ -439,7 +439,8 @@ def _alone(options: Mapping[str, object]) -> str:
     if options.get("reweight"):
         return (
             "changes of the outcome are compared with those of clean controls of the same period, every entering unit "
-            "alike; controls are fitted on the clean controls alone (regression adjustment)"
+            "alike; controls are fitted on the clean controls alone (regression adjustment), those of periods in which "
+            "nobody enters too"
         )
     return (
         "changes of the outcome are regressed on entering treatment, beside period effects and controls; rows of "
@@ -470,7 +471,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "without_entrants",
             f"lpdid: of N = {int(nobs[most]):,} rows, {int(idle[most]):,} are of periods in which no unit enters: as "
             "in Stata's lpdid they count in N and clusters, though they hold no comparison (column n_without_entrants; "
-            "reweight = true leaves them out)",
+            "reweight = true leaves them out where there are no controls)",
             specifications=int((idle > 0).sum()),
         )
     if (lost > 0).any():
@@ -542,7 +543,7 @@ ESTIMATOR = Estimator(
     fit=_fit,
     slopes=False,
     doc="Controls enter at their value in the period of entering. "
-    "Without reweight, rows of periods in which nobody enters count in N and clusters. "
+    "Rows of periods in which nobody enters count in N and clusters; reweight without controls leaves them out. "
     "Takes no other fixed effects.",
     path=_path,
     changes=True,
