@@ -243,6 +243,26 @@ def test_corrections_of_the_others(panel, made, rule, audit_here):
     assert (found.disagreeing, found.checked) == ((), len(layout.members))
 
 
+@pytest.mark.parametrize(("method", "weights"), [("fepois", "pop"), ("fepois", None), ("feols", "pop")])
+def test_that_the_reference_gets_scaled_weights_is_said_where_it_matters(panel, audit_here, method, weights):
+    """pyfixest takes weights of Poisson as they are: its iid error shrinks with their root, and no other does."""
+    frame = panel.assign(pop=50.0 * panel["pop"])
+    layout = work_of(frame, [("so2", "dudt", ("ind2",), FE, weights, method)], vcovs=("iid", "hetero"), cohort="cohort")
+    blocks = list(fit_one_by_one(layout))
+    found = audit_here(layout, results_of(blocks))
+    assert (found.disagreeing, found.checked) == ((), 1)
+    assert ("scaled to mean 1" in found.reference) == (method == "fepois" and weights is not None)
+    if found.reference == compare.REFERENCE:
+        return
+    import pyfixest as pf
+
+    given = {"weights": weights, "iwls_tol": 1e-12, "iwls_maxiter": 100}
+    fit = pf.fepois(f"so2 ~ dudt + ind2 | {' + '.join(FE)}", frame, **given, vcov="iid")
+    iid, hetero = blocks[0].std_error[0]
+    assert iid == pytest.approx(fit.se()["dudt"] * np.sqrt(fit._data["pop"].mean()), rel=1e-5)  # over the rows used
+    assert hetero == pytest.approx(fit.vcov("hetero").se()["dudt"], rel=1e-5)
+
+
 def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel, audit_here, monkeypatch):
     """As that of a plug-in: the audit can only run it again, and says so."""
     layout, blocks = others(panel)
@@ -250,7 +270,8 @@ def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel,
     monkeypatch.delitem(reference.PROGRAMS, "lpdid")
     found = audit_here(layout, results_of(blocks))
     assert (found.checked, found.disagreeing, found.by_itself) == (4, (), ("lpdid",))
-    assert found.reference.startswith("the audit: 3 by pyfixest and by the audit's own algebra, 1 by lpdid once more")
+    by = "pyfixest, given weights scaled to mean 1, and by the audit's own algebra"  # fepois has weights here
+    assert found.reference.startswith(f"the audit: 3 by {by}, 1 by lpdid once more")
     (caution,) = of_audit(found)
     assert (caution.severity, caution.code) == ("note", "audited_by_itself")
     assert caution.message.startswith("lpdid: no other program confirms the numbers")

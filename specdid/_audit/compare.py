@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._arrays import Ints
 from specdid._audit.reference import AuditRequest, ProgramNumbers, Reestimated, estimate_again
 from specdid._records import Audit, Disagreement, Results, Status
@@ -30,6 +31,8 @@ LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6
 NOTHING = ProgramNumbers("the audit", float("nan"), ())
 REFERENCE = "pyfixest and by the audit's own algebra"
+REFERENCE_SCALED = "pyfixest, given weights scaled to mean 1, and by the audit's own algebra"
+"""Where errors of a likelihood depend on the weights' scale, which cancels in all else."""
 STREAM = 0xA0D17
 """Keeps the audit's draw apart from the nulls', which use the same seed."""
 _COMMAND = "from specdid._audit.compare import serve; serve()"
@@ -102,19 +105,25 @@ def audit_results(
         estimate_gap=max((d.estimate_gap for d in compared), default=0.0),
         se_gap=max((d.se_gap for d in compared), default=0.0),
         limit=LIMIT,
-        reference=_reference(again),
+        reference=_reference(again, REFERENCE_SCALED if _scaled(work, position) else REFERENCE),
         by_itself=tuple(dict.fromkeys(a.itself for a in again if a.itself)),
         disagreements=tuple(d for d in compared if d.cause),
     )
 
 
-def _reference(again: Sequence[Reestimated]) -> str:
+def _scaled(work: OneByOneWork, position: Ints) -> bool:
+    """Say whether one of the members at ``position`` is a likelihood with weights."""
+    weighted = position[work.members.weights[position] >= 0]
+    return any(_plugins.load("estimators", work.methods[e].name).likelihood for e in np.unique(work.method[weighted]))
+
+
+def _reference(again: Sequence[Reestimated], reference: str) -> str:
     """Say by what specifications were estimated again; an estimator that was asked itself confirms itself."""
     alone = [a.itself for a in again if a.itself]
     if not alone:
-        return REFERENCE
+        return reference
     names = " and ".join(dict.fromkeys(alone))
-    others = f"{len(again) - len(alone):,} by {REFERENCE}, " if len(alone) < len(again) else ""
+    others = f"{len(again) - len(alone):,} by {reference}, " if len(alone) < len(again) else ""
     whose = f"{len(alone):,} by {names} once more, with controls in another order, for want of another program"
     return f"the audit: {others}{whose}"
 

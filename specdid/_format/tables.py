@@ -241,7 +241,7 @@ OPTIONS = {
     "weights": TableKeys(
         "weights",
         '[weights] "label" = "…"',
-        "Analytic weights of rows.",
+        "Analytic weights of rows, scaled to mean 1 over the rows used.",
         (_formula("value", 'The weight, "1" for none.', '"pop"'), *_META),
     ),
     "instruments": TableKeys(
