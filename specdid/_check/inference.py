@@ -8,7 +8,7 @@ too small (as are errors that are clustered below the level of assignment: Abadi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,8 @@ from specdid.panel import EvaluationError, Evaluator, never_treated
 
 TRIED = 3
 """Draws in which the term and the cohort are compared."""
+ALIKE = 0.75
+"""From this agreement on (1: always, 0: as by chance) a treatment is one of a coarser level, but for exceptions."""
 
 
 def check_clusters(data: Data) -> Iterator[Fault]:
@@ -511,6 +513,65 @@ def check_level(data: Data) -> Iterator[Fault]:
                 advice = f'write level = "{name}" in [inference]'
                 yield fault_at(_where(data), None, "level_too_fine", message, advice, "warning")
                 break
+        else:
+            yield from _nearly(data, option, columns, coarser, level, words or "row")
+
+
+def _nearly(
+    data: Data,
+    option: TreatmentOption,
+    columns: Sequence[Floats],
+    coarser: Sequence[tuple[str, Ints]],
+    level: Ints,
+    words: str,
+) -> Iterator[Fault]:
+    """Warn of a treatment that but for few exceptions is constant within a coarser level, the coarsest."""
+    for name, codes in coarser:
+        shares = [_agreement(data, codes, level, column) for column in columns]
+        if not shares or min(shares) < ALIKE:
+            continue
+        groups = _groups(data, codes)
+        used = data.sampled & (codes >= 0) & (level >= 0)
+        pairs = np.unique(np.stack([codes[used], level[used]]), axis=1)
+        several = np.flatnonzero(np.bincount(pairs[0]) > 1)
+        wrong = [changing_rows(np.where(np.isnan(c), -1, groups), c) for c in columns]
+        broken = np.unique(codes[np.concatenate(wrong)])
+        place = int(np.concatenate(wrong)[0])
+        message = (
+            f"the treatment `{option.term.text}` does not vary within {len(several) - len(broken):,} of "
+            f"{len(several):,} of `{name}` with two or more of `{words}`, with few exceptions in the others, and is "
+            f"dealt out to {len(np.unique(level[used])):,} of `{words}`: p of placebos and permutation are too small"
+        )
+        advice = (
+            "where that is a mistake in the data, correct it; else leave it out in [sample]; then write "
+            f'level = "{name}" in [inference]'
+        )
+        notes = (f"it differs in {data.place(place)}",)
+        yield fault_at(_where(data), None, "level_too_fine", message, advice, "warning", notes=notes)
+        return
+
+
+def _agreement(data: Data, codes: Ints, level: Ints, values: Floats) -> float:
+    """Return how far levels of a group have one value in a period, 0 as by chance and 1 always.
+
+    It is kappa of pairs, (p − q) / (1 − q): p is the share of pairs of levels in a group and period that have the
+    same value, q that of all pairs of levels in a period. A group's size counts by its pairs.
+    """
+    kept = data.sampled & (codes >= 0) & (level >= 0) & ~np.isnan(values)
+    periods = np.zeros(len(values), np.int64) if data.panel.periods is None else data.panel.periods
+    rows = np.unique(np.stack([periods[kept], level[kept]]), axis=1, return_index=True)[1]
+    what = np.unique(values[kept][rows], return_inverse=True)[1].reshape(-1)
+    period, group = periods[kept][rows], codes[kept][rows]
+
+    def pairs(*keys: Ints) -> float:
+        count = np.unique(np.stack(keys), axis=1, return_counts=True)[1].astype(np.float64)
+        return float((count * (count - 1) / 2).sum())
+
+    inside, everywhere = pairs(period, group), pairs(period)
+    if not inside or not everywhere:
+        return 0.0
+    p, q = pairs(period, group, what) / inside, pairs(period, what) / everywhere
+    return (p - q) / (1 - q) if q < 1 else 1.0
 
 
 def _where(data: Data) -> Origin:
@@ -555,5 +616,9 @@ def _terms(data: Data, term: Expression) -> Iterator[Floats]:
 
 def _constant_for_units(data: Data, codes: Ints, values: Floats) -> bool:
     """Say whether a column is one value in a group and period; rows without a value are not asked."""
-    groups = codes if data.panel.periods is None else _joint_codes(codes, data.panel.periods)
-    return not changing_rows(np.where(np.isnan(values), -1, groups), values).size
+    return not changing_rows(np.where(np.isnan(values), -1, _groups(data, codes)), values).size
+
+
+def _groups(data: Data, codes: Ints) -> Ints:
+    """Return codes of groups and periods."""
+    return codes if data.panel.periods is None else _joint_codes(codes, data.panel.periods)

@@ -12,6 +12,7 @@ from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, fault_at
 from specdid._plan import Plan, PlanStatus
+from specdid._plan.estimands import is_log
 from specdid._plan.exclude import is_offset
 from specdid._plan.expand import base_scope
 from specdid._plan.identity import choices_with
@@ -183,7 +184,15 @@ def _units(plan: Plan, planned: Bools) -> Iterator[Fault]:
         outcome = plan.dimensions[Core.OUTCOME]
         label, origin = outcome.labels[o], plan.study.outcome[int(outcome.option[o])].origin
         others = [methods[e] for e in used if not units[e]]
-        if others and scale == unit:
+        if any(is_log(plan.grid.outcomes[o], setting.scope) for setting in plan.grid.settings):
+            if not others and scale != unit:
+                continue
+            message = (
+                f"`{label}` is a logarithm already, and {method} estimates the log of it: its estimates are in {unit} "
+                f"of `{label}`, not in `{scale}`"
+            )
+            advice = f"leave {method} out for this outcome; its outcome is the level, without the log"
+        elif others and scale == unit:
             message = (
                 f"the scale of `{label}` is `{scale}`, as {method} estimates it, and {others[0]} estimates it in its "
                 "own units: these get a curve of their own"

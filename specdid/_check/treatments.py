@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at
@@ -239,27 +239,63 @@ def _undeclared_zero(data: Data, expression: Expression, cohort: Floats, time: F
 
 
 def _after_the_data(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
-    """Name cohorts after the last period that any sample has: those units are never seen treated."""
+    """Name cohorts after the last period of the data or of a sample: those units are not seen treated there."""
     rows = data.sampled
     if not rows.any():
         return
     last = time[rows].max()
     later = rows & (cohort > last) & (cohort <= last + CODES) & ~declared_never(data.panel, cohort)
-    if not later.any():
+    whole = last == time.max()
+    yield from _after_a_sample(data, expression, cohort, time, cohort <= (last if whole else time.max() + CODES))
+    if not whole or not later.any():
         return
     values = np.unique(cohort[later])
     one, code = len(values) == 1, float(values[-1]) > time.max()
-    whose = "of the data" if last == time.max() else "of any sample"
     advice = f"if {'it means' if one else 'one of them means'} never treated, say so: "
     yield fault_at(
         expression.origin,
         expression.tree.span,
         "cohort_after_data",
-        f"the cohort{'' if one else 's'} {_listed(values)} lie{'s' if one else ''} after the last period {whose}, "
+        f"the cohort{'' if one else 's'} {_listed(values)} lie{'s' if one else ''} after the last period of the data, "
         f"{number_text(float(last))}: {data.units(later)} {'is' if data.count_units(later) == 1 else 'are'} "
         "not treated there",
         f"{advice}never = {_with(data, float(values[-1]))} in [study]" if code else None,
         "warning",
+    )
+
+
+def _after_a_sample(
+    data: Data, expression: Expression, cohort: Floats, time: Floats, reached: Bools
+) -> Iterator[Fault]:
+    """Name cohorts that a sample ends before, of those in ``reached``: in it they count as never treated."""
+    found = []
+    for sample in data.study.sample:
+        rows = data.rows_of(sample)
+        if rows is None or not rows.any():
+            continue
+        last = time[rows].max()
+        later = rows & (cohort > last) & reached & ~declared_never(data.panel, cohort)
+        if later.any():
+            found.append((data.count_units(later), sample.label, float(last), later))
+    if not found:
+        return
+    _, label, last, later = max(found, key=lambda f: f[0])
+    values = np.unique(cohort[later])
+    one, single = len(values) == 1, data.count_units(later) == 1
+    less = len(found) - 1
+    message = (
+        f"in the sample `{label}` the cohort{'' if one else 's'} {_listed(values)} lie{'s' if one else ''} after the "
+        f"last period, {number_text(last)}: {data.units(later)} {'is' if single else 'are'} among the never treated "
+        "there, whom sunab and csdid compare with"
+    )
+    yield fault_at(
+        expression.origin,
+        expression.tree.span,
+        "cohort_after_data",
+        message,
+        "that is right while they neither anticipate treatment nor differ; else leave them out of the sample",
+        "warning",
+        notes=(f"so are units in {less:,} more of the samples",) if less else (),
     )
 
 

@@ -48,6 +48,8 @@ class ClusterFacts:
     untreated : the smallest number of those never treated, of 0/1 treatments with any; else None.
     leverage : of the preferred specification, or of the first by least squares; None where there is none.
     preferred : it is that of the preferred specification.
+    alone : (estimator, smallest number of untreated clusters, specifications with fewer than FEW of them) per
+        estimator that compares with the never treated alone and has such specifications.
     """
 
     words: str
@@ -56,13 +58,20 @@ class ClusterFacts:
     untreated: int | None
     leverage: ClusterLeverage | None
     preferred: bool
+    alone: tuple[tuple[str, int, int], ...] = ()
 
 
 def cluster_facts(
-    compiled: Compiled, results: Results, cluster: Ints | None, words: str, arms: Ints | None = None
+    compiled: Compiled,
+    results: Results,
+    cluster: Ints | None,
+    words: str,
+    arms: Ints | None = None,
+    never_alone: Sequence[bool] = (),
 ) -> ClusterFacts | None:
     """Count the clusters of the ok specifications, and measure those of the preferred one.
 
+    ``never_alone`` says of each of the study's estimators whether it compares with the never treated alone.
     ``arms`` has the factor of which each choice of the treatment is an arm, -1 where of none: whoever takes another
     arm is not untreated.
     """
@@ -75,7 +84,8 @@ def cluster_facts(
     taken = {k: np.any(problem.values[:, np.unique(members.treatment[ok][factor == k])] == 1, axis=1)
              for k in np.unique(factor[factor >= 0]).tolist()}  # fmt: skip
     counts = []
-    for rows, treatment, k in np.unique(np.stack([members.rows[ok], members.treatment[ok], factor]), axis=1).T.tolist():
+    kinds, of_kind = np.unique(np.stack([members.rows[ok], members.treatment[ok], factor]), axis=1, return_inverse=True)
+    for rows, treatment, k in kinds.T.tolist():
         values = problem.values[:, treatment]
         here = problem.rows[rows] & np.isfinite(values) & (cluster >= 0)
         present = len(np.unique(cluster[here]))
@@ -84,15 +94,36 @@ def cluster_facts(
         ever = treated if k < 0 else len(np.unique(cluster[here & taken[k]]))
         counts.append((present, treated, present - ever if binary and present > ever else None))
     untreated = [n for _, _, n in counts if n is not None]
+    alone = _alone(compiled.method[ok], [c[2] for c in counts], of_kind.reshape(-1), results, ok, members, never_alone)
     at = np.searchsorted(members.index, max(results.preferred, 0))
     preferred = bool(results.preferred >= 0 and at in ok and compiled.batched[at])
     linear = ok[compiled.batched[ok]]
     measured = int(at) if preferred else int(linear[0]) if len(linear) else -1
     dropped = results.dropped_columns.get(int(members.index[measured]), ()) if measured >= 0 else ()
     found = cluster_leverage(problem, members, measured, dropped, cluster) if measured >= 0 else None
-    return ClusterFacts(
-        words, min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None), found, preferred
-    )
+    fewest = min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None)
+    return ClusterFacts(words, *fewest, found, preferred, alone)
+
+
+def _alone(
+    method: Ints,
+    untreated: Sequence[int | None],
+    of_kind: Ints,
+    results: Results,
+    ok: Ints,
+    members: Members,
+    never_alone: Sequence[bool],
+) -> tuple[tuple[str, int, int], ...]:
+    """Return ``ClusterFacts.alone``, from each ok member's estimator and its place among the numbers of untreated."""
+    here = np.array([FEW if n is None else n for n in untreated])[of_kind]
+    found = []
+    for m in [m for m, alone in enumerate(never_alone) if alone]:
+        few = np.flatnonzero((method == m) & (here < FEW))
+        if len(few):
+            code = results.planned.codes[members.index[ok[few[0]]], Core.ESTIMATOR]
+            label = results.planned.shown(results.planned.labels[Core.ESTIMATOR][code])
+            found.append((label, int(here[few].min()), len(few)))
+    return tuple(found)
 
 
 def _clusters(count: int) -> str:
@@ -120,7 +151,6 @@ def cluster_cautions(
         said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
     yield from _further(results)
-    effective = None if facts is None or facts.leverage is None else facts.leverage.effective
     rejects = (
         "clustered errors reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild "
         "bootstrap hardly ever with 2"
@@ -129,15 +159,31 @@ def cluster_cautions(
         said = f"as few as {_clusters(min(treated))} with treatment: {rejects}; {rely}"
         yield Caution("serious", "few_treated", said)
     if facts is not None and facts.untreated is not None and facts.untreated < FEW:
-        carried = effective is not None and effective >= 2 * FEW
-        said = f"as few as {_clusters(facts.untreated)} without treatment: {rejects}; {rely}"
-        if carried:
-            said = (
-                f"as few as {_clusters(facts.untreated)} without treatment: what compares with them alone rests on "
-                f"these (the dates of adoption carry the measured specification: {effective:.1f} effective clusters)"
-            )
-        yield Caution("note" if carried else "serious", "few_untreated", said)
+        yield _few_untreated(facts, facts.untreated, f"{rejects}; {rely}")
     yield from _unequal(facts)
+
+
+def _few_untreated(facts: ClusterFacts, untreated: int, advice: str) -> Caution:
+    """Judge by the worst: dates of adoption do not carry an estimator that compares with the never treated alone."""
+    effective = None if facts.leverage is None else facts.leverage.effective
+    few = _clusters(untreated)
+    if effective is None or effective < 2 * FEW:  # or the measured specification rests on them itself
+        return Caution("serious", "few_untreated", f"as few as {few} without treatment: {advice}")
+    if not facts.alone:
+        return Caution(
+            "note",
+            "few_untreated",
+            f"as few as {few} without treatment: what compares with them alone rests on these (the dates of adoption "
+            f"carry the measured specification: {effective:.1f} effective clusters)",
+        )
+    names, fewest, count = zip(*facts.alone, strict=True)
+    few, whose = _clusters(min(fewest)), " and ".join(names)
+    return Caution(
+        "serious",
+        "few_untreated",
+        f"as few as {few} without treatment, the only comparison of {whose}: {advice}",
+        specifications=sum(count),
+    )
 
 
 def _further(results: Results) -> Iterator[Caution]:

@@ -157,14 +157,20 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
     if not shared.any():
         yield Caution("note", "samples", f"{head}; no row is in all of them")
         return
+    places, count = _estimated(compiled, ok).index, int(shared.sum())
+    if (results.first("nobs")[places] == count).all():
+        same = f"the least-squares specifications have the same {count:,} rows, and others were not estimated again"
+        yield Caution("note", "samples", f"{head}; {same}")
+        return
     again = on_common_rows(compiled, ok, shared)
-    whose = "all" if len(_estimated(compiled, ok)) == np.count_nonzero(ok) else "all least-squares specifications"
+    whose = "all" if len(places) == np.count_nonzero(ok) else "all least-squares specifications"
     found = results.families
     alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
     whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
-    said = f"the variance of the estimates is {' and '.join(parts)}" if parts else "none can be estimated"
-    said = f"{head}; on the {int(shared.sum()):,} rows that {whose} have, {said}"
+    alike = "no two estimates of one estimand differ" if np.isfinite(again).any() else "none can be estimated"
+    said = f"the variance of the estimates is {' and '.join(parts)}" if parts else alike
+    said = f"{head}; on the {count:,} rows that {whose} have, {said}"
     moved = [text for f, words in whole if (text := _moved(results, again, f, words))]
     if moved:
         yield Caution("serious", "samples_move", f"{said}; the median moves {' and '.join(moved)}")

@@ -14,8 +14,8 @@ from specdid._arrays import Bools
 from specdid._plan.identity import Contents
 from specdid._plan.records import Codes, Grid
 from specdid._study import Core
-from specdid.language import Bound, Term, bind, write
-from specdid.language.tree import Call
+from specdid.language import Bound, Scope, Term, bind, write
+from specdid.language.tree import Binary, Call, Name, Node, Unary
 from specdid.panel import Evaluator
 
 
@@ -153,8 +153,31 @@ def instrumented_words(treated: Treated, instruments: Sequence[str]) -> str:
     return f"local average treatment effect of compliers {by}"
 
 
+LOGS, AS_IT_IS = ("log", "log1p", "log10", "asinh"), ("I", "winsorize", "trim", "center", "l", "f", "d")
+"""Functions whose values are logarithms, and those whose values are in logarithms where their first argument is."""
+
+
+def is_log(node: Node, scope: Scope) -> bool:
+    """Say whether an outcome is itself in logarithms: a log, a derived one, a multiple or a difference of these."""
+    if isinstance(node, Call):
+        inner = node.arguments[0].value if node.function in AS_IT_IS and node.arguments else None
+        return node.function in LOGS or (inner is not None and is_log(inner, scope))
+    if isinstance(node, Unary):
+        return is_log(node.operand, scope)
+    if isinstance(node, Binary):
+        sides = [is_log(side, scope) for side in (node.left, node.right)]
+        if node.operator == "/":
+            return sides == [True, False]
+        return any(sides) if node.operator in ("+", "-") else node.operator == "*" and sides[0] != sides[1]
+    definition = scope.definition(node.name) if isinstance(node, Name) else None
+    return definition is not None and is_log(definition.node, definition.scope)
+
+
 def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Bools) -> tuple[tuple[str, ...], Codes]:
     """Return the scale of every specification.
+
+    A log-link estimate of an outcome that is itself a log is of the log of a log: the declared scale is that of
+    least squares, and the other has one of its own.
 
     Parameters
     ----------
@@ -172,8 +195,12 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Bools) -> 
     table = np.full((len(labels), len(units)), -1, np.int32)
     for o, declared in enumerate(grid.scales):
         used = np.unique(units[codes[(codes[:, Core.OUTCOME] == o) & ~excluded, Core.ESTIMATOR]])
+        logged = any(is_log(grid.outcomes[o], setting.scope) for setting in grid.settings)
         for e, unit in enumerate(units.tolist()):
-            found = declared if len(used) < 2 else _own(declared, unit, labels[o], used.tolist())
+            if logged and unit in used and (len(used) > 1 or declared == unit):
+                found = f"{unit} of {labels[o]}" if unit else declared
+            else:
+                found = declared if len(used) < 2 else _own(declared, unit, labels[o], used.tolist())
             if found is not None:
                 table[o, e] = words.setdefault(found, len(words))
     return tuple(words), table[codes[:, Core.OUTCOME], codes[:, Core.ESTIMATOR]]

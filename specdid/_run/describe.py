@@ -56,14 +56,16 @@ def describe(
     words: str = "",
     expected: Floats | None = None,
     arms: Ints | None = None,
+    never_alone: Sequence[bool] = (),
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
     tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
-    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1.
+    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1;
+    ``never_alone`` whether each estimator compares with the never treated alone.
     """
-    facts = cluster_facts(compiled, results, cluster, words, arms)
+    facts = cluster_facts(compiled, results, cluster, words, arms, never_alone)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]

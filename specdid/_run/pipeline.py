@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
 from specdid._plan.treatment_arms import arm_factors
@@ -253,9 +254,9 @@ def _estimate_all(
             store.begin()
         methods = [e.method for e in prepared.plan.grid.estimators]
         clusters = curve_clusters(prepared), cluster_text(prepared)
-        described = describe(
-            compiled, results, tests, methods, *clusters, declared_signs(prepared.plan), arm_factors(prepared.plan)
-        )
+        signs, arms = declared_signs(prepared.plan), arm_factors(prepared.plan)
+        alone = [_plugins.load("estimators", e.method).never_alone(e.options) for e in prepared.plan.grid.estimators]
+        described = describe(compiled, results, tests, methods, *clusters, signs, arms, alone)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store, Estimated(plan, compiled, results))
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]

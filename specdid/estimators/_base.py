@@ -309,6 +309,12 @@ class Estimator:
     offset: bool = False
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 
+    def never_alone(self, options: Mapping[str, object]) -> bool:
+        """Say whether the treated are compared with the never treated alone, as ``beside`` or ``cells`` says."""
+        if self.cells is not None:
+            return self.cells(options).control == "never"
+        return self.beside is not None and self.beside(options) == NEVER
+
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov, its correction or its distribution is not offered."""
         found = self._kept_going(self.fit, task)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 import specdid
 from checked_studies import assert_says, faults, write
 from small_studies import small_panel, small_study
+from specdid._check.inference import _agreement
 from specdid._records.cautions import from_fault
 from specdid._run import infer
 from specdid._run.prepare import examine
@@ -310,6 +312,40 @@ def test_a_treatment_of_states_is_not_dealt_out_to_units_in_silence(changes):
 )
 def test_where_it_varies_or_nothing_is_dealt_out_nothing_is_said(changes):
     assert "level_too_fine" not in {f.code for f in specdid.check(study_of_counties(**changes), COUNTIES)}
+
+
+def test_one_unit_that_differs_hides_no_treatment_of_states():
+    odd = (pl.col("id") == 2) & (pl.col("year") == 2004)
+    frame = COUNTIES.with_columns(s=pl.when(odd).then(1 - pl.col("s")).otherwise(pl.col("s")))
+    asked = study_of_counties(inference=PERMUTED)
+    (fault,) = [f for f in specdid.check(asked, frame) if f.code == "level_too_fine"]
+    assert fault.severity == "warning"
+    assert "does not vary within 7 of 8 of `state` with two or more of `id`" in fault.message
+    assert "dealt out to 24 of `id`" in fault.message
+    assert "(id 2, year 2004)" in fault.notes[0] or "year 2004" in fault.notes[0]
+
+
+def test_rare_treatments_dealt_out_by_unit_agree_within_states_by_chance_only():
+    """Of 24 units two are treated, of different states: 6 of 8 states are uniform, and that says nothing."""
+    rare = pl.col("id").is_in([2, 17]) & (pl.col("year") >= 2004)
+    frame = COUNTIES.with_columns(s=rare.cast(pl.Int64))
+    assert "level_too_fine" not in {f.code for f in specdid.check(study_of_counties(inference=PERMUTED), frame)}
+
+
+def test_agreement_within_groups_is_kappa_of_pairs():
+    """Against pairs counted one by one."""
+    rng = np.random.default_rng(7)
+    frame = COUNTIES.with_columns(s=pl.Series(rng.integers(0, 2, len(COUNTIES)).astype(float)))
+    group, level = frame["state"].to_numpy(), frame["id"].to_numpy()
+    period, value = frame["year"].to_numpy(), frame["s"].to_numpy()
+    same = {True: [], False: []}
+    for i in range(len(frame)):
+        for j in range(i):
+            if period[i] == period[j]:
+                same[bool(group[i] == group[j])].append(value[i] == value[j])
+    p, q = np.mean(same[True]), np.mean(same[True] + same[False])
+    data = SimpleNamespace(sampled=np.ones(len(frame), bool), panel=SimpleNamespace(periods=period))
+    assert _agreement(data, group, level, value) == pytest.approx((p - q) / (1 - q), abs=1e-12)
 
 
 def zeros(rows):

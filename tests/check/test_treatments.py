@@ -254,10 +254,23 @@ def test_what_a_cohort_cannot_mean(tmp_path, case):
     assert fault.severity == ("warning" if code == "cohort_after_data" else "error")
 
 
-def test_cohorts_after_every_sample_are_named(tmp_path):
-    (fault,) = found(tmp_path, panel(), sample='early = "year <= 2004"\nlate = "year < 2004"')
-    assert "the cohort 2005 lies after the last period of any sample, 2004: 2 units are not" in fault.message
-    assert (fault.severity, fault.help) == ("warning", None)
+@pytest.mark.parametrize("reaching", ["", 'all = "TRUE"\n'])
+def test_cohorts_after_a_sample_are_named_whatever_others_reach(tmp_path, reaching):
+    """A sample that ends early makes later adopters never treated, in it alone."""
+    (fault,) = found(tmp_path, panel(), sample=reaching + 'early = "year <= 2004"')
+    assert fault.message == (
+        "in the sample `early` the cohort 2005 lies after the last period, 2004: 2 units are among the never treated "
+        "there, whom sunab and csdid compare with"
+    )
+    assert (fault.code, fault.severity, fault.notes) == ("cohort_after_data", "warning", ())
+
+
+def test_of_samples_that_end_early_the_worst_is_named_and_the_others_counted(tmp_path):
+    early = 'early = "year <= 2004"\nsooner = "year <= 2002"\nout = "year <= 2003 & first <= 2003"'
+    (fault,) = [f for f in found(tmp_path, panel(), sample=early) if f.code == "cohort_after_data"]
+    assert fault.message.startswith("in the sample `sooner` the cohorts 2003, 2005 lie after")
+    assert "2002: 4 units are among" in fault.message
+    assert fault.notes == ("so are units in 1 more of the samples",)
 
 
 @pytest.mark.parametrize("value", ['"none"', "true", "nan", '["0"]', "{ a = 1 }", "1" + "0" * 400])

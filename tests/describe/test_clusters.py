@@ -119,6 +119,19 @@ def test_dates_of_adoption_that_carry_the_estimate_make_few_untreated_a_note():
     assert not said(none, "few_untreated")
 
 
+def test_estimators_that_compare_with_the_never_treated_alone_are_judged_by_these():
+    """However the dates of adoption carry least squares, which comes first."""
+    methods = {"OLS": "feols", "SA": "sunab", "CS": "csdid", "later": {"method": "csdid", "control": "notyet"}}
+    several = {"estimator": methods, "controls": {"n": "1"}, "preferred": {"estimator": "OLS"}}
+    curve = run(panel(38, staggered=True), treatment={"d": {"term": "d", "cohort": "cohort"}}, **several)
+    assert facts(curve).leverage.effective > 20
+    (found,) = [w for w in curve.warnings if w.code == "few_untreated"]
+    assert (found.severity, found.specifications) == ("serious", 2)
+    assert found.message.startswith("as few as 2 clusters without treatment, the only comparison of SA and CS: ")
+    assert facts(curve).alone == (("SA", 2, 1), ("CS", 2, 1))
+    assert "few clusters are untreated" in curve.summary().split("##")[0].lower()
+
+
 def test_unequal_clusters_are_named_with_what_to_read():
     curve = run(panel(15, tuple(range(1, 31))))
     ((severity, message),) = said(curve, "unequal_clusters")

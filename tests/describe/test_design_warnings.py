@@ -96,6 +96,18 @@ def test_samples_without_a_common_row_say_so():
     assert warned(curve, "samples differ").endswith("no row is in all of them")
 
 
+def test_least_squares_on_equal_rows_beside_other_estimators_are_not_said_to_fail():
+    """OLS has the same rows with each set of controls, csdid leaves some out: nothing was to be estimated again."""
+    frame = PANEL.with_columns(cohort=pl.when(pl.col("id") <= 2).then(2001).otherwise(pl.col("cohort")))
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(pl.Int64))
+    changes = {"estimator": {"OLS": "feols", "P": "csdid"}, "fixed_effects": {"two-way": "id + year"}}
+    curve = run(frame, outcome={"y": "y"}, controls={"none": "1", "one": "x3"}, sample={"all": "TRUE"}, **changes)
+    least = curve.results.first("nobs").max()
+    assert warned(curve, "samples differ").endswith(
+        f"; the least-squares specifications have the same {int(least):,} rows, and others were not estimated again"
+    )
+
+
 def test_equal_samples_are_not_mentioned():
     assert not warned(run(controls={"any": "mvsw(x1, x3)"}), "samples differ")
 

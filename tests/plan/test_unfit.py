@@ -155,6 +155,27 @@ def test_a_scale_that_is_not_what_the_estimator_gives_is_warned_of():
         assert not said(f"a {word} b", P="fepois")
 
 
+LOGGED = {
+    "log": "log(count + 9)",
+    "derived": "lc",
+    "a multiple": "100 * log(count + 9)",
+    "a difference": "log(count + 9) - log(2)",
+    "winsorized": "winsorize(log(count + 9), 0.01)",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", LOGGED)
+def test_a_log_link_of_a_log_does_not_take_the_scale_of_least_squares(case):
+    outcome = {"l": {"formula": LOGGED[case], "scale": "log points"}}
+    made = study(outcome=outcome, estimator=METHODS, derive={"lc": "log(count + 9)"})
+    (fault,) = [f for f in specdid.check(made, PANEL) if f.code == "scale_unit"]
+    assert fault.message.startswith("`l` is a logarithm already, and fepois estimates the log of it")
+    assert fault.help.startswith("leave fepois out for this outcome")
+    _, found = scales_of(outcome=outcome, estimator=METHODS, derive={"lc": "log(count + 9)"})
+    assert found == {("l", "OLS"): "log points", ("l", "Poisson"): "log points of l"}
+
+
 def test_offsets_in_levels_and_of_rates_are_warned_of():
     def said(outcome, offset, estimator="fepois", derive=None):
         made = study(
