@@ -212,7 +212,7 @@ def test_what_has_no_further_coefficients_says_why(place):
     reweighted = show(directory, plan.spec_id(labels(plan, "one", "equal projections")))
     assert "controls are fitted on the clean controls alone (regression adjustment)" in reweighted
     assert "regressed on entering" not in reweighted
-    assert " never or not yet treated" in reweighted
+    assert " only compared with" in reweighted
     assert "never treated" in show(directory, plan.spec_id(labels(plan, "one", "OLS")))
     local = show(directory, plan.spec_id(labels(plan, "none", "projections")))
     assert "Only the treatment's coefficient is given: changes of the outcome are regressed" in local
