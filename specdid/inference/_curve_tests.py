@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtr, stdtrit
 
 from specdid._arrays import Floats, Ints
 from specdid._records import Caution, JointTest, NullShares
@@ -125,6 +124,8 @@ def signed(values: Floats, draws: NullDraws, members: NDArray[np.bool_]) -> Floa
 
 def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, suffix: str) -> tuple[JointTest, ...]:
     """Median t, share significant with the dominant sign, Stouffer's Z."""
+    from scipy.special import stdtrit
+
     t, df = signed(draws.statistic, draws, members), draws.df[members]
     critical = stdtrit(df, 1 - alpha / 2)
     scores: dict[str, Callable[[Floats], Floats]] = {
@@ -187,6 +188,8 @@ def normal_scores(t: Floats, df: float) -> Floats:
 
 
 def _scores(t: Floats, df: float) -> Floats:
+    from scipy.special import ndtri, stdtr
+
     lower = stdtr(df, -np.abs(t))
     return np.asarray(np.sign(t) * -ndtri(np.maximum(lower, 1e-300)))
 
@@ -460,6 +463,8 @@ def placebo(
     errors: str = "",
 ) -> Placebo:
     """Summarise the draws of the members with one scale and one estimand."""
+    from scipy.special import stdtrit
+
     value = float(np.median(signed(draws.estimate, draws, members)))
     medians = by_blocks(median_of, draws.null_estimate, members, draws.expected)
     critical = stdtrit(draws.df[members], 1 - alpha / 2)[:, None]
