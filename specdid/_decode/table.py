@@ -34,7 +34,8 @@ from specdid.language import HabitRole, LanguageError, Mistake
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
-FILE_SUFFIXES = ("draws", "effects", "equality", "joint", "love", "pretrend", "scores", "tests", "timing")
+_PARTS = ("breakdown", "draws", "effects", "equality", "joint", "love", "pretrend", "scores", "tests", "timing")
+FILE_SUFFIXES = (*_PARTS, "figure", *(f"{part}_figure" for part in _PARTS))
 """What analyses put behind their own name in the names of further files: `[placebo."timing"]` would meet one."""
 
 MAX_DEPTH = 40

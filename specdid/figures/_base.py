@@ -24,6 +24,7 @@ drawn by an analysis that names it in a Chart. A whole one, ``specdid/figures/ex
         figure = Figure((width or 6.0, 3.0), layout="constrained")
         axes = figure.subplots()
         axes.plot(data.panels[0], ".")
+        axes.locator_params(nbins=3)
         axes.set_title(data.doubt)
         return figure
 

@@ -35,7 +35,7 @@ def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, 
         drawn, note = draw_bare(partial(figure.draw, data), width)
         wide, high = drawn.get_size_inches()
         texts = [t for t in drawn.findobj(Text) if t.get_text()]
-        assert min(t.get_fontsize() for t in texts) * width / wide >= 8 - 1e-9
+        assert min((t.get_fontsize() for t in texts), default=8) * width / wide >= 8 - 1e-9
         assert not layout_faults(drawn), what
         assert not any(t.get_text() in data.title for t in texts if t.get_fontsize() == TITLE)
         assert not note or note not in " ".join(t.get_text() for t in texts)

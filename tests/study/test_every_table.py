@@ -5,6 +5,7 @@ import tomli
 from read_studies import study_of, words
 from specdid._decode import read_study
 from specdid._study import Meta
+from specdid.analyses.table import _correction
 
 
 def test_study_table(study, tmp_path):
@@ -175,7 +176,7 @@ treatment = "d"
 """
     study, faults = read_study(tomli.loads(text))
     assert not faults
-    assert [(v.kind, v.ssc, v.distribution, v.text, v.correction) for v in study.vcov] == [
+    assert [(v.kind, v.ssc, v.distribution, v.text, _correction(v)) for v in study.vcov] == [
         ("cluster", "areg", None, "~city_id, ssc areg", ", small-sample correction as areg"),
         (
             "cluster",
