@@ -79,7 +79,7 @@ def _fit(function: str, task: Task, sure: Sure, options: dict[str, Any], offset:
     laid = replace(laid, count_unit=unit)
     settings: dict[str, Any] = {s.name: s.default for s in SETTINGS} | dict(task.options)
     family = FAMILIES.get(str(options.get("family")))
-    if family is not None and (family.fisher or offset is not None):
+    if family is not None and (family.own_steps or offset is not None):
         fit = reweighted(laid, np.zeros(int(keep.sum())) if offset is None else offset[keep], family, **settings)
     else:
         if offset is not None:
@@ -124,7 +124,7 @@ class GlmFamily:
     variance: Callable[[Floats, float], Floats]
     deviance: Callable[[Floats, Floats, float], float]
     dispersed: bool = False
-    fisher: bool = False  # steps by the expected information converge linearly, which pyfixest stops too early
+    own_steps: bool = False  # pyfixest stops too early, or has errors of the weights before its last step
 
 
 def reweighted(laid: Model, offset: Floats, family: GlmFamily, iwls_tol: float, iwls_maxiter: int) -> Any:
@@ -252,6 +252,7 @@ FAMILIES = {
         slope=lambda eta, mu: mu * (1 - mu),
         variance=lambda mu, theta: mu * (1 - mu),
         deviance=lambda y, eta, theta: 2 * float(np.sum(np.logaddexp(0, eta) - y * eta)),
+        own_steps=True,
     ),
     "probit": GlmFamily(
         start=lambda y: _quantile((y + 0.5) / 2),
@@ -259,7 +260,7 @@ FAMILIES = {
         slope=lambda eta, mu: np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi),
         variance=lambda mu, theta: mu * (1 - mu),
         deviance=_probit_deviance,
-        fisher=True,
+        own_steps=True,
     ),
     "negbin": GlmFamily(
         start=lambda y: np.log((y + y.mean()) / 2),
@@ -268,7 +269,7 @@ FAMILIES = {
         variance=lambda mu, theta: mu + mu**2 / theta,
         deviance=_negative_binomial,
         dispersed=True,
-        fisher=True,
+        own_steps=True,
     ),
 }
 

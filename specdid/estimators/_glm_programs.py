@@ -16,15 +16,14 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     poisson = script.method == "fepois"
     yield from _python_separation(script, poisson or script.method == "fenegbin")
     yield from python.prepare(script, script.regressors, used)
-    # pyfixest stops early in a probit: up to 2e-5 of an error off.
-    if script.method in ("fenegbin", "probit") or (script.offset and not poisson):
+    # pyfixest stops a probit early, and has errors of a logit by the weights before its last step.
+    if not poisson:
         yield from _python_reweighted(script, used)
         return
     options = ", ".join(f"{name}={value!r}" for name, value in sorted(script.options.items()))
-    family = "" if poisson else f'family="{script.method}", '
-    yield f"fit = pf.{'fepois' if poisson else 'feglm'}("
+    yield "fit = pf.fepois("
     yield f'    "{python.formula(script.outcome, " + ".join(script.regressors), script)}",'
-    yield f'    d, {family}vcov="iid", fixef_rm="singleton", separation_check=[],'
+    yield '    d, vcov="iid", fixef_rm="singleton", separation_check=[],'
     offset = f'offset="{script.offset}", ' if script.offset else ""
     yield f"    {python.weighted(script)}{offset}{options}, {python.DEMEANER},"
     yield ")"
@@ -32,7 +31,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 
 def _python_reweighted(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return a likelihood by iteratively reweighted least squares, which pyfixest has no function for."""
+    """Return a likelihood by iteratively reweighted least squares: pyfixest has no such function, or an inexact one."""
     way = _WAYS[script.method]
     offset = f' - d["{script.offset}"].to_numpy()' if script.offset else ""
     back = f' + d["{script.offset}"].to_numpy()' if script.offset else ""

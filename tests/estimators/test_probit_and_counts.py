@@ -76,10 +76,11 @@ def test_the_audit_finds_the_same(method, effects):
     found = _plugins.load("estimators", method).estimate(task)
     assert not again.why
     assert not again.itself
-    assert len(again.numbers) == (1 if method == "fenegbin" else 2)
+    assert len(again.numbers) == (2 if method == "logit" else 1)
     for numbers in again.numbers:
         assert numbers.estimate == pytest.approx(found.estimate, rel=1e-7)
-        np.testing.assert_allclose(numbers.std_error, found.std_error, rtol=1e-6)
+        if numbers.program != "pyfixest":  # its errors have the weights before the last step
+            np.testing.assert_allclose(numbers.std_error, found.std_error, rtol=1e-6)
 
 
 def test_a_count_that_is_no_more_dispersed_than_poisson_has_no_theta():
@@ -144,3 +145,32 @@ def test_few_rows_to_a_level_bias_a_probit_and_theta_but_not_the_coefficient_of_
         )
     )
     assert [(c.code, c.specifications) for c in told] == [("incidental_parameters", 1)]
+
+
+@pytest.mark.parametrize(("method", "spread"), [("logit", 1.0), ("logit", 3.0), ("probit", 1.0)])
+def test_errors_are_those_at_the_maximum(method, spread):
+    """Of few rows with many effects, where the errors of the last but one step are up to 3e-6 off."""
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(30), 8), "t": np.tile(np.arange(8), 30)})
+    frame["state"], frame["cohort"] = frame.unit % 6, np.inf
+    frame["d"] = (rng.random(len(frame)) < 0.4).astype(float)
+    frame["y"] = (spread * (0.6 * frame.d + rng.normal(size=30)[frame.unit]) + rng.logistic(size=len(frame)) > 0) * 1.0
+    found = fitted(frame, method, "y", ("unit", "t"), controls=())
+    for effect in ("unit", "t"):
+        groups = frame.groupby(effect).y
+        frame = frame[groups.transform("min") < groups.transform("max")]
+    dummies = pd.get_dummies(frame.astype({"unit": str, "t": str})[["unit", "t"]]).to_numpy(float)
+    design, y = np.column_stack([frame.d, dummies]), frame.y.to_numpy()
+    beta, step = np.zeros(design.shape[1]), np.inf
+    while np.abs(step).max() > 1e-12:
+        eta = design @ beta
+        mean, slope = (norm.cdf(eta), norm.pdf(eta)) if method == "probit" else (1 / (1 + np.exp(-eta)),) * 2
+        slope = slope if method == "probit" else mean * (1 - mean)
+        weight = slope**2 / (mean * (1 - mean))
+        inverse = np.linalg.pinv(design.T @ (design * weight[:, None]), hermitian=True)
+        step = inverse @ (design.T @ ((y - mean) * slope / (mean * (1 - mean))))
+        beta = beta + step
+    assert found.estimate == pytest.approx(beta[0], rel=1e-9)
+    assert found.std_error[0] == pytest.approx(np.sqrt(inverse[0, 0]), rel=1e-9)

