@@ -27,6 +27,7 @@ from listwise_problems import (
     signatures,
 )
 from specdid.engine import execute, listwise, ssc
+from specdid.engine.listwise import members as listwise_members
 from specdid.engine.problem import Effects, Members, Problem
 from specdid.engine.rows import row_words, rows_digest
 
@@ -240,6 +241,29 @@ def test_the_same_members_give_the_same_bytes():
     one, two = listwise.fit(problem, members)[0], listwise.fit(problem, members)[0]
     for name in ("estimate", "std_error", "p_value", "r2_within", "signature"):
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_where_a_chunk_ends_changes_nothing_but_rounding(size):
+    """Every member is in one chunk, and a chunk that is half full has one outcome."""
+    problem, members = make_problem(19), make_members(SPECS)
+    whole = listwise.fit(problem, members)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listwise_members, "CHUNK", size)
+        for key, mine in listwise.group_keys(members):
+            group = listwise_members.make_group(problem, members, key, mine)
+            runs = list(listwise_members.chunks(group, members))
+            np.testing.assert_array_equal(np.concatenate(runs), group.members)
+            for run in runs:
+                assert len(run) <= size
+                assert len(set(members.outcome[run[size // 2 :]].tolist())) <= 1
+        cut = listwise.fit(problem, members)
+    np.testing.assert_array_equal(cut[1], whole[1])
+    sure = ~whole[1]
+    for name in ("estimate", "std_error", "r2_within", "y_mean"):
+        np.testing.assert_allclose(getattr(cut[0], name)[sure], getattr(whole[0], name)[sure], rtol=1e-9)
+    for name in ("nobs", "n_missing", "n_singletons", "n_units", "n_treated", "signature"):
+        assert getattr(cut[0], name).tobytes() == getattr(whole[0], name).tobytes()
 
 
 def both_paths(problem: Problem, members: Members):

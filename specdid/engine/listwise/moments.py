@@ -122,7 +122,8 @@ def _first_sums(grid: EffectGrid, columns: Floats, by_mask: Floats, scratch: Scr
     levels = grid.n_blocks * grid.n_first
     wide = scratch.array("by first", (n_masks, levels, b + k))
     if b:
-        wide[..., :b] = by_mask.reshape(n_masks, levels, b, grid.n_slots).sum(3)
+        cells = by_mask.reshape(n_masks, levels, b, grid.n_slots)
+        wide[..., :b] = cells[..., 0] if grid.n_slots == 1 else cells.sum(3)
     rows = by_mask.reshape(n_masks, levels, -1)
     sums = np.matmul(rows.transpose(1, 0, 2), columns.reshape(levels, -1, k))
     wide[..., b:] = sums.transpose(1, 0, 2)
@@ -408,19 +409,20 @@ def scores(
     mask, weighted : (g, M) float64, the rows used, without and with the weights
     """
     d, e = scratch.array("treatment", mask.shape), scratch.array("residual", mask.shape)
-    spare = scratch.array("spare", mask.shape)
     second = _second_effect(sample.grid, net, fit) if net.system is not None else (None, None)
     for part, on_columns, effect in zip((d, e), (fit.treatment, fit.residual), second, strict=True):
         np.matmul(columns, on_columns, out=part)
         if effect is not None:
             cells = part.reshape(*sample.grid.shape, -1)
             cells -= effect[:, None, :, None]
-        _take_first_out(sample.grid, part, weighted, net.first_inverse, spare)
+        _take_first_out(sample.grid, part, weighted, net.first_inverse)
     if sample.weights is None:
         d *= mask
-        residual = _summed_products(e, np.multiply(e, mask, out=spare))
-        squares, score = _summed_products(d, d), np.multiply(d, e, out=e)
+        e *= mask
+        residual, squares = _summed_products(e, e), _summed_products(d, d)
+        score = np.multiply(d, e, out=e)
     else:
+        spare = scratch.array("spare", mask.shape)
         residual = _summed_products(e, np.multiply(e, weighted, out=spare))
         score = np.multiply(d, spare, out=e)
         squares = _summed_products(d, np.multiply(d, weighted, out=spare))
@@ -428,10 +430,11 @@ def scores(
     return ListwiseScores(score, squares, residual, fit.estimate + score.sum(0) / safe)
 
 
-def _take_first_out(grid: EffectGrid, part: Floats, weighted: Floats, inverse: Floats, spare: Floats) -> None:
+def _take_first_out(grid: EffectGrid, part: Floats, weighted: Floats, inverse: Floats) -> None:
     """Subtract the weighted mean of each level of the first effect, in place; rows outside are arbitrary."""
-    total = first_sums(grid, np.multiply(part, weighted, out=spare))
-    cells = part.reshape(grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1)
+    shape = grid.n_blocks, grid.n_first, grid.n_second * grid.n_slots, -1
+    cells = part.reshape(shape)
+    total = np.einsum("bfsm,bfsm->bfm", cells, weighted.reshape(shape))
     cells -= (total * inverse)[:, :, None]
 
 
