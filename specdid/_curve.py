@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from specdid._describe.choices import Choices
     from specdid._describe.clusters import ClusterFacts
+    from specdid._describe.curve_tests import CurveTests
     from specdid.analyses._base import Analysed
-    from specdid.inference._curve_tests import CurveTests
 
 
 @dataclass(frozen=True, slots=True)

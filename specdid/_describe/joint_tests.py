@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from specdid._describe.curve_tests import CurveTests
 from specdid._records import JointTest, Results
 from specdid._records.numerals import minus, p_text
 from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
 from specdid._words import say, told
 from specdid.inference._base import null_words
-from specdid.inference._curve_tests import CurveTests
 
 _ARM = re.compile(r"(?P<effect>.+): .+ against (?P<reference>.+)")
 """The estimand of an arm."""

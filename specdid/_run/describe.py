@@ -15,6 +15,7 @@ from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
+from specdid._describe.curve_tests import CurveTests
 from specdid._describe.design_warnings import contradictions
 from specdid._describe.instruments import instrument_cautions
 from specdid._describe.joint_tests import marked, share_words, statistic_names
@@ -28,7 +29,6 @@ from specdid._study import INSTRUMENTS
 from specdid._words import say, told
 from specdid.engine.compile import Compiled
 from specdid.figures._base import FigureKind
-from specdid.inference._curve_tests import CurveTests
 from specdid.language.scope import sources
 from specdid.report.summary import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable

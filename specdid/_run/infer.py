@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
+from specdid._describe.curve_tests import (
+    CurveTests,
+    Placebo,
+    adjust,
+    median_estimate,
+    placebo,
+    rank_band,
+    shares_by_estimand,
+    statistic_tests,
+)
 from specdid._describe.joint_tests import marked, share_words
 from specdid._diagnostics import first_few
 from specdid._plan import Plan
@@ -28,16 +38,6 @@ from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
 from specdid.inference._assignment import with_cluster, with_error
 from specdid.inference._base import Context, Null, NullDraws, draw_null
-from specdid.inference._curve_tests import (
-    CurveTests,
-    Placebo,
-    adjust,
-    median_estimate,
-    placebo,
-    rank_band,
-    shares_by_estimand,
-    statistic_tests,
-)
 from specdid.inference._permutation_strategy import split
 from specdid.inference.permutation_refit import BUDGET
 from specdid.language import bind

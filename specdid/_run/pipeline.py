@@ -17,6 +17,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
+from specdid._describe.curve_tests import CurveTests
 from specdid._plan.treatment_arms import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
@@ -56,7 +57,6 @@ from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
 from specdid.engine.execute import Progress, Recalled, estimate_all, silent
 from specdid.engine.store import Store
-from specdid.inference._curve_tests import CurveTests
 from specdid.panel import Panel
 from specdid.report.summary import summarise
 

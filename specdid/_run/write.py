@@ -19,6 +19,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Floats
 from specdid._curve import Curve
+from specdid._describe.curve_tests import Bands
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, NullShares, Results, write
 from specdid._records.cautions import FAILED, SEVERITIES, worst_first
@@ -32,7 +33,6 @@ from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
 from specdid.figures._style import DEFAULT, save
 from specdid.inference._base import null_title
-from specdid.inference._curve_tests import Bands
 from specdid.report.summary import overview
 from specdid.tables._base import TidyTable, csv_text
 

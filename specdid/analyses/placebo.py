@@ -479,7 +479,7 @@ class Placed:
 
     def p_values(self) -> tuple[float, float]:
         """Return the permutation p of the estimate, and of its t."""
-        from specdid.inference._curve_tests import p_value as share_as_extreme
+        from specdid._describe.curve_tests import p_value as share_as_extreme
 
         r = self.random
         return share_as_extreme(r.estimate, r.null_estimate), share_as_extreme(r.statistic, r.null_statistic)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from specdid._describe.choices import Choices
+from specdid._describe.curve_tests import CurveTests
 from specdid._records import Family, NullShares, Results
 from specdid._records.cautions import Against
 from specdid.analyses._base import Bench, CellFit
-from specdid.inference._curve_tests import CurveTests
 from specdid.tables._base import PrintTable
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 import numpy as np
 
 from specdid._describe.choices import Change, Choices
+from specdid._describe.curve_tests import CurveTests
 from specdid._describe.instruments import beside_estimate
 from specdid._describe.joint_tests import statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
@@ -22,7 +23,6 @@ from specdid.analyses._words import number
 from specdid.analyses.table import HEADER as NUMBERS
 from specdid.analyses.table import coefficients, effects, error_words, notes, statistics, tidy_rows
 from specdid.appendix._base import AnalysisSection, Appendix, FigureItem, Material, Part, Picked, Selection, TableItem
-from specdid.inference._curve_tests import CurveTests
 from specdid.tables._base import PrintTable, Row, TidyTable, Value, unusable
 
 FAMILIES = 4

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.choices import sizes_of_changes, variance_factors
+from specdid._describe.curve_tests import Bands
 from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
 from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
-from specdid.inference._curve_tests import Bands
 
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid._describe.curve_tests import Bands
 from specdid._records import Results, ScaleGroup
-from specdid.inference._curve_tests import Bands
 
 POINTS = 100
 """Up to so many specifications are points and bars; more are ribbons."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._describe.curve_tests import Placebo
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, told
@@ -16,7 +17,6 @@ from specdid.figures._curve_axes import fixed
 from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
-from specdid.inference._curve_tests import Placebo
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

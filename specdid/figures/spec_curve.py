@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._describe.curve_tests import Bands
 from specdid._records import Results
 from specdid._records.cautions import Against
 from specdid._words import later, say, sentences, told
@@ -54,7 +55,6 @@ from specdid.figures._page import (
 )
 from specdid.figures._panes import KeyLines, draw_key, key_lines
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
-from specdid.inference._curve_tests import Bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._arrays import Floats, Ints
+from specdid._describe.curve_tests import Placebo, shares_by_estimand
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
@@ -26,7 +27,6 @@ from specdid.figures._panes import (
     one_key,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, MARKERS, QUIET, SERIES, SMALL, blend, own_style
-from specdid.inference._curve_tests import Placebo, shares_by_estimand
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Ints
+from specdid._describe.curve_tests import CurveTests
 from specdid._records import KINDS, Results, ScaleGroup, Status
 from specdid._records.numerals import decimals_for
 from specdid._words import told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
-from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import heading, term_places
 from specdid.report._encode import Encoded, numbers, texts, words
 

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._curve import Curve
+from specdid._describe.curve_tests import CurveTests
 from specdid._describe.joint_tests import marked, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
 from specdid._records.results import statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
-from specdid.inference._curve_tests import CurveTests
 from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
 from specdid.report._encode import embedded
 from specdid.report._html import csv_rows, element, inside, markdown, markup, printed, table, written

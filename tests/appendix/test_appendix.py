@@ -12,11 +12,11 @@ import pytest
 import specdid
 from latex import compile_tex, complaints, inlined
 from small_studies import small_panel, small_study
+from specdid._describe.curve_tests import CurveTests
 from specdid._records import Counts, JointTest
 from specdid.appendix._base import Appendix, Part, TableItem
 from specdid.appendix.content import counts_words, joint_tests
 from specdid.appendix.word import StylesError, write_word
-from specdid.inference._curve_tests import CurveTests
 from specdid.tables._base import PrintTable
 from specdid.tables.latex import escape
 

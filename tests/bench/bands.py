@@ -27,11 +27,11 @@ from pathlib import Path
 import _bench
 import numpy as np
 from _panels import Panel, all_subsets, make_members, make_problem
+from specdid._describe.curve_tests import adjust, most_extreme, quantile
 from specdid.engine.problem import Effects, Members, Problem, Vcov
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
-from specdid.inference._curve_tests import adjust, most_extreme, quantile
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._wild_draws import draw_part
 

@@ -25,8 +25,8 @@ import numpy as np
 from bands import ALPHA, PERIODS, make_study, wild_null
 from scipy.special import stdtr
 from specdid._describe.clusters import cluster_leverage
+from specdid._describe.curve_tests import median_estimate, statistic_tests
 from specdid.inference._base import NullDraws
-from specdid.inference._curve_tests import median_estimate, statistic_tests
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 

@@ -24,10 +24,10 @@ from functools import cache
 import _bench
 import numpy as np
 from _size_panels import DESIGNS, EFFECT, HOLDING, PERIODS, Design, Drawn, draw_panel
+from specdid._describe.curve_tests import adjust, median_estimate, statistic_tests
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
-from specdid.inference._curve_tests import adjust, median_estimate, statistic_tests
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._wild_draws import draw_part

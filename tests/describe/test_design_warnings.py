@@ -189,8 +189,8 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
 
 
 def test_the_expected_share_is_the_mean_over_the_draws():
+    from specdid._describe.curve_tests import placebo
     from specdid.inference._base import NullDraws
-    from specdid.inference._curve_tests import placebo
     from specdid.inference._draw_tables import DrawTable
 
     rng = np.random.default_rng(0)

@@ -7,6 +7,7 @@ from figure_samples import samples
 from figure_texts import texts_of
 from matplotlib.text import Text
 from specdid import _plugins
+from specdid._describe.curve_tests import Placebo
 from specdid._records import Code, collect
 from specdid.figures import spec_curve
 from specdid.figures._fonts import fonts_for
@@ -18,7 +19,6 @@ from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
 from specdid.figures.volcano import p_ticks, volcano_data
-from specdid.inference._curve_tests import Placebo
 
 FIGURES = ("volcano", "multiverse", "null_density")
 LONG = "all prefecture-level cities but the four municipalities and Tibet"

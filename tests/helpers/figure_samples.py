@@ -17,6 +17,7 @@ from analysis_examples import table_of
 from curves import plan_of, results_of, smart_city, subsets
 from specdid import _plugins
 from specdid._compare import compare_results
+from specdid._describe.curve_tests import Placebo
 from specdid._records import Results
 from specdid._run.prepare import prepare
 from specdid.analyses._base import Chart
@@ -29,7 +30,6 @@ from specdid.figures.marginal_effect import EffectData, EffectPanel
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.score_overlap import ScoreData, score_block
 from specdid.figures.spec_curve import FIGURE as SPEC_CURVE
-from specdid.inference._curve_tests import Placebo
 from studies import run_prepared, spec_file
 
 LONG = "all prefecture-level cities but the four municipalities and Tibet, 2003 to 2016"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from specdid._describe.curve_tests import rank_band
 from specdid.inference import _draw_tables
-from specdid.inference._curve_tests import rank_band
 from specdid.inference._draw_tables import DrawTable
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 300))

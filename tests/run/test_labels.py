@@ -15,9 +15,9 @@ from curves import plan_of, results_of
 from markdown_it import MarkdownIt
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
+from specdid._describe.curve_tests import Placebo
 from specdid._describe.design_warnings import comparability
 from specdid.figures import multiverse, null_density, spec_curve, volcano
-from specdid.inference._curve_tests import Placebo
 
 SCALE, OUTCOME, OPTION = "Logpunkte", "Umsatz je Kopf", "späte Jahre"
 QUANTILES = np.linspace(-1, 1, 201)

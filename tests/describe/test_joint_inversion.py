@@ -9,10 +9,10 @@ import pytest
 import specdid
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
-from specdid.inference import _curve_tests as j
+from specdid._describe import curve_tests as j
+from specdid._describe.curve_tests import adjust
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
-from specdid.inference._curve_tests import adjust
 from specdid.inference._draw_tables import DrawTable
 
 B, S = 199, 6

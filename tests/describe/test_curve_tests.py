@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_studies import small_panel, small_study
 from specdid._arrays import ordinary_weights, standardised, unit_sized
-from specdid.inference import _curve_tests as s
+from specdid._describe import curve_tests as s
+from specdid._describe.curve_tests import placebo
 from specdid.inference._base import NullDraws
-from specdid.inference._curve_tests import placebo
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
 
