@@ -31,6 +31,41 @@ for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
     os.environ[name] = STATE.name
 
 
+SLOW = (
+    "exports/test_every_row.py",
+    "run/test_same_bytes.py",
+    "run/test_resume.py",
+    "plugins/test_one_file_is_enough.py",
+    "fuzz/test_strangers_directories.py",
+    "fuzz/test_strangers_files.py",
+    "figures/test_conformance.py",
+    "figures/test_spec_curve.py",
+    "analyses/test_conformance.py",
+    "test_readme.py",
+    "appendix/test_appendix.py",
+    "appendix/test_examples.py",
+    "example/test_paper.py",
+    "run/test_failed_audit.py",
+    "run/test_serious_warnings.py",
+    "run/test_write.py",
+    "run/test_draw_again.py",
+    "run/test_secret.py",
+    "cli/test_commands.py",
+    "report/test_page_in_browser.py",
+    "test_audit.py",
+    "engine/test_listwise.py",
+)
+"""Modules whose tests come first, else one worker of xdist would end with them while the others idle."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the slow modules first; each worker must come to the same order, so nothing is measured here."""
+    rank = {Path(__file__).parent / name: k for k, name in enumerate(SLOW)}
+    gone = [path for path in rank if not path.exists()]
+    assert not gone, f"{gone} of SLOW in tests/conftest.py: no such file"
+    items.sort(key=lambda item: rank.get(item.path, len(SLOW)))
+
+
 @pytest.fixture(scope="module")
 def audit_here():
     """Audit in this process, before anything is drawn: one of its own imports pyfixest first, for two seconds a run.
@@ -56,6 +91,27 @@ def audit_here():
         patch.setattr(compare, "ask", compare.estimate_all_again)
         patch.setattr(pipeline, "start_reference", lambda: None)
         patch.setattr(pipeline, "ThreadPoolExecutor", AtOnce)
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Draw no figure of this module's runs: a small study takes tenths of a second to estimate and seconds to draw.
+
+    Figures, and that a run draws them, are tested in tests/figures, test_same_bytes.py, test_write.py and others.
+    """
+    from undrawn import nothing_drawn
+
+    with nothing_drawn():
+        yield
+
+
+@pytest.fixture
+def undrawn_test():
+    """Draw no figure of this test's runs."""
+    from undrawn import nothing_drawn
+
+    with nothing_drawn():
         yield
 
 

@@ -131,6 +131,7 @@ def test_options_stand_indented_below_what_they_replace(plain):
     assert re.search(r"^\| &emsp;none \|", (out / "appendix.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_table_called_by_a_number_is_not_captioned_so(tmp_path):
     run(tmp_path, table={"Table 3": {"vary": ["controls"]}}, labels={"x1 + x2": "both"})
     text = inlined(tmp_path / "appendix.tex")
@@ -139,6 +140,7 @@ def test_a_table_called_by_a_number_is_not_captioned_so(tmp_path):
     assert r"{both}" in text
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_shares_are_given_only_beside_those_of_the_null(tmp_path):
     run(tmp_path)
     text = (tmp_path / "appendix.tex").read_text(encoding="utf-8")
@@ -147,6 +149,7 @@ def test_shares_are_given_only_beside_those_of_the_null(tmp_path):
     assert "Joint tests" not in text
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_the_reasons_of_options_are_printed(tmp_path):
     why = "the average person, not the average 50% of units"
     weights = {"none": "1", "people": {"formula": "w", "type": "nonequivalent", "why": why}}
@@ -179,6 +182,7 @@ def test_specifications_that_are_asked_for_are_shown_once(plain):
     assert places == {int(curve.results.order(group)[1]) + 1}
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_an_id_names_a_specification(plain, tmp_path):
     _, curve = plain
     spec_id = f"{int(curve.results.planned.ids[3]):016x}"
@@ -208,6 +212,7 @@ def test_a_beginning_of_several_ids_is_a_fault():
     assert any("specifications' ids begin with" in m for m in messages)
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_formats_choose_the_files(plain, tmp_path):
     out, _ = plain
     assert {"appendix.tex", "appendix_main.tex", "appendix.md", "appendix.docx"} <= {p.name for p in out.iterdir()}
@@ -286,6 +291,7 @@ def test_a_paper_in_another_folder_includes_it(plain, tmp_path):
     assert not complaints(compile_tex(main))
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_the_figure_is_described_as_it_is(plain, tmp_path):
     run(tmp_path / "none", estimator={"OLS": "feols", "two-stage": "did2s"}, appendix={"formats": ["md"]})
     text = (tmp_path / "none" / "appendix.md").read_text("utf-8")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import specdid
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).parents[2]
 FULL = "pgdp + I(pgdp^2) + ind2 + ln_open + ln_pat"
 KEPT = ("zone trends", "later batches")

@@ -15,7 +15,7 @@ from specdid import _plugins
 from specdid._run.prepare import prepare
 from specdid._run.show import script_of
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 SHARED = {
     "outcome": {"y": "y"},

@@ -91,6 +91,7 @@ def test_the_file_holds_the_bands_of_every_null(tmp_path):
             assert np.array_equal(mine.select("low", "median", "high").to_numpy().T, band)
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     key = ("log points", "ATT")
     band = {key: np.arange(12.0).reshape(3, 4)}
@@ -120,6 +121,7 @@ def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     assert read_bands(tmp_path) == NullFigure()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_plot_in_python_is_the_runs_figure_too(tmp_path):
     curve = a_run(tmp_path, figure={"width": 3.5})
     assert curve.plot().get_size_inches()[0] == 3.5

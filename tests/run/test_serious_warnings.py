@@ -142,6 +142,7 @@ def test_the_terminal_begins_and_ends_with_them(run, told, tmp_path):
         assert all(number in first_screen(part) for number in told)
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_run_is_told_in_a_screen_and_whole_where_asked(tmp_path):
     """Its numbers are those of the summary."""
     moving_panel().write_csv(tmp_path / "given.csv")
@@ -173,6 +174,7 @@ def test_where_nothing_speaks_against_the_numbers_nothing_is_said(tmp_path):
     assert AGAINST not in curve._repr_html_() + repr(curve) + " ".join(texts_of(curve.plot()))
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_an_interrupted_run_is_no_result(monkeypatch, tmp_path):
     from specdid._run import pipeline
 

@@ -180,7 +180,9 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("what", OUTPUTS)
-def test_the_others_are_whole_and_say_so(what, whole, tmp_path, monkeypatch):
+def test_the_others_are_whole_and_say_so(what, whole, tmp_path, monkeypatch, request):
+    if "figure" not in what:
+        request.getfixturevalue("undrawn_test")
     patch, lost = OUTPUTS[what]
     patch(monkeypatch)
     curve = run(STUDY, small_panel(), out=tmp_path, jobs=1, audit=0)
@@ -195,6 +197,7 @@ def test_the_others_are_whole_and_say_so(what, whole, tmp_path, monkeypatch):
     assert what in (tmp_path / "summary.md").read_text()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_full_disk_is_no_output_that_fails_alone(tmp_path, monkeypatch):
     def full(*given):
         raise OSError(28, "No space left on device")
@@ -205,6 +208,7 @@ def test_a_full_disk_is_no_output_that_fails_alone(tmp_path, monkeypatch):
     assert not (tmp_path / "results.csv").exists()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_the_command_line_says_so_and_exits_with_1(tmp_path, monkeypatch, capsys):
     from specdid._cli import main
 
