@@ -22,6 +22,8 @@ from specdid._compare.comparison import rows
 from specdid._records import Code
 from specdid.report.comparison import blocks, markdown
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CONTROLS = {"none": "1", "one": "x1", "both": "x1 + x3"}
 TWO = {"all": "TRUE", "late": "year > 2002"}
 

@@ -9,6 +9,8 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._describe.clusters import ClusterFacts
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def panel(treated: int, sizes: tuple[int, ...] = (2,) * 40, staggered: bool = False) -> pl.DataFrame:
     """Clusters of so many units over 6 years, the last of them treated from 2003 on, or from 2003 to 2006."""

@@ -13,6 +13,8 @@ from specdid._describe import design_warnings
 from specdid._describe.design_warnings import contradictions
 from specdid._records import collect
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PANEL = small_panel(units=36)
 
 

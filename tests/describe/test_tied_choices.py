@@ -14,6 +14,8 @@ from specdid._records.read import read_results
 from specdid._records.results import Status
 from specdid.figures._curve_data import curve_data
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TIE = ("outcome", "estimator")
 BOTH = {"outcome": ("ln y", "y"), "estimator": ("OLS", "PPML"), "sample": ("all", "some")}
 

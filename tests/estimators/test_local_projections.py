@@ -14,7 +14,7 @@ from small_problems import task_of
 from small_studies import small_panel, small_study
 from specdid import _plugins
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 LPDID = _plugins.load("estimators", "lpdid")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specdid._records.files import replacing
 from specdid._run import analyse, describe, write
 from specdid._run.write import FigureFiles
 
@@ -33,7 +34,8 @@ def write_digest(draw: Any, directory: Path, stem: str, files: FigureFiles) -> t
     digest = hashlib.sha256(held.getvalue()).hexdigest()
     paths = tuple(directory / f"{stem}.{kind}" for kind in files.formats)
     for path in paths:
-        path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><desc>{digest}</desc></svg>', encoding="utf-8")
+        with replacing(path) as new:  # as a figure's file is, so that what can go wrong in writing still can
+            new.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><desc>{digest}</desc></svg>', encoding="utf-8")
     if files.notes is not None and "pdf" in files.formats:
         files.notes[stem] = ""
     return paths, []

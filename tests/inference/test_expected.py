@@ -11,6 +11,8 @@ from specdid._records.results import statistic_name
 from specdid._study import STATISTICS
 from specdid.figures.null_density import FIGURE
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NULLS = {"draws": 99, "null": ["wild", "permutation"], "assign": "cohort"}
 
 

@@ -7,6 +7,8 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 REGIONS = ["East", "North", "South", "West"]
 
 

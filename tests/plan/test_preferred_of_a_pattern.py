@@ -8,6 +8,8 @@ from small_studies import small_panel, small_study
 from specdid.figures.event_study import note
 from specdid.report import summary
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 LINE = 'name the one that is meant in [preferred]: {} = "{}"'
 
 

@@ -11,7 +11,7 @@ from specdid.engine import execute
 from specdid.engine.listwise import members
 from specdid.report import summary
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 units = members._units
 ARMS = {0: "control", 1: "cash", 2: "voucher", 3: "control"}

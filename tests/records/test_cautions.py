@@ -12,7 +12,7 @@ from specdid._records.cautions import AGAINST, CLAUSES, SERIOUS_FAULTS, Caution,
 from specdid._run.write import read_warnings, warnings_table
 from specdid.tables._base import csv_text
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 FOUND = (
     Caution("note", "samples", "samples differ"),

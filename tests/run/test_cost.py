@@ -12,7 +12,7 @@ from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
 from toml_text import write_toml
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import specdid
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import specdid
 from small_studies import small_panel, small_study
 from toml_text import write_toml
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 
 def place(folder, **changes):

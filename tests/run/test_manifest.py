@@ -15,6 +15,8 @@ from specdid._run.manifest import default_directory
 from specdid.appendix.content import key
 from toml_text import write_toml
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NAMED = '[study]\nname = {}\ndata = "p.csv"\noutcome = "y"\ntreatment = "d"\n'
 
 

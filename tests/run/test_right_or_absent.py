@@ -27,6 +27,8 @@ from extreme_panel import (
     run,
 )
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FAILED = {
     "no_rows", "no_outcome_variation", "no_treatment_variation", "absorbed", "not_identified",
     "too_few_clusters", "not_converged", "estimator_error",

@@ -18,7 +18,7 @@ from specdid._run.secret import FILE, SIZE, NoSecretError, own_secret
 from specdid.engine.store import NAME, Store
 from toml_text import write_toml
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 ROOT = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name == "nt", reason="of POSIX")
 

@@ -13,6 +13,8 @@ from small_studies import small_panel
 from specdid._cli import main
 from specdid._decode import merged_spec
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 BASE = """\
 [study]
 title = "base"

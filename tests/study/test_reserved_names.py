@@ -15,6 +15,8 @@ from specdid._columns import COLUMNS, DIMENSIONS, Core, schema
 from specdid._format import OPTIONS
 from specdid._study import INSTRUMENTS, Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PACKAGE = Path(specdid.__file__).parent
 
 
