@@ -145,14 +145,12 @@ def test_a_run_plans_the_study_and_each_table_once_and_reads_each_table_once(tmp
 
 def test_same_bytes_again_and_for_any_number_of_workers(ran, tmp_path):
     _, prepared, found = ran
-    again = run_prepared(prepared)[0]
-    workers = run_one(bench_of(prepared, 2), prepared.requests[0])
-    for k, one in enumerate((found, again, workers)):
-        (tmp_path / str(k)).mkdir()
-        write_analyses((one,), tmp_path / str(k), FigureFiles(("png",)))
-    first = {p.name: p.read_bytes() for p in (tmp_path / "0").iterdir()}
-    for k in (1, 2):
-        assert {p.name: p.read_bytes() for p in (tmp_path / str(k)).iterdir()} == first
+    again = run_one(bench_of(prepared, 2), prepared.requests[0])
+    for name, one in {"first": found, "again": again}.items():
+        (tmp_path / name).mkdir()
+        write_analyses((one,), tmp_path / name, FigureFiles(("png",)))
+    first, second = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("first", "again"))
+    assert second == first
 
 
 @pytest.mark.parametrize("kind", KINDS)

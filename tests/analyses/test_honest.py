@@ -144,6 +144,7 @@ def test_plot_draws_the_values_again_from_the_files(tmp_path):
         assert "Breakdown" in drawn.decode()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_strangers_file_of_breakdown_values_is_told(tmp_path):
     from specdid._run.write import draw_again
 

@@ -20,6 +20,8 @@ from specdid.inference._draw_tables import DrawTable
 from specdid.panel import Panel
 from specdid.panel.columns import number
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 DATA = small_panel().with_columns(
     treat=(pl.col("cohort") > 0).cast(pl.Int64),
     post=(pl.col("year") >= 2004).cast(pl.Int64),

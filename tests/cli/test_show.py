@@ -14,6 +14,8 @@ from specdid._cli import main
 from specdid._run.prepare import prepare
 from specdid.inference._base import null_words
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PANEL = Path(__file__).parents[1] / "reference" / "panel.csv"
 SPEC = f"""\
 [study]

@@ -15,6 +15,8 @@ from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 B, S = 199, 6
 
 

@@ -9,6 +9,8 @@ import specdid
 from small_problems import task_of
 from specdid import _plugins
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def panel(periods: int, units: int = 3000, beta: float = 0.8) -> pd.DataFrame:
     rng = np.random.default_rng(5)

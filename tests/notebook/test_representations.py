@@ -11,6 +11,8 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HOSTILE = '<script>alert(1)</script> & "b"'
 
 

@@ -10,7 +10,7 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 
-pytestmark = pytest.mark.usefixtures("audit_here")
+pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
 PANEL = small_panel()
 

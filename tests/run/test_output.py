@@ -16,6 +16,8 @@ from specdid._records.files import StrangeFileError, read_bytes, replacing
 from specdid._records.read import INCOMPLETE, INCOMPLETE_WORDS, read_results
 from specdid._run.output import OutputDirectory, clean_output, kept_files, listed, output_directory, staged
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SMALL = small_study(controls={"any": "csw0(x1)"}, figure={"formats": ["svg"]})
 
 
