@@ -227,7 +227,7 @@ def make_basis(columns: Floats, absorber: Absorber, block: Floats | None = None,
         root = np.sqrt(weights / weights.mean())
         columns *= root[:, None]
     share = np.einsum("ij,ij->j", columns, columns) / len(columns)
-    collinear = np.where(constant, np.inf, _collinear_share(len(columns), sd))
+    collinear = np.where(constant, np.inf, collinear_share(len(columns), sd))
     absorbed = ~(share >= collinear)
     flat = constant | (share < NO_OUTCOME)
     norm = _power_of_two(np.sqrt(share * len(columns)))
@@ -311,7 +311,7 @@ def _demean_again(columns: Floats, absorber: Absorber) -> bool:
     return converged
 
 
-def _collinear_share(n: int, sd: Floats) -> Floats:
+def collinear_share(n: int, sd: Floats) -> Floats:
     """Return pyfixest's rule as a share of each column's variance."""
     ordinary = (sd >= ORDINARY[0]) & (sd <= ORDINARY[1])
     scale = np.where(ordinary, sd, 1.0)

@@ -19,7 +19,8 @@ from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
 from specdid.inference._base import Context
-from specdid.inference._moved_cohorts import moved_batches
+from specdid.inference._moved_cohorts import MovedBatch, moved_batches
+from specdid.inference._moved_rows import RowsBatch, rows_batches
 from specdid.panel import Evaluator, Panel
 
 BUDGET = 60.0
@@ -150,11 +151,12 @@ def make_again(context: Context, of: Strategies, assignment: Assignment, places:
 def estimate_again(work: Reestimation, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     out = np.full((4, len(work.members), len(draws)), np.nan)
-    batches = moved_batches(work.problem, work.members, work.moved)
+    shared = work.problem, work.members, work.moved
+    ready: tuple[MovedBatch | RowsBatch, ...] = (*moved_batches(*shared), *rows_batches(*shared))
     for k, b in enumerate(draws):
         problem = work.problem if b == 0 else permuted_problem(work, b - 1)
         left = np.ones(len(work.members), dtype=bool)
-        for batch in batches if b else ():
+        for batch in ready if b else ():
             found = batch.draw(problem)
             if found is not None:
                 out[:, batch.places, k], left[batch.places] = found, False

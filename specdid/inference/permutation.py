@@ -30,7 +30,9 @@ from specdid.panel import Evaluator
 PART = 256
 """Specifications a worker takes at a time."""
 DRAWS = 16
-"""Draws a worker takes at a time."""
+"""Draws whose treatments are made at a time."""
+ESTIMATED = 32
+"""Draws a worker estimates again at a time: what is the same in all of them is laid out once."""
 TREATMENTS = 2**28
 """Bytes of permuted treatments beyond which fewer draws are made at a time."""
 
@@ -150,8 +152,8 @@ def _draw_again(
     if not len(places):
         return
     work = make_again(context, of, assignment, places)
-    starts = range(0, context.draws + 1, DRAWS)
-    items = [range(b, min(b + DRAWS, context.draws + 1)) for b in starts]
+    starts = range(0, context.draws + 1, ESTIMATED)
+    items = [range(b, min(b + ESTIMATED, context.draws + 1)) for b in starts]
     shared = b"" if store is None else again_key(store, context, work)
     done = 0
     for k, block in recall_table(

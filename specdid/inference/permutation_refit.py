@@ -37,7 +37,7 @@ from specdid.inference._permutation_strategy import (
 
 DRAWS = (199, 99)
 """Draws, the most that the budget allows."""
-SLICE = 10
+SLICE = 25
 """Draws a worker takes at a time."""
 BUDGET = 120.0
 SECONDS = 0.03

@@ -24,14 +24,15 @@ def panel(units: int = 24) -> pl.DataFrame:
 
 
 def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:
-    changes = {"outcome": {"y": "y"}, "weights": {"none": "1", "w": "w"}, **changes}
-    study = small_study(
-        controls={"none": "1", "two": "x1 + x2", "three": "x1 + x3 + x2"},
-        fixed_effects=EFFECTS,
-        inference={"draws": DRAWS, "cluster": cluster, "assign": "cohort", "null": ["wild", "permutation"]},
-        derive={"d": "(cohort > 0) & (year >= cohort)"},
-        **changes,
-    )
+    base = {
+        "outcome": {"y": "y"},
+        "weights": {"none": "1", "w": "w"},
+        "controls": {"none": "1", "two": "x1 + x2", "three": "x1 + x3 + x2"},
+        "fixed_effects": EFFECTS,
+        "inference": {"draws": DRAWS, "cluster": cluster, "assign": "cohort", "null": ["wild", "permutation"]},
+        "derive": {"d": "(cohort > 0) & (year >= cohort)"},
+    }
+    study = small_study(**{**base, **changes})
     prepared = prepare(study, frame)
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     codes = prepared.evaluator.codes((_bound(prepared, cluster),))
