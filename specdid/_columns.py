@@ -90,12 +90,13 @@ _TAIL = (
     _count("n_units", "units in these rows"),
     _count(
         "n_treated",
-        "units with treatment variation in these rows; of csdid, lpdid and stackedev, in an effect that is averaged",
+        "units with treatment variation in these rows; of csdid, lpdid, stackedev and did_multiplegt_dyn, in an effect "
+        "that is averaged",
     ),
     _count(
         "n_control",
-        "units only compared with: never treated in these rows, by any arm; of csdid, lpdid and stackedev, in no "
-        "effect that is averaged, though they may adopt later",
+        "units only compared with: never treated in these rows, by any arm; of csdid, lpdid, stackedev and "
+        "did_multiplegt_dyn, in no effect that is averaged, though they may adopt later",
     ),
     _count("n_always_treated", "units always treated in these rows"),
     _count("n_clusters", "clusters, the smaller number of two", "vcov"),

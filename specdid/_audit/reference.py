@@ -19,6 +19,8 @@ did_imputation's estimate is that of did2s; its rows' parts are about means of c
 and Spiess 2024, equation 8).
 
 csdid's average is written as a function of units' weights, whose derivatives are its influences (`group_time`).
+
+did_multiplegt_dyn's changes are joined and compared by pandas (`first_changes`).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Floats
-from specdid._audit import group_time
+from specdid._audit import first_changes, group_time
 from specdid._audit.least_squares import (
     ESTIMABLE,
     RANK,
@@ -594,6 +596,26 @@ def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method,
     return Reestimated((numbers,))
 
 
+def _first_changes(
+    work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]
+) -> Reestimated:
+    """Answer for did_multiplegt_dyn."""
+    import pandas as pd
+
+    vcovs = work.problem.vcovs
+    whole = [v for v, vcov in enumerate(vcovs) if _whole(sample, v, vcov)]
+    columns = {f"c{v}": sample.clusters[v][0] for v in whole}
+    weights = np.ones(len(sample)) if sample.weights is None else sample.weights
+    rank = pd.Series(sample.time).rank(method="dense").astype(int)
+    rows = {"unit": sample.unit, "t": rank, "y": sample.outcome, "d": sample.treated[:, 0], "w": weights}
+    estimate, found = first_changes.average_of_changes(pd.DataFrame(rows | columns), method.options, list(columns))
+    errors = [float("nan")] * len(vcovs)
+    for v, error in zip(whole, found, strict=True):
+        groups = len(np.unique(sample.clusters[v][0]))
+        errors[v] = error * float(np.sqrt(_glm(vcovs[v], groups))) if groups > 1 else float("nan")
+    return Reestimated((ProgramNumbers("changes joined by pandas", estimate, tuple(errors)),))
+
+
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
@@ -611,7 +633,7 @@ PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[i
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "probit": _likelihood, "fenegbin": _likelihood,
     "did2s": _two_stage, "did_imputation": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
-    "stackedev": _stacked,
+    "stackedev": _stacked, "did_multiplegt_dyn": _first_changes,
 }  # fmt: skip
 
 

@@ -341,6 +341,8 @@ def _agreement(
     known = ~np.isnan(values)
     if not np.isin(values[known], (0.0, 1.0)).all():
         return
+    if all(_plugins.load("estimators", e.method).dates_itself for e in data.study.estimator):
+        return  # a treatment may switch off; an event study refuses a cohort that is not the first change
     treated = (time >= cohort) & ~never_treated(data.panel, cohort)
     rows = np.flatnonzero(known & (values != treated))
     if not rows.size:

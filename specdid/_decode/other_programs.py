@@ -18,13 +18,13 @@ _SAME: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("lp_did", "lp-did", "pf.lpdid"), ("lpdid",)),
     **dict.fromkeys(("stackedev", "stacked"), ("stackedev",)),
     **dict.fromkeys(("sdid", "synthdid"), ("sdid",)),
-    **dict.fromkeys(("did_multiplegt", "did_multiplegt_dyn", "didmultiplegt"), ("did_multiplegt_dyn",)),
+    **dict.fromkeys(("did_multiplegt", "didmultiplegtdyn", "didmultiplegt"), ("did_multiplegt_dyn",)),
     **dict.fromkeys(("nbreg", "glm.nb", "menbreg"), ("fenegbin",)),
     **dict.fromkeys(("logistic", "logit_"), ("logit",)),
     **dict.fromkeys(("probit_", "dprobit"), ("probit",)),
 }  # fmt: skip
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("did_multiplegt_dyn", "jwdid", "etwfe", "fect", "wooldid"),
+    **dict.fromkeys(("jwdid", "etwfe", "fect", "wooldid"),
                     (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
     **dict.fromkeys(("xtprobit", "clogit", "xtlogit", "feglm", "glm"),
                     (("logit", "probit", "fepois"), "another model")),

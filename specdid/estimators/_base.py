@@ -309,6 +309,11 @@ class Estimator:
     offset: bool = False
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 
+    @property
+    def dates_itself(self) -> bool:
+        """Whether its event study begins where each unit's treatment changes, and refuses another cohort."""
+        return self.path is not None and not (self.cohort or self.batched)
+
     def never_alone(self, options: Mapping[str, object]) -> bool:
         """Say whether the treated are compared with the never treated alone, as ``beside`` or ``cells`` says."""
         if self.cells is not None:

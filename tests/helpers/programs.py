@@ -20,7 +20,14 @@ from specdid.engine.compile import compile_plan
 from specdid.engine.execute import estimate_all
 from specdid.exports._make_script import make_script
 
-RUNNER = """
+STAND_INS = Path(__file__).parent / "stand_ins"
+"""Packages that only other versions of Python have."""
+RUNNER = (
+    f"""
+import sys
+sys.path.append({str(STAND_INS)!r})
+"""
+    + """
 import json, os, sys, warnings, io, contextlib
 for line in sys.stdin:
     path = json.loads(line)
@@ -35,6 +42,7 @@ for line in sys.stdin:
     except Exception as error:
         print(json.dumps(repr(error)), flush=True)
 """
+)
 
 
 @cache

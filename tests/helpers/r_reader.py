@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
 from scipy.optimize import brentq
 from scipy.special import digamma
+from specdid._audit.first_changes import average_of_changes
 from specdid.panel.splines import Spline
 
 TOKEN = re.compile(
@@ -902,7 +904,23 @@ def _same(x: Any, **_: Any) -> Any:
     return x
 
 
+def _did_multiplegt_dyn(**given: Any) -> Frame:
+    """Run the authors' command by the audit's program."""
+    frame, flags = given["df"], ("normalized", "same_switchers", "only_never_switchers")
+    names = {"unit": "group", "t": "time", "y": "outcome", "d": "treatment"}
+    columns = {new: frame[given[old][0]] for new, old in names.items()}
+    columns["w"] = np.ones(frame.rows) if given["weight"] is None else frame[given["weight"][0]]
+    columns["c"] = columns["unit"] if given["cluster"] is None else frame[given["cluster"][0]]
+    options = {"effects": int(given["effects"][0])} | {n: bool(given[n][0]) for n in flags}
+    found = {}
+    for row, aggregate in (("ATE", "total"), ("Effects", "effect")):
+        estimate, (error,) = average_of_changes(pd.DataFrame(columns), options | {"aggregate": aggregate}, ["c"])
+        found[row] = np.tile([estimate, error], (options["effects"], 1))
+    return Frame(results=Frame(**found))
+
+
 BUILTINS: dict[str, Callable[..., Any]] = {
+    "did_multiplegt_dyn": _did_multiplegt_dyn,
     "l10n_info": lambda: {"UTF-8": logical([1])},
     # data
     "read.csv": _read_csv, "read_dta": _read_stata,

@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
+from specdid._audit.first_changes import average_of_changes
 from specdid._audit.group_time import GroupTime, influences
 
 TOKEN = re.compile(
@@ -494,6 +497,24 @@ class Program:
         rows = np.array([np.flatnonzero(unit == u)[0] for u in np.flatnonzero(kept)])
         self.data["_influence"], self.data["_used"] = np.zeros(self.rows), np.zeros(self.rows)
         self.data["_influence"][rows], self.data["_used"][rows] = influences(found, np.arange(count)), 1.0
+
+    def do_did_multiplegt_dyn(self, rest: str) -> None:
+        """Run the authors' command by the audit's program."""
+        variables, _, given = rest.partition(",")
+        named = dict(re.findall(r"(\w+)\((\w+)\)", given))
+        columns = dict(zip(["y", "unit", "t", "d"], (self.data[n] for n in variables.split()), strict=True))
+        columns["w"] = self.data[named["weight"]] if "weight" in named else np.ones(self.rows)
+        columns["c"] = self.data[named.get("cluster", "_panel")]
+        options: dict[str, object] = dict.fromkeys(re.sub(r"\w+\(\w+\)", "", given).split(), True)
+        options["effects"] = int(named["effects"])
+        saved = {}
+        for aggregate, effect, error in (
+            ("total", "Av_tot_effect", "se_avg_total_effect"),
+            ("effect", f"Effect_{named['effects']}", f"se_effect_{named['effects']}"),
+        ):
+            found = average_of_changes(pd.DataFrame(columns), options | {"aggregate": aggregate}, ["c"])
+            saved |= {effect: found[0], error: found[1][0]}
+        self.last = SimpleNamespace(saved=saved, sample=np.ones(self.rows, bool))  # type: ignore[assignment]
 
     def do_confirm(self, rest: str) -> None:
         if self.data[rest.split()[-1]].dtype != object:  # pytest would write out the column of a failed assert

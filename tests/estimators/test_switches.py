@@ -1,0 +1,225 @@
+"""Effects of treatments that switch on and off: moderndid's numbers, formulas by loops, and what must not matter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_problems import task_of
+from specdid import _plugins
+from specdid._audit.first_changes import average_of_changes
+from specdid.estimators._base import Failure
+from switching_panels import CHOICES, panel
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+ESTIMATOR = _plugins.load("estimators", "did_multiplegt_dyn")
+MODERNDID = json.loads((REFERENCE / "dcdh_moderndid.json").read_text(encoding="utf-8"))
+
+ONE_CLUSTER = {(14, 1), (16, 1), (14, 3)}
+"""A switcher and all its controls are one cluster: moderndid takes their changes about zero, we give no error."""
+
+
+def laid(frame: pd.DataFrame, weights: bool = False, cluster: str = "unit", **options: object):
+    spec = ("y", "d", (), ("unit", "t"), "w" if weights else None, "did_multiplegt_dyn")
+    layout = {"vcovs": (cluster,), "unit": "unit", "time": "t", "options": {"did_multiplegt_dyn": options}}
+    return task_of(frame, spec, **layout)
+
+
+def first_change(frame: pd.DataFrame) -> pd.Series:
+    """Return each row's periods since the first in which its unit's treatment is not its first one."""
+    known = frame.dropna(subset=["d"])
+    changed = known[known.d != known.groupby("unit").d.transform("first")].groupby("unit").t.min()
+    return frame.unit.map(changed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("choice", range(len(CHOICES)))
+def test_moderndid(seed, choice):
+    """Estimates and errors of moderndid 0.4.1 on random panels: effects, placebos and the average total effect."""
+    asked, theirs = dict(CHOICES[choice]), MODERNDID[seed * len(CHOICES) + choice]
+    frame = pd.DataFrame(panel(seed))
+    task = laid(frame, bool(asked.pop("weights", False)), str(asked.pop("cluster", "unit")), **asked)
+    found = ESTIMATOR.estimate(task)
+    np.testing.assert_allclose(found.estimate, theirs["total"][0], rtol=1e-9)
+    if (seed, choice) in ONE_CLUSTER:
+        assert found.vcov_notes == ("few_clusters",)
+        return
+    np.testing.assert_allclose(found.std_error[0], theirs["total"][1], rtol=1e-9)
+    assert found.extra["n_effects"] == len(theirs["effects"][0])
+    relative = first_change(frame.dropna())
+    relative = (frame.dropna().t - relative).to_numpy()
+    known = dict(enumerate(zip(*theirs["effects"], strict=True)))
+    known |= {-2 - k: column for k, column in enumerate(zip(*theirs["placebos"], strict=True))}
+    known = {k: v for k, v in known.items() if not np.isnan(v[0])}
+    path = ESTIMATOR.effects_by_period(task, relative, tuple(sorted(known)), -1)
+    assert path.periods == tuple(sorted(known))
+    numbers = np.array([path.estimate, np.sqrt(np.diagonal(path.vcov[0])), path.size])
+    np.testing.assert_allclose(numbers, np.transpose([known[k] for k in path.periods]), rtol=1e-9, atol=1e-12)
+
+
+def by_loops(frame: pd.DataFrame, effects: int) -> tuple[float, float]:
+    """Return the average total effect and its error by unit: loops over units, periods and l, by the authors' rules."""
+    y, d, w = ({(r.unit, r.t): getattr(r, c) for r in frame.itertuples()} for c in ("y", "d", "w"))
+    units, times = sorted(frame.unit.unique()), sorted(frame.t.unique())
+    place = {t: k for k, t in enumerate(times)}
+    base, switch, after, end = {}, {}, {}, {}
+    for g in units:
+        own = [t for t in times if (g, t) in d]
+        base[g], switch[g], end[g] = d[g, own[0]], len(times), len(times)
+        up = down = False
+        for before, t in zip([own[0], *own], own, strict=False):
+            up, down = up or d[g, t] > base[g], down or d[g, t] < base[g]
+            if up and down:
+                end[g] = place[t]
+                break
+            if d[g, t] != base[g] and switch[g] == len(times):
+                if place[t] > place[before] + 1:  # nobody knows when
+                    end[g] = place[before] + 1
+                    break
+                switch[g], after[g] = place[t], d[g, t]
+
+    def at(values, g, k):
+        return values.get((g, times[k])) if 0 <= k < end[g] else None
+
+    above, below, cells = 0.0, 0.0, []
+    for lag in range(1, effects + 1):
+        change = {}
+        for g in units:
+            for k in range(lag, len(times)):
+                now, then = at(y, g, k), at(y, g, k - lag)
+                if now is not None and then is not None:
+                    change[g, k] = now - then
+        controls = {(b, k): [g for g in units if base[g] == b and (g, k) in change and switch[g] > k]
+                    for b in set(base.values()) for k in range(len(times))}  # fmt: skip
+        movers = [g for g in units if switch[g] < len(times) and (g, switch[g] - 1 + lag) in change
+                  and controls[base[g], switch[g] - 1 + lag]]  # fmt: skip
+        for g in movers:
+            k = switch[g] - 1 + lag
+            sign, weight, beside = np.sign(after[g] - base[g]), at(w, g, k), controls[base[g], k]
+            mean = sum(at(w, h, k) * change[h, k] for h in beside) / sum(at(w, h, k) for h in beside)
+            above += sign * weight * (change[g, k] - mean)
+            below += weight * abs(at(d, g, k) - base[g])
+            alike = [h for h in movers if (base[h], switch[h], after[h]) == (base[g], switch[g], after[g])]
+            union = [h for h in movers if base[h] == base[g] and switch[h] == switch[g]
+                     and np.sign(after[h] - base[h]) == sign] + beside  # fmt: skip
+            cells.append((g, change[g, k], sign * weight, alike if len(alike) > 1 else union, change, k))
+            for h in beside:
+                share = at(w, h, k) / sum(at(w, j, k) for j in beside)
+                cells.append((h, change[h, k], -sign * weight * share, beside if len(beside) > 1 else union, change, k))
+    influence = dict.fromkeys(units, 0.0)
+    for g, own, weight, alike, change, k in cells:
+        mean = sum(at(w, h, k) * change[h, k] for h in alike) / sum(at(w, h, k) for h in alike)
+        influence[g] += weight * np.sqrt(len(alike) / (len(alike) - 1)) * (own - mean)
+    return above / below, float(np.sqrt(sum(v**2 for v in influence.values())) / below)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("gone", [0.0, 0.15])
+def test_loops_with_rows_missing_anywhere(seed, gone):
+    """Rows missing where units switch too: the authors' rules for treatments that are not known."""
+    frame = pd.DataFrame(panel(2 * seed))
+    frame = frame[np.random.default_rng(seed).random(len(frame)) >= gone]
+    found = ESTIMATOR.estimate(laid(frame, weights=True, effects=3))
+    estimate, error = by_loops(frame, 3)
+    assert found.estimate == pytest.approx(estimate, rel=1e-9)
+    assert found.std_error[0] == pytest.approx(error, rel=1e-9)
+    assert (found.extra["n_switchers_left_out"] > 0) or not gone
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_order_of_rows_and_effects_of_units_and_periods_change_nothing(seed):
+    frame = pd.DataFrame(panel(seed)).dropna()
+    rng = np.random.default_rng(seed)
+    moved = frame.assign(y=frame.y + rng.normal(size=99)[frame.unit] + 5 * rng.normal(size=99)[frame.t] + 3)
+    moved = moved.sample(frac=1, random_state=seed)
+    one, other = (ESTIMATOR.estimate(laid(f, effects=2)) for f in (frame, moved))
+    assert other.estimate == pytest.approx(one.estimate, rel=1e-9)
+    assert other.std_error[0] == pytest.approx(one.std_error[0], rel=1e-9)
+    assert other.extra == pytest.approx(one.extra, rel=1e-9)
+    less = ESTIMATOR.estimate(laid(frame.assign(d=-2 * frame.d + 7), effects=2))  # a switch is one in any unit
+    assert less.estimate == pytest.approx(-one.estimate / 2, rel=1e-9)
+    assert less.std_error[0] == pytest.approx(one.std_error[0] / 2, rel=1e-9)
+
+
+def staggered(seed: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(40), 7), "t": np.tile(np.arange(7), 40)})
+    frame["cohort"] = np.array([3.0, 5.0, np.nan, np.nan])[frame.unit % 4]
+    frame["d"] = 1.0 * (frame.t >= frame.cohort)
+    return frame.assign(y=frame.d + 0.3 * frame.t + rng.normal(size=len(frame)), w=1.0)
+
+
+def test_staggered_adoption_is_callaway_and_sant_anna():
+    """A treatment that stays on, nobody always treated: DID_l is csdid's average effect of not yet treated at l - 1."""
+    frame = staggered()
+    spec, layout = ("y", "d", (), ("unit", "t"), None), {"unit": "unit", "time": "t", "vcovs": ("unit",)}
+    csdid = task_of(frame, (*spec, "csdid"), cohort="cohort", options={"csdid": {"control": "notyet"}}, **layout)
+    theirs = _plugins.load("estimators", "csdid").effects_by_period(csdid, csdid.time - csdid.cohort, (0, 1, 2), -1)
+    ours = ESTIMATOR.effects_by_period(laid(frame), (frame.t - frame.cohort).to_numpy(), (0, 1, 2), -1)
+    np.testing.assert_allclose(ours.estimate, theirs.estimate, rtol=1e-10)
+    last = ESTIMATOR.estimate(laid(frame, effects=3, aggregate="effect"))
+    assert last.estimate == pytest.approx(theirs.estimate[2], rel=1e-10)
+
+
+def failed(frame: pd.DataFrame, **options: object) -> Failure:
+    found = ESTIMATOR.estimate(laid(frame, **options))
+    assert isinstance(found, Failure)
+    assert ESTIMATOR.refuses(laid(frame, **options)) in (None, found)
+    return found
+
+
+def test_failures_say_what_is_wrong():
+    frame = staggered()
+    assert failed(frame.assign(d=1.0)) == Failure("no_treatment_variation", "treatment is the same in all these rows")
+    always = failed(frame.assign(d=1.0 * (frame.unit % 2)))
+    assert always.message.startswith("no unit's treatment changes beside a unit with the same treatment")
+    far = failed(frame, effects=6, aggregate="effect")
+    assert (far.code, far.message) == (
+        "not_identified",
+        "no unit that switches has effect 6 beside one with its first treatment that has not switched yet; "
+        "set effects to 4 or less",
+    )
+    early = failed(frame[frame.cohort.notna()], effects=3, aggregate="effect")
+    assert "set effects to 2 or less" in early.message  # the last to switch are alone from 5 on
+    gap = failed(frame[(frame.t < frame.cohort - 1) | (frame.t >= frame.cohort) | frame.cohort.isna()])
+    assert gap.message.startswith("of no unit is it known in which period its treatment changes; 20 units")
+
+
+def test_fewer_effects_than_asked_for_are_said():
+    found = ESTIMATOR.estimate(laid(staggered(), effects=6))
+    assert (found.extra["n_effects"], found.extra["n_effects_left_out"], found.in_force["effects"]) == (4, 2, 4)
+    several = {k: np.array([v]) for k, v in found.extra.items()}
+    assert "averages 4 of the 6 effects asked for" in next(iter(ESTIMATOR.cautions(several))).message
+
+
+def test_a_cohort_that_is_not_the_first_change_has_no_event_study():
+    frame = staggered()
+    late = ESTIMATOR.effects_by_period(laid(frame), (frame.t - frame.cohort - 1).to_numpy(), (0, 1), -1)
+    assert isinstance(late, Failure)
+    assert late.message.startswith("20 units have a cohort that is not the first period in which their treatment")
+
+
+def test_units_and_signs_are_counted():
+    found = ESTIMATOR.estimate(laid(staggered()))
+    assert found.units == (40, 20, 20, 0)
+    turned = ESTIMATOR.estimate(laid(staggered().assign(d=lambda f: 1.0 - f.d)))
+    assert (turned.extra["n_switchers_in"], turned.extra["n_switchers_out"]) == (0, 20)
+    assert turned.estimate == pytest.approx(-found.estimate, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("aggregate", ["total", "effect"])
+@pytest.mark.parametrize("choice", range(len(CHOICES)))
+def test_the_audit_has_the_same_numbers(seed, aggregate, choice):
+    """By joins of pandas, with rows missing anywhere."""
+    frame, asked = pd.DataFrame(panel(seed)).dropna(), dict(CHOICES[choice]) | {"aggregate": aggregate}
+    frame = frame[np.random.default_rng(seed).random(len(frame)) > 0.02 * seed]
+    weights, cluster = bool(asked.pop("weights", False)), str(asked.pop("cluster", "unit"))
+    found = ESTIMATOR.estimate(laid(frame, weights, cluster, **asked))
+    rows = frame.assign(w=frame.w if weights else 1.0)
+    estimate, (error,) = average_of_changes(rows, asked, [cluster])
+    assert found.estimate == pytest.approx(estimate, rel=1e-9)
+    assert found.std_error[0] == pytest.approx(error, rel=1e-9, nan_ok=True)
