@@ -37,7 +37,19 @@ def test_a_dropped_file_is_found_without_being_imported_and_used(shelf_with_dumm
 
 
 def test_the_estimators_of_the_contract_are_there():
-    ours = {"feols", "fepois", "fenegbin", "logit", "probit", "sunab", "csdid", "did2s", "did_imputation", "stackedev"}
+    ours = {
+        "feols",
+        "fepois",
+        "fenegbin",
+        "logit",
+        "probit",
+        "sunab",
+        "csdid",
+        "did2s",
+        "did_imputation",
+        "stackedev",
+        "sdid",
+    }
     assert ours <= set(_plugins.names("estimators"))
 
 

@@ -616,6 +616,46 @@ def _first_changes(
     return Reestimated((ProgramNumbers("changes joined by pandas", estimate, tuple(errors)),))
 
 
+def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
+    """Answer for sdid; of placebos, which are drawn, for the estimate alone."""
+    from specdid._audit.synthetic import Synthetic
+
+    units, unit = np.unique(np.asarray(sample.unit), return_inverse=True)
+    times, at = np.unique(np.asarray(sample.time), return_inverse=True)
+    if len(sample) != len(units) * len(times):
+        return Reestimated((), len(sample), "some unit is not seen in every period")
+
+    def wide(values: Any) -> Any:
+        table = np.empty((len(units), len(times)), np.asarray(values).dtype)
+        table[unit, at] = values
+        return table
+
+    if sample.controls.shape[1] and len(sample) * (len(units) + len(times)) ** 2 > LARGEST:
+        return _by_itself(work, s, sample, method, dropped)
+    cohort = wide(np.asarray(sample.cohort))[:, 0]
+    first = np.array([int((times < c).sum()) if np.isfinite(c) else len(times) for c in cohort])
+    lost = set(_positions(work, s, dropped))
+    controls = [wide(x) for j, x in enumerate(sample.controls.T) if j not in lost]
+    found = Synthetic(wide(sample.outcome), controls, first)
+    errors: list[float | None] = []
+    for v, vcov in enumerate(work.problem.vcovs):
+        cluster = sample.clusters[v][0] if vcov.kind == "cluster" and len(vcov.clusters) == 1 else None
+        if cluster is None:
+            errors.append(float("nan"))
+            continue
+        codes = wide(cluster)
+        groups = len(np.unique(codes))
+        effort = groups * (len(sample) * (len(units) + len(times)) ** 2 if controls else 100 * len(sample))
+        if method.options.get("vce") == "placebo" or effort > LARGEST:
+            errors.append(None)
+        elif (codes != codes[:, :1]).any() or groups < 2:
+            errors.append(float("nan"))
+        else:
+            errors.append(found.jackknife(codes[:, 0]))
+    numbers = ProgramNumbers("synthetic controls of the audit's own", found.estimate(), tuple(errors))
+    return Reestimated((numbers,), len(sample))
+
+
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
     record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
@@ -633,7 +673,7 @@ PROGRAMS: dict[str, Callable[[OneByOneWork, int, AuditSample, Method, Sequence[i
     "feols": _least_squares, "sunab": _least_squares, "fepois": _likelihood, "logit": _likelihood,
     "probit": _likelihood, "fenegbin": _likelihood,
     "did2s": _two_stage, "did_imputation": _two_stage, "lpdid": _local_projections, "csdid": _group_time,
-    "stackedev": _stacked, "did_multiplegt_dyn": _first_changes,
+    "stackedev": _stacked, "did_multiplegt_dyn": _first_changes, "sdid": _synthetic,
 }  # fmt: skip
 
 

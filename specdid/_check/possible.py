@@ -402,6 +402,9 @@ class _Data:
             first,
             options,
             self.plan.study.inference.alpha,
+            unit_names=None
+            if panel.unit_codes is None
+            else tuple(panel.unit_levels[c] for c in np.unique(panel.unit_codes[rows]).tolist()),
         )
 
 

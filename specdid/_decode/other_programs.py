@@ -32,7 +32,7 @@ _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
                                         "not in the mean"),
 }  # fmt: skip
 _NOT_HERE = {
-    **dict.fromkeys(("sdid", "synth", "synth2", "gsynth", "augsynth"), "synthetic controls are"),
+    **dict.fromkeys(("synth", "synth2", "gsynth", "augsynth"), "synthetic controls are"),
     **dict.fromkeys(("xtabond", "xtabond2", "gmm", "pgmm"), "dynamic panel estimators are"),
     **dict.fromkeys(("qreg", "rq", "xtqreg", "tobit", "heckman"), "quantiles, censoring and selection are"),
 }  # fmt: skip

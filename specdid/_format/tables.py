@@ -174,7 +174,7 @@ OPTIONS = {
                 "cohort",
                 _VALUE,
                 "The first treated period of each unit, 0 or infinity where it is never treated; event studies and "
-                "the estimators sunab, csdid, did_imputation, stackedev and lpdid need it.",
+                "the estimators sunab, csdid, did_imputation, stackedev, lpdid and sdid need it.",
                 '"c12"',
                 otherwise="[study] cohort",
             ),

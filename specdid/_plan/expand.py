@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at
 from specdid._plan.records import (
     Codes,
@@ -200,9 +201,17 @@ def expand_weights(x: Expander) -> tuple[Dimension, tuple[Node | None, ...]]:
 
 def expand_estimators(x: Expander) -> tuple[Dimension, tuple[EstimatorChoice, ...]]:
     """Choices of the estimator dimension."""
-    content = tuple(EstimatorChoice(o.method, o.options) for o in x.study.estimator)
+    content = tuple(EstimatorChoice(o.method, _seeded(x, o.method, o.options)) for o in x.study.estimator)
     rows = [(o.label or o.method, p) for p, o in enumerate(x.study.estimator)]
     return _dimension(x, "estimator", rows, x.study.estimator), content
+
+
+def _seeded(x: Expander, method: str, options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the options, of an estimator that draws at random with the study's seed where they have none."""
+    seeded = _plugins.load("estimators", method).seeded
+    if seeded is None or not seeded(options) or "seed" in options:
+        return options
+    return {**options, "seed": x.study.seed}
 
 
 def expand_variants(x: Expander) -> tuple[Dimension, ...]:

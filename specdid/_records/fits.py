@@ -29,6 +29,9 @@ VCOV_NOTES: tuple[str, ...] = (
     'the fixed effects are too many to count their parameters exactly; use ssc = "fixest" or "reghdfe"',
     "the estimator does not offer this small-sample correction (`ssc`)",
     'the estimator gives no degrees of freedom for t; leave out `distribution` or write "normal"',
+    "the jackknife needs, whichever cluster is left out, treated units of every cohort and controls with weight; "
+    'vce = "placebo" does with one treated unit',
+    "placebos need at least two more units never treated than treated ones",
 )
 """By Fits.vcov_code."""
 
@@ -67,7 +70,7 @@ class Fits:
         0 ok, 1 fewer than two clusters, 2 variance not positive, 3 no degrees of
         freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator,
         6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks,
-        7 that correction and 8 t are not offered by the estimator.
+        7 that correction and 8 t are not offered by the estimator; 9 the jackknife and 10 placebos have too few units.
     n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
     nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
     n_singletons : (S,) int64

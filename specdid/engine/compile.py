@@ -184,7 +184,19 @@ def _problem(plan: Plan, panel: Panel, columns: Columns, content: Contents, vcov
         unit,
         plan.study.inference.alpha,
         tuple(k for k, recipe in enumerate(columns.value_recipes) if _is_offset(recipe)),
+        unit_names=_unit_names(plan, panel, codes[:, unit]) if unit >= 0 else None,
     )
+
+
+def _unit_names(plan: Plan, panel: Panel, codes: Ints) -> NDArray[np.str_] | None:
+    """Return the units' names by code of the engine, where an estimator asks for them."""
+    if panel.unit_codes is None:
+        return None
+    if not any(_plugins.load("estimators", e.method).balanced for e in plan.grid.estimators):
+        return None
+    first = np.unique(codes, return_index=True)[1]
+    first = first[codes[first] >= 0]
+    return np.array(panel.unit_levels)[panel.unit_codes[first]]
 
 
 def _is_offset(recipe: Recipe) -> bool:

@@ -226,6 +226,8 @@ def make_task(
     values, effects, controls = problem.values, problem.effects[members.effects[s]], members.controls_of(s)
     rows = cut.rows
     clusters = clusters_of(problem, rows)
+    units = problem.codes[rows, problem.unit] if problem.unit >= 0 else None
+    names = None if units is None or problem.unit_names is None else problem.unit_names[np.unique(units)]
 
     def column(place: int) -> Floats | None:
         return values[rows, place] if place >= 0 else None
@@ -242,7 +244,8 @@ def make_task(
         weights=column(int(members.weights[s])),
         vcovs=tuple(v.kind for v in problem.vcovs),
         clusters=tuple(tuple(relevel(clusters[c]) for c in v.clusters) for v in problem.vcovs),
-        unit=relevel(problem.codes[rows, problem.unit]) if problem.unit >= 0 else None,
+        unit=None if units is None else relevel(units),
+        unit_names=None if names is None else tuple(names.tolist()),
         time=column(time),
         cohort=column(cohort),
         options=options,

@@ -70,6 +70,7 @@ class Problem:
     unit : column of codes with the panel's unit, or -1.
     alpha : confidence intervals are at 1 - alpha.
     offsets : columns of values that stand among the controls with the coefficient 1.
+    unit_names : the units' names by code, where an estimator says by name who is not seen in every period.
     arms : treatment that is an arm of a factor -> the factor's other arms, columns of values.
     """
 
@@ -85,6 +86,7 @@ class Problem:
     alpha: float
     offsets: tuple[int, ...] = ()
     arms: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    unit_names: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ class Task:
     distributions: tuple[Distribution | None, ...] = ()  # empty: the estimator's own for all
     record: Record | None = None
     offsets: tuple[int, ...] = ()  # places among the controls of those whose coefficient is 1
+    unit_names: tuple[str, ...] | None = None  # by code of ``unit``, for messages, where Estimator.balanced
 
     def rule(self, v: int) -> Rule:
         """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
@@ -118,7 +119,8 @@ class Task:
         return self.distributions[v] if self.distributions else None
 
 
-VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t")
+VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
+              "no_jackknife", "no_placebo")  # fmt: skip
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
 
@@ -275,6 +277,8 @@ class Estimator:
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
+    ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
+    ``seeded(options)`` says whether it draws at random, from its option ``seed``: the study's where none is written.
     """
 
     name: str
@@ -307,6 +311,8 @@ class Estimator:
     columns: frozenset[str] = frozenset()
     programs: Mapping[str, Program] = field(default_factory=dict)
     offset: bool = False
+    balanced: bool = False
+    seeded: Callable[[Mapping[str, object]], bool] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 
     @property

@@ -18,6 +18,7 @@ from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_
 from scipy.optimize import brentq
 from scipy.special import digamma
 from specdid._audit.first_changes import average_of_changes
+from specdid._audit.synthetic import weights_of
 from specdid.panel.splines import Spline
 
 TOKEN = re.compile(
@@ -919,6 +920,13 @@ def _did_multiplegt_dyn(**given: Any) -> Frame:
     return Frame(results=Frame(**found))
 
 
+def _synthdid(outcome: np.ndarray, controls: np.ndarray, before: np.ndarray) -> dict[str, Any]:
+    """Stand in for R's synthdid, by the audit's weights."""
+    count, first = int(controls[0]), int(before[0])
+    omega, lam = weights_of(outcome[:count], outcome[count:].mean(axis=0), len(outcome) - count, first)
+    return {"weights": {"omega": omega, "lambda": lam}}
+
+
 BUILTINS: dict[str, Callable[..., Any]] = {
     "did_multiplegt_dyn": _did_multiplegt_dyn,
     "l10n_info": lambda: {"UTF-8": logical([1])},
@@ -961,7 +969,9 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "match.fun": _function, "apply": _apply, "sapply": _sapply, "Reduce": _reduce, "do.call": _do_call,
     # matrices
     "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "solve": np.linalg.inv,
-    "rbind": lambda *x: _rbind([d for d in x if isinstance(d, Frame)]),
+    "rbind": lambda *x: (
+        np.concatenate(x) if isinstance(x[0], np.ndarray) else _rbind([d for d in x if isinstance(d, Frame)])
+    ),
     "cbind": lambda *x: np.column_stack([c for c in x if c is not None and len(c)]),
     "outer": lambda a, b, _: (a[:, None] == b[None, :]).astype(np.float64), "crossprod": lambda a, b: a.T @ b,
     "qr": _qr, "qr.Q": lambda x: x.q, "qr.R": lambda x: x.r, "backsolve": _backsolve,
@@ -970,6 +980,8 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "se": lambda fit, vcov, ssc=None: Named(fit.errors(vcov, ssc), fit.fit.names), "summary": _nothing,
     "fitstat": _nothing, "binomial": lambda link: str(link[0]), "resid": lambda fit: fit.resid, "digamma": digamma,
     "uniroot": _uniroot,
+    "synthdid_estimate": _synthdid, "attr": lambda fit, name: fit[name[0]], "t": np.transpose,
+    "colMeans": lambda x: x.mean(axis=0),
     "as.formula": lambda x: Parser(x[0]).program()[0],
     "degrees_freedom": lambda *_, **__: _one(np.nan), "pnorm": _same,
     "pt": lambda x, df: x,  # no p-value is looked at

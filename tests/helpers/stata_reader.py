@@ -21,6 +21,7 @@ import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
 from specdid._audit.first_changes import average_of_changes
 from specdid._audit.group_time import GroupTime, influences
+from specdid._audit.synthetic import Synthetic
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<text>"[^"]*")
@@ -425,6 +426,9 @@ class Program:
             self.two_stage(*match.groups())
         elif match := re.match(r'imputation\(X, "(\w+)", "(\w+)"\)', rest):
             self.imputation(*match.groups())
+        elif rest.startswith("by_cluster("):
+            outcome, controls, cluster = (word.strip(' "') for word in rest[11:-1].split(","))
+            self.scalars["_error"] = np.array([self.synthetic(outcome, controls.split(), cluster)[1]])
         elif rest.startswith("group_time("):
             self.group_time(*(word.strip(' "') for word in rest[11:-1].split(",")))
         else:
@@ -515,6 +519,28 @@ class Program:
             found = average_of_changes(pd.DataFrame(columns), options | {"aggregate": aggregate}, ["c"])
             saved |= {effect: found[0], error: found[1][0]}
         self.last = SimpleNamespace(saved=saved, sample=np.ones(self.rows, bool))  # type: ignore[assignment]
+
+    def do_sdid(self, rest: str) -> None:
+        """Stand in for Clarke and others' command, by the audit's formulas."""
+        model, _, options = rest.partition(",")
+        outcome, *_ = model.split()
+        given = re.search(r"covariates\((.*), projected\)", options)
+        asked = re.search(r"vce\((\w+)\)", options)
+        assert asked
+        found = self.synthetic(outcome, given.group(1).split() if given else [], "_panel")
+        self.scalars |= {"e(ATT)": np.array([found[0]]), "e(se)": np.array([found[1]])}
+
+    def synthetic(self, outcome: str, controls: list[str], cluster: str) -> tuple[float, float]:
+        unit, at = (self.data[n].astype(int) - 1 for n in ("_panel", "_at"))
+
+        def wide(values: Vector) -> Vector:
+            table = np.full((unit.max() + 1, at.max() + 1), np.nan)
+            table[unit, at] = values
+            return table
+
+        first = wide(np.ones(self.rows)).shape[1] - (wide(self.data["_treated"]) == 1).sum(axis=1)
+        found = Synthetic(wide(self.data[outcome]), [wide(self.data[c]) for c in controls], first)
+        return found.estimate(), found.jackknife(wide(self.data[cluster])[:, 0])
 
     def do_confirm(self, rest: str) -> None:
         if self.data[rest.split()[-1]].dtype != object:  # pytest would write out the column of a failed assert

@@ -1,0 +1,277 @@
+"""sdid: R's synthdid on the reference panel, formulas by hand in corner cases, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from adoption import adoption_panel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from small_problems import task_of
+from specdid import _plugins
+from specdid._audit.synthetic import Synthetic, weights_of
+from specdid.estimators._base import Failure
+from specdid.estimators.sdid import synthetic
+from specdid.estimators.sdid.weights import Penalty, simplex_weights
+
+SDID = _plugins.load("estimators", "sdid")
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+
+def laid(frame, controls=(), vcovs=("unit",), weights=None, **options):
+    spec = ("y", "d", controls, ("unit", "t"), weights, "sdid")
+    return task_of(frame, spec, vcovs=vcovs, unit="unit", time="t", cohort="cohort", options={"sdid": options})
+
+
+def fit(frame, *given, **options):
+    return SDID.estimate(laid(frame, *given, **options))
+
+
+def panel(y, first):
+    """A frame of outcomes (N, T) by unit and period, and each unit's first treated period."""
+    count, periods = y.shape
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(count), periods), "t": np.tile(np.arange(periods), count)})
+    cohort = np.repeat(np.asarray(first, float), periods)
+    frame["cohort"] = np.where(cohort < periods, cohort, np.nan)
+    return frame.assign(y=y.ravel(), d=(frame.t >= frame.cohort).astype(float)).astype(float)
+
+
+def random_panel(seed, count=9, periods=7, first=(4, 4)):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(count, 1)) + rng.normal(size=(count, periods)).cumsum(axis=1)
+    return y, [*first, *([periods] * (count - len(first)))]
+
+
+def test_r_s_synthdid_on_the_reference_panel():
+    """synthdid 0.0.9 with its defaults: batch 2012 against the never treated."""
+    rows = pd.read_csv(REFERENCE / "did" / "did_balanced_rows.csv")
+    frame = pd.read_csv(REFERENCE / "panel.csv").merge(rows, on=["city_id", "year"])
+    frame = frame[frame.batch.isin([0, 2012])].copy()
+    frame["cohort"] = frame.batch.replace(0, np.nan).astype(float)
+    frame["d"] = (frame.year >= frame.cohort).astype(float)
+    frame = frame.rename(columns={"city_id": "unit", "year": "t", "ln_so2": "y"})
+    theirs = pd.read_csv(REFERENCE / "did" / "synthdid.csv").set_index("method").loc["synthdid"]
+    found = fit(frame[["unit", "t", "y", "cohort", "d"]].astype(float))
+    assert found.estimate == pytest.approx(theirs.estimate, rel=1e-10)
+    assert found.std_error[0] == pytest.approx(theirs.se_jackknife, rel=1e-10)
+    assert found.units == (93, 17, 76, 0)
+    assert (found.nobs, found.n_clusters, found.df) == (93 * 13, (93,), (np.inf,))
+
+
+def weights_by_slsqp(columns, target, zeta):
+    """The same program, by another algorithm and to its end."""
+    a, b = columns - columns.mean(axis=0), target - target.mean()
+    count = a.shape[1]
+
+    def objective(x):
+        rest = a @ x - b
+        gradient = 2 * (a.T @ rest / len(a) + zeta**2 * x)
+        return rest @ rest / len(a) + zeta**2 * x @ x, gradient
+
+    total = {"type": "eq", "fun": lambda x: x.sum() - 1, "jac": lambda x: np.ones(count)}
+    start = np.full(count, 1 / count)
+    return minimize(
+        objective,
+        start,
+        jac=True,
+        bounds=[(0, 1)] * count,
+        constraints=[total],
+        options={"ftol": 1e-14, "maxiter": 500},
+    ).x
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_solve_their_program(seed):
+    rng = np.random.default_rng(seed)
+    columns, target = rng.normal(size=(8, 6)), rng.normal(size=8)
+    found = simplex_weights(columns[None], target[None], Penalty(0.7, 1e-8))[0]
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(found, weights_by_slsqp(columns, target, 0.7), atol=2e-4)
+
+
+def test_programs_solved_at_once_are_each_as_alone():
+    """Also where the matrices of cross-products would be too large, and rows of them are formed one by one."""
+    rng = np.random.default_rng(2)
+    columns, targets = rng.normal(size=(5, 8, 6)), rng.normal(size=(5, 8))
+    together = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
+    alone = [simplex_weights(c[None], b[None], Penalty(0.3, 1e-5))[0] for c, b in zip(columns, targets, strict=True)]
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+    wide, target = rng.normal(size=(4, 2100)), rng.normal(size=4)
+    found = simplex_weights(wide[None], target[None], Penalty(0.5, 1e-4))[0]
+    expected, _ = weights_of(np.column_stack([wide.T, wide.T[:, :1]]), np.append(target, 0.0), 1, 4)
+    assert found.shape == expected.shape
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("count", "periods", "first"),
+    [(9, 7, (4, 4)), (9, 7, (4,)), (9, 7, (6, 6)), (9, 7, (3, 3, 5)), (4, 7, (4, 4)), (12, 4, (2, 3, 3))],
+    ids=["block", "one treated", "one post period", "staggered", "two controls", "two pre-periods"],
+)
+def test_the_formula_unit_by_unit(count, periods, first):
+    """Against the audit's program, which leaves units out and weights by residuals."""
+    y, start = random_panel(3, count, periods, first)
+    found = fit(panel(y, start))
+    expected = Synthetic(y, [], start)
+    assert found.estimate == pytest.approx(expected.estimate(), rel=1e-9)
+    error = expected.jackknife(np.arange(count))
+    if np.isnan(error):
+        assert found.vcov_notes == ("no_jackknife",)
+    else:
+        assert found.std_error[0] == pytest.approx(error, rel=1e-9)
+
+
+def test_two_controls_and_one_cohort_by_hand():
+    """λ and ω of two numbers have closed forms: a line's minimum within 0 and 1."""
+    y = np.array([[1.0, 2.0, 4.0], [0.0, 2.0, 1.0], [1.0, 1.5, 2.5]])
+    found = fit(panel(y, [2, 3, 3]))
+    sigma = np.std([2.0, 0.5], ddof=1)
+    # Before treatment the treated unit rises by 1, the controls by 2 and ½: rows are half of that from their mean.
+    # Least of (ω (2 − ½) + ½ − 1)² / 4 + σ² (ω² + (1 − ω)²), one cell being treated.
+    omega = np.clip((1.5 * 0.5 / 4 + sigma**2) / (1.5**2 / 4 + 2 * sigma**2), 0, 1)
+    # The controls differ by −1 and ½ before treatment and by −1½ after it: without extrapolation λ takes all of −1.
+    lam = 1.0
+    change = y[:, 2] - lam * y[:, 0] - (1 - lam) * y[:, 1]
+    assert found.estimate == pytest.approx(change[0] - omega * change[1] - (1 - omega) * change[2], rel=1e-4)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000))
+def test_what_leaves_the_number_and_what_scales_it(seed):
+    y, first = random_panel(seed, 8, 6, (3, 5))
+    rng = np.random.default_rng(seed + 1)
+    frame = panel(y, first)
+    found = fit(frame)
+    order = rng.permutation(len(frame))
+    assert fit(frame.iloc[order].reset_index(drop=True)).estimate == pytest.approx(found.estimate, rel=1e-9, abs=1e-12)
+    names = rng.permutation(8)
+    renamed = fit(frame.assign(unit=names[frame.unit.astype(int)].astype(float)))
+    assert renamed.estimate == pytest.approx(found.estimate, rel=1e-6, abs=1e-8)
+    assert renamed.std_error[0] == pytest.approx(found.std_error[0], rel=1e-6, nan_ok=True)
+    moved = y + 100 * rng.normal(size=(8, 1)) + 7.0 * np.arange(6)
+    assert fit(panel(moved, first)).estimate == pytest.approx(found.estimate, rel=1e-6, abs=1e-8)
+    scaled = fit(panel(-1e-5 * y, first))
+    assert scaled.estimate == pytest.approx(-1e-5 * found.estimate, rel=1e-9, abs=1e-14)
+    assert scaled.std_error[0] == pytest.approx(1e-5 * found.std_error[0], rel=1e-8, nan_ok=True)
+
+
+def test_cohorts_count_by_their_treated_cells():
+    y, first = random_panel(5, 12, 8, (3, 3, 6))
+    frame = panel(y, first)
+    early, late = (fit(frame[frame.cohort.isna() | (frame.cohort == a)]).estimate for a in (3, 6))
+    assert fit(frame).estimate == pytest.approx((10 * early + 2 * late) / 12, rel=1e-8)
+
+
+def test_the_jackknife_by_cluster_leaves_whole_clusters_out():
+    frame = adoption_panel()
+    found = fit(frame, (), ("unit", "state", "t"))
+    assert found.vcov_notes == ("", "", "not_offered")
+    wide = frame.pivot(index="unit", columns="t", values="y").to_numpy()
+    state = frame.groupby("unit").state.first().to_numpy()
+    first = frame.groupby("unit").cohort.first().fillna(8).astype(int).to_numpy()
+    expected = Synthetic(wide, [], first)
+    assert found.std_error[:2] == pytest.approx(
+        (expected.jackknife(np.arange(60)), expected.jackknife(state)), rel=1e-8
+    )
+    assert found.n_clusters[:2] == (60, 10)
+
+
+def test_controls_are_taken_out_by_the_never_treated():
+    frame = adoption_panel()
+    plain, netted = fit(frame), fit(frame, ("x",))
+    never = frame[frame.cohort.isna()]
+    dummies = [pd.get_dummies(never[c]).to_numpy(float) for c in ("unit", "t")]
+    beta = np.linalg.lstsq(np.column_stack([never.x, *dummies]), never.y, rcond=None)[0][0]
+    by_hand = fit(frame.assign(y=frame.y - beta * frame.x))
+    assert netted.estimate == pytest.approx(by_hand.estimate, rel=1e-9)
+    assert netted.std_error[0] != pytest.approx(by_hand.std_error[0], rel=1e-6)  # β is estimated without each unit
+    constant = frame.assign(x=frame.unit)
+    found = fit(constant, ("x",))
+    assert (found.dropped, found.estimate) == ((0,), pytest.approx(plain.estimate, rel=1e-12))
+    apart = frame.assign(x=np.where(frame.cohort.isna(), 0.0, frame.x))
+    refused = fit(apart, ("x",))
+    assert refused.code == "not_identified"
+    assert refused.message.startswith("the coefficient of x is not known: among the units never treated")
+
+
+def test_one_treated_unit_has_no_jackknife_and_a_placebo():
+    y, first = random_panel(8, 12, 7, (4,))
+    frame = panel(y, first)
+    assert (fit(frame).vcov_notes, np.isnan(fit(frame).std_error[0])) == (("no_jackknife",), True)
+    found = fit(frame, vce="placebo", replications=30, seed=4)
+    assert found.vcov_notes == ("",)
+    assert found.std_error == fit(frame, vce="placebo", replications=30, seed=4).std_error
+    assert found.std_error != fit(frame, vce="placebo", replications=30, seed=5).std_error
+    assert found.estimate == fit(frame).estimate
+    few = fit(panel(*random_panel(8, 5, 7, (4, 4))), vce="placebo", replications=5)
+    assert few.vcov_notes == ("no_placebo",)
+    wider = fit(adoption_panel(), (), ("state",), vce="placebo", replications=5)
+    assert wider.vcov_notes == ("not_offered",)
+
+
+def test_placebos_are_estimates_on_permuted_units():
+    """Each draw once more, alone: weights that begin from those of the estimate, with its penalties."""
+    y, first = random_panel(9, 11, 7, (4, 5))
+    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+    cohorts = synthetic.estimate_cohorts(laid_out)
+    found = synthetic.placebos(laid_out, cohorts, 6, 3)
+    for draw, one in enumerate(found):
+        key = [3, synthetic.STREAM + draw]
+        order = np.random.Generator(np.random.Philox(key=key)).permutation(9)
+        own, effects = np.sort(order[:7]), []
+        for cohort, placed in zip(cohorts, order[7:], strict=True):
+            a, into = cohort.first, y[2 + placed]
+            start = cohort.omega[own] / cohort.omega[own].sum()
+            controls = y[2 + own]
+            lam = simplex_weights(
+                controls[None, :, :a], controls[None, :, a:].mean(axis=2), cohort.time_penalty, cohort.lam[None]
+            )[0]
+            omega = simplex_weights(controls.T[None, :a], into[None, :a], cohort.unit_penalty, start[None])[0]
+            gap = into - omega @ controls
+            effects.append(gap[a:].mean() - lam @ gap[:a])
+        assert one == pytest.approx(np.average(effects, weights=[3, 2]), rel=1e-7)
+
+
+def test_what_it_refuses_and_whom_it_names():
+    frame = adoption_panel()
+    task = laid(frame[~((frame.unit == 7) & (frame.t == 3))])
+    found = SDID.estimate(replace(task, unit_names=tuple(f"city {u}" for u in range(60))))
+    assert (found.code, "1 of 60 units lack rows (unit city 7 has 7 of 8 periods)" in found.message) == (
+        "not_identified", True,
+    )  # fmt: skip
+    always = frame.assign(cohort=frame.cohort.replace(4.0, 0.0))
+    assert "treated in the first period" in fit(always).message
+    early = frame.assign(cohort=frame.cohort.replace(4.0, 1.0))
+    assert "two periods before treatment: 15 units have one" in fit(early).message
+    nobody = fit(frame[frame.cohort.notna()])
+    assert (nobody.code, "there are none" in nobody.message) == ("not_identified", True)
+    one = frame[frame.cohort.notna() | (frame.unit == 40)]
+    assert "there is one" in fit(one).message
+    untreated = fit(frame[frame.cohort.isna()].assign(d=frame.d))
+    assert isinstance(untreated, Failure)
+    assert untreated.code == "no_treatment_variation"
+    assert "weights" not in SDID.honours
+    assert SDID.effects == "unit + time"
+    assert SDID.absorbing
+
+
+def test_what_fits_perfectly_has_no_standard_error():
+    frame = adoption_panel()
+    frame = frame.assign(y=0.1 * frame.unit + 0.37 * frame.t + frame.d)
+    found = fit(frame)
+    assert found.estimate == pytest.approx(1.0, abs=1e-10)
+    assert found.vcov_notes == ("perfect_fit",)
+
+
+def test_tied_controls_share_or_take_turns_and_the_number_is_theirs():
+    """Two controls that are copies: whichever has the weight, the estimate is the same."""
+    y, first = random_panel(12, 7, 7, (4, 4))
+    y[6] = y[5]
+    swapped = y[[0, 1, 2, 3, 4, 6, 5]]
+    assert fit(panel(y, first)).estimate == fit(panel(swapped, first)).estimate

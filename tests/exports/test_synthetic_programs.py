@@ -1,0 +1,79 @@
+"""Programs of sdid give the numbers of the results: Python's run, R's and Stata's by their readers, and the audit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import r_reader
+import stata_reader
+from adoption import adoption_panel
+from programs import difference, estimated, execute, program
+from specdid import _plugins, run
+from specdid._records import Status
+from specdid._run.prepare import prepare
+from specdid.exports._make_script import make_script
+
+
+def study(directory, **more):
+    frame = adoption_panel().fillna({"cohort": 0}).assign(t=lambda d: d.t + 1990)
+    frame["cohort"] = np.where(frame.cohort > 0, frame.cohort + 1990, 0)
+    frame[["unit", "state", "t", "cohort", "d", "x", "y"]].astype({"cohort": int}).to_csv(
+        directory / "panel.csv", index=False
+    )
+    return {
+        "study": {"data": str(directory / "panel.csv"), "unit": "unit", "time": "t", "title": "adoption", "seed": 7},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"none": "1", "x": "x", "constant too": "x + state"},
+        "estimator": {"sd": "sdid"},
+        "vcov": {"unit": "~unit", "state": "~state", "year": "~t"},
+        "inference": {"draws": 0},
+        **more,
+    }
+
+
+def test_programs_give_the_numbers_of_the_results(tmp_path):
+    prepared = prepare(study(tmp_path))
+    results = estimated(prepared)
+    places = np.flatnonzero(results.status == Status.OK).tolist()
+    assert len(places) == 2  # what is constant in units adds nothing: the same model
+    scripts = [make_script(prepared.plan, prepared.panel, prepared.evaluator, s) for s in places]
+    answers = execute([_plugins.load("exports", "python").write(s) for s in scripts])
+    assert [difference(results, s, a) < 1e-8 for s, a in zip(places, answers, strict=True)] == [True, True], answers
+    for language, reader in (("r", r_reader), ("stata", stata_reader)):
+        for s, script in zip(places, scripts, strict=True):
+            code = _plugins.load("exports", language).write(script)
+            read = reader.Program().run(code)
+            assert difference(results, s, (read.estimate, read.found)) < 1e-8, (language, code)
+
+
+def test_the_python_program_of_placebos_draws_what_the_run_drew(tmp_path):
+    given = study(tmp_path, estimator={"sd": {"method": "sdid", "vce": "placebo", "replications": 4}})
+    prepared = prepare(given | {"controls": {"none": "1"}, "vcov": {"unit": "~unit"}})
+    results = estimated(prepared)
+    (answer,) = execute([program(prepared, 0, "python")])
+    assert difference(results, 0, answer) < 1e-8, answer
+    for language, word in (("r", "set.seed(7)"), ("stata", "vce(placebo) reps(4) seed(7)")):
+        assert word in program(prepared, 0, language)
+
+
+def test_a_run_audits_resumes_and_names_the_unit_that_is_not_seen(tmp_path):
+    spec = study(tmp_path)
+    curve = run(spec, out=tmp_path / "out", audit=10)
+    again = run(spec, out=tmp_path / "out", audit=10)
+    assert curve.table.equals(again.table)
+    assert not [c for c in curve.warnings if "audit" in c.code]
+    panel = (tmp_path / "panel.csv").read_text().splitlines()
+    (tmp_path / "panel.csv").write_text("\n".join(line for line in panel if not line.startswith("13.0,2.0,1993")))
+    spec["estimator"]["OLS"] = "feols"
+    short = run(spec, out=None, audit=0).table
+    said = short[(short.estimator == "sd") & (short.controls == "1")].message
+    assert said.str.contains("1 of 60 units lack rows (unit 13 has 7 of 8 periods)", regex=False).all()
+
+
+@pytest.mark.parametrize("null", ["wild", "permutation"])
+def test_nulls_take_it_or_say_why_not(tmp_path, null):
+    spec = study(tmp_path, controls={"none": "1"}, inference={"draws": 9, "null": [null], "assign": "d + cohort"})
+    curve = run(spec | {"vcov": {"unit": "~unit"}}, out=None, audit=0)
+    assert len(curve.table) == 1
+    assert curve.table.status[0] == "ok"
