@@ -49,7 +49,8 @@ def test_programs_give_the_numbers_of_the_results(tmp_path):
 
 def test_the_python_program_of_placebos_draws_what_the_run_drew(tmp_path):
     given = study(tmp_path, estimator={"sd": {"method": "sdid", "vce": "placebo", "replications": 4}})
-    prepared = prepare(given | {"controls": {"none": "1"}, "vcov": {"unit": "~unit"}})
+    given |= {"controls": {"none": "1"}, "vcov": {"unit": "~unit"}, "sample": {"late": "unit > 14"}}
+    prepared = prepare(given)
     results = estimated(prepared)
     (answer,) = execute([program(prepared, 0, "python")])
     assert difference(results, 0, answer) < 1e-8, answer

@@ -493,9 +493,14 @@ def _in(a: np.ndarray, values: np.ndarray) -> np.ndarray:
     return logical(np.array([float(nothing if v is None or v != v else v in found) for v in a.tolist()]))
 
 
+def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Subtract; a vector as long as a matrix is high is taken off each of its columns."""
+    return a - (b[:, None] if a.ndim == 2 and b.ndim == 1 and len(b) == len(a) > 1 else b)
+
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     **{s: _compare(s) for s in ("==", "!=", "<", "<=", ">", ">=")},
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.float_power, "%%": np.mod,
+    "+": np.add, "-": _less, "*": np.multiply, "/": np.divide, "^": np.float_power, "%%": np.mod,
     "%/%": lambda a, b: np.floor(a / b), "&": _and, "|": _or, "!": _not, "%in%": _in,
     "&&": _and, "||": _or,
     "%*%": lambda a, b: (a.values if isinstance(a, Named) else a) @ (b.values if isinstance(b, Named) else b),
@@ -544,6 +549,7 @@ def _combine(*values: Any, **named: Any) -> Any:
     parts = [*values, *named.values()]
     if any(p.dtype == object for p in parts):
         parts = [_text(p) for p in parts]
+    parts = [p.ravel(order="F") if p.ndim > 1 else p for p in parts]
     joined = np.concatenate(parts) if parts else np.zeros(0)
     return Named(joined, list(named)) if named and not values else joined
 

@@ -342,6 +342,8 @@ class Program:
     def saved(self, where: str, name: str) -> Vector:
         if where == "r":
             return np.array([self.returned[name]])
+        if name in ("ATT", "se"):
+            return self.scalars[f"e({name})"]
         assert self.last is not None
         return self.last.sample.astype(float) if name == "sample" else np.array([self.last.saved[name]])
 

@@ -188,10 +188,10 @@ def _errors(
     first = np.unique(task.unit, return_index=True)[1]
     errors, counts, notes = [], [], []
     for kind, clusters in zip(task.vcovs, task.clusters, strict=True):
-        error, count, note = float("nan"), -1, "not_offered"
+        error, note = float("nan"), "not_offered"
+        count = min((len(np.unique(codes)) for codes in clusters), default=-1)
         if kind == "cluster" and len(clusters) == 1:
             codes = np.unique(clusters[0][first], return_inverse=True)[1]
-            count = int(codes.max()) + 1
             error, note = _error(task, panel, cohorts, codes, count)
             if not note and error <= ROUNDING * float(np.ptp(panel.outcome)):
                 error, note = float("nan"), "perfect_fit"

@@ -206,15 +206,15 @@ def _r_adjusted(script: Script) -> Iterator[str]:
     yield "  m <- m - rowMeans(m)"
     yield "  c(t(t(m) - colMeans(m)))"
     yield "}"
+    yield "clean <- function(x) ifelse(abs(x) < 1e-7, 0, x)  # what is left of a combination of the effects"
     yield "standardised <- function(x) if (sd(x) > 0) (x - mean(x)) / sd(x) else x - mean(x)"
     for k, control in enumerate(script.controls, 1):
         yield f"X{k} <- wide(standardised(d${control}))"
     yield "adjusted <- function(own) {  # the outcome less what controls explain among units never treated"
     yield "  x <- cbind("
     for k in range(1, len(script.controls) + 1):
-        yield f"    net(X{k}[own, , drop = FALSE]){',' if k < len(script.controls) else ''}"
+        yield f"    clean(net(X{k}[own, , drop = FALSE])){',' if k < len(script.controls) else ''}"
     yield "  )"
-    yield "  x[abs(x) < 1e-7] <- 0"
     yield "  q <- qr(x, tol = 1e-7)"
     yield "  k <- q$pivot[seq_len(q$rank)]"
     yield "  beta <- rep(0, length(x[1, ]))"
