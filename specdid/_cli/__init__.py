@@ -105,11 +105,13 @@ def plan(spec: Path, merged: bool) -> Exit:
 @_SPEC
 @click.argument("which", metavar="ID")
 @_OUT
-@click.option("--code", type=click.Choice(_plugins.names("exports")), help="Print this language's code alone.")
+@click.option(
+    "--code", type=click.Choice([*_plugins.names("exports"), "all"]), help="Print code in place of the table."
+)
 @click.option("--write", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @guarded
 def show(spec: Path, which: str, out: Path | None, code: str | None, target: Path | None) -> Exit:
-    """Show one specification of SPEC in words, as a regression table and as code.
+    """Show one specification of SPEC in words and as a regression table, or the code that reproduces it.
 
     ID is the specification's id or its beginning, its rank as '#41', or preferred.
     """

@@ -24,7 +24,7 @@ _NEXT = {
 
 
 def show_spec(spec: Path, which: str, out: Path | None, language: str | None, target: Path | None) -> Exit:
-    """Print one specification with code that reproduces it, or the code of one language alone."""
+    """Print one specification as a table, or code that reproduces it."""
     from specdid._run.manifest import default_directory
     from specdid._run.prepare import prepare
     from specdid._run.show import shown_text

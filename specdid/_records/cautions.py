@@ -263,9 +263,12 @@ class Against:
         """The two worst with their numbers, and how many more kinds there are, for a figure or a note."""
         shown = [say("{clause}: {found}.", clause=capital(clause), found=found) for clause, found in self.items[:2]]
         more = len(self.items) - len(shown) + len(self.rest)
-        return sentences(
-            [*shown, *([say("{kinds} of serious warnings.", kinds=capital(_kinds(more)))] if more else [])]
-        )
+        if more:
+            kinds = capital(_kinds(more))
+            shown.append(
+                say("{kinds} of serious warning." if more == 1 else "{kinds} of serious warnings.", kinds=kinds)
+            )
+        return sentences(shown)
 
 
 def headline(failed: str) -> str:

@@ -77,12 +77,12 @@ def show(
     out
         Where a run left results, for ranks and the null's p; ``outputs/<name>`` by default.
     code
-        ``python``, ``r``, ``stata`` or another of exports/: the program in this language alone.
+        ``python``, ``r``, ``stata`` or another of exports/: the program in this language alone; ``all``: in each.
 
     Returns
     -------
     str
-        What the command prints; in a notebook it shows itself as a table with the programs folded.
+        What the command prints, and every program; in a notebook it shows itself as a table with the programs folded.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def show(
     """
     prepared = prepare(study, data)
     directory = Path(out) if out is not None else default_directory(prepared.study)
-    return Shown(shown_text(prepared, which, directory, code))
+    return Shown(shown_text(prepared, which, directory, code, programs=True))
 
 
 class Shown(str):
@@ -121,14 +121,29 @@ _HEADER = re.compile(r" +estimate +std\. error ")
 """The line above the coefficients of a specification."""
 
 
-def shown_text(prepared: Prepared, which: str, directory: Path, language: str | None) -> str:
-    """Write one specification of a prepared study; see :func:`show`."""
+ALL = "all"
+"""In place of a language: every one of them."""
+
+
+def shown_text(prepared: Prepared, which: str, directory: Path, language: str | None, *, programs: bool = False) -> str:
+    """Write one specification of a prepared study; ``programs``: beside its table, too. See :func:`show`."""
     results = stored_results(prepared, directory)
     found = find(prepared, which, results, directory)
+    if language == ALL:
+        _refuse_excluded(prepared, found.place)
+        return "\n".join(_codes(prepared, found.place)).lstrip("\n") + "\n"
     if language is not None:
         return code_of(prepared, found.place, language)
     lines = [visible(line) for line in describe(prepared, found, results, directory)]
-    return "\n".join([*lines, *_codes(prepared, found.place)]) + "\n"
+    beside = _codes if programs else _where_code_is
+    return "\n".join([*lines, *beside(prepared, found.place)]) + "\n"
+
+
+def _where_code_is(prepared: Prepared, place: int) -> Iterator[str]:
+    """Say how the programs are had; nothing where the specification is excluded or has none."""
+    excluded = prepared.plan.status[with_content(prepared.plan, place)] == PlanStatus.EXCLUDED
+    if found := [] if excluded else _languages(prepared, place):
+        yield from ("", f"Code that reproduces it: {listed(found)}")
 
 
 def _codes(prepared: Prepared, place: int) -> Iterator[str]:
@@ -180,25 +195,37 @@ def code_of(prepared: Prepared, place: int, language: str) -> str:
     SpecError
         It is excluded, so that there is nothing to reproduce, or its estimator brings no program in this language.
     """
+    _refuse_excluded(prepared, place)
     place = with_content(prepared.plan, place)
-    if prepared.plan.status[place] == PlanStatus.EXCLUDED:
-        reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
-        raise SpecError([Fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")])
     try:
         return str(_plugins.load("exports", language).write(script_of(prepared, place)))
     except NoProgramError as error:
         raise SpecError([Fault("no_program", str(error), help=_others(prepared, place, language))]) from None
 
 
+def _refuse_excluded(prepared: Prepared, place: int) -> None:
+    place = with_content(prepared.plan, place)
+    if prepared.plan.status[place] == PlanStatus.EXCLUDED:
+        reason = prepared.plan.reasons[int(prepared.plan.reason[place])].message
+        raise SpecError([Fault("excluded", f"the specification is excluded, so there is no code for it: {reason}")])
+
+
 def _others(prepared: Prepared, place: int, language: str) -> str | None:
     """Say which other languages the specification can be had in."""
-    found = []
-    for export in _plugins.every("exports"):
-        if export.name != language:
-            with suppress(NoProgramError):
-                export.write(script_of(prepared, place))
-                found.append(f"--code {export.name}")
+    found = _languages(prepared, place, but=language)
     return f"there is {listed(found)}" if found else None
+
+
+def _languages(prepared: Prepared, place: int, but: str = "") -> list[str]:
+    """Return the options that print the specification's programs."""
+    found = []
+    script = script_of(prepared, with_content(prepared.plan, place))
+    for export in _plugins.every("exports"):
+        if export.name != but:
+            with suppress(NoProgramError):
+                export.write(script)
+                found.append(f"--code {export.name}")
+    return found
 
 
 def with_content(plan: Plan, place: int) -> int:

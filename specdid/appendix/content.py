@@ -67,8 +67,8 @@ def assemble(material: Material) -> Appendix:
     """Put the appendix together."""
     parts = [
         Part(say("Specification curve"), tuple(_curve(material)), account=curve_account(material)),
-        Part(say("Choices"), tuple(_choices(material)), (*_more(material), *_reasons(material))),
         Part(say("Joint tests"), tuple(_tests(material))),
+        Part(say("Choices"), tuple(_choices(material)), (*_more(material), *_reasons(material))),
         Part(say("Selected specifications"), tuple(_selected(material))),
         *(_analysis(material, section) for section in material.analyses),
     ]
@@ -593,15 +593,20 @@ def _preferred(results: Results) -> str:
 
 def _samples(results: Results) -> str:
     words = {
-        "nobs": say("observations"),
-        "n_units": say("units"),
-        "n_treated": say("treated units"),
-        "n_clusters": say("clusters"),
+        "nobs": (later("observation"), later("observations")),
+        "n_units": (later("unit"), later("units")),
+        "n_treated": (later("treated unit"), later("treated units")),
+        "n_clusters": (later("cluster"), later("clusters")),
     }
     found = [(what, span) for name, what in words.items() if (span := results.span(name)) is not None]
     said = [
-        say("{low:,} {what}" if low == high else "{low:,} to {high:,} {what}", low=low, high=high, what=what)
-        for what, (low, high) in found
+        say(
+            "{low:,} {what}" if low == high else "{low:,} to {high:,} {what}",
+            low=low,
+            high=high,
+            what=say(one if high == 1 else many),
+        )
+        for (one, many), (low, high) in found
     ]
     return say("{sample}.", sample=capital(said_list(said)))
 

@@ -24,6 +24,10 @@ PAGE = 648.0
 _LOOSE, _CLOSE = (9.6, 3.5), (7.8, 2.0)
 """Height of a row of choices and the space between headings, in points."""
 _CONTROLS = later("Controls")
+_OPTION = 36.0
+"""Points that an option has beside the name of its choice, at least."""
+_LOW = 0.75
+"""Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
 _FLAT = 70.0
 """Height of curves where many panels stand below each other, at least."""
 
@@ -60,7 +64,8 @@ class CurveLayout:
 
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
     ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
-    ``share`` is what the curves take of the figure's height, at least.
+    ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
+    shares significant, which are in the note.
     """
 
     width: float
@@ -72,6 +77,7 @@ class CurveLayout:
     still: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     share: float = 0.4
+    flat: bool = False
 
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
@@ -94,7 +100,8 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
 def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout]:
     """Return layouts that take less and less height.
 
-    Rows are set closer; then choices of two options have a row for one; then those that move least have none.
+    Rows are set closer; then choices of two options have a row for one; then the curves are lower; then the choices
+    that move least have no rows.
     """
     points = width * 72
     narrow = width < 1.4 * SINGLE
@@ -110,18 +117,19 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     still = tuple(heading for heading, (_, rests) in moves.items() if rests)
     order = [heading for heading, (_, rests) in moves.items() if not rests]
 
-    def made(kept: list[str], close: bool, curve: float, alone: bool = False) -> CurveLayout:
+    def made(kept: list[str], close: bool, curve: float, alone: bool = False, low: bool = False) -> CurveLayout:
         row, space = _CLOSE if close else _LOOSE
         rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
-        return CurveLayout(
-            points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), 0.3 if narrow else 0.4
-        )
+        share = (0.3 if narrow else 0.4) * (_LOW if low else 1.0)
+        flat = curve == _FLAT and len(rows) > 1
+        return CurveLayout(points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), share, flat)
 
     full = 150.0 if side_by_side == 1 and not narrow else 125.0
     yield made(order, False, full)
     yield made(order, True, full)
     for count in range(len(order), 1, -1):
         yield made(order[:count], True, full, True)
+        yield made(order[:count], True, full, True, True)
     for count in range(min(2, len(order)), -1, -1):
         yield made(order[:count], True, _FLAT, True)
 
@@ -169,7 +177,7 @@ def _band(
         top += space if lines else 0.0
         if alone and len(labels) == 2 and heading != say(_CONTROLS):
             rarer = min(labels, key=lambda label: _taken(panels, heading, label))
-            said = fonts.first_fit((f"{heading}: {rarer}", rarer), TEXT, room)
+            said = _one_of_two(heading, rarer, labels, fonts, room)
             lines.append(ChoiceLine(heading, rarer, said, top, alone=True))
             top += row
             continue
@@ -186,3 +194,11 @@ def _band(
             lines.append(ChoiceLine(heading, label, said, top))
             top += row
     return PanelRow(panels, tuple(lines), top)
+
+
+def _one_of_two(heading: str, rarer: str, labels: Sequence[str], fonts: Fonts, room: float) -> str:
+    """Write a choice and the option that has its row, cut so that it does not look like the other one."""
+    left = room - fonts.width(f"{heading}: ", TEXT)
+    if left < _OPTION:
+        return fonts.apart(labels, TEXT, room)[rarer]
+    return f"{heading}: {fonts.apart(labels, TEXT, left)[rarer]}"

@@ -212,26 +212,45 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
         yield from ((" " if k == 0 else "", part) for k, part in enumerate(parts))
 
 
+ENTRY_LINES = 3
+"""Lines that one entry of a key may take."""
+
+
+def entry_lines(words: str, fonts: Fonts, room: float) -> list[str]:
+    """Break the words of an entry of a key; what is left of the last line is cut."""
+    lines = wrap(words, fonts, room)
+    if len(lines) <= ENTRY_LINES:
+        return lines
+    return [*lines[: ENTRY_LINES - 1], fonts.fit(" ".join(lines[ENTRY_LINES - 1 :]), SMALL, room)]
+
+
+_Entry = TypeVar("_Entry", bound="_Wide")
+
+
 class _Wide(Protocol):
-    """What has a width on the page."""
+    """What has a width on the page, and can be broken into lines."""
 
     def width(self, fonts: Fonts) -> float: ...
 
-
-_Entry = TypeVar("_Entry", bound=_Wide)
+    def parts(self: _Entry, fonts: Fonts, room: float) -> list[_Entry]: ...
 
 
 def broken(entries: Iterable[_Entry], fonts: Fonts, room: float, between: float) -> list[list[_Entry]]:
-    """Break entries of a key into lines of at most ``room`` points, ``between`` points from one to the next."""
+    """Break a key into lines of at most ``room`` points, ``between`` points from one entry to the next.
+
+    An entry that is too long for one line has lines of its own.
+    """
     lines: list[list[_Entry]] = [[]]
     used = 0.0
     for entry in entries:
         width = entry.width(fonts)
-        if lines[-1] and used + width > room:
+        parts = entry.parts(fonts, room) if width > room else [entry]
+        if lines[-1] and (used + width > room or len(parts) > 1):
             lines.append([])
             used = 0.0
-        lines[-1].append(entry)
-        used += width + between
+        lines[-1].append(parts[0])
+        lines += [[part] for part in parts[1:]]
+        used = room if len(parts) > 1 else used + width + between
     return lines
 
 

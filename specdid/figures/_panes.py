@@ -10,7 +10,20 @@ from specdid._words import say
 from specdid.figures._curve_axes import fixed, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, broken, highest, joined, note_lines, title_height, wrap, write_note
+from specdid.figures._page import (
+    ENTRY_LINES,
+    LINE,
+    NOTE,
+    Page,
+    broken,
+    entry_lines,
+    highest,
+    joined,
+    note_lines,
+    title_height,
+    wrap,
+    write_note,
+)
 from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend, marker_of
 
 _SWATCH = 11.0
@@ -24,9 +37,9 @@ PAGE = 595.0
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One entry: a swatch, its colour and words."""
+    """One entry: a swatch, its colour and words; ``more``: further words of the entry above, without a swatch."""
 
-    kind: Literal["dot", "bar", "thin bar"]
+    kind: Literal["dot", "bar", "thin bar", "more"]
     colour: Any
     words: str
     marker: str = "o"
@@ -34,6 +47,11 @@ class KeyEntry:
     def width(self, fonts: Fonts) -> float:
         """Return the entry's width in points."""
         return _SWATCH + fonts.width(self.words, SMALL)
+
+    def parts(self, fonts: Fonts, room: float) -> list[KeyEntry]:
+        """Return the entry in lines of at most ``room`` points."""
+        lines = entry_lines(self.words, fonts, room - _SWATCH)
+        return [replace(self, words=text, kind="more" if k else self.kind) for k, text in enumerate(lines)]
 
 
 KeyLines = tuple[tuple[KeyEntry, ...], ...]
@@ -45,9 +63,8 @@ def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: 
 
 
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
-    """Break entries into lines of at most ``room`` points."""
-    cut = (replace(entry, words=fonts.fit(entry.words, SMALL, room - _SWATCH)) for entry in entries)
-    return tuple(map(tuple, broken(cut, fonts, room, _BETWEEN)))
+    """Break entries into lines of at most ``room`` points; words too long for one line have lines of their own."""
+    return tuple(map(tuple, broken(entries, fonts, room, _BETWEEN)))
 
 
 def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) -> None:
@@ -57,7 +74,7 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
         for entry in line:
             if entry.kind == "dot":
                 page.dot(x + 4, y, entry.colour, entry.marker, 4.0)
-            else:
+            elif entry.kind != "more":
                 page.line((x, x + 8), (y, y), entry.colour, 3.6 if entry.kind == "bar" else 1.0)
             page.text(x + _SWATCH, y, entry.words, SMALL, colour=QUIET)
             x += entry.width(page.fonts) + _BETWEEN
@@ -68,7 +85,8 @@ def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: b
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
             facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
-            space = room - _SWATCH - fonts.width(facts, SMALL)
+            # A line that is broken between words is not full: the last one has room for the facts.
+            space = (ENTRY_LINES - 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
             label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
             marker = marker_of(series.colour) if bars else "o"
             entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
@@ -203,7 +221,7 @@ def _head(pane: Pane, fonts: Fonts, room: float) -> _Head:
     return facts, break_lines(pane.entries, fonts, room) if pane.entries else ()
 
 
-def label_across(page: Page, box: Box, text: str) -> None:
-    """Say below the numbers what they are."""
-    words = page.fonts.fit(text, SMALL, box.width + 20)
+def label_across(page: Page, box: Box, *texts: str) -> None:
+    """Say below the numbers what they are, in the first of these texts that has room."""
+    words = page.fonts.first_fit(texts, SMALL, box.width + 20)
     page.text(box.left + box.width / 2, box.top + box.height + 17, words, SMALL, colour=QUIET, align="center")

@@ -8,7 +8,7 @@ counts periods from adoption, or is the calendar.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,11 +21,13 @@ from specdid.figures._curve_axes import number_axis, style_axis
 from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
+    ENTRY_LINES,
     LINE,
     NOTE,
     Page,
     broken,
     choose_fonts,
+    entry_lines,
     highest,
     note_lines,
     title_height,
@@ -52,17 +54,27 @@ _CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 
 
 @dataclass(frozen=True, slots=True)
 class SeriesEntry:
-    """A mark and words: of a series, or of a kind of bar (``thick``)."""
+    """A mark and words: of a series, or of a kind of bar (``thick``); ``further`` words stand below a mark's own."""
 
     words: str
     look: Look | None = None
     thick: float = 0.0
     colour: str = INK
+    further: bool = False
+
+    @property
+    def lead(self) -> float:
+        """Return where the words begin."""
+        return _SWATCH if self.look or self.thick or self.further else 0.0
 
     def width(self, fonts: Fonts) -> float:
         """Return the entry's width in points."""
-        lead = _SWATCH if self.look or self.thick else 0.0
-        return lead + fonts.width(self.words, SMALL)
+        return self.lead + fonts.width(self.words, SMALL)
+
+    def parts(self, fonts: Fonts, room: float) -> list[SeriesEntry]:
+        """Return the entry in lines of at most ``room`` points."""
+        first, *rest = entry_lines(self.words, fonts, room - self.lead)
+        return [replace(self, words=first), *(SeriesEntry(text, further=bool(self.lead)) for text in rest)]
 
 
 KeyRows = list[list[SeriesEntry]]
@@ -73,19 +85,12 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> KeyRows:
     panel = max(data.panels, key=lambda p: len(p.series))
     entries = []
     if 1 < len(panel.series) <= MOST:
-        entries = [
-            SeriesEntry(fonts.fit(s.label, SMALL, room - _SWATCH), look_of(panel, k))
-            for k, s in enumerate(panel.series)
-        ]
+        short = fonts.apart([s.label for s in panel.series], SMALL, (ENTRY_LINES - 1) * (room - _SWATCH))
+        entries = [SeriesEntry(short[s.label], look_of(panel, k)) for k, s in enumerate(panel.series)]
     elif len(panel.series) > MOST:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
-            entries = [
-                SeriesEntry(
-                    fonts.fit(say("preferred: {label}", label=kept.label), SMALL, room - _SWATCH),
-                    Look(ACCENT, "D", True),
-                )
-            ]
+            entries = [SeriesEntry(say("preferred: {label}", label=kept.label), Look(ACCENT, "D", True))]
         entries.append(
             SeriesEntry(say("{n:,} others", n=len(panel.series) - (kept is not None)), thick=0.6, colour=QUIET)
         )
@@ -126,8 +131,7 @@ def write_lines(page: Page, lines: KeyRows, left: float, top: float) -> None:
                 page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
             elif entry.thick:
                 page.line((x, x + 7), (y, y), blend(entry.colour, 0.5), entry.thick)
-            lead = _SWATCH if entry.look or entry.thick else 0.0
-            page.text(x + lead, y, entry.words, SMALL, colour=QUIET)
+            page.text(x + entry.lead, y, entry.words, SMALL, colour=QUIET)
             x += entry.width(page.fonts) + _BETWEEN
 
 

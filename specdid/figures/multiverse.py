@@ -374,7 +374,7 @@ def _draw_pane(
     if panel.preferred is not None:
         axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=6)
     _mark_beyond(axes, page, panel, ends)
-    label_across(page, box, say("estimate, {name}", name=panel.name) if panel.scaled else say("estimate"))
+    label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
 
 
 def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[float, float]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from specdid._describe.curve_tests import Bands
 from specdid._records import Results
-from specdid._records.cautions import Against
+from specdid._records.cautions import Against, headline
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -116,9 +116,10 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
     return said
 
 
-def _shares_apart(data: CurveData) -> Iterator[str]:
-    """Write the shares of each estimand where a panel has several."""
-    for panel in (p for p in data.panels if len(p.null_shares) > 1):
+def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
+    """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
+    beside = 0 if layout.flat else 1
+    for panel in (p for p in data.panels if len(p.null_shares) > beside):
         of = [
             say(
                 "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
@@ -151,7 +152,7 @@ def note(data: CurveData, layout: CurveLayout) -> str:
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median and 95% band of the curve under the null."))
-    parts += [*_shares_apart(data), *_nulls(data)]
+    parts += [*_shares_apart(data, layout), *_nulls(data)]
     parts += _sensitivity(data)
     if any(p.apart for p in data.panels):
         parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
@@ -331,13 +332,15 @@ def draw(data: CurveData, width: float | None = None) -> Figure:
 class _Placed:
     """A band of panels, the keys of its panels and where it stands.
 
-    The key of a single panel begins at the page's edge (``wide``) where its words would be cut.
+    The key of a single panel begins at the page's edge (``wide``) where its words would be broken. Ribbons of several
+    estimands are ``named`` above them, since colours alone are not told apart in grey.
     """
 
     band: PanelRow
     keys: tuple[KeyLines, ...]
     top: float
     wide: bool = False
+    named: bool = False
 
     @property
     def head(self) -> float:
@@ -348,8 +351,8 @@ class _Placed:
 
     @property
     def kinds(self) -> float:
-        """Height of the line that names what stands apart."""
-        return _ROOM if any(p.apart for p in self.band.panels) else 0.0
+        """Height of the line that names what stands apart, or ribbons."""
+        return _ROOM if self.named or any(p.apart for p in self.band.panels) else 0.0
 
     @property
     def strip(self) -> float:
@@ -406,10 +409,11 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
         sheet = _sheet(data, fonts, layout)
         bands = len(layout.bands)
         rest = sheet.height - layout.curve * bands
-        curve = max(layout.curve, layout.share / (1 - layout.share) * rest / bands)
+        least = max(layout.curve, _least(data, fonts, layout))
+        curve = max(least, layout.share / (1 - layout.share) * rest / bands)
         if rest + curve * bands <= highest(PAGE):
             break
-    return _sheet(data, fonts, replace(layout, curve=min(curve, max(layout.curve, (highest(PAGE) - rest) / bands))))
+    return _sheet(data, fonts, replace(layout, curve=min(curve, max(least, (highest(PAGE) - rest) / bands))))
 
 
 def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
@@ -422,10 +426,10 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     for band in layout.bands:
         room = layout.panel_width(len(band.panels))
         keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
-        wide = len(keys) == 1 and any("…" in entry.words for line in keys[0] for entry in line)
+        wide = len(keys) == 1 and any(entry.kind == "more" for line in keys[0] for entry in line)
         if wide:
             keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room),)
-        placed.append(_Placed(band, keys, top, wide))
+        placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels)))
         top += placed[-1].height + layout.curve
     notes = note_lines(note(data, layout), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
@@ -459,6 +463,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
             _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
+        elif _pieces_named(panel, width):
+            _pieces(page, panel, left, curve - 0.6 * _ROOM, width)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if panel.breakdowns is not None:
             draw_breakdowns(page.axes(left, sensitivity, width, SENSITIVITY), panel, page.fonts)
@@ -467,7 +473,7 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         if placed.strip:
             draw_strip(page.axes(left, strip, width, STRIP), panel, page.fonts)
     if count == 1:
-        _facts(page, band.panels[0], data.alpha, curve, layout.left - TICKS)
+        _facts(page, band.panels[0], data.alpha, curve, layout)
     if layout.medians:
         _medians(page, band, choices, layout)
     for line in band.lines:
@@ -494,6 +500,20 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
         if at >= left - 0.5:
             page.text(at, middle, text, SMALL, colour=QUIET)
             limit = at - 5
+
+
+def _pieces_named(panel: CurvePanel, width: float) -> bool:
+    return not panel.apart and len(panel.pieces) > 1 and not few(panel, width)
+
+
+def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float) -> None:
+    """Name ribbons above them by what comes first in the key, where that is wide enough."""
+    whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
+    first = [headline(label) for label in whole]
+    slot = width / panel.extent
+    for (start, stop), text in zip(panel.pieces, first if len({*first}) == len({*whole}) else whole, strict=True):
+        if page.fonts.width(text, SMALL) <= slot * (stop - start) - 4:
+            page.text(left + slot * float(panel.across(start)) + 2, middle, text, SMALL, colour=QUIET)
 
 
 def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
@@ -531,15 +551,29 @@ def _label(page: Page, line: ChoiceLine, middle: float) -> None:
         page.text(beside, middle, line.always, SMALL, colour=QUIET)
 
 
-def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, room: float) -> None:
+def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, flat: bool) -> tuple[list[str], list[str]]:
+    """Return the lines of name and facts that stand beside a curve; a flat one has no room for shares."""
+    whole = next((n for n in names(panel) if fonts.width(n, TEXT, bold=True) <= room), None)
+    name = [whole] if whole else wrap(names(panel)[-1], fonts, room, TEXT, bold=True)
+    said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
+    return name, said if flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+
+
+def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: CurveLayout) -> None:
     """Write beside the curve what it holds."""
-    whole = next((n for n in names(panel) if page.fonts.width(n, TEXT, bold=True) <= room), None)
-    name = [whole] if whole else wrap(names(panel)[-1], page.fonts, room, TEXT, bold=True)
+    room = layout.left - TICKS
+    name, said = _beside(panel, alpha, page.fonts, room, layout.flat)
     for k, text in enumerate(name):
         page.text(2, top + 4 + _ROOM * k, page.fonts.fit(text, TEXT, room, bold=True), TEXT, bold=True)
-    said = [page.fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
-    for k, text in enumerate([*said, *_whole(share_facts(panel, alpha), page.fonts, room)], len(name)):
+    for k, text in enumerate(said, len(name)):
         page.text(2, top + 4 + _ROOM * k, text, SMALL, colour=QUIET)
+
+
+def _least(data: CurveData, fonts: Fonts, layout: CurveLayout) -> float:
+    """Return how high curves are at least, so that what stands beside them ends where they do."""
+    alone = [band.panels[0] for band in layout.bands if len(band.panels) == 1]
+    lines = (_beside(panel, data.alpha, fonts, layout.left - TICKS, layout.flat) for panel in alone)
+    return max((_ROOM * (len(name) + len(said)) for name, said in lines), default=0.0)
 
 
 def _name(page: Page, panel: CurvePanel, alpha: float, left: float, top: float, width: float) -> None:

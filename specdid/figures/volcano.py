@@ -171,8 +171,7 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
         mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), volcano.height[panel.preferred.place])
-    words = say("estimate, {name}", name=panel.name) if panel.scaled else say("estimate")
-    label_across(page, box, words)
+    label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 
 

@@ -84,7 +84,7 @@ def labels(plan, controls: str, estimator: str) -> int:
     raise AssertionError(wanted)
 
 
-def test_preferred_in_words_as_a_table_and_as_code(place):
+def test_preferred_in_words_and_as_a_table(place):
     directory, plan, curve = place
     text = show(directory, "preferred")
     row = curve.table[curve.table["preferred"]].iloc[0]
@@ -102,7 +102,21 @@ def test_preferred_in_words_as_a_table_and_as_code(place):
     assert "210 clusters" in text
     assert "Fixed effects: city_id (210 levels), year (13 levels)" in text
     assert f"Within R²: {row['r2_within']:.4f}" in text
-    assert [t in text for t in ("== Python", "== R (fixest)", "== Stata (reghdfe")] == [True] * 3
+
+
+def test_code_is_printed_where_it_is_asked_for(place):
+    directory, _, _ = place
+    titles = ("== Python", "== R (fixest)", "== Stata (reghdfe")
+    table, code = show(directory, "preferred"), show(directory, "preferred", "--code", "all")
+    assert [t in table for t in titles] == [False] * 3
+    assert table.endswith("\n\nCode that reproduces it: --code python, --code r and --code stata\n")
+    assert [t in code for t in titles] == [True] * 3
+    assert "std. error" not in code.split("==")[0]
+    assert code.startswith("== ")
+    for language in ("python", "r", "stata"):
+        assert show(directory, "preferred", "--code", language).strip() in code
+    whole = specdid.show(directory / "s.toml", "preferred", out=directory / "out")
+    assert whole == table.rpartition("\nCode that")[0] + code
 
 
 def test_the_other_vcovs_are_those_of_the_results(place):
@@ -166,8 +180,10 @@ def test_excluded_failed_and_duplicate_say_why(place):
     directory, plan, curve = place
     excluded = show(directory, plan.spec_id(labels(plan, "one", "two-stage")))
     assert "Excluded (rule): two stages are enough" in excluded
-    assert "== Python" not in excluded
-    assert "there is no code" in show(directory, plan.spec_id(labels(plan, "one", "two-stage")), "--code", "r", code=2)
+    assert "Code that reproduces it" not in excluded
+    for language in ("r", "all"):
+        text = show(directory, plan.spec_id(labels(plan, "one", "two-stage")), "--code", language, code=2)
+        assert "there is no code" in text
     failed = show(directory, plan.spec_id(labels(plan, "collinear", "OLS")))
     assert "Failed (not_identified)" in failed
     k = labels(plan, "constant", "OLS")
@@ -247,7 +263,7 @@ def test_a_duplicate_by_content_is_shown_with_its_twins_numbers(tmp_path):
     shown = show(tmp_path, "preferred")
     assert "Duplicate (same_content) of specification 7" in shown
     assert "210 clusters" in shown
-    assert "== Python" in shown
+    assert "== Python" in show(tmp_path, "preferred", "--code", "all")
 
 
 def test_a_reason_cannot_speak_to_the_terminal(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_layout import layout_faults
 from figure_texts import texts_of
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
@@ -20,7 +21,8 @@ from specdid.appendix.content import _reading
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import lay_out
+from specdid.figures._layout import lay_out, layouts
+from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
 from specdid.figures.spec_curve import draw, plot
@@ -383,3 +385,70 @@ def test_long_labels_that_begin_alike_are_cut_where_they_are_alike():
     assert short[0].endswith("hours")
     assert short[1].endswith("persons")
     assert all("…" in s and fonts.width(s, SMALL) <= 90.0 for s in short)
+
+
+def two_estimands(controls: int, long: str = ""):
+    terms = subsets(*(f"x{k}" for k in range(controls)))
+    estimands = {"OLS": f"average effect{long}", "two-stage": f"effect on the treated{long}"}
+    return results_of(plan_of({"sample": ["all", "some"], "estimator": list(estimands)}, terms, estimands=estimands))
+
+
+def test_curves_are_lower_before_a_choice_loses_its_rows():
+    data, fonts = curve_data(results_of(smart_city(3))), fonts_for([])
+    found = list(layouts(data, fonts, 6.5))
+    whole = [k for k, layout in enumerate(found) if not layout.left_out]
+    low = [k for k in whole if found[k].share < found[0].share]
+    assert low
+    assert max(low) < min(k for k, layout in enumerate(found) if layout.left_out)
+    assert found[0].share == 0.4
+    assert found[low[0]].share == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_long_names_of_estimands_are_broken_in_the_key_and_not_cut(width):
+    long = " of a law in force for the whole calendar year"
+    panel = curve_data(two_estimands(2, long)).panels[0]
+    room = 72 * width - 20
+    lines = key_lines(panel, 0.05, fonts_for([]), room, bars=True)
+    words = " ".join(entry.words for line in lines for entry in line)
+    for series in panel.series:
+        assert f"{series.label} ({series.n}, median" in words
+    assert "…" not in words
+    assert all(sum(e.width(fonts_for([])) for e in line) <= room for line in lines)
+    kinds = [entry.kind for line in lines for entry in line]
+    assert ("more" in kinds) == (width == 3.5)
+
+
+def test_the_words_of_a_key_take_three_lines_at_most():
+    panel = curve_data(two_estimands(2, " of a law" * 40)).panels[0]
+    lines = key_lines(panel, 0.05, fonts_for([]), 150.0, bars=True)
+    kinds = "".join("m" if line[0].kind == "more" else "-" for line in lines)
+    assert max(map(len, kinds.split("-"))) < ENTRY_LINES
+
+
+def test_ribbons_of_several_estimands_are_named_above_them():
+    ribbons, bars = (texts_of(plot(two_estimands(n))) for n in (6, 2))
+    for name in ("OLS", "two-stage"):
+        assert ribbons.count(name) == bars.count(name) + 1
+
+
+def test_a_row_that_stands_for_two_options_says_of_which_choice_and_differs_from_the_other():
+    begun = "every state and year counts by what is known of the population that "
+    planned = plan_of({"weights": [f"{begun}is alive", f"{begun}once was"]}, subsets(*(f"x{k}" for k in range(5))))
+    for layout in layouts(curve_data(results_of(planned)), fonts_for([]), 6.5):
+        for line in (line for band in layout.bands for line in band.lines if line.alone):
+            assert line.text.startswith("Weights: ")
+            assert line.text.endswith(("is alive", "once was"))
+            return
+    raise AssertionError("no row stands for two options")
+
+
+def test_nothing_overlaps_in_two_panels_of_a_column_for_latex():
+    scales = {"ln SO2": "log points of sulphur dioxide", "ln NOx": "log points of nitrogen oxides"}
+    dims = {"outcome": list(scales), "sample": ["all", "matched", "early"], "weights": ["none", "population"]}
+    results = results_of(plan_of(dims, subsets(*(f"x{k}" for k in range(6))), scales=scales, preferred=9))
+    shares = {(scale, "ATT"): NullShares(384, 0.0, 0.3, 0.03, 0.03) for scale in scales.values()}
+    data = curve_data(results, null_shares=shares)
+    figure, note = draw_bare(lambda width: draw(data, width), 3.5)
+    assert layout_faults(figure) == []
+    assert any("(null" in text for text in texts_of(figure)) != ("(null: 3%)" in note)

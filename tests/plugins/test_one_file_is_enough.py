@@ -201,11 +201,14 @@ def test_the_report_has_all_of_them(ran):
         assert words in page, words
 
 
-def test_show_has_the_table_the_nulls_and_every_language(shown):
+def test_show_has_the_table_the_nulls_and_every_language(shown, place):
     assert re.search(r"dummy_ols \(Dummy OLS\)", shown)
-    assert "== English ==\n\nEXAMPLE: regress y on" in shown
-    assert "== Python (pyfixest) ==\n\n# Spec" in shown
-    assert "== Stata (reghdfe, ppmlhdfe) ==\n\nThere is no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS" in shown
+    assert "Code that reproduces it: --code example_words, --code python and --code r\n" in shown
+    code, programs, err = specdid(place, "show", "s.toml", "preferred", "--out", "out", "--code", "all")
+    assert code == 0, err
+    assert "== English ==\n\nEXAMPLE: regress y on" in programs
+    assert "== Python (pyfixest) ==\n\n# Spec" in programs
+    assert "== Stata (reghdfe, ppmlhdfe) ==\n\nThere is no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS" in programs
 
 
 def test_a_new_language_is_on_the_command_line(place, ran):
@@ -260,7 +263,7 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
         "example_text",
         "example_dots",
     ]
-    shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain"], place, PYTHONPATH=path)
+    shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain", "--code", "all"], place, PYTHONPATH=path)
     assert "== example_words ==\n\nthe plug-in `example_words`" in shown.stdout, shown.stderr
 
 
