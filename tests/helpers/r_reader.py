@@ -976,7 +976,7 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     # matrices
     "rowSums": lambda x: x.sum(axis=1), "rowMeans": lambda x: x.mean(axis=1), "solve": np.linalg.inv,
     "rbind": lambda *x: (
-        np.concatenate(x) if isinstance(x[0], np.ndarray) else _rbind([d for d in x if isinstance(d, Frame)])
+        _rbind([d for d in x if isinstance(d, Frame)]) if any(isinstance(d, Frame) for d in x) else np.concatenate(x)
     ),
     "cbind": lambda *x: np.column_stack([c for c in x if c is not None and len(c)]),
     "outer": lambda a, b, _: (a[:, None] == b[None, :]).astype(np.float64), "crossprod": lambda a, b: a.T @ b,
