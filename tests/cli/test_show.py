@@ -116,7 +116,7 @@ def test_code_is_printed_where_it_is_asked_for(place):
     for language in ("python", "r", "stata"):
         assert show(directory, "preferred", "--code", language).strip() in code
     whole = specdid.show(directory / "s.toml", "preferred", out=directory / "out")
-    assert whole == table.rpartition("\nCode that")[0] + code
+    assert whole == table.rpartition("Code that")[0] + code
 
 
 def test_the_other_vcovs_are_those_of_the_results(place):
