@@ -6,9 +6,9 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
-from time import process_time
 
 import pytest
+from pace import within
 from specdid import _plugins
 
 DUMMY = "DECLARED_HERE = 'imported'\n{attribute} = ('dummy of', '{shelf}')\n"
@@ -86,9 +86,8 @@ def test_entry_points_of_other_distributions_are_found(tmp_path, monkeypatch):
 
 def test_names_take_milliseconds():
     _plugins._entry_points.cache_clear()
-    began = process_time()
-    _plugins.names("estimators")
-    assert process_time() - began < 0.05  # 2 ms measured; of the processor, whatever else the machine does
+    with within(0.05):  # 2 ms measured
+        _plugins.names("estimators")
 
 
 def test_declarations_load_no_estimation_library():

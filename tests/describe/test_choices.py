@@ -1,10 +1,10 @@
 from dataclasses import replace
 from itertools import permutations
-from time import process_time
 
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from pace import within
 from specdid._describe import choices
 from specdid._describe.choices import (
     Factor,
@@ -202,9 +202,8 @@ def test_a_hundred_thousand_take_seconds(failing):
     bad = np.random.default_rng(0).choice(len(planned), failing, replace=False)
     results = collect(planned, [fits_of(planned, fails=dict.fromkeys(bad.tolist(), Code.ABSORBED))], ["x"])
     (family,) = results.families
-    began = process_time()
-    found = describe_choices(results, family)
+    with within(20):
+        found = describe_choices(results, family)
     assert len(planned) == 98_304
     assert len(found.factors) == 15
     assert found.shares.balanced == (failing == 0)
-    assert process_time() - began < 20

@@ -1,13 +1,11 @@
 """Any text at all, as an expression or as a spec file: a tree or located problems, nothing else."""
 
-import time
-from contextlib import contextmanager
-
 import hypothesis.strategies as st
 import specdid
 from fuzz_texts import BINARY, FUNCTIONS, NAMES, UNARY
 from fuzz_toml import toml_of
 from hypothesis import given, settings
+from pace import within
 from specdid._diagnostics import Document
 from specdid._toml import parse_toml
 from specdid.language import LanguageError, check, parse, write
@@ -21,18 +19,10 @@ TEXTS = st.one_of(
 )
 
 
-@contextmanager
-def soon():
-    """No text takes long to read: in the processor's seconds, which a busy machine does not stretch."""
-    begun = time.process_time()
-    yield
-    assert time.process_time() - begun < 5
-
-
 @given(TEXTS, st.sampled_from(ROLES))
 @settings(max_examples=400)
 def test_an_expression_is_a_tree_or_has_problems_with_places(text, role):
-    with soon():
+    with within(5):
         try:
             node = parse(text)
         except LanguageError as error:
@@ -81,7 +71,7 @@ def test_an_expression_is_a_tree_or_has_problems_with_places(text, role):
 @settings(max_examples=300)
 def test_any_text_is_toml_or_has_faults_with_places(text):
     document = Document("spec.toml", text.replace("\r\n", "\n"))
-    with soon():
+    with within(5):
         toml = parse_toml(document)
     assert isinstance(toml.values, dict)
     for fault in toml.faults:
@@ -114,7 +104,7 @@ KEYS = st.sampled_from((
 @settings(max_examples=300)
 def test_a_study_of_any_values_has_faults_and_raises_nothing_else(tables, keys):
     study = {"study": {"unit": "id", "time": "year", **keys}, "outcome": {"y": "y"}, "treatment": {"d": "d"}, **tables}
-    with soon():
+    with within(5):
         faults = specdid.check(study)
     for fault in faults:
         assert fault.message
@@ -126,5 +116,5 @@ def test_a_study_of_any_values_has_faults_and_raises_nothing_else(tables, keys):
 def test_a_spec_file_of_any_values_is_read_or_has_faults(tables):
     text = toml_of({"study": {"unit": "id"}, **tables})
     document = Document("spec.toml", text)
-    with soon():
+    with within(5):
         assert isinstance(parse_toml(document).values, dict)

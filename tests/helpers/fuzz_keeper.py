@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pace import too_long
+
 CAGE = Path(__file__).with_name("fuzz_cage.py")
 CODES = frozenset((0, 2, 3, 4, 5))
 SECONDS = 10.0
@@ -202,7 +204,7 @@ class Keeper:
                 if not piece:
                     return b""
                 line += piece
-            elif processor_seconds(process.pid) - begun > seconds or time.monotonic() > end:
+            elif too_long(processor_seconds(process.pid) - begun, seconds) or time.monotonic() > end:
                 return None
         return line
 

@@ -1,7 +1,6 @@
 """Stepwise operators, macros and patterns: the contract's order, checked against fixest's models."""
 
 import csv
-import time
 from itertools import chain as flattened
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pace import within
 from specdid.language import (
     LanguageError,
     effects,
@@ -226,9 +226,8 @@ def test_term_sets_equal_the_terms_of_trees(text):
 
 
 def test_term_sets_of_a_million_alternatives():
-    started = time.process_time()
-    sets = expand_terms(parse("z + mvsw(" + ", ".join(f"x{i}" for i in range(20)) + ")"), {}, ())
-    assert time.process_time() - started < 5
+    with within(5):
+        sets = expand_terms(parse("z + mvsw(" + ", ".join(f"x{i}" for i in range(20)) + ")"), {}, ())
     assert len(sets) == 2**20
     assert len(sets.terms) == 21
     assert sets.start[-1] == len(sets.index) == 2**20 + 20 * 2**19

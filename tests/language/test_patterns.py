@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
+from pace import within
 from specdid.language import LanguageError, check, expand, parse, write
 
 COLUMNS = ["z1", "ind2", "ind3", "ln_open", "ln_pat", "GDP（亿元）", "人口"]
@@ -52,11 +52,10 @@ def test_refused(pattern):
 
 
 def test_what_is_accepted_is_fast_on_the_worst_names():
-    started = time.process_time()
-    for pattern in ("'a*a*a*a*a*a*a*a*b'", "'" + "a?" * 60 + "a{60}b'", "'.*.*.*.*.*.*x$'"):
-        with pytest.raises(LanguageError, match="matches no column"):
-            matched(pattern, ["a" * 5_000] * 20)
-    assert time.process_time() - started < 3
+    with within(3):
+        for pattern in ("'a*a*a*a*a*a*a*a*b'", "'" + "a?" * 60 + "a{60}b'", "'.*.*.*.*.*.*x$'"):
+            with pytest.raises(LanguageError, match="matches no column"):
+                matched(pattern, ["a" * 5_000] * 20)
 
 
 def test_nothing_heavy_is_imported_and_the_grammar_is_ready_at_once():

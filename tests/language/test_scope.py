@@ -1,9 +1,9 @@
 """Content digests: what is the same, whatever it is called or how it is spelled."""
 
 import pickle
-import time
 
 import pytest
+from pace import within
 from specdid.language import Bound, LanguageError, Scope, argument, bind, parse, unknown_columns, write_out
 
 BASE = Scope.of(["a", "b", "so2", "pop", "year", "my col"])
@@ -105,11 +105,11 @@ def test_written_out():
 
 
 def test_exponential_chains_stay_linear():
-    scope, started = BASE, time.process_time()
-    for k in range(200):
-        scope = scope.define(f"d{k}", parse(f"d{k - 1} * d{k - 1}" if k else "a"))
-    bound = bind(parse("d199"), scope)
-    assert time.process_time() - started < 1
+    scope = BASE
+    with within(1):
+        for k in range(200):
+            scope = scope.define(f"d{k}", parse(f"d{k - 1} * d{k - 1}" if k else "a"))
+        bound = bind(parse("d199"), scope)
     with pytest.raises(LanguageError, match="parts; at most"):
         write_out(bound)
     assert pickle.loads(pickle.dumps(bound)).digest == bound.digest

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pace import within
 from specdid._plan.records import MatchSettings
 from specdid.matching import _score, kernel, nearest, radius
 from specdid.matching._base import Candidates, Matched
@@ -100,18 +101,14 @@ def test_the_same_values_have_the_same_score_to_the_last_bit(n):
 
 @pytest.mark.parametrize("settings", [MatchSettings(ratio=5, replace=True), MatchSettings(ratio=5)])
 def test_a_hundred_thousand_are_matched_in_one_pass(settings):
-    from time import process_time
-
     rng = np.random.default_rng(1)
     score = rng.random(100_000)
     treated = rng.random(100_000) < 0.3 + 0.4 * score
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest, "propensity_score", lambda candidates: score)
-        began = process_time()
-        found = nearest.match(Candidates(treated, score[:, None]), settings)
-        seconds = process_time() - began
+        with within(10):  # .4 and 1.4 on a quiet machine; more than 60 by all distances
+            found = nearest.match(Candidates(treated, score[:, None]), settings)
     assert (found.pairs[:, 0] >= 0).mean() > 0.9
-    assert seconds < 10  # .4 and 1.4 on a quiet machine; more than 60 by all distances
 
 
 @pytest.mark.parametrize("method", [radius, kernel])
