@@ -223,3 +223,14 @@ def test_the_audit_has_the_same_numbers(seed, aggregate, choice):
     estimate, (error,) = average_of_changes(rows, asked, [cluster])
     assert found.estimate == pytest.approx(estimate, rel=1e-9)
     assert found.std_error[0] == pytest.approx(error, rel=1e-9, nan_ok=True)
+
+
+def test_a_baseline_later_than_the_first_period_is_said():
+    """The package knows treatments of rows without an outcome; here such a row is a gap, and the baseline moves."""
+    frame = staggered()
+    found = ESTIMATOR.estimate(laid(frame[(frame.t > 0) | (frame.unit >= 3)], effects=2))
+    assert found.extra["n_late_baseline"] == 3
+    (caution,) = ESTIMATOR.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    assert (caution.severity, caution.code) == ("serious", "late_baseline")
+    assert "up to 3 units have no row in the first period" in caution.message
+    assert ESTIMATOR.estimate(laid(frame, effects=2)).extra["n_late_baseline"] == 0

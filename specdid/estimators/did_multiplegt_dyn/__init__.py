@@ -148,6 +148,7 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_switchers_left_out": float((switches & ~treated).sum() + panel.in_gap),
             "n_no_counterpart": float(panel.alone),
             "n_both_ways": float(panel.both_ways),
+            "n_late_baseline": float((panel.row[treated | compared, 0] < 0).sum()),
             "n_one_unit_cohorts": float(errors.single),
             "dose": scale / sum(one.switchers for one in found) if whole or asked.normalized else float("nan"),
         },
@@ -318,6 +319,15 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "in another period (columns n_switchers_left_out, n_no_counterpart)",
             specifications=int(some.sum()),
         )
+    if (some := (late := found["n_late_baseline"]) > 0).any():
+        yield Caution(
+            "serious",
+            "late_baseline",
+            f"did_multiplegt_dyn: up to {int(late.max()):,} units have no row in the first period, and count from "
+            "their treatment in a later one; where only the outcome or a weight is missing before it, the package "
+            "counts from the earlier treatment and has another estimate (column n_late_baseline)",
+            specifications=int(some.sum()),
+        )
     if (some := both > 0).any():
         yield Caution(
             "note",
@@ -387,7 +397,7 @@ ESTIMATOR = Estimator(
     columns=frozenset(
         {
             "n_effects", "n_effects_left_out", "n_switchers_in", "n_switchers_out", "n_switchers_left_out",
-            "n_no_counterpart", "n_both_ways", "n_one_unit_cohorts", "dose",
+            "n_no_counterpart", "n_both_ways", "n_late_baseline", "n_one_unit_cohorts", "dose",
         }
     ),
     programs={
