@@ -643,15 +643,15 @@ def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
         if cluster is None:
             errors.append(float("nan"))
             continue
-        codes = wide(cluster)
-        groups = len(np.unique(codes))
+        group = wide(cluster)
+        groups = len(np.unique(group))
         effort = groups * (len(sample) * (len(units) + len(times)) ** 2 if controls else 100 * len(sample))
         if method.options.get("vce") == "placebo" or effort > LARGEST:
             errors.append(None)
-        elif (codes != codes[:, :1]).any() or groups < 2:
+        elif (group != group[:, :1]).any() or groups < 2:
             errors.append(float("nan"))
         else:
-            errors.append(found.jackknife(codes[:, 0]))
+            errors.append(found.jackknife(group[:, 0]))
     numbers = ProgramNumbers("synthetic controls of the audit's own", found.estimate(), tuple(errors))
     return Reestimated((numbers,), len(sample))
 
