@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 import tempfile
@@ -13,9 +14,12 @@ sys.path.insert(0, str(HELPERS))
 # A failed assert of a helper says its values, as one of a test does.
 pytest.register_assert_rewrite(*sorted(path.stem for path in HELPERS.glob("*.py")))
 
+from examples import examples  # noqa: E402 - a helper
+
 # Time is the machine's and its load's: no example fails for it. The same examples in every run, so that the
 # suite passes or fails alike everywhere; others by `--hypothesis-seed=N` (or `=random`), as .ci/matrix does.
-OPTIONS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+OPTIONS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True,
+           "max_examples": examples(100)}  # fmt: skip
 settings.register_profile("same", derandomize=True, **OPTIONS)
 settings.register_profile("seeded", derandomize=False, database=None, **OPTIONS)
 settings.load_profile("same")
@@ -64,6 +68,16 @@ def pytest_collection_modifyitems(items):
     gone = [path for path in rank if not path.exists()]
     assert not gone, f"{gone} of SLOW in tests/conftest.py: no such file"
     items.sort(key=lambda item: rank.get(item.path, len(SLOW)))
+
+
+def pytest_collection_finish():
+    """Let the collector of garbage pass over what stays until the end: modules and thousands of tests.
+
+    It would go through them again and again, a tenth of the suite's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import specdid
 from browser import open_browser
 from command import call_specdid
 from generated_pages import ROOT, compared, habits, with_table
+from pace import patience
 from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
@@ -333,14 +334,14 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
         page.on("request", lambda request: asked.append(request.url))
         page.goto((tmp_path / "site/live.html").as_uri())
         report = page.frame_locator("iframe[title^='The report']")
-        report.locator("#chart canvas").first.wait_for(timeout=60_000)
+        report.locator("#chart canvas").first.wait_for(timeout=1000 * patience(60))
         page.goto((tmp_path / "site/api.html").as_uri())
         shown = {heading.split()[0].strip("¶") for heading in page.locator("article h3").all_inner_texts()}
         assert shown == {f"specdid.{name}" for name in specdid.__all__} - {"specdid.__version__"}
         page.goto((tmp_path / "site/howto/staggered.html").as_uri())
         page.locator(".md-search__button").first.click()
         page.keyboard.type("caliper", delay=60)
-        page.get_by_text("Ways to match").last.wait_for(timeout=30_000)
+        page.get_by_text("Ways to match").last.wait_for(timeout=1000 * patience(60))
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import specdid
 from latex import compile_tex, complaints, inlined
+from pace import patience
 from small_studies import small_panel, small_study
 from specdid._describe.curve_tests import CurveTests
 from specdid._records import Counts, JointTest
@@ -346,7 +347,7 @@ def test_libreoffice_opens_it(plain, tmp_path):
         pytest.skip("no LibreOffice: install libreoffice-writer")
     home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
     command = [office, home, "--headless", "--convert-to", "txt:Text (encoded):UTF8", "--outdir", str(tmp_path)]
-    subprocess.run([*command, str(plain[0] / "appendix.docx")], check=True, capture_output=True, timeout=300)
+    subprocess.run([*command, str(plain[0] / "appendix.docx")], check=True, capture_output=True, timeout=patience(300))
     text = (tmp_path / "appendix.txt").read_text(encoding="utf-8-sig")
     tables = inlined(plain[0] / "appendix.tex").count(r"\begin{threeparttable}")
     assert [int(n) for n in re.findall(r"^Table (\d+): ", text, re.MULTILINE)] == [*range(1, tables + 1)]

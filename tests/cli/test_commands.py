@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from command import call_specdid, run_specdid
+from pace import patience
 from small_studies import small_panel, small_study
 from specdid._records import Disagreement
 from specdid._run import pipeline
@@ -125,12 +126,12 @@ def test_interrupted_is_130_and_keeps_what_was_done(folder):
     assert process.stderr is not None
     while "estimating" not in (line := process.stderr.readline()):
         assert line, "ended before it estimated"
-    until = time.monotonic() + 300
+    until = time.monotonic() + patience(300)
     while not any(pack.stat().st_size for pack in (folder / "outputs/s/.specdid-cache").glob("*.pack")):
         assert time.monotonic() < until, "nothing was stored"
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=patience(300))
     assert process.returncode == 130, err
     assert "what was done is kept" in err
     assert "interrupted" in (folder / "outputs/s/results.csv").read_text()
@@ -217,7 +218,7 @@ def place(tmp_path_factory):
 def shell(place, words, redirection):
     line = f'"{sys.executable}" -m specdid {words} {redirection}'
     command = ["bash", "-o", "pipefail", "-c", line]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=patience(120))
 
 
 COMMANDS = ("--help", "--version", "check spec.toml", "plan spec.toml", "show spec.toml preferred")

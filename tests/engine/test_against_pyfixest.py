@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from panels import COLUMNS, EFFECTS_SMALL, members_of, random_problem
@@ -22,7 +23,7 @@ SPEC = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(PANELS, st.lists(SPEC, min_size=2, max_size=4))
 def test_engine_equals_pyfixest(panel, specs):
     problem = random_problem(*panel)

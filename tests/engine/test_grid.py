@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid.engine.demean import places
@@ -43,7 +44,7 @@ def test_rows_of_one_cell_take_slots():
     assert len(set(grid.place.tolist())) == 4
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.integers(1, 7), st.floats(0.1, 1.0))
 def test_levels_on_the_grid_are_the_effects_again(seed: int, first: int, second: int, share: float):
     rng = np.random.default_rng(seed)
@@ -59,7 +60,7 @@ def _partition(codes: np.ndarray) -> list[frozenset[int]]:
     return [frozenset(np.flatnonzero(codes == c).tolist()) for c in np.unique(codes)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.floats(0.05, 0.9))
 def test_elimination_solves_laplacians_of_split_graphs(seed: int, size: int, density: float):
     rng = np.random.default_rng(seed)

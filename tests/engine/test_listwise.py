@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from listwise_problems import (
@@ -50,7 +51,7 @@ def check(problem: Problem, specs: list, fits, undecided) -> int:
     return int((~undecided).sum())
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.05, 0.25]))
 @example(319, 0.0)  # an estimate of 9e-7 with an error of .4
 def test_equals_least_squares_with_dummies(seed: int, missing: float):
@@ -61,7 +62,7 @@ def test_equals_least_squares_with_dummies(seed: int, missing: float):
     assert check(problem, SPECS, fits, undecided) >= 0.6 * len(SPECS)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.integers(0, 2**32 - 1))
 def test_sparse_panels_whose_components_split(seed: int):
     problem = make_problem(seed, cities=12, years=4, missing=0.3, controls=1)
@@ -275,7 +276,7 @@ def both_paths(problem: Problem, members: Members):
     return dense, replace(fits, signature=signatures(problem, members, fits)), undecided
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.2]))
 def test_every_column_is_the_dense_paths(seed: int, missing: float):
     problem = make_problem(seed, missing=missing)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import COLUMNS, members_of, random_problem
@@ -107,7 +108,7 @@ def test_singletons_go_until_there_are_none():
     assert len(rows) == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40))
 def test_what_is_left_has_no_singletons_and_nothing_else_went(pairs):
     one, two = np.array(pairs, np.int64).T

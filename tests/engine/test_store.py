@@ -15,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pace import within
@@ -79,7 +80,7 @@ def test_every_cut_leaves_the_records_before_it(tmp_path, caplog):
         assert (str(pack) in caplog.text) == (length % third != 0)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 def test_a_changed_byte_never_gives_other_numbers(tmp_path_factory, place, change):
     folder = tmp_path_factory.mktemp("store")
@@ -297,7 +298,7 @@ class Counting(Store):
         super().put(key, arrays)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.data())
 def test_random_grids_on_random_panels(tmp_path_factory, seed, zeros, data):
     """Sun-Abraham, slopes, crossed effects, failures: what a store gives is what a run gives."""

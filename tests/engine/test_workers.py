@@ -9,6 +9,7 @@ import time
 
 import dying
 import pytest
+from pace import patience
 from specdid.engine.workers import as_done, parallel
 
 
@@ -43,12 +44,12 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
         f"list(parallel(slowly, {str(tmp_path)!r}, range(4), 2, 'loky'))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    until = time.monotonic() + 300
+    until = time.monotonic() + patience(300)
     while len(found := list(tmp_path.iterdir())) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     parent.kill()
     parent.wait()
-    until = time.monotonic() + 120
+    until = time.monotonic() + patience(120)
     while (alive := [p for p in found if _runs(int(p.name))]) and time.monotonic() < until:
         time.sleep(0.1)
     assert len(found) == 2
@@ -69,7 +70,7 @@ def test_workers_that_have_only_been_started_end_too(tmp_path, at):
     assert parent.wait(300) == -9
     try:
         assert _runs(-parent.pid)  # its group: the workers, and who watches over shared memory
-        until = time.monotonic() + 120
+        until = time.monotonic() + patience(120)
         while _runs(-parent.pid) and time.monotonic() < until:
             time.sleep(0.1)
         assert not _runs(-parent.pid)

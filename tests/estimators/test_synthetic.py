@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from adoption import adoption_panel
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -141,7 +142,7 @@ def test_two_controls_and_one_cohort_by_hand():
     assert found.estimate == pytest.approx(change[0] - omega * change[1] - (1 - omega) * change[2], rel=1e-4)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.integers(0, 10_000))
 def test_what_leaves_the_number_and_what_scales_it(seed):
     y, first = random_panel(seed, 8, 6, (3, 5))

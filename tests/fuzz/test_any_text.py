@@ -2,6 +2,7 @@
 
 import hypothesis.strategies as st
 import specdid
+from examples import examples
 from fuzz_texts import BINARY, FUNCTIONS, NAMES, UNARY
 from fuzz_toml import toml_of
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, st.sampled_from(ROLES))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_an_expression_is_a_tree_or_has_problems_with_places(text, role):
     with within(5):
         try:
@@ -68,7 +69,7 @@ def test_an_expression_is_a_tree_or_has_problems_with_places(text, role):
         ).map("".join),
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_text_is_toml_or_has_faults_with_places(text):
     document = Document("spec.toml", text.replace("\r\n", "\n"))
     with within(5):
@@ -101,7 +102,7 @@ KEYS = st.sampled_from((
         max_size=3,
     ),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_study_of_any_values_has_faults_and_raises_nothing_else(tables, keys):
     study = {"study": {"unit": "id", "time": "year", **keys}, "outcome": {"y": "y"}, "treatment": {"d": "d"}, **tables}
     with within(5):
@@ -112,7 +113,7 @@ def test_a_study_of_any_values_has_faults_and_raises_nothing_else(tables, keys):
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_spec_file_of_any_values_is_read_or_has_faults(tables):
     text = toml_of({"study": {"unit": "id"}, **tables})
     document = Document("spec.toml", text)

@@ -13,6 +13,7 @@ from fuzz_data import data_case as made_case
 from fuzz_keeper import Case, Keeper
 from fuzz_specs import KINDS as SPEC_KINDS
 from fuzz_specs import spec_case
+from pace import patience
 
 SPECS, DATA = 80, 40
 """Of the many more that tests/bench/fuzz.py makes; what is below sees that each kind is among them."""
@@ -93,7 +94,7 @@ def test_the_cage_sees_what_it_is_there_to_see(what, tmp_path):
         text=True,
         check=False,
         env=environment,
-        timeout=600,
+        timeout=patience(300),
     )
     assert int(done.stdout.split()[-1]) >= 1, done.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pace import patience
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -34,7 +35,7 @@ def open_browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), timeout=1000 * patience(60))
         yield browser
         browser.close()
 
@@ -45,7 +46,7 @@ class Watched:
     def __init__(self, browser: Any, path: Path, width: int = 1400, height: int = 1100) -> None:
         self.wrong: list[str] = []
         self.page = browser.new_page(viewport={"width": width, "height": height})
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(1000 * patience(60))
         self.page.on("console", lambda m: self.wrong.append(f"{m.type}: {m.text}"))
         self.page.on("pageerror", lambda e: self.wrong.append(f"error: {e}"))
         self.page.on("request", self._request)

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pace import patience
 from specdid._cli import main
 
 
 def run_specdid(
-    arguments: Sequence[str], directory: Path, timeout: float = 900, **environment: str
+    arguments: Sequence[str], directory: Path, timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m specdid`` in ``directory``."""
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
@@ -25,7 +26,7 @@ def run_specdid(
         env=here,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=patience(timeout),
         check=False,
     )
 

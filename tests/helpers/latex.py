@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pace import patience
 from specdid.appendix.latex import CJK_FONTS
 
 PDF_TIMES = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
@@ -50,7 +51,7 @@ def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
             cwd=main.parent,
             capture_output=True,
             env={**os.environ, **PDF_TIMES, "max_print_line": "10000"},
-            timeout=900,
+            timeout=patience(300),
             check=False,
         )
         assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-3000:]

@@ -31,3 +31,8 @@ def within(seconds: float) -> Iterator[None]:
     yield
     taken = process_time() - began
     assert not too_long(taken, seconds), f"{taken:.3g} s where a quick machine may take {seconds:g}"
+
+
+def patience(seconds: float) -> float:
+    """Return how long to wait here, by the clock, for what takes a fraction of ``seconds`` on a quick machine."""
+    return seconds * slowness()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pace import within
@@ -189,7 +190,7 @@ def by_definition(operator, arguments):
     return list(flattened.from_iterable(combinations(arguments, k) for k in range(n + 1)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(CALLS)
 def test_the_contracts_table_and_its_product(calls):
     text = " + ".join(f"{operator}({', '.join(arguments)})" for operator, arguments in calls)

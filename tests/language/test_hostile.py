@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from examples import examples
 from hostile import COLUMNS, HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +69,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.lists(PIECES, max_size=14).map("".join), st.sampled_from(PLACES))
 def test_what_other_programs_write_is_never_an_error(text, place):
     """Texts in quotes stand for themselves in every part of a formula, whatever a rule makes of it."""

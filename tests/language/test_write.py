@@ -1,6 +1,7 @@
 """The canonical text: the contract's spelling, and what is written reads back as it was."""
 
 import pytest
+from examples import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from specdid.language import LanguageError, parse, write
@@ -87,7 +88,7 @@ def grown(inner):
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.recursive(LEAVES, grown, max_leaves=12))
 def test_what_is_written_reads_back_as_it_was(node):
     assert parse(write(node)) == node
@@ -102,7 +103,7 @@ def located(text):
     return ()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text(st.sampled_from("abx12.()[]+-*/^:~|&!<=>%in,'\"` \\_TF"), max_size=25))
 def test_any_text_is_a_tree_or_a_located_problem(text):
     problems = located(text)
@@ -111,7 +112,7 @@ def test_any_text_is_a_tree_or_a_located_problem(text):
         assert parse(write(parse(text))) == parse(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text(max_size=20))
 def test_no_text_at_all_breaks_the_parser(text):
     assume(text.strip())

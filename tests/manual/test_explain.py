@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import specdid
@@ -56,22 +57,29 @@ def scope_of(function: ast.AST) -> dict[str, list[ast.expr]]:
     return found
 
 
-def codes(places: dict[str, int], but: tuple[str, ...] = ()) -> set[str]:
-    """The codes that calls of the program hand over in these places."""
-    found = set()
+@cache
+def calls() -> list[tuple[str, str, list[ast.expr], dict[str, list[ast.expr]]]]:
+    """All calls of the program: name, module, arguments in place, what variables are set to there."""
+    found = []
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         for part in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
             scope = scope_of(part) if part is not tree else {}
             for node in ast.walk(part):
-                if not isinstance(node, ast.Call):
-                    continue
-                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-                place = places.get(name)
-                given = [a for arg in node.args for a in ([arg] * (1 + isinstance(arg, ast.Starred)))]
-                if place is None or (name, path.stem) in but or len(given) <= place + 1:
-                    continue
-                found |= {t for t in texts(given[place], scope) if CODE.fullmatch(t)}
+                if isinstance(node, ast.Call):
+                    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                    given = [a for arg in node.args for a in ([arg] * (1 + isinstance(arg, ast.Starred)))]
+                    found.append((name, path.stem, given, scope))
+    return found
+
+
+def codes(places: dict[str, int], but: tuple[str, ...] = ()) -> set[str]:
+    """The codes that calls of the program hand over in these places."""
+    found = set()
+    for name, module, given, scope in calls():
+        place = places.get(name)
+        if place is not None and (name, module) not in but and len(given) > place + 1:
+            found |= {t for t in texts(given[place], scope) if CODE.fullmatch(t)}
     return found
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import specdid
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid._decode import read_study
@@ -68,7 +69,7 @@ def base(one):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_join_is_that_of_pandas_whose_missing_keys_are_taken_out(kind, tmp_path):
     @given(frames(kind))
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     def holds(drawn):
         one, other = drawn
         names = [c for c in one.columns if c.startswith("k")]
@@ -104,7 +105,7 @@ def test_a_join_is_that_of_pandas_whose_missing_keys_are_taken_out(kind, tmp_pat
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_order_of_either_files_rows_is_of_no_effect(tmp_path_factory, seed):
     rng = np.random.default_rng(seed)
     folder = tmp_path_factory.mktemp("orders")
@@ -127,7 +128,7 @@ def wide_study(**reshape):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_wide_file_is_that_of_pandas_made_long(seed):
     rng = np.random.default_rng(seed)
     n, years = (

@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from examples import examples
 from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,14 +56,14 @@ def oracle(condition, row):
     return table[oracle(condition[1], row), oracle(condition[2], row)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(conditions)
 def test_conditions_follow_the_truth_table(condition):
     expected = [oracle(condition, row) for row in ROWS]
     assert values(PANEL, written(condition)) == expected
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.sampled_from([-1.0, 0.0, 2.0, None]), min_size=1, max_size=6), st.sampled_from([-1, 0, 2]))
 def test_comparisons_are_na_exactly_where_an_operand_is(cells, threshold):
     panel = panel_of({"x": [*cells, 0.0]})
@@ -71,7 +72,7 @@ def test_comparisons_are_na_exactly_where_an_operand_is(cells, threshold):
         assert values(panel, f"x {operator} {threshold}") == expected
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=6))
 def test_in_is_never_na(cells):
     panel = panel_of({"x": [*cells, 0.0]})

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import differences, estimated
@@ -63,7 +64,7 @@ def numbers(table: object) -> list[bytes]:
 
 
 @pytest.mark.parametrize("keys", KEYS)
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(SEEDS, st.booleans())
 def test_shuffled_rows_and_columns_give_the_same_bits(keys, seed, replace):
     try:

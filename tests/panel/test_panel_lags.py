@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from examples import examples
 from frames_as_panels import as_given, evaluate, faults_of, panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +162,7 @@ def test_a_month_that_does_not_exist_is_a_fault():
     assert "`m` holds 201213, which is no month, as in 201212" in fault.message
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 4)), min_size=1, max_size=20, unique=True),
     st.integers(-3, 3),

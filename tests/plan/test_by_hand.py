@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel
@@ -409,7 +410,7 @@ INTERACTED = called(TREATMENTS, "by group")
         v=called(CHANGES, "same, poor, cut, twice"),
     )
 )
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(case=cases())
 def test_every_specification_is_the_one_made_by_hand(planned, case):
     rows = by_hand(case)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
@@ -39,7 +40,7 @@ def test_last_dimension_varies_fastest():
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
     st.sampled_from(["sw", "sw0", "csw", "csw0", "mvsw"]),
@@ -67,7 +68,7 @@ def test_size_is_the_product_less_what_one_at_a_time_leaves_out(names, operator,
     assert (np.lexsort(made.codes.T[::-1]) == np.arange(len(made))).all()
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.permutations(["x1", "x2", "x3", "y", "d", "id", "year", "w"]))
 def test_renaming_columns_leaves_the_plan_isomorphic(order):
     new = dict(zip(["x1", "x2", "x3", "y", "d", "id", "year", "w"], order, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
+from examples import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
@@ -66,7 +67,7 @@ def relations(draw):
     return sizes, tied, disjoint, starred
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(relations())
 def test_the_plan_is_the_crossing_less_what_is_in_no_row(relation):
     sizes, tied, written, starred = relation

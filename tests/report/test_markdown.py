@@ -3,6 +3,7 @@
 import re
 from xml.etree.ElementTree import tostring
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -20,7 +21,7 @@ PIECES = st.sampled_from([
 TEXTS = st.lists(PIECES, max_size=7).map("".join)
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(st.lists(TEXTS, min_size=1, max_size=3), st.booleans())
 def test_no_text_becomes_a_tag_a_link_or_an_image(texts, as_table):
     lines = [*(f"x {t}" for t in texts), *(f"- **found**: {t}" for t in texts), f"## {texts[0]}"]

@@ -14,11 +14,14 @@ import polars as pl
 import pytest
 import specdid
 from command import call_specdid
+from pace import patience
 from small_studies import small_panel, small_study
 from specdid.engine.store import NAME, Store
 from toml_text import write_toml
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FILES = (
     "results.csv", "results.parquet", "summary.md", "inference.csv", "inference_specifications.csv", "choices.csv",
     "placebo.csv",
@@ -50,10 +53,10 @@ def study(**changes: Any) -> dict[str, Any]:
             {"when": {"outcome": o}, "unless": {"estimator": fits}, "because": "an outcome of its own"}
             for o, fits in FITS.items()
         ],
-        inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"},
+        inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
         figure={"formats": ["svg"]},
         run={"backend": "serial"},
-        placebo={"draws": 19},
+        placebo={"draws": 9},
     )
     return {**base, **changes}
 
@@ -161,7 +164,7 @@ def folder(tmp_path):
 
 def started(running: subprocess.Popen[str], out: Path) -> None:
     """Wait until something is stored."""
-    until = time.monotonic() + 300
+    until = time.monotonic() + patience(300)
     while time.monotonic() < until and running.poll() is None:
         if any(p.stat().st_size for p in (out / NAME).glob("*.pack")):
             return

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pace import patience
 from small_studies import small_panel, small_study
 from specdid.engine.distributed import NEEDS
 from toml_text import write_toml
@@ -48,7 +49,7 @@ def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience(300),
     )
     assert [p.name for p in tmp_path.glob("*.ran")] == []
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid._decode import read_study
@@ -30,7 +31,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("spoilt") / "a.toml"
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(text=spoilt())
 def test_a_spoilt_file_is_read_or_refused(path, text):
     path.write_text(text, encoding="utf-8", newline="")
@@ -71,7 +72,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.dictionaries(WORDS, TREES, max_size=8))
 def test_any_dict_is_read_or_refused(mapping):
     study, faults = read_study(mapping)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import tomli
+from examples import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from specdid._diagnostics import Document
@@ -97,7 +98,7 @@ def documents(draw):
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(documents())
 @example('[[a]]\nb.c = 1\n[a.d]\ne = {"f" = ["x", {g = 1}]}\n[[a]]\nb = """""x"""""\n')
 @example("x = '''\n''a'' '''''\n")
@@ -146,7 +147,7 @@ def escape_length(document, at):
     return {"x": 4, "u": 6, "U": 10}.get(document[at + 1], 2)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.text(alphabet="ab.=[]{},'\"\\\n #1u\uff1d\u201c\u4e2d\r\x00", max_size=60))
 @example('a = "\\ud800"')
 @example("a = [" * 60)
