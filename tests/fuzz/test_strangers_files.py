@@ -15,7 +15,7 @@ from fuzz_specs import KINDS as SPEC_KINDS
 from fuzz_specs import spec_case
 from pace import patience
 
-SPECS, DATA = 80, 40
+SPECS, DATA = 40, 40
 """Of the many more that tests/bench/fuzz.py makes; what is below sees that each kind is among them."""
 
 data_case = cache(made_case)

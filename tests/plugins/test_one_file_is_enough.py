@@ -50,7 +50,7 @@ match = { on = "x1", at = "year == 2003", method = "example_match" }
 [preferred]
 estimator = "Dummy"
 [inference]
-draws = 19
+draws = 9
 null = ["wild", "example_null"]
 alpha = 0.1
 [example_count]

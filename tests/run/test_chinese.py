@@ -56,7 +56,7 @@ outcome = "凶杀"
 controls = "警力"
 
 [inference]
-draws = 49
+draws = 19
 null = ["wild", "permutation"]
 cluster = "sid"
 assign = "post"
@@ -93,7 +93,7 @@ mediator = "l_police"
 fix = {{ estimator = "最小二乘", controls = "无" }}
 
 [placebo]
-draws = 49
+draws = 19
 periods = [1, 2]
 fix = {{ estimator = "最小二乘" }}
 
