@@ -2,6 +2,7 @@ import gc
 import os
 import sys
 import tempfile
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def pytest_collection_finish():
     gc.set_threshold(50_000, 20, 50)
 
 
+LATE = "no time is left on this machine (SPECDID_UNTIL)"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Skip what begins after SPECDID_UNTIL, in seconds since 1970: .ci/run is stopped with all it found otherwise."""
+    if time.time() > float(os.environ.get("SPECDID_UNTIL", "inf")):
+        pytest.skip(LATE)
+
+
+def pytest_terminal_summary(terminalreporter):
+    late = sum(LATE in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    if late:
+        terminalreporter.write_line(f"{late:,} TESTS WERE NOT RUN: {LATE}", bold=True)
+
+
 @pytest.fixture(scope="module")
 def audit_here():
     """Audit in this process, before anything is drawn: one of its own imports pyfixest first, for two seconds a run.
@@ -131,7 +148,7 @@ def undrawn_test():
 
 # What the reader's shell says of colours and widths, or of specdid, is no part of what is tested;
 # but how much is tested may be said there.
-TOLD = ("SPECDID_UPDATE", "SPECDID_EVERY_", "SPECDID_DIRECTORIES")
+TOLD = ("SPECDID_UPDATE", "SPECDID_EVERY_", "SPECDID_DIRECTORIES", "SPECDID_UNTIL")
 for name in [n for n in os.environ if n in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR") or n.startswith("SPECDID_")]:
     if not name.startswith(TOLD):
         del os.environ[name]
