@@ -426,7 +426,7 @@ def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     if declared.changes:
         found = record_of(work, s)
         return found.take(np.flatnonzero(np.isfinite(found.controls).all(axis=1)))
-    found = without_singletons(_complete(work, s))
+    found = _complete(work, s) if declared.balanced else without_singletons(_complete(work, s))
     return with_cells(found, declared.cells(method.options)) if declared.cells and len(found) else found
 
 

@@ -113,8 +113,7 @@ from specdid.analyses._fit import CellFit as CellFit
 from specdid.analyses._fit import Extra as Extra
 from specdid.analyses._fit import derive, fit_cell
 from specdid.engine.compile import Compiled
-from specdid.engine.one_by_one import make_task
-from specdid.engine.rows import cut_rows
+from specdid.engine.one_by_one import make_task, rows_for
 from specdid.engine.store import Store
 from specdid.estimators._base import Task
 from specdid.figures._curve_data import Breakdowns
@@ -297,8 +296,7 @@ class Bench:
     ) -> tuple[Ints, Task]:
         """Return the rows of a cell's regression and its arrays on them."""
         problem, one = derive(cell, extra, treatment, outcome, controls, where)
-        changes = _plugins.load("estimators", cell.method).changes
-        cut = cut_rows(problem, one, 0, changes)
+        cut = rows_for(problem, one, 0, _plugins.load("estimators", cell.method))
         compiled = cell.compiled
         cohort = int(compiled.cohort[cell.member])
         options = cell.plan.grid.estimators[compiled.method[cell.member]].options

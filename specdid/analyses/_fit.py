@@ -21,9 +21,9 @@ from specdid.analyses._cells import Cell
 from specdid.analyses._words import listed
 from specdid.engine.coefficient_table import CELL, CONSTANT, FullFit, combine, fit_full, inseparable
 from specdid.engine.demean import relevel
-from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full, rows_for
 from specdid.engine.problem import Effects, Members, Problem
-from specdid.engine.rows import count_units, cut_rows, other_arms
+from specdid.engine.rows import count_units, other_arms
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
@@ -201,7 +201,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         compiled.time,
     )
     fits, found = fit_in_full(work)
-    changes = _plugins.load("estimators", choice.method).changes
+    declared = _plugins.load("estimators", choice.method)
     effects = effect_texts(problem, one)
     if found is None:
         code, culprit = Code(int(fits.code[0])), int(fits.culprit[0])
@@ -215,7 +215,7 @@ def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
         return failed(cell, said, effects, problem.alpha, len(problem.vcovs))
     units = (int(fits.n_units[0]), int(fits.n_treated[0]), int(fits.n_control[0]), int(fits.n_always_treated[0]))
     notes = tuple(fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0]))
-    whole, rows = whole_table(found), cut_rows(problem, one, 0, changes).rows
+    whole, rows = whole_table(found), rows_for(problem, one, 0, declared).rows
     terms, dropped = own_terms(problem, one, whole), tuple(problem.labels[c] for c in fits.dropped.get(0, ()))
     lost = [t for t, b in zip(terms, whole.estimate, strict=True) if np.isnan(b)]
     reasons = {t: why_open([other for other in (*lost, *dropped) if other != t], effects) for t in lost}

@@ -28,7 +28,7 @@ from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.workers import as_done, parallel
-from specdid.estimators._base import VCOV_NOTES, Estimate, Failure, Record, Task
+from specdid.estimators._base import VCOV_NOTES, Estimate, Estimator, Failure, Record, Task
 
 CHUNK = 8
 """Specifications handed to a worker at a time: a constant, so that blocks never depend on jobs."""
@@ -147,7 +147,7 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
     declared = _plugins.load("estimators", method.name)
     if members.instruments[s] >= 0:  # the engine's alone: without its instruments it would be another model
         raise ValueError(f"{method.name} was asked one by one for a specification with instruments")
-    cut = cut_rows(problem, members, s, declared.changes)
+    cut = rows_for(problem, members, s, declared)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
     outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))
     if not len(cut.rows):
@@ -217,6 +217,11 @@ def _signature(work: OneByOneWork, s: int, rows: Ints, result: Estimate) -> Word
         int(members.weights[s]),
         cohort,
     )
+
+
+def rows_for(problem: Problem, members: Members, s: int, declared: Estimator) -> Cut:
+    """Return the rows that an estimator is given of member ``s``."""
+    return cut_rows(problem, members, s, declared.changes, declared.balanced)
 
 
 def make_task(

@@ -339,11 +339,12 @@ class Cut:
     n_singletons: int
 
 
-def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False) -> Cut:
+def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False, balanced: bool = False) -> Cut:
     """Drop the rows with a missing or infinite variable, and singletons to a fixpoint.
 
     With ``changes`` a row without controls still is an end of a change of the outcome, and no
-    other row is a singleton for its sake.
+    other row is a singleton for its sake. What asks for a ``balanced`` panel is given singletons too: rows are missing
+    beside them.
     """
     sample, complete, logs = _base(problem, members, s)
     controls = members.controls_of(s)
@@ -355,7 +356,8 @@ def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False) 
     if problem.log0 is not None:
         logs |= problem.log0[:, [*own, *controls]].any(axis=1)
     rows = np.flatnonzero(complete & controlled)
-    record = without_singletons(np.flatnonzero(complete) if changes else rows, _effect_codes(problem, members, s))
+    effects = () if balanced else _effect_codes(problem, members, s)
+    record = without_singletons(np.flatnonzero(complete) if changes else rows, effects)
     kept = record[controlled[record]]
     return Cut(kept, record, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
 

@@ -30,8 +30,7 @@ from specdid.engine.columns import Recipe
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.execute import run
 from specdid.engine.matched import MatchRecipe, match_rows
-from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full
-from specdid.engine.rows import cut_rows
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full, rows_for
 from specdid.engine.scores import missing_clusters
 from specdid.estimators._base import Estimator
 from specdid.language import Bound, argument, bind, referenced, write, written_out
@@ -202,8 +201,8 @@ class _ScriptBuilder:
     def _missing(self) -> dict[int, str]:
         problem = self.compiled.problem
         method = self.plan.grid.estimators[self.codes[Core.ESTIMATOR]].method
-        changes = _plugins.load("estimators", method).changes
-        return missing_clusters(problem, cut_rows(problem, self.compiled.members, self.s, changes).rows)
+        declared = _plugins.load("estimators", method)
+        return missing_clusters(problem, rows_for(problem, self.compiled.members, self.s, declared).rows)
 
     def _errors(self) -> Iterator[Errors]:
         """Return the variances that can be had on the specification's rows."""

@@ -246,6 +246,10 @@ def test_what_it_refuses_and_whom_it_names():
     assert (found.code, "1 of 60 units lack rows (unit city 7 has 7 of 8 periods)" in found.message) == (
         "not_identified", True,
     )  # fmt: skip
+    single = laid(frame[(frame.unit != 7) | (frame.t == 3)])
+    assert "1 of 60 units lack rows (the first of them has 1 of 8 periods)" in SDID.estimate(single).message
+    beyond = pd.concat([frame, frame[(frame.unit == 9) & (frame.t == 7)].assign(t=8)])
+    assert "59 of 60 units lack rows (the first of them has 8 of 9 periods)" in fit(beyond).message
     always = frame.assign(cohort=frame.cohort.replace(4.0, 0.0))
     assert "treated in the first period" in fit(always).message
     early = frame.assign(cohort=frame.cohort.replace(4.0, 1.0))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from specdid import _plugins
-from specdid.engine.one_by_one import Method, OneByOneWork, make_task
+from specdid.engine.one_by_one import Method, OneByOneWork, make_task, rows_for
 from specdid.engine.problem import Effects, Members, Problem, Sunab, Vcov
-from specdid.engine.rows import cut_rows
 from specdid.estimators._base import Task
 
 Spec = tuple[str, str, tuple[str, ...], tuple[str, ...], str | None, str]
@@ -86,6 +85,6 @@ def work_of(
 def task_of(frame: pd.DataFrame, spec: Spec, **layout: object) -> Task:
     """Cut one specification's rows and lay them out."""
     work = work_of(frame, [spec], **layout)  # type: ignore[arg-type]
-    cut = cut_rows(work.problem, work.members, 0, _plugins.load("estimators", work.methods[0].name).changes)
+    cut = rows_for(work.problem, work.members, 0, _plugins.load("estimators", work.methods[0].name))
     options = work.methods[0].options
     return make_task(work.problem, work.members, 0, cut, options, int(work.cohort[0]), work.time)
