@@ -17,7 +17,7 @@ from small_problems import task_of
 from specdid import _plugins
 from specdid._audit.synthetic import Synthetic, weights_of
 from specdid.estimators._base import Failure
-from specdid.estimators.sdid import synthetic
+from specdid.estimators.sdid import synthetic, weights
 from specdid.estimators.sdid.weights import Penalty, simplex_weights
 
 SDID = _plugins.load("estimators", "sdid")
@@ -90,7 +90,7 @@ def weights_by_slsqp(columns, target, zeta):
 def test_weights_solve_their_program(seed):
     rng = np.random.default_rng(seed)
     columns, target = rng.normal(size=(8, 6)), rng.normal(size=8)
-    found = simplex_weights(columns[None], target[None], Penalty(0.7, 1e-8))[0]
+    found = simplex_weights(columns[None], target[None], Penalty(0.7, 1e-8))[0][0]
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1, abs=1e-12)
     np.testing.assert_allclose(found, weights_by_slsqp(columns, target, 0.7), atol=2e-4)
@@ -100,11 +100,11 @@ def test_programs_solved_at_once_are_each_as_alone():
     """Also where the matrices of cross-products would be too large, and rows of them are formed one by one."""
     rng = np.random.default_rng(2)
     columns, targets = rng.normal(size=(5, 8, 6)), rng.normal(size=(5, 8))
-    together = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
-    alone = [simplex_weights(c[None], b[None], Penalty(0.3, 1e-5))[0] for c, b in zip(columns, targets, strict=True)]
+    together, _ = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
+    alone = [simplex_weights(c[None], b[None], Penalty(0.3, 1e-5))[0][0] for c, b in zip(columns, targets, strict=True)]
     np.testing.assert_allclose(together, alone, atol=1e-12)
     wide, target = rng.normal(size=(4, 2100)), rng.normal(size=4)
-    found = simplex_weights(wide[None], target[None], Penalty(0.5, 1e-4))[0]
+    found = simplex_weights(wide[None], target[None], Penalty(0.5, 1e-4))[0][0]
     expected, _ = weights_of(np.column_stack([wide.T, wide.T[:, :1]]), np.append(target, 0.0), 1, 4)
     assert found.shape == expected.shape
     assert found.sum() == pytest.approx(1, abs=1e-12)
@@ -221,7 +221,8 @@ def test_placebos_are_estimates_on_permuted_units():
     y, first = random_panel(9, 11, 7, (4, 5))
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
-    found = synthetic.placebos(laid_out, cohorts, 6, 3)
+    found, capped = synthetic.placebos(laid_out, cohorts, 6, 3)
+    assert capped.tolist() == [0] * 6
     for draw, one in enumerate(found):
         key = [3, synthetic.STREAM + draw]
         order = np.random.Generator(np.random.Philox(key=key)).permutation(9)
@@ -232,11 +233,33 @@ def test_placebos_are_estimates_on_permuted_units():
             controls = y[2 + own]
             lam = simplex_weights(
                 controls[None, :, :a], controls[None, :, a:].mean(axis=2), cohort.time_penalty, cohort.lam[None]
-            )[0]
-            omega = simplex_weights(controls.T[None, :a], into[None, :a], cohort.unit_penalty, start[None])[0]
+            )[0][0]
+            omega = simplex_weights(controls.T[None, :a], into[None, :a], cohort.unit_penalty, start[None])[0][0]
             gap = into - omega @ controls
             effects.append(gap[a:].mean() - lam @ gap[:a])
         assert one == pytest.approx(np.average(effects, weights=[3, 2]), rel=1e-7)
+
+
+def test_steps_that_are_cut_off_are_told(monkeypatch):
+    """With a cap of three steps: of the estimate's weights, alone and solved at once, and of placebos'."""
+    rng = np.random.default_rng(2)
+    columns, targets = rng.normal(size=(5, 8, 6)), rng.normal(size=(5, 8))
+    _, settled = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
+    assert settled.tolist() == [False] * 5
+    y, first = random_panel(8, 12, 7, (4, 5))
+    assert fit(panel(y, first)).extra["n_weights_capped"] == 0
+    monkeypatch.setattr(weights, "MOST", 3)
+    _, together = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
+    alone = [simplex_weights(c[None], b[None], Penalty(0.3, 1e-5))[1][0] for c, b in zip(columns, targets, strict=True)]
+    assert together.tolist() == alone
+    assert together.any()
+    found = fit(panel(y, first), vce="placebo", replications=5).extra
+    assert found["n_weights_capped"] > 0
+    assert 0 < found["n_placebos_capped"] <= 5
+    told = list(SDID.cautions({k: np.array([v]) for k, v in found.items()}))
+    assert [(c.severity, c.code) for c in told] == [("serious", "weights_capped"), ("note", "weights_capped")]
+    plain = fit(panel(y, first)).extra
+    assert plain["n_placebos_capped"] == 0
 
 
 def test_what_it_refuses_and_whom_it_names():

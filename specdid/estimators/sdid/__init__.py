@@ -9,13 +9,14 @@ A path of the outcome that all units have is in σ, the standard deviation of ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._format import NumberValue, Word
+from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
@@ -31,6 +32,7 @@ from specdid.estimators.sdid.synthetic import (
     net_controls,
     placebos,
 )
+from specdid.estimators.sdid.weights import MOST
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -158,7 +160,7 @@ def _fit(task: Task) -> Estimate | Failure:
     panel, dropped, unit = _begin(task)
     assert task.unit is not None
     cohorts = estimate_cohorts(panel)
-    errors, counts, notes = _errors(task, panel, cohorts)
+    errors, counts, notes, cut = _errors(task, panel, cohorts)
     notes = whole_units(task, notes)
     treated = int((panel.first < panel.periods).sum())
     used = np.array([c.omega > 0 for c in cohorts]).any(axis=0)
@@ -175,51 +177,84 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_cohorts": float(len(cohorts)),
             "n_controls_weighted": float(used.sum()),
             "n_periods_weighted": float(max((c.lam > 0).sum() for c in cohorts)),
+            "n_weights_capped": float(sum(c.capped for c in cohorts)),
+            "n_placebos_capped": float(cut),
         },
         units=(len(panel.first), treated, len(panel.never), 0),
     )
 
 
+def _drawn(options: Mapping[str, object]) -> bool:
+    return options.get("vce") == "placebo"
+
+
 def _errors(
     task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...]
-) -> tuple[list[float], tuple[int, ...], tuple[str, ...]]:
-    """Return the standard error, clusters and note of every vcov, in units of the panel's outcome."""
+) -> tuple[list[float], tuple[int, ...], tuple[str, ...], int]:
+    """Return the standard error, clusters and note of every vcov, in units of the panel's outcome.
+
+    The last are the placebos some of whose weights were cut off.
+    """
     assert task.unit is not None
     first = np.unique(task.unit, return_index=True)[1]
-    errors, counts, notes = [], [], []
+    errors, counts, notes, cut = [], [], [], 0
     for kind, clusters in zip(task.vcovs, task.clusters, strict=True):
         error, note = float("nan"), "not_offered"
         count = min((len(np.unique(codes)) for codes in clusters), default=-1)
         if kind == "cluster" and len(clusters) == 1:
             codes = np.unique(clusters[0][first], return_inverse=True)[1]
-            error, note = _error(task, panel, cohorts, codes, count)
+            error, note, capped = _error(task, panel, cohorts, codes, count)
+            cut = max(cut, capped)
             if not note and error <= ROUNDING * float(np.ptp(panel.outcome)):
                 error, note = float("nan"), "perfect_fit"
         errors.append(error)
         counts.append(count)
         notes.append(note)
-    return errors, tuple(counts), tuple(notes)
+    return errors, tuple(counts), tuple(notes), cut
 
 
-def _error(task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], codes: Ints, count: int) -> tuple[float, str]:
+def _error(
+    task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], codes: Ints, count: int
+) -> tuple[float, str, int]:
     if count < 2:
-        return float("nan"), "few_clusters"
-    if task.options.get("vce", "jackknife") == "jackknife":
-        found = left_out(panel, cohorts, codes)
-        return (float("nan"), "no_jackknife") if found is None else (jackknife(found), "")
+        return float("nan"), "few_clusters", 0
+    if not _drawn(task.options):
+        left = left_out(panel, cohorts, codes)
+        return (float("nan"), "no_jackknife", 0) if left is None else (jackknife(left), "", 0)
     if count < len(codes):
-        return float("nan"), "not_offered"
+        return float("nan"), "not_offered", 0
     # Two of them stay untreated: of one, no changes have a deviation.
     if len(panel.never) < int((panel.first < panel.periods).sum()) + 2:
-        return float("nan"), "no_placebo"
+        return float("nan"), "no_placebo", 0
     draws = int(str(task.options.get("replications") or 200))
-    return float(placebos(panel, cohorts, draws, int(str(task.options.get("seed") or 0))).std()), ""
+    found, capped = placebos(panel, cohorts, draws, int(str(task.options.get("seed") or 0)))
+    return float(found.std()), "", int((capped > 0).sum())
 
 
 def _words(treated: Treated, options: Mapping[str, object]) -> str:
     return (
         f"average effect on the treated{where_zero(treated)} (synthetic difference in differences; treated rows alike)"
     )
+
+
+def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    weights, drawn = found["n_weights_capped"], found["n_placebos_capped"]
+    if (some := weights > 0).any():
+        yield Caution(
+            "serious",
+            "weights_capped",
+            f"sdid: up to {int(weights.max()):,} sets of weights (two a cohort) were still changing after {MOST:,} "
+            "steps, where R's synthdid cuts them off, too: others fit better (column n_weights_capped)",
+            specifications=int(some.sum()),
+        )
+    if (some := drawn > 0).any():
+        yield Caution(
+            "note",
+            "weights_capped",
+            f"sdid: weights of up to {int(drawn.max()):,} placebos were still changing after {MOST:,} steps, where R's "
+            "synthdid cuts them off, too; the standard error is of these (column n_placebos_capped)",
+            specifications=int(some.sum()),
+        )
 
 
 ESTIMATOR = Estimator(
@@ -269,8 +304,11 @@ ESTIMATOR = Estimator(
     uncorrected=True,
     balanced=True,
     refuses=_refuses,
-    columns=frozenset({"n_cohorts", "n_controls_weighted", "n_periods_weighted"}),
-    seeded=lambda options: options.get("vce") == "placebo",
+    columns=frozenset(
+        {"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_placebos_capped"}
+    ),
+    cautions=_cautions,
+    seeded=_drawn,
     programs={
         "python": Program(write_python),
         "r": Program(write_r, ("synthdid",)),

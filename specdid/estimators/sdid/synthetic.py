@@ -89,7 +89,8 @@ def net_controls(panel: BalancedPanel, units: Ints) -> Floats:
 class Cohort:
     """The effect on one cohort.
 
-    ``omega`` (N₀,) weights of the never treated, ``lam`` (a,) of the periods before its first, ``a``.
+    ``omega`` (N₀,) weights of the never treated, ``lam`` (a,) of the periods before its first, ``a``; ``capped``, how
+    many of the two were not settled when their steps were cut off.
     """
 
     first: int
@@ -97,6 +98,7 @@ class Cohort:
     lam: Floats
     unit_penalty: Penalty
     time_penalty: Penalty
+    capped: int = 0
 
     def contrast(self, periods: int) -> Floats:
         """Return −λ, then the mean of the periods after it, (T,)."""
@@ -117,18 +119,21 @@ def _cohort(controls: Floats, treated: Floats, first: int, size: int) -> Cohort:
     eta = float(size * (controls.shape[1] - first)) ** 0.25
     units, times = Penalty(eta * sigma, 1e-5 * sigma), Penalty(1e-6 * sigma, 1e-5 * sigma)
     blank = Cohort(first, np.zeros(0), np.zeros(0), units, times)
-    omega, lam = _weighted(controls[None], treated[None], blank)
-    return replace(blank, omega=omega[0], lam=lam[0])
+    omega, lam, capped = _weighted(controls[None], treated[None], blank)
+    return replace(blank, omega=omega[0], lam=lam[0], capped=int(capped[0]))
 
 
 def _weighted(
     controls: Floats, treated: Floats, cohort: Cohort, omega: Floats | None = None, lam: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Find ω (B, N₀) and λ (B, a) with the penalties of a cohort, for ``controls`` (B, N₀, T), ``treated`` (B, T)."""
+) -> tuple[Floats, Floats, Ints]:
+    """Find ω (B, N₀) and λ (B, a) with the penalties of a cohort, for ``controls`` (B, N₀, T), ``treated`` (B, T).
+
+    The third counts which of the two were cut off, (B,).
+    """
     before, after = controls[:, :, : cohort.first], controls[:, :, cohort.first :].mean(axis=2)
-    times = simplex_weights(before, after, cohort.time_penalty, lam)
-    units = simplex_weights(before.transpose(0, 2, 1), treated[:, : cohort.first], cohort.unit_penalty, omega)
-    return units, times
+    times, late = simplex_weights(before, after, cohort.time_penalty, lam)
+    units, cut = simplex_weights(before.transpose(0, 2, 1), treated[:, : cohort.first], cohort.unit_penalty, omega)
+    return units, times, late.astype(np.int64) + cut
 
 
 def average(panel: BalancedPanel, cohorts: Sequence[Cohort]) -> float:
@@ -179,12 +184,13 @@ class _Draw:
     treated: tuple[Ints, ...]
 
 
-def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: Sequence[_Draw]) -> Floats:
-    """Estimate on draws of units, (D,); weights start from those of the estimate.
+def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: Sequence[_Draw]) -> tuple[Floats, Ints]:
+    """Estimate on draws of units, (D,), and count the weights that were cut off, (D,).
 
-    Draws with equally many never treated are solved at once.
+    Weights start from those of the estimate. Draws with equally many never treated are solved at once.
     """
     effects, cells = (np.zeros((len(draws), len(cohorts))) for _ in range(2))
+    capped = np.zeros(len(draws), np.int64)
     adjusted = [panel.adjusted(panel.never[d.never]) for d in draws]
     for k, one in enumerate(cohorts):
         sizes = np.array([len(d.never) if len(d.treated[k]) else 0 for d in draws])
@@ -195,16 +201,20 @@ def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: Sequence[_Dra
             start = np.array([one.omega[draws[i].never] for i in at])
             start = np.where(start.sum(axis=1, keepdims=True) > 0, start, 1.0)
             start = start / start.sum(axis=1, keepdims=True)
-            omega, lam = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0))
+            omega, lam, cut = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0))
+            capped[at] += cut
             after = np.full((len(at), panel.periods - one.first), 1.0 / (panel.periods - one.first))
             change = treated - (omega[:, None, :] @ controls)[:, 0]
             effects[at, k] = (change * np.concatenate([-lam, after], axis=1)).sum(axis=1)
             cells[at, k] = [len(draws[i].treated[k]) * (panel.periods - one.first) for i in at]
-    return np.asarray((effects * cells).sum(axis=1) / cells.sum(axis=1))
+    return np.asarray((effects * cells).sum(axis=1) / cells.sum(axis=1)), capped
 
 
-def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: int, seed: int) -> Floats:
-    """Return the estimates of placebos, (draws,): the last of a permutation of the never treated get the cohorts."""
+def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: int, seed: int) -> tuple[Floats, Ints]:
+    """Return the estimates of placebos and how many of their weights were cut off, (draws,) each.
+
+    The last of a permutation of the never treated get the cohorts.
+    """
     sizes = [int((panel.first == c.first).sum()) for c in cohorts]
     ends = np.cumsum([len(panel.never) - sum(sizes), *sizes])
     drawn = []

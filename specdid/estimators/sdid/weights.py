@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 
 FIRST, MOST = 100, 10_000
 """Steps before small weights are set to zero, and after it."""
@@ -34,24 +34,32 @@ class Penalty:
     least: float
 
 
-def simplex_weights(columns: Floats, targets: Floats, penalty: Penalty, starts: Floats | None = None) -> Floats:
-    """Return weights of ``columns`` (B, m, k) that fit ``targets`` (B, m) up to a constant, (B, k).
+def simplex_weights(
+    columns: Floats, targets: Floats, penalty: Penalty, starts: Floats | None = None
+) -> tuple[Floats, Bools]:
+    """Return weights of ``columns`` (B, m, k) that fit ``targets`` (B, m) up to a constant.
 
     They begin from ``starts`` (B, k), alike without. Of tied corners the first is taken.
+
+    Returns
+    -------
+    weights : (B, k)
+    capped : (B,) bool, whether steps were still worth taking after ``MOST``
     """
     count, _, width = columns.shape
     begin = np.full((count, width), 1.0 / width) if starts is None else starts
     size = max(1, LARGEST // width**2)
     parts = [slice(at, at + size) for at in range(0, count, size)]
-    return np.concatenate([_weights(columns[p], targets[p], penalty, begin[p]) for p in parts])
+    found = [_weights(columns[p], targets[p], penalty, begin[p]) for p in parts]
+    return np.concatenate([w for w, _ in found]), np.concatenate([capped for _, capped in found])
 
 
-def _weights(columns: Floats, targets: Floats, penalty: Penalty, starts: Floats) -> Floats:
+def _weights(columns: Floats, targets: Floats, penalty: Penalty, starts: Floats) -> tuple[Floats, Bools]:
     apart = columns - targets[:, :, None]
     apart = apart - apart.mean(axis=1, keepdims=True)
     m, eta = apart.shape[1], apart.shape[1] * penalty.zeta**2
     row = _rows(apart, eta)
-    rough = _descend(row, starts, m * penalty.least**2, FIRST)
+    rough, _ = _descend(row, starts, m * penalty.least**2, FIRST)
     rough = np.where(rough > rough.max(axis=1, keepdims=True) / 4, rough, 0.0)
     return _descend(row, rough / rough.sum(axis=1, keepdims=True), m * penalty.least**2, MOST)
 
@@ -76,8 +84,8 @@ def _rows(apart: Floats, eta: float) -> Rows:
     return row
 
 
-def _descend(row: Rows, starts: Floats, least: float, most: int) -> Floats:
-    """Take the steps of each program, and go on with those that have not ended.
+def _descend(row: Rows, starts: Floats, least: float, most: int) -> tuple[Floats, Bools]:
+    """Take the steps of each program, and go on with those that have not ended; mark those that had not at ``most``.
 
     A single program's take most of an estimate's time: its numbers are kept out of arrays of one.
     """
@@ -88,7 +96,8 @@ def _descend(row: Rows, starts: Floats, least: float, most: int) -> Floats:
         h += x[:, corner, None] * row(np.full(len(x), corner))
     q = (x * h).sum(axis=1)
     if len(x) == 1:
-        return _descend_alone(row, x[0], h[0], float(q[0]), least, most)[None]
+        alone, capped = _descend_alone(row, x[0], h[0], float(q[0]), least, most)
+        return alone[None], np.array([capped])
     going = np.ones(len(x), bool)
     for step in range(most):
         corner = h.argmin(axis=1)
@@ -105,10 +114,10 @@ def _descend(row: Rows, starts: Floats, least: float, most: int) -> Floats:
             going &= fall > least
             if not going.any():
                 break
-    return x
+    return x, going
 
 
-def _descend_alone(row: Rows, x: Floats, h: Floats, q: float, least: float, most: int) -> Floats:
+def _descend_alone(row: Rows, x: Floats, h: Floats, q: float, least: float, most: int) -> tuple[Floats, bool]:
     known: dict[int, Floats] = {}
     for step in range(most):
         corner = int(h.argmin())
@@ -123,5 +132,5 @@ def _descend_alone(row: Rows, x: Floats, h: Floats, q: float, least: float, most
         x[corner] += share
         q -= fall
         if step and fall <= least:
-            break
-    return x
+            return x, False
+    return x, True
