@@ -282,6 +282,11 @@ COMPOSED = {
         "lpdid: up to 3 treated units are not in the average effect, because they are never seen "
         "untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)"
     ),
+    "7: 7 of 7 estimates are those of 7, 7; medians, shares and choices count it twice, so keep one of them, or "
+    "compare their errors": (
+        "b: 3 of 8 estimates are those of a, the same number with another standard error; medians, shares and choices "
+        "count it twice, so keep one of them, or compare their errors"
+    ),
     "medians7 of opposite signs: 7 and 7": ("medians of opposite signs: 0.1 (a) and −0.1 (b)"),
     "the median7 (7) has 7 under the 7 and 7 under the 7": (
         "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"

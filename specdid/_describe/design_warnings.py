@@ -83,11 +83,12 @@ def comparability(results: Results) -> Iterator[Caution]:
             yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
 
 
-def same_estimates(results: Results) -> Iterator[Caution]:
+def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Caution]:
     """Say which estimators give one number under two names: medians, shares and choices count it twice.
 
-    Some are equal by algebra, as two-stage and imputation estimators without weights of rows. Compared are
-    estimates of one estimand that differ in the estimator alone.
+    Some are equal by algebra, as two-stage and imputation estimators without weights of rows; of one method, options
+    that decide the standard error alone. Compared are estimates of one estimand that differ in the estimator alone.
+    ``methods`` are the names of the study's estimators, in its order.
     """
     if "estimator" not in results.planned.dimensions:
         return
@@ -108,14 +109,19 @@ def same_estimates(results: Results) -> Iterator[Caution]:
             gap = np.abs(np.diff(results.estimate[both], axis=0)[0])
             size = np.fmax(error[both].min(axis=0), np.abs(results.estimate[both[0]]))
             rows = results.numbers["nobs"][both]
-            count = int(np.count_nonzero((gap <= SAME * size) & (rows[0] == rows[1])))
+            same = (gap <= SAME * size) & (rows[0] == rows[1])
+            count = int(np.count_nonzero(same))
             if count:
                 one, other = (estimator.words[names[k]] for k in (a, b))
+                a_error, b_error = error[both][:, same]
+                errors = bool(methods) and methods[names[a]] == methods[names[b]]
+                errors &= not np.isclose(a_error, b_error, rtol=SAME, atol=0.0, equal_nan=True).any()
+                what = "the same number with another standard error" if errors else "another name for the same number"
                 yield Caution(
                     "note",
                     "same_estimate",
-                    f"{other}: {count:,} of {both.shape[1]:,} estimates are those of {one}, another name for the same "
-                    "number; medians, shares and choices count it twice, so keep one of them, or compare their errors",
+                    f"{other}: {count:,} of {both.shape[1]:,} estimates are those of {one}, {what}; medians, shares "
+                    "and choices count it twice, so keep one of them, or compare their errors",
                     family.shown,
                     count,
                 )

@@ -72,7 +72,7 @@ def describe(
     said = (
         *_of_estimators(results, methods),
         *design_warnings.corrections(results, methods, compiled.problem.vcovs[0].ssc),
-        *_warnings(compiled, results, tests, facts, expected),
+        *_warnings(compiled, results, tests, facts, expected, methods),
     )
     return Described(found, tuple(sections), said, facts)
 
@@ -127,13 +127,14 @@ def _warnings(
     tests: tuple[CurveTests, ...],
     facts: ClusterFacts | None,
     expected: Floats | None,
+    methods: Sequence[str],
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from design_warnings.left_out(results)
     yield from _of_instruments(results)
     yield from design_warnings.comparability(results)
-    yield from design_warnings.same_estimates(results)
+    yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.placebos]
     yield from contradictions(results, medians, _columns(compiled, results), expected)

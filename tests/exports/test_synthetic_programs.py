@@ -65,11 +65,35 @@ def test_a_run_audits_resumes_and_names_the_unit_that_is_not_seen(tmp_path):
     assert curve.table.equals(again.table)
     assert not [c for c in curve.warnings if "audit" in c.code]
     panel = (tmp_path / "panel.csv").read_text().splitlines()
-    (tmp_path / "panel.csv").write_text("\n".join(line for line in panel if not line.startswith("13.0,2.0,1993")))
+    own = [line for line in panel if line.startswith("13.0,2.0,")]
     spec["estimator"]["OLS"] = "feols"
-    short = run(spec, out=None, audit=0).table
-    said = short[(short.estimator == "sd") & (short.controls == "1")].message
-    assert said.str.contains("1 of 60 units lack rows (unit 13 has 7 of 8 periods)", regex=False).all()
+    for gone, left in ((own[3:4], 7), (own[1:], 1)):
+        (tmp_path / "panel.csv").write_text("\n".join(line for line in panel if line not in gone))
+        short = run(spec, out=None, audit=0).table
+        short = short[(short.estimator == "sd") & (short.controls == "1")]
+        told = f"1 of 60 units lack rows (unit 13 has {left} of 8 periods)"
+        assert short.message.str.contains(told, regex=False).all()
+        assert (short.n_singletons == 0).all()  # a unit of one row is no singleton, but not balanced
+
+
+def test_two_errors_of_one_estimate_are_no_duplicates(tmp_path):
+    """The option decides the standard error: both stand, and a note says that they are one number."""
+    placebo = {"method": "sdid", "vce": "placebo", "replications": 4}
+    estimators = {"sd": "sdid", "as by default": {"method": "sdid", "replications": 9}, "drawn": placebo}
+    given = study(
+        tmp_path, estimator=estimators | {"more": placebo | {"replications": 5}, "again": placebo | {"seed": 7}}
+    )
+    given |= {"controls": {"none": "1"}, "vcov": {"unit": "~unit"}, "sample": {"late": "unit > 14"}}
+    curve = run(given, out=None, audit=0)
+    table = curve.table.set_index("estimator")
+    assert table.status.to_dict() == {
+        "sd": "ok", "as by default": "duplicate", "drawn": "ok", "more": "ok", "again": "duplicate",
+    }  # fmt: skip
+    assert table.estimate[["drawn", "more"]].tolist() == [table.estimate["sd"]] * 2
+    assert table.std_error[["sd", "drawn", "more"]].nunique() == 3
+    told = [c.message for c in curve.warnings if c.code == "same_estimate"]
+    assert len(told) == 3
+    assert told[0].startswith("drawn: 1 of 1 estimates are those of sd, the same number with another standard error;")
 
 
 @pytest.mark.parametrize("null", ["wild", "permutation"])

@@ -171,7 +171,7 @@ def _fit(task: Task) -> Estimate | Failure:
         n_clusters=counts,
         nobs=len(task.outcome),
         dropped=dropped,
-        in_force={"vce": None, "replications": None, "seed": None},
+        in_force={} if _drawn(task.options) else {"replications": None, "seed": None},
         vcov_notes=notes,
         extra={
             "n_cohorts": float(len(cohorts)),
