@@ -28,7 +28,7 @@ _OPTION = 36.0
 """Points that an option has beside the name of its choice, at least."""
 _LOW = 0.75
 """Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
-_FLAT = 70.0
+FLAT = 64.0
 """Height of curves where many panels stand below each other, at least."""
 
 
@@ -121,7 +121,7 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
         row, space = _CLOSE if close else _LOOSE
         rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
         share = (0.3 if narrow else 0.4) * (_LOW if low else 1.0)
-        flat = curve == _FLAT and len(rows) > 1
+        flat = curve == FLAT and len(rows) > 1
         return CurveLayout(points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), share, flat)
 
     full = 150.0 if side_by_side == 1 and not narrow else 125.0
@@ -131,7 +131,7 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
         yield made(order[:count], True, full, True)
         yield made(order[:count], True, full, True, True)
     for count in range(min(2, len(order)), -1, -1):
-        yield made(order[:count], True, _FLAT, True)
+        yield made(order[:count], True, FLAT, True)
 
 
 def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:

@@ -216,12 +216,12 @@ ENTRY_LINES = 3
 """Lines that one entry of a key may take."""
 
 
-def entry_lines(words: str, fonts: Fonts, room: float) -> list[str]:
-    """Break the words of an entry of a key; what is left of the last line is cut."""
+def entry_lines(words: str, fonts: Fonts, room: float, most: int = ENTRY_LINES) -> list[str]:
+    """Break the words of an entry of a key; what is left of the last of ``most`` lines is cut."""
     lines = wrap(words, fonts, room)
-    if len(lines) <= ENTRY_LINES:
+    if len(lines) <= most:
         return lines
-    return [*lines[: ENTRY_LINES - 1], fonts.fit(" ".join(lines[ENTRY_LINES - 1 :]), SMALL, room)]
+    return [*lines[: most - 1], fonts.fit(" ".join(lines[most - 1 :]), SMALL, room)]
 
 
 _Entry = TypeVar("_Entry", bound="_Wide")

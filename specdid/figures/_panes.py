@@ -37,12 +37,16 @@ PAGE = 595.0
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One entry: a swatch, its colour and words; ``more``: further words of the entry above, without a swatch."""
+    """One entry: a swatch, its colour and words on ``most`` lines.
+
+    ``more``: further words of the entry above, without a swatch.
+    """
 
     kind: Literal["dot", "bar", "thin bar", "more"]
     colour: Any
     words: str
     marker: str = "o"
+    most: int = ENTRY_LINES
 
     def width(self, fonts: Fonts) -> float:
         """Return the entry's width in points."""
@@ -50,16 +54,19 @@ class KeyEntry:
 
     def parts(self, fonts: Fonts, room: float) -> list[KeyEntry]:
         """Return the entry in lines of at most ``room`` points."""
-        lines = entry_lines(self.words, fonts, room - _SWATCH)
+        lines = entry_lines(self.words, fonts, room - _SWATCH, self.most)
         return [replace(self, words=text, kind="more" if k else self.kind) for k, text in enumerate(lines)]
 
 
 KeyLines = tuple[tuple[KeyEntry, ...], ...]
 
 
-def key_lines(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
-    """Return the entries, broken into lines of at most ``room`` points."""
-    return break_lines(_entries(panel, alpha, fonts, room, bars), fonts, room)
+def key_lines(
+    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int = ENTRY_LINES
+) -> KeyLines:
+    """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them."""
+    entries = (replace(entry, most=most) for entry in _entries(panel, alpha, fonts, room, bars, most))
+    return break_lines(list(entries), fonts, room)
 
 
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
@@ -80,13 +87,13 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
             x += entry.width(page.fonts) + _BETWEEN
 
 
-def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> list[KeyEntry]:
+def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int) -> list[KeyEntry]:
     entries = []
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
             facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
             # A line that is broken between words is not full: the last one has room for the facts.
-            space = (ENTRY_LINES - 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
+            space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
             label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
             marker = marker_of(series.colour) if bars else "o"
             entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))

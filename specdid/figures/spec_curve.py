@@ -30,6 +30,7 @@ from specdid.figures._curve_axes import (
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import (
+    FLAT,
     GAP,
     INDENT,
     PAGE,
@@ -42,6 +43,7 @@ from specdid.figures._layout import (
     layouts,
 )
 from specdid.figures._page import (
+    ENTRY_LINES,
     NOTE,
     Page,
     choose_fonts,
@@ -425,18 +427,18 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     placed = []
     for band in layout.bands:
         room = layout.panel_width(len(band.panels))
-        keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room) for p in band.panels)
+        keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room, layout.flat) for p in band.panels)
         wide = len(keys) == 1 and any(entry.kind == "more" for line in keys[0] for entry in line)
         if wide:
-            keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room),)
+            keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room, layout.flat),)
         placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels)))
         top += placed[-1].height + layout.curve
     notes = note_lines(note(data, layout), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
-def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float) -> KeyLines:
-    return key_lines(panel, alpha, fonts, room, few(panel, width))
+def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float, flat: bool) -> KeyLines:
+    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES)
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
@@ -445,7 +447,7 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
         return ()
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
     width = layout.panel_width(len(layout.bands[0].panels))
-    return _key(panel, data.alpha, fonts, layout.width - layout.left, width)
+    return _key(panel, data.alpha, fonts, layout.width - layout.left, width, layout.flat)
 
 
 def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData) -> None:
@@ -540,7 +542,7 @@ def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> Non
             if least < most
             else (say("{most:,} in all", most=most),)
         )
-        text = page.fonts.first_fit(words, SMALL, layout.left - 40)
+        text = page.fonts.first_fit((*words, ""), SMALL, layout.left - 40)  # a number that is cut is another one
         page.text(12, middle, text, SMALL, colour=QUIET)
 
 
@@ -556,7 +558,10 @@ def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, flat: bo
     whole = next((n for n in names(panel) if fonts.width(n, TEXT, bold=True) <= room), None)
     name = [whole] if whole else wrap(names(panel)[-1], fonts, room, TEXT, bold=True)
     said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
-    return name, said if flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+    if not flat:
+        return name, [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+    last = max(1, int(FLAT / _ROOM) - len(said)) - 1
+    return [*name[:last], *([fonts.fit(" ".join(name[last:]), TEXT, room, bold=True)] if name[last:] else [])], said
 
 
 def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: CurveLayout) -> None:
