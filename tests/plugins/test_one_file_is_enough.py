@@ -50,7 +50,7 @@ match = { on = "x1", at = "year == 2003", method = "example_match" }
 [preferred]
 estimator = "Dummy"
 [inference]
-draws = 9
+draws = 19
 null = ["wild", "example_null"]
 alpha = 0.1
 [example_count]

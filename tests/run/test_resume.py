@@ -53,10 +53,10 @@ def study(**changes: Any) -> dict[str, Any]:
             {"when": {"outcome": o}, "unless": {"estimator": fits}, "because": "an outcome of its own"}
             for o, fits in FITS.items()
         ],
-        inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
+        inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"},
         figure={"formats": ["svg"]},
         run={"backend": "serial"},
-        placebo={"draws": 9},
+        placebo={"draws": 19},
     )
     return {**base, **changes}
 

@@ -41,7 +41,7 @@ def runs(tmp_path_factory):
                 {"when": {"estimator": ["2S", "LP"], "fixed_effects": "unit"}, "because": "two ways suffice"},
                 {"when": {"estimator": "2S", "outcome": "log z"}, "because": "its draws take longest"},
             ],
-            inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
+            inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"},
             run={"backend": backend},
             figure={"formats": ["svg"]},
         )
