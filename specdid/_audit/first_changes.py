@@ -15,7 +15,8 @@ import numpy as np
 def average_of_changes(frame: Any, options: Mapping[str, Any], clusters: Any) -> tuple[float, list[float]]:
     """Return the estimate and an error for each of ``clusters``, columns of the frame that hold units whole.
 
-    ``frame`` has the columns unit, t (whole numbers without gaps from one period to the next), y, d and w.
+    ``frame`` has the columns unit, t (whole numbers without gaps from one period to the next), y, d and w; where y or d
+    is missing the row has a treatment alone, or nothing.
     """
     f, last = _dated(frame)
     count, total = int(options.get("effects", 1)), options.get("aggregate", "total") == "total"
@@ -41,7 +42,8 @@ def average_of_changes(frame: Any, options: Mapping[str, Any], clusters: Any) ->
 
 def _dated(frame: Any) -> tuple[Any, float]:
     """Add each unit's first treatment, the period and the value of its first other one, and what it had since."""
-    f = frame.sort_values(["unit", "t"]).reset_index(drop=True)
+    f = frame[frame.d.notna() & (frame.groupby("unit").y.transform("count") > 0)]
+    f = f.sort_values(["unit", "t"]).reset_index(drop=True)
     f["base"] = f.groupby("unit").d.transform("first")
     up, down = ((side.groupby(f.unit).cummax()) for side in (f.d > f.base, f.d < f.base))
     f = f[~(up & down)].copy()
@@ -63,6 +65,7 @@ def _joined(f: Any, lag: int, last: float, options: Mapping[str, Any]) -> Any:
     earlier = f[["unit", "t", "y"]].assign(t=f.t + lag).rename(columns={"y": "earlier"})
     j = f.merge(earlier, on=["unit", "t"])
     j["change"] = j.y - j.earlier
+    j = j[j.change.notna()].copy()
     j["control"] = (j.t < j["first"]) & ((j["first"] > last) | (not options.get("only_never_switchers", False)))
     j["cell"] = j.groupby(["base", "t"]).ngroup()
     c = j[j.control]

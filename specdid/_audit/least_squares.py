@@ -423,7 +423,7 @@ def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     """Take member ``s`` from the data: complete rows, without singletons; a Sun-Abraham model with its cells."""
     method = work.methods[work.method[s]]
     declared = _plugins.load("estimators", method.name)
-    if declared.changes:
+    if declared.changes == "controls":
         found = record_of(work, s)
         return found.take(np.flatnonzero(np.isfinite(found.controls).all(axis=1)))
     found = _complete(work, s) if declared.balanced else without_singletons(_complete(work, s))
@@ -431,11 +431,14 @@ def sample_of(work: OneByOneWork, s: int) -> AuditSample:
 
 
 def record_of(work: OneByOneWork, s: int) -> AuditSample:
-    """Take the rows of member ``s`` that lack nothing but controls: what changes of the outcome are taken from."""
+    """Take the rows of member ``s`` that changes are taken from, as its estimator says; NaN outcomes are not known."""
+    if _plugins.load("estimators", work.methods[work.method[s]].name).changes == "outcome":
+        whole, found = _complete(work, s), _complete(work, s, outcome=False)
+        return replace(found, outcome=np.where(np.isin(found.rows, whole.rows), found.outcome, np.nan))
     return without_singletons(_complete(work, s, controlled=False))
 
 
-def _complete(work: OneByOneWork, s: int, controlled: bool = True) -> AuditSample:
+def _complete(work: OneByOneWork, s: int, controlled: bool = True, outcome: bool = True) -> AuditSample:
     import pandas as pd
 
     problem, members = work.problem, work.members
@@ -443,16 +446,17 @@ def _complete(work: OneByOneWork, s: int, controlled: bool = True) -> AuditSampl
     controls = members.controls_of(s)
     weight, extra, cohort = int(members.weights[s]), int(members.extra_rows[s]), int(work.cohort[s])
     levels = [*effects.fixed, *(c for c, _ in effects.slopes)]
-    numbers = [members.outcome[s], members.treatment[s], *(x for _, x in effects.slopes)]
-    numbers += [*(controls.tolist() if controlled else []), *members.instruments_of(s).tolist()]
-    numbers += [c for c in (weight, extra) if c >= 0]
+    numbers = [members.treatment[s], *(x for _, x in effects.slopes)]
+    if outcome:
+        numbers += [members.outcome[s], *(controls.tolist() if controlled else []), *members.instruments_of(s).tolist()]
+        numbers += [c for c in (weight, extra) if c >= 0]
     frame = pd.DataFrame(
         {f"x{j}": values[:, c] for j, c in enumerate(numbers)}
         | {f"l{j}": np.where(codes[:, c] >= 0, codes[:, c], np.nan) for j, c in enumerate(levels)}
     )
     frame = frame[problem.rows[members.rows[s]]].replace([np.inf, -np.inf], np.nan).dropna()
     rows = frame.index.to_numpy(np.int64)
-    if weight >= 0:
+    if weight >= 0 and outcome:
         rows = rows[values[rows, weight] > 0]
 
     def column(place: int) -> Any:

@@ -604,16 +604,24 @@ def _first_changes(
 
     vcovs = work.problem.vcovs
     whole = [v for v, vcov in enumerate(vcovs) if _whole(sample, v, vcov)]
-    columns = {f"c{v}": sample.clusters[v][0] for v in whole}
-    weights = np.ones(len(sample)) if sample.weights is None else sample.weights
-    rank = pd.Series(sample.time).rank(method="dense").astype(int)
-    rows = {"unit": sample.unit, "t": rank, "y": sample.outcome, "d": sample.treated[:, 0], "w": weights}
+    record = record_of(work, s)
+    columns = {f"c{v}": _of_units(sample, sample.clusters[v][0]).reindex(record.unit).to_numpy() for v in whole}
+    weights = np.ones(len(record)) if record.weights is None else record.weights
+    rank = pd.Series(record.time).rank(method="dense").astype(int)
+    rows = {"unit": record.unit, "t": rank, "y": record.outcome, "d": record.treated[:, 0], "w": weights}
     estimate, found = first_changes.average_of_changes(pd.DataFrame(rows | columns), method.options, list(columns))
     errors = [float("nan")] * len(vcovs)
     for v, error in zip(whole, found, strict=True):
         groups = len(np.unique(sample.clusters[v][0]))
         errors[v] = error * float(np.sqrt(_glm(vcovs[v], groups))) if groups > 1 else float("nan")
     return Reestimated((ProgramNumbers("changes joined by pandas", estimate, tuple(errors)),))
+
+
+def _of_units(sample: AuditSample, values: Any) -> Any:
+    """Return what a column has in the first row of each unit, by unit."""
+    import pandas as pd
+
+    return pd.Series(values).groupby(np.asarray(sample.unit)).first()
 
 
 def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
@@ -658,8 +666,8 @@ def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
-    record = record_of(work, s).rows if _plugins.load("estimators", method.name).changes else sample.rows
-    cut = Cut(sample.rows, record, 0, 0, 0)
+    record = record_of(work, s) if _plugins.load("estimators", method.name).changes else sample
+    cut = Cut(sample.rows, record.rows, np.isfinite(record.outcome), 0, 0, 0)
     task = make_task(work.problem, work.members, s, cut, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])
     result = _plugins.load("estimators", method.name).estimate(task)

@@ -141,7 +141,7 @@ class Script:
     where : conditions that a row of the sample fulfils
     matched : the rows that a match leaves, or None
     complete : columns a row must have, in the order of the model
-    later : controls that a row may lack and still be an end of a change of the outcome
+    later : what a row may lack and still be read, as the estimator says: controls, or the outcome and a weight
     outcome, treatment, controls : columns of the model
     offset : a column whose coefficient is 1, or None
     fixed : fixed effects with an intercept for each level
@@ -183,6 +183,13 @@ class Script:
     scaled: bool
     labels: Mapping[str, str]
     instruments: tuple[str, ...] = ()
+
+    @property
+    def but(self) -> str:
+        """Say what a complete row may lack."""
+        if not self.later:
+            return ""
+        return " but the outcome and its weight" if self.outcome in self.later else " but controls"
 
     @property
     def never_words(self) -> str:

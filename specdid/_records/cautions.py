@@ -71,6 +71,7 @@ CLAUSES: Mapping[str, str] = {
     "one_unit_cohorts": later("cohorts are one unit"),
     "only_in_shares": later("cohorts are averaged by units that enter no comparison, too"),
     "late_baseline": later("units count from a treatment later than the first period"),
+    "uneven_periods": later("some periods lie further apart than others"),
     "weights_capped": later("synthetic weights were cut off"),
     "always_treated": later("units that are always treated move an event study"),
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),

@@ -230,7 +230,9 @@ class Values:
         return self._once("weight", column, lambda: self._ratios(self.problem.values[self.rows, column]))
 
     def _ratios(self, weights: Floats) -> Floats:
-        return np.asarray(np.rint(weights / weights.max(initial=0.0) * RATIOS))
+        """Scale weights by the largest; rows of a record that have none count as 0."""
+        known = np.where(np.isfinite(weights), weights, 0.0).clip(min=0.0)
+        return np.asarray(np.rint(known / known.max(initial=0.0) * RATIOS))
 
 
 def settle(problem: Problem, members: Members, batched: NDArray[np.bool_], blocks: Sequence[Fits]) -> tuple[Fits, ...]:

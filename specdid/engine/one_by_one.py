@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
-from specdid._hashing import Words
+from specdid._hashing import Words, digest_of
 from specdid._records.fits import blank_fits, pack_fits, unpack_fits
 from specdid._study import RULES
 from specdid.engine.cache_keys import Content, digest
@@ -149,7 +149,8 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
         raise ValueError(f"{method.name} was asked one by one for a specification with instruments")
     cut = rows_for(problem, members, s, declared)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
-    outcome, treatment = (problem.values[cut.rows, c[s]] for c in (members.outcome, members.treatment))
+    outcome = problem.values[cut.rows, members.outcome[s]]
+    treatment = problem.values[cut.record if declared.changes == "outcome" else cut.rows, members.treatment[s]]
     if not len(cut.rows):
         fits.code[at] = Code.NO_ROWS
     elif np.ptp(outcome) == 0:
@@ -197,11 +198,12 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
     columns = work.members.controls_of(s)
     if result.dropped:
         fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
-    fits.signature[at] = _signature(work, s, cut.rows if task.record is None else cut.record, result)
+    fits.signature[at] = _signature(work, s, cut, task, result)
 
 
-def _signature(work: OneByOneWork, s: int, rows: Ints, result: Estimate) -> Words:
-    """Hash the values, on ``rows`` of the panel, that the estimate depends on, with the options as they came out."""
+def _signature(work: OneByOneWork, s: int, cut: Cut, task: Task, result: Estimate) -> Words:
+    """Hash the values that the estimate depends on, of the record where there is one, with the options in force."""
+    rows, own = (cut.rows, None) if task.record is None else (cut.record, digest_of(task.record.place).hex())
     method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
     declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
@@ -209,7 +211,7 @@ def _signature(work: OneByOneWork, s: int, rows: Ints, result: Estimate) -> Word
     kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
     cohort = work.problem.values[rows[read], work.cohort[s]] if declared.cohort and work.cohort[s] >= 0 else None
     return Values(work.problem, rows[read]).signature(
-        repr((method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets])),
+        repr((method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets], own)),
         int(members.outcome[s]),
         int(members.treatment[s]),
         kept,
@@ -257,12 +259,14 @@ def make_task(
         alpha=problem.alpha,
         rules=tuple(v.ssc for v in problem.vcovs),
         distributions=tuple(v.distribution for v in problem.vcovs),
-        record=_record_of(problem, int(members.outcome[s]), cut, time) if len(cut.record) > len(rows) else None,
+        record=_record_of(problem, members, s, cut, time) if len(cut.record) > len(rows) else None,
     )
 
 
-def _record_of(problem: Problem, outcome: int, cut: Cut, time: int) -> Record | None:
+def _record_of(problem: Problem, members: Members, s: int, cut: Cut, time: int) -> Record | None:
     if problem.unit < 0 or time < 0:
         return None
     values, unit = problem.values[cut.record], relevel(problem.codes[cut.record, problem.unit])
-    return Record(values[:, outcome], unit, values[:, time], np.searchsorted(cut.record, cut.rows))
+    outcome = np.where(cut.known, values[:, members.outcome[s]], np.nan)
+    place = np.searchsorted(cut.record, cut.rows)
+    return Record(outcome, unit, values[:, time], place, values[:, members.treatment[s]])

@@ -328,23 +328,26 @@ class Cut:
     ----------
     rows : (n,) int64, rows of the panel that are left
     record : (m,) int64
-        Where the estimator takes changes of the outcome: those that lack nothing but controls; else ``rows``.
+        Where the estimator takes changes: those that lack nothing but controls, or those of the sample with a
+        treatment; else ``rows``.
+    known : (m,) bool, rows of ``record`` whose outcome may be read
     n_missing, n_log0, n_singletons : rows of the sample that are not, and why
     """
 
     rows: Ints
     record: Ints
+    known: Bools
     n_missing: int
     n_log0: int
     n_singletons: int
 
 
-def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False, balanced: bool = False) -> Cut:
+def cut_rows(problem: Problem, members: Members, s: int, changes: str = "", balanced: bool = False) -> Cut:
     """Drop the rows with a missing or infinite variable, and singletons to a fixpoint.
 
-    With ``changes`` a row without controls still is an end of a change of the outcome, and no
-    other row is a singleton for its sake. What asks for a ``balanced`` panel is given singletons too: rows are missing
-    beside them.
+    Of ``changes``, a row without "controls" still is an end of a change of the outcome, and no
+    other row is a singleton for its sake; without "outcome", or a weight, a row still has a treatment. What asks for a
+    ``balanced`` panel is given singletons too: rows are missing beside them.
     """
     sample, complete, logs = _base(problem, members, s)
     controls = members.controls_of(s)
@@ -357,9 +360,12 @@ def cut_rows(problem: Problem, members: Members, s: int, changes: bool = False, 
         logs |= problem.log0[:, [*own, *controls]].any(axis=1)
     rows = np.flatnonzero(complete & controlled)
     effects = () if balanced else _effect_codes(problem, members, s)
-    record = without_singletons(np.flatnonzero(complete) if changes else rows, effects)
+    record = without_singletons(np.flatnonzero(complete) if changes == "controls" else rows, effects)
     kept = record[controlled[record]]
-    return Cut(kept, record, int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept))
+    if changes == "outcome":
+        record = np.flatnonzero(sample_rows(problem, members.rows[s], members.effects[s], members.treatment[s]))
+    counts = int(sample.sum()) - len(rows), int((sample & logs).sum()), len(rows) - len(kept)
+    return Cut(kept, record, np.asarray(complete[record]), *counts)
 
 
 def other_arms(arms: Mapping[int, tuple[int, ...]], members: Members, s: int) -> Ints:

@@ -63,17 +63,23 @@ class EstimatorSetting(Key):
     found: bool = False
 
 
+Changes = Literal["", "controls", "outcome"]
+"""What a row may lack that an estimator of changes reads all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The rows in which a task's outcome is known, controls or none: what changes of the outcome are taken from.
+    """The rows that changes are taken from, as `Estimator.changes` says: of a task, and some that lack a variable.
 
-    Arrays have m rows; ``place`` (n,) says which of these the task's rows are.
+    Arrays have m rows; ``place`` (n,) says which of these the task's rows are. ``outcome`` is NaN where it, or the
+    weight, is missing.
     """
 
     outcome: Floats
     unit: Ints
     time: Floats
     place: Ints
+    treatment: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class Task:
     ``unit``, ``time``, ``cohort`` (NaN: never
     treated) are there where the study declares them; time and cohort are in periods, so
     that 201212 and 201301 differ by one step. ``treatment`` is the term's column. ``record`` is
-    there for an estimator with `Estimator.changes` where a row lacks nothing but controls.
+    there for an estimator with `Estimator.changes` where some row lacks nothing but what that names.
     """
 
     outcome: Floats
@@ -117,6 +123,12 @@ class Task:
     def distribution(self, v: int) -> Distribution | None:
         """Return the distribution of the statistic under vcov ``v``, None for the estimator's own."""
         return self.distributions[v] if self.distributions else None
+
+    def history(self) -> Record:
+        """Return the record, of the task's own rows where there is no other."""
+        assert self.unit is not None and self.time is not None  # noqa: PT018 - who takes changes asks for both
+        own = np.arange(len(self.outcome))
+        return self.record or Record(self.outcome, self.unit, self.time, own, self.treatment)
 
 
 VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
@@ -258,8 +270,8 @@ class Estimator:
     coefficient alone; it is None where ``fit`` gives all of them.
     ``beside(options)`` names the units that ``n_control`` counts, where they are not the never treated alone.
 
-    ``changes`` says that it takes changes of the outcome between rows, in which a row that lacks
-    any variable is a gap.
+    ``changes``: it takes changes of the outcome between rows, and what a row may lack and still be read: "controls", as
+    an end of a change; "outcome" or a weight, as a treatment that tells when a unit switches. "": nothing.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
@@ -299,7 +311,7 @@ class Estimator:
     alone: Callable[[Mapping[str, object]], str] | None = None
     uncorrected: bool = False
     beside: Callable[[Mapping[str, object]], str] | None = None
-    changes: bool = False
+    changes: Changes = ""
     words: Callable[[Treated, Mapping[str, object]], str] | None = None
     ssc: frozenset[str] = frozenset({"fixest"})
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None

@@ -103,7 +103,6 @@ class _ScriptBuilder:
             for e in every
             if e not in errors
         )
-        later = controls if declared.changes else ()
         offset = program.sum(offsets)
         named = [
             outcome,
@@ -114,9 +113,12 @@ class _ScriptBuilder:
             *(x for _, x in slopes),
             *([weight] if weight else []),
         ]
-        named = [name for name in named if name not in later or name in (outcome, treatment)]
         clusters = [c for e in every for c in e.clusters]
-        complete = tuple(dict.fromkeys([*named, *levels, *clusters, *self._common()]))
+        later = [c for c in controls if c not in (outcome, treatment)] if declared.changes == "controls" else []
+        complete = dict.fromkeys([*(n for n in named if n not in later), *levels, *clusters, *self._common()])
+        if declared.changes == "outcome":
+            held = dict.fromkeys([treatment, *levels])
+            later, complete = [n for n in complete if n not in held and n not in clusters], held
         used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
         used += members.instruments_of(s).tolist()
         return Script(
@@ -130,8 +132,8 @@ class _ScriptBuilder:
             tuple(program.steps),
             where,
             self.matched,
-            complete,
-            later,
+            tuple(complete),
+            tuple(later),
             outcome,
             treatment,
             controls,

@@ -346,11 +346,10 @@ def _sample(script: Script, values: PythonValues) -> Iterator[str]:
         yield f"{sign} {values.holds(condition)}"
     if script.where or script.matched is not None:
         yield "d = d[keep]"
-    but = " but controls" if script.later else ""
-    yield f"# rows that are complete in all variables{but}, those of every clustering included"
+    yield f"# rows that are complete in all variables{script.but}, those of every clustering included"
     yield from listed("complete = [", (f'"{c}"' for c in script.complete), "]")
     yield "d = d.replace([np.inf, -np.inf], np.nan).dropna(subset=complete)"
-    if script.weight:
+    if script.weight and script.weight not in script.later:
         yield f'd = d[d["{script.weight}"] > 0]'
     yield "d = d.reset_index(drop=True)"
     joint = {e.name: e.factors for e in (*script.fixed, *(e for e, _ in script.slopes)) if len(e.factors) > 1}

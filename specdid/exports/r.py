@@ -544,15 +544,14 @@ def _sample(script: Script, values: RValues) -> Iterator[str]:
         yield f"keep <- {before}(with(d, {values.text(condition)}) != 0) %in% TRUE"
     if script.where or script.matched is not None:
         yield "d <- d[keep, , drop = FALSE]"
-    but = " but controls" if script.later else ""
-    yield f"# rows that are complete in all variables{but}, those of every clustering included"
+    yield f"# rows that are complete in all variables{script.but}, those of every clustering included"
     yield from listed("complete <- c(", (f'"{c}"' for c in script.complete), ")")
     if script.later:
         yield from listed("later <- c(", (f'"{c}"' for c in script.later), ")")
     every = "c(complete, later)" if script.later else "complete"
     yield f"for (x in {every}) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA"
     yield "d <- d[complete.cases(d[complete]), , drop = FALSE]"
-    if script.weight:
+    if script.weight and script.weight not in script.later:
         yield f"d <- d[d${script.weight} > 0, , drop = FALSE]"
 
 

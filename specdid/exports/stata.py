@@ -275,8 +275,7 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
     if conditions:
         yield f"generate byte _keep = {' & '.join(conditions)}"
         yield "keep if _keep"
-    but = " but controls" if script.later else ""
-    yield f"* rows that are complete in all variables{but}, those of every clustering included"
+    yield f"* rows that are complete in all variables{script.but}, those of every clustering included"
     yield from filled("foreach name in", list(script.complete), " {")
     yield "    drop if missing(`name')"
     yield "}"
@@ -286,10 +285,10 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
         yield f"    drop if abs(`name') == {INFINITY}  // stands for infinity"
         yield "}"
         if script.later:
-            yield from filled("foreach name in", list(script.later), " {")
+            yield from filled("foreach name in", [c for c in script.later if c not in values.texts], " {")
             yield f"    replace `name' = . if abs(`name') == {INFINITY}"
             yield "}"
-    if script.weight:
+    if script.weight and script.weight not in script.later:
         yield f"keep if {script.weight} > 0"
 
 

@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_problems import task_of
+from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._audit.first_changes import average_of_changes
+from specdid.engine.one_by_one import fit_in_full
 from specdid.estimators._base import Failure
-from switching_panels import CHOICES, panel
+from switching_panels import CHOICES, lacking, panel
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 ESTIMATOR = _plugins.load("estimators", "did_multiplegt_dyn")
 MODERNDID = json.loads((REFERENCE / "dcdh_moderndid.json").read_text(encoding="utf-8"))
+LACKING = json.loads((REFERENCE / "dcdh_moderndid_lacking.json").read_text(encoding="utf-8"))
+"""The same of panels that lack outcomes; where a weight is missing the outcome was, too."""
 
 ONE_CLUSTER = {(14, 1), (16, 1), (14, 3)}
 """A switcher and all its controls are one cluster: moderndid takes their changes about zero, we give no error."""
@@ -60,10 +63,42 @@ def test_moderndid(seed, choice):
     np.testing.assert_allclose(numbers, np.transpose([known[k] for k in path.periods]), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("choice", range(len(CHOICES)))
+def test_moderndid_where_outcomes_and_weights_are_missing(seed, choice):
+    """Treatments of rows without an outcome date the switches, as in the package."""
+    asked, theirs = dict(CHOICES[choice]), LACKING[seed * len(CHOICES) + choice]
+    frame = pd.DataFrame(lacking(seed))
+    weights = bool(asked.pop("weights", False))
+    task = laid(frame, weights, str(asked.pop("cluster", "unit")), **asked)
+    found = ESTIMATOR.estimate(task)
+    if theirs["total"] is None:
+        assert isinstance(found, Failure)
+        return
+    assert found.estimate == pytest.approx(theirs["total"][0], rel=1e-9)
+    assert found.std_error[0] == pytest.approx(theirs["total"][1], rel=1e-9)
+    usable = frame.y.notna() & (frame.w.notna() | (not weights))
+    assert len(task.outcome) == usable.sum()
+    assert found.nobs <= usable.sum()
+    relative = (frame.t - first_change(frame))[usable].to_numpy()
+    first = ESTIMATOR.effects_by_period(task, relative, (0,), -1).estimate[0]
+    assert first == pytest.approx(theirs["effects"][0][0], rel=1e-9)
+
+
+def test_the_authors_example():
+    """Effects 1 to 3 as the authors' package prints them for Favara and Imbs (2015): 120 counties lack outcomes."""
+    moderndid = pytest.importorskip("moderndid")
+    names = {"county": "unit", "year": "t", "Dl_vloans_b": "y", "inter_bra": "d", "state_n": "state"}
+    frame = pd.DataFrame(moderndid.load_favara_imbs().to_dict(as_series=False)).rename(columns=names).astype(float)
+    found = [ESTIMATOR.estimate(laid(frame, effects=k, aggregate="effect")).estimate for k in (1, 2, 3)]
+    assert [f"{x:.4f}" for x in found] == ["0.0435", "0.0387", "0.0813"]
+
+
 def by_loops(frame: pd.DataFrame, effects: int) -> tuple[float, float]:
     """Return the average total effect and its error by unit: loops over units, periods and l, by the authors' rules."""
     y, d, w = ({(r.unit, r.t): getattr(r, c) for r in frame.itertuples()} for c in ("y", "d", "w"))
-    units, times = sorted(frame.unit.unique()), sorted(frame.t.unique())
+    y = {key: value for key, value in y.items() if not (np.isnan(value) or np.isnan(w[key]))}
+    units, times = sorted({g for g, _ in y}), sorted(frame.t.unique())
     place = {t: k for k, t in enumerate(times)}
     base, switch, after, end = {}, {}, {}, {}
     for g in units:
@@ -127,6 +162,71 @@ def test_loops_with_rows_missing_anywhere(seed, gone):
     assert found.estimate == pytest.approx(estimate, rel=1e-9)
     assert found.std_error[0] == pytest.approx(error, rel=1e-9)
     assert (found.extra["n_switchers_left_out"] > 0) or not gone
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("gone", [0.0, 0.1])
+def test_loops_with_outcomes_and_weights_missing(seed, gone):
+    """A row that lacks only these has a treatment; some rows are missing altogether beside them."""
+    frame = pd.DataFrame(lacking(seed))
+    frame = frame[np.random.default_rng(seed).random(len(frame)) >= gone]
+    frame.loc[frame.unit == 3, "y"] = np.nan  # of one unit nothing is known but its treatment
+    found = ESTIMATOR.estimate(laid(frame, weights=True, effects=3))
+    estimate, error = by_loops(frame, 3)
+    assert found.estimate == pytest.approx(estimate, rel=1e-9)
+    assert found.std_error[0] == pytest.approx(error, rel=1e-9)
+    if not gone:  # the history matters
+        complete = ESTIMATOR.estimate(laid(frame.dropna(), weights=True, effects=3))
+        assert complete.estimate != pytest.approx(estimate, rel=1e-3)
+    audited, (again,) = average_of_changes(frame.assign(y=frame.y.where(frame.w.notna())), {"effects": 3}, ["unit"])
+    assert (audited, again) == pytest.approx((estimate, error), rel=1e-9)
+
+
+def test_a_treatment_that_is_on_where_no_outcome_is_seen_still_is_a_switch():
+    """All rows with an outcome are untreated, and the effect two periods on is one."""
+    frame = staggered().assign(d=lambda f: 1.0 * (f.t == f.cohort))
+    frame.loc[frame.d == 1, "y"] = np.nan
+    asked = {"effects": 2, "aggregate": "effect"}
+    found = ESTIMATOR.estimate(laid(frame, **asked))
+    assert found.estimate == ESTIMATOR.estimate(laid(staggered().assign(d=frame.d), **asked)).estimate
+    layout = {"vcovs": ("unit",), "unit": "unit", "time": "t", "options": {"did_multiplegt_dyn": asked}}
+    work = work_of(frame, [("y", "d", (), ("unit", "t"), None, "did_multiplegt_dyn")], **layout)
+    fits, _ = fit_in_full(work)
+    assert fits.estimate[0] == found.estimate
+    assert (fits.n_missing[0], fits.nobs[0]) == (20, found.nobs)
+
+
+def test_two_histories_are_two_models():
+    """Treatments that differ where the outcome is missing alone; and the same once more."""
+    frame = staggered().assign(twin=lambda f: f.d, other=lambda f: f.d)
+    frame.loc[(frame.t == 0) & (frame.unit < 4), "y"] = np.nan
+    frame.loc[(frame.t == 0) & (frame.unit < 2), "other"] = 1.0
+    specs = [("y", d, (), ("unit", "t"), None, "did_multiplegt_dyn") for d in ("d", "twin", "other")]
+    work = work_of(frame, specs, vcovs=("unit",), unit="unit", time="t", options={"did_multiplegt_dyn": {"effects": 2}})
+    one, twin, other = (fit_in_full(work, s)[0] for s in range(3))
+    assert (one.signature == twin.signature).all()
+    assert (one.signature != other.signature).any()
+    assert one.estimate[0] != other.estimate[0]
+    weights = [("y", "d", (), ("unit", "t"), w, "did_multiplegt_dyn") for w in ("w", "v")]
+    frame = frame.assign(w=np.where(frame.t == 1, np.nan, 1.0), v=np.where(frame.t == 1, np.nan, 1.0 + frame.unit))
+    work = work_of(frame, weights, vcovs=("unit",), unit="unit", time="t", options={"did_multiplegt_dyn": {}})
+    one, other = (fit_in_full(work, s)[0] for s in range(2))
+    assert (one.signature != other.signature).any()
+
+
+def test_periods_that_lie_further_apart_are_told():
+    frame = staggered()
+    skipped = frame[frame.t != 3].assign(cohort=lambda f: f.cohort.replace(3.0, 4.0))
+    found = ESTIMATOR.estimate(laid(skipped))
+    assert found.extra["n_longer_steps"] == 1
+    (caution,) = ESTIMATOR.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    assert (caution.severity, caution.code) == ("serious", "uneven_periods")
+    path = ESTIMATOR.effects_by_period(laid(skipped), (skipped.t - skipped.cohort).to_numpy(), (0,), -1)
+    assert path.note.endswith("some lie further apart")
+    every_other = ESTIMATOR.estimate(laid(frame.assign(t=2 * frame.t)))
+    assert (every_other.extra["n_longer_steps"], every_other.estimate) == (0, ESTIMATOR.estimate(laid(frame)).estimate)
+    known = frame.assign(y=frame.y.where(frame.t != 3))  # treatments are known: it is a period
+    assert ESTIMATOR.estimate(laid(known)).extra["n_longer_steps"] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -226,11 +326,13 @@ def test_the_audit_has_the_same_numbers(seed, aggregate, choice):
 
 
 def test_a_baseline_later_than_the_first_period_is_said():
-    """The package knows treatments of rows without an outcome; here such a row is a gap, and the baseline moves."""
+    """Units without a row there; one that lacks only the outcome has its treatment."""
     frame = staggered()
     found = ESTIMATOR.estimate(laid(frame[(frame.t > 0) | (frame.unit >= 3)], effects=2))
     assert found.extra["n_late_baseline"] == 3
     (caution,) = ESTIMATOR.cautions({k: np.array([v]) for k, v in found.extra.items()})
     assert (caution.severity, caution.code) == ("serious", "late_baseline")
-    assert "up to 3 units have no row in the first period" in caution.message
+    assert "up to 3 units have no treatment in the first period" in caution.message
+    lacks = frame.assign(y=frame.y.where((frame.t > 0) | (frame.unit >= 3)))
+    assert ESTIMATOR.estimate(laid(lacks, effects=2)).extra["n_late_baseline"] == 0
     assert ESTIMATOR.estimate(laid(frame, effects=2)).extra["n_late_baseline"] == 0

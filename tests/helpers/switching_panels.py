@@ -40,3 +40,12 @@ def panel(seed: int) -> Mapping[str, np.ndarray]:
         "y": y.ravel(),
         "w": rng.uniform(0.3, 3.0, units * periods),
     }
+
+
+def lacking(seed: int) -> Mapping[str, np.ndarray]:
+    """Return such a panel with a fifth of the outcomes and some weights missing anywhere, and all treatments known."""
+    found, rng = dict(panel(seed)), np.random.default_rng(1000 + seed)
+    size = len(found["y"])
+    found["y"] = np.where(rng.random(size) < 0.2, np.nan, found["y"])
+    found["w"] = np.where(rng.random(size) < 0.03, np.nan, found["w"])
+    return found

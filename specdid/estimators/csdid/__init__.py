@@ -442,7 +442,7 @@ ESTIMATOR = Estimator(
     "the sample, compared or not; with weights, by what these weigh in their first row. Clusters must hold units "
     "whole. Takes no other fixed effects.",
     path=_path,
-    changes=True,
+    changes="controls",
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
     uncorrected=True,
     beside=compared_with("never"),

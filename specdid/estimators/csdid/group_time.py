@@ -19,7 +19,7 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.demean import relevel
-from specdid.estimators._base import Record, Task
+from specdid.estimators._base import Task
 from specdid.estimators._pyfixest import Refusal, standardised
 
 Way = Literal["reg", "ipw", "dr"]
@@ -82,7 +82,7 @@ class UnitsByPeriod:
 def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     """Lay a task out by unit and period; outcomes of rows that lack controls are ends of changes."""
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
-    known = task.record or Record(task.outcome, task.unit, task.time, np.arange(len(task.outcome)))
+    known = task.history()
     own = known.unit[known.place]
     codes = np.full(int(known.unit.max()) + 1, -1, np.int64)
     codes[own] = relevel(own)

@@ -7,8 +7,9 @@
     effect   DID_l at l = ``effects``; with ``normalized`` divided by what treatments changed by until then
 
 Standard errors are the authors' analytic ones, by unit or by clusters of whole units, without small-sample
-correction; p-values are normal. Periods are those that any row has, in order. Numbers are those of
-DIDmultiplegtDYN 2 and of moderndid 0.4.1 with rows that lack a variable kept as missing in outcome and treatment.
+correction; p-values are normal. Periods are those in which any row of the sample has a treatment, in order: ranks, not
+dates. A row that lacks the outcome or a weight still tells when its unit switches. Numbers are those of
+DIDmultiplegtDYN 2 and of moderndid 0.4.1 without rows that lack the treatment, the outcome missing where a weight is.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _begin(task: Task) -> tuple[_Asked, SwitchPanel]:
         return asked, panel
     if panel.in_gap:
         raise nobody(panel, "of no unit is it known in which period its treatment changes")
-    if (task.treatment == task.treatment[0]).all():
+    if np.ptp(task.history().treatment) == 0:
         said = "treatment is the same in all these rows"
     elif panel.alone:
         said = (
@@ -148,7 +149,8 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_switchers_left_out": float((switches & ~treated).sum() + panel.in_gap),
             "n_no_counterpart": float(panel.alone),
             "n_both_ways": float(panel.both_ways),
-            "n_late_baseline": float((panel.row[treated | compared, 0] < 0).sum()),
+            "n_late_baseline": float(np.isnan(panel.treatment[treated | compared, 0]).sum()),
+            "n_longer_steps": float(panel.longer_steps),
             "n_one_unit_cohorts": float(errors.single),
             "dose": scale / sum(one.switchers for one in found) if whole or asked.normalized else float("nan"),
         },
@@ -264,7 +266,9 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         binned=False,
         from_reference=True,
         note="effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less "
-        "is taken with the other sign" + ("; they are per unit of treatment" if asked.normalized else ""),
+        "is taken with the other sign"
+        + ("; they are per unit of treatment" if asked.normalized else "")
+        + ("; periods are counted as they are in the sample, and some lie further apart" * (panel.longer_steps > 0)),
     )
 
 
@@ -323,9 +327,17 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "serious",
             "late_baseline",
-            f"did_multiplegt_dyn: up to {int(late.max()):,} units have no row in the first period, and count from "
-            "their treatment in a later one; where only the outcome or a weight is missing before it, the package "
-            "counts from the earlier treatment and has another estimate (column n_late_baseline)",
+            f"did_multiplegt_dyn: up to {int(late.max()):,} units have no treatment in the first period, and count from"
+            " that of a later one, as by the package: whether it is their first, nobody knows (column n_late_baseline)",
+            specifications=int(some.sum()),
+        )
+    if (some := (steps := found["n_longer_steps"]) > 0).any():
+        yield Caution(
+            "serious",
+            "uneven_periods",
+            f"did_multiplegt_dyn counts periods as they are in the sample, and up to {int(steps.max()):,} steps from "
+            "one to the next are longer than the shortest: an effect so many periods after a switch is of different "
+            "spans of time (column n_longer_steps)",
             specifications=int(some.sum()),
         )
     if (some := both > 0).any():
@@ -384,9 +396,11 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"cluster"}),
     fit=_fit,
     slopes=False,
-    doc="For treatments that switch off or have several values. A row that lacks a variable is a gap in the treatment "
-    "too. Takes no controls and no other fixed effects. Clusters must hold units whole.",
+    doc="For treatments that switch off or have several values. A row that lacks only the outcome or a weight still "
+    "has a treatment; one without it is a gap. Periods are counted as they are in the sample, not by the calendar. "
+    "Takes no controls and no other fixed effects. Clusters must hold units whole.",
     path=_path,
+    changes="outcome",
     alone=lambda options: "comparisons of changes have no other coefficients",
     uncorrected=True,
     beside=lambda options: "never treated" if options.get("only_never_switchers") else "only compared with",
@@ -397,7 +411,8 @@ ESTIMATOR = Estimator(
     columns=frozenset(
         {
             "n_effects", "n_effects_left_out", "n_switchers_in", "n_switchers_out", "n_switchers_left_out",
-            "n_no_counterpart", "n_both_ways", "n_late_baseline", "n_one_unit_cohorts", "dose",
+            "n_no_counterpart", "n_both_ways", "n_late_baseline", "n_longer_steps", "n_one_unit_cohorts",
+            "dose",
         }
     ),
     programs={

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from specdid._programs.names import quoted
 from specdid._programs.script import Script
-from specdid._programs.stata import Stata
+from specdid._programs.stata import Stata, filled
 
 _FLAGS = ("normalized", "same_switchers", "only_never_switchers")
 _FILLED = "rows that are missing after a switch count as the treatment switched to"
+_HELD = "a row without an outcome or a weight still has a treatment"
 _UNKNOWN = (
     "# who switches where rows are missing, nobody knows when, is a control until then, as by the authors' packages"
 )
@@ -18,10 +19,16 @@ _UNKNOWN = (
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines that call moderndid, which needs Python 3.12."""
     options, errors = script.options, script.one_way
+    yield f"# {_HELD}"
+    yield f'd.loc[d[[{", ".join(map(quoted, script.later))}]].isna().any(axis=1), "{script.outcome}"] = np.nan'
+    if script.weight:
+        yield f'd.loc[~(d["{script.weight}"] > 0), "{script.outcome}"] = np.nan'
     yield f'd["_panel"], d["_at"] = (d.groupby(name).ngroup() for name in ("{script.unit}", "{script.time}"))'
     yield "# moderndid asks for a treatment of 0 or more"
     yield f'd["_dose"] = d["{script.treatment}"] - min(d["{script.treatment}"].min(), 0.0)'
-    weight = f'd["{script.weight}"] / d["{script.weight}"].mean()' if script.weight else "1.0"
+    weight = (
+        f'(d["{script.weight}"] / d["{script.weight}"].mean()).fillna(0.0).clip(lower=0.0)' if script.weight else "1.0"
+    )
     yield f'd["_w"] = {weight}'
     yield 'd = d.sort_values(["_panel", "_at"]).reset_index(drop=True)'
     yield _UNKNOWN
@@ -37,10 +44,9 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield 'late = d["_dose"].isna() & (d["_at"] > d["_panel"].map(changed))'
         yield 'd.loc[late, "_dose"] = d["_panel"].map(after)'
         yield 'd.loc[late, "_w"] = 0.0'
-        for e in errors:
-            name = e.clusters[0]
-            yield f'd["{name}"] = d.groupby("_panel")["{name}"].transform("first")'
         yield 'd = d[d["_dose"].notna()].reset_index(drop=True)'
+    for name in dict.fromkeys(e.clusters[0] for e in errors):
+        yield f'd["{name}"] = d.groupby("_panel")["{name}"].transform("first")'
     yield "std_error = {}"
     yield "for label, name in {"
     yield from (f"    {quoted(e.label)}: {quoted(e.clusters[0])}," for e in errors)
@@ -66,6 +72,10 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines that call the authors' package."""
     options = script.options
+    yield f"# {_HELD}"
+    if script.weight:
+        yield f"d${script.weight}[!((d${script.weight} > 0) %in% TRUE)] <- NA"
+    yield f"d${script.outcome}[!complete.cases(d[later])] <- NA"
     yield f"d$.panel <- match(d${script.unit}, sort(unique(d${script.unit})))"
     yield f"d$.at <- match(d${script.time}, sort(unique(d${script.time})))"
     clusters = {e.clusters[0]: f".cluster{k}" for k, e in enumerate(script.one_way)}
@@ -74,8 +84,8 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     if options["normalized"]:
         yield f"# {_FILLED}"
         yield "d <- merge(expand.grid(.panel = unique(d$.panel), .at = unique(d$.at)), d, all.x = TRUE)"
-        for number in clusters.values():
-            yield f"d${number} <- ave(d${number}, d$.panel, FUN = function(x) x[!is.na(x)][1])"
+    for number in clusters.values():
+        yield f"d${number} <- ave(d${number}, d$.panel, FUN = function(x) x[!is.na(x)][1])"
     weight = quoted(script.weight) if script.weight else "NULL"
     flags = ", ".join(f"{name} = {'TRUE' if options[name] else 'FALSE'}" for name in _FLAGS)
     for errors in script.one_way:
@@ -101,6 +111,12 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines that call the authors' command."""
     do = Stata(script, numbers)
     options = script.options
+    yield f"* {_HELD}"
+    if script.weight:
+        yield f"replace {script.weight} = . if !({script.weight} > 0)"
+    yield from filled("foreach name in", list(script.later), " {")
+    yield f"    replace {script.outcome} = . if missing(`name')"
+    yield "}"
     yield f"egen long _panel = group({script.unit})"
     yield f"egen long _at = group({script.time})"
     clusters = {e.clusters[0]: f"_cluster{k}" for k, e in enumerate(script.one_way)}

@@ -1,12 +1,13 @@
 """Who switches when, and DID_l: switchers' changes less those of who has not switched, with units' influences.
 
-D_{g,1} is a unit's treatment in its first row and F_g the first period in which it is another. DID_l compares, of
-every switcher, the change from F_g - 1 to F_g - 1 + l with that of units of the same D_{g,1} which have not switched
+D_{g,1} is a unit's treatment where it is first known and F_g the first period in which it is another. DID_l compares,
+of every switcher, the change from F_g - 1 to F_g - 1 + l with that of units of the same D_{g,1} which have not switched
 yet, and takes a switch to less treatment with the other sign (de Chaisemartin and D'Haultfœuille
 2024). The influences are those of the authors' analytic variance, as in their package DIDmultiplegtDYN: changes about
 the mean of who has the same D_{g,1}, F_g and D_{g,F_g}, or of the controls of the period, times the root of
 n / (n - 1), n clusters; where n is 1, about the mean of switchers and controls together.
-Rows that a task lacks are taken as the authors take missing treatments: see `lay_out`.
+Treatments are those of the task's record, in which a row may lack the outcome; rows that it lacks are taken as the
+authors take missing treatments: see `lay_out`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from specdid.estimators._pyfixest import Refusal
 
 @dataclass(frozen=True, slots=True)
 class SwitchPanel:
-    """A task as units by periods; periods are the places of those that any row has.
+    """A task as units by periods; periods are the places of those in which the treatment of any unit is known.
 
     Attributes
     ----------
@@ -31,7 +32,9 @@ class SwitchPanel:
     treatment : (U, T), after the switch without gaps: NaN where it is not known
     weight : (U, T), 0 where not seen or not used
     row : (U, T) int64, row of the task, -1 where there is none
-    baseline : (U,) int64, code of the treatment in the first row
+    times : (T,) float64
+    baseline : (U,) int64, code of the first treatment that is known
+    level : (U,) that treatment
     switch : (U,) int64, place of F_g; T: does not switch
     never : (U,) bool, whether it does not switch while anybody can be compared with
     sign : (U,) 1.0 for a switch to more treatment, -1.0 to less, 0.0 for none
@@ -67,6 +70,12 @@ class SwitchPanel:
         return len(self.times)
 
     @property
+    def longer_steps(self) -> int:
+        """Return how many steps from one period to the next are longer than the shortest."""
+        steps = np.diff(self.times)
+        return int((steps > steps.min() * (1 + 1e-9)).sum()) if len(steps) else 0
+
+    @property
     def reach(self) -> int:
         """Return the largest l that any switcher has a period for."""
         return int((self.periods - self.switch[self.sign != 0]).max(initial=0))
@@ -75,22 +84,23 @@ class SwitchPanel:
 def lay_out(task: Task) -> SwitchPanel:
     """Lay a task out by unit and period, and date the switches.
 
-    A unit begins with its first row. A row that is missing before the last one in which treatment is still the first
+    A unit begins where its treatment is first known; one without any outcome is left out, as by the authors. A row
+    that is missing before the last one in which treatment is still the first
     counts as that treatment, one after the switch as the treatment switched to. Where rows are missing between the
     last period of the first treatment and the first of another, nobody knows when the unit switched: it is a control
     until then and is not used from there on. Once treatment has been above and below the first, a unit's periods are
     not used (their design restriction 2).
     """
-    assert task.unit is not None and task.time is not None  # noqa: PT018 - the check sees to it
-    unit, times = relevel(task.unit), np.unique(task.time)
+    known = task.history()
+    unit, times = relevel(known.unit), np.unique(known.time)
     shape = (int(unit.max()) + 1, len(times))
-    at = np.searchsorted(times, task.time)
+    at = np.searchsorted(times, known.time)
     row = np.full(shape, -1, np.int64)
-    row[unit, at] = np.arange(len(unit))
-    seen = row >= 0
+    row[unit[known.place], at[known.place]] = np.arange(len(task.outcome))
     outcome, treatment, weight = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape)
-    outcome[unit, at], treatment[unit, at] = task.outcome, task.treatment
-    weight[unit, at] = 1.0 if task.weights is None else task.weights / task.weights.mean()
+    outcome[unit, at], treatment[unit, at] = known.outcome, known.treatment
+    weight[row >= 0] = 1.0 if task.weights is None else (task.weights / task.weights.mean())[row[row >= 0]]
+    seen, there = ~np.isnan(treatment), ~np.isnan(outcome).all(axis=1)
     each, place = np.arange(shape[0]), np.arange(shape[1])
     level = treatment[each, seen.argmax(axis=1)]
     above, below = (np.logical_or.accumulate(x, axis=1) for x in _sides(treatment, level))
@@ -103,8 +113,9 @@ def lay_out(task: Task) -> SwitchPanel:
     used &= ~(gap[:, None] & (place > before[:, None]))
     levels, baseline = np.unique(level, return_inverse=True)
     baseline = baseline.reshape(-1).astype(np.int64)
-    spread = np.array([len(np.unique(switch[baseline == b])) for b in range(len(levels))])
-    keep = spread[baseline] > 1
+    spread = np.array([len(np.unique(switch[there & (baseline == b)])) for b in range(len(levels))])
+    alone = there & (spread[baseline] < 2)
+    keep = there & ~alone
     switch = np.where(gap, shape[1], switch)
     compared = (used & keep[:, None] & (place < switch[:, None])).any(axis=0)
     last = int(np.flatnonzero(compared).max(initial=-1))
@@ -113,6 +124,7 @@ def lay_out(task: Task) -> SwitchPanel:
     after = place > switch[:, None]
     treatment = np.where(after & np.isnan(treatment), first[:, None], np.where(used, treatment, np.nan))
     _, cohort = np.unique(np.column_stack([baseline, switch, first]), axis=0, return_inverse=True)
+    keep &= (row >= 0).any(axis=1)  # who has one outcome is a singleton, and in no change
     return SwitchPanel(
         np.where(used, outcome, np.nan)[keep],
         treatment[keep],
@@ -125,9 +137,9 @@ def lay_out(task: Task) -> SwitchPanel:
         never[keep],
         sign[keep],
         cohort.reshape(-1).astype(np.int64)[keep],
-        int((seen & above & below).any(axis=1).sum()),
+        int((there & (seen & above & below).any(axis=1)).sum()),
         int((gap & keep).sum()),
-        int((~keep).sum()),
+        int(alone.sum()),
     )
 
 

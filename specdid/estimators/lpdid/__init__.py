@@ -39,7 +39,6 @@ from specdid.estimators._base import (
     Failure,
     Path,
     Program,
-    Record,
     Task,
     where_zero,
 )
@@ -171,7 +170,7 @@ class _Calendar:
 
 def _calendar(task: Task) -> _Calendar:
     assert task.unit is not None and task.time is not None  # noqa: PT018
-    known = task.record or Record(task.outcome, task.unit, task.time, np.arange(len(task.outcome)))
+    known = task.history()
     start, step = first_and_step(known.time)
     period = np.rint((known.time - start) / step).astype(np.int64)
     return _Calendar(known.outcome, relevel(known.unit), period, known.place, start, step)
@@ -546,7 +545,7 @@ ESTIMATOR = Estimator(
     "Rows of periods in which nobody enters count in N and clusters; reweight without controls leaves them out. "
     "Takes no other fixed effects.",
     path=_path,
-    changes=True,
+    changes="controls",
     alone=_alone,
     beside=compared_with("notyet"),
     words=_words,
