@@ -432,10 +432,11 @@ def _subset(whole: Any, given: list[Any], keep: bool = False) -> Any:
         found = whole[np.ix_(rows, columns)]
         return found if keep else found.ravel()
     at = _places(given[0], len(whole))
-    found = whole[at]
-    if (at < 0).any():
-        found[at < 0] = None if whole.dtype == object else np.nan
-    return found
+    beyond = (at < 0) | (at >= len(whole))
+    if not beyond.any():
+        return whole[at]
+    nothing = np.array([None if whole.dtype == object else np.nan], whole.dtype)
+    return np.append(whole, nothing)[np.where(beyond, -1, at)]
 
 
 def _missing(x: np.ndarray) -> np.ndarray:
