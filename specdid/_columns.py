@@ -141,6 +141,48 @@ OF_INSTRUMENTS: tuple[ResultColumn, ...] = tuple(
 )
 """The columns that two-stage least squares adds, with the other extras at the end."""
 
+_OF_ESTIMATORS = {
+    "n_cohorts": "cohorts in the average",
+    "n_cohorts_left_out": "cohorts that are not in the average",
+    "n_cells": "effects by cohort and period in the average",
+    "n_cells_left_out": "effects by cohort and period that are not in the average, nobody being comparable",
+    "n_treated_left_out": "treated units that are not in the average",
+    "n_treated_rows_left_out": "treated rows that are not in the average",
+    "n_units_left_out": "units that are not seen in every period, left out as `unbalanced` asks",
+    "n_one_unit_cohorts": "cohorts of one unit, whose own variation no standard error holds; of did_multiplegt_dyn, "
+    "cohorts of one cluster",
+    "n_only_in_shares": "treated units in no comparison that count in the size of their cohorts",
+    "n_weights_vary": "treated units whose weight changes over time, the first being that of their cohorts' shares",
+    "n_older_bases": "cohorts whose base period has no rows, so that the last before it is taken",
+    "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
+    "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",
+    "n_weights_capped": "sets of weights, two a cohort, that were still changing at the last of their steps",
+    "n_placebos_capped": "placebos of the standard error whose weights were still changing at the last of their steps",
+    "n_effects": "periods since the switch whose effects are in the estimate",
+    "n_effects_left_out": "periods that were asked for and have no effect, nobody being comparable",
+    "n_switchers_in": "units in the estimate that switch to more treatment",
+    "n_switchers_out": "units in the estimate that switch to less treatment",
+    "n_switchers_left_out": "units that switch and are in no comparison",
+    "n_no_counterpart": "units left out since all with their first treatment switch in one period, or none ever does",
+    "n_both_ways": "units with periods left out, treatment having been above and below its first value",
+    "n_late_baseline": "units in the estimate without a row in the first period, whose first treatment is a later one",
+    "dose": "what treatments changed by, per switcher and effect in the estimate; of a normalized effect, summed since "
+    "the switch; empty where nothing is divided by it",
+    "n_stacked_rows": "rows of all stacks, a row counted in each that it is in",
+    "post_window": "the last period after adoption in the average, 0 being that of adoption",
+    "n_without_entrants": "rows of periods in which no unit enters, which count in N and clusters",
+    "n_separated": "rows dropped by separation: in levels of a fixed effect in which the outcome never varies, or is "
+    "always zero",
+    "rows_per_level": "rows that a level of a fixed effect has on average, of the effect with fewest",
+    "theta": "the dispersion θ: the variance is μ + μ²/θ",
+}
+
+OF_ESTIMATORS: tuple[ResultColumn, ...] = tuple(
+    ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, doc)
+    for name, doc in _OF_ESTIMATORS.items()
+)
+"""The columns that estimators of the package add, with the other extras at the end."""
+
 COLUMNS: tuple[ResultColumn, ...] = _HEAD + _TAIL
 """Every fixed column in order; the dimensions stand after spec_id, extras at the end."""
 
@@ -154,7 +196,7 @@ NUMBERS: tuple[ResultColumn, ...] = tuple(c for c in COLUMNS if c.level in ("spe
 def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[ResultColumn, ...]:
     """Return all columns of a study's results in their order."""
     labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
-    known = {column.name: column for column in OF_INSTRUMENTS}
+    known = {column.name: column for column in (*OF_INSTRUMENTS, *OF_ESTIMATORS)}
     own = tuple(
         known.get(name)
         or ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")

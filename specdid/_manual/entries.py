@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._columns import COLUMNS, OF_INSTRUMENTS
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
 from specdid._format import (
     FILE,
     ColumnValue,
@@ -234,5 +234,11 @@ def _matching() -> Iterator[Entry]:
 
 def _columns() -> Iterable[Entry]:
     for one in (*COLUMNS, *OF_INSTRUMENTS):
-        facts = (("empty", one.null), ("written as", one.form))
-        yield Entry("columns", one.name, f"{one.doc[:1].upper()}{one.doc[1:]}.", facts)
+        yield _column(one.name, one.doc, one.null, one.form)
+    for one in OF_ESTIMATORS:
+        by = [estimator.name for estimator in _plugins.every("estimators") if one.name in estimator.columns]
+        yield _column(one.name, one.doc, f"except with {', '.join(by)}", one.form)
+
+
+def _column(name: str, doc: str, empty: str, form: str) -> Entry:
+    return Entry("columns", name, f"{doc[:1].upper()}{doc[1:]}.", (("empty", empty), ("written as", form)))

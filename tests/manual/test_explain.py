@@ -14,6 +14,7 @@ import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
 from specdid._cli import main
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
 from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
@@ -111,6 +112,12 @@ def test_plugins_functions_and_keys():
     tables = {table.name: table for table in formats() if table is not FILE}
     assert named("tables") == set(tables) >= {*_plugins.names("analyses"), "study", "match", "lpdid"}
     assert named("keys") == {*FILE.names, *(f"{name}.{key}" for name, table in tables.items() for key in table.names)}
+
+
+def test_columns():
+    """Every column that an estimator of the package adds is described, and none that no estimator has."""
+    assert {c.name for c in OF_ESTIMATORS} == {c for e in _plugins.every("estimators") for c in e.columns}
+    assert named("columns") == {c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
 
 
 def numbers(kind: Kind) -> Iterator[NumberValue]:

@@ -364,8 +364,8 @@ ESTIMATOR = Estimator(
     estimand="average total effect per unit of treatment (switchers)",
     settings=(
         EstimatorSetting(
-            "effects", NumberValue("1 or more", whole=True, least=1), "Periods since the switch, its own the first.",
-            "3", 1,
+            "effects", NumberValue("1 or more", whole=True, least=1),
+            "How many periods since the switch are looked at, its own the first.", "3", 1,
         ),
         EstimatorSetting(
             "aggregate",
@@ -377,7 +377,7 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "normalized",
             Flag(),
-            "Whether effects are divided by the treatment since the switch; the total always is.",
+            "Whether an effect is divided by what treatments changed by, summed since the switch; the total always is.",
             "true",
             False,
         ),

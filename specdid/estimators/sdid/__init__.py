@@ -266,7 +266,8 @@ ESTIMATOR = Estimator(
             "vce",
             Word(("jackknife", "placebo")),
             "The standard error: units left out one by one (or clusters of units), with the weights as they are; or "
-            "placebos, where units never treated are given the treatment, which one treated unit is enough for.",
+            "placebos, where units never treated are given the treatment. Placebos do with one treated unit, need two "
+            "units more that are never treated than are treated, and have errors by unit alone.",
             '"placebo"',
             "jackknife",
         ),
@@ -294,10 +295,10 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"cluster"}),
     fit=_fit,
     slopes=False,
-    doc="Units and periods are weighted so that units never treated run parallel to the treated before treatment. "
-    "Every unit must be seen in every period, twice before treatment. Controls are taken out of the outcome with "
-    "coefficients from the units never treated. Takes no weights, and no other fixed effects. Clusters must hold "
-    "units whole.",
+    doc="Units and periods are weighted so that units never treated, of which there must be two, run parallel to the "
+    "treated before treatment. Every unit must be seen in every period, twice before treatment. Controls are taken out "
+    "of the outcome with coefficients from the units never treated. Takes no weights, and no other fixed effects. "
+    "Clusters must hold units whole.",
     alone=lambda options: "weighted means are compared, which have no other coefficients",
     beside=compared_with("never"),
     words=_words,
