@@ -338,6 +338,8 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
         page.goto((tmp_path / "site/api.html").as_uri())
         shown = {heading.split()[0].strip("¶") for heading in page.locator("article h3").all_inner_texts()}
         assert shown == {f"specdid.{name}" for name in specdid.__all__} - {"specdid.__version__"}
+        page.goto((tmp_path / "site/dictionary.html").as_uri())
+        assert "y ~ d + x | id + year" in page.locator("article").inner_text()
         page.goto((tmp_path / "site/howto/staggered.html").as_uri())
         page.locator(".md-search__button").first.click()
         page.keyboard.type("caliper", delay=60)
