@@ -165,7 +165,8 @@ _OF_ESTIMATORS = {
     "n_switchers_left_out": "units that switch and are in no comparison",
     "n_no_counterpart": "units left out since all with their first treatment switch in one period, or none ever does",
     "n_both_ways": "units with periods left out, treatment having been above and below its first value",
-    "n_late_baseline": "units in the estimate without a row in the first period, whose first treatment is a later one",
+    "n_late_baseline": "units in the estimate without a treatment in the first period, counted from one of a later",
+    "n_longer_steps": "steps from one period of the sample to the next that are longer than the shortest",
     "dose": "what treatments changed by, per switcher and effect in the estimate; of a normalized effect, summed since "
     "the switch; empty where nothing is divided by it",
     "n_stacked_rows": "rows of all stacks, a row counted in each that it is in",
