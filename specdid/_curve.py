@@ -28,18 +28,29 @@ class Curve:
 
     Attributes
     ----------
-    results : the records as columns.
-    draw, summarise, html : what ``plot``, ``summary`` and a notebook call; the conductor hands
+    results
+        The records as columns.
+    draw, summarise, html
+        What ``plot``, ``summary`` and a notebook call; the conductor hands
         them in, since figures and reports stand above the records.
-    tests : what every null says of the curve.
-    choices : what the choices do to the estimates, an entry per scale and estimand.
-    clusters : clusters, leverage and the effective number of clusters of the preferred specification.
-    analyses : the tables of the paper's analyses, in file order.
-    sections : what inference and analyses add to the summary.
-    audit : None where nothing was audited.
-    warnings : what speaks against the numbers, worst first; the rows of warnings.csv.
-    one_by_one : specifications that an estimator fitted one at a time.
-    null_shares : (scale or outcome, estimand) -> shares significant beside those expected without
+    tests
+        What every null says of the curve.
+    choices
+        What the choices do to the estimates, an entry per scale and estimand.
+    clusters
+        Clusters, leverage and the effective number of clusters of the preferred specification.
+    analyses
+        The tables of the paper's analyses, in file order.
+    sections
+        What inference and analyses add to the summary.
+    audit
+        None where nothing was audited.
+    warnings
+        What speaks against the numbers, worst first; the rows of warnings.csv.
+    one_by_one
+        Specifications that an estimator fitted one at a time.
+    null_shares
+        (scale or outcome, estimand) -> shares significant beside those expected without
         any effect, of the specifications that were tested; no share is printed without them.
     """
 

@@ -212,18 +212,29 @@ class Comparison:
 
     Attributes
     ----------
-    names : how the two runs are called, usually their directories.
-    old, new : their results.
-    pairs : which specification is which.
-    vcovs : pairs of places in the two lists of variance estimators.
-    changed : (P,) bool, of ``pairs``: under a shared vcov the estimate or the standard error
+    names
+        How the two runs are called, usually their directories.
+    old, new
+        Their results.
+    pairs
+        Which specification is which.
+    vcovs
+        Pairs of places in the two lists of variance estimators.
+    changed : (P,) bool
+        Of ``pairs``: under a shared vcov the estimate or the standard error
         moved by more than 1e-6 standard errors.
-    renamed : labels and dimensions with the same content under another name.
-    statuses : changes of status, by reason.
-    families : how the curve moved, by scale and estimand.
-    tests : the joint tests of both runs.
-    setup : what else differs, one line each.
-    failed : which of the runs must not be used, one line each.
+    renamed
+        Labels and dimensions with the same content under another name.
+    statuses
+        Changes of status, by reason.
+    families
+        How the curve moved, by scale and estimand.
+    tests
+        The joint tests of both runs.
+    setup
+        What else differs, one line each.
+    failed
+        Which of the runs must not be used, one line each.
     """
 
     names: tuple[str, str]

@@ -169,18 +169,24 @@ class Plan:
         The choice of each dimension.
     setting : (S,) int32
         Index into ``grid.settings``.
-    status : (S,) uint8, a Status
+    status : (S,) uint8
+        A Status.
     reason : (S,) int32
         Index into ``reasons`` for excluded specifications, else -1.
     twin : (S,) int64
         For a duplicate by content: the place of the specification that has the numbers.
     ids : (S,) uint64
         The content hash; written as 16 hex digits.
-    preferred : the place of the preferred specification, or -1.
-    estimands : what estimates are estimates of, in words, each once
-    estimand : (S,) int32, places in ``estimands``
-    scales : what estimates are in, each once
-    scale : (S,) int32, places in ``scales``, -1 where none is declared
+    preferred
+        The place of the preferred specification, or -1.
+    estimands
+        What estimates are estimates of, in words, each once.
+    estimand : (S,) int32
+        Places in ``estimands``.
+    scales
+        What estimates are in, each once.
+    scale : (S,) int32
+        Places in ``scales``, -1 where none is declared.
     """
 
     study: Study
