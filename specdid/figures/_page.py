@@ -216,12 +216,14 @@ ENTRY_LINES = 3
 """Lines that one entry of a key may take."""
 
 
-def entry_lines(words: str, fonts: Fonts, room: float, most: int = ENTRY_LINES) -> list[str]:
+def entry_lines(
+    words: str, fonts: Fonts, room: float, most: int = ENTRY_LINES, size: float = SMALL, bold: bool = False
+) -> list[str]:
     """Break the words of an entry of a key; what is left of the last of ``most`` lines is cut."""
-    lines = wrap(words, fonts, room)
+    lines = wrap(words, fonts, room, size, bold=bold)
     if len(lines) <= most:
         return lines
-    return [*lines[: most - 1], fonts.fit(" ".join(lines[most - 1 :]), SMALL, room)]
+    return [*lines[: most - 1], fonts.fit(" ".join(lines[most - 1 :]), size, room, bold)]
 
 
 _Entry = TypeVar("_Entry", bound="_Wide")

@@ -5,6 +5,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ from specdid.figures._page import (
     NOTE,
     Page,
     choose_fonts,
+    entry_lines,
     highest,
     joined,
     listed,
@@ -556,12 +558,10 @@ def _label(page: Page, line: ChoiceLine, middle: float) -> None:
 def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, flat: bool) -> tuple[list[str], list[str]]:
     """Return the lines of name and facts that stand beside a curve; a flat one has no room for shares."""
     whole = next((n for n in names(panel) if fonts.width(n, TEXT, bold=True) <= room), None)
-    name = [whole] if whole else wrap(names(panel)[-1], fonts, room, TEXT, bold=True)
     said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
-    if not flat:
-        return name, [*said, *_whole(share_facts(panel, alpha), fonts, room)]
-    last = max(1, int(FLAT / _ROOM) - len(said)) - 1
-    return [*name[:last], *([fonts.fit(" ".join(name[last:]), TEXT, room, bold=True)] if name[last:] else [])], said
+    most = max(1, int(FLAT / _ROOM) - len(said)) if flat else sys.maxsize
+    name = [whole] if whole else entry_lines(names(panel)[-1], fonts, room, most, TEXT, bold=True)
+    return name, said if flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
 
 
 def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: CurveLayout) -> None:
