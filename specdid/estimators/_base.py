@@ -330,7 +330,7 @@ class Estimator:
     @property
     def dates_itself(self) -> bool:
         """Whether its event study begins where each unit's treatment changes, and refuses another cohort."""
-        return self.path is not None and not (self.cohort or self.batched)
+        return self.path is not None and self.changes == "outcome"
 
     def never_alone(self, options: Mapping[str, object]) -> bool:
         """Say whether the treated are compared with the never treated alone, as ``beside`` or ``cells`` says."""
