@@ -220,23 +220,27 @@ def test_the_null_band_the_volcano_and_another_order_on_demand(opened, seen):
     assert set(shown) == {"two-way"}
 
 
-def test_an_answer_at_once_at_ten_thousand(large):
+def test_an_answer_at_ten_thousand_builds_a_screenful(large):
+    # What takes time is building elements: a filter that rewrote a row for each specification would build 50,000.
+    # (The time itself is a benchmark's: a slow machine is no fault of the page.)
     seen = large.fresh()
-    spent = seen.page.evaluate(
+    built = seen.page.evaluate(
         """async () => {
           const frame = () => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)));
-          const box = document.querySelector("#filters input[type=checkbox]");
-          const times = [];
-          for (let k = 0; k < 6; k++) {
-            const begun = performance.now();
-            box.click();
-            await frame();
-            times.push(performance.now() - begun);
-          }
-          return times.sort((a, b) => a - b)[2];
+          let built = 0;
+          const count = changes => changes.forEach(c => c.addedNodes.forEach(
+            n => { built += 1 + (n.querySelectorAll ? n.querySelectorAll("*").length : 0); }));
+          const observer = new MutationObserver(count);
+          observer.observe(document.body, {childList: true, subtree: true});
+          const before = document.querySelector("#status").innerText;
+          document.querySelector("#filters input[type=checkbox]").click();
+          await frame();
+          count(observer.takeRecords());
+          return [built, before === document.querySelector("#status").innerText];
         }"""
     )
-    assert spent < 400
+    assert 0 < built[0] < 2_000, built
+    assert not built[1], "nothing was filtered"
     assert seen.wrong == []
     seen.page.close()
 
