@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import specdid
@@ -77,3 +78,22 @@ def test_dependencies_have_a_lowest_version():
     extras = PROJECT["optional-dependencies"]
     for requirement in [*PROJECT["dependencies"], *(r for extra in extras.values() for r in extra)]:
         assert re.match(r"^[A-Za-z0-9_.\[\]-]+(>=|==)\d", requirement), requirement
+
+
+def test_what_begins_too_late_is_skipped_and_said(request, monkeypatch):
+    """CI on a slow machine must not pass for whole: SPECDID_UNTIL in tests/conftest.py."""
+    name = str(ROOT / "tests" / "conftest.py")
+    ours = next(p for p in request.config.pluginmanager.get_plugins() if getattr(p, "__file__", "") == name)
+    for until, late in (("inf", False), ("0", True)):
+        monkeypatch.setenv("SPECDID_UNTIL", until)
+        if late:
+            with pytest.raises(pytest.skip.Exception):
+                ours.pytest_runtest_setup()
+        else:
+            ours.pytest_runtest_setup()
+    said = []
+    reports = [SimpleNamespace(longrepr=("file", 1, f"Skipped: {ours.LATE}")), SimpleNamespace(longrepr="no moderndid")]
+    for skipped in (reports, reports[1:]):
+        reporter = SimpleNamespace(stats={"skipped": skipped}, write_line=lambda line, **_: said.append(line))
+        ours.pytest_terminal_summary(reporter)
+    assert said == [f"1 TESTS WERE NOT RUN: {ours.LATE}"]

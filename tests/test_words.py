@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import specdid
-from specdid._words import ENGLISH, LANGUAGES, catalogue, kept, known, page_words, say, speaking, told
+from specdid._words import ENGLISH, LANGUAGES, _close, catalogue, kept, known, page_words, say, speaking, told
 
 PACKAGE = Path(specdid.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
@@ -57,6 +57,13 @@ def test_values_are_filled_in_after_the_translation():
     with speaking("zh"):
         assert say("an unknown text of {x}", x="{y}") == "an unknown text of {y}"
     assert say("{braces} without values") == "{braces} without values"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("3", "在 {x} 中"), ("北京", "在{x}中"), ("3月", "在 {x}中"), ("北京3", "在{x} 中")]
+)
+def test_spaces_stand_beside_numbers_and_latin_alone(value, text):
+    assert _close("在 {x} 中", {"x": value}) == text
 
 
 BROWSER = PACKAGE / "report" / "browser"
@@ -125,6 +132,15 @@ def literals() -> frozenset[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
     return frozenset(found)
+
+
+def test_numbers_keep_their_signs_and_their_order():
+    with speaking("zh"):
+        assert told("from −0.30 to 0.20 (x)") == "从 −0.30 变为 0.20（x）"
+        assert told("from 0.30 to -0.20 (x)") == "从 0.30 变为 -0.20（x）"
+        assert (
+            told("the effect in period −2 changes most, from −0.1 to 0.3") == "第 −2 期的效应变化最大，从 −0.1 变为 0.3"
+        )
 
 
 def test_a_text_of_the_results_is_told_with_what_varies_in_it():

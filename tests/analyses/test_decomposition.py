@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from specdid.analyses.decomposition import CellWeights, Decomposed, _said
 from studies import PANEL, SPEC, fault_texts, run_tables
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "bacon.csv"
@@ -90,8 +91,8 @@ def test_controls_leave_the_weights_and_say_why_no_comparisons(found):
     assert any(w.code == "no_comparisons" for w in found[2].warnings)
 
 
-def small(directory, rows, more=""):
-    lines = ["unit,time,y,d", *(",".join(map(str, row)) for row in rows)]
+def small(directory, rows, more="", columns="unit,time,y,d"):
+    lines = [columns, *(",".join(map(str, row)) for row in rows)]
     (directory / "small.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     base = (
         '[study]\ndata = "small.csv"\nunit = "unit"\ntime = "time"\n[outcome]\n"y" = "y"\n[treatment]\n"d" = "d"\n'
@@ -160,3 +161,39 @@ def test_a_dose_has_no_heterogeneity_and_a_negative_one_no_signs(tmp_path):
 def test_other_estimators_are_told_at_check_and_have_no_numbers(tmp_path):
     faults = fault_texts(tmp_path, '[decomposition]\nfix = { estimator = "Sun-Abraham", treatment = "pilot" }\n')
     assert any("least-squares" in message for _, message, _ in faults)
+
+
+@pytest.mark.parametrize("dose", [1.0, 3.0])
+def test_weights_of_rows_and_doses_by_frisch_waugh(tmp_path, dose):
+    """Weighted least squares by numpy; a unit has another dose than the others, where one is asked for."""
+    w = np.random.default_rng(5).uniform(0.3, 3.0, 20)
+    rows = [(u, t, y, d * (dose if u == 1 else 1.0)) for u, t, y, d in panel_of([1, 1, 2, 2, 3])]
+    rows = [(*row, weight) for row, weight in zip(rows, w, strict=True)]
+    finding = small(tmp_path, rows, '[weights]\n"w" = "w"\n', "unit,time,y,d,w")
+    (main,) = table(finding)
+    frame = pd.DataFrame(rows, columns=["unit", "time", "y", "d", "w"])
+    dummies = pd.get_dummies(frame[["unit", "time"]].astype(str)).to_numpy(float)
+    root = np.sqrt(w)
+    left = (
+        root * frame.d
+        - root[:, None] * dummies @ np.linalg.lstsq(root[:, None] * dummies, root * frame.d, rcond=None)[0]
+    )
+    on = frame.d.to_numpy() != 0
+    weight = (root * left * frame.d).to_numpy()[on]
+    weight = weight / weight.sum()
+    share = w[on] / w[on].sum()
+    assert (weight < 0).any()
+    assert main["negative_weight"] == pytest.approx(weight[weight < 0].sum(), rel=1e-8)
+    spread = np.sqrt(np.sum(share * (weight / share - 1) ** 2))
+    expected = abs(main["estimate"]) / spread if dose == 1 else np.nan
+    assert main["heterogeneity"] == pytest.approx(expected, rel=1e-8, nan_ok=True)
+
+
+@pytest.mark.parametrize(("below", "severity"), [(0.04, "note"), (0.06, "serious")])
+def test_negative_weights_are_serious_where_they_are_more_than_a_twentieth(below, severity):
+    cells = CellWeights(np.array([1 + below, -below]), np.array([0.5, 0.5]), True, False)
+    (told,) = _said([Decomposed(None, "all", "", 1.0, cells)])
+    assert (told.severity, told.code) == (severity, "negative_weights")
+    assert f"1 of 2 treated cells have negative weights, −{below:.3f} in sum".replace("−", "-") in told.message.replace(
+        "−", "-"
+    )

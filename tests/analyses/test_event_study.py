@@ -5,6 +5,7 @@ What wrong tables of event studies are told.
 Event studies in calendar time: relative time shifted, several cohorts, months.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from event_studies import ALL, FIRST, one, paths_of
 from scipy.stats import chi2, f, norm
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
-from specdid.analyses._event_paths import path, simultaneous
+from specdid.analyses._event_paths import noncentrality, path, simultaneous
 from specdid.analyses._fit import joint_test
+from specdid.analyses.event_study import _power
 from studies import PANEL, SPEC, bench_of, columns, fault_texts, reference, run_tables
 
 
@@ -61,6 +63,27 @@ def test_the_trend_is_found_with_the_power_that_is_said(tmp_path):
         statistic = np.einsum("dk,kl,dl->d", drawn, np.linalg.inv(covariance), drawn) / (len(leads) * scale)
         assert np.mean(statistic > f.isf(0.05, len(leads), df)) == pytest.approx(power, abs=0.006)
     assert np.isnan(replace(found, references=(-1, -2)).trend_found(0.05, 0.8))
+
+
+def test_a_trend_that_is_found_is_told_with_what_it_would_be_taken_for(tmp_path):
+    ((bench, *asked),) = paths_of(tmp_path, FIRST)
+    found = path(bench, *asked)
+    said = _power(bench, found)
+    trend, mean = map(float, re.search(r"trend of ([\d.]+) per year .* would be ([\d.]+) in the mean", said).groups())
+    assert trend == pytest.approx(found.trend_found(0.05, 0.8), rel=0.05)
+    after = found.periods[found.periods >= 0]
+    assert mean / trend == pytest.approx(after.mean() + 1, rel=0.05)  # periods since the reference, −1
+    tests = columns(one(tmp_path, FIRST).tables[1])
+    assert tests["trend_50"][0] == pytest.approx(found.trend_found(0.05, 0.5))
+    assert tests["trend_80"][0] == pytest.approx(found.trend_found(0.05, 0.8))
+
+
+def test_the_noncentrality_of_a_power_is_that_of_tables():
+    """χ² with 1 and 3 degrees of freedom, 5% and .8: (1.96 + .8416)² and 10.903; F with many is χ²."""
+    assert noncentrality(1, np.inf, 0.05, 0.8) == pytest.approx(7.849, abs=1e-3)
+    assert noncentrality(3, np.inf, 0.05, 0.8) == pytest.approx(10.903, abs=1e-3)
+    assert noncentrality(3, 1e6, 0.05, 0.8) == pytest.approx(10.903, abs=2e-3)
+    assert noncentrality(3, 10.0, 0.05, 0.8) > 15
 
 
 def test_a_trend_that_slopes_take_out_is_not_said_to_be_found(tmp_path):

@@ -1,13 +1,17 @@
 """[honest]: which estimates the bounds are of, what is left out and said, and every specification of the curve."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyfixest as pf
 import pytest
 import specdid
+from scipy import stats
 from specdid._records import Status
 from specdid.analyses._honest_bounds import Estimates, RelativeMagnitudes, Smoothness
-from specdid.figures._curve_data import curve_data
+from specdid.analyses.honest import _curve_lines
+from specdid.figures._curve_data import Breakdowns, curve_data
 
 STUDY = {
     "study": {"title": "Honest", "unit": "unit", "time": "year", "seed": 7},
@@ -80,7 +84,9 @@ def test_the_sets_are_those_of_an_event_study_by_another_program(curve, by_hand)
         assert row["breakdown"] == pytest.approx(kind(by_hand).breakdown()[0], rel=1e-6)
         assert (row["periods_before"], row["periods_after"]) == (4, 4)
     assert found[0]["estimate"] == pytest.approx(by_hand.effect)
-    assert found[0]["conf_high"] - found[0]["estimate"] > 1.959 * by_hand.std_error
+    margin = stats.t.isf(0.025, 60 - 1) * by_hand.std_error
+    assert found[0]["conf_high"] - found[0]["estimate"] == pytest.approx(margin, rel=1e-6)
+    assert found[0]["estimate"] - found[0]["conf_low"] == pytest.approx(margin, rel=1e-6)
 
 
 def test_every_specification_of_the_curve_has_its_row(curve, by_hand):
@@ -239,6 +245,16 @@ def test_an_earlier_reference_allows_for_anticipation():
     assert "anticipation" in found[0]["message"]
 
 
+def test_the_average_after_anticipation_is_of_treated_periods_alone():
+    found = rows(ran(panel(), {"effect": "average", "reference": -2, "relative_magnitudes": [0.5]}))
+    beta, vcov = event_study(panel(), reference=2004)
+    one = Estimates(beta[:3], beta[3:], vcov, np.array([0.0, *[0.25] * 4]))
+    assert found[0]["estimate"] == pytest.approx(one.effect)
+    assert (found[1]["conf_low"], found[1]["conf_high"]) == pytest.approx(
+        RelativeMagnitudes(one).confidence_set(0.5), rel=1e-6
+    )
+
+
 def test_the_average_is_of_all_single_periods_after():
     found = rows(ran(panel(), {"effect": "average", "relative_magnitudes": [1]}))
     beta, vcov = event_study(panel())
@@ -265,6 +281,18 @@ def test_an_effect_that_breaks_down_is_a_serious_warning():
     assert value < 1
     assert [w.severity for w in made.warnings if w.code == "honest_breakdown"] == ["serious"]
     assert not [w for w in ran(panel(effect=6.0)).warnings if w.code == "honest_breakdown"]
+    none = ran(panel(effect=0.0), controls={"none": "1"})
+    assert rows(none)[0]["conf_low"] < 0 < rows(none)[0]["conf_high"]
+    assert not [w for w in none.warnings if w.code == "honest_breakdown"]
+
+
+def test_zero_that_is_inside_already_counts_as_a_breakdown_of_nothing():
+    found = Breakdowns(np.array([np.nan, 1.0, 3.0, np.nan]), np.array([True, True, True, False]), "first")
+    (line,) = (
+        line for line in _curve_lines(found, 4, SimpleNamespace(effect="first", words="first")) if "median" in line
+    )
+    assert "In 2 of them (67%)" in line
+    assert "in 1 it is inside at M̄ = 0 already. The median breakdown value is 1.00." in line
 
 
 def test_a_part_of_the_curve_is_drawn_by_the_seed_and_said():

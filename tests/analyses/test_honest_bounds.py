@@ -19,6 +19,7 @@ from specdid.analyses._honest_bounds import (
     Estimates,
     RelativeMagnitudes,
     Smoothness,
+    _first,
     folded_quantile,
     lasso_path,
     least_favorable,
@@ -266,6 +267,24 @@ def test_zero_enters_the_set_at_the_breakdown(kind, k):
     for bound, inside in ((value * (1 - 1e-4) - 1e-9, False), (value * (1 + 1e-4) + 1e-9, True)):
         low, high = tests.confidence_set(bound)
         assert (low <= 0 <= high) == inside
+
+
+def test_where_zero_enters_and_whether_it_leaves_again():
+    scan = np.linspace(0.0, 3.0, 61)
+    assert _first(lambda bound: bound > 1.23, scan) == (pytest.approx(1.23), False)
+    assert _first(lambda bound: (bound > 1.23) & (bound < 2), scan) == (pytest.approx(1.23), True)
+    assert _first(lambda bound: bound >= 0, scan) == (pytest.approx(np.nan, nan_ok=True), False)
+    assert _first(lambda bound: bound < 1, scan) == (pytest.approx(np.nan, nan_ok=True), True)
+    assert _first(lambda bound: bound < 0, scan) == (np.inf, False)
+
+
+def test_a_bound_of_zero_gives_the_normal_interval():
+    """The hybrid's two levels add up to the whole: half of 5% beyond either end."""
+    one = estimates(studies()[3])
+    half = norm.isf(0.025) * one.std_error
+    assert RelativeMagnitudes(one).confidence_set(0.0) == pytest.approx(
+        (one.effect - half, one.effect + half), abs=5e-4 * one.std_error
+    )
 
 
 def test_without_sampling_error_the_set_is_the_identified_one():

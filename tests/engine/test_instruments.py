@@ -90,12 +90,14 @@ def test_published_and_another_librarys_numbers():
     )
     robust = table(card, "lwage", "educ", CARD, {"two": "nearc4 + nearc2"}, vcov={"robust": "hetero"})
     assert robust["hansen_j"].iloc[0] == pytest.approx(1.2689129454294241, rel=1e-8)
+    assert robust["hansen_p"].iloc[0] == pytest.approx(stats.chi2.sf(1.2689129454294241, 1), rel=1e-8)
     mroz = pd.read_csv(REFERENCE / "iv/mroz.csv")
     found = table(mroz, "lwage", "educ", "exper + expersq", {"parents": "motheduc + fatheduc"})
     row = found.loc[("parents", "iid")]
     assert row[["estimate", "std_error"]].round(4).tolist() == [0.0614, 0.0314]
     assert row[["sargan", "sargan_p"]].round(3).tolist() == [0.378, 0.539]
     assert row["wu_hausman"] == pytest.approx(2.792593128767188, rel=1e-9)
+    assert row["wu_hausman_p"] == pytest.approx(stats.f.sf(2.792593128767188, 1, 428 - 5), rel=1e-9)
     assert row["first_stage_f"] == pytest.approx(55.40, abs=0.005)
     fertility = pd.read_csv(REFERENCE / "iv/fertil2.csv.gz")
     row = table(fertility, "children", "educ", "age + agesq", {"half": "frsthalf"}).loc[("half", "iid")]
@@ -162,6 +164,10 @@ def test_anderson_rubin_set_by_regressions_over_a_grid(strength, invalid, column
     assert row["ar_p"] == pytest.approx(stats.f.sf(f * left / (groups - 1), columns, left), rel=1e-8)
     beta, variance, _ = by_hand(frame, frame["d"].to_numpy(), z, others, frame["g"], w)
     assert row["kleibergen_paap_f"] == pytest.approx(beta @ np.linalg.solve(variance, beta) / columns, rel=1e-9)
+    root = np.sqrt(np.ones(len(frame)) if w is None else w)[:, None]
+    net = root * z - root * others @ np.linalg.lstsq(root * others, root * z, rcond=None)[0]
+    squares = net.T @ net
+    assert row["effective_f"] == pytest.approx(beta @ squares @ beta / np.trace(variance @ squares), rel=1e-9)
 
 
 def test_the_grid_meets_an_interval_a_line_with_a_gap_the_whole_line_and_an_empty_set():
@@ -202,7 +208,10 @@ def test_critical_value_of_the_effective_f():
     """Montiel Olea and Pflueger (2013), table 1: 23.1 where the effective degrees of freedom are 1."""
     assert effective_f_critical(np.array([[2.0]])) == pytest.approx(23.1085, abs=1e-4)
     assert effective_f_critical(np.diag([1.0, 1e-12])) == pytest.approx(23.1085, abs=1e-3)
-    assert effective_f_critical(np.eye(2)) < 23.1
+    assert effective_f_critical(np.eye(2)) == pytest.approx(stats.ncx2.ppf(0.95, 2, 20) / 2, rel=1e-9)
+    effective = 4**2 * 21 / (3**2 + 1 + 20 * 4 * 3)  # trace 4, largest eigenvalue 3, x = 10
+    expected = stats.ncx2.ppf(0.95, effective, 10 * effective) / effective
+    assert effective_f_critical(np.diag([3.0, 1.0])) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("vcov", ["iid", "hetero", "~g", "~g + year"])

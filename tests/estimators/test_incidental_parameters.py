@@ -64,3 +64,17 @@ def test_a_run_says_so(periods, severity, tmp_path):
     assert "T/(T − 1); incidental parameters" in caution.message
     assert caution.message in (tmp_path / "out" / "warnings.csv").read_text(encoding="utf-8").replace('""', '"')
     assert caution.message in curve.summary()
+
+
+def test_how_many_specifications_are_biased_and_how_much_of_the_rows_is_lost():
+    def told(rows, lost):
+        found = {"rows_per_level": np.array(rows), "nobs": np.full(len(rows), 60.0), "n_separated": np.array(lost)}
+        return list(_plugins.load("estimators", "probit").cautions(found))
+
+    biased, lost = told([29.9, 30.0, 99.9, 100.0, np.nan], [0.0, 40.0, 20.0, 0.0, 0.0])
+    assert (biased.severity, biased.code, biased.specifications) == ("serious", "incidental_parameters", 1)
+    assert (lost.severity, lost.code, lost.specifications) == ("note", "outcome_never_varies", 2)
+    assert "up to 40% of the rows" in lost.message
+    (nearly,) = told([30.0, 99.9, 100.0], [0.0] * 3)
+    assert (nearly.severity, nearly.specifications) == ("note", 2)
+    assert not told([100.0, np.nan], [0.0] * 2)

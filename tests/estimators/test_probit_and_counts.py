@@ -174,3 +174,27 @@ def test_errors_are_those_at_the_maximum(method, spread):
         beta = beta + step
     assert found.estimate == pytest.approx(beta[0], rel=1e-9)
     assert found.std_error[0] == pytest.approx(np.sqrt(inverse[0, 0]), rel=1e-9)
+
+
+def test_rows_that_say_nothing_and_levels_are_counted():
+    """Of counts a level that is zero throughout goes, and a row that is then alone in its own; one of threes stays."""
+    frame = adoption_panel().assign(g=lambda f: f.t)
+    frame.loc[frame.unit == 3, "count"], frame.loc[frame.unit == 7, "count"] = 0.0, 3.0
+    shared = frame.unit.isin([3, 8]) & (frame.t == 2)
+    frame.loc[shared, "g"], frame.loc[shared & (frame.unit == 8), "count"] = 99.0, 2.0
+    zero = frame[frame.groupby("unit")["count"].transform("max") == 0]
+    found = fitted(frame, "fenegbin", "count", ("unit", "g"))
+    assert found.extra["n_separated"] == len(zero) + 1
+    assert found.nobs == len(frame) - len(zero) - 1
+    assert found.extra["rows_per_level"] == pytest.approx(found.nobs / (60 - zero.unit.nunique()))
+
+
+def test_an_offset_is_no_control_and_leaves_no_pseudo_r2():
+    frame = adoption_panel().assign(z=lambda f: f.z / 1e4)
+    controls = ("x", "z", "double")
+    found = fitted(frame, "probit", "binary", ("state",), controls, offsets=(1,))
+    free = fitted(frame, "probit", "binary", ("state",), controls)
+    assert found.dropped == free.dropped == (2,)
+    assert np.isnan(found.coefficients.pseudo_r2)
+    assert 0 < free.coefficients.pseudo_r2 < 1
+    assert found.estimate != pytest.approx(free.estimate, rel=1e-6)

@@ -336,3 +336,68 @@ def test_a_baseline_later_than_the_first_period_is_said():
     lacks = frame.assign(y=frame.y.where((frame.t > 0) | (frame.unit >= 3)))
     assert ESTIMATOR.estimate(laid(lacks, effects=2)).extra["n_late_baseline"] == 0
     assert ESTIMATOR.estimate(laid(frame, effects=2)).extra["n_late_baseline"] == 0
+
+
+def test_what_is_counted_of_units_that_take_no_part():
+    """A switch in a gap, one back past the first treatment, one nobody shares the baseline of, each told."""
+    frame = staggered()
+    plain = ESTIMATOR.estimate(laid(frame, effects=2)).extra
+    names = ("n_switchers_left_out", "n_both_ways", "n_no_counterpart", "n_one_unit_cohorts")
+    assert [plain[n] for n in names] == [0, 0, 0, 0]
+    gap = ESTIMATOR.estimate(laid(frame[(frame.unit != 0) | ~frame.t.isin([2, 3])], effects=2)).extra
+    assert gap["n_switchers_left_out"] == 1
+    both = frame.assign(
+        d=frame.d + 1.0 * ((frame.unit == 2) & (frame.t >= 3)) - 2.0 * ((frame.unit == 2) & (frame.t >= 5))
+    )
+    both = ESTIMATOR.estimate(laid(both, effects=2)).extra
+    assert both["n_both_ways"] == 1
+    alone = frame.assign(d=frame.d.where(~frame.unit.isin([2, 3]), 5.0))
+    alone = ESTIMATOR.estimate(laid(alone, effects=2)).extra
+    assert alone["n_no_counterpart"] == 2
+
+    def told(extra):
+        return [(c.severity, c.code) for c in ESTIMATOR.cautions({k: np.array([v]) for k, v in extra.items()})]
+
+    assert told(plain) == []
+    assert told(gap) == told(alone) == [("serious", "cohorts_left_out")]
+    assert ("note", "cells_left_out") in told(both)
+
+
+def test_cohorts_of_one_unit_are_counted_and_lone_controls_are_none():
+    """In period 5 one unit is left to compare with: it is no cohort."""
+    frame = staggered()
+    one_control = ESTIMATOR.estimate(laid(frame[frame.cohort.notna() | (frame.unit == 2)])).extra
+    assert one_control["n_one_unit_cohorts"] == 0
+    one_switcher = ESTIMATOR.estimate(laid(frame[(frame.cohort != 5) | (frame.unit == 1)])).extra
+    assert one_switcher["n_one_unit_cohorts"] == 1
+
+
+def test_the_dose_is_what_an_effect_is_divided_by():
+    """A treatment of 2 that stays: 2 in each period on average, 4 summed over two."""
+    frame = staggered().assign(d=lambda f: 2 * f.d)
+    assert ESTIMATOR.estimate(laid(frame, effects=2)).extra["dose"] == pytest.approx(2)
+    asked = {"effects": 2, "aggregate": "effect"}
+    summed = ESTIMATOR.estimate(laid(frame, normalized=True, **asked))
+    assert summed.extra["dose"] == pytest.approx(4)
+    plain = ESTIMATOR.estimate(laid(frame, **asked))
+    assert np.isnan(plain.extra["dose"])
+    assert plain.estimate == pytest.approx(4 * summed.estimate, rel=1e-12)
+
+
+def test_the_rows_of_placebos_are_those_before_the_switch():
+    """Effect 1 compares t = 2 and 3 of 40 units and t = 4 and 5 of 30; placebo 1 the step before each."""
+    frame = staggered()
+    relative = (frame.t - frame.cohort).to_numpy()
+    effect, placebo, both = (
+        ESTIMATOR.effects_by_period(laid(frame), relative, k, -1).nobs for k in ((0,), (-2,), (-2, 0))
+    )
+    assert (effect, placebo, both) == (140, 140, 40 * 3 + 30 * 2)
+
+
+def test_an_option_that_changes_nothing_is_not_in_force():
+    frame = staggered()
+    forces = [
+        "same_switchers" in ESTIMATOR.estimate(laid(frame, effects=effects, same_switchers=same)).in_force
+        for effects, same in ((2, False), (2, True), (1, True))
+    ]
+    assert forces == [True, False, True]  # named as of no consequence

@@ -240,6 +240,49 @@ def test_placebos_are_estimates_on_permuted_units():
         assert one == pytest.approx(np.average(effects, weights=[3, 2]), rel=1e-7)
 
 
+def test_placebos_of_cohorts_of_several_units_count_by_their_cells():
+    """Two units are given the first cohort and one the second; the error is the placebos' standard deviation."""
+    y, first = random_panel(9, 12, 7, (4, 4, 5))
+    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+    cohorts = synthetic.estimate_cohorts(laid_out)
+    found, _ = synthetic.placebos(laid_out, cohorts, 5, 3)
+    for draw, one in enumerate(found):
+        order = np.random.Generator(np.random.Philox(key=[3, synthetic.STREAM + draw])).permutation(9)
+        own, groups, effects = np.sort(order[:6]), (np.sort(order[6:8]), order[8:]), []
+        for cohort, group in zip(cohorts, groups, strict=True):
+            a, controls, into = cohort.first, y[3 + own], y[3 + group].mean(axis=0)
+            start = cohort.omega[own] / cohort.omega[own].sum()
+            after = controls[None, :, a:].mean(axis=2)
+            lam = simplex_weights(controls[None, :, :a], after, cohort.time_penalty, cohort.lam[None])[0][0]
+            omega = simplex_weights(controls.T[None, :a], into[None, :a], cohort.unit_penalty, start[None])[0][0]
+            gap = into - omega @ controls
+            effects.append(gap[a:].mean() - lam @ gap[:a])
+        assert one == pytest.approx(np.average(effects, weights=[2 * 3, 1 * 2]), rel=1e-7)
+    error = fit(panel(y, first), vce="placebo", replications=5, seed=3).std_error[0]
+    assert error == pytest.approx(np.sqrt(np.mean((found - found.mean()) ** 2)), rel=1e-6)
+
+
+def test_weights_are_counted_over_cohorts():
+    """Controls with a weight in any cohort, and periods of the cohort that has most."""
+    y, first = random_panel(3, 12, 9, (3, 3, 7))
+    counted = fit(panel(y, first)).extra
+    audited = Synthetic(y, [], first).weights.values()
+    used = [(omega > 0, int((lam > 0).sum())) for omega, lam in audited]
+    assert counted["n_controls_weighted"] == np.logical_or(*(u for u, _ in used)).sum()
+    assert counted["n_controls_weighted"] > np.logical_and(*(u for u, _ in used)).sum()
+    assert counted["n_periods_weighted"] == max(n for _, n in used) > min(n for _, n in used)
+
+
+def test_a_jackknife_needs_weights_in_every_cohort_without_each_cluster():
+    y, first = random_panel(3, 10, 8, (4, 4, 6, 6))
+    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+    one, other = synthetic.estimate_cohorts(laid_out)
+    alone = replace(one, omega=np.eye(6)[0])
+    even = replace(other, omega=np.full(6, 1 / 6))
+    assert synthetic.left_out(laid_out, (even, replace(even, first=4, lam=one.lam)), np.arange(10)) is not None
+    assert synthetic.left_out(laid_out, (alone, even), np.arange(10)) is None
+
+
 def test_steps_that_are_cut_off_are_told(monkeypatch):
     """With a cap of three steps: of the estimate's weights, alone and solved at once, and of placebos'."""
     rng = np.random.default_rng(2)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import specdid
+from specdid._columns import OF_INSTRUMENTS
+from specdid._describe.instruments import anderson_rubin_words, instrument_cautions, known
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
@@ -126,3 +128,38 @@ def test_a_table_says_which_columns_are_two_stage_and_how_strong(frame, tmp_path
     np.testing.assert_allclose(
         printed[printed.term == "d"].query("vcov == 'unit'").estimate, found.estimate, rtol=1e-10
     )
+
+
+def cautions_of(**columns: list[float]):
+    found = {"n_instruments": np.full(len(next(iter(columns.values()))), 2.0)}
+    told = instrument_cautions(found | {name: np.array(values) for name, values in columns.items()})
+    return {c.code: (c.severity, c.specifications, c.message) for c in told}
+
+
+def test_which_numbers_of_instruments_are_warned_of():
+    """Weak below 10, moderate below the critical value; Hansen's J before Sargan, which needs iid errors."""
+    some = {"effective_f": [9.9, 10.0, 23.0, 24.0], "effective_f_critical": [23.1] * 4}
+    told = cautions_of(**some)
+    assert {code: c[:2] for code, c in told.items()} == {
+        "weak_instruments": ("serious", 1), "moderate_instruments": ("note", 2),
+    }  # fmt: skip
+    assert "unbounded" not in told["weak_instruments"][2]
+    nan, weak = np.nan, {"effective_f": [2.0] * 4}
+    sets = {"ar_intervals": [0.0, 1.0, 1.0, 2.0], "ar_low": [nan, nan, -1.0, nan], "ar_high": [nan, 3.0, 1.0, nan]}
+    assert cautions_of(**weak, **sets)["weak_instruments"][2].endswith(", 2 of which are unbounded")
+    strong = {"effective_f": [99.0] * 4, "effective_f_critical": [23.1] * 4}
+    both = cautions_of(**strong, hansen_p=[0.2, 0.04, nan, nan], sargan_p=[0.01, 0.2, 0.04, 0.06])
+    assert [(code, c[1]) for code, c in both.items()] == [("instruments_disagree", 2)]
+
+
+def test_a_set_in_words():
+    def words(intervals, low, high, before=np.nan, after=np.nan):
+        ends = {"ar_low": low, "ar_high": high, "ar_gap_low": before, "ar_gap_high": after}
+        return anderson_rubin_words({c.name: np.nan for c in OF_INSTRUMENTS} | {"ar_intervals": intervals} | ends)
+
+    assert words(0, np.nan, np.nan).startswith("empty")
+    assert words(1, np.nan, np.nan).startswith("the whole line")
+    assert words(1, np.nan, 2.5) == "−∞ to 2.5"
+    assert words(2, np.nan, np.nan, 1.0, 2.0) == "−∞ to 1 and 2 to ∞"
+    assert words(4, -1.0, 9.0, 1.0, 2.0) == "-1 to 1 and 2 to 9, with 2 further gaps"
+    assert np.isnan(known({}, 0)["ar_low"])
