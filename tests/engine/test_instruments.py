@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from specdid.engine.instruments import (
+    STATISTICS,
+    _of_one,
     anderson_rubin,
     anderson_rubin_set,
     effective_f_critical,
@@ -185,6 +188,22 @@ def test_the_grid_meets_an_interval_a_line_with_a_gap_the_whole_line_and_an_empt
     assert anderson_rubin_set(np.array([0.1]), np.array([0.1]), omega, critical) == [(-np.inf, np.inf)]
     two = np.eye(4)
     assert anderson_rubin_set(np.array([9.0, 9.0]), np.array([9.0, -9.0]), two, f_quantile(0.05, 2, np.inf)) == []
+
+
+def test_of_several_gaps_the_widest_is_named():
+    rng = np.random.default_rng(114)
+    root = rng.normal(size=(4, 5))
+    omega, pair = root @ root.T / 3, (rng.normal(size=2), 2 * rng.normal(size=2))
+    found = {name: np.full(1, np.nan) for name in STATISTICS}
+    _of_one(found, 0, pair, omega, 20.0, SimpleNamespace(vcov=SimpleNamespace(kind="iid"), alpha=0.05), 0.0)
+    assert found["ar_intervals"] == 3
+    assert np.isnan([found["ar_low"], found["ar_high"]]).all()
+    grid = np.linspace(-5, 60, 65_001)
+    out = np.array([anderson_rubin(*pair, omega, b) > f_quantile(0.05, 2, 20.0) for b in grid])
+    first, last = np.flatnonzero(np.diff(out.astype(int)) > 0), np.flatnonzero(np.diff(out.astype(int)) < 0)
+    widest = int(np.argmax(grid[last] - grid[first]))
+    ends = found["ar_gap_low"][0], found["ar_gap_high"][0]
+    assert ends == pytest.approx((grid[first[widest]], grid[last[widest]]), abs=2e-3)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.floats(0.0, 8.0))

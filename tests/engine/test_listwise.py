@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from listwise_problems import (
     CITY,
     EFFECTS,
+    PROVINCE,
     SPECS,
     X0,
     Y0,
@@ -29,7 +30,7 @@ from listwise_problems import (
 )
 from specdid.engine import execute, listwise, ssc
 from specdid.engine.listwise import members as listwise_members
-from specdid.engine.problem import Effects, Members, Problem
+from specdid.engine.problem import Effects, Members, Problem, Vcov
 from specdid.engine.rows import row_words, rows_digest
 
 
@@ -300,6 +301,35 @@ def test_every_column_is_the_dense_paths(seed: int, missing: float):
         else:
             np.testing.assert_array_equal(found, expected, err_msg=field.name)
     assert {s: d for s, d in dense.dropped.items() if s in decided} == fits.dropped
+
+
+@pytest.mark.parametrize("rule", ["lsdv", "areg", "reghdfe"])
+def test_small_sample_rules_count_effects_as_the_dense_path_does(rule):
+    problem = make_problem(31)
+    clusters = [(CITY,), (PROVINCE,), (YEAR,), (CITY, YEAR)]
+    vcovs = (Vcov("iid", (), rule), *(Vcov("cluster", c, rule) for c in clusters))
+    dense, fits, undecided = both_paths(replace(problem, vcovs=vcovs), make_members(SPECS))
+    assert (~undecided).mean() > 0.9
+    np.testing.assert_allclose(fits.std_error[~undecided], dense.std_error[~undecided], rtol=1e-8)
+    np.testing.assert_array_equal(fits.df[~undecided], dense.df[~undecided])
+
+
+def test_units_of_other_arms_are_no_controls():
+    """By hand, of a regression that has the other arm and of one that has it not."""
+    problem = make_problem(9)
+    values = problem.values.copy()
+    city, year = problem.codes[:, CITY], problem.codes[:, YEAR]
+    values[:, X0] = (city % 3 == 1) & (year >= 3)
+    problem = replace(problem, values=values, arms={D: (X0,), X0: (D,)})
+    specs = [(Y0, D, (X0, X0 + 1), 0, 2, -1), (Y0, D, (X0 + 1,), 0, 2, -1)]
+    dense, fits, undecided = both_paths(problem, make_members(specs))
+    assert not undecided.any()
+    for s, with_arm in enumerate((True, False)):
+        rows = by_dummies(problem, specs[s]).rows
+        never = [c for c in np.unique(city[rows]) if not values[rows & (city == c), D].any()]
+        own = [c for c in never if not (with_arm and values[rows & (city == c), X0].any())]
+        assert (len(own) < len(never)) == with_arm
+        assert fits.n_control[s] == dense.n_control[s] == len(own)
 
 
 def test_a_run_uses_both_paths_and_gives_every_member():

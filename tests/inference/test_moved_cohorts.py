@@ -68,6 +68,19 @@ def test_cohorts_treated_from_the_start_change_the_rows(monkeypatch):
     np.testing.assert_array_equal(estimate_again(found, range(1, 4)), by_engine(found, range(1, 4), monkeypatch))
 
 
+def test_gaps_that_travel_change_the_rows(monkeypatch):
+    """Units of which it is not known whether they are treated are other units in a draw, and cohorts all known."""
+    data = panel().with_columns(known=pl.when(pl.col("id") % 7 == 0).then(None).otherwise(1))
+    found, left = leaves_out(
+        data,
+        derive={"d": "known * ((cohort > 0) & (year >= cohort))"},
+        inference={"draws": 5, "cluster": "id", "assign": "cohort + known", "null": ["permutation"]},
+    )
+    assert left[0]
+    assert all(map(all, left))
+    np.testing.assert_array_equal(estimate_again(found, range(1, 4)), by_engine(found, range(1, 4), monkeypatch))
+
+
 def test_a_control_that_is_nearly_another_is_left_to_the_engine(monkeypatch):
     rng = np.random.default_rng(3)
     data = panel()

@@ -86,6 +86,24 @@ def test_gaps_of_a_treatment_travel_with_it(monkeypatch):
     same(found, range(1, 4), monkeypatch)
 
 
+def test_treatments_with_gaps_of_their_own_have_rows_of_their_own(monkeypatch):
+    """Two doses of one batch, missing for other units: no rows are those of both."""
+    data = panel(30)
+    dose = pl.when(pl.col("cohort") > 0).then(pl.col("cohort") % 3 + 1).otherwise(0)
+    data = data.with_columns(
+        **{f"dose{k}": pl.when(pl.col("id") % 7 == k).then(None).otherwise(dose) for k in range(2)}
+    )
+    found = work(
+        data,
+        sample={"all": "TRUE"},
+        treatment={f"{k}": {"term": f"dose{k}:I(year > 2003)", "with": "I(year > 2003)"} for k in range(2)},
+        inference={"draws": 5, "cluster": "id", "assign": "dose0 + dose1", "null": ["permutation"]},
+        derive={},
+    )
+    assert len(set(found.members.treatment.tolist())) == 2
+    same(found, range(1, 4), monkeypatch)
+
+
 def test_slopes_and_third_effects_are_left_to_the_engine(monkeypatch):
     found = work(fixed_effects={"slopes": "id[year] + year", "three": "id + year + group^half", "two": "id + year"})
     kinds = [found.problem.effects[e] for e in found.members.effects]
