@@ -1,6 +1,7 @@
 """What a referee would ask of a run, and where its own numbers contradict each other."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -245,6 +246,56 @@ def test_estimands_of_opposite_signs_are_serious_where_one_is_an_effect():
 def test_without_a_null_an_effect_is_what_most_estimates_are():
     assert codes(results(-0.2, 0.1, p=0.01), [], {}) == [("serious", "estimands_disagree")]
     assert codes(results(-0.2, 0.1, p=0.5), [], {}) == []
+
+
+@pytest.mark.parametrize(
+    ("p", "effect"), [([0.01, 0.01, 0.5, 0.5], True), ([0.01, 0.5, 0.5, 0.5], False), ([0.5, 0.5, 0.01, 0.01], False)]
+)
+def test_half_of_the_estimates_with_the_medians_sign_are_an_effect(p, effect):
+    """Of four two-way estimates one has the other sign; significant ones of that sign are no effect of the median's."""
+    planned = plan_of({"outcome": ["y"], "estimator": ["OLS", "SA"], "sample": list("abcd")}, estimands=ESTIMANDS)
+    fits = fits_of(planned)
+    by = planned.codes[fits.index, planned.dimensions.index("estimator")]
+    fits.p_value[:] = 0.5
+    fits.estimate[by == 0], fits.p_value[by == 0, 0] = [-0.2, -0.2, -0.2, 0.3], p
+    fits.estimate[by == 1] = 0.1
+    assert codes(collect(planned, [fits], ["x"]), [], {}) == [("serious", "estimands_disagree")] * effect
+
+
+def test_a_median_moves_by_half_of_itself_and_of_a_standard_error():
+    found = results(1.0, 0.01)
+    for family, error, after, moves in (
+        (0, 0.1, 1.6, True),
+        (0, 0.1, 1.4, False),
+        (1, 1.0, 0.4, False),
+        (1, 1.0, 0.6, True),
+    ):
+        found.numbers["std_error"][:] = error
+        said = design_warnings._moved(found, np.full(len(found), after), found.families[family], "x")
+        assert bool(said) == moves, (family, after)
+
+
+def test_units_left_out_are_serious_and_rows_of_units_that_are_in_a_note():
+    found = results(0.1, 0.2)
+    sa = found.planned.codes[:, found.planned.dimensions.index("estimator")] == 1
+    extra = {"n_treated_left_out": np.where(sa, 3.0, 0.0), "n_treated_rows_left_out": np.where(sa, 9.0, 4.0)}
+    told = list(design_warnings.left_out(replace(found, extra=extra)))
+    assert [(c.severity, c.specifications, c.message.partition(" are not")[0]) for c in told] == [
+        ("note", 5, "OLS: up to 4 treated rows"),
+        ("serious", 5, "SA: up to 3 treated units"),
+    ]
+    assert not list(design_warnings.left_out(replace(found, extra={n: 0 * v for n, v in extra.items()})))
+
+
+@pytest.mark.parametrize(
+    ("errors", "what"), [([1, 2, 1, 2], "another standard error"), ([1, 1, 1, 2], "another name for the same number")]
+)
+def test_options_of_one_method_are_one_number_with_another_error_where_no_errors_agree(errors, what):
+    planned = plan_of({"outcome": ["y"], "sample": ["a", "b"], "estimator": ["p", "q"]})
+    fits = fits_of(planned)
+    fits.estimate[:], fits.nobs[:], fits.std_error[:, 0] = 1.0, 10, errors
+    (told,) = design_warnings.same_estimates(collect(planned, [fits], ["x"]), ["sdid", "sdid"])
+    assert what in told.message
 
 
 @pytest.mark.parametrize(
