@@ -126,13 +126,16 @@ def test_a_control_that_the_treatment_moves_is_named():
     assert "the preferred specification's fixed effects" in found
 
 
-def test_the_p_value_of_a_control_is_that_of_its_own_regression():
+@pytest.mark.parametrize("missing", ["listwise", "common"])
+def test_the_p_value_of_a_control_is_that_of_its_own_regression(missing):
+    """On the sample's rows that have it, whatever else is missing there."""
     import pyfixest as pf
 
     noise = np.random.default_rng(4).normal(size=len(PANEL))
     frame = PANEL.with_columns(moved=0.26 * pl.col("d") + 0.5 * pl.Series(noise))
     fit = pf.feols("moved ~ d | id + year", frame.to_pandas(), vcov={"CRV1": "id"})
-    curve = run(frame, controls={"any": "mvsw(x1, moved)"}, preferred={"controls": "1"})
+    study = {**small_study()["study"], "missing": missing}
+    curve = run(frame, controls={"any": "mvsw(x2, moved)"}, preferred={"controls": "1"}, study=study)
     p = float(fit.pvalue()["d"])
     assert 0.001 < p < 0.05
     assert f"`moved` (p = {p:.3f})" in warned(curve, "bad control?")
