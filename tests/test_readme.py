@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -22,6 +23,7 @@ from pace import patience
 from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
 from specdid._run.manifest import default_directory
 from specdid.language import parse
 
@@ -60,6 +62,25 @@ def test_python_blocks_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     curve = names["curve"]
     assert curve.counts.ok == len(curve.table) == 16
     assert str(curve.counts) in capsys.readouterr().out
+
+
+def test_what_python_asserts_of_instruments_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("docs/howto/instruments.md", "python")
+    assert code.count("\nassert ") == 3
+    exec(compile(code, "instruments.md", "exec"), {})
+
+
+def test_check_prints_the_json_of_the_page(tmp_path: Path) -> None:
+    """The file is not on the page: its fourth line names a column that the data spell otherwise."""
+    (shown,) = blocks("docs/commands.md", "json")
+    spec = '[study]\ndata = "panel.csv"\ntime = "year"\nunit = "citty"\noutcome = "y"\ntreatment = "d"\n'
+    (tmp_path / "study.toml").write_text(spec, "utf-8")
+    rows = [f"{i},{t},{i * t % 7},{i % 2 * (t > 2)}" for i in range(8) for t in range(5)]
+    (tmp_path / "panel.csv").write_text("\n".join(["city,year,y,d", *rows]), "utf-8")
+    done = call_specdid(["check", "study.toml", "--format", "json"], tmp_path)
+    assert json.loads(done.stdout) == json.loads(shown)
+    assert done.stdout.splitlines() == shown.splitlines()
 
 
 def test_the_examples_write_where_git_does_not_look() -> None:
@@ -144,13 +165,33 @@ def specs() -> list:
     return found
 
 
-@pytest.mark.parametrize("spec", specs())
+@pytest.mark.parametrize("spec", [one for one in specs() if "howto" not in one.id])
 def test_spec_files_have_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "specs")
 
     faults = specdid.check(spec)
 
     assert [fault.message for fault in faults.errors] == []
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("spec", [one for one in specs() if "howto" in one.id])
+def test_specs_of_the_how_to_pages_run(
+    spec: dict, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each option has a number, no analysis fails, and results.csv has the columns that the page names."""
+    page = request.node.callspec.id.rpartition("-")[0]
+    monkeypatch.chdir(ROOT / "specs")
+    # Draws are what takes long, and tests of their own are about them.
+    spec = {**spec, "inference": {"draws": 0}}
+    if "placebo" in spec:
+        spec["placebo"] = {**spec["placebo"], "draws": 19}
+    curve = specdid.run(spec, out=tmp_path, jobs=1, audit=0)
+    assert set(curve.table["status"]) <= {"ok", "duplicate", "excluded"}, curve.table["message"].to_list()
+    assert curve.table.groupby("estimator")["estimate"].count().min() > 0
+    assert "analysis_failed" not in (tmp_path / "warnings.csv").read_text("utf-8")
+    known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
+    assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)
 
 
 GALLERY = [
