@@ -78,10 +78,14 @@ def test_inputs_are_not_pasted_into_shell_lines() -> None:
 
 def test_the_recipe_asks_for_what_the_wheel_asks_for() -> None:
     recipe = yaml.safe_load((ROOT / "conda/recipe.yaml").read_text("utf-8"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    project = pyproject["project"]
     wanted = {re.sub(r"^(\S+?)([<>=].*)?$", r"\1 \2", line) for line in project["dependencies"]}
     run = {line.replace("matplotlib-base", "matplotlib") for line in recipe["requirements"]["run"]}
     assert run == wanted | {f"python {project['requires-python']}"}
+    assert recipe["requirements"]["host"][0] == f"python {project['requires-python']}"
+    ((build, least),) = (line.split(">=") for line in pyproject["build-system"]["requires"])
+    assert recipe["requirements"]["host"][1:] == ["pip", f"{build} >={least}"]
     assert recipe["context"]["version"] == project["version"]
     ((name, entry),) = project["scripts"].items()
     assert recipe["build"]["python"]["entry_points"] == [f"{name} = {entry}"]
@@ -91,8 +95,13 @@ def test_the_paper_cites_what_its_bibliography_has() -> None:
     paper = (ROOT / "paper/paper.md").read_text("utf-8")
     cited = set(re.findall(r"@(\w+)", paper.split("---", 2)[2]))
     assert cited == set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper/paper.bib").read_text("utf-8"), re.MULTILINE))
-    for heading in ("Summary", "Statement of need", "State of the field", "References"):
+    # Those that the journal asks for; it takes 750 to 1,750 words.
+    for heading in ("Summary", "Statement of need", "State of the field", "Software design",
+                    "Research impact statement", "AI usage disclosure", "Acknowledgements", "References"):  # fmt: skip
         assert f"\n# {heading}\n" in paper
+    assert 750 <= len(paper.split("---", 2)[2].split()) <= 1750
     studies = len(re.findall(r"^\$ specdid run", (ROOT / "docs/gallery.md").read_text("utf-8"), re.MULTILINE))
     assert studies == 11
     assert "repeats eleven published studies" in paper
+    (agreed,) = re.findall(r"^(\d+) of \1 agree", (ROOT / "docs/gallery.md").read_text("utf-8"), re.MULTILINE)
+    assert re.search(rf"of {agreed} printed numbers of eleven\s+published studies {agreed} agree", paper)
