@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,10 +34,12 @@ from specdid._format import (
 )
 from specdid._manual import schema
 from specdid._run.prepare import examine
+from toml_text import write_toml
 
 ROOT = Path(__file__).parents[2]
 SPECS = [p for place in ("specs", "specdid/_example", "tests/specs") for p in sorted((ROOT / place).glob("*.toml"))]
 VALIDATOR = Draft7Validator(schema())
+TAPLO = Path(sys.executable).with_name("taplo")
 BASE: dict[str, Any] = {"study": {"unit": "id", "time": "year", "outcome": "y", "treatment": "d"}}
 
 
@@ -195,6 +200,23 @@ def shape(code: str) -> bool:
         "data_option",
     }
     return code in of_values or code.startswith(("missing_", "no_step", "no_estimator"))
+
+
+@pytest.mark.skipif(not TAPLO.exists(), reason="taplo is not installed")
+def test_taplo_takes_right_specs_and_refuses_wrong_ones(tmp_path):
+    """By the first line that `init` writes: what the editors' program says, whose reading of a schema is its own."""
+    (tmp_path / "specdid.schema.json").write_text(json.dumps(schema()), "utf-8")
+    right = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in SPECS}
+    wrong = {str(k): spec for k, spec in enumerate(WRONG.values())}
+    # taplo may end before its last words are written, so they are of a file that does not count.
+    files = []
+    for name, spec in {**right, **wrong, "last": wrong["0"]}.items():
+        files.append(tmp_path / f"{name}.toml")
+        write_toml(spec, files[-1])
+        files[-1].write_text("#:schema ./specdid.schema.json\n" + files[-1].read_text("utf-8"), "utf-8")
+    done = subprocess.run([TAPLO, "lint", *files], capture_output=True, text=True, encoding="utf-8", check=False)
+    marked = {Path(path).stem for path in re.findall(r"┌─ (.+):\d+:\d+$", done.stderr, re.MULTILINE)}
+    assert marked - {"last"} == set(wrong)
 
 
 def test_a_starter_tells_editors_of_its_schema(tmp_path, monkeypatch):
