@@ -385,7 +385,17 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
         page.locator(".md-search__button").first.click()
         page.keyboard.type("caliper", delay=60)
         page.get_by_text("Ways to match").last.wait_for(timeout=1000 * patience(60))
+        page.set_viewport_size({"width": 420, "height": 900})
+        for name in ("reference", "gallery", "habits"):  # nothing of a table lies beside the screen
+            page.goto((tmp_path / f"site/{name}.html").as_uri())
+            page.locator(".md-typeset__scrollwrap").first.wait_for(timeout=1000 * patience(60))
+            wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
+            assert page.eval_on_selector_all(".md-typeset__scrollwrap", wide) == 0, name
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    missing = (tmp_path / "site/404.html").read_text("utf-8")
+    assert {f"/{name}.html" for name in ("index", "tutorial", "reference")} <= set(
+        re.findall(r'href="([^"]+)"', re.search("<h1>Not found</h1><p>.*", missing)[0])
+    )
 
 
 @pytest.mark.parametrize(
