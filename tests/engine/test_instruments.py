@@ -19,6 +19,7 @@ from specdid.engine.instruments import (
     anderson_rubin_set,
     effective_f_critical,
     f_quantile,
+    f_tail,
 )
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -171,6 +172,15 @@ def test_anderson_rubin_set_by_regressions_over_a_grid(strength, invalid, column
     net = root * z - root * others @ np.linalg.lstsq(root * others, root * z, rcond=None)[0]
     squares = net.T @ net
     assert row["effective_f"] == pytest.approx(beta @ squares @ beta / np.trace(variance @ squares), rel=1e-9)
+    d = frame["d"].to_numpy()
+    unexplained = [root[:, 0] * d - root * x @ np.linalg.lstsq(root * x, root[:, 0] * d, rcond=None)[0]
+                   for x in (np.column_stack([z, others]), others)]  # fmt: skip
+    left, whole = (v @ v for v in unexplained)
+    assert row["first_stage_r2"] == pytest.approx(1 - left / whole, rel=1e-9)
+    both = np.column_stack([unexplained[0] / root[:, 0], d])
+    beta, variance, _ = by_hand(frame, frame["y"].to_numpy(), both, others, frame["g"], w)
+    assert row["wu_hausman"] == pytest.approx(beta[0] ** 2 / variance[0, 0], rel=1e-7)
+    assert row["wu_hausman_p"] == pytest.approx(stats.f.sf(row["wu_hausman"], 1, groups - 1), rel=1e-7)
 
 
 def test_the_grid_meets_an_interval_a_line_with_a_gap_the_whole_line_and_an_empty_set():
@@ -188,6 +198,13 @@ def test_the_grid_meets_an_interval_a_line_with_a_gap_the_whole_line_and_an_empt
     assert anderson_rubin_set(np.array([0.1]), np.array([0.1]), omega, critical) == [(-np.inf, np.inf)]
     two = np.eye(4)
     assert anderson_rubin_set(np.array([9.0, 9.0]), np.array([9.0, -9.0]), two, f_quantile(0.05, 2, np.inf)) == []
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_with_infinite_degrees_of_freedom_f_is_chi2_over_its_own(size):
+    assert f_tail(2.5, size, np.inf) == pytest.approx(stats.chi2.sf(2.5 * size, size), rel=1e-12)
+    assert f_quantile(0.1, size, np.inf) == pytest.approx(stats.chi2.isf(0.1, size) / size, rel=1e-12)
+    assert f_tail(f_quantile(0.1, size, 7.0), size, 7.0) == pytest.approx(0.1, rel=1e-9)
 
 
 def test_of_several_gaps_the_widest_is_named():

@@ -303,17 +303,6 @@ def test_every_column_is_the_dense_paths(seed: int, missing: float):
     assert {s: d for s, d in dense.dropped.items() if s in decided} == fits.dropped
 
 
-@pytest.mark.parametrize("rule", ["lsdv", "areg", "reghdfe"])
-def test_small_sample_rules_count_effects_as_the_dense_path_does(rule):
-    problem = make_problem(31)
-    clusters = [(CITY,), (PROVINCE,), (YEAR,), (CITY, YEAR)]
-    vcovs = (Vcov("iid", (), rule), *(Vcov("cluster", c, rule) for c in clusters))
-    dense, fits, undecided = both_paths(replace(problem, vcovs=vcovs), make_members(SPECS))
-    assert (~undecided).mean() > 0.9
-    np.testing.assert_allclose(fits.std_error[~undecided], dense.std_error[~undecided], rtol=1e-8)
-    np.testing.assert_array_equal(fits.df[~undecided], dense.df[~undecided])
-
-
 @pytest.mark.parametrize("effects", [1, 2])
 def test_an_effect_is_nested_where_the_rows_that_part_it_are_missing(effects):
     """A city that changes its province in one row: nested in one of two clusters where a control is missing there."""

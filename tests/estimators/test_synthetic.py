@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import specdid
 from adoption import adoption_panel
 from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from small_problems import task_of
+from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._audit.synthetic import Synthetic, weights_of
 from specdid.estimators._base import Failure
@@ -330,6 +333,22 @@ def test_what_it_refuses_and_whom_it_names():
     assert "weights" not in SDID.honours
     assert SDID.effects == "unit + time"
     assert SDID.absorbing
+
+
+def test_the_unit_that_lacks_rows_is_named_in_a_run():
+    """Units' names are in another order than their rows, and a sample leaves the first of them out."""
+    frame = small_panel().with_columns(id=(pl.lit("city ") + (50 - pl.col("id")).cast(pl.String)), number=pl.col("id"))
+    frame = frame.filter((pl.col("number") != 7) | (pl.col("year") != 2003))
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        sample={"some": "number > 2 & number < 20"},
+        estimator={"OLS": "feols", "it": "sdid"},
+        vcov={"unit": "~id"},
+    )
+    (message,) = specdid.run(study, frame, audit=0).table.query("estimator == 'it'").message
+    assert "1 of 17 units lack rows (unit city 43 has 6 of 7 periods)" in message
 
 
 def test_what_fits_perfectly_has_no_standard_error():

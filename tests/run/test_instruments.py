@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import specdid
 from specdid._columns import OF_INSTRUMENTS
-from specdid._describe.instruments import anderson_rubin_words, instrument_cautions, known
+from specdid._describe.instruments import anderson_rubin_words, beside_estimate, instrument_cautions, known
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
 
@@ -163,3 +163,12 @@ def test_a_set_in_words():
     assert words(2, np.nan, np.nan, 1.0, 2.0) == "−∞ to 1 and 2 to ∞"
     assert words(4, -1.0, 9.0, 1.0, 2.0) == "-1 to 1 and 2 to 9, with 2 further gaps"
     assert np.isnan(known({}, 0)["ar_low"])
+
+
+def test_what_stands_beside_an_estimate():
+    sets = {"ar_intervals": [1.0] * 3, "ar_low": [-1.0] * 3, "ar_high": [2.5] * 3, "ar_p": [0.041, 0.041, np.nan]}
+    extra = {name: np.array(v) for name, v in (sets | {"effective_f": [9.9, 10.0, 50.0]}).items()}
+    said = "%s; 90%% Anderson-Rubin set −1 to 2.5, p = 0.041."
+    assert beside_estimate(extra, 0, 0.1) == said % " Effective F of the first stage 9.9, weak instruments"
+    assert beside_estimate(extra, 1, 0.1) == said % " Effective F of the first stage 10"
+    assert beside_estimate(extra, 2, 0.1) == ""
