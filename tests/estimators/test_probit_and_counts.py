@@ -14,6 +14,7 @@ from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._audit.reference import AuditRequest, estimate_again
 from specdid.estimators._base import Failure
+from specdid.estimators._glm import predicted
 
 R_VALUES = Path(__file__).parents[1] / "reference" / "glm_nb_probit.csv"
 
@@ -115,7 +116,11 @@ def test_separation_by_the_treatment_is_a_failure():
     frame["parted"] = np.where(frame.d == 1, 1.0, frame.binary)
     found = fitted(frame, "probit", "parted", ("state", "t"))
     assert isinstance(found, Failure)
-    assert "predicted perfectly" in found.message
+    assert found.message.startswith(f"{int(frame.d.sum())} rows are predicted perfectly")
+    for outcome, count in (("parted", int(frame.d.sum())), ("binary", 0)):
+        spec = (outcome, "d", ("x",), ("state", "t"), None, "probit")
+        task = task_of(frame, spec, vcovs=("iid",), unit="unit", time="t", cohort="cohort")
+        assert predicted(task, np.ones(len(frame), bool), False) == count
     frame["none"] = np.where(frame.d == 1, 0.0, frame["count"])
     assert "predicted perfectly" in fitted(frame, "fenegbin", "none", ("state", "t")).message
 

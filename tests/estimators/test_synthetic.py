@@ -243,15 +243,21 @@ def test_placebos_are_estimates_on_permuted_units():
         assert one == pytest.approx(np.average(effects, weights=[3, 2]), rel=1e-7)
 
 
-def test_placebos_of_cohorts_of_several_units_count_by_their_cells():
-    """Two units are given the first cohort and one the second; the error is the placebos' standard deviation."""
-    y, first = random_panel(9, 12, 7, (4, 4, 5))
-    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+@pytest.mark.parametrize("count", [0, 1])
+def test_placebos_of_cohorts_of_several_units_count_by_their_cells(count):
+    """Two units are given the first cohort and one the second; a control is taken out by those left untreated."""
+    raw, first = random_panel(9, 12, 7, (4, 4, 5))
+    x = np.random.default_rng(4).normal(size=(count, *raw.shape))
+    laid_out = synthetic.BalancedPanel(raw, x, np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
     found, _ = synthetic.placebos(laid_out, cohorts, 5, 3)
     for draw, one in enumerate(found):
         order = np.random.Generator(np.random.Philox(key=[3, synthetic.STREAM + draw])).permutation(9)
-        own, groups, effects = np.sort(order[:6]), (np.sort(order[6:8]), order[8:]), []
+        own, groups, effects, y = np.sort(order[:6]), (np.sort(order[6:8]), order[8:]), [], raw
+        if count:
+            dummies = np.column_stack([np.kron(np.eye(6), np.ones((7, 1))), np.tile(np.eye(7), (6, 1))])
+            design = np.column_stack([x[0][3 + own].ravel(), dummies])
+            y = raw - np.linalg.lstsq(design, raw[3 + own].ravel(), rcond=None)[0][0] * x[0]
         for cohort, group in zip(cohorts, groups, strict=True):
             a, controls, into = cohort.first, y[3 + own], y[3 + group].mean(axis=0)
             start = cohort.omega[own] / cohort.omega[own].sum()
@@ -261,7 +267,8 @@ def test_placebos_of_cohorts_of_several_units_count_by_their_cells():
             gap = into - omega @ controls
             effects.append(gap[a:].mean() - lam @ gap[:a])
         assert one == pytest.approx(np.average(effects, weights=[2 * 3, 1 * 2]), rel=1e-7)
-    error = fit(panel(y, first), vce="placebo", replications=5, seed=3).std_error[0]
+    frame = panel(raw, first).assign(**{f"x{k}": values.ravel() for k, values in enumerate(x)})
+    error = fit(frame, ("x0",) * count, vce="placebo", replications=5, seed=3).std_error[0]
     assert error == pytest.approx(np.sqrt(np.mean((found - found.mean()) ** 2)), rel=1e-6)
 
 
@@ -321,6 +328,12 @@ def test_what_it_refuses_and_whom_it_names():
     assert "59 of 60 units lack rows (the first of them has 8 of 9 periods)" in fit(beyond).message
     always = frame.assign(cohort=frame.cohort.replace(4.0, 0.0))
     assert "treated in the first period" in fit(always).message
+    names = tuple(f"city {u}" for u in range(60))
+    late = always.assign(cohort=np.where(frame.unit == 0, np.nan, always.cohort))
+    assert (
+        "14 units are treated in the first period, among them city 1;"
+        in SDID.estimate(replace(laid(late), unit_names=names)).message
+    )
     early = frame.assign(cohort=frame.cohort.replace(4.0, 1.0))
     assert "two periods before treatment: 15 units have one" in fit(early).message
     nobody = fit(frame[frame.cohort.notna()])

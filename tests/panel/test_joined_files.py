@@ -229,6 +229,15 @@ def test_texts_that_differ_in_width_or_case_only_are_pointed_out(tmp_path):
     assert "“Ｂeijing” and “BEIJING” differ in case, width" in said.help
 
 
+def test_codes_that_lack_leading_zeros_are_pointed_out(tmp_path):
+    (tmp_path / "o.csv").write_text("k0,z,w\n110a,1,a\nx,2,b\n", "utf-8")
+    read = read_study(study("k0", tmp_path / "o.csv"))[0]
+    (said,) = read_panel(read, base(pl.DataFrame({"k0": ["0110a", "x"]})))[1]
+    assert "“0110a” and “110a” differ in case, width, spaces or leading zeros" in said.help
+    (other,) = read_panel(read, base(pl.DataFrame({"k0": ["0111a", "x"]})))[1]
+    assert other.help is None
+
+
 def test_names_that_meet_are_a_fault_where_they_are_used_and_get_a_suffix_where_one_is_asked_for(tmp_path):
     (tmp_path / "o.csv").write_text("k0,z,w,y\n1,1,a,7\n2,2,b,8\n", "utf-8")
     one = base(pl.DataFrame({"k0": [1, 2]}))
