@@ -143,6 +143,30 @@ def test_numbers_keep_their_signs_and_their_order():
         )
 
 
+@pytest.mark.parametrize(
+    ("side", "chinese"),
+    [("above", "上方"), ("below", "下方"), ("above and below", "上下均"), ("below and above", "上下均")],
+)
+def test_an_interval_says_on_which_side_it_has_no_end(side, chinese):
+    said = (
+        f"unbounded {side}: an effect 50 standard errors away is not rejected, as happens where very few clusters, or "
+    )
+    with speaking("zh"):
+        assert told(said + "all but very few, are treated").startswith(
+            f"{chinese}无界：相距 50 个标准误的效应仍未被拒绝"
+        )
+
+
+def test_units_are_no_rows():
+    said = (
+        "did2s: up to 3 treated {} are not in the average effect, because they are never seen untreated or nobody is "
+    )
+    said += "untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)"
+    with speaking("zh"):
+        assert told(said.format("units")).startswith("did2s：至多 3 个受处理的个体不在平均效应之内")
+        assert told(said.format("rows")).startswith("did2s：至多 3 个受处理的观测不在平均效应之内")
+
+
 def test_a_text_of_the_results_is_told_with_what_varies_in_it():
     with speaking("zh"):
         assert told("as few as 7 clusters: standard errors may be too small; read it") == (

@@ -126,6 +126,18 @@ def test_a_control_that_the_treatment_moves_is_named():
     assert "the preferred specification's fixed effects" in found
 
 
+def test_what_is_a_treatment_of_the_study_is_no_bad_control():
+    noise = np.random.default_rng(3).normal(size=len(PANEL))
+    frame = PANEL.with_columns(e=2.0 * pl.col("d") + 0.3 * pl.Series(noise), same=pl.col("d") + 0.1 * pl.Series(noise))
+    treatment = {"d": {"term": "d", "cohort": "cohort"}, "e": "e"}
+    preferred = {"treatment": "d", "controls": "x1"}
+    curve = run(frame, treatment=treatment, controls={"any": "mvsw(x1, e, same)"}, preferred=preferred)
+    found = warned(curve, "bad control?")
+    assert "`same`" in found
+    assert "`e`" not in found
+    assert "of 2 controls" in found
+
+
 @pytest.mark.parametrize("missing", ["listwise", "common"])
 def test_the_p_value_of_a_control_is_that_of_its_own_regression(missing):
     """On the sample's rows that have it, whatever else is missing there."""

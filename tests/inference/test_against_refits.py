@@ -372,3 +372,14 @@ def test_a_specification_alone_in_its_batch_draws_what_it_draws_among_others(clu
                 got, expected = getattr(one, name)[0], getattr(together, name)[k]
                 assert got == pytest.approx(expected, rel=1e-8, abs=1e-9, nan_ok=True)
     assert alone >= 20
+
+
+@pytest.mark.parametrize(
+    ("plain", "sunab", "costly"),
+    [(119, 0, (False, False)), (121, 10, (True, False)), (121, 151, (True, True)), (50, 90, (False, True))],
+)
+def test_the_dearest_are_left_to_fewer_draws(plain, sunab, costly):
+    """A thousand draws within 60 seconds, of .5 ms and .4 ms each; what is left out takes no time from the others."""
+    kind = np.repeat([-1, 0], [plain, sunab])
+    found = _permutation_strategy._too_costly(SimpleNamespace(sunab=kind), np.ones(len(kind), bool), 1000)
+    assert found.tolist() == np.repeat(costly, [plain, sunab]).tolist()
