@@ -81,9 +81,11 @@ def test_the_recipe_asks_for_what_the_wheel_asks_for() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     project = pyproject["project"]
     wanted = {re.sub(r"^(\S+?)([<>=].*)?$", r"\1 \2", line) for line in project["dependencies"]}
-    run = {line.replace("matplotlib-base", "matplotlib") for line in recipe["requirements"]["run"]}
+    lowest = recipe["context"]["python_min"]
+    lines = [line.replace("${{ python_min }}", lowest) for line in recipe["requirements"]["run"]]
+    run = {line.replace("matplotlib-base", "matplotlib") for line in lines}
     assert run == wanted | {f"python {project['requires-python']}"}
-    assert recipe["requirements"]["host"][0] == f"python {project['requires-python']}"
+    assert f"Programming Language :: Python :: {lowest}" in project["classifiers"]
     ((build, least),) = (line.split(">=") for line in pyproject["build-system"]["requires"])
     assert recipe["requirements"]["host"][1:] == ["pip", f"{build} >={least}"]
     assert recipe["context"]["version"] == project["version"]
