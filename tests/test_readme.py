@@ -179,8 +179,8 @@ def test_spec_files_have_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -
 def test_specs_of_the_how_to_pages_run(
     spec: dict, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each option has a number, no analysis fails, and results.csv has the columns that the page names."""
-    page = request.node.callspec.id.rpartition("-")[0]
+    """Each option has a number, no analysis fails, results.csv has what the page names; counts are those it says."""
+    page, _, place = request.node.callspec.id.rpartition("-")
     monkeypatch.chdir(ROOT / "specs")
     # Draws are what takes long, and tests of their own are about them.
     spec = {**spec, "inference": {"draws": 0}}
@@ -192,6 +192,11 @@ def test_specs_of_the_how_to_pages_run(
     assert "analysis_failed" not in (tmp_path / "warnings.csv").read_text("utf-8")
     known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
     assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)
+    if place == "0":
+        for planned in re.findall(r"= ([\d,]+) specifications", text(page)):
+            assert curve.counts.planned == int(planned.replace(",", ""))
+        for column, value in re.findall(r"Here `(\w+)` is (\d+)", text(page)):
+            assert curve.table[column].max() == int(value)
 
 
 GALLERY = [
