@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import specdid
+from specdid import _plugins
+from specdid._format import Flag, Word
+from specdid._plan.estimands import Treated, instrumented_words
 from specdid._words import ENGLISH, LANGUAGES, _close, catalogue, kept, known, page_words, say, speaking, told
 
 PACKAGE = Path(specdid.__file__).parent
@@ -352,3 +355,123 @@ def test_what_is_not_translated_is_listed(language):
     lacking -= COMPOSED.keys()
     listed = set((Path(__file__).parent / f"untranslated_{language}.txt").read_text("utf-8").splitlines())
     assert lacking == listed
+
+
+def reasons_written() -> set[str]:
+    """Return why estimators refuse a specification, as it is written, 7 for what varies."""
+    found = set()
+    for file in (PACKAGE / "estimators").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
+                said = node.args[1]
+                if node.func.id in ("Refusal", "Failure", "nobody") and isinstance(said, (ast.JoinedStr, ast.Constant)):
+                    found.add(as_written(said))
+    return found
+
+
+REASONS = {
+    "a negative binomial needs 7; for other values take `fepois`": (
+        "a negative binomial needs an outcome of counts (0, 1, 2, …); for other values take `fepois`"
+    ),
+    "Poisson needs 7; some values are negative": "Poisson needs an outcome of zero or more; some values are negative",
+    "no unit to compare with stays untreated for 7 periods7": (
+        "no unit to compare with stays untreated for 5 periods; set post_window to a smaller number (3 is the longest "
+        "that leaves out no cohort)"
+    ),
+    "entering treatment is, within periods, 7": (
+        "entering treatment is, within periods, the same for all in each period"
+    ),
+    "in no period is there a comparison: 7": (
+        "in no period is there a comparison: no unit that switches is seen in it and in the period before its switch, "
+        "beside one that has not switched; 3 units switch where rows are missing"
+    ),
+    "of no cohort and period is there a comparison: 7": (
+        "of no cohort and period is there a comparison: no unit of the cohort, or none to compare it with, is seen in "
+        "it and in the base period"
+    ),
+    "no unit enters treatment in these rows77": (
+        "no unit enters treatment in these rows; 3 units are treated in all that could be compared; 1 units lack a "
+        "period"
+    ),
+    "sdid needs periods before treatment: 7 units are treated in the first period7; leave them out by [sample]": (
+        "sdid needs periods before treatment: 2 units are treated in the first period, among them 北京; leave them out "
+        "by [sample]"
+    ),
+    "sdid needs two periods before treatment: 7 units have one7; leave them out by [sample]": (
+        "sdid needs two periods before treatment: 2 units have one, among them 北京; leave them out by [sample]"
+    ),
+    "sdid compares with units never treated, and needs two: there 7 in these rows": (
+        "sdid compares with units never treated, and needs two: there is one in these rows"
+    ),
+}
+"""Reasons that are put together of parts: as they are written, and one as it is read."""
+COMPOSED_ELSEWHERE = (
+    "sdid needs every unit in every period: 3 of 40 units lack rows (unit 北京 has 3 of 5 periods); keep complete "
+    "units and periods by [sample], or leave out the variables that are missing",
+    "no unit that switches is seen beside one that never switches; only_never_switchers = false compares with those "
+    "that switch later; 3 units switch where rows are missing",
+    "no unit that switches has every effect up to 5 beside one with its first treatment that has not switched yet; set "
+    "effects to 2 or less; 1,200 units share their first treatment with none that switches in another period",
+    "no unit that switches has effect 5 beside one that never switches; set effects to 2 or less",
+    "the effects of cohorts 2005, 2006 and 4 more cannot be told apart from the fixed effects `州 + 年`: in 2005 and "
+    "2006 every row is of a treated cohort: there is no comparison",
+    "the effects of cohort 2005 cannot be told apart from the fixed effects `州 + 年`: cohort 2005 has no row in "
+    "period −1 from treatment, against which effects are measured; name another `reference`, or leave this cohort out "
+    "of the sample",
+    "stackedev has the cohorts and units that are seen in the whole window; 3 cohorts are not seen in all of it",
+    "effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less is taken "
+    "with the other sign; they are per unit of treatment; periods are counted as they are in the sample, and some lie "
+    "further apart",
+    "the ends of sunab's window are single periods: it does not bin",
+    "leads and effects of did2s are not changes from one period (leads of did2s are measured against all untreated "
+    "rows, not against the reference period); sunab, csdid and feols have such",
+    "without period 4, which holds what lies beyond it",
+    "the effect in period 4 has no bounds: it is not estimated, or after a gap",
+)
+NAMED = (
+    r"`[^`]*`|\[sample\]|only_never_switchers = false|post_window|reference|did_multiplegt_dyn|sdid|csdid|sunab|feols"
+    r"|did2s|stackedev|effects 设"
+)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("text", [*REASONS.values(), *COMPOSED_ELSEWHERE])
+def test_reasons_of_parts_are_told_whole(language, text):
+    with speaking(language):
+        said = re.sub(NAMED, "", told(text, ours=True))
+    assert not re.search("[A-Za-z]{3,}", said), said
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_reason_of_an_estimator_has_a_text(language):
+    lacking = {text for text in reasons_written() if re.search("[a-z]{3,}", text) and not known(text, language)}
+    assert not REASONS.keys() - reasons_written(), "these are written no more"
+    assert not lacking - REASONS.keys()
+
+
+def values_of(kind) -> tuple[object, ...]:
+    return kind.choices if isinstance(kind, Word) else (True, False) if isinstance(kind, Flag) else (1, 3)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_estimand_has_a_text(language):
+    """Under all options that are words or switches; of amounts, too, and of interactions where controls are."""
+    treated = [Treated("d"), Treated("d", "amount")]
+    for name in _plugins.names("estimators"):
+        one = _plugins.load("estimators", name)
+        said = {one.estimand}
+        ways = [{}, *({s.name: value} for s in one.settings for value in values_of(s.kind))]
+        kinds = [*treated, Treated("d", interaction=True)] if one.words and "controls" in one.honours else treated
+        said |= {one.words(of, way) for of in kinds for way in ways if one.words is not None}
+        assert not {text for text in said if not known(text, language)}, name
+        assert not one.unit or known(one.unit, language), name
+    for of in (*treated, Treated("d:x", interaction=True)):
+        assert known(instrumented_words(of, ("z1", "z2")), language)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_kind_of_analysis_has_a_name(language):
+    for name in _plugins.names("analyses"):
+        kind = name.replace("_", " ").capitalize()
+        assert name == "table" or known(kind, language), kind
+        assert known(f"{kind}: 甲", language)

@@ -51,6 +51,11 @@ def signed(text: str) -> str:
     return minus(text) if float(text.replace(",", "")) else text.lstrip("+-")
 
 
+def degrees(df: float, form: str = "g") -> str:
+    """Write degrees of freedom: those of a chi² divided by its own are infinite."""
+    return "∞" if np.isinf(df) else f"{df:{form}}"
+
+
 def p_text(p: float) -> str:
     """Write a p-value to three decimals, or that it is below the last of them."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -103,6 +103,7 @@ _CHOICES = {
     "sample": later("sample"),
     "weights": later("weights"),
     "estimator": later("estimator"),
+    "instruments": later("instruments"),
     "add": later("add"),
     "absorb": later("absorb"),
     "vcov": later("vcov"),

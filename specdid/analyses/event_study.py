@@ -20,6 +20,7 @@ from specdid._decode.table import Table
 from specdid._format import Key, Many, NumberValue, Word
 from specdid._records.cautions import CautionSeverity, capital
 from specdid._records.fits import NOT_POSITIVE
+from specdid._records.numerals import degrees
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import shared_sample
@@ -151,7 +152,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
         if test.p_value < alpha:
-            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
+            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
             few = few_treated(bench, one.cell, treated_rows(bench, one.cell, one.clock))
             (rare if few else joint).append(f"{words}: the leads are jointly different from zero ({said}){few}")
         elif alone.any():
@@ -231,7 +232,7 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
         test = one.pretrend()
         said = say("no leads") if not test.df1 and not one.leads_left_out else say("no test")
         if np.isfinite(test.p_value):
-            said = f"F({test.df1}, {test.df2:g}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
+            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
         without = (
             say(", without period {period}, not identified", period=one.leads_left_out) if one.leads_left_out else ""
         )
@@ -459,7 +460,7 @@ def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     places = decimals([trend for trend in found if np.isfinite(trend)])
     rows = (
         Row(say("Leads, joint F"), tuple(number(t.statistic, 2) if t else "" for t in known)),
-        Row(say("Degrees of freedom"), tuple(f"{t.df1}, {t.df2:g}" if t else "" for t in known)),
+        Row(say("Degrees of freedom"), tuple(f"{t.df1}, {degrees(t.df2)}" if t else "" for t in known)),
         Row("p", tuple(p_value(t.p_value) if t else "" for t in known)),
         Row(say("Trend found with power {power:g}", power=POWER), tuple(number(trend, places) for trend in found)),
         Row(say("Observations"), tuple(count(p.nobs) if g else "" for p, g in zip(paths, good, strict=True))),

@@ -17,6 +17,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
+from specdid._records.numerals import degrees
 from specdid._study import Expression
 from specdid._words import later, say
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
@@ -212,7 +213,7 @@ def equality(s: GroupedCell) -> str:
 
 
 def _f(t: Wald) -> str:
-    return f"F({t.df1}, {t.df2:.0f}) = {t.statistic:.2f}"
+    return f"F({t.df1}, {degrees(t.df2, '.0f')}) = {t.statistic:.2f}"
 
 
 def _forest(

@@ -18,7 +18,8 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault
 from specdid._format import Either, Key, Many, NumberValue, Word
 from specdid._records import Status
-from specdid._words import say
+from specdid._records.cautions import capital
+from specdid._words import say, told
 from specdid.analyses import event_study
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
@@ -434,7 +435,7 @@ def _notes(bench: Bench, columns: Sequence[Column], config: HonestConfig) -> Ite
         "The interval under parallel trends has standard errors by {errors}; the robust sets take estimates as normal.",
         errors=bench.errors,
     )
-    yield from dict.fromkeys(f"{n[0].upper()}{n[1:]}." for c in columns for n in c.of.notes)
+    yield from dict.fromkeys(say("{sample}.", sample=capital(told(n, True))) for c in columns for n in c.of.notes)
 
 
 def _charts(
@@ -497,11 +498,17 @@ def _lines(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Ite
         if one.of.estimates is None:
             continue
         value = one.breakdown[RELATIVE]
-        end = _no_breakdown(value) or f"zero enters at M̄ = {number(value, 2)}"
+        end = told(_no_breakdown(value)) or say("zero enters at {sign} = {value}", sign="M̄", value=number(value, 2))
         smooth = one.breakdown.get(SMOOTH, np.nan)
         if np.isfinite(smooth):
-            end += f" and M = {number(smooth, 4)}"
-        yield f"- {cells.shown(one.of.cell)}: {_of(config)} {number(one.of.estimates.effect, 4)}; {end}"
+            end += say(" and M = {value}", value=number(smooth, 4))
+        yield say(
+            "- {curve}: {effect} {estimate}; {end}",
+            curve=cells.shown(one.of.cell),
+            effect=told(_of(config)),
+            estimate=number(one.of.estimates.effect, 4),
+            end=end,
+        )
 
 
 def _over_the_curve(
@@ -570,19 +577,30 @@ def _breakdown_row(bench: Bench, cell: Cell, config: HonestConfig) -> tuple[tupl
 def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
     n = int(found.known.sum())
     if not n:
-        return ["", f"No specification of the curve ({of:,}) has an event study with bounds."]
+        return ["", say("No specification of the curve ({of:,}) has an event study with bounds.", of=of)]
     values = found.values[found.known]
     survive, none = int((values >= SURVIVES).sum()), int(np.isnan(values).sum())
     return [
         "",
-        f"Of {of:,} specifications of the curve {n:,} have breakdown values of the {_of(config)}. In {survive:,} of "
-        f"them ({survive / n:.0%}) zero stays outside at M̄ = {SURVIVES:g}, a change after adoption as large as the "
-        f"largest before; in {none:,} it is inside at M̄ = 0 already. The median breakdown value is "
-        f"{number(float(np.median(np.nan_to_num(values, nan=0.0))), 2)}.",
+        say(
+            "Of {of:,} specifications of the curve {n:,} have breakdown values of the {effect}. In {survive:,} of them "
+            "({share:.0%}) zero stays outside at M̄ = {bound:g}, a change after adoption as large as the largest "
+            "before; in {none:,} it is inside at M̄ = 0 already. The median breakdown value is {median}.",
+            of=of,
+            n=n,
+            effect=told(_of(config)),
+            survive=survive,
+            share=survive / n,
+            bound=SURVIVES,
+            none=none,
+            median=number(float(np.median(np.nan_to_num(values, nan=0.0))), 2),
+        ),
         "",
-        "Computed so: sets take estimates as normal with their covariance known; ends and breakdown values are "
-        "bisected for, breakdown values after a scan of bounds, so that zero inside at a stretch of bounds between two "
-        "that are tried (0.05 apart up to 3) would be missed.",
+        say(
+            "Computed so: sets take estimates as normal with their covariance known; ends and breakdown values are "
+            "bisected for, breakdown values after a scan of bounds, so that zero inside at a stretch of bounds between "
+            "two that are tried (0.05 apart up to 3) would be missed."
+        ),
     ]
 
 

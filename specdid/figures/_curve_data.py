@@ -440,7 +440,8 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
 def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any]]:
     """Return what says of a choice how far it moves the estimates of any estimand of the scale."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for family in (f for f in results.families if (f.group, f.scaled) == (group.name, group.scale is not None)):
+    families = [f for f in results.families if (f.group, f.scaled) == (group.name, group.scale is not None)]
+    for family in families:
         y = results.estimate[family.places]
         reach = float(y.max() - y.min())
         factors = variance_factors(results, family.places) if reach else ()
@@ -450,9 +451,11 @@ def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any
 
     def of(choice: str) -> dict[str, Any]:
         sizes = [one for name in choice.split(" + ") for one in found.get(name, []) if np.isfinite(one[1])]
-        if not sizes:
+        if choice == "estimator" and (not sizes or len(families) > 1):
             # Estimators of different estimands are told by their colours; no pair compares them.
-            return {"moves": 0.0} if choice == "estimator" else {}
+            return {"moves": 0.0}
+        if not sizes:
+            return {}
         means, pairs = zip(*sizes, strict=True)
         return {"moves": max(means), "still": max(pairs) < STILL}
 

@@ -91,7 +91,7 @@ def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, 
             said.append(words)
         elif having:
             which = (
-                ", ".join(having)
+                say(", ").join(having)
                 if len(having) <= NAMED
                 else say("{having} of {names} curves", having=len(having), names=len(names))
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -50,15 +50,30 @@ class Fonts:
         return self.fit(text, size, room)
 
     def apart(self, texts: Sequence[str], size: float, room: float) -> dict[str, str]:
-        """Cut texts to their room so that no two look alike: in the middle where their beginnings do."""
-        short = {text: self.fit(text, size, room) for text in texts}
-        alike = list(short.values())
-        return {text: self.fit_ends(text, size, room) if alike.count(cut) > 1 else cut for text, cut in short.items()}
+        """Cut texts to their room so that no two look alike."""
+        return self.told_apart({text: self.fit(text, size, room) for text in texts}, size, room)
+
+    def told_apart(self, short: Mapping[str, str], size: float, room: float) -> dict[str, str]:
+        """Cut texts whose short forms look alike in their middle, and those that still do before they differ."""
+        found = {text: self.fit_ends(text, size, room) if group else cut for text, cut, group in _alike(short)}
+        return {text: self._fit_from(text, group, size, room) if group else cut for text, cut, group in _alike(found)}
+
+    def _fit_from(self, text: str, group: Sequence[str], size: float, room: float) -> str:
+        """Begin a text with the word in which it differs from others of its group."""
+        same = next((k for k, letters in enumerate(zip(*group, strict=False)) if len({*letters}) > 1), 0)
+        return self.fit(f"…{text[text.rfind(' ', 0, same) + 1 :]}", size, room)
 
     def first_fit(self, texts: Sequence[str], size: float, room: float, bold: bool = False) -> str:
         """Return the first of these texts that is not too wide, or the last one cut."""
         fitting = (t for t in texts if self.width(t, size, bold) <= room)
         return next(fitting, None) or self.fit(texts[-1], size, room, bold)
+
+
+def _alike(short: Mapping[str, str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Give each text with its short form and, where others have the same, all texts that do."""
+    for text, cut in short.items():
+        group = [other for other, one in short.items() if one == cut]
+        yield text, cut, group if len(group) > 1 else []
 
 
 def fonts_for(texts: Iterable[str]) -> Fonts:

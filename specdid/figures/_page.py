@@ -13,7 +13,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import counted
-from specdid._words import catalogue_texts, say
+from specdid._words import catalogue_texts, later, say
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._style import FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE
@@ -33,6 +33,9 @@ _APART = 3.0
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
 _CAPTION = 40.0
+
+
+CUT = later("Names cut short are in full in choices.csv and results.csv.")
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -62,11 +62,20 @@ KeyLines = tuple[tuple[KeyEntry, ...], ...]
 
 
 def key_lines(
-    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int = ENTRY_LINES
+    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int = ENTRY_LINES, own: bool = False
 ) -> KeyLines:
-    """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them."""
-    entries = (replace(entry, most=most) for entry in _entries(panel, alpha, fonts, room, bars, most))
-    return break_lines(list(entries), fonts, room)
+    """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them.
+
+    ``own``: only those that say something of the panel, where `kinds_of_marks` stands above all panels.
+    """
+    kinds = [] if own else _kinds(panel, alpha, bars)
+    entries = [*_series(panel, fonts, room, bars, most), *kinds, *_preferred(panel, fonts, room)]
+    return break_lines([replace(entry, most=most) for entry in entries], fonts, room)
+
+
+def kinds_of_marks(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
+    """Return the entries that are those of any panel with several series."""
+    return break_lines(_kinds(panel, alpha, bars), fonts, room)
 
 
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
@@ -87,28 +96,32 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
             x += entry.width(page.fonts) + _BETWEEN
 
 
-def _entries(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int) -> list[KeyEntry]:
-    entries = []
+def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int) -> Iterator[KeyEntry]:
+    for k, series in enumerate(panel.series if len(panel.series) > 1 else ()):
+        facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
+        # A line that is broken between words is not full: the last one has room for the facts.
+        space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
+        label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
+        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_of(series.colour) if bars else "o")
+
+
+def _kinds(panel: CurvePanel, alpha: float, bars: bool) -> list[KeyEntry]:
     if len(panel.series) > 1:
-        for k, series in enumerate(panel.series):
-            facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
-            # A line that is broken between words is not full: the last one has room for the facts.
-            space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
-            label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
-            marker = marker_of(series.colour) if bars else "o"
-            entries.append(KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker))
-        entries.append(KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha)))
+        entries = [KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))]
     else:
-        entries.append(KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}"))
+        entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")]
         entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
     entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
     entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, say("95% interval")))
+    return entries
+
+
+def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntry]:
     if panel.preferred:
         short = say("preferred: {estimate}", estimate=fixed(panel.preferred.estimate, panel.decimals))
         rank = panel.preferred.words.removesuffix(panel.preferred.among)
         ways = (*(say("{estimate}, {rank}", estimate=short, rank=r) for r in (panel.preferred.words, rank)), short)
-        entries.append(KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D"))
-    return entries
+        yield KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +152,9 @@ class Box:
     height: float
 
 
-_Head = tuple[list[str], KeyLines]
-"""The lines of facts and of the key above a pair of axes."""
+_NAME_LINES = 2
+_Head = tuple[list[str], list[str], KeyLines]
+"""The lines of the name, of facts and of the key above a pair of axes."""
 
 
 def columns(count: int, width: float) -> int:
@@ -178,10 +192,10 @@ def lay_sheet(
     room = whole - sum(inner)
     # Of panes below each other, heads use the margin too.
     lead = margin + inner[0] - 2 if margin and across == 1 and len(panes) > 1 else 0.0
-    heads = [_head(p, fonts, lead + room + inner[1]) for p in panes]
+    heads = _heads(panes, fonts, lead + room + inner[1])
     notes = note_lines(note, fonts, 0.97 * points - 4)
     rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
-    above = [max(LINE * (1 + len(heads[k][0]) + len(heads[k][1])) for k in row) + 5 for row in rows]
+    above = [max(LINE * sum(map(len, heads[k])) for k in row) + 5 for row in rows]
     below = 4.0 + title_height(title, fonts, points)
     doubts = wrap(doubt, fonts, 0.97 * points - 4)
     shared = break_lines(key, fonts, points - 4) if key else ()
@@ -198,30 +212,36 @@ def lay_sheet(
         top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     page.title(title)
-    _write_heads(
-        page, panes, heads, [replace(b, left=b.left - lead, width=b.width + lead) for b in boxes], tops, inner[1]
-    )
+    for written, box, line in zip(heads, boxes, tops, strict=True):
+        _write_head(page, written, box.left - lead, line)
     write_note(page, doubts, below, ACCENT)
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)
     return page, boxes
 
 
-def _write_heads(
-    page: Page, panes: Sequence[Pane], heads: Sequence[_Head], boxes: Sequence[Box], tops: Sequence[float], more: float
-) -> None:
-    """Write names, facts and keys; a name may also stand above the ``more`` points at the right of its axes."""
-    fonts, room = page.fonts, boxes[0].width + more
+def _write_head(page: Page, head: _Head, left: float, top: float) -> None:
+    """Write a pane's name, facts and key; they may also stand above what is at the sides of its axes."""
+    name, facts, key = head
+    for k, text in enumerate(name):
+        page.text(left, top + LINE * k, text, TEXT, bold=True)
+    for k, text in enumerate(facts, len(name)):
+        page.text(left, top + LINE * k, text, SMALL, colour=QUIET)
+    draw_key(page, key, left, top + LINE * (len(name) + len(facts)), LINE)
+
+
+def _heads(panes: Sequence[Pane], fonts: Fonts, room: float) -> list[_Head]:
     # One spelling for all names: "Effect in …" beside a bare name would look like two things.
     bare = any(fonts.width(p.names[0], TEXT, bold=True) > room for p in panes)
-    for pane, (facts, key), box, line in zip(panes, heads, boxes, tops, strict=True):
-        page.text(box.left, line, fonts.first_fit(pane.names[bare:], TEXT, room, bold=True), TEXT, bold=True)
-        for k, text in enumerate(facts):
-            page.text(box.left, line + LINE * (k + 1), text, SMALL, colour=QUIET)
-        draw_key(page, key, box.left, line + LINE * (1 + len(facts)), LINE)
+    return [(_name(p.names[bare:] or p.names, fonts, room), *_below(p, fonts, room)) for p in panes]
 
 
-def _head(pane: Pane, fonts: Fonts, room: float) -> _Head:
+def _name(names: Sequence[str], fonts: Fonts, room: float) -> list[str]:
+    whole = next((name for name in names if fonts.width(name, TEXT, bold=True) <= room), names[-1])
+    return entry_lines(whole, fonts, room, _NAME_LINES, TEXT, bold=True)
+
+
+def _below(pane: Pane, fonts: Fonts, room: float) -> tuple[list[str], KeyLines]:
     line = joined(pane.facts)
     one = fonts.width(line, SMALL) <= room
     facts = [line] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records.cautions import capital
-from specdid._records.numerals import p_text
+from specdid._records.numerals import degrees, p_text
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
@@ -117,7 +117,7 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
         return [[SeriesEntry(words)]]
     entries = [SeriesEntry(say("joint test of the leads:"))]
     for k, (statistic, df1, df2, p) in tested:
-        words = f"F({df1}, {df2:g}) = {statistic:.2f}, {p_text(p)}"
+        words = f"F({df1}, {degrees(df2)}) = {statistic:.2f}, {p_text(p)}"
         entries.append(SeriesEntry(words, look_of(panel, k) if len(panel.series) > 1 else None))
     return broken(entries, fonts, room, _BETWEEN)
 
@@ -183,20 +183,20 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
     start = 4.0 + title_height(data.title, fonts, width)
     top = start + LINE * len(key) + 3
-    heads = [LINE * (1 + len(lines)) + 3 for lines in tests]
+    titles = [
+        entry_lines(say("Effect on {name}", name=p.name), fonts, width - _LEFT - 4, size=TEXT, bold=True)
+        for p in data.panels
+    ]
+    heads = [LINE * (len(title) + len(lines)) + 3 for title, lines in zip(titles, tests, strict=True)]
     rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
     tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / len(heads)))
     page = Page.new(fonts, width, rest + tall * len(heads))
     page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)
-    for panel, lines, head in zip(data.panels, tests, heads, strict=True):
-        page.text(
-            _LEFT,
-            top + 4,
-            fonts.fit(say("Effect on {name}", name=panel.name), TEXT, width - _LEFT - 4, bold=True),
-            bold=True,
-        )
-        write_lines(page, lines, _LEFT, top + 4 + LINE)
+    for panel, title, lines, head in zip(data.panels, titles, tests, heads, strict=True):
+        for k, text in enumerate(title):
+            page.text(_LEFT, top + 4 + LINE * k, text, bold=True)
+        write_lines(page, lines, _LEFT, top + 4 + LINE * len(title))
         _panel(page, panel, data, Box(_LEFT, top + head, width - _LEFT - _RIGHT, tall))
         top += head + tall + _FEET
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
@@ -326,7 +326,7 @@ def _tick(data: EventData, period: int) -> str:
 
 
 def _texts(data: EventData) -> Iterator[str]:
-    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…"
+    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…∞"
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)

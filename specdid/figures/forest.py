@@ -149,9 +149,10 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
     first = top + LINE
     axes = page.axes(columns.left, first, columns.width, _ROW * len(rows))
     style_rows(axes, fonts, limits, columns.width, len(rows), 6)
+    short = fonts.apart([row.label for row in rows], TEXT, columns.labels - 8)
     for k, row in enumerate(rows):
         middle = first + _ROW * (k + 0.5)
-        page.text(8, middle, fonts.fit(row.label, TEXT, columns.labels - 8), bold=row.whole)
+        page.text(8, middle, short[row.label], bold=row.whole)
         _effect(axes, row, k, limits)
         for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")

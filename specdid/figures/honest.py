@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import minus
-from specdid._words import say, sentences
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet
@@ -147,4 +147,4 @@ def _texts(data: HonestData) -> Iterator[str]:
         yield panel.name + _words(panel)
 
 
-FIGURE = FigureKind("honest", "Sensitivity to failing parallel trends", HonestData, draw)
+FIGURE = FigureKind("honest", later("Sensitivity to failing parallel trends"), HonestData, draw)

@@ -126,9 +126,10 @@ def _block(
     axes = page.axes(left, first, across, _ROW * count)
     style_rows(axes, page.fonts, limits, across, count, 8)
     axes.axvspan(-limit, limit, color=BAND95, linewidth=0, zorder=0.5)
+    short = page.fonts.apart([row.label for row in block.rows], TEXT, left - 12)
     for k, row in enumerate(block.rows):
         middle = first + _ROW * (k + 0.5)
-        page.text(8, middle, page.fonts.fit(row.label, TEXT, left - 12))
+        page.text(8, middle, short[row.label])
         _bias(axes, row, k + 0.5)
         for place, value in enumerate((row.before, row.after)):
             words = fixed(value, 1) if np.isfinite(value) else "–"

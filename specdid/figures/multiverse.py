@@ -25,7 +25,7 @@ from specdid.figures._curve_axes import beyond_words, fixed, shown_range
 from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
-from specdid.figures._page import choose_fonts, highest, listed, of_specifications, style_across, with_room
+from specdid.figures._page import CUT, choose_fonts, highest, listed, of_specifications, style_across, with_room
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -233,10 +233,11 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
         for sizes, kept in ways:
             lines = [_lines(band, headings[:kept], sizes) for band in bands]
             above = [_above(band, sizes) for band in bands]
+            cut = any(_is_cut(band, fonts, margin) for band in lines)
             page, boxes = lay_sheet(
                 data.title,
                 [_pane(p) for p in panels],
-                _note(data, panels, still, headings[kept:]),
+                sentences([_note(data, panels, still, headings[kept:]), *([say(CUT)] if cut else [])]),
                 fonts,
                 width,
                 [top + _depth(band, sizes) for top, band in zip(above, lines, strict=True)],
@@ -505,15 +506,25 @@ def _shades(axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats, h
 
 
 def _labels(page: Page, top: float, lines: list[Line], room: float, sizes: _Sizes) -> None:
-    short = {
-        heading: shortened([own for of, own, _ in lines if of == heading and own], page.fonts, room - 12)
-        for heading in dict.fromkeys(heading for heading, _, _ in lines)
-    }
+    short = _short(lines, page.fonts, room)
     for heading, label, at in lines:
         if label:
             page.text(8, top + at + sizes.row / 2, short[heading][label], TEXT)
         else:
             page.text(2, top + at + sizes.heading / 2, page.fonts.fit(heading, TEXT, room, bold=True), TEXT, bold=True)
+
+
+def _short(lines: list[Line], fonts: Fonts, room: float) -> dict[str, dict[str, str]]:
+    """Return labels by heading as they stand beside the rows."""
+    return {
+        heading: shortened([own for of, own, _ in lines if of == heading and own], fonts, room - 12)
+        for heading in dict.fromkeys(heading for heading, _, _ in lines)
+    }
+
+
+def _is_cut(lines: list[Line], fonts: Fonts, room: float) -> bool:
+    labels = any(said != label for short in _short(lines, fonts, room).values() for label, said in short.items())
+    return labels or any(fonts.width(heading, TEXT, bold=True) > room for heading, _, _ in lines)
 
 
 def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequence[str], least: Sequence[str]) -> str:
@@ -581,8 +592,7 @@ def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str
     shared = len(list(alike)) if len(wide) > 1 else 0
     kept = {label: ["…", *terms[shared:]] if shared and terms[shared:] else terms for label, terms in parts.items()}
     short = {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}
-    found = list(short.values())
-    return {label: fonts.fit_ends(label, TEXT, room) if found.count(s) > 1 else s for label, s in short.items()}
+    return fonts.told_apart(short, TEXT, room)
 
 
 def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:

@@ -154,9 +154,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     label_across(
         page,
         box,
-        say("median estimate{times}, {group}", times=times, group=panel.group)
-        if panel.scaled
-        else say("median estimate{times}", times=times),
+        *([say("median estimate{times}, {group}", times=times, group=panel.group)] if panel.scaled else []),
+        say("median estimate{times}", times=times),
     )
 
 

@@ -44,6 +44,7 @@ from specdid.figures._layout import (
     layouts,
 )
 from specdid.figures._page import (
+    CUT,
     ENTRY_LINES,
     NOTE,
     Page,
@@ -57,7 +58,7 @@ from specdid.figures._page import (
     title_height,
     wrap,
 )
-from specdid.figures._panes import KeyLines, draw_key, key_lines
+from specdid.figures._panes import KeyLines, draw_key, key_lines, kinds_of_marks
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
@@ -77,6 +78,17 @@ def names(panel: CurvePanel) -> tuple[str, ...]:
         say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
         panel.name,
     )
+
+
+def _spellings(panel: CurvePanel, layout: CurveLayout, fonts: Fonts) -> tuple[str, ...]:
+    """Name one of a figure's panels, all without "Effect in" where one has no room for it: it looks like two things."""
+    rooms = (
+        (one, layout.panel_width(len(band.panels)) if len(band.panels) > 1 else layout.left - TICKS)
+        for band in layout.bands
+        for one in band.panels
+    )
+    bare = any(fonts.width(names(one)[0], TEXT, bold=True) > room for one, room in rooms)
+    return names(panel)[bare:]
 
 
 def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
@@ -141,8 +153,8 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
         yield say("With p < {alpha:g}{where}: {listed}.", alpha=data.alpha, where=where, listed=say("; ").join(of))
 
 
-def note(data: CurveData, layout: CurveLayout) -> str:
-    """Say what is drawn, in sentences."""
+def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
+    """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
     failed = sum(p.failed for p in data.panels)
@@ -158,6 +170,16 @@ def note(data: CurveData, layout: CurveLayout) -> str:
         parts.append(say("Dashed: median and 95% band of the curve under the null."))
     parts += [*_shares_apart(data, layout), *_nulls(data)]
     parts += _sensitivity(data)
+    alone = sum(int(np.isnan(p.low95).sum()) for p in data.panels)
+    if alone:
+        parts.append(
+            say(
+                "{alone:,} estimates without an interval have no standard error."
+                if alone > 1
+                else "{alone:,} estimate without an interval has no standard error.",
+                alone=alone,
+            )
+        )
     if any(p.apart for p in data.panels):
         parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
@@ -202,7 +224,14 @@ def note(data: CurveData, layout: CurveLayout) -> str:
                 failed=failed,
             )
         )
+    if shortened or any(_is_cut(line) for band in layout.bands for line in band.lines):
+        parts.append(say(CUT))
     return sentences([*parts, data.absent]).strip()
+
+
+def _is_cut(line: ChoiceLine) -> bool:
+    whole = line.heading if line.is_heading else line.label
+    return line.text not in (whole, f"{line.heading}: {whole}") or line.always.endswith("…")
 
 
 def _sensitivity(data: CurveData) -> Iterator[str]:
@@ -210,7 +239,7 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
     found = [p.breakdowns for p in data.panels if p.breakdowns is not None]
     if found:
         effect = {"first": say("first effect"), "average": say("average effect")}.get(
-            found[0].effect, say("effect in {period}", period=found[0].effect)
+            found[0].effect, told(f"effect in {found[0].effect}")
         )
         yield say(
             "Breakdown M̄ ({effect} of the event study): how many times its largest change before adoption the "
@@ -248,7 +277,7 @@ def _said(what: str, of: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Say under which null something is, with what it is of where they differ."""
     if of:
         nulls = dict.fromkeys(null for _, null in of)
-        names = {null: ", ".join(filter(None, (name for name, one in of if one == null))) for null in nulls}
+        names = {null: say(", ").join(filter(None, (name for name, one in of if one == null))) for null in nulls}
         by_null = [f"{null} ({names[null]})" if names[null] and len(nulls) > 1 else null for null in nulls]
         yield say("{what}, the null: {listed}.", what=what, listed=say("; ").join(by_null))
 
@@ -429,27 +458,40 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     placed = []
     for band in layout.bands:
         room = layout.panel_width(len(band.panels))
-        keys = tuple(() if shared else _key(p, data.alpha, fonts, room, room, layout.flat) for p in band.panels)
+        keys = tuple(
+            () if shared and len(p.series) == 1 else _key(p, data.alpha, fonts, room, room, layout.flat, bool(shared))
+            for p in band.panels
+        )
         wide = len(keys) == 1 and any(entry.kind == "more" for line in keys[0] for entry in line)
         if wide:
-            keys = (_key(band.panels[0], data.alpha, fonts, layout.width - 3 * _EDGE, room, layout.flat),)
+            whole = layout.width - 3 * _EDGE
+            keys = (_key(band.panels[0], data.alpha, fonts, whole, room, layout.flat, bool(shared)),)
         placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels)))
         top += placed[-1].height + layout.curve
-    notes = note_lines(note(data, layout), fonts, 0.97 * layout.width - 4)
+    cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
+    cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
+    notes = note_lines(note(data, layout, cut), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
-def _key(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float, flat: bool) -> KeyLines:
-    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES)
+def _key(
+    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float, flat: bool, own: bool = False
+) -> KeyLines:
+    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own)
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
-    """Return the one key of several panels that all have a single series, or none."""
-    if len(data.panels) == 1 or any(len(p.series) > 1 for p in data.panels):
+    """Return the one key of several panels, or none; where they have several series, those are named by each panel."""
+    widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
+    several = {len(p.series) > 1 for p in data.panels}
+    bars = {few(p, width) for p, width in widths}
+    if len(data.panels) == 1 or len(several) > 1 or (True in several and len(bars) > 1):
         return ()
+    room = layout.width - layout.left
+    if True in several:
+        return kinds_of_marks(data.panels[0], data.alpha, fonts, room, bars.pop())
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
-    width = layout.panel_width(len(layout.bands[0].panels))
-    return _key(panel, data.alpha, fonts, layout.width - layout.left, width, layout.flat)
+    return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat)
 
 
 def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData) -> None:
@@ -462,7 +504,7 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
     for k, panel in enumerate(band.panels):
         left = layout.panel_left(k, count)
         if count > 1:
-            _name(page, panel, data.alpha, left, placed.top, width)
+            _name(page, panel, data.alpha, left, placed.top, layout, width)
         above = curve - placed.kinds - _ROOM * len(placed.keys[k]) + 3
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
@@ -555,21 +597,23 @@ def _label(page: Page, line: ChoiceLine, middle: float) -> None:
         page.text(beside, middle, line.always, SMALL, colour=QUIET)
 
 
-def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, flat: bool) -> tuple[list[str], list[str]]:
+def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, layout: CurveLayout) -> tuple[list[str], list[str]]:
     """Return the lines of name and facts that stand beside a curve; a flat one has no room for shares."""
-    whole = next((n for n in names(panel) if fonts.width(n, TEXT, bold=True) <= room), None)
+    room, name = layout.left - TICKS, _name_lines(panel, fonts, layout)
     said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
-    most = max(1, int(FLAT / _ROOM) - len(said)) if flat else sys.maxsize
-    name = [whole] if whole else entry_lines(names(panel)[-1], fonts, room, most, TEXT, bold=True)
-    return name, said if flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+    return name, said if layout.flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+
+
+def _name_lines(panel: CurvePanel, fonts: Fonts, layout: CurveLayout) -> list[str]:
+    most = max(1, int(FLAT / _ROOM) - len(facts(panel))) if layout.flat else sys.maxsize
+    return entry_lines(_spellings(panel, layout, fonts)[0], fonts, layout.left - TICKS, most, TEXT, bold=True)
 
 
 def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: CurveLayout) -> None:
     """Write beside the curve what it holds."""
-    room = layout.left - TICKS
-    name, said = _beside(panel, alpha, page.fonts, room, layout.flat)
+    name, said = _beside(panel, alpha, page.fonts, layout)
     for k, text in enumerate(name):
-        page.text(2, top + 4 + _ROOM * k, page.fonts.fit(text, TEXT, room, bold=True), TEXT, bold=True)
+        page.text(2, top + 4 + _ROOM * k, text, TEXT, bold=True)
     for k, text in enumerate(said, len(name)):
         page.text(2, top + 4 + _ROOM * k, text, SMALL, colour=QUIET)
 
@@ -577,13 +621,26 @@ def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: Curv
 def _least(data: CurveData, fonts: Fonts, layout: CurveLayout) -> float:
     """Return how high curves are at least, so that what stands beside them ends where they do."""
     alone = [band.panels[0] for band in layout.bands if len(band.panels) == 1]
-    lines = (_beside(panel, data.alpha, fonts, layout.left - TICKS, layout.flat) for panel in alone)
+    lines = (_beside(panel, data.alpha, fonts, layout) for panel in alone)
     return max((_ROOM * (len(name) + len(said)) for name, said in lines), default=0.0)
 
 
-def _name(page: Page, panel: CurvePanel, alpha: float, left: float, top: float, width: float) -> None:
+def _written(band: PanelRow, layout: CurveLayout, fonts: Fonts) -> Iterator[str]:
+    """Return the names of panels as they stand above or beside them."""
+    for panel in band.panels:
+        if len(band.panels) > 1:
+            spellings = _spellings(panel, layout, fonts)
+            yield fonts.first_fit(spellings, TEXT, layout.panel_width(len(band.panels)), bold=True)
+        else:
+            yield from _name_lines(panel, fonts, layout)
+
+
+def _name(
+    page: Page, panel: CurvePanel, alpha: float, left: float, top: float, layout: CurveLayout, width: float
+) -> None:
     """Write a panel's name and facts above it, where several stand side by side."""
-    page.text(left, top + 4, page.fonts.first_fit(names(panel), TEXT, width, bold=True), TEXT, bold=True)
+    spellings = _spellings(panel, layout, page.fonts)
+    page.text(left, top + 4, page.fonts.first_fit(spellings, TEXT, width, bold=True), TEXT, bold=True)
     words = facts(panel)
     # The shares need a line of their own, since what the null expects stands beside them.
     shares = share_facts(panel, alpha)

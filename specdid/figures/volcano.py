@@ -266,7 +266,7 @@ def _note(data: VolcanoData) -> str:
     if of:
         nulls = dict.fromkeys(null for _, null in of)
         at = 0 if len(data.panels) > 1 else 1
-        panes = {null: ", ".join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
+        panes = {null: say(", ").join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
         named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
         parts.append(
             say("Under the null: the mean share over the draws of the {listed}.", listed=say("; of the ").join(named))

@@ -151,3 +151,11 @@ def test_an_end_of_which_some_curves_are_single_periods_is_no_bin_of_all():
     assert {"≤ −3", "2"} <= set(one_end)
     assert "The first period includes all earlier ones." in " ".join(one_end)
     assert "later" not in " ".join(one_end)
+
+
+def test_degrees_of_freedom_without_end_are_a_sign_and_long_names_have_lines():
+    name = "homicides per 100,000 inhabitants in logs, of the fifty states of the United States of America"
+    curve = series(test=(1.5, 2, np.inf, 0.223))
+    said = texts(FIGURE.draw(data(EventPanel(name, (curve,)), EventPanel("y", (curve,))), 3.5))
+    assert "F(2, ∞) = 1.50, p = 0.223" in said
+    assert f"Effect on {name}" in " ".join(said)

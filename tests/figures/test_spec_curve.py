@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
@@ -103,9 +104,9 @@ def test_the_axis_holds_zero_and_all_estimates_but_not_an_exploded_interval():
     bottom, top = limits(panel)
     assert bottom <= 0 <= panel.estimate.max() <= top < 2
     assert beyond(panel) == 1
-    assert any(
-        "1 interval goes beyond the axis" in t for t in texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
-    )
+    said = " ".join(texts_of(draw(curve_data(collect(planned, [fits], ["x"])))))
+    assert "1 interval goes beyond the axis" in said
+    assert "choices.csv" not in said
 
 
 def test_without_any_standard_error_points_are_drawn_alone():
@@ -452,3 +453,89 @@ def test_nothing_overlaps_in_two_panels_of_a_column_for_latex():
     figure, note = draw_bare(lambda width: draw(data, width), 3.5)
     assert layout_faults(figure) == []
     assert any("(null" in text for text in texts_of(figure)) != ("(null: 3%)" in note)
+
+
+ALIKE = "of the fifty states of the United States of America and of the years from 2000 to 2010"
+
+
+def test_labels_that_begin_and_end_alike_show_where_they_differ(dejavu):
+    fonts = fonts_for([])
+    labels = [f"every state and year counts {how}, {ALIKE}" for how in ("the same", "by its population")]
+    short = fonts.apart(labels, SMALL, 90.0)
+    assert short[labels[0]].startswith("…the same")
+    assert short[labels[1]].startswith("…by its pop")
+    assert all(fonts.width(text, SMALL) <= 90.0 for text in short.values())
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("figure", ["spec_curve", "multiverse"])
+def test_names_that_are_cut_are_said_to_be_in_full_elsewhere(dejavu, figure, width):
+    kind = _plugins.load("figures", figure)
+    said = []
+    for more in ("", f", {ALIKE}"):
+        results = results_of(plan_of({"sample": [f"all{more}", f"some{more}"]}, subsets("a", "b")))
+        said.append(" ".join(texts_of(kind.draw(kind.data(results), width))))
+    assert ["choices.csv" in words for words in said] == [False, True]
+
+
+def test_panels_of_one_figure_are_named_alike(dejavu):
+    scales = {"ln SO2": "log points", "ln NOx": "log points of all oxides of nitrogen"}
+    results = results_of(plan_of({"outcome": list(scales), "sample": ["all", "some"]}, subsets("a"), scales=scales))
+    assert {"log points", scales["ln NOx"]} <= set(texts_of(plot(results)))
+    scales["ln NOx"] = "tonnes"
+    results = results_of(plan_of({"outcome": list(scales), "sample": ["all", "some"]}, subsets("a"), scales=scales))
+    assert {"Effect in log points", "Effect in tonnes"} <= set(texts_of(plot(results)))
+
+
+def test_estimates_without_an_error_are_counted():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    for values in (fits.std_error, fits.p_value, fits.statistic):
+        values[:2] = np.nan
+    words = "2 estimates without an interval have no standard error."
+    assert words in " ".join(texts_of(draw(curve_data(collect(planned, [fits], ["x"])))))
+    assert words not in " ".join(texts_of(plot(results_of(planned))))
+
+
+def test_estimators_of_several_estimands_are_never_said_to_move_nothing():
+    estimands = {"OLS": "average effect", "sdid": "effect on the treated", "sdid, placebo": "effect on the treated"}
+    planned = plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands)
+    fits = fits_of(planned)
+    codes = planned.codes[:, planned.dimensions.index("estimator")]
+    fits.estimate[:] = 0.1 * (codes == 0) + 0.01 * planned.codes[:, planned.dimensions.index("controls")]
+    texts = texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
+    assert "Estimator" in texts
+    assert "estimator" not in " ".join(texts)
+
+
+def many_panels(count: int, rows: int = 123_456_789):
+    outcomes = [f"an outcome with a name of some length, number {k}" for k in range(count)]
+    dims = {"outcome": outcomes, "estimator": ["OLS", "two-stage"], "sample": ["all", "some"]}
+    estimands = {"OLS": "average effect of a law", "two-stage": "effect of a law on the treated, imputed"}
+    planned = plan_of(dims, subsets("a", "b"), estimands=estimands)
+    fits = fits_of(planned)
+    fits.nobs[:] = rows + np.arange(len(fits.nobs)).reshape(fits.nobs.shape)
+    return curve_data(collect(planned, [fits], ["x"]))
+
+
+def test_flat_curves_fit_a_page_with_keys_of_one_line_and_numbers_of_rows_that_are_not_cut(dejavu):
+    data, fonts = many_panels(3), fonts_for([])
+    figure, _ = draw_bare(lambda width: draw(data, width), 3.5)
+    wide, high = figure.get_size_inches()
+    assert high * 3.5 / wide <= 9
+    assert layout_faults(figure) == []
+    texts = texts_of(figure)
+    assert not any("…" in text for text in texts if re.search(r"\d{3}$|\d–\d", text))
+    (flat, *_) = (layout for layout in layouts(data, fonts, 3.5) if layout.flat)
+    for panel in data.panels:
+        lines = key_lines(panel, 0.05, fonts, flat.panel_width(1), bars=True, most=1)
+        assert not [entry for line in lines for entry in line if entry.kind == "more"]
+        assert all(sum(entry.width(fonts) for entry in line) <= flat.panel_width(1) for line in lines)
+    assert texts.count("95% interval") == texts.count("pale: p ≥ 0.05") == 1
+
+
+@pytest.mark.parametrize(("rows", "there"), [(1_234, True), (123_456_789, False)])
+def test_the_range_of_n_is_whole_or_not_there(dejavu, rows, there):
+    said = texts_of(draw(many_panels(1, rows), 6.5))
+    assert any(text.startswith(f"{rows:,} to ") for text in said) == there
+    assert not any("…" in text for text in said if f"{rows:,}"[:5] in text)
