@@ -11,7 +11,19 @@ import specdid
 from specdid import _plugins
 from specdid._format import Flag, Word
 from specdid._plan.estimands import Treated, instrumented_words
-from specdid._words import ENGLISH, LANGUAGES, _close, catalogue, kept, known, page_words, say, speaking, told
+from specdid._words import (
+    ENGLISH,
+    LANGUAGES,
+    _close,
+    catalogue,
+    kept,
+    known,
+    page_words,
+    say,
+    sentences,
+    speaking,
+    told,
+)
 
 PACKAGE = Path(specdid.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
@@ -158,6 +170,18 @@ def test_an_interval_says_on_which_side_it_has_no_end(side, chinese):
         assert told(said + "all but very few, are treated").startswith(
             f"{chinese}无界：相距 50 个标准误的效应仍未被拒绝"
         )
+
+
+def test_several_parts_are_told_each_and_sentences_stand_close():
+    both = "the variance of the estimates is 18% smaller (a; b), 3% larger (c) and 5% smaller (d)"
+    moved = "from 0.1 to 0.2 (a) and from 1.0 to −2.0 (b)"
+    with speaking("zh"):
+        assert told(both) == "估计值的方差减小 18%（a; b）、增大 3%（c）、减小 5%（d）"
+        assert told(f"{both}; the median moves {moved}").endswith("；中位数从 0.1 变为 0.2（a）、从 1.0 变为 −2.0（b）")
+        listed = told("matching made the bias larger in x, “a, b and c” and z")
+        assert listed == "匹配后偏差反而增大的变量：x、“a, b and c”、z"
+        assert sentences(["一。", "二。"]) == "一。二。"
+    assert sentences(["One.", "Two."]) == "One. Two."
 
 
 def test_units_are_no_rows():

@@ -13,7 +13,8 @@ import pandas as pd
 import pyfixest as pf
 import pytest
 from event_studies import ALL, FIRST, one, paths_of
-from scipy.stats import chi2, f, norm
+from scipy.integrate import quad
+from scipy.stats import chi2, f, ncx2, norm
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid.analyses._event_paths import noncentrality, path, simultaneous
@@ -83,7 +84,9 @@ def test_the_noncentrality_of_a_power_is_that_of_tables():
     assert noncentrality(1, np.inf, 0.05, 0.8) == pytest.approx(7.849, abs=1e-3)
     assert noncentrality(3, np.inf, 0.05, 0.8) == pytest.approx(10.903, abs=1e-3)
     assert noncentrality(3, 1e6, 0.05, 0.8) == pytest.approx(10.903, abs=2e-3)
-    assert noncentrality(3, 10.0, 0.05, 0.8) > 15
+    found, critical = noncentrality(3, 10.0, 0.05, 0.8), f.isf(0.05, 3, 10)
+    power = quad(lambda x: ncx2.sf(3 * critical * x / 10, 3, found) * chi2.pdf(x, 10), 0, np.inf)[0]
+    assert power == pytest.approx(0.8, abs=1e-6)
 
 
 def test_a_trend_that_slopes_take_out_is_not_said_to_be_found(tmp_path):
