@@ -98,7 +98,10 @@ _TAIL = (
         "units only compared with: never treated in these rows, by any arm; of csdid, lpdid, stackedev and "
         "did_multiplegt_dyn, in no effect that is averaged, though they may adopt later",
     ),
-    _count("n_always_treated", "units always treated in these rows"),
+    _count(
+        "n_always_treated",
+        "units always treated in these rows; of did_multiplegt_dyn, whether they are compared with or not",
+    ),
     _count("n_clusters", "clusters, the smaller number of two", "vcov"),
     _count("n_missing", "rows of the sample dropped as missing or infinite"),
     _count("n_log0", "rows dropped because of the log of a non-positive value"),
@@ -160,13 +163,18 @@ _OF_ESTIMATORS = {
     "n_placebos_capped": "placebos of the standard error whose weights were still changing at the last of their steps",
     "n_effects": "periods since the switch whose effects are in the estimate",
     "n_effects_left_out": "periods that were asked for and have no effect, nobody being comparable",
+    "n_effects_both_ways": "of these, periods that a switcher would have, but its treatment has been above and below "
+    "its first value by then",
+    "n_effects_unseen": "of these, periods in which no switcher is seen",
+    "n_switchers_least": "units in the effect with fewest, of those in the estimate",
     "n_switchers_in": "units in the estimate that switch to more treatment",
     "n_switchers_out": "units in the estimate that switch to less treatment",
     "n_switchers_left_out": "units that switch and are in no comparison",
     "n_no_counterpart": "units left out since all with their first treatment switch in one period, or none ever does",
     "n_both_ways": "units with periods left out, treatment having been above and below its first value",
     "n_late_baseline": "units in the estimate without a treatment in the first period, counted from one of a later",
-    "n_longer_steps": "steps from one period of the sample to the next that are longer than the shortest",
+    "n_longer_steps": "steps between periods in which some treatment is known that are longer than the shortest, and "
+    "that a switcher's change goes over",
     "dose": "what treatments changed by, per switcher and effect in the estimate; of a normalized effect, summed since "
     "the switch; empty where nothing is divided by it",
     "n_stacked_rows": "rows of all stacks, a row counted in each that it is in",

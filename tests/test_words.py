@@ -283,15 +283,6 @@ COMPOSED = {
     "7: those left are a selection": (
         "30 of 40 specifications (75%) could not be estimated, most often `absorbed`: those left are a selection"
     ),
-    "7: up to 7 are not in the average effect, because they are never seen untreated or nobody is "
-    "untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)": (
-        "did2s: up to 3 treated units are not in the average effect, because they are never seen "
-        "untreated or nobody is untreated beside them (columns n_treated_left_out, "
-        "n_treated_rows_left_out)"
-    ),
-    "7: up to 7 cohorts are one unit, 7": (
-        "csdid: up to 3 cohorts are one unit, whose own variation the standard errors cannot hold: they are too small"
-    ),
     "7; no row is in all of them": ("samples differ across specifications (3 to 5 rows); no row is in all of them"),
     "7; on the 7 rows that 7 have, 7": (
         "samples differ across specifications (462 to 550 rows); on the 462 rows that all have, none can be estimated"
@@ -312,19 +303,18 @@ COMPOSED = {
         "of adoption carry the measured specification: 20.1 effective clusters)"
     ),
     "as few as 7 with treatment: 7; 7": (
-        "as few as 2 clusters with treatment: clustered errors reject too often (a true null at 5%: .12 with 5 of 40, "
-        ".32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of the permutation null, if "
-        "the assignment could have fallen on other clusters"
+        "as few as 2 clusters with treatment: clustered errors of least squares reject too often (a true null at 5%: "
+        ".12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of the "
+        "permutation null, if the assignment could have fallen on other clusters"
     ),
-    "as few as 7 without treatment: 7": (
-        "as few as 2 clusters without treatment: clustered errors reject too often (a true null at 5%: .12 with 5 of "
-        "40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of the permutation "
-        "null, if the assignment could have fallen on other clusters"
+    "as few as 7 without treatment: 7; 7": (
+        "as few as 2 clusters without treatment: clustered errors of least squares reject too often (a true null at "
+        "5%: .12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of "
+        "the permutation null, if the assignment could have fallen on other clusters"
     ),
-    "as few as 7 without treatment, the only comparison of 7: 7": (
-        "as few as 1 cluster without treatment, the only comparison of `SA`: clustered errors reject too often (a true "
-        "null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median "
-        "t of the permutation null, if the assignment could have fallen on other clusters"
+    "as few as 7 without treatment, the only comparison of 7: 7; 7": (
+        "as few as 1 cluster without treatment, the only comparison of `SA`: standard errors may be too small; rely "
+        "on the median t of the permutation null, if the assignment could have fallen on other clusters"
     ),
     "bad control? 7 differ7 with the treatment given the 7 specification's fixed effects (p < 0.05 "
     "for 7 of 7 controls; by chance 7): a control that the treatment moves takes part of the effect "
@@ -337,17 +327,6 @@ COMPOSED = {
     "csdid compare with": (
         "in the sample `1985` the cohorts 1995, 1996 lie after the last period, 1994: 2 units are among the never "
         "treated there, whom sunab and csdid compare with"
-    ),
-    "lpdid leaves out 7 of 7 cohorts that adopt: no unit of theirs is seen 7; 7 treated units are "
-    "not in the average effect (column n_treated_left_out)7": (
-        "lpdid leaves out 1 of 3 cohorts that adopt: no unit of theirs is seen in the period before and "
-        "that of adoption beside a unit still untreated; 2 treated units are not in the average effect "
-        "(column n_treated_left_out)"
-    ),
-    "lpdid: up to 7 treated units are not in the average effect, because they are never seen "
-    "untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)7": (
-        "lpdid: up to 3 treated units are not in the average effect, because they are never seen "
-        "untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)"
     ),
     "7: 7 of 7 estimates are those of 7, 7; medians, shares and choices count it twice, so keep one of them, or "
     "compare their errors": (

@@ -1,6 +1,7 @@
 """Clusters of a run: how many are treated and untreated, how unequal they are, and what to rely on where they are few.
 
-The rates in the messages are those of tests/bench/results/few_clusters.md.
+The rates in the messages are those of tests/bench/results/few_clusters.md, which are of least squares: of a run without
+any, and of other estimators, none is stated.
 
 Of one specification clusters are compared by rows and leverage, and by their effective number.
 With Q from the QR decomposition of controls and treatment, net of the fixed effects and in this
@@ -34,6 +35,11 @@ CLUSTERS, FEW = 30, 10
 UNEQUAL = 0.5
 """The coefficient of variation of the clusters' rows from which on they are called unequal."""
 RELY = "rely on the median t of the permutation null, if the assignment could have fallen on other clusters"
+RATES = (
+    "clustered errors of least squares reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and "
+    "the wild bootstrap hardly ever with 2"
+)
+UNKNOWN = "standard errors may be too small"
 ASK = ' (`null = ["wild", "permutation"]` and `assign` in [inference])'
 
 
@@ -50,6 +56,7 @@ class ClusterFacts:
     preferred : it is that of the preferred specification.
     alone : (estimator, smallest number of untreated clusters, specifications with fewer than FEW of them) per
         estimator that compares with the never treated alone and has such specifications.
+    least_squares : whether some specification is by least squares, of one treatment column.
     """
 
     words: str
@@ -59,6 +66,7 @@ class ClusterFacts:
     leverage: ClusterLeverage | None
     preferred: bool
     alone: tuple[tuple[str, int, int], ...] = ()
+    least_squares: bool = True
 
 
 def cluster_facts(
@@ -102,7 +110,8 @@ def cluster_facts(
     dropped = results.dropped_columns.get(int(members.index[measured]), ()) if measured >= 0 else ()
     found = cluster_leverage(problem, members, measured, dropped, cluster) if measured >= 0 else None
     fewest = min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None)
-    return ClusterFacts(words, *fewest, found, preferred, alone)
+    plain = bool((members.sunab[linear] < 0).any())
+    return ClusterFacts(words, *fewest, found, preferred, alone, plain)
 
 
 def _alone(
@@ -151,24 +160,21 @@ def cluster_cautions(
         said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
     yield from _further(results)
-    rejects = (
-        "clustered errors reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild "
-        "bootstrap hardly ever with 2"
-    )
+    rejects = RATES if facts is None or facts.least_squares else UNKNOWN
     if treated and min(treated) < FEW:
         said = f"as few as {_clusters(min(treated))} with treatment: {rejects}; {rely}"
         yield Caution("serious", "few_treated", said)
     if facts is not None and facts.untreated is not None and facts.untreated < FEW:
-        yield _few_untreated(facts, facts.untreated, f"{rejects}; {rely}")
+        yield _few_untreated(facts, facts.untreated, rejects, rely)
     yield from _unequal(facts)
 
 
-def _few_untreated(facts: ClusterFacts, untreated: int, advice: str) -> Caution:
+def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str) -> Caution:
     """Judge by the worst: dates of adoption do not carry an estimator that compares with the never treated alone."""
     effective = None if facts.leverage is None else facts.leverage.effective
     few = _clusters(untreated)
     if effective is None or effective < 2 * FEW:  # or the measured specification rests on them itself
-        return Caution("serious", "few_untreated", f"as few as {few} without treatment: {advice}")
+        return Caution("serious", "few_untreated", f"as few as {few} without treatment: {rejects}; {rely}")
     if not facts.alone:
         return Caution(
             "note",
@@ -181,7 +187,7 @@ def _few_untreated(facts: ClusterFacts, untreated: int, advice: str) -> Caution:
     return Caution(
         "serious",
         "few_untreated",
-        f"as few as {few} without treatment, the only comparison of {whose}: {advice}",
+        f"as few as {few} without treatment, the only comparison of {whose}: {UNKNOWN}; {rely}",
         specifications=sum(count),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from specdid._arrays import Floats, Ints, extreme_power
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few
 from specdid._records import CODES, Caution, Family, Results, Status
-from specdid._records.numerals import decimals_for, p_text
+from specdid._records.numerals import decimals_for, many, p_text
 from specdid._records.results import TIMES
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
@@ -41,6 +42,25 @@ class Responding:
     p_value: float
 
 
+def by_treatment(
+    results: Results, mine: NDArray[np.bool_], said: Callable[[NDArray[np.bool_]], Iterable[Caution]]
+) -> Iterator[Caution]:
+    """Ask what speaks against these specifications by treatment, and name it: a count "up to" is of that one alone.
+
+    What is the same of all treatments is said once, without their names.
+    """
+    treatment = results.planned.dimension("treatment")
+    found: dict[Caution, list[tuple[int, int]]] = {}
+    codes = np.unique(treatment.codes[mine]).tolist()
+    for code in codes:
+        for one in said(mine & (treatment.codes == code)):
+            found.setdefault(replace(one, specifications=0), []).append((code, one.specifications))
+    for one, whose in found.items():
+        names = [results.planned.shown(treatment.words[code]) for code, _ in whose]
+        where = one.where if len(names) == len(codes) else first_few(names)
+        yield replace(one, where=where, specifications=sum(count for _, count in whose))
+
+
 def left_out(results: Results) -> Iterator[Caution]:
     """Say of which specifications' averages some treated units or rows are no part."""
     units, rows = (results.extra.get(f"n_treated{n}_left_out") for n in ("", "_rows"))
@@ -52,18 +72,22 @@ def left_out(results: Results) -> Iterator[Caution]:
     words = [""] if estimator is None else estimator.words
     for code, name in enumerate(words):
         mine = ok & (True if estimator is None else estimator.codes == code)
-        lost = mine & (np.nan_to_num(rows) > 0)
-        if not lost.any():
-            continue
-        most, count = int(np.nan_to_num(units[lost]).max()), int(np.count_nonzero(lost))
-        what = f"{most:,} treated units" if most else f"{int(rows[lost].max()):,} treated rows"
-        yield Caution(
-            "serious" if most else "note",
-            "cohorts_left_out",
-            f"{name or 'the estimator'}: up to {what} are not in the average effect, because they are never seen "
-            "untreated or nobody is untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)",
-            specifications=count,
-        )
+        yield from by_treatment(results, mine, partial(_left_out, name or "the estimator", units, rows))
+
+
+def _left_out(name: str, units: Floats, rows: Floats, mine: NDArray[np.bool_]) -> Iterator[Caution]:
+    lost = mine & (np.nan_to_num(rows) > 0)
+    if not lost.any():
+        return
+    most = int(np.nan_to_num(units[lost]).max())
+    what = many(most, "treated unit", "are") if most else many(int(rows[lost].max()), "treated row", "are")
+    yield Caution(
+        "serious" if most else "note",
+        "cohorts_left_out",
+        f"{name}: up to {what} not in the average effect: never seen untreated, or beside nobody who is untreated "
+        "(columns n_treated_left_out, n_treated_rows_left_out)",
+        specifications=int(np.count_nonzero(lost)),
+    )
 
 
 def comparability(results: Results) -> Iterator[Caution]:

@@ -189,13 +189,22 @@ def _estimators() -> Iterator[Entry]:
             ("takes", ", ".join(sorted(one.honours))),
             ("effects", "any" if one.effects == "any" else "unit + time, no others"),
             ("needs", ", ".join(word for word, asked in needs if asked) or "nothing of its own"),
-            ("vcov", ", ".join(sorted(one.vcovs))),
+            ("vcov", ", ".join(sorted(one.vcovs)) + _by_unit(one)),
             ("ssc", ", ".join(sorted(one.ssc))),
             ("settings", ", ".join(s.name for s in one.settings) or "none"),
             ("event study", "yes" if one.path or one.batched else "no"),
             ("example", f'[estimator] "label" = "{one.name}"'),
         ]
         yield Entry("estimators", one.name, f"{one.title}. {one.doc}", tuple(facts))
+
+
+def _by_unit(one: Any) -> str:
+    """Name the options whose errors go by unit alone."""
+    if one.only_by_unit is None:
+        return ""
+    tried = [(s.name, v) for s in one.settings if isinstance(s.kind, Word) for v in s.kind.choices]
+    found = [f"{name} = {toml(value)}" for name, value in tried if one.only_by_unit({name: value})]
+    return f" (with {' or '.join(found)} by unit alone)"
 
 
 def _functions() -> Iterator[Entry]:

@@ -72,6 +72,7 @@ CLAUSES: Mapping[str, str] = {
     "only_in_shares": later("cohorts are averaged by units that enter no comparison, too"),
     "late_baseline": later("units count from a treatment later than the first period"),
     "uneven_periods": later("some periods lie further apart than others"),
+    "switchers_differ": later("effects of different units are averaged"),
     "weights_capped": later("synthetic weights were cut off"),
     "always_treated": later("units that are always treated move an event study"),
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),

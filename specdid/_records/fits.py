@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 
 NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
+NO_JACKKNIFE = (
+    "the jackknife needs, whichever cluster is left out, treated units of every cohort and controls with weight"
+)
 VCOV_NOTES: tuple[str, ...] = (
     "",
     "fewer than two clusters are left, so this variance cannot be computed",
@@ -29,9 +32,12 @@ VCOV_NOTES: tuple[str, ...] = (
     'the fixed effects are too many to count their parameters exactly; use ssc = "fixest" or "reghdfe"',
     "the estimator does not offer this small-sample correction (`ssc`)",
     'the estimator gives no degrees of freedom for t; leave out `distribution` or write "normal"',
-    "the jackknife needs, whichever cluster is left out, treated units of every cohort and controls with weight; "
-    'vce = "placebo" does with one treated unit',
+    NO_JACKKNIFE,
     "placebos need at least two more units never treated than treated ones",
+    f'{NO_JACKKNIFE}; vce = "placebo" has a standard error here',
+    f'{NO_JACKKNIFE}; vce = "placebo" has a standard error, by unit alone',
+    'with vce = "placebo" there are standard errors by unit alone, and none by clusters of several units',
+    "clusters must hold units whole, and of some unit rows are in several",
 )
 """By Fits.vcov_code."""
 
@@ -70,7 +76,8 @@ class Fits:
         0 ok, 1 fewer than two clusters, 2 variance not positive, 3 no degrees of
         freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator,
         6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks,
-        7 that correction and 8 t are not offered by the estimator; 9 the jackknife and 10 placebos have too few units.
+        7 that correction and 8 t are not offered by the estimator; 9 the jackknife and 10 placebos have too few units;
+        11 so has the jackknife, and placebos have enough, 12 by unit; 13 placebos go by unit; 14 clusters part units.
     n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
     nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
     n_singletons : (S,) int64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
 from specdid._describe.curve_tests import CurveTests
-from specdid._describe.design_warnings import contradictions
+from specdid._describe.design_warnings import by_treatment, contradictions
 from specdid._describe.instruments import instrument_cautions
 from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
-from specdid._records.cautions import Against, against, beside, capital, from_figure
+from specdid._records.cautions import RUN, Against, against, beside, capital, from_figure
 from specdid._records.numerals import counted, minus
 from specdid._run.report import page_formats
 from specdid._run.write import FigureFiles, on_its_own, save_figure, write_text
@@ -33,6 +33,8 @@ from specdid.language.scope import sources
 from specdid.report.summary import choice_section, sensitivity_section
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text, unusable
 
+_COUNTS = ("nobs", "n_missing", "n_log0", "n_always_treated")
+"""What an estimator's cautions may read beside its own columns."""
 _SHELVES = ("tables", "figures")
 """Of which every plug-in writes files of every run."""
 
@@ -84,11 +86,18 @@ def _of_estimators(results: Results, methods: Sequence[str]) -> Iterator[Caution
         cautions = _plugins.load("estimators", method).cautions
         mine = (chosen == e) & (results.status == Status.OK)
         if cautions is not None and mine.any():
-            found = {name: values[mine] for name, values in results.extra.items()}
-            found |= {name: results.first(name)[mine] for name in ("nobs", "n_missing", "n_log0")}
-            said = tuple(cautions(found))
+            said = by_treatment(results, mine, partial(_asked, results, cautions))
             label = results.planned.labels[results.planned.dimensions.index("estimator")][e]
-            yield from beside(label, said) if methods.count(method) > 1 else said
+            for one in said:
+                named = label if one.where == RUN else f"{label}, {one.where}"
+                yield replace(one, where=named) if methods.count(method) > 1 else one
+
+
+def _asked(
+    results: Results, cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]], mine: Bools
+) -> Iterable[Caution]:
+    found = {name: values[mine] for name, values in results.extra.items()}
+    return cautions(found | {name: results.first(name)[mine] for name in _COUNTS})
 
 
 def _of_instruments(results: Results) -> Iterator[Caution]:

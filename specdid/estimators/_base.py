@@ -131,8 +131,10 @@ class Task:
         return self.record or Record(self.outcome, self.unit, self.time, own, self.treatment)
 
 
-VCOV_NOTES = ("", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
-              "no_jackknife", "no_placebo")  # fmt: skip
+VCOV_NOTES = (
+    "", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
+    "no_jackknife", "no_placebo", "rather_placebo", "placebo_by_unit", "only_by_unit", "parts_units",
+)  # fmt: skip
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
 
@@ -289,6 +291,7 @@ class Estimator:
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
+    ``only_by_unit(options)`` says why errors go by unit and by no cluster of several, "" where they do not.
     ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
     ``seeded(options)`` says whether it draws at random, from its option ``seed``: the study's where none is written.
     """
@@ -324,6 +327,7 @@ class Estimator:
     programs: Mapping[str, Program] = field(default_factory=dict)
     offset: bool = False
     balanced: bool = False
+    only_by_unit: Callable[[Mapping[str, object]], str] | None = None
     seeded: Callable[[Mapping[str, object]], bool] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 

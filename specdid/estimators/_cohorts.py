@@ -10,6 +10,7 @@ import numpy as np
 from specdid._arrays import Floats
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.estimators._base import NEVER, EstimatorSetting
 
 POST_WINDOW = EstimatorSetting(
@@ -55,6 +56,6 @@ def one_unit_cohorts(method: str, found: Mapping[str, Floats], why: str = "") ->
         yield Caution(
             "serious",
             "one_unit_cohorts",
-            f"{method}: up to {int(single.max())} cohorts are one unit, {why}",
+            f"{method}: up to {many(int(single.max()), 'cohort', 'are')} one unit, {why}",
             specifications=int((single > 0).sum()),
         )

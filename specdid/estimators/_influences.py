@@ -124,11 +124,12 @@ def without_rounding(influence: Floats, outcome: Floats) -> Floats:
 
 
 def whole_units(task: Task, notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Note which vcovs have clusters that part a unit's rows: none that is offered where units are independent."""
+    """Note which vcovs have clusters that part a unit's rows, where units are independent."""
     assert task.unit is not None
     first = np.unique(task.unit, return_index=True)[1]
     whole = [all((codes == codes[first][task.unit]).all() for codes in clusters) for clusters in task.clusters]
-    return tuple(note if one else "not_offered" for note, one in zip(notes, whole, strict=True))
+    parted = ["parts_units" if len(clusters) == 1 else "not_offered" for clusters in task.clusters]
+    return tuple(note if one else other for note, one, other in zip(notes, whole, parted, strict=True))
 
 
 def normal_or_t(task: Task, notes: tuple[str, ...], clusters: tuple[int, ...]) -> tuple[float, ...]:

@@ -77,7 +77,7 @@ def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
     few, many = run(panel(2)), run(panel(38), out=tmp_path)
     ((severity, message),) = said(many, "few_untreated")
     assert severity == "serious"
-    assert message.startswith("as few as 2 clusters without treatment: clustered errors reject too often")
+    assert message.startswith("as few as 2 clusters without treatment: clustered errors of least squares reject too")
     assert "rely on the median t of the permutation null" in message
     ((severity, message),) = said(few, "few_treated")
     assert severity == "serious"
@@ -132,6 +132,18 @@ def test_estimators_that_compare_with_the_never_treated_alone_are_judged_by_thes
     assert found.message.startswith("as few as 2 clusters without treatment, the only comparison of SA and CS: ")
     assert facts(curve).alone == (("SA", 2, 1), ("CS", 2, 1))
     assert "few clusters are untreated" in curve.summary().split("##")[0].lower()
+    assert "5%" not in found.message  # no rate of theirs was simulated
+
+
+def test_rates_of_least_squares_are_not_stated_of_other_estimators():
+    for estimator in ("did_multiplegt_dyn", "csdid"):
+        treatment = {"d": {"term": "d", "cohort": "cohort"}}
+        several = {"estimator": {"one": estimator}, "controls": {"n": "1"}, "preferred": {}, "treatment": treatment}
+        curve = run(panel(38), **several)
+        ((severity, message),) = said(curve, "few_untreated")
+        assert (severity, "5%" in message) == ("serious", False)
+        assert "standard errors may be too small; rely on the median t" in message
+        assert "5%" not in said(run(panel(2), **several), "few_treated")[0][1]
 
 
 def test_unequal_clusters_are_named_with_what_to_read():

@@ -510,3 +510,28 @@ def test_an_equal_number_of_another_sample_or_of_more_rows_is_not_the_same_estim
     assert [c.specifications for c in found] == [1]
     fits.estimate[:] = [1.0, 2.0, 2.0, 1.0]
     assert not list(design_warnings.same_estimates(collect(planned, [fits], ["x"])))
+
+
+def test_what_estimators_warn_of_names_the_treatment_that_it_is_of():
+    """Five units are always treated by e, as many and one more by f; by d none."""
+    always = {"e": pl.col("id") <= 5, "f": pl.col("id") <= 6}
+    frame = PANEL.with_columns(**{n: pl.when(rows).then(1).otherwise(pl.col("d")) for n, rows in always.items()})
+    several = {"fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}, "preferred": {}}
+    method = "did_multiplegt_dyn"
+
+    def found(treatment: list[str], **estimator):
+        curve = run(frame, treatment={t: t for t in treatment}, estimator=estimator, **several)
+        return {w.where: w for w in curve.warnings if w.code == "cohorts_left_out"}
+
+    both = found(["d", "e", "f"], switchers=method)
+    assert [(where, "up to 5 units" in w.message, w.specifications) for where, w in both.items()] == [
+        ("e", True, 2), ("f", False, 2),
+    ]  # fmt: skip
+    assert "6 units are treated in every period" in both["f"].message
+    twice = found(["d", "e"], one=method, three={"method": method, "effects": 2})
+    assert list(twice) == ["one, e", "three, e"]
+    alike = found(["e", "f"], imputation="did2s")
+    assert list(alike) == ["e", "f"]
+    assert [w.message.split(" treated units")[0] for w in alike.values()] == [
+        "imputation: up to 5", "imputation: up to 6",
+    ]  # fmt: skip

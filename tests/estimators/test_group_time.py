@@ -282,7 +282,7 @@ def test_anticipation_moves_the_base_period_and_takes_those_about_to_adopt_from_
 
 def test_clusters_that_part_a_units_rows_are_not_offered():
     found = small(adoption_panel(), vcovs=("t", "state"))
-    assert found.vcov_notes == ("not_offered", "")
+    assert found.vcov_notes == ("parts_units", "")
 
 
 def test_without_overlap_there_is_no_estimate_and_the_regression_has_one():
@@ -380,6 +380,6 @@ def test_an_older_base_period_is_told():
     gap = frame[frame.t != g - 1].reset_index(drop=True)
     found = fitted(gap)
     assert found.extra["n_older_bases"] == 1
-    assert "of up to 1 cohorts" in told_by(found)["older_base"]
+    assert "of up to 1 cohort (" in told_by(found)["older_base"]
     assert found.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
     assert "older_base" not in told_by(fitted(frame))

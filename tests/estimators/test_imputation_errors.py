@@ -97,7 +97,7 @@ def small(frame, vcovs=("unit",), effects=("unit", "t")):
 
 def test_clusters_that_part_a_units_rows_are_not_offered():
     found = small(adoption_panel(), ("t", "state"))
-    assert found.vcov_notes == ("not_offered", "")
+    assert found.vcov_notes == ("parts_units", "")
 
 
 def test_one_unit_cohorts_and_always_treated_units_are_told():

@@ -330,8 +330,8 @@ def test_treated_units_that_never_enter_are_counted():
     never = never.with_columns(((first > 0) & (pl.col("year") >= first)).cast(int).alias("d"))
     said = [w.message for w in specdid.run(study, never, audit=0).warnings if w.code == "cohorts_left_out"]
     assert said == [
-        "lpdid: up to 4 treated units are not in the average effect, because they are never seen untreated, lack a "
-        "period, or nobody is untreated beside them (column n_treated_left_out)"
+        "lpdid: up to 4 treated units are not in the average effect: never seen untreated, without rows in some "
+        "period, or beside nobody who is untreated (column n_treated_left_out)"
     ]
 
 

@@ -124,7 +124,7 @@ def test_what_it_refuses():
     nobody = fit(frame[frame.cohort == 4], post_window=1)
     assert isinstance(nobody, Failure)
     assert (nobody.code, "shorter post_window" in nobody.message) == ("not_identified", True)
-    assert fit(frame, vcovs=("t", "state"), post_window=1).vcov_notes == ("not_offered", "")
+    assert fit(frame, vcovs=("t", "state"), post_window=1).vcov_notes == ("parts_units", "")
     task = laid(frame, post_window=1)
     moved = STACKED.effects_by_period(task, task.time - task.cohort, (-3, -1, 0), -2)
     assert "reference = -1" in moved.message

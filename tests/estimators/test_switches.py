@@ -295,11 +295,91 @@ def test_fewer_effects_than_asked_for_are_said():
     assert "averages 4 of the 6 effects asked for" in next(iter(ESTIMATOR.cautions(several))).message
 
 
+def told(found, **beside: float) -> dict[str, str]:
+    cautions = ESTIMATOR.cautions({k: np.array([v]) for k, v in {**found.extra, **beside}.items()})
+    return {f"{c.severity} {c.code}": c.message for c in cautions}
+
+
+def both_ways(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return those whose treatment goes from 1 to 2 in period 3, and to 0 in period 5, beside units that stay at 1."""
+    switches = frame.unit % 4 == 0
+    return frame.assign(d=np.where(switches & (frame.t >= 5), 0.0, np.where(switches & (frame.t >= 3), 2.0, 1.0)))
+
+
+def test_effects_lost_to_treatments_above_and_below_the_baseline_are_not_for_want_of_controls():
+    frame = both_ways(staggered())
+    found = ESTIMATOR.estimate(laid(frame, effects=6))
+    counts = [found.extra[f"n_effects{k}"] for k in ("", "_left_out", "_both_ways", "_unseen")]
+    assert counts == [2, 4, 2, 2]
+    message = told(found)["serious cells_left_out"]
+    assert message.endswith(
+        "treatment has been above and below its first value by then (2), no switcher is seen so long after its "
+        "switch (2)"
+    )
+    third = failed(frame, effects=3, aggregate="effect")
+    assert third.message == (
+        "in all units that switch and would have effect 3 beside one with its first treatment that has not switched "
+        "yet, treatment has been above and below its first value by then, and what follows is left out, as in "
+        "DIDmultiplegtDYN; set effects to 2 or less"
+    )
+    relative = (frame.t - np.where(frame.unit % 4 == 0, 3, np.nan)).to_numpy()
+    path = ESTIMATOR.effects_by_period(laid(frame), relative, (0, 1, 2, 4), -1)
+    assert path.periods == (0, 1)
+    assert "above and below its first value" in path.left_out[2]
+    assert "is seen in it" in path.left_out[4]
+    alone = frame[(frame.unit % 4 == 0) | (frame.t < 5)]  # nobody to compare with, whatever the treatments
+    assert ESTIMATOR.estimate(laid(alone, effects=4)).extra["n_effects_both_ways"] == 0
+    early = ESTIMATOR.estimate(laid(staggered().query("cohort == cohort"), effects=4))
+    assert "nobody who has not switched is left beside the switchers (2)" in told(early)["serious cells_left_out"]
+
+
+def test_only_steps_that_a_change_goes_over_make_periods_uneven():
+    frame = staggered()  # switches in 3 and 5
+    skipped = frame[frame.t != 1]
+    relative = (skipped.t - skipped.cohort).to_numpy()
+    found = ESTIMATOR.estimate(laid(skipped, effects=2))
+    assert found.extra["n_longer_steps"] == 0
+    assert "serious uneven_periods" not in told(found)
+    near = ESTIMATOR.effects_by_period(laid(skipped), relative, (0, 1), -1)
+    assert "further apart" not in near.note
+    ranks = skipped.t.rank(method="dense") - skipped.cohort.map({3.0: 3, 5.0: 5})
+    far = ESTIMATOR.effects_by_period(laid(skipped), ranks.to_numpy(), (-2, 0), -1)
+    assert "further apart" in far.note
+
+
+def test_a_total_of_effects_of_different_switchers_says_so():
+    frame = staggered()
+    found = ESTIMATOR.estimate(laid(frame, effects=4))
+    assert (found.extra["n_switchers_least"], found.extra["n_switchers_in"]) == (10, 20)
+    assert "the one with fewest is of 10 units of 20" in told(found)["note switchers_differ"]
+    for asked in ({"effects": 2}, {"effects": 4, "same_switchers": True}, {"effects": 4, "aggregate": "effect"}):
+        assert "note switchers_differ" not in told(ESTIMATOR.estimate(laid(frame, **asked)))
+    relative = (frame.t - frame.cohort).to_numpy()
+    notes = {
+        same: ESTIMATOR.effects_by_period(laid(frame, effects=3, same_switchers=same), relative, (0, 1, 2), -1).note
+        for same in (False, True)
+    }
+    assert "(same_switchers = true: all from the switch on are)" in notes[False]
+    assert "same switchers" not in notes[True]
+
+
+def test_the_always_treated_are_counted_and_named():
+    frame = staggered()
+    frame["d"] = np.where(frame.unit % 4 == 3, 1.0, frame.d)
+    found = ESTIMATOR.estimate(laid(frame))
+    assert found.units == (30, 20, 10, 10)
+    assert found.extra["n_no_counterpart"] == 10
+    message = told(found, n_always_treated=found.units[3])["serious cohorts_left_out"]
+    assert message.endswith("; 10 units are treated in every period (column n_always_treated)")
+    compared = ESTIMATOR.estimate(laid(frame.assign(d=1.0 - frame.d)))  # those who stay at 1 while others leave
+    assert compared.units == (30, 20, 10, 10)
+
+
 def test_a_cohort_that_is_not_the_first_change_has_no_event_study():
     frame = staggered()
     late = ESTIMATOR.effects_by_period(laid(frame), (frame.t - frame.cohort - 1).to_numpy(), (0, 1), -1)
     assert isinstance(late, Failure)
-    assert late.message.startswith("20 units have a cohort that is not the first period in which their treatment")
+    assert late.message.startswith("20 units have a cohort that is not the first period in which the treatment")
 
 
 def test_units_and_signs_are_counted():
@@ -332,7 +412,7 @@ def test_a_baseline_later_than_the_first_period_is_said():
     assert found.extra["n_late_baseline"] == 3
     (caution,) = ESTIMATOR.cautions({k: np.array([v]) for k, v in found.extra.items()})
     assert (caution.severity, caution.code) == ("serious", "late_baseline")
-    assert "up to 3 units have no treatment in the first period" in caution.message
+    assert "of up to 3 units the treatment in the first period is not known" in caution.message
     lacks = frame.assign(y=frame.y.where((frame.t > 0) | (frame.unit >= 3)))
     assert ESTIMATOR.estimate(laid(lacks, effects=2)).extra["n_late_baseline"] == 0
     assert ESTIMATOR.estimate(laid(frame, effects=2)).extra["n_late_baseline"] == 0

@@ -19,7 +19,8 @@ from small_problems import task_of
 from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._audit.synthetic import Synthetic, weights_of
-from specdid.estimators._base import Failure
+from specdid._records.fits import VCOV_NOTES as TEXTS
+from specdid.estimators._base import VCOV_NOTES, Failure
 from specdid.estimators.sdid import synthetic, weights
 from specdid.estimators.sdid.weights import Penalty, simplex_weights
 
@@ -126,7 +127,7 @@ def test_the_formula_unit_by_unit(count, periods, first):
     assert found.estimate == pytest.approx(expected.estimate(), rel=1e-9)
     error = expected.jackknife(np.arange(count))
     if np.isnan(error):
-        assert found.vcov_notes == ("no_jackknife",)
+        assert found.vcov_notes == ("rather_placebo",)
     else:
         assert found.std_error[0] == pytest.approx(error, rel=1e-9)
 
@@ -175,7 +176,7 @@ def test_cohorts_count_by_their_treated_cells():
 def test_the_jackknife_by_cluster_leaves_whole_clusters_out():
     frame = adoption_panel()
     found = fit(frame, (), ("unit", "state", "t"))
-    assert found.vcov_notes == ("", "", "not_offered")
+    assert found.vcov_notes == ("", "", "parts_units")
     wide = frame.pivot(index="unit", columns="t", values="y").to_numpy()
     state = frame.groupby("unit").state.first().to_numpy()
     first = frame.groupby("unit").cohort.first().fillna(8).astype(int).to_numpy()
@@ -207,7 +208,7 @@ def test_controls_are_taken_out_by_the_never_treated():
 def test_one_treated_unit_has_no_jackknife_and_a_placebo():
     y, first = random_panel(8, 12, 7, (4,))
     frame = panel(y, first)
-    assert (fit(frame).vcov_notes, np.isnan(fit(frame).std_error[0])) == (("no_jackknife",), True)
+    assert (fit(frame).vcov_notes, np.isnan(fit(frame).std_error[0])) == (("rather_placebo",), True)
     found = fit(frame, vce="placebo", replications=30, seed=4)
     assert found.vcov_notes == ("",)
     assert found.std_error == fit(frame, vce="placebo", replications=30, seed=4).std_error
@@ -215,8 +216,24 @@ def test_one_treated_unit_has_no_jackknife_and_a_placebo():
     assert found.estimate == fit(frame).estimate
     few = fit(panel(*random_panel(8, 5, 7, (4, 4))), vce="placebo", replications=5)
     assert few.vcov_notes == ("no_placebo",)
-    wider = fit(adoption_panel(), (), ("state",), vce="placebo", replications=5)
-    assert wider.vcov_notes == ("not_offered",)
+
+
+def test_what_is_advised_has_a_standard_error():
+    """Whether the jackknife or placebos have one depends on the clusters and on how many are never treated."""
+    frame = adoption_panel().query("unit < 24 or unit >= 30")  # 24 treated, 30 never
+    wider = fit(frame, (), ("unit", "state"), vce="placebo", replications=5)
+    assert wider.vcov_notes == ("", "only_by_unit")
+    one_state = frame[frame.cohort.isna() | (frame.state == frame.state[frame.cohort.notna()].min())]
+    assert fit(one_state, (), ("unit", "state")).vcov_notes == ("", "placebo_by_unit")
+    assert fit(one_state, (), ("unit",), vce="placebo", replications=5).vcov_notes == ("",)
+    y, first = random_panel(8, 3, 7, (4,))  # two never treated
+    few = panel(y, first)
+    assert fit(few).vcov_notes == ("no_jackknife",)
+    assert fit(few, vce="placebo", replications=5).vcov_notes == ("no_placebo",)
+    notes = dict(zip(VCOV_NOTES, TEXTS, strict=True))
+    assert 'vce = "placebo" has a standard error' not in notes["no_jackknife"]
+    assert notes["rather_placebo"].endswith("here")
+    assert notes["placebo_by_unit"].endswith("by unit alone")
 
 
 def test_placebos_are_estimates_on_permuted_units():
@@ -319,13 +336,13 @@ def test_what_it_refuses_and_whom_it_names():
     frame = adoption_panel()
     task = laid(frame[~((frame.unit == 7) & (frame.t == 3))])
     found = SDID.estimate(replace(task, unit_names=tuple(f"city {u}" for u in range(60))))
-    assert (found.code, "1 of 60 units lack rows (unit city 7 has 7 of 8 periods)" in found.message) == (
+    assert (found.code, "rows are missing of 1 of 60 units (unit city 7 has 7 of 8 periods)" in found.message) == (
         "not_identified", True,
     )  # fmt: skip
     single = laid(frame[(frame.unit != 7) | (frame.t == 3)])
-    assert "1 of 60 units lack rows (the first of them has 1 of 8 periods)" in SDID.estimate(single).message
+    assert "rows are missing of 1 of 60 units (the first of them has 1 of 8 periods)" in SDID.estimate(single).message
     beyond = pd.concat([frame, frame[(frame.unit == 9) & (frame.t == 7)].assign(t=8)])
-    assert "59 of 60 units lack rows (the first of them has 8 of 9 periods)" in fit(beyond).message
+    assert "rows are missing of 59 of 60 units (the first of them has 8 of 9 periods)" in fit(beyond).message
     always = frame.assign(cohort=frame.cohort.replace(4.0, 0.0))
     assert "treated in the first period" in fit(always).message
     names = tuple(f"city {u}" for u in range(60))

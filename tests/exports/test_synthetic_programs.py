@@ -71,7 +71,7 @@ def test_a_run_audits_resumes_and_names_the_unit_that_is_not_seen(tmp_path):
         (tmp_path / "panel.csv").write_text("\n".join(line for line in panel if line not in gone))
         short = run(spec, out=None, audit=0).table
         short = short[(short.estimator == "sd") & (short.controls == "1")]
-        told = f"1 of 60 units lack rows (unit 13 has {left} of 8 periods)"
+        told = f"rows are missing of 1 of 60 units (unit 13 has {left} of 8 periods)"
         assert short.message.str.contains(told, regex=False).all()
         assert (short.n_singletons == 0).all()  # a unit of one row is no singleton, but not balanced
 

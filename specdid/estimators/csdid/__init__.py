@@ -28,6 +28,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
@@ -86,8 +87,9 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
         )
     panel = lay_out(task, asked.anticipation, asked.unbalanced)
     if not panel.cohorts:
-        lack = f"; {panel.lost:,} units lack a period" if panel.lost else ""
-        gone = f"; {panel.always:,} units are treated in all that could be compared" if panel.always else ""
+        lack = f"; {many(panel.lost, 'unit', 'lack')} a period" if panel.lost else ""
+        always = many(panel.always, "unit", "are")
+        gone = f"; {always} treated in all that could be compared" if panel.always else ""
         raise Refusal("no_treatment_variation", f"no unit enters treatment in these rows{gone}{lack}")
     if asked.never and not (panel.cohort == panel.periods).any():
         raise Refusal(
@@ -330,7 +332,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "serious",
             "cells_left_out",
             f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment, and "
-            f"{int(treated[worst]):,} treated units are in none of these: {why} (columns n_cells_left_out, "
+            f"{many(int(treated[worst]), 'treated unit', 'are')} in none of these: {why} (columns n_cells_left_out, "
             "n_treated_left_out)",
             specifications=int(some.sum()),
         )
@@ -338,7 +340,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "serious",
             "cohorts_left_out",
-            f"csdid: up to {int(treated[apart].max()):,} treated units are not in the average effect: {why} "
+            f"csdid: up to {many(int(treated[apart].max()), 'treated unit', 'are')} not in the average effect: {why} "
             "(column n_treated_left_out)",
             specifications=int(apart.sum()),
         )
@@ -348,8 +350,8 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "serious",
             "units_left_out",
-            f'csdid leaves out up to {int(lost.max()):,} units that lack a period (unbalanced = "drop"; '
-            '"pairs" keeps what is seen of them)',
+            f"csdid leaves out up to {many(int(lost.max()), 'unit')} without rows in every period "
+            '(unbalanced = "drop"; "pairs" keeps what is seen of them)',
             specifications=int((lost > 0).sum()),
         )
 
@@ -380,7 +382,7 @@ def _of_shares(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "note",
             "older_base",
             "csdid: the base period of some cohorts has no rows, and the last before it is taken: of up to "
-            f"{int(older.max()):,} cohorts (column n_older_bases); lpdid and stackedev leave such cohorts out",
+            f"{many(int(older.max()), 'cohort')} (column n_older_bases); lpdid and stackedev leave such cohorts out",
             specifications=int((older > 0).sum()),
         )
 

@@ -7,9 +7,9 @@
     effect   DID_l at l = ``effects``; with ``normalized`` divided by what treatments changed by until then
 
 Standard errors are the authors' analytic ones, by unit or by clusters of whole units, without small-sample
-correction; p-values are normal. Periods are those in which any row of the sample has a treatment, in order: ranks, not
-dates. A row that lacks the outcome or a weight still tells when its unit switches. Numbers are those of
-DIDmultiplegtDYN 2 and of moderndid 0.4.1 without rows that lack the treatment, the outcome missing where a weight is.
+correction; p-values are normal. Periods are those in which some treatment is known, in order: ranks, not dates. A row
+that lacks the outcome or a weight still tells when its unit switches. Numbers are those of DIDmultiplegtDYN 2 and of
+moderndid 0.4.1 without rows that lack the treatment, the outcome missing where a weight is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Flag, NumberValue, Word
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._influences import (
     UNCOUNTED,
@@ -39,7 +40,9 @@ from specdid.estimators.did_multiplegt_dyn.switches import (
     SwitchPanel,
     horizon,
     influence,
+    lack_of,
     lay_out,
+    longer_steps,
     nobody,
     reaching,
 )
@@ -48,6 +51,10 @@ if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
 
 NOBODY = "no unit that switches is seen in it and in the period before its switch, beside one that has not switched"
+BOTH_WAYS = (
+    "in all units compared in it treatment has been above and below its first value by then, and what follows is left "
+    "out, as in DIDmultiplegtDYN"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,8 @@ def _fit(task: Task) -> Estimate | Failure:
     treated = np.logical_or.reduce([one.treated for one in found])
     compared = np.logical_or.reduce([one.used.any(axis=1) for one in found])
     switches = panel.sign != 0
+    had = {one.steps for one in found}
+    lacking = [lack_of(panel, [lag], only_never=asked.only_never) for lag in steps if lag not in had]
     force: dict[str, object] = {"same_switchers": None} if not asked.same or asked.effects == 1 else {}
     if whole:
         force |= {"normalized": None, "effects": max(one.steps for one in found)}
@@ -144,17 +153,20 @@ def _fit(task: Task) -> Estimate | Failure:
         extra={
             "n_effects": float(len(found)),
             "n_effects_left_out": float(len(steps) - len(found)),
+            "n_effects_both_ways": float(lacking.count("both_ways")),
+            "n_effects_unseen": float(lacking.count("unseen")),
+            "n_switchers_least": float(min(one.treated.sum() for one in found)),
             "n_switchers_in": float((treated & (panel.sign > 0)).sum()),
             "n_switchers_out": float((treated & (panel.sign < 0)).sum()),
             "n_switchers_left_out": float((switches & ~treated).sum() + panel.in_gap),
             "n_no_counterpart": float(panel.alone),
             "n_both_ways": float(panel.both_ways),
             "n_late_baseline": float(np.isnan(panel.treatment[treated | compared, 0]).sum()),
-            "n_longer_steps": float(panel.longer_steps),
+            "n_longer_steps": float(longer_steps(panel, found)),
             "n_one_unit_cohorts": float(errors.single),
             "dose": scale / sum(one.switchers for one in found) if whole or asked.normalized else float("nan"),
         },
-        units=(int((treated | compared).sum()), int(treated.sum()), int((compared & ~treated).sum()), 0),
+        units=(int((treated | compared).sum()), int(treated.sum()), int((compared & ~treated).sum()), panel.always),
     )
 
 
@@ -165,8 +177,19 @@ def _unreached(asked: _Asked, panel: SwitchPanel) -> str:
     if not able:
         more = "; only_never_switchers = false compares with those that switch later" if asked.only_never else ""
         return f"no unit that switches is seen beside one {beside}{more}"
-    many = "every effect up to" if asked.same else "effect"
-    return f"no unit that switches has {many} {asked.effects} beside one {beside}; set effects to {max(able)} or less"
+    which = f"{'every effect up to' if asked.same else 'effect'} {asked.effects}"
+    fewer = f"set effects to {max(able)} or less"
+    if lack_of(panel, _needed(asked, [asked.effects]), only_never=asked.only_never) == "both_ways":
+        return (
+            f"in all units that switch and would have {which} beside one {beside}, treatment has been above and below "
+            f"its first value by then, and what follows is left out, as in DIDmultiplegtDYN; {fewer}"
+        )
+    return f"no unit that switches has {which} beside one {beside}; {fewer}"
+
+
+def _needed(asked: _Asked, steps: Sequence[int]) -> list[int]:
+    """Return the effects that a switcher must have for these to be taken."""
+    return [*(range(1, asked.effects + 1) if asked.same else ()), *steps]
 
 
 def _ends(panel: SwitchPanel, found: Sequence[Horizon], size: int) -> Bools:
@@ -262,14 +285,30 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         int(used.sum()),
         np.array([int(one.treated.sum()) for one in every]),
         errors.notes,
-        left_out={k: NOBODY for k in wanted if k not in found},
+        left_out={k: _why_not(asked, panel, lag) for k, lag in wanted.items() if k not in found},
         binned=False,
         from_reference=True,
-        note="effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less "
-        "is taken with the other sign"
-        + ("; they are per unit of treatment" if asked.normalized else "")
-        + ("; periods are counted as they are in the sample, and some lie further apart" * (panel.longer_steps > 0)),
+        note="; ".join(_path_notes(asked, panel, every)),
     )
+
+
+def _why_not(asked: _Asked, panel: SwitchPanel, lag: int) -> str:
+    lack = lack_of(panel, _needed(asked, [lag]), only_never=asked.only_never)
+    return BOTH_WAYS if lack == "both_ways" else NOBODY
+
+
+def _path_notes(asked: _Asked, panel: SwitchPanel, every: Sequence[Horizon]) -> Iterator[str]:
+    yield (
+        "effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less is "
+        "taken with the other sign"
+    )
+    if asked.normalized:
+        yield "they are per unit of treatment"
+    if len({one.treated.tobytes() for one in every}) > 1:
+        remedy = "" if asked.same else " (same_switchers = true: all from the switch on are)"
+        yield f"not all are of the same switchers{remedy}"
+    if longer_steps(panel, every):
+        yield "periods are those in which some treatment is known, and some lie further apart"
 
 
 def _dated(panel: SwitchPanel, relative: Floats) -> None:
@@ -282,8 +321,8 @@ def _dated(panel: SwitchPanel, relative: Floats) -> None:
     if wrong.any():
         raise Refusal(
             "not_identified",
-            f"{int(wrong.any(axis=1).sum()):,} units have a cohort that is not the first period in which their "
-            "treatment changes; write cohort as that period, 0 for those that never change",
+            f"{many(int(wrong.any(axis=1).sum()), 'unit', 'have')} a cohort that is not the first period in which the "
+            "treatment changes; write cohort as that period, 0 where it never does",
         )
 
 
@@ -302,60 +341,88 @@ def _periods(count: int) -> str:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    lost, left, both = (found[n] for n in ("n_effects_left_out", "n_switchers_left_out", "n_both_ways"))
-    if (some := lost > 0).any():
-        worst = int(np.argmax(lost))
-        every = int(lost[worst] + found["n_effects"][worst])
-        yield Caution(
-            "serious",
-            "cells_left_out",
-            f"did_multiplegt_dyn averages {int(found['n_effects'][worst])} of the {every} effects asked for: nobody "
-            "who has not switched is left beside the switchers of the others (column n_effects_left_out)",
-            specifications=int(some.sum()),
-        )
-    left = left + found["n_no_counterpart"]
+    yield from _effects_left_out(found)
+    left = found["n_switchers_left_out"] + found["n_no_counterpart"]
     if (some := left > 0).any():
+        always = int(found["n_always_treated"][some].max()) if "n_always_treated" in found else 0
+        treated = f"; {many(always, 'unit', 'are')} treated in every period (column n_always_treated)"
         yield Caution(
             "serious",
             "cohorts_left_out",
-            f"did_multiplegt_dyn: up to {int(left.max()):,} units are in no comparison: they switch where rows are "
-            "missing or when nobody with their first treatment is left that has not, or nobody with it ever switches "
-            "in another period (columns n_switchers_left_out, n_no_counterpart)",
+            f"did_multiplegt_dyn leaves up to {many(int(left.max()), 'unit')} out of every comparison: who switches "
+            "where rows are missing, is not seen in the periods asked for, has had treatment above and below its "
+            "first value by then, or has nobody with the same first treatment beside it that has not switched, or "
+            "that ever switches in another period (columns n_switchers_left_out, n_no_counterpart)"
+            f"{treated if always > 0 else ''}",
             specifications=int(some.sum()),
         )
     if (some := (late := found["n_late_baseline"]) > 0).any():
         yield Caution(
             "serious",
             "late_baseline",
-            f"did_multiplegt_dyn: up to {int(late.max()):,} units have no treatment in the first period, and count from"
-            " that of a later one, as by the package: whether it is their first, nobody knows (column n_late_baseline)",
+            f"did_multiplegt_dyn: of up to {many(int(late.max()), 'unit')} the treatment in the first period is not "
+            "known, and that of a later one is taken for the first, as in DIDmultiplegtDYN: whether it is, nobody "
+            "knows (column n_late_baseline)",
             specifications=int(some.sum()),
         )
     if (some := (steps := found["n_longer_steps"]) > 0).any():
         yield Caution(
             "serious",
             "uneven_periods",
-            f"did_multiplegt_dyn counts periods as they are in the sample, and up to {int(steps.max()):,} steps from "
-            "one to the next are longer than the shortest: an effect so many periods after a switch is of different "
-            "spans of time (column n_longer_steps)",
+            "did_multiplegt_dyn counts the periods in which some treatment is known, and its comparisons go over up "
+            f"to {many(int(steps.max()), 'step')} longer than the shortest: an effect so many periods after a switch "
+            "is of different spans of time (column n_longer_steps)",
             specifications=int(some.sum()),
         )
-    if (some := both > 0).any():
+    all_ = found["n_switchers_in"] + found["n_switchers_out"]
+    if (some := (least := found["n_switchers_least"]) < all_).any():
+        worst = int(np.argmin(least / all_))
+        yield Caution(
+            "note",
+            "switchers_differ",
+            "did_multiplegt_dyn: the effects in the total are not of the same switchers: the one with fewest is of "
+            f"{many(int(least[worst]), 'unit')} of {int(all_[worst]):,} (column n_switchers_least); same_switchers = "
+            "true takes only those that have every effect",
+            specifications=int(some.sum()),
+        )
+    if (some := (both := found["n_both_ways"]) > 0).any():
         yield Caution(
             "note",
             "cells_left_out",
-            f"did_multiplegt_dyn: up to {int(both.max()):,} units' periods are left out once treatment has been above "
-            "and below its first value, as by the package (column n_both_ways)",
+            f"did_multiplegt_dyn leaves out periods of up to {many(int(both.max()), 'unit')}, those from where on "
+            "treatment has been above and below its first value, as in DIDmultiplegtDYN (column n_both_ways)",
             specifications=int(some.sum()),
         )
-    if (some := found["n_one_unit_cohorts"] > 0).any():
+    if (some := (single := found["n_one_unit_cohorts"]) > 0).any():
         yield Caution(
             "note",
             "one_unit_cohorts",
-            f"did_multiplegt_dyn: up to {int(found['n_one_unit_cohorts'].max())} cohorts are one cluster, whose "
-            "variance is taken about the mean of switchers and controls, as by the package",
+            f"did_multiplegt_dyn: the variance of up to {many(int(single.max()), 'cohort')} of a single cluster is "
+            "taken about the mean of switchers and controls, as in DIDmultiplegtDYN (column n_one_unit_cohorts)",
             specifications=int(some.sum()),
         )
+
+
+def _effects_left_out(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    """Say which of the effects asked for are not in the total, and why: of the worst specification."""
+    lost = found["n_effects_left_out"]
+    if not (some := lost > 0).any():
+        return
+    worst = int(np.argmax(lost))
+    kept, both, unseen = (int(found[f"n_effects{name}"][worst]) for name in ("", "_both_ways", "_unseen"))
+    reasons = {
+        "treatment has been above and below its first value by then": both,
+        "no switcher is seen so long after its switch": unseen,
+        "nobody who has not switched is left beside the switchers": int(lost[worst]) - both - unseen,
+    }
+    why = ", ".join(f"{words} ({count})" for words, count in reasons.items() if count)
+    yield Caution(
+        "serious",
+        "cells_left_out",
+        f"did_multiplegt_dyn averages {kept} of the {kept + int(lost[worst])} effects asked for (columns "
+        f"n_effects_left_out, n_effects_both_ways, n_effects_unseen), for want of more: {why}",
+        specifications=int(some.sum()),
+    )
 
 
 ESTIMATOR = Estimator(
@@ -377,12 +444,17 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "normalized",
             Flag(),
-            "Whether an effect is divided by what treatments changed by, summed since the switch; the total always is.",
+            "Whether an effect is divided by what treatments changed by, summed since the switch. The total is "
+            "divided in any case, by what they changed by in its own periods.",
             "true",
             False,
         ),
         EstimatorSetting(
-            "same_switchers", Flag(), "Whether only switchers that have every effect are taken.", "true", False
+            "same_switchers",
+            Flag(),
+            "Whether only switchers that have every effect are taken; otherwise later effects are of fewer.",
+            "true",
+            False,
         ),
         EstimatorSetting(
             "only_never_switchers", Flag(), "Whether only units that never switch are compared with.", "true", False
@@ -397,8 +469,8 @@ ESTIMATOR = Estimator(
     fit=_fit,
     slopes=False,
     doc="For treatments that switch off or have several values. A row that lacks only the outcome or a weight still "
-    "has a treatment; one without it is a gap. Periods are counted as they are in the sample, not by the calendar. "
-    "Takes no controls and no other fixed effects. Clusters must hold units whole.",
+    "has a treatment; one without it is a gap. Periods are those in which some treatment is known, one after the "
+    "other, not those of the calendar. Takes no controls and no other fixed effects. Clusters must hold units whole.",
     path=_path,
     changes="outcome",
     alone=lambda options: "comparisons of changes have no other coefficients",
@@ -410,9 +482,9 @@ ESTIMATOR = Estimator(
     refuses=_refuses,
     columns=frozenset(
         {
-            "n_effects", "n_effects_left_out", "n_switchers_in", "n_switchers_out", "n_switchers_left_out",
-            "n_no_counterpart", "n_both_ways", "n_late_baseline", "n_longer_steps", "n_one_unit_cohorts",
-            "dose",
+            "n_effects", "n_effects_left_out", "n_effects_both_ways", "n_effects_unseen", "n_switchers_least",
+            "n_switchers_in", "n_switchers_out", "n_switchers_left_out", "n_no_counterpart", "n_both_ways",
+            "n_late_baseline", "n_longer_steps", "n_one_unit_cohorts", "dose",
         }
     ),
     programs={

@@ -12,14 +12,20 @@ authors take missing treatments: see `lay_out`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid._records.numerals import many
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Task
 from specdid.estimators._pyfixest import Refusal
+
+Lack = Literal["both_ways", "unseen", "no_control"]
+"""Why no switcher has an effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class SwitchPanel:
     both_ways : units whose periods are left out once treatment has been above and below the baseline
     in_gap : units that switch where rows are missing, so that nobody knows when
     alone : units without a variation of F_g among those of their baseline
+    always : units whose treatment is the same in all periods, and not 0
     """
 
     outcome: Floats
@@ -58,6 +65,7 @@ class SwitchPanel:
     both_ways: int
     in_gap: int
     alone: int
+    always: int
 
     @property
     def size(self) -> int:
@@ -68,12 +76,6 @@ class SwitchPanel:
     def periods(self) -> int:
         """Return how many periods there are."""
         return len(self.times)
-
-    @property
-    def longer_steps(self) -> int:
-        """Return how many steps from one period to the next are longer than the shortest."""
-        steps = np.diff(self.times)
-        return int((steps > steps.min() * (1 + 1e-9)).sum()) if len(steps) else 0
 
     @property
     def reach(self) -> int:
@@ -140,6 +142,7 @@ def lay_out(task: Task) -> SwitchPanel:
         int((there & (seen & above & below).any(axis=1)).sum()),
         int((gap & keep).sum()),
         int(alone.sum()),
+        int((there & (level != 0) & ~(above | below).any(axis=1)).sum()),
     )
 
 
@@ -177,6 +180,36 @@ class Horizon:
     def used(self) -> Bools:
         """Mark the periods F_g - 1 + l in which a unit is compared, (U, T)."""
         return np.asarray((self.coefficient != 0).any(axis=0))
+
+
+def longer_steps(panel: SwitchPanel, found: Iterable[Horizon]) -> int:
+    """Return how many steps between periods that switchers' changes go over are longer than the shortest of all."""
+    steps, at = np.diff(panel.times), np.arange(panel.periods - 1)
+    inside = np.zeros(len(steps), bool)
+    for one in found:
+        before = panel.switch[one.treated, None] - 1
+        ends = sorted((0, one.steps))
+        inside |= ((at >= before + ends[0]) & (at < before + ends[1])).any(axis=0)
+    return int((inside & (steps > steps.min(initial=np.inf) * (1 + 1e-9))).sum())
+
+
+def lack_of(panel: SwitchPanel, steps: Sequence[int], *, only_never: bool) -> Lack:
+    """Say why no switcher has all of these effects, or placebos.
+
+    "both_ways": one would, had its treatment not been above and below the baseline by then; "unseen": none has rows in
+    all these periods and before its switch; "no_control": nobody is left to compare with.
+    """
+    seen, compared, each = panel.sign != 0, panel.sign != 0, np.arange(panel.size)
+    for lag in steps:
+        before, now = panel.switch - 1, panel.switch - 1 + abs(lag)
+        ends = (before, now, before + lag)
+        seen = seen & (before + min(lag, 0) >= 0) & (now < panel.periods)
+        places = [np.clip(end, 0, panel.periods - 1) for end in ends]
+        seen &= np.all([panel.row[each, place] >= 0 for place in places], axis=0)
+        known = ~np.isnan(changes(panel, lag)) & (panel.weight > 0)
+        beside = _by_cell(panel, panel.weight * (known & _controls(panel, only_never)))
+        compared = compared & seen & (beside[each, places[1]] > 0)
+    return "both_ways" if compared.any() else "no_control" if seen.any() else "unseen"
 
 
 def horizon(panel: SwitchPanel, steps: int, *, only_never: bool, among: Bools | None = None) -> Horizon:
@@ -313,7 +346,8 @@ def nobody(panel: SwitchPanel, why: str) -> Refusal:
 def _hint(panel: SwitchPanel) -> str:
     gone = []
     if panel.alone:
-        gone.append(f"{panel.alone:,} units share their first treatment with none that switches in another period")
+        units = many(panel.alone, "unit", "have")
+        gone.append(f"{units} a first treatment with which no unit switches in another period")
     if panel.in_gap:
-        gone.append(f"{panel.in_gap:,} units switch where rows are missing")
+        gone.append(f"{many(panel.in_gap, 'unit', 'switch')} where rows are missing")
     return "; " + "; ".join(gone) if gone else ""

@@ -29,6 +29,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Flag, NumberValue
 from specdid._programs import python
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import (
@@ -232,9 +233,9 @@ def _nobody(task: Task, calendar: _Calendar, cohort: Floats, window: int, found:
     smaller = f"; set post_window to a smaller number ({reach} is the longest that leaves out no cohort)"
     advice = smaller if at_all else ""
     if not found.entering.any():
-        reason = f"no unit is seen from the period before its treatment to {window} periods after"
+        reason = f"no unit is seen from the period before its treatment to {many(window, 'period')} after"
         return Failure("no_treatment_variation", reason + advice)
-    return Failure("not_identified", f"no unit to compare with stays untreated for {window} periods{advice}")
+    return Failure("not_identified", f"no unit to compare with stays untreated for {many(window, 'period')}{advice}")
 
 
 def _within_window(calendar: _Calendar, rows: Bools, window: int) -> Bools:
@@ -486,7 +487,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "serious",
             "cohorts_left_out",
             f"lpdid leaves out {int(lost[worst])} of {every} cohorts that adopt: no unit of theirs is seen {seen}; "
-            f"{int(units[worst]):,} treated units are not in the average effect (column n_treated_left_out)"
+            f"{many(int(units[worst]), 'treated unit', 'are')} not in the average effect (column n_treated_left_out)"
             f"{_gaps(gone[worst], logs[worst])}",
             specifications=int((lost > 0).sum()),
         )
@@ -494,9 +495,9 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "serious",
             "cohorts_left_out",
-            f"lpdid: up to {int(units[apart].max()):,} treated units are not in the average effect, because they are "
-            "never seen untreated, lack a period, or nobody is untreated beside them (column n_treated_left_out)"
-            f"{_gaps(gone[apart].max(), logs[apart].max())}",
+            f"lpdid: up to {many(int(units[apart].max()), 'treated unit', 'are')} not in the average effect: never "
+            "seen untreated, without rows in some period, or beside nobody who is untreated (column "
+            f"n_treated_left_out){_gaps(gone[apart].max(), logs[apart].max())}",
             specifications=int(apart.sum()),
         )
 
@@ -506,7 +507,7 @@ def _gaps(missing: float, logs: float) -> str:
     if not missing > 0:
         return ""
     of = f", {int(logs):,} of them for the log of 0 or less" if logs > 0 else ""
-    rows = "1 row lacks" if missing == 1 else f"{int(missing):,} rows lack"
+    rows = many(int(missing), "row", "lack")
     return f"; {rows} the outcome or another variable{of}, and no change is taken from or to such a row"
 
 

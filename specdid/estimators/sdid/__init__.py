@@ -17,6 +17,7 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
@@ -82,7 +83,7 @@ def _unbalanced(task: Task, seen: Ints, periods: int) -> str:
     short = np.flatnonzero(seen < periods)
     name = f"unit {task.unit_names[short[0]]}" if task.unit_names is not None else "the first of them"
     return (
-        f"sdid needs every unit in every period: {len(short):,} of {len(seen):,} units lack rows ({name} has "
+        f"sdid needs every unit in every period: rows are missing of {len(short):,} of {len(seen):,} units ({name} has "
         f"{seen[short[0]]} of {periods} periods); keep complete units and periods by [sample], or leave out the "
         "variables that are missing"
     )
@@ -93,8 +94,8 @@ def _comparable(task: Task, panel: BalancedPanel) -> None:
     if len(always):
         raise Refusal(
             "not_identified",
-            f"sdid needs periods before treatment: {len(always):,} units are treated in the first period"
-            f"{_named(task, int(always[0]))}; leave them out by [sample]",
+            f"sdid needs periods before treatment: {many(len(always), 'unit', 'are')} treated in the first period"
+            f"{_named(task, int(always[0]))}; leave out by [sample] who is",
         )
     if not panel.cohorts:
         raise Refusal("no_treatment_variation", "no unit enters treatment in these rows")
@@ -108,8 +109,8 @@ def _comparable(task: Task, panel: BalancedPanel) -> None:
         early = np.flatnonzero(panel.first == 1)
         raise Refusal(
             "not_identified",
-            f"sdid needs two periods before treatment: {len(early):,} units have one"
-            f"{_named(task, int(early[0]))}; leave them out by [sample]",
+            f"sdid needs two periods before treatment: {many(len(early), 'unit', 'have')} one"
+            f"{_named(task, int(early[0]))}; leave out by [sample] who has",
         )
 
 
@@ -188,6 +189,10 @@ def _drawn(options: Mapping[str, object]) -> bool:
     return options.get("vce") == "placebo"
 
 
+def _only_by_unit(options: Mapping[str, object]) -> str:
+    return 'with vce = "placebo" sdid has them by unit alone' if _drawn(options) else ""
+
+
 def _errors(
     task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...]
 ) -> tuple[list[float], tuple[int, ...], tuple[str, ...], int]:
@@ -218,14 +223,16 @@ def _error(
 ) -> tuple[float, str, int]:
     if count < 2:
         return float("nan"), "few_clusters", 0
+    # Two of them stay untreated: of one, no changes have a deviation.
+    enough = len(panel.never) >= int((panel.first < panel.periods).sum()) + 2
+    by_unit = count == len(codes)
     if not _drawn(task.options):
         left = left_out(panel, cohorts, codes)
-        return (float("nan"), "no_jackknife", 0) if left is None else (jackknife(left), "", 0)
-    if count < len(codes):
-        return float("nan"), "not_offered", 0
-    # Two of them stay untreated: of one, no changes have a deviation.
-    if len(panel.never) < int((panel.first < panel.periods).sum()) + 2:
-        return float("nan"), "no_placebo", 0
+        if left is not None:
+            return jackknife(left), "", 0
+        return float("nan"), "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit", 0
+    if not (enough and by_unit):
+        return float("nan"), "only_by_unit" if enough else "no_placebo", 0
     draws = int(str(task.options.get("replications") or 200))
     found, capped = placebos(panel, cohorts, draws, int(str(task.options.get("seed") or 0)))
     return float(found.std()), "", int((capped > 0).sum())
@@ -243,16 +250,16 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "serious",
             "weights_capped",
-            f"sdid: up to {int(weights.max()):,} sets of weights (two a cohort) were still changing after {MOST:,} "
-            "steps, where R's synthdid cuts them off, too: others fit better (column n_weights_capped)",
+            f"sdid leaves up to {many(int(weights.max()), 'set')} of weights (two a cohort) still changing after "
+            f"{MOST:,} steps, where R's synthdid cuts them off, too: others fit better (column n_weights_capped)",
             specifications=int(some.sum()),
         )
     if (some := drawn > 0).any():
         yield Caution(
             "note",
             "weights_capped",
-            f"sdid: weights of up to {int(drawn.max()):,} placebos were still changing after {MOST:,} steps, where R's "
-            "synthdid cuts them off, too; the standard error is of these (column n_placebos_capped)",
+            f"sdid: weights of up to {many(int(drawn.max()), 'placebo')} were still changing after {MOST:,} steps, "
+            "where R's synthdid cuts them off, too; the standard error is of these (column n_placebos_capped)",
             specifications=int(some.sum()),
         )
 
@@ -304,6 +311,7 @@ ESTIMATOR = Estimator(
     words=_words,
     uncorrected=True,
     balanced=True,
+    only_by_unit=_only_by_unit,
     refuses=_refuses,
     columns=frozenset(
         {"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_placebos_capped"}

@@ -25,6 +25,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue, Word
 from specdid._programs import python
 from specdid._records import Caution
+from specdid._records.numerals import many
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, relevel
 from specdid.estimators._base import (
@@ -141,8 +142,8 @@ def _begin(task: Task) -> tuple[_Stacks, int, int]:
         raise Refusal("no_treatment_variation", "no unit enters treatment in these rows")
     raise Refusal(
         "not_identified",
-        f"no cohort is seen from {before} periods before its treatment to {after} after, beside units that stay "
-        "untreated; take a shorter post_window",
+        f"no cohort is seen from {many(before, 'period')} before its treatment to {after} after, beside units that "
+        "stay untreated; take a shorter post_window",
     )
 
 
@@ -281,8 +282,8 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     if not stacks.cohorts:
         return Failure(
             "not_identified",
-            f"no cohort is seen from {before} periods before its treatment to {after} after, beside units that stay "
-            "untreated; take a shorter window",
+            f"no cohort is seen from {many(before, 'period')} before its treatment to {after} after, beside units "
+            "that stay untreated; take a shorter window",
         )
     found = _regress(task, stacks, tuple(k for k in range(-before, after + 1) if k != -1))
     at = [found.periods.index(k) for k in periods]
@@ -297,7 +298,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         np.repeat(found.roots[:, None], len(at), axis=1),
     )
     notes = whole_units(task, path.vcov_notes)
-    left = f"; {stacks.missing} cohorts are not seen in all of it" if stacks.missing else ""
+    left = f"; {many(stacks.missing, 'cohort', 'are')} not seen in all of it" if stacks.missing else ""
     return Path(
         path.periods,
         path.estimate,
@@ -345,7 +346,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "serious",
             "cohorts_left_out",
             f"stackedev leaves out {int(lost[worst])} of {int(lost[worst] + found['n_cohorts'][worst])} cohorts that "
-            f"adopt and {int(units[worst]):,} treated units: they are not seen in all of the window beside units that "
+            f"adopt and {many(int(units[worst]), 'treated unit')}: not seen in all of the window beside units that "
             "stay untreated (columns n_cohorts_left_out, n_treated_left_out)",
             specifications=int(some.sum()),
         )
