@@ -185,13 +185,11 @@ def test_several_parts_are_told_each_and_sentences_stand_close():
 
 
 def test_units_are_no_rows():
-    said = (
-        "did2s: up to 3 treated {} are not in the average effect, because they are never seen untreated or nobody is "
-    )
-    said += "untreated beside them (columns n_treated_left_out, n_treated_rows_left_out)"
+    said = "did2s: up to 3 treated {} are not in the average effect: never seen untreated, or beside nobody who is "
+    said += "untreated (columns n_treated_left_out, n_treated_rows_left_out)"
     with speaking("zh"):
-        assert told(said.format("units")).startswith("did2s：至多 3 个受处理的个体不在平均效应之内")
-        assert told(said.format("rows")).startswith("did2s：至多 3 个受处理的观测不在平均效应之内")
+        assert told(said.format("units")).startswith("did2s：至多 3 个受处理个体不在平均效应之内")
+        assert told(said.format("rows")).startswith("did2s：至多 3 个受处理的行不在平均效应之内")
 
 
 def test_a_text_of_the_results_is_told_with_what_varies_in_it():
