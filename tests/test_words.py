@@ -426,12 +426,14 @@ COMPOSED_ELSEWHERE = (
     "the ends of sunab's window are single periods: it does not bin",
     "leads and effects of did2s are not changes from one period (leads of did2s are measured against all untreated "
     "rows, not against the reference period); sunab, csdid and feols have such",
+    " Effective F of the first stage 14.1; 95% Anderson-Rubin set 0.028 to 0.281, p = 0.016.",
+    " Effective F of the first stage 3.1, weak instruments; 95% Anderson-Rubin set −∞ to −0.1 and 0.2 to ∞, p = 0.016.",
     "without period 4, which holds what lies beyond it",
     "the effect in period 4 has no bounds: it is not estimated, or after a gap",
 )
 NAMED = (
     r"`[^`]*`|\[sample\]|only_never_switchers = false|post_window|reference|did_multiplegt_dyn|sdid|csdid|sunab|feols"
-    r"|did2s|stackedev|effects 设"
+    r"|did2s|stackedev|effects 设|Anderson-Rubin"
 )
 
 

@@ -129,6 +129,11 @@ def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
 
 
+def marker_in(panel: CurvePanel, series: int, bars: bool) -> str:
+    """Return the marker of a series; on ribbons, where it is small, all are dots unless two share a colour."""
+    return marker_of(panel.series[series].colour) if bars or len(panel.series) > len(SERIES) else "o"
+
+
 def few(panel: CurvePanel, width: float) -> bool:
     """Say whether there is room, in points of width, for a bar per specification."""
     return len(panel) <= POINTS and width / panel.extent >= _LEAST_SLOT
@@ -165,7 +170,7 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         drawn = thin(panel, panel.which == k)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = marker_of(panel.series[k].colour), min(3.8, max(1.8, 0.75 * slot)) ** 2
+        marker, size = marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot)) ** 2
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
@@ -194,8 +199,9 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for k in own.tolist():
             drawn = thin(panel, (panel.which == k) & (places >= start) & (places < stop))
             colours = [shade(panel, k, s) for s in drawn.significant]
-            size = max(1.2, min(2.2, 1.6 * slot)) ** 2
-            axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker="o", zorder=5)
+            mark, least = marker_in(panel, k, bars=False), 2.2 if len(panel.series) > len(SERIES) else 1.2
+            size = max(least, min(2.2, 1.6 * slot)) ** 2
+            axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=mark, zorder=5)
 
 
 _NULL_STYLES = ((0, (2, 2)), (0, (5, 2)), (0, (2, 2)))

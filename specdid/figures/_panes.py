@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from specdid._words import say
-from specdid.figures._curve_axes import fixed, shade
+from specdid.figures._curve_axes import fixed, marker_in, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -24,7 +24,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend, marker_of
+from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -102,7 +102,7 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         # A line that is broken between words is not full: the last one has room for the facts.
         space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
         label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
-        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_of(series.colour) if bars else "o")
+        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_in(panel, k, bars))
 
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool) -> list[KeyEntry]:

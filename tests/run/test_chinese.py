@@ -68,6 +68,9 @@ window = [-4, 3]
 reference = -1
 ends = "bin"
 
+[honest]
+specifications = 2
+
 [hausman]
 
 [decomposition]
