@@ -322,6 +322,17 @@ def test_estimators_are_those_on_the_shelf() -> None:
     assert set(line.split("# ", 1)[1].split(", ")) == set(_plugins.names("estimators"))
 
 
+def test_whom_the_page_of_methods_cites_it_lists() -> None:
+    """By first name and year, in order."""
+    body, sources = text("docs/method.md").split("## Sources")
+    listed = re.findall(r"^- (?:de )?([\w']+),.*? \((\d{4})\)", sources, re.MULTILINE)
+    others = r"(?:,? [\w', -]{0,60}?)?"
+    cited = re.findall(rf"\b([A-Z][\w']+){others} \(?((?:19|20)\d\d)\b", " ".join(body.split()))
+    assert len(cited) >= 20
+    assert set(cited) <= set(listed)
+    assert listed == sorted(listed, key=lambda source: source[0].lower())
+
+
 def anchor(heading: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower())
 
