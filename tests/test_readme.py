@@ -165,8 +165,9 @@ def specs() -> list:
     return found
 
 
-@pytest.mark.parametrize("spec", [one for one in specs() if "howto" not in one.id])
-def test_spec_files_have_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spec", [one for one in specs() if "spec-file" in one.id])
+def test_the_spec_with_every_table_has_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It plans thousands of specifications, so it is not run."""
     monkeypatch.chdir(ROOT / "specs")
 
     faults = specdid.check(spec)
@@ -175,8 +176,8 @@ def test_spec_files_have_no_fault(spec: dict, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("spec", [one for one in specs() if "howto" in one.id])
-def test_specs_of_the_how_to_pages_run(
+@pytest.mark.parametrize("spec", [one for one in specs() if "spec-file" not in one.id])
+def test_specs_of_the_pages_run(
     spec: dict, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each option has a number, no analysis fails, results.csv has what the page names; counts are those it says."""
@@ -191,10 +192,11 @@ def test_specs_of_the_how_to_pages_run(
     assert curve.table.groupby("estimator")["estimate"].count().min() > 0
     assert "analysis_failed" not in (tmp_path / "warnings.csv").read_text("utf-8")
     known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
-    assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)
+    if page != "docs/results.md":  # which is of any study
+        assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)
     if place == "0":
-        for planned in re.findall(r"= ([\d,]+) specifications", text(page)):
-            assert curve.counts.planned == int(planned.replace(",", ""))
+        for planned in re.findall(r"^([\d,]+) specifications:|= ([\d,]+) specifications", text(page), re.MULTILINE):
+            assert curve.counts.planned == int("".join(planned).replace(",", ""))
         for column, value in re.findall(r"Here `(\w+)` is (\d+)", text(page)):
             assert curve.table[column].max() == int(value)
 
