@@ -133,7 +133,7 @@ def _cost(prepared: Prepared) -> list[str]:
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not len(compiled.members):
         return []
-    cost = estimate_cost(compiled)
+    cost = estimate_cost(compiled, prepared.plan.grid.estimators)
     lines = [
         "",
         f"{cost.batches:,} batches (same rows, fixed effects and weights), of up to {cost.largest:,} specifications",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._diagnostics import Fault, Faults, SpecError
+from specdid._plan.records import EstimatorChoice
 from specdid._run.infer import curve_clusters
 from specdid._run.prepare import Prepared
+from specdid._study import AnalysisTable
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import LISTWISE_MEMBER, chunk_seconds, prepare_seconds
 from specdid.engine.least_squares import CHUNK
@@ -19,7 +22,7 @@ from specdid.engine.listwise.members import CHUNK_CELLS
 from specdid.engine.rows import missing_patterns, row_keys
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import LARGE, scratch
-from specdid.inference._permutation_strategy import split
+from specdid.inference._permutation_strategy import fits_each, split
 from specdid.inference.permutation_refit import within_budget
 from specdid.panel.memory import available
 
@@ -47,6 +50,7 @@ SECONDS = {
     "refits": 0.03,
     "audit": 0.03,
     "analyses": 0.2,
+    "breakdowns": 0.05,
     "pictures": 0.22,
 }
 """Seconds of one core (of 2023) per unit of each count; tests/bench/plan_estimates.py measures them."""
@@ -160,26 +164,29 @@ class Cost:
     megabytes: float
 
 
-def estimate_cost(compiled: Compiled) -> Cost:
-    """Count batches and guess the time, without forming any row mask."""
+def estimate_cost(compiled: Compiled, estimators: Sequence[EstimatorChoice] = ()) -> Cost:
+    """Count batches and guess the time, without forming any row mask; ``estimators`` are the plan's."""
     problem = compiled.problem
+    alone = ~compiled.in_engine
+    fits = fits_each(estimators, compiled.method[alone]) if estimators else np.ones(np.count_nonzero(alone))
     members = compiled.members.take(np.flatnonzero(compiled.in_engine))
     one_by_one = int(np.count_nonzero(~compiled.in_engine))
     rows, p = problem.values.shape
     megabytes = (problem.values.nbytes + problem.codes.nbytes) / 1e6
     if not len(members):
-        return Cost(0, 0, 1.0, one_by_one, one_by_one * ONE_BY_ONE, megabytes)
+        return Cost(0, 0, 1.0, one_by_one, float(fits.sum()) * ONE_BY_ONE, megabytes)
     batch = row_keys(members, missing_patterns(problem, members)).of_member
     sizes = np.bincount(batch)
     lengths = np.diff(members.start)
     owner = np.repeat(batch, lengths)
     used = [batch * p + members.outcome, batch * p + members.treatment, owner * p + members.controls]
     shared = len(np.unique(np.concatenate(used)))
-    alone = int(lengths.sum()) + 2 * len(members)
+    single = int(lengths.sum()) + 2 * len(members)
     chunks = int((-(-sizes // CHUNK)).sum())
     dense = len(sizes) * prepare_seconds(rows) + chunks * chunk_seconds(rows)
-    seconds = min(dense, len(members) * LISTWISE_MEMBER * max(1.0, rows / 2_000)) + one_by_one * ONE_BY_ONE
-    return Cost(len(sizes), int(sizes.max()), alone / shared, one_by_one, seconds, megabytes)
+    seconds = min(dense, len(members) * LISTWISE_MEMBER * max(1.0, rows / 2_000))
+    seconds += float(fits.sum()) * ONE_BY_ONE
+    return Cost(len(sizes), int(sizes.max()), single / shared, one_by_one, seconds, megabytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +202,7 @@ class Work:
     refits : draws × specifications that are fitted one by one again
     audit : specifications that the audit estimates
     analyses : tables of analyses
+    breakdowns : specifications of the curve of which an analysis makes something, as breakdown values
     pictures : figures × formats
     """
 
@@ -207,6 +215,7 @@ class Work:
     refits: int
     audit: int
     analyses: int
+    breakdowns: int
     pictures: int
 
     @property
@@ -219,7 +228,7 @@ class Work:
         return {
             "estimates": s["start"] + loaded + self.estimates,
             "draws": nulls,
-            "analyses": self.analyses * s["analyses"],
+            "analyses": self.analyses * s["analyses"] + self.breakdowns * s["breakdowns"],
             "figures": self.pictures * s["pictures"],
             "audit": s["pyfixest"] + self.audit * s["audit"] if self.audit else 0.0,
         }
@@ -250,10 +259,11 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
             anew_sunab += b * int(np.count_nonzero(of.again & many))
-            others, costly, few, _ = within_budget(members, ~compiled.in_engine & of.depends, of.costly, b)
+            fits = fits_each(prepared.plan.grid.estimators, compiled.method)
+            others, costly, few, _ = within_budget(members, ~compiled.in_engine & of.depends, of.costly, b, fits)
             anew += few * int(np.count_nonzero(costly & ~many))
             anew_sunab += few * int(np.count_nonzero(costly & many))
-            refits += few * int(np.count_nonzero(others))
+            refits += few * int(fits[others].sum())
     return Work(
         cost.seconds,
         cost.one_by_one,
@@ -264,8 +274,15 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         refits,
         min(AUDITED, len(members)),
         len(study.analyses),
+        sum(_over_curve(table, len(members)) for table in study.analyses),
         _pictures(prepared),
     )
+
+
+def _over_curve(table: AnalysisTable, members: int) -> int:
+    """Return of how many specifications of the curve an analysis makes something."""
+    most = _plugins.load("analyses", table.kind).over_curve
+    return 0 if most is None else min(most(table.values), members)
 
 
 def _pictures(prepared: Prepared) -> int:

@@ -183,7 +183,8 @@ class Analysis:
     """A declaration that can be read, and checked against data, without estimating.
 
     ``drawn``: it has a figure. ``permutes``: it moves [inference] assign. ``dates`` says of its
-    table's values whether it asks when units adopt.
+    table's values whether it asks when units adopt; ``over_curve``, of how many specifications of the curve it makes
+    something, at most.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Analysis:
     drawn: bool = True
     permutes: bool = False
     dates: Callable[[Mapping[str, object]], bool] = _never
+    over_curve: Callable[[Mapping[str, object]], int] | None = None
 
     @property
     def form(self) -> TableKeys:

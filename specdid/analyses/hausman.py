@@ -25,7 +25,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._format import Formula, Key
 from specdid._plan.expand import base_scope
 from specdid._records.numerals import MINUS
-from specdid._study import Expression
+from specdid._study import INSTRUMENTS, Expression
 from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
@@ -94,7 +94,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield fault_at(request.table.origin, None, "no_unit", message, 'write unit = "…" in [study]')
         return
     unused = "it compares least squares with fixed and with random effects of the unit"
-    yield from not_read(request, ("fixed_effects", "weights", "estimator"), unused)
+    yield from not_read(request, ("fixed_effects", "weights", "estimator", INSTRUMENTS), unused)
     written = request.config.controls
     if written is not None:
         why = "`controls` here is the whole right-hand side"
@@ -153,7 +153,12 @@ def run(bench: Bench, request: Request) -> Finding:
 
 
 def _unread(cells: Cells) -> Iterator[Caution]:
-    """Say which weights and absorbed effects of the columns are not in the test."""
+    """Say which weights, absorbed effects and instruments of the columns are not in the test."""
+    if any(cell.instrumented for cell in cells):
+        said = (
+            "it takes no instruments: fixed and random effects are by least squares, as if the treatment were exogenous"
+        )
+        yield Caution("note", "not_read", said)
     if any(cell.setting.absorb for cell in cells):
         said = "effects that variants absorb are not in it; write them into `controls`, as in i(year)"
         yield Caution("note", "not_read", said)
@@ -196,7 +201,7 @@ def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[E
 
 def _labels(request: Request, cell: Cell) -> dict[str, str]:
     """Return the labels of what the comparison reads."""
-    unread = {"fixed_effects", "weights", "estimator"}
+    unread = {"fixed_effects", "weights", "estimator", INSTRUMENTS}
     found = {name: label for name, label in cell.labels.items() if name not in unread}
     if request.config.controls is not None:
         del found["treatment"]

@@ -37,6 +37,8 @@ FEW_DF = 40.0
 """Degrees of freedom below which it is said that normal critical values are too small (tests/bench/honest.py)."""
 SINGULAR = 1e-10
 """Correlations whose least eigenvalue is smaller are of a singular covariance."""
+MOST_OF_CURVE = 2000
+"""Specifications of the curve that get breakdown values where the table does not say."""
 EFFECTS = ("first", "average")
 HEADER = (
     "effect", "restriction", "bound", "estimate", "std_error", "conf_low", "conf_high", "breakdown", "periods_before",
@@ -77,7 +79,7 @@ KEYS = (
         NumberValue("0 or more", whole=True, least=0),
         "How many specifications of the curve get breakdown values: of more a seeded random part, 0 for none.",
         "500",
-        2000,
+        MOST_OF_CURVE,
     ),
     *(key for key in event_study.KEYS if key.name != "time"),
 )
@@ -109,7 +111,7 @@ def decode(found: Mapping[str, Any], table: Table) -> HonestConfig:
             item.origin, "out_of_range", f"period {effect} is after the window, which ends at {event.window[1]}"
         )
     bounds, slopes = (tuple(sorted(found[name] or ())) for name in ("relative_magnitudes", "smoothness"))
-    most = 2000 if found["specifications"] is None else found["specifications"]
+    most = MOST_OF_CURVE if found["specifications"] is None else found["specifications"]
     return HonestConfig(bounds, slopes, effect, most, event)
 
 
@@ -607,5 +609,5 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
 ANALYSIS = Analysis(
     "honest", "Sensitivity to failing parallel trends", decode, run, check, KEYS,
     doc="Robust sets of Rambachan and Roth (2023) for an effect, and breakdown values over the curve.",
-    dates=lambda values: True,
+    dates=lambda values: True, over_curve=lambda values: int(str(values.get("specifications", MOST_OF_CURVE))),
 )  # fmt: skip

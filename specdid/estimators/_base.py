@@ -293,6 +293,7 @@ class Estimator:
     ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
     ``only_by_unit(options)`` says why errors go by unit and by no cluster of several, "" where they do not.
     ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
+    ``fits(options)`` says how many estimates one takes, where it is made again for its standard error; None: 1.
     ``seeded(options)`` says whether it draws at random, from its option ``seed``: the study's where none is written.
     """
 
@@ -328,6 +329,7 @@ class Estimator:
     offset: bool = False
     balanced: bool = False
     only_by_unit: Callable[[Mapping[str, object]], str] | None = None
+    fits: Callable[[Mapping[str, object]], int] | None = None
     seeded: Callable[[Mapping[str, object]], bool] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
 

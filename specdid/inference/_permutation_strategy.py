@@ -6,12 +6,14 @@ Those are estimated anew in every draw whose rows, controls or cohorts move with
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
+from specdid._plan.records import EstimatorChoice
 from specdid.engine import execute
 from specdid.engine.cache_keys import digest, source_hash, used_columns
 from specdid.engine.columns import Recipe, evaluate, row_mask
@@ -109,6 +111,12 @@ def _too_costly(members: Members, again: Bools, draws: int) -> Bools:
     if seconds + draws * SUNAB_SECONDS * int(np.count_nonzero(sunab)) > BUDGET:
         costly |= sunab
     return costly
+
+
+def fits_each(estimators: Sequence[EstimatorChoice], method: Ints) -> Ints:
+    """Return how many fits an estimate of each member takes, (S,): some draw their standard errors."""
+    each = [(_plugins.load("estimators", e.method).fits, e.options) for e in estimators]
+    return np.array([1 if fits is None else fits(dict(options)) for fits, options in each], np.int64)[method]
 
 
 def seconds_anew(members: Members) -> float:

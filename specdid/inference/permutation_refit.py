@@ -29,6 +29,7 @@ from specdid.inference._permutation_strategy import (
     Strategies,
     again_key,
     estimate_again,
+    fits_each,
     make_again,
     permuted_problem,
     seconds_anew,
@@ -49,7 +50,8 @@ def draw(context: Context) -> NullDraws:
     of, compiled = split(context), context.compiled
     alone = ~of.batched & of.depends
     members = compiled.members.take(context.chosen)
-    alone, costly, draws, beyond = within_budget(members, alone, of.costly, context.draws)
+    fits = fits_each(context.plan.grid.estimators, compiled.method[context.chosen])
+    alone, costly, draws, beyond = within_budget(members, alone, of.costly, context.draws, fits)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -63,20 +65,26 @@ def draw(context: Context) -> NullDraws:
     return dataclasses.replace(found, clusters=clusters, treated=treated)
 
 
-def within_budget(members: Members, alone: Bools, costly: Bools, asked: int) -> tuple[Bools, Bools, int, int]:
+def within_budget(
+    members: Members, alone: Bools, costly: Bools, asked: int, fits: Ints
+) -> tuple[Bools, Bools, int, int]:
     """Keep what can be fitted in the time, least squares before the others; count the draws, and what cannot be.
 
-    There are as many draws of DRAWS as let the most specifications in.
+    There are as many draws of DRAWS as let the most specifications in. ``fits`` (S,) is what an estimate takes; those
+    of more than one come last.
     """
-    ways = [_kept(members, alone, costly, min(draws, asked)) for draws in DRAWS]
+    ways = [_kept(members, alone, costly, min(draws, asked), fits) for draws in DRAWS]
     return min(ways, key=lambda way: way[3])
 
 
-def _kept(members: Members, alone: Bools, costly: Bools, draws: int) -> tuple[Bools, Bools, int, int]:
+def _kept(members: Members, alone: Bools, costly: Bools, draws: int, fits: Ints) -> tuple[Bools, Bools, int, int]:
     left = BUDGET - draws * seconds_anew(members.take(np.flatnonzero(costly)))
-    none = np.zeros(len(alone), dtype=bool)
-    kept = costly if left >= 0 else none
-    others = alone if np.count_nonzero(alone) * draws * SECONDS <= (left if left >= 0 else BUDGET) else none
+    kept, others = (costly if left >= 0 else np.zeros_like(costly)), np.zeros_like(alone)
+    left = left if left >= 0 else BUDGET
+    for part in (alone & (fits == 1), alone & (fits > 1)):
+        seconds = draws * SECONDS * int(fits[part].sum())
+        if seconds <= left:
+            others, left = others | part, left - seconds
     return others, kept, draws, int(np.count_nonzero((alone | costly) & ~(kept | others)))
 
 

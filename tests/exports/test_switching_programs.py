@@ -48,10 +48,14 @@ def test_programs_give_the_numbers_of_the_results(tmp_path, missing):
     prepared = prepare(given)
     results = estimated(prepared)
     for language, reader in (("r", r_reader), ("stata", stata_reader)):
-        for s in (0, 2):  # the readers fill no panels, as normalized effects ask for
+        for s in range(4):
             code = program(prepared, s, language)
             read = reader.Program().run(code)
             assert difference(results, s, (read.estimate, read.found)) < 1e-8, (language, code)
+            data, prefix = (read.data, "_") if language == "stata" else (read.names["d"], ".")
+            units, periods = (len(np.unique(data[f"{prefix}{n}"])) for n in ("panel", "at"))
+            whole = len(data[f"{prefix}panel"]) == units * periods  # normalized effects: treatments in every period
+            assert whole == (s % 2 == 1)
 
 
 def test_the_audit_agrees_and_rows_are_counted_as_labelled(tmp_path):

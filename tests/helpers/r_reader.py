@@ -614,6 +614,27 @@ def _rbind(frames: list[Frame]) -> Frame:
     return Frame({n: np.concatenate([f[n] for f in frames]) for n in frames[0]})
 
 
+def _expand_grid(**columns: np.ndarray) -> Frame:
+    """Cross columns, whose names begin with a dot where they begin with ``_`` here, the first varying fastest."""
+    crossed = np.meshgrid(*columns.values(), indexing="ij")
+    names = [f".{n[1:]}" if n.startswith("_") else n for n in columns]
+    return Frame({n: c.ravel(order="F") for n, c in zip(names, crossed, strict=True)})
+
+
+def _merge(x: Frame, y: Frame, all_x: np.ndarray) -> Frame:
+    """Join by the columns of one name, with the rows of ``x`` that have no partner."""
+    assert all_x[0] == 1
+    keys = [n for n in x if n in y]
+    place = {key: k for k, key in enumerate(zip(*(y[n].tolist() for n in keys), strict=True))}
+    assert len(place) == y.rows
+    at = np.array([place.get(key, -1) for key in zip(*(x[n].tolist() for n in keys), strict=True)])
+    found = dict(x)
+    for name in (n for n in y if n not in keys):
+        nothing = np.array([None if y[name].dtype == object else np.nan], y[name].dtype)
+        found[name] = np.append(y[name], nothing)[np.where(at < 0, y.rows, at)]
+    return Frame(found)
+
+
 def _approx(x: np.ndarray, y: np.ndarray, xout: np.ndarray) -> dict[str, np.ndarray]:
     order = np.argsort(x)
     return {"y": np.interp(xout, x[order], y[order], left=np.nan, right=np.nan)}
@@ -935,7 +956,7 @@ def _synthdid(outcome: np.ndarray, controls: np.ndarray, before: np.ndarray) -> 
 
 
 BUILTINS: dict[str, Callable[..., Any]] = {
-    "did_multiplegt_dyn": _did_multiplegt_dyn,
+    "did_multiplegt_dyn": _did_multiplegt_dyn, "expand.grid": _expand_grid, "merge": _merge,
     "l10n_info": lambda: {"UTF-8": logical([1])},
     # data
     "read.csv": _read_csv, "read_dta": _read_stata,

@@ -743,6 +743,20 @@ class Program:
     def do_tsset(self, rest: str) -> None:
         self.panel = tuple(rest.split())  # type: ignore[assignment]
 
+    def do_tsfill(self, rest: str) -> None:
+        """Add the rows of every unit in every period, with nothing in them."""
+        assert rest.strip(", ") == "full"
+        unit, time = (self.data[n] for n in self.panel)
+        known = set(zip(unit, time, strict=True))
+        units, times = (np.unique(c[~np.isnan(c)]) for c in (unit, time))
+        new = np.array([(u, t) for u in units for t in times if (u, t) not in known]).reshape(-1, 2)
+        for name, column in self.data.items():
+            nothing = np.full(len(new), "" if column.dtype == object else np.nan, column.dtype)
+            self.data[name] = np.concatenate(
+                [column, new[:, self.panel.index(name)] if name in self.panel else nothing]
+            )
+        self.rows += len(new)
+
     def do_local(self, rest: str) -> None:
         name, _, text = rest.partition(" ")
         text = text.strip()

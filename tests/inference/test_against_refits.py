@@ -17,6 +17,8 @@ import pytest
 import specdid
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
+from specdid._audit.first_changes import average_of_changes
+from specdid._audit.synthetic import Synthetic
 from specdid._run import infer
 from specdid._run.infer import agreeing
 from specdid.engine.cache_keys import Content
@@ -383,3 +385,52 @@ def test_the_dearest_are_left_to_fewer_draws(plain, sunab, costly):
     kind = np.repeat([-1, 0], [plain, sunab])
     found = _permutation_strategy._too_costly(SimpleNamespace(sunab=kind), np.ones(len(kind), bool), 1000)
     assert found.tolist() == np.repeat(costly, [plain, sunab]).tolist()
+
+
+def test_the_whole_history_of_a_treatment_moves():
+    """Where a unit lacks the outcome it has the treatment of whose history it is dealt, which dates its switch."""
+    rng = np.random.default_rng(4)
+    data = panel()
+    moves = np.where(rng.random((24, 7)) < 0.2, rng.integers(0, 3, (24, 7)), -1)
+    moves[:, 0] = 0
+    s = np.array([pl.Series(np.where(row < 0, np.nan, row)).fill_nan(None).forward_fill() for row in moves]).ravel()
+    unseen = rng.random(len(data)) < 0.25
+    data = data.with_columns(s=pl.Series(s), y=pl.when(pl.Series(unseen)).then(None).otherwise(pl.col("y")))
+    moved = {"draws": DRAWS, "cluster": "id", "assign": "s", "null": ["permutation"]}
+    plain = {"weights": {"none": "1"}, "controls": {"none": "1"}, "fixed_effects": {"two-way": "id + year"}}
+    asked = {"method": "did_multiplegt_dyn", "effects": 2}
+    ctx = context("id", data, treatment={"s": "s"}, estimator={"D": asked}, inference=moved, **plain)
+    drawn = permutation_refit.draw(ctx)
+    assert drawn.index.tolist() == [0]
+    assignment = make_assignment(ctx.panel, ("s",), ctx.panel.unit_codes, None)
+    names = {"id": "unit", "year": "t", "s": "d"}
+    apart = 0
+    for b in range(DRAWS):
+        dealt = pl.Series(permute(ctx.panel, assignment, 11, b).columns["s"].numbers)
+        frame = data.with_columns(s=dealt, w=pl.lit(1.0)).select("id", "year", "y", "s", "w").rename(names).to_pandas()
+        estimate, (error,) = average_of_changes(frame, {"effects": 2}, ["unit"])
+        assert np.asarray(drawn.null_estimate)[0, b] == pytest.approx(estimate, rel=1e-9)
+        assert np.asarray(drawn.null_statistic)[0, b] == pytest.approx(estimate / error, rel=1e-9)
+        apart += abs(average_of_changes(frame.dropna(), {"effects": 2}, ["unit"])[0] - estimate) > 1e-3
+    assert apart  # treatments of rows without an outcome matter
+
+
+def test_synthetic_weights_are_found_anew_and_placebos_within_the_budget():
+    """An error by placebos is as many fits as these: beyond the budget it is left out, and takes no place of others."""
+    data = panel()
+    plain = {"weights": {"none": "1"}, "controls": {"none": "1"}, "fixed_effects": {"two-way": "id + year"}}
+    placebo = {"method": "sdid", "vce": "placebo", "replications": 5000}
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    ctx = context("id", data, treatment=treatment, estimator={"P": placebo, "S": "sdid"}, **plain)
+    drawn = permutation_refit.draw(ctx)
+    assert drawn.index.tolist() == [1]
+    (said,) = (note for note in drawn.left_out if note.code == "costly")
+    assert said.message.startswith("1 specification would take more than 120 s to fit 5 times again")
+    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    y = data.sort("id", "year")["y"].to_numpy().reshape(24, 7)
+    for b in range(DRAWS):
+        cohort = permute(ctx.panel, assignment, 11, b).columns["cohort"].numbers.reshape(24, 7)[:, 0]
+        by_hand = Synthetic(y, [], np.where(cohort > 0, cohort - 2001, 7).astype(int))
+        estimate, error = by_hand.estimate(), by_hand.jackknife(np.arange(24))
+        assert np.asarray(drawn.null_estimate)[0, b] == pytest.approx(estimate, rel=1e-7)
+        assert np.asarray(drawn.null_statistic)[0, b] == pytest.approx(estimate / error, rel=1e-6)

@@ -122,6 +122,31 @@ def test_a_permutation_estimates_anew_what_moves():
     assert moving.fits == 8
 
 
+def test_breakdown_values_of_the_curve_are_work():
+    for table, count in (({}, 32), ({"specifications": 5}, 5), ({"specifications": 0}, 0)):
+        work = work_of(honest={"window": [-2, 2], **table})
+        assert work.breakdowns == count
+        assert work.parts["analyses"] == pytest.approx(SECONDS["analyses"] + count * SECONDS["breakdowns"])
+
+
+def test_placebos_of_a_standard_error_are_fits():
+    """Twenty draws of it are within the budget, and five hundred are not; either is in the time of the estimates."""
+    derive = {"made": "(cohort > 0) * (year >= cohort)"}
+    plain = {"fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}, "outcome": {"y": "y"}}
+    plain |= {"treatment": {"d": {"term": "made", "cohort": "cohort"}}, "derive": derive}
+    seconds = {}
+    for replications, refits in ((20, 1 + 21), (500, 1)):
+        placebo = {"method": "sdid", "vce": "placebo", "replications": replications}
+        prepared = prepare(
+            small_study(inference={"draws": 19, **ASSIGN}, estimator={"s": "sdid", "p": placebo}, **plain), PANEL
+        )
+        compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
+        cost_of = estimate_cost(compiled, prepared.plan.grid.estimators)
+        assert count_work(prepared, compiled, cost_of).refits == 19 * refits
+        seconds[replications] = cost_of.seconds
+    assert seconds[500] - seconds[20] == pytest.approx(480 * cost.ONE_BY_ONE)
+
+
 @pytest.mark.parametrize("inference", [{"draws": 0}, {"draws": 19}])
 @pytest.mark.parametrize("more", [{}, {"event_study": {"window": [-2, 2]}}])
 def test_pictures_are_those_that_a_run_draws(inference, more, tmp_path):

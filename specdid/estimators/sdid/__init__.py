@@ -189,6 +189,14 @@ def _drawn(options: Mapping[str, object]) -> bool:
     return options.get("vce") == "placebo"
 
 
+def _fits(options: Mapping[str, object]) -> int:
+    return 1 + _replications(options) if _drawn(options) else 1
+
+
+def _replications(options: Mapping[str, object]) -> int:
+    return int(str(options.get("replications") or 200))
+
+
 def _only_by_unit(options: Mapping[str, object]) -> str:
     return 'with vce = "placebo" sdid has them by unit alone' if _drawn(options) else ""
 
@@ -233,8 +241,7 @@ def _error(
         return float("nan"), "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit", 0
     if not (enough and by_unit):
         return float("nan"), "only_by_unit" if enough else "no_placebo", 0
-    draws = int(str(task.options.get("replications") or 200))
-    found, capped = placebos(panel, cohorts, draws, int(str(task.options.get("seed") or 0)))
+    found, capped = placebos(panel, cohorts, _replications(task.options), int(str(task.options.get("seed") or 0)))
     return float(found.std()), "", int((capped > 0).sum())
 
 
@@ -312,6 +319,7 @@ ESTIMATOR = Estimator(
     uncorrected=True,
     balanced=True,
     only_by_unit=_only_by_unit,
+    fits=_fits,
     refuses=_refuses,
     columns=frozenset(
         {"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_placebos_capped"}
