@@ -375,7 +375,7 @@ REASONS = {
         "a negative binomial needs an outcome of counts (0, 1, 2, …); for other values take `fepois`"
     ),
     "Poisson needs 7; some values are negative": "Poisson needs an outcome of zero or more; some values are negative",
-    "no unit to compare with stays untreated for 7 periods7": (
+    "no unit to compare with stays untreated for 77": (
         "no unit to compare with stays untreated for 5 periods; set post_window to a smaller number (3 is the longest "
         "that leaves out no cohort)"
     ),
@@ -391,15 +391,30 @@ REASONS = {
         "it and in the base period"
     ),
     "no unit enters treatment in these rows77": (
-        "no unit enters treatment in these rows; 3 units are treated in all that could be compared; 1 units lack a "
+        "no unit enters treatment in these rows; 3 units are treated in all that could be compared; 1 unit lacks a "
         "period"
     ),
-    "sdid needs periods before treatment: 7 units are treated in the first period7; leave them out by [sample]": (
-        "sdid needs periods before treatment: 2 units are treated in the first period, among them 北京; leave them out "
-        "by [sample]"
+    "sdid needs periods before treatment: 7 treated in the first period7; leave out by [sample] who is": (
+        "sdid needs periods before treatment: 2 units are treated in the first period, among them 北京; leave out by "
+        "[sample] who is"
     ),
-    "sdid needs two periods before treatment: 7 units have one7; leave them out by [sample]": (
-        "sdid needs two periods before treatment: 2 units have one, among them 北京; leave them out by [sample]"
+    "sdid needs two periods before treatment: 7 one7; leave out by [sample] who has": (
+        "sdid needs two periods before treatment: 2 units have one, among them 北京; leave out by [sample] who has"
+    ),
+    "7 a cohort that is not the first period in which the treatment changes; write cohort as that period, 0 where it "
+    "never does": (
+        "1 unit has a cohort that is not the first period in which the treatment changes; write cohort as that period, "
+        "0 where it never does"
+    ),
+    "no cohort is seen from 7 before its treatment to 7 after, beside units that stay untreated; take a shorter "
+    "post_window": (
+        "no cohort is seen from 1 period before its treatment to 3 after, beside units that stay untreated; take a "
+        "shorter post_window"
+    ),
+    "no cohort is seen from 7 before its treatment to 7 after, beside units that stay untreated; take a shorter "
+    "window": (
+        "no cohort is seen from 2 periods before its treatment to 3 after, beside units that stay untreated; take a "
+        "shorter window"
     ),
     "sdid compares with units never treated, and needs two: there 7 in these rows": (
         "sdid compares with units never treated, and needs two: there is one in these rows"
@@ -407,12 +422,12 @@ REASONS = {
 }
 """Reasons that are put together of parts: as they are written, and one as it is read."""
 COMPOSED_ELSEWHERE = (
-    "sdid needs every unit in every period: 3 of 40 units lack rows (unit 北京 has 3 of 5 periods); keep complete "
-    "units and periods by [sample], or leave out the variables that are missing",
+    "sdid needs every unit in every period: rows are missing of 3 of 40 units (unit 北京 has 3 of 5 periods); "
+    "keep complete units and periods by [sample], or leave out the variables that are missing",
     "no unit that switches is seen beside one that never switches; only_never_switchers = false compares with those "
     "that switch later; 3 units switch where rows are missing",
     "no unit that switches has every effect up to 5 beside one with its first treatment that has not switched yet; set "
-    "effects to 2 or less; 1,200 units share their first treatment with none that switches in another period",
+    "effects to 2 or less; 1,200 units have a first treatment with which no unit switches in another period",
     "no unit that switches has effect 5 beside one that never switches; set effects to 2 or less",
     "the effects of cohorts 2005, 2006 and 4 more cannot be told apart from the fixed effects `州 + 年`: in 2005 and "
     "2006 every row is of a treated cohort: there is no comparison",
@@ -421,8 +436,13 @@ COMPOSED_ELSEWHERE = (
     "of the sample",
     "stackedev has the cohorts and units that are seen in the whole window; 3 cohorts are not seen in all of it",
     "effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less is taken "
-    "with the other sign; they are per unit of treatment; periods are counted as they are in the sample, and some lie "
-    "further apart",
+    "with the other sign; they are per unit of treatment; not all are of the same switchers; periods are those in "
+    "which some treatment is known, and some lie further apart",
+    "in all units that switch and would have every effect up to 5 beside one with its first treatment that has not "
+    "switched yet, treatment has been above and below its first value by then, and what follows is left out, as in "
+    "DIDmultiplegtDYN; set effects to 2 or less",
+    "in all units compared in it treatment has been above and below its first value by then, and what follows is left "
+    "out, as in DIDmultiplegtDYN",
     "the ends of sunab's window are single periods: it does not bin",
     "leads and effects of did2s are not changes from one period (leads of did2s are measured against all untreated "
     "rows, not against the reference period); sunab, csdid and feols have such",
@@ -433,7 +453,7 @@ COMPOSED_ELSEWHERE = (
 )
 NAMED = (
     r"`[^`]*`|\[sample\]|only_never_switchers = false|post_window|reference|did_multiplegt_dyn|sdid|csdid|sunab|feols"
-    r"|did2s|stackedev|effects 设|Anderson-Rubin"
+    r"|did2s|stackedev|effects 设|DIDmultiplegtDYN|cohort|window|Anderson-Rubin"
 )
 
 
