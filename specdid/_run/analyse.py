@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from specdid import _plugins
 from specdid._diagnostics import SpecError
 from specdid._records import Caution, Section
-from specdid._records.cautions import beside, capital, from_figure
+from specdid._records.cautions import beside, capital
 from specdid._run.prepare import Prepared
-from specdid._run.write import FigureFiles, save_figure, write_text, writing
+from specdid._run.write import Drawing, FigureFiles, write_text, writing
 from specdid._study import file_stem
 from specdid._words import say, told
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Estimated, Finding
@@ -128,15 +129,14 @@ def _stem(analysed: Analysed, suffix: str) -> str:
     return file_stem(analysed.stem, suffix or None)
 
 
-def write_analyses(found: Sequence[Analysed], directory: Path, files: FigureFiles) -> tuple[Caution, ...]:
-    """Write every table and figure, marked where the run failed; return what the figures warned of.
+def write_analyses(found: Sequence[Analysed], directory: Path, files: FigureFiles) -> tuple[Drawing, ...]:
+    """Write every table, marked where the run failed; return the figures to be drawn.
 
     Raises
     ------
     OutputError
         Where the directory cannot be written.
     """
-    said: list[Caution] = []
     printers = _plugins.every("tables")
     with writing(directory):
         for analysed in found:
@@ -149,18 +149,9 @@ def write_analyses(found: Sequence[Analysed], directory: Path, files: FigureFile
                     write_text(
                         printer.write(unusable(table.print, files.failed)), directory / f"{stem}{printer.ending}"
                     )
-            for chart in analysed.finding.charts:
-                said += _draw(chart, _stem(analysed, chart.suffix), directory, files)
-    return tuple(said)
+    charts = ((a, c) for a in found for c in a.finding.charts)
+    return tuple(Drawing(c.figure, partial(_data, c), _stem(a, c.suffix), files) for a, c in charts)
 
 
-def _draw(chart: Chart, stem: str, directory: Path, files: FigureFiles) -> list[Caution]:
-    try:
-        figure = _plugins.load("figures", chart.figure)
-        _, said = save_figure(partial(figure.draw, chart.data), directory, stem, files)
-    except OSError:
-        raise
-    except Exception as error:
-        why = f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"
-        return [Caution("serious", "figure_failed", why)]
-    return [from_figure(text) for text in said]
+def _data(chart: Chart) -> Any:
+    return chart.data

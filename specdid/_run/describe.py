@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +22,10 @@ from specdid._describe.instruments import instrument_cautions
 from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
-from specdid._records.cautions import RUN, Against, against, beside, capital, from_figure
+from specdid._records.cautions import RUN, Against, against, beside, capital
 from specdid._records.numerals import counted, minus
 from specdid._run.report import page_formats
-from specdid._run.write import FigureFiles, on_its_own, save_figure, write_text
+from specdid._run.write import Drawing, FigureFiles, write_text
 from specdid._study import INSTRUMENTS
 from specdid._words import say, told
 from specdid.engine.compile import Compiled
@@ -165,8 +166,8 @@ def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
     return found
 
 
-def write_described(curve: Curve, directory: Path, files: FigureFiles) -> list[Caution]:
-    """Write choices.csv, inference.tex and the figures; return what the figures warned of."""
+def write_described(curve: Curve, directory: Path, files: FigureFiles) -> tuple[tuple[Drawing, ...], list[Caution]]:
+    """Write choices.csv and inference.tex; return the figures to be drawn, and which plug-ins are broken."""
     results, tests, found = curve.results, curve.tests, against(curve.warnings)
     _write_if_any(_choices_csv(curve.choices), directory / "choices.csv")
     measured = TidyTable(("measure", "value"), cluster_rows(curve.clusters))
@@ -177,28 +178,21 @@ def write_described(curve: Curve, directory: Path, files: FigureFiles) -> list[C
             write_text(printer.write(table), directory / f"inference{printer.ending}")
     placebos = tuple(p for t in tests for p in t.placebos)
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
+    return tuple(_drawings((results, placebos), files, found.plain.brief)), said
+
+
+def _drawings(given: tuple[object, ...], files: FigureFiles, doubt: str) -> Iterator[Drawing]:
     for figure in _plugins.every("figures"):
         if figure.curve is not None:
-            kinds = page_formats(files.formats) if figure.on_page else files.formats
-            drawn = partial(_draw, figure, (results, placebos), directory, replace(files, formats=kinds), found)
-            said += on_its_own(f"the figure {figure.name}", drawn)
-    return said
+            kinds = replace(files, formats=page_formats(files.formats) if figure.on_page else files.formats)
+            shown = partial(_shown, figure, given, doubt)
+            yield Drawing(figure.name, shown, figure.name, kinds, f"the figure {figure.name}")
 
 
-def _draw(
-    figure: FigureKind,
-    given: tuple[object, ...],
-    directory: Path,
-    files: FigureFiles,
-    found: Against,
-) -> list[Caution]:
+def _shown(figure: FigureKind, given: tuple[object, ...], doubt: str) -> Any:
     assert figure.curve is not None
     data = figure.curve(*given)
-    if not data.panels:
-        return []
-    data = replace(data, doubt=found.plain.brief)
-    _, said = save_figure(partial(figure.draw, data), directory, figure.name, files)
-    return [from_figure(text) for text in said]
+    return replace(data, doubt=doubt) if data.panels else None
 
 
 def _write_if_any(text: str, path: Path) -> None:

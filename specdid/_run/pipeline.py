@@ -20,7 +20,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests
 from specdid._plan.treatment_arms import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
-from specdid._records.cautions import against, from_fault, from_figure, of_audit, worst_first
+from specdid._records.cautions import against, from_fault, of_audit, worst_first
 from specdid._records.numerals import specifications
 from specdid._run import analyse
 from specdid._run.appendix import write_appendix
@@ -43,11 +43,13 @@ from specdid._run.prepare import Prepared, StudySource, prepare
 from specdid._run.report import page_formats, programs_of, write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import (
+    Drawing,
     FigureFiles,
+    curve_drawing,
     draw_curve,
+    draw_figures,
     notebook_html,
     on_its_own,
-    write_figure,
     write_record,
     write_results,
 )
@@ -170,10 +172,11 @@ def _run(
             begun = time.perf_counter()
             made = _estimate(prepared, compiled, jobs, audit, say, store)
             with staged(output) as new:
-                curve = made.audited(_draw(prepared, made.curve, new, say))
+                n_jobs = study.run.jobs if jobs is None else jobs
+                curve = made.audited(_draw(prepared, made.curve, new, n_jobs, say))
                 if curve.audit is not None and curve.audit.failed:
                     # The audit works beside the drawing: where it failed, everything says so.
-                    curve = _draw(prepared, curve, new, say)
+                    curve = _draw(prepared, curve, new, n_jobs, say)
                 record, curve = _write(prepared, curve, made.taken, new, directory, begun, say)
                 write_record(new, {**record, "files": kept_files(output, new, not made.interrupted)})
             if not made.interrupted:
@@ -326,22 +329,23 @@ def _files(panel: Panel) -> Iterator[Section]:
         yield Section("Data files", tuple(f"- {line}" for line in panel.accounts))
 
 
-def _draw(prepared: Prepared, curve: Curve, directory: Path, progress: Progress) -> Curve:
+def _draw(prepared: Prepared, curve: Curve, directory: Path, jobs: int, progress: Progress) -> Curve:
     """Draw every figure; what the figures warn of joins the curve's warnings."""
     figure, appendix = prepared.study.figure, prepared.study.appendix
     notes: dict[str, str] = {}
     failed = against(curve.warnings).failed
     files = FigureFiles(figure.formats, figure.width, failed, notes if "tex" in appendix.formats else None)
-    said: list[Caution] = []
+    drawings: list[Drawing] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
         # The figure of the curve itself says what failed.
-        own = dataclasses.replace(files, failed="")
-        said += on_its_own("the figure of the curve", lambda: _curve_figure(prepared, curve, directory, own))
-    said += write_described(curve, directory, files)
+        drawings.append(_curve_drawing(prepared, curve, dataclasses.replace(files, failed="")))
+    described, broken = write_described(curve, directory, files)
     pages = dataclasses.replace(files, formats=page_formats(figure.formats))
-    said += analyse.write_analyses(curve.analyses, directory, pages)
-    drawn = _with(curve, said)
+    drawings += [*described, *analyse.write_analyses(curve.analyses, directory, pages)]
+    # Machines of a cluster do not share this one's disk.
+    workers = jobs if prepared.study.run.backend == "loky" else 1
+    drawn = _with(curve, [*broken, *draw_figures(drawings, directory, workers)])
     return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory, notes)))
 
 
@@ -350,11 +354,11 @@ def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
     return dataclasses.replace(curve, warnings=worst_first((*curve.warnings, *said)))
 
 
-def _curve_figure(prepared: Prepared, curve: Curve, directory: Path, files: FigureFiles) -> Iterator[Caution]:
+def _curve_drawing(prepared: Prepared, curve: Curve, files: FigureFiles) -> Drawing:
     found = {"cautions": curve.warnings, "breakdowns": analyse.breakdowns(curve.analyses)}
     shown = {**figure_of(prepared.study.figure, curve.tests), **found}
     del shown["width"]
-    return map(from_figure, write_figure(curve.results, directory, files, **shown)[1])
+    return curve_drawing(curve.results, files, **shown)
 
 
 def _write_page(prepared: Prepared, curve: Curve, directory: Path, record: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import Bands
 from specdid._diagnostics import Fault, OutputError, SpecdidError, SpecError, did_you_mean
 from specdid._records import Caution, NullShares, Results, write
-from specdid._records.cautions import FAILED, SEVERITIES, worst_first
+from specdid._records.cautions import FAILED, SEVERITIES, from_figure, worst_first
 from specdid._records.files import is_regular, read_bytes, read_object, read_rows, replacing, strange
 from specdid._records.numerals import specifications
 from specdid._records.read import read_results
 from specdid._records.write import write_csv, write_manifest, write_parquet, write_timings
 from specdid._study import NARROWEST, WIDEST
-from specdid._words import speaking
+from specdid._words import speaking, spoken
+from specdid.engine.workers import as_done
 from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
 from specdid.figures._style import DEFAULT, save
@@ -45,6 +46,8 @@ APPENDIX = "appendix.tex"
 """Beside it, figures that are PDF have neither title nor note: LaTeX sets them."""
 BANDS_FILE = "inference_bands.parquet"
 _POINTS = ("low", "median", "high")
+MANY_FIGURES = 6
+"""Figures from which on workers draw them: loading matplotlib takes as long as drawing two."""
 
 
 def write_results(curve: Curve, directory: Path) -> None:
@@ -104,6 +107,11 @@ def write_figure(
         return save_figure(partial(_plugins.load("figures", _CURVE).draw, data), directory, "curve", files)
 
 
+def curve_drawing(results: Results, files: FigureFiles, **shown: Any) -> Drawing:
+    """Return the figure of the curve, as `_curve_data` is told."""
+    return Drawing(_CURVE, partial(_curve_data, results, **shown), "curve", files, "the figure of the curve")
+
+
 @dataclass(frozen=True, slots=True)
 class FigureFiles:
     """How the figures of a run are written.
@@ -120,6 +128,76 @@ class FigureFiles:
     width: float | None = None
     failed: str = ""
     notes: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure to be drawn.
+
+    Attributes
+    ----------
+    figure : the plug-in on the shelf
+    data : computes what it shows; None is nothing
+    stem, files : of the files that are written
+    what : the figure in words; "" is an analysis's
+    """
+
+    figure: str
+    data: Callable[[], Any]
+    stem: str
+    files: FigureFiles
+    what: str = ""
+
+
+def draw_figures(drawings: Sequence[Drawing], directory: Path, jobs: int) -> list[Caution]:
+    """Draw figures into files, many by workers; return what they warned of, in order, and which could not be made.
+
+    Raises
+    ------
+    OutputError
+        Where the directory cannot be written.
+    """
+    language, said = spoken(), dict[int, tuple[Caution, ...]]()
+
+    def made(k: int) -> tuple[Any, str, str, FigureFiles, str]:
+        one, shown = drawings[k], []
+        with speaking(language):  # joblib may ask for it in a thread
+            said[k] = on_its_own(one.what, lambda: shown.append(one.data()))
+        return shown[0] if shown else None, one.figure, one.stem, one.files, one.what
+
+    shared = directory.absolute(), language  # a worker may have been started elsewhere
+    workers = jobs if len(drawings) >= MANY_FIGURES else 1
+    with writing(directory):
+        for k, (found, notes) in as_done(_draw_one, shared, made, range(len(drawings)), workers, "loky"):
+            said[k] += found
+            if (told := drawings[k].files.notes) is not None:
+                told.update(notes)
+    return [caution for k in sorted(said) for caution in said[k]]
+
+
+def _draw_one(
+    shared: tuple[Path, str], one: tuple[Any, str, str, FigureFiles, str]
+) -> tuple[tuple[Caution, ...], dict[str, str]]:
+    """Draw a figure; return what it warned of, and the note of a PDF that has none."""
+    (directory, language), (data, figure, stem, files, what), notes = shared, one, dict[str, str]()
+    files = replace(files, notes=None if files.notes is None else notes)
+
+    def drawn() -> Iterator[Caution]:
+        draw = partial(_plugins.load("figures", figure).draw, data)
+        return map(from_figure, save_figure(draw, directory, stem, files)[1])
+
+    if data is None:
+        return (), notes
+    with speaking(language):
+        if what:
+            return on_its_own(what, drawn), notes
+        try:
+            return tuple(drawn()), notes
+        except OSError:
+            raise
+        except Exception as error:
+            why = f"the figure {stem} could not be drawn: {type(error).__name__}: {error}"
+            return (Caution("serious", "figure_failed", why),), notes
 
 
 def save_figure(

@@ -124,24 +124,38 @@ class CellCodes:
 
 def cell_codes(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> CellCodes:
     """Return the cells of a sample, numbered in the order of relative period, then cohort."""
-    cohort = comparison(time, cohort, aggregate.control).cohort
-    relative = time - cohort
-    known = ~np.isnan(relative)
-    periods, of_period = np.unique(relative[known], return_inverse=True)
-    cohorts, of_cohort = np.unique(cohort[known], return_inverse=True)
-    used = periods >= 0 if aggregate.control == "notyet" else ~np.isin(periods, aggregate.reference)
-    seen = np.zeros((len(periods), len(cohorts)), dtype=bool)
-    seen[of_period, of_cohort] = True
-    place = np.where(seen & used[:, None], np.cumsum(seen & used[:, None]).reshape(seen.shape) - 1, -1)
-    cell = np.full(len(time), -1, dtype=np.int64)
-    cell[known] = place[of_period, of_cohort]
+    times, of_time = np.unique(time, return_inverse=True)
+    cohorts = code_cohorts(comparison(time, cohort, aggregate.control).cohort)
+    return number_cells(times, of_time.reshape(-1), *cohorts, weights, aggregate)
+
+
+def code_cohorts(cohort: Floats) -> tuple[Floats, Ints]:
+    """Return the cohorts in order and each row's place among them, behind the last where it is in none."""
+    cohorts = np.unique(cohort[~np.isnan(cohort)])
+    return cohorts, np.searchsorted(cohorts, cohort)
+
+
+def number_cells(
+    times: Floats, of_time: Ints, cohorts: Floats, of_cohort: Ints, weights: Floats | None, aggregate: Sunab
+) -> CellCodes:
+    """Return the cells of rows by their places among the periods and the cohorts; see `cell_codes`."""
+    shape = len(times), len(cohorts) + 1
+    pair = of_time * shape[1] + of_cohort
+    seen = np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)[:, :-1] > 0
+    relative = times[:, None] - cohorts
+    used = relative >= 0 if aggregate.control == "notyet" else ~np.isin(relative, aggregate.reference)
+    t, c = np.nonzero(seen & used)
+    order = np.lexsort((c, relative[t, c]))
+    t, c = t[order], c[order]
+    place = np.full(shape, -1, dtype=np.int64)
+    place[t, c] = np.arange(len(t))
+    cell = place.ravel()[pair]
     inside = cell >= 0
-    period, which = np.nonzero(place >= 0)
     of_rows = None if weights is None else weights[inside]
-    size = np.bincount(cell[inside], of_rows, len(period)).astype(np.float64)
-    after = np.where(periods[period] >= 0, size, 0.0)
+    size = np.bincount(cell[inside], of_rows, len(t)).astype(np.float64)
+    after = np.where(relative[t, c] >= 0, size, 0.0)
     share = after / after.sum() if after.any() else after
-    return CellCodes(cell, cohorts[which], periods[period], size, share)
+    return CellCodes(cell, cohorts[c], relative[t, c], size, share)
 
 
 def cohort_cells(time: Floats, cohort: Floats, weights: Floats | None, aggregate: Sunab) -> SunabCells:

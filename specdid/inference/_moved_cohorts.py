@@ -21,10 +21,10 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._study import Distribution
 from specdid.engine import ssc
-from specdid.engine.demean import demean, make_absorber, make_elimination, relevel
+from specdid.engine.demean import components, demean, make_absorber, make_elimination, places, relevel
 from specdid.engine.problem import Members, Problem, Sunab
 from specdid.engine.rows import cut_rows
-from specdid.engine.sunab import cell_codes, comparison
+from specdid.engine.sunab import code_cohorts, number_cells
 from specdid.inference._assignment import Moved
 
 PIVOT = 1e-6
@@ -33,9 +33,10 @@ PIVOT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class _Effects:
-    """The effect with the most levels, and the others side by side: ``cross`` is A₁₁⁻¹A₁₂, ``inverse`` H⁺.
+    """The effect with the most levels, and the others side by side: ``cross`` (C, F, L) is A₁₁⁻¹A₁₂, ``inverse`` H⁺.
 
-    Levels of ``others`` are numbered from one effect to the next.
+    Both are a block for each of C connected components, (C, L, L) the latter; levels are numbered from one block to the
+    next, F or L each, of which the last may be none.
     """
 
     first: Ints
@@ -53,6 +54,7 @@ class MovedBatch:
     ----------
     places : (M,) int64, of the members among all
     rows : (n,) int64, rows of the panel; ``finite`` (N,) marks where the columns that move are known
+    times, of_time : (T,) float64 periods in order, and (n,) each row's place among them
     weights : (n,) float64, their mean is 1
     columns : (n, K) float64, outcomes and controls net of the effects, of unit norm
     norm : (K,) float64, one unit of a column in its own units
@@ -65,7 +67,8 @@ class MovedBatch:
     moving: tuple[int, ...]
     finite: Bools
     aggregate: Sunab
-    time: Floats
+    times: Floats
+    of_time: Ints
     weights: Floats
     effects: _Effects
     columns: Floats
@@ -82,10 +85,14 @@ class MovedBatch:
         if not np.array_equal(np.isfinite(problem.values[:, list(self.moving)]).all(axis=1), self.finite):
             return None
         cohort = problem.values[self.rows, self.aggregate.cohort]
-        compared = comparison(self.time, cohort, self.aggregate.control)
-        if not compared.keep.all() or compared.code:
+        cohorts, of_cohort = code_cohorts(np.where(cohort > self.times[-1], np.nan, cohort))
+        count = len(cohorts)
+        begun = np.full(count + 1, len(self.times))
+        np.minimum.at(begun, of_cohort, self.of_time)
+        # As `comparison` has it: without never treated rows, or where a cohort is seen treated only, rows go.
+        if begun[count] == len(self.times) or (self.times[begun[:count]] >= cohorts).any():
             return None
-        codes = cell_codes(self.time, cohort, self.weights, self.aggregate)
+        codes = number_cells(self.times, self.of_time, cohorts, of_cohort, self.weights, self.aggregate)
         if not codes.share.any():
             return None
         return _solve(self, _Cells(self, codes.cell, codes.size), codes.share)
@@ -152,6 +159,9 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
     cluster = relevel(cluster)
     order = np.argsort(cluster, kind="stable")
     vcov = problem.vcovs[0]
+    times, of_time = np.unique(
+        problem.values[rows, members.aggregates[members.sunab[lead]].period], return_inverse=True
+    )
     moving = tuple(int(c) for c in (members.treatment[lead], members.extra_rows[lead]) if c >= 0)
     return MovedBatch(
         places,
@@ -159,7 +169,8 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
         moving,
         np.asarray(np.isfinite(problem.values[:, list(moving)]).all(axis=1)),
         members.aggregates[members.sunab[lead]],
-        problem.values[rows, members.aggregates[members.sunab[lead]].period],
+        times,
+        of_time.reshape(-1),
         weights,
         _effects(absorber.codes, weights),
         columns,
@@ -175,20 +186,30 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
 
 def _effects(codes: tuple[Ints, ...], weights: Floats) -> _Effects:
     first = codes[int(np.argmax([int(c.max()) for c in codes]))]
-    count = np.bincount(first, weights).astype(np.float64)
     rest = [c for c in codes if not np.array_equal(c, first)]
     if not rest:
-        return _Effects(first, count, (), np.zeros((len(count), 0)), np.zeros((0, 0)))
+        count = np.bincount(first, weights).astype(np.float64)
+        return _Effects(first, count, (), np.zeros((1, len(count), 0)), np.zeros((1, 0, 0)))
     levels = [int(c.max()) + 1 for c in rest]
-    starts = np.cumsum([0, *levels[:-1]])
-    both = [
-        np.bincount(first * k + c, weights, len(count) * k).reshape(len(count), k)
-        for c, k in zip(rest, levels, strict=True)
-    ]
+    rest = [c + start for c, start in zip(rest, np.cumsum([0, *levels[:-1]]), strict=True)]
+    n_first, n_others = int(first.max()) + 1, sum(levels)
+    blocks = components(first, n_first, rest, n_others)
+    sizes = [int(np.bincount(labels).max()) for labels in blocks]
+    if (int(blocks[0].max()) + 1) * sum(sizes) * sizes[1] > (n_first + n_others) * n_others:  # of very unequal sizes
+        blocks, sizes = (np.zeros(n_first, np.int64), np.zeros(n_others, np.int64)), [n_first, n_others]
+    shape = int(blocks[0].max()) + 1, *sizes
+    within = places(blocks[1])
+    first = (blocks[0] * sizes[0] + places(blocks[0]))[first]
+    others = tuple((blocks[1] * sizes[1] + within)[c] for c in rest)
+    count = np.bincount(first, weights, shape[0] * sizes[0]).astype(np.float64)
+    count[count == 0] = 1.0
+    cross = np.sum([np.bincount(first * sizes[1] + c % sizes[1], weights, np.prod(shape)) for c in others], axis=0)
     eliminated = make_elimination(codes, (), weights)
     assert eliminated.solve is not None
-    others = tuple(c + start for c, start in zip(rest, starts, strict=True))
-    return _Effects(first, count, others, np.hstack(both) / count[:, None], eliminated.solve(np.eye(sum(levels))))
+    i, j = np.nonzero(blocks[1][:, None] == blocks[1])
+    inverse = np.zeros((shape[0], sizes[1], sizes[1]))
+    inverse[blocks[1][i], within[i], within[j]] = eliminated.solve(np.eye(n_others))[i, j]
+    return _Effects(first, count, others, (cross.reshape(-1, sizes[1]) / count[:, None]).reshape(shape), inverse)
 
 
 class _Cells:
@@ -208,10 +229,11 @@ class _Cells:
         self.gram = np.diag(size) - self.first.T @ (self.first * effects.count[:, None])
         self.second = np.zeros((0, m))
         if effects.others:
-            levels = len(effects.inverse)
-            rest = np.sum([sums(codes, levels) for codes in effects.others], axis=0)
-            rest -= effects.cross.T @ (self.first * effects.count[:, None])
-            self.second = effects.inverse @ rest
+            blocks, levels, _ = effects.inverse.shape
+            rest = np.sum([sums(codes, blocks * levels) for codes in effects.others], axis=0)
+            own = (self.first * effects.count[:, None]).reshape(blocks, -1, m)
+            rest -= (effects.cross.transpose(0, 2, 1) @ own).reshape(rest.shape)
+            self.second = (effects.inverse @ rest.reshape(blocks, levels, m)).reshape(rest.shape)
             self.gram -= rest.T @ self.second
         weighted = weights[:, None] * batch.columns[inside]
         self.with_columns = np.column_stack([np.bincount(here, column, m) for column in weighted.T])
@@ -220,12 +242,13 @@ class _Cells:
         """Return D̃ times (m, P) coefficients: (n, P)."""
         effects = self.batch.effects
         padded = np.vstack([coefficients, np.zeros((1, coefficients.shape[1]))])
-        found = padded[self.cell]
+        found = np.take(padded, self.cell, axis=0, mode="wrap")
         second = self.second @ coefficients
-        first = self.first @ coefficients - effects.cross @ second
-        found -= first[effects.first]
+        first = self.first @ coefficients
+        first -= (effects.cross @ second.reshape(len(effects.cross), -1, second.shape[1])).reshape(first.shape)
+        found -= np.take(first, effects.first, axis=0)
         for codes in effects.others:
-            found -= second[codes]
+            found -= np.take(second, codes, axis=0)
         return found
 
 
@@ -257,7 +280,8 @@ def _solve(batch: MovedBatch, cells: _Cells, share: Floats) -> Floats | None:
         on_cells[1, :, j] = of_share + on_columns[:, controls] @ weight
         on_own[1, controls, j] = -weight
         count[j] = len(controls)
-    residual, influence = (cells.combine(on_cells[i]) + batch.columns @ on_own[i] for i in (0, 1))
+    both = cells.combine(np.hstack([*on_cells])) + batch.columns @ np.hstack([*on_own])
+    residual, influence = both[:, :members], both[:, members:]
     rss = np.einsum("n,np,np->p", batch.weights, residual, residual)
     if (rss < PIVOT).any():
         return None

@@ -6,6 +6,8 @@ Those are estimated anew in every draw whose rows, controls or cohorts move with
 from __future__ import annotations
 
 import dataclasses
+import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +31,7 @@ BUDGET = 60.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
 PLAIN_SECONDS = 5e-4
 SUNAB_SECONDS = 4e-4
+_local = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def seconds_anew(members: Members) -> float:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reestimation:
-    """What a worker needs to estimate members under permuted assignments."""
+    """What a worker needs to estimate members under permuted assignments; ``token`` names it among all."""
 
     problem: Problem
     members: Members
@@ -138,6 +141,7 @@ class Reestimation:
     value_recipes: tuple[Recipe, ...]
     row_recipes: tuple[Recipe, ...]
     code_recipes: tuple[Recipe, ...]
+    token: bytes
 
 
 def make_again(context: Context, of: Strategies, assignment: Assignment, places: Ints) -> Reestimation:
@@ -153,14 +157,14 @@ def make_again(context: Context, of: Strategies, assignment: Assignment, places:
         compiled.value_recipes,
         compiled.row_recipes,
         compiled.code_recipes,
+        secrets.token_bytes(8),
     )
 
 
 def estimate_again(work: Reestimation, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     out = np.full((4, len(work.members), len(draws)), np.nan)
-    shared = work.problem, work.members, work.moved
-    ready: tuple[MovedBatch | RowsBatch, ...] = (*moved_batches(*shared), *rows_batches(*shared))
+    ready = _laid_out(work)
     for k, b in enumerate(draws):
         problem = work.problem if b == 0 else permuted_problem(work, b - 1)
         left = np.ones(len(work.members), dtype=bool)
@@ -175,6 +179,17 @@ def estimate_again(work: Reestimation, draws: range) -> Floats:
         columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
         out[:, places, k] = np.where(fits.code == Code.OK, columns, np.nan)
     return out
+
+
+def _laid_out(work: Reestimation) -> tuple[MovedBatch | RowsBatch, ...]:
+    """Lay out what all draws share, once in a worker that is given draws again and again."""
+    last: tuple[bytes, tuple[MovedBatch | RowsBatch, ...]] | None = getattr(_local, "last", None)
+    if last is not None and last[0] == work.token:
+        return last[1]
+    shared = work.problem, work.members, work.moved
+    found: tuple[MovedBatch | RowsBatch, ...] = (*moved_batches(*shared), *rows_batches(*shared))
+    _local.last = work.token, found
+    return found
 
 
 def again_key(store: Store, context: Context, work: Reestimation) -> bytes:

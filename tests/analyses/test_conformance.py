@@ -12,7 +12,7 @@ from specdid import _plugins
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
 from specdid._run.prepare import examine, prepare
-from specdid._run.write import FigureFiles
+from specdid._run.write import FigureFiles, draw_figures
 from specdid.analyses import _cells
 from specdid.analyses._base import Analysis, Finding
 from specdid.tables._base import csv_text
@@ -116,13 +116,13 @@ def test_charts_are_frozen_data_and_can_be_drawn(ran, tmp_path):
         assert is_dataclass(chart.data)
         with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
             setattr(chart.data, fields(chart.data)[0].name, None)
-    write_analyses((found,), tmp_path, FigureFiles(("pdf", "png")))
+    draw_figures(write_analyses((found,), tmp_path, FigureFiles(("pdf", "png"))), tmp_path, 1)
     written = sorted(p.suffix for p in tmp_path.iterdir())
     assert written.count(".csv") == len(found.finding.tables)
     assert written.count(".pdf") == written.count(".png") == len(found.finding.charts)
     narrow = tmp_path / "narrow"
     narrow.mkdir()
-    write_analyses((found,), narrow, FigureFiles(("png",), 3.5))
+    draw_figures(write_analyses((found,), narrow, FigureFiles(("png",), 3.5)), narrow, 1)
     assert len(list(narrow.glob("*.png"))) == len(found.finding.charts)
 
 
@@ -148,7 +148,7 @@ def test_same_bytes_again_and_for_any_number_of_workers(ran, tmp_path):
     again = run_one(bench_of(prepared, 2), prepared.requests[0])
     for name, one in {"first": found, "again": again}.items():
         (tmp_path / name).mkdir()
-        write_analyses((one,), tmp_path / name, FigureFiles(("png",)))
+        draw_figures(write_analyses((one,), tmp_path / name, FigureFiles(("png",))), tmp_path / name, 1)
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("first", "again"))
     assert second == first
 

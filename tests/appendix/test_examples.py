@@ -33,7 +33,7 @@ STRUCTURAL = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run an example with few draws and without pictures that the appendix does not use."""
-    monkeypatch.setattr("specdid._run.describe._draw", lambda *_: [])
+    monkeypatch.setattr("specdid._run.describe._drawings", lambda *_: ())
     monkeypatch.setattr("specdid._run.pipeline.write_report", lambda *_, **__: ())
 
     def of(name):

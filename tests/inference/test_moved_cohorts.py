@@ -24,7 +24,7 @@ def work(data=None, cluster="id", **changes):
 
 def by_engine(found, draws, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(_permutation_strategy, "moved_batches", lambda *of: ())
+        patch.setattr(_permutation_strategy, "_laid_out", lambda work: ())
         return estimate_again(found, draws)
 
 

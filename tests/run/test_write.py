@@ -197,6 +197,18 @@ def test_the_others_are_whole_and_say_so(what, whole, tmp_path, monkeypatch, req
     assert what in (tmp_path / "summary.md").read_text()
 
 
+def test_many_figures_are_drawn_by_workers_and_are_the_same(tmp_path, monkeypatch):
+    """The page's and LaTeX's, with their notes; what one warns of is heard. No process draws that is not asked to."""
+    made = {**STUDY, "study": {**STUDY["study"], "title": "𒀀"}, "figure": {"formats": ["pdf", "png"]}}
+    here = run(made, small_panel(), out=tmp_path / "here", jobs=2, audit=0)
+    monkeypatch.setattr("specdid._run.write.MANY_FIGURES", 1)
+    monkeypatch.setattr("specdid._run.write.save_figure", broken)
+    workers = run(made, small_panel(), out=tmp_path / "workers", jobs=2, audit=0)
+    assert content(visible(tmp_path / "workers")) == content(visible(tmp_path / "here"))
+    assert workers.warnings == here.warnings
+    assert "figure" in {c.code for c in here.warnings}
+
+
 @pytest.mark.usefixtures("undrawn_test")
 def test_a_full_disk_is_no_output_that_fails_alone(tmp_path, monkeypatch):
     def full(*given):
