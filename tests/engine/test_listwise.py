@@ -303,6 +303,19 @@ def test_every_column_is_the_dense_paths(seed: int, missing: float):
     assert {s: d for s, d in dense.dropped.items() if s in decided} == fits.dropped
 
 
+def test_logs_of_nothing_in_the_weights_are_counted():
+    problem = make_problem(9)
+    values, log0, heavy = problem.values.copy(), problem.log0.copy(), problem.labels.index("w")
+    gone = np.flatnonzero(np.isfinite(values[:, [Y0, D, X0]]).all(axis=1))[:3]
+    values[gone, heavy], log0[gone, heavy] = np.nan, True
+    problem = replace(problem, values=values, log0=log0)
+    specs = [(Y0, D, (X0,), 0, 2, w) for w in (-1, heavy)]
+    dense, fits, _ = both_paths(problem, make_members(specs))
+    np.testing.assert_array_equal(fits.n_log0, dense.n_log0)
+    assert fits.n_log0[1] == fits.n_log0[0] + 3
+    assert fits.n_missing[1] >= fits.n_missing[0] + 3
+
+
 @pytest.mark.parametrize("effects", [1, 2])
 def test_an_effect_is_nested_where_the_rows_that_part_it_are_missing(effects):
     """A city that changes its province in one row: nested in one of two clusters where a control is missing there."""
