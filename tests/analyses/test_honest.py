@@ -10,7 +10,7 @@ import specdid
 from scipy import stats
 from specdid._records import Status
 from specdid.analyses._honest_bounds import Estimates, RelativeMagnitudes, Smoothness
-from specdid.analyses.honest import _curve_lines
+from specdid.analyses.honest import _curve_lines, from_reference
 from specdid.figures._curve_data import Breakdowns, curve_data
 
 STUDY = {
@@ -211,6 +211,23 @@ def test_leads_and_effects_against_different_rows_are_refused_with_the_reason(me
     (other,) = rows(made, "breakdown")
     assert other["survives"] is None
     assert "No specification of the curve (1)" in "\n".join(made.analyses[0].finding.lines)
+
+
+def test_a_covariance_to_be_doubted_has_no_bounds():
+    """Two-way by units and nine years: not positive semi-definite."""
+    made = ran(panel(), controls={"none": "1"}, vcov={"two": "~unit + year"})
+    (row,) = rows(made)
+    assert row["message"].startswith("the variance matrix under this vcov is not positive semi-definite")
+    assert rows(made, "breakdown")[0]["message"] == row["message"]
+
+
+def test_two_periods_that_are_zero_by_construction_have_no_known_changes():
+    clock = SimpleNamespace(reference=-1, text=str)
+    cell = SimpleNamespace(method="sunab")
+    found = SimpleNamespace(
+        periods=np.array([-2, 0]), references=(-3, -1), clock=clock, cell=cell, from_previous=False, notes=()
+    )
+    assert from_reference(found).startswith("periods -3 and -1 are all zero by construction")
 
 
 def test_bins_are_no_single_periods():

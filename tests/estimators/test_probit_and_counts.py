@@ -194,6 +194,15 @@ def test_rows_that_say_nothing_and_levels_are_counted():
     assert found.extra["rows_per_level"] == pytest.approx(found.nobs / (60 - zero.unit.nunique()))
 
 
+@pytest.mark.parametrize(("method", "outcome"), [("fenegbin", "count"), ("probit", "binary")])
+def test_a_treatment_of_units_that_say_nothing_is_none(method, outcome):
+    frame = adoption_panel()
+    frame.loc[frame.cohort.notna(), outcome] = 0.0
+    found = fitted(frame, method, outcome, ("unit",), controls=())
+    assert isinstance(found, Failure)
+    assert found.code == "no_treatment_variation"
+
+
 def test_an_offset_is_no_control_and_leaves_no_pseudo_r2():
     frame = adoption_panel().assign(z=lambda f: f.z / 1e4)
     controls = ("x", "z", "double")

@@ -216,6 +216,7 @@ def test_one_treated_unit_has_no_jackknife_and_a_placebo():
     assert found.estimate == fit(frame).estimate
     few = fit(panel(*random_panel(8, 5, 7, (4, 4))), vce="placebo", replications=5)
     assert few.vcov_notes == ("no_placebo",)
+    assert fit(adoption_panel(), (), ("unit + state",)).vcov_notes == ("not_offered",)  # which has no jackknife
 
 
 def test_what_is_advised_has_a_standard_error():

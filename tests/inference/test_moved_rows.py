@@ -123,6 +123,15 @@ def test_a_control_that_is_nearly_another_is_left_to_the_engine(monkeypatch):
     np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-8, atol=1e-9)
 
 
+def test_an_outcome_that_controls_fit_perfectly_is_the_engines(monkeypatch):
+    data = panel(30).with_columns(y=2 * pl.col("x1") - pl.col("x3"))
+    found = work(data)
+    perfect = np.diff(found.members.start) == 3
+    theirs = by_engine(found, range(1, 3), monkeypatch)
+    assert np.isnan(theirs[1:, perfect]).all()
+    np.testing.assert_array_equal(np.isnan(estimate_again(found, range(1, 3))), np.isnan(theirs))
+
+
 def test_a_draw_that_leaves_nothing_treated_is_the_engines(monkeypatch):
     found = work(sample={"never": "cohort == 0", "all": "TRUE"})
     assert not any(taken(found))

@@ -153,6 +153,12 @@ def test_a_scale_that_is_not_what_the_estimator_gives_is_warned_of():
     assert not said("persons", P="fepois", O="feols")
     for word in LOGARITHMIC:
         assert not said(f"a {word} b", P="fepois")
+    assert not said("log points", P="fepois")
+    # Of an outcome that the estimator is kept from nothing is said.
+    outcome = {"d": {"formula": "count", "scale": "persons"}, "l": "count + 9"}
+    rule = [{"when": {"estimator": "P", "outcome": "d"}, "because": "asked for"}]
+    made = study(outcome=outcome, estimator={"P": "fepois"}, exclude=rule)
+    assert "scale_unit" not in {f.code for f in specdid.check(made, PANEL)}
 
 
 LOGGED = {
@@ -174,6 +180,13 @@ def test_a_log_link_of_a_log_does_not_take_the_scale_of_least_squares(case):
     assert fault.help.startswith("leave fepois out for this outcome")
     _, found = scales_of(outcome=outcome, estimator=METHODS, derive={"lc": "log(count + 9)"})
     assert found == {("l", "OLS"): "log points", ("l", "Poisson"): "log points of l"}
+    for scale, warned in (("log points", True), ("log of logs", False)):  # of Poisson alone, where its own is written
+        made = study(
+            outcome={"l": {"formula": LOGGED[case], "scale": scale}},
+            estimator={"Poisson": "fepois"},
+            derive={"lc": "log(count + 9)"},
+        )
+        assert ("scale_unit" in {f.code for f in specdid.check(made, PANEL)}) == warned
 
 
 def test_offsets_in_levels_and_of_rates_are_warned_of():
