@@ -121,7 +121,7 @@ def test_a_control_that_the_treatment_moves_is_named():
     frame = frame.with_columns(less=0.5 * pl.col("d") + 0.5 * pl.Series(noise))
     curve = run(frame, controls={"any": "mvsw(x1, less, moved)"}, preferred={"controls": "x1"})
     found = warned(curve, "bad control?")
-    assert "`moved` (p < 0.001) and `less` (p " in found  # by p, not in the order of the file
+    assert "`moved` (p < 0.001), `less` (p " in found  # by p, not in the order of the file
     assert "`x1`" not in found
     assert "of 3 controls; by chance 0.15)" in found
     assert "the preferred specification's fixed effects" in found
