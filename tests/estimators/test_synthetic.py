@@ -379,7 +379,7 @@ def test_the_unit_that_lacks_rows_is_named_in_a_run():
         vcov={"unit": "~id"},
     )
     (message,) = specdid.run(study, frame, audit=0).table.query("estimator == 'it'").message
-    assert "1 of 17 units lack rows (unit city 43 has 6 of 7 periods)" in message
+    assert "1 of 17 units (unit city 43 has 6 of 7 periods)" in message
 
 
 def test_what_fits_perfectly_has_no_standard_error():
