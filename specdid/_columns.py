@@ -160,7 +160,7 @@ _OF_ESTIMATORS = {
     "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
     "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",
     "n_weights_capped": "sets of weights, two a cohort, that were still changing at the last of their steps",
-    "n_placebos_capped": "placebos of the standard error whose weights were still changing at the last of their steps",
+    "n_draws_capped": "draws of the standard error whose weights were still changing at the last of their steps",
     "n_effects": "periods since the switch whose effects are in the estimate",
     "n_effects_left_out": "periods that were asked for and have no effect, nobody being comparable",
     "n_effects_both_ways": "of these, periods that a switcher would have, but its treatment has been above and below "

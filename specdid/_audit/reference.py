@@ -625,7 +625,7 @@ def _of_units(sample: AuditSample, values: Any) -> Any:
 
 
 def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
-    """Answer for sdid; of placebos, which are drawn, for the estimate alone."""
+    """Answer for sdid; of errors that are drawn, for the estimate alone."""
     from specdid._audit.synthetic import Synthetic
 
     units, unit = np.unique(np.asarray(sample.unit), return_inverse=True)
@@ -654,7 +654,7 @@ def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
         group = wide(cluster)
         groups = len(np.unique(group))
         effort = groups * (len(sample) * (len(units) + len(times)) ** 2 if controls else 100 * len(sample))
-        if method.options.get("vce") == "placebo" or effort > LARGEST:
+        if method.options.get("vce", "jackknife") != "jackknife" or effort > LARGEST:
             errors.append(None)
         elif (group != group[:, :1]).any() or groups < 2:
             errors.append(float("nan"))

@@ -38,6 +38,7 @@ VCOV_NOTES: tuple[str, ...] = (
     f'{NO_JACKKNIFE}; vce = "placebo" has a standard error, by unit alone',
     'with vce = "placebo" there are standard errors by unit alone, and none by clusters of several units',
     "clusters must hold units whole, and of some unit rows are in several",
+    "the bootstrap needs two clusters with treated units of each effect, and two with units never treated",
 )
 """By Fits.vcov_code."""
 
@@ -77,7 +78,8 @@ class Fits:
         freedom, 4 perfect fit (zero residual variance), 5 not offered by the estimator,
         6 the parameters of the fixed effects could not be counted as the vcov's ``ssc`` asks,
         7 that correction and 8 t are not offered by the estimator; 9 the jackknife and 10 placebos have too few units;
-        11 so has the jackknife, and placebos have enough, 12 by unit; 13 placebos go by unit; 14 clusters part units.
+        11 so has the jackknife, and placebos have enough, 12 by unit; 13 placebos go by unit; 14 clusters part units;
+        15 the bootstrap has too few.
     n_clusters : (S, V) int64 (the smaller one of two; -1 for iid and hetero)
     nobs, n_units, n_treated, n_control, n_always_treated, n_missing, n_log0,
     n_singletons : (S,) int64

@@ -31,6 +31,7 @@ from specdid.panel.times import StepError
 DRAWS = 100_000
 """Draws for the critical value of a simultaneous band: its error is about half a percent."""
 OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
+WHOLE = 'ends = "drop" leaves some out, ends = "bin" shows the window alone'
 PERIOD = "period "
 """What the labels of event-time dummies begin with."""
 
@@ -303,6 +304,7 @@ class EventPath:
     always : what units that are treated in all their rows do to the path; empty where there are none
     moved : by how many standard errors an effect changes at most when they leave
     from_previous : leads are changes since the period before each, effects since the reference
+    untestable : why leads are no test of parallel trends, where they are not
     """
 
     cell: Cell = field(repr=False)
@@ -324,6 +326,7 @@ class EventPath:
     always: str = ""
     moved: float = 0.0
     from_previous: bool = False
+    untestable: str = ""
 
     def std_error(self, v: int = 0) -> Floats:
         """Return the standard errors under a vcov, NaN where there are none."""
@@ -348,7 +351,7 @@ class EventPath:
     def pretrend(self, v: int = 0) -> Wald:
         """Test that all leads that have an estimate are zero."""
         leads = np.flatnonzero(self.leads)
-        if not semidefinite(self.vcov[v]):
+        if self.untestable or not semidefinite(self.vcov[v]):
             return Wald(np.nan, len(leads), self.df[v], np.nan)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
@@ -380,7 +383,7 @@ class EventPath:
         """Say why the leads have no joint test under a vcov; empty where they have one."""
         if not self.leads.any():
             return "there are no leads"
-        return self.doubt(v) or (SINGULAR if np.isnan(self.pretrend(v).p_value) else "")
+        return self.untestable or self.doubt(v) or (SINGULAR if np.isnan(self.pretrend(v).p_value) else "")
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
         """Return the critical values of pointwise intervals and of the simultaneous band."""
@@ -437,6 +440,8 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         return EventPath(cell, clock, f"{what} gives no effects by relative period")
     if clock.calendar and not declared.calendar:
         return EventPath(cell, clock, f"{cell.method} gives effects by relative time, not by calendar time")
+    if declared.balanced and not clock.keep[_known(bench, cell)].all():
+        return EventPath(cell, clock, f"{cell.method} needs every unit in every period: {WHOLE}")
     rows, task = bench.sample(cell, where=clock.keep)
     ends = clock.bins(rows)
     if not len(rows):
@@ -464,6 +469,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         found.left_out,
         ends if found.binned else (),
         from_previous=found.from_previous,
+        untestable=found.untestable,
     )
 
 

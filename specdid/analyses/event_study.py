@@ -151,6 +151,8 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     for one in paths:
         words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
+        if one.untestable:
+            continue
         if test.p_value < alpha:
             said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
             few = few_treated(bench, one.cell, treated_rows(bench, one.cell, one.clock))

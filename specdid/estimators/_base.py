@@ -134,6 +134,7 @@ class Task:
 VCOV_NOTES = (
     "", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
     "no_jackknife", "no_placebo", "rather_placebo", "placebo_by_unit", "only_by_unit", "parts_units",
+    "no_bootstrap",
 )  # fmt: skip
 """Why a vcov has no standard error, in the order of Fits.vcov_code."""
 
@@ -196,7 +197,8 @@ class Path:
     no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
     as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
     which is drawn at zero; ``from_previous``, whether effects are, and leads from the period before each; ``note``
-    what else a reader of the path must know.
+    what else a reader of the path must know; ``untestable`` why leads are no test of parallel trends, where they are
+    none.
     """
 
     periods: tuple[int, ...]
@@ -212,6 +214,7 @@ class Path:
     from_reference: bool = False
     note: str = ""
     from_previous: bool = False
+    untestable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,9 +242,9 @@ def test_placebos_are_estimates_on_permuted_units():
     y, first = random_panel(9, 11, 7, (4, 5))
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
-    found, capped = synthetic.placebos(laid_out, cohorts, 6, 3)
+    found, capped = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 6, 3)
     assert capped.tolist() == [0] * 6
-    for draw, one in enumerate(found):
+    for draw, one in enumerate(found[:, 0]):
         key = [3, synthetic.STREAM + draw]
         order = np.random.Generator(np.random.Philox(key=key)).permutation(9)
         own, effects = np.sort(order[:7]), []
@@ -268,8 +268,8 @@ def test_placebos_of_cohorts_of_several_units_count_by_their_cells(count):
     x = np.random.default_rng(4).normal(size=(count, *raw.shape))
     laid_out = synthetic.BalancedPanel(raw, x, np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
-    found, _ = synthetic.placebos(laid_out, cohorts, 5, 3)
-    for draw, one in enumerate(found):
+    found, _ = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 5, 3)
+    for draw, one in enumerate(found[:, 0]):
         order = np.random.Generator(np.random.Philox(key=[3, synthetic.STREAM + draw])).permutation(9)
         own, groups, effects, y = np.sort(order[:6]), (np.sort(order[6:8]), order[8:]), [], raw
         if count:
@@ -304,11 +304,143 @@ def test_weights_are_counted_over_cohorts():
 def test_a_jackknife_needs_weights_in_every_cohort_without_each_cluster():
     y, first = random_panel(3, 10, 8, (4, 4, 6, 6))
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
-    one, other = synthetic.estimate_cohorts(laid_out)
+    (one, other), aims = synthetic.estimate_cohorts(laid_out), synthetic.overall(laid_out)
     alone = replace(one, omega=np.eye(6)[0])
     even = replace(other, omega=np.full(6, 1 / 6))
-    assert synthetic.left_out(laid_out, (even, replace(even, first=4, lam=one.lam)), np.arange(10)) is not None
-    assert synthetic.left_out(laid_out, (alone, even), np.arange(10)) is None
+    assert synthetic.left_out(laid_out, (even, replace(even, first=4, lam=one.lam)), aims, np.arange(10)) is not None
+    assert synthetic.left_out(laid_out, (alone, even), aims, np.arange(10)) is None
+
+
+def again(y, first, cohorts, units):
+    """One draw's average, alone: its units one after the other, with the penalties and weights of the estimate."""
+    periods, places = y.shape[1], np.asarray(first)
+    never = np.flatnonzero(places == periods)
+    own = units[places[units] == periods]
+    effects, cells = [], []
+    for cohort in cohorts:
+        a, treated = cohort.first, units[places[units] == cohort.first]
+        if not len(treated):
+            continue
+        into, controls, start = y[treated].mean(axis=0), y[own], cohort.omega[np.searchsorted(never, own)]
+        start = start / start.sum() if start.sum() > 0 else np.full(len(own), 1 / len(own))
+        late = controls[None, :, a:].mean(axis=2)
+        lam = simplex_weights(controls[None, :, :a], late, cohort.time_penalty, cohort.lam[None])[0][0]
+        omega = simplex_weights(controls.T[None, :a], into[None, :a], cohort.unit_penalty, start[None])[0][0]
+        gap = into - omega @ controls
+        effects.append(gap[a:].mean() - lam @ gap[:a])
+        cells.append(len(treated) * (periods - a))
+    return np.average(effects, weights=cells)
+
+
+def drawn_units(seed, draw, members):
+    """The units of one draw of clusters with replacement."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, synthetic.STREAM + draw]))
+    return np.sort(np.concatenate([members[g] for g in generator.integers(len(members), size=len(members))]))
+
+
+@pytest.mark.parametrize("clusters", [np.arange(11), np.repeat(np.arange(6), [2, 2, 2, 2, 2, 1])[::-1]])
+def test_the_bootstrap_draws_clusters_of_units_and_weights_them_anew(clusters):
+    y, first = random_panel(9, 11, 7, (4, 4, 5))
+    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+    cohorts, aims = synthetic.estimate_cohorts(laid_out), synthetic.overall(laid_out)
+    codes = np.unique(clusters, return_inverse=True)[1]
+    found, capped = synthetic.resamples(laid_out, cohorts, aims, codes, 8, 3)
+    assert (found.shape, capped.shape) == ((8, 1), (8,))
+    members = [np.flatnonzero(codes == g) for g in range(codes.max() + 1)]
+    drawn = [drawn_units(3, draw, members) for draw in range(8)]
+    both = [{3 if u > 2 else 0 for u in units} == {0, 3} for units in drawn]
+    assert sum(both) > 5  # others are drawn again
+    expected = [again(y, first, cohorts, units) for units, usable in zip(drawn, both, strict=True) if usable]
+    assert found[both, 0] == pytest.approx(expected, rel=1e-7)
+
+
+def test_bootstrap_errors_by_unit_and_cluster_and_whom_they_need():
+    frame = adoption_panel()
+    frame = frame[frame.unit % 2 == 0]
+    found = fit(frame, (), ("unit", "state", "t"), vce="bootstrap", replications=6, seed=4)
+    assert found.vcov_notes == ("", "", "parts_units")
+    assert found.estimate == fit(frame).estimate
+    assert found.std_error[:1] == fit(frame, vce="bootstrap", replications=6, seed=4).std_error
+    assert found.std_error[:1] != fit(frame, vce="bootstrap", replications=6, seed=5).std_error
+    wide = frame.pivot(index="unit", columns="t", values="y").to_numpy()
+    first = frame.groupby("unit").cohort.first().fillna(8).astype(int).to_numpy()
+    laid_out = synthetic.BalancedPanel(wide - wide.mean(axis=1, keepdims=True), np.empty((0, *wide.shape)), first)
+    cohorts = synthetic.estimate_cohorts(laid_out)
+    state = np.unique(frame.groupby("unit").state.first(), return_inverse=True)[1]
+    for v, codes in enumerate((np.arange(30), state)):
+        members = [np.flatnonzero(codes == g) for g in range(codes.max() + 1)]
+        draws = [again(wide, first, cohorts, drawn_units(4, draw, members)) for draw in range(6)]
+        assert found.std_error[v] == pytest.approx(np.std(draws), rel=1e-6)
+    alone = fit(panel(*random_panel(8, 12, 7, (4,))), vce="bootstrap", replications=5)
+    assert alone.vcov_notes == ("no_bootstrap",)
+    of_each = fit(panel(*random_panel(8, 12, 7, (4, 5))), vce="bootstrap", replications=5)
+    assert of_each.vcov_notes == ("",)  # two treated units, of which a draw may lack one
+
+
+def effects_by_hand(y, first, weights, periods, stays):
+    """Each period's gap to the weighted controls since the weighted earlier periods, by units of the cohorts in it."""
+    places = np.asarray(first)
+    found = []
+    for k in periods:
+        total = count = 0.0
+        for a, (omega, lam) in weights.items():
+            own, here = stays & (places == a), stays[places == y.shape[1]]
+            if not 0 <= a + k < y.shape[1]:
+                continue
+            controls = (omega * here) @ y[places == y.shape[1]] / (omega * here).sum()
+            for gap in y[own] - controls:
+                total, count = total + gap[a + k] - lam @ gap[:a], count + 1
+        found.append(total / count)
+    return np.array(found)
+
+
+def test_the_event_study_is_since_the_weighted_periods():
+    """By hand with the audit's weights; its effects average to the estimate, and the jackknife is by whole paths."""
+    y, first = random_panel(4, 14, 8, (4, 4, 4, 5, 5))
+    frame = panel(y, first)
+    task = laid(frame)
+    relative = task.time - task.cohort
+    found = SDID.effects_by_period(task, relative, (-3, -2, 0, 1, 2, 3, 9), -1)
+    assert found.periods == (-3, -2, -1, 0, 1, 2, 3)
+    assert list(found.left_out) == [9]
+    assert not found.from_reference
+    assert found.untestable
+    by_audit, everyone = Synthetic(y, [], first).weights, np.ones(14, bool)
+    by_hand = effects_by_hand(y, first, by_audit, found.periods, everyone)
+    assert found.estimate == pytest.approx(by_hand, rel=1e-8)
+    assert found.size.tolist() == [5, 5, 5, 5, 5, 5, 3]
+    assert found.estimate[3:] @ found.size[3:] / found.size[3:].sum() == pytest.approx(fit(frame).estimate, rel=1e-9)
+    left = np.array([effects_by_hand(y, first, by_audit, found.periods, np.arange(14) != gone) for gone in range(14)])
+    assert found.vcov[0] == pytest.approx(13 * np.cov(left.T, bias=True), rel=1e-7)
+    drawn = laid(frame, vce="bootstrap", replications=9, seed=2)
+    one, again_ = (SDID.effects_by_period(drawn, relative, (-2, 0, 3), -1) for _ in range(2))
+    assert one.vcov.tobytes() == again_.vcov.tobytes()
+    assert one.estimate == pytest.approx(by_hand[[1, 2, 3, 6]], rel=1e-8)
+    assert np.linalg.eigvalsh(one.vcov[0]).max() > 0
+
+
+def test_a_lead_that_has_all_weight_is_zero_by_construction():
+    """A random walk's last period foresees best: λ is 1 there, and the lead no estimate."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(20, 1)) + 5 * rng.normal(size=(20, 6)).cumsum(axis=1)
+    first = [4] * 4 + [6] * 16
+    assert Synthetic(y, [], first).weights[4][1][3] == 1
+    task = laid(panel(y, first))
+    found = SDID.effects_by_period(task, task.time - task.cohort, (-3, -2, 0, 1), -1)
+    assert found.periods == (-3, -2, 0, 1)
+    assert list(found.left_out) == [-1]
+    assert found.left_out[-1].startswith("zero by construction")
+    assert (np.diag(found.vcov[0]) > 0).all()
+
+
+def test_periods_since_treatment_must_be_the_same_for_a_cohort():
+    """Where nobody is seen in periods 5 and 6, cohorts of 5, 6 and 7 begin in one that is seen."""
+    y, first = random_panel(4, 14, 10, (5, 5, 6, 6))
+    frame = panel(y, first)
+    task = laid(frame[~frame.t.isin([5, 6])])
+    refused = SDID.effects_by_period(task, task.time - task.cohort, (0, 1), -1)
+    assert isinstance(refused, Failure)
+    assert refused.code == "not_identified"
 
 
 def test_steps_that_are_cut_off_are_told(monkeypatch):
@@ -326,11 +458,11 @@ def test_steps_that_are_cut_off_are_told(monkeypatch):
     assert together.any()
     found = fit(panel(y, first), vce="placebo", replications=5).extra
     assert found["n_weights_capped"] > 0
-    assert 0 < found["n_placebos_capped"] <= 5
+    assert 0 < found["n_draws_capped"] <= 5
     told = list(SDID.cautions({k: np.array([v]) for k, v in found.items()}))
     assert [(c.severity, c.code) for c in told] == [("serious", "weights_capped"), ("note", "weights_capped")]
     plain = fit(panel(y, first)).extra
-    assert plain["n_placebos_capped"] == 0
+    assert plain["n_draws_capped"] == 0
 
 
 def test_what_it_refuses_and_whom_it_names():

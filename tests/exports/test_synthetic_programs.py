@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import r_reader
 import stata_reader
@@ -11,6 +12,7 @@ from programs import difference, estimated, execute, program
 from specdid import _plugins, run
 from specdid._records import Status
 from specdid._run.prepare import prepare
+from specdid.estimators.sdid import NO_TEST
 from specdid.exports._make_script import make_script
 
 
@@ -47,14 +49,16 @@ def test_programs_give_the_numbers_of_the_results(tmp_path):
             assert difference(results, s, (read.estimate, read.found)) < 1e-8, (language, code)
 
 
-def test_the_python_program_of_placebos_draws_what_the_run_drew(tmp_path):
-    given = study(tmp_path, estimator={"sd": {"method": "sdid", "vce": "placebo", "replications": 4}})
-    given |= {"controls": {"none": "1"}, "vcov": {"unit": "~unit"}, "sample": {"late": "unit > 14"}}
+@pytest.mark.parametrize("vce", ["placebo", "bootstrap"])
+def test_the_python_program_of_draws_has_those_of_the_run(tmp_path, vce):
+    given = study(tmp_path, estimator={"sd": {"method": "sdid", "vce": vce, "replications": 4}})
+    vcov = {"unit": "~unit"} | ({"state": "~state"} if vce == "bootstrap" else {})
+    given |= {"controls": {"none": "1"}, "vcov": vcov, "sample": {"late": "unit > 14"}}
     prepared = prepare(given)
     results = estimated(prepared)
     (answer,) = execute([program(prepared, 0, "python")])
     assert difference(results, 0, answer) < 1e-8, answer
-    for language, word in (("r", "set.seed(7)"), ("stata", "vce(placebo) reps(4) seed(7)")):
+    for language, word in (("r", "set.seed(7)"), ("stata", f"vce({vce}) reps(4) seed(7)")):
         assert word in program(prepared, 0, language)
 
 
@@ -102,3 +106,21 @@ def test_nulls_take_it_or_say_why_not(tmp_path, null):
     curve = run(spec | {"vcov": {"unit": "~unit"}}, out=None, audit=0)
     assert len(curve.table) == 1
     assert curve.table.status[0] == "ok"
+
+
+def test_the_leads_of_an_event_study_are_shown_and_not_tested(tmp_path):
+    """Whatever their size: a path that would be rejected, and rows that `ends` takes out of the panel."""
+    spec = study(tmp_path, controls={"none": "1"}, vcov={"unit": "~unit"}, outcome={"y": "y + 9 * d * (t == 1994)"})
+    windows = {"bin": {"window": [-3, 2]}, "drop": {"window": [-3, 2], "ends": "drop"}}
+    curve = run(spec | {"event_study": windows}, out=tmp_path / "out", audit=0)
+    found, none = (pd.read_csv(tmp_path / "out" / f"event_study_{name}.csv") for name in windows)
+    assert found.period.tolist() == [-3, -2, -1, 0, 1, 2]
+    assert (found.std_error > 0).all()
+    assert not found.reference.any()
+    tests = pd.read_csv(tmp_path / "out" / "event_study_bin_pretrend.csv")
+    assert tests.p_value.isna().all()
+    assert tests.message.tolist() == [NO_TEST]
+    assert none.estimate.isna().all()
+    codes = [c.code for c in curve.warnings]
+    assert codes.count("curves_differ") == 2  # since which periods, and that its ends are no bins
+    assert not {"pretrend", "single_leads", "leads_not_tested"} & set(codes)

@@ -10,34 +10,41 @@ A path of the outcome that all units have is in σ, the standard deviation of ch
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid._records.numerals import many
-from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, where_zero
+from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.sdid.programs import write_python, write_r, write_stata
 from specdid.estimators.sdid.synthetic import (
+    Aims,
     BalancedPanel,
     Cohort,
-    average,
+    averages,
+    drawn,
     estimate_cohorts,
     jackknife,
     left_out,
     net_controls,
+    overall,
     placebos,
+    resampled,
+    resamples,
 )
 from specdid.estimators.sdid.weights import MOST
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
 
+DRAWN = ("bootstrap", "placebo")
 COLLINEAR = 1e-7
 """Share of a control that is no combination of others up to which it is left out as collinear."""
 
@@ -159,34 +166,32 @@ def _refuses(task: Task) -> Failure | None:
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     panel, dropped, unit = _begin(task)
-    assert task.unit is not None
-    cohorts = estimate_cohorts(panel)
-    errors, counts, notes, cut = _errors(task, panel, cohorts)
-    notes = whole_units(task, notes)
+    cohorts, aims = estimate_cohorts(panel), overall(panel)
+    found = _covariances(task, panel, cohorts, aims)
     treated = int((panel.first < panel.periods).sum())
     used = np.array([c.omega > 0 for c in cohorts]).any(axis=0)
     return Estimate(
-        estimate=average(panel, cohorts) * unit,
-        std_error=tuple(float("nan") if note else e * unit for note, e in zip(notes, errors, strict=True)),
-        df=normal_or_t(task, notes, counts),
-        n_clusters=counts,
+        estimate=float(averages(panel, cohorts, aims)[0]) * unit,
+        std_error=tuple((np.sqrt(found.vcov[:, 0, 0]) * unit).tolist()),
+        df=found.df,
+        n_clusters=found.n_clusters,
         nobs=len(task.outcome),
         dropped=dropped,
         in_force={} if _drawn(task.options) else {"replications": None, "seed": None},
-        vcov_notes=notes,
+        vcov_notes=found.notes,
         extra={
             "n_cohorts": float(len(cohorts)),
             "n_controls_weighted": float(used.sum()),
             "n_periods_weighted": float(max((c.lam > 0).sum() for c in cohorts)),
             "n_weights_capped": float(sum(c.capped for c in cohorts)),
-            "n_placebos_capped": float(cut),
+            "n_draws_capped": float(found.capped),
         },
         units=(len(panel.first), treated, len(panel.never), 0),
     )
 
 
 def _drawn(options: Mapping[str, object]) -> bool:
-    return options.get("vce") == "placebo"
+    return options.get("vce") in DRAWN
 
 
 def _fits(options: Mapping[str, object]) -> int:
@@ -198,51 +203,137 @@ def _replications(options: Mapping[str, object]) -> int:
 
 
 def _only_by_unit(options: Mapping[str, object]) -> str:
-    return 'with vce = "placebo" sdid has them by unit alone' if _drawn(options) else ""
+    return 'with vce = "placebo" sdid has them by unit alone' if options.get("vce") == "placebo" else ""
 
 
-def _errors(
-    task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...]
-) -> tuple[list[float], tuple[int, ...], tuple[str, ...], int]:
-    """Return the standard error, clusters and note of every vcov, in units of the panel's outcome.
+@dataclass(frozen=True, slots=True)
+class _Covariances:
+    """By vcov, in units of the panel's outcome: ``vcov`` (V, m, m), NaN where ``notes`` says why.
 
-    The last are the placebos some of whose weights were cut off.
+    ``capped`` counts the draws some of whose weights were cut off, of the vcov with most.
     """
+
+    vcov: Floats
+    df: tuple[float, ...]
+    n_clusters: tuple[int, ...]
+    notes: tuple[str, ...]
+    capped: int
+
+
+def _covariances(task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], aims: Aims) -> _Covariances:
     assert task.unit is not None
     first = np.unique(task.unit, return_index=True)[1]
-    errors, counts, notes, cut = [], [], [], 0
+    nothing = np.full((len(aims.cells), len(aims.cells)), np.nan)
+    matrices, counts, notes, cut = [], [], [], 0
     for kind, clusters in zip(task.vcovs, task.clusters, strict=True):
-        error, note = float("nan"), "not_offered"
+        found, note = nothing, "not_offered"
         count = min((len(np.unique(codes)) for codes in clusters), default=-1)
         if kind == "cluster" and len(clusters) == 1:
             codes = np.unique(clusters[0][first], return_inverse=True)[1]
-            error, note, capped = _error(task, panel, cohorts, codes, count)
+            found, note, capped = _covariance(task, panel, cohorts, aims, codes, count)
             cut = max(cut, capped)
-            if not note and error <= ROUNDING * float(np.ptp(panel.outcome)):
-                error, note = float("nan"), "perfect_fit"
-        errors.append(error)
+            if not note and (np.sqrt(np.diag(found)) <= ROUNDING * float(np.ptp(panel.outcome))).any():
+                note = "perfect_fit"
+        matrices.append(nothing if note else found)
         counts.append(count)
         notes.append(note)
-    return errors, tuple(counts), tuple(notes), cut
+    said = whole_units(task, tuple(notes))
+    blank = np.array([bool(note) for note in said])[:, None, None]
+    df = normal_or_t(task, said, tuple(counts))
+    return _Covariances(np.where(blank, np.nan, np.array(matrices)), df, tuple(counts), said, cut)
 
 
-def _error(
-    task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], codes: Ints, count: int
-) -> tuple[float, str, int]:
+def _covariance(
+    task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], aims: Aims, codes: Ints, count: int
+) -> tuple[Floats, str, int]:
+    """Return the covariance, or why there is none, and the draws some of whose weights were cut off."""
+    nothing = np.full((len(aims.cells), len(aims.cells)), np.nan)
     if count < 2:
-        return float("nan"), "few_clusters", 0
+        return nothing, "few_clusters", 0
     # Two of them stay untreated: of one, no changes have a deviation.
     enough = len(panel.never) >= int((panel.first < panel.periods).sum()) + 2
     by_unit = count == len(codes)
     if not _drawn(task.options):
-        left = left_out(panel, cohorts, codes)
+        left = left_out(panel, cohorts, aims, codes)
         if left is not None:
             return jackknife(left), "", 0
-        return float("nan"), "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit", 0
-    if not (enough and by_unit):
-        return float("nan"), "only_by_unit" if enough else "no_placebo", 0
-    found, capped = placebos(panel, cohorts, _replications(task.options), int(str(task.options.get("seed") or 0)))
-    return float(found.std()), "", int((capped > 0).sum())
+        return nothing, "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit", 0
+    draws, seed = _replications(task.options), int(str(task.options.get("seed") or 0))
+    if task.options["vce"] == "bootstrap":
+        if not resampled(panel, aims, codes):
+            return nothing, "no_bootstrap", 0
+        found, capped = resamples(panel, cohorts, aims, codes, draws, seed)
+    elif not (enough and by_unit):
+        return nothing, "only_by_unit" if enough else "no_placebo", 0
+    else:
+        found, capped = placebos(panel, cohorts, aims, draws, seed)
+    return drawn(found), "", int((capped > 0).sum())
+
+
+NOT_FROM_REFERENCE = (
+    "effects and leads of sdid are since the earlier periods as it weights them, not since the reference period; leads "
+    "are small by the choice of weights, and no test of parallel trends"
+)
+NO_TEST = "leads of sdid are small by the choice of its weights, and no test of parallel trends"
+NOBODY = "no treated unit is seen in it"
+ALL_WEIGHT = "zero by construction: all weight of earlier periods lies in it"
+
+
+@guarded
+def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
+    """Give each period's effect against the weighted periods before treatment, the reference's too."""
+    panel, _, unit = _begin(task)
+    cohorts, since = estimate_cohorts(panel), _since(task, panel)
+    aims, names, left_out_ = [], [], {}
+    for k in sorted({*periods, reference}):
+        here = since == k
+        if not here.any():
+            left_out_[k] = NOBODY
+        elif not any(_measured(row, one) for row, one in zip(here, cohorts, strict=True)):
+            left_out_[k] = ALL_WEIGHT
+        else:
+            names.append(k)
+            aims.append(here.astype(np.float64))
+    if not names:
+        raise Refusal("not_identified", "no treated unit is seen in these periods")
+    weights = np.array(aims)
+    asked = Aims(weights, weights.sum(axis=2))
+    found = _covariances(task, panel, cohorts, asked)
+    members = np.array([(panel.first == c.first).sum() for c in cohorts])
+    return Path(
+        tuple(names),
+        averages(panel, cohorts, asked) * unit,
+        found.vcov * unit**2,
+        found.df,
+        found.n_clusters,
+        len(task.outcome),
+        (asked.cells @ members).astype(np.int64),
+        found.notes,
+        left_out=left_out_,
+        binned=False,
+        note=NOT_FROM_REFERENCE,
+        untestable=NO_TEST,
+    )
+
+
+def _measured(period: Bools, cohort: Cohort) -> bool:
+    """Say whether the cohort is seen in a period that is not all that it is compared with."""
+    return bool(period[cohort.first :].any() or (cohort.lam[period[: cohort.first]] < 1.0 - ROUNDING).any())
+
+
+def _since(task: Task, panel: BalancedPanel) -> Ints:
+    """Return periods since treatment by cohort and period, (C, T)."""
+    assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
+    cohort = task.cohort[np.unique(task.unit, return_index=True)[1]]
+    begins = [np.unique(cohort[panel.first == a]) for a in panel.cohorts]
+    if any(len(own) > 1 for own in begins):
+        several = next(own for own in begins if len(own) > 1)
+        raise Refusal(
+            "not_identified",
+            f"cohorts of sdid are of periods that are seen, and {len(several)} of the treatment's begin in one: its "
+            "units are not as many periods after treatment",
+        )
+    return np.asarray(np.unique(task.time) - np.array(begins), np.int64)
 
 
 def _words(treated: Treated, options: Mapping[str, object]) -> str:
@@ -252,7 +343,7 @@ def _words(treated: Treated, options: Mapping[str, object]) -> str:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    weights, drawn = found["n_weights_capped"], found["n_placebos_capped"]
+    weights, draws = found["n_weights_capped"], found["n_draws_capped"]
     if (some := weights > 0).any():
         yield Caution(
             "serious",
@@ -261,12 +352,12 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
             f"{MOST:,} steps, where R's synthdid cuts them off, too: others fit better (column n_weights_capped)",
             specifications=int(some.sum()),
         )
-    if (some := drawn > 0).any():
+    if (some := draws > 0).any():
         yield Caution(
             "note",
             "weights_capped",
-            f"sdid: weights of up to {many(int(drawn.max()), 'placebo')} were still changing after {MOST:,} steps, "
-            "where R's synthdid cuts them off, too; the standard error is of these (column n_placebos_capped)",
+            f"sdid: weights of up to {many(int(draws.max()), 'draw')} were still changing after {MOST:,} steps, "
+            "where R's synthdid cuts them off, too; the standard error is of these (column n_draws_capped)",
             specifications=int(some.sum()),
         )
 
@@ -278,24 +369,25 @@ ESTIMATOR = Estimator(
     settings=(
         EstimatorSetting(
             "vce",
-            Word(("jackknife", "placebo")),
-            "The standard error: units left out one by one (or clusters of units), with the weights as they are; or "
-            "placebos, where units never treated are given the treatment. Placebos do with one treated unit, need two "
-            "units more that are never treated than are treated, and have errors by unit alone.",
-            '"placebo"',
+            Word(("jackknife", *DRAWN)),
+            "The standard error: units (or clusters of units) left out one by one, with the weights as they are; drawn "
+            "with replacement, with weights found anew; or placebos, where units never treated are given the "
+            "treatment. Placebos do with one treated unit, need two units more that are never treated than are "
+            "treated, and have errors by unit alone.",
+            '"bootstrap"',
             "jackknife",
         ),
         EstimatorSetting(
             "replications",
             NumberValue("2 or more", whole=True, least=2),
-            "How many placebos are drawn.",
+            "How many draws the bootstrap or the placebos take.",
             "500",
             200,
         ),
         EstimatorSetting(
             "seed",
             NumberValue("0 or more", whole=True, least=0),
-            "What the placebos are drawn from.",
+            "The seed of the draws.",
             "1",
             otherwise="that of [study]",
         ),
@@ -312,7 +404,8 @@ ESTIMATOR = Estimator(
     doc="Units and periods are weighted so that units never treated, of which there must be two, run parallel to the "
     "treated before treatment. Every unit must be seen in every period, twice before treatment. Controls are taken out "
     "of the outcome with coefficients from the units never treated. Takes no weights, and no other fixed effects. "
-    "Clusters must hold units whole.",
+    "Clusters must hold units whole. Its event study is since the weighted earlier periods, and its leads are no test.",
+    path=_path,
     alone=lambda options: "weighted means are compared, which have no other coefficients",
     beside=compared_with("never"),
     words=_words,
@@ -321,9 +414,7 @@ ESTIMATOR = Estimator(
     only_by_unit=_only_by_unit,
     fits=_fits,
     refuses=_refuses,
-    columns=frozenset(
-        {"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_placebos_capped"}
-    ),
+    columns=frozenset({"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_draws_capped"}),
     cautions=_cautions,
     seeded=_drawn,
     programs={

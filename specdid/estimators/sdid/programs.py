@@ -94,6 +94,8 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     if script.options["vce"] == "placebo":
         yield from _python_placebos(script)
         return
+    if script.options["vce"] == "bootstrap":
+        yield from _python_draws(script)
     for errors in script.one_way:
         cluster = errors.clusters[0]
         if cluster == unit:
@@ -102,9 +104,37 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
             yield f'cluster = d.groupby("{unit}")["{cluster}"].first().to_numpy()'
             yield f'if d.groupby("{unit}")["{cluster}"].nunique().max() == 1:  # clusters hold units whole'
         space = "" if cluster == unit else "    "
+        if script.options["vce"] == "bootstrap":
+            yield f"{space}std_error[{quoted(errors.label)}] = np.std(draws(cluster))"
+            continue
         yield f"{space}left = np.array([effect(cluster != g) for g in pd.unique(cluster)])"
         yield f"{space}share = (len(left) - 1) / len(left)"
         yield f"{space}std_error[{quoted(errors.label)}] = np.sqrt(share * ((left - left.mean()) ** 2).sum())"
+
+
+def _python_draws(script: Script) -> Iterator[str]:
+    """Draw clusters of units with replacement, with the draws of specdid."""
+    yield "def draws(cluster):"
+    yield "    # bootstrap: as many clusters of units with replacement, and weights anew"
+    yield "    members, left = [np.flatnonzero(cluster == g) for g in np.unique(cluster)], []"
+    yield f"    for draw in range({script.options['replications']}):"
+    yield f"        key = [{int(str(script.options['seed'])) % 2**64}, 2**40 + draw]"
+    yield "        generator, own, units = np.random.Generator(np.random.Philox(key=key)), [], []"
+    yield "        while len(own) in (0, len(units)):  # none treated, or none never treated: drawn again"
+    yield "            drawn = generator.integers(len(members), size=len(members))"
+    yield "            units = np.sort(np.concatenate([members[g] for g in drawn]))"
+    yield "            own = np.searchsorted(never, units[first[units] == T])"
+    yield "        y, effects, cells = adjusted(never[own]), [], []"
+    yield "        for a, (omega, lam), penalty in zip(cohorts, found, penalties):"
+    yield "            into = units[first[units] == a]"
+    yield "            if len(into):"
+    yield "                y1 = y[into].mean(axis=0)"
+    yield "                start = omega[own] if omega[own].sum() > 0 else np.ones(len(own))"
+    yield "                o, m = both(y[never[own]], y1, a, penalty, start / start.sum(), lam)"
+    yield "                effects.append((y1 - o @ y[never[own]]) @ contrast(m))"
+    yield "                cells.append(len(into) * (T - a))"
+    yield "        left.append(np.average(effects, weights=cells))"
+    yield "    return left"
 
 
 def _python_placebos(script: Script) -> Iterator[str]:
@@ -172,8 +202,8 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "  total / cells"
     yield "}"
     yield "estimate <- effect(rep(TRUE, length(units)))"
-    if script.options["vce"] == "placebo":
-        yield from _r_placebo(script)
+    if script.options["vce"] != "jackknife":
+        yield from _r_draws(script)
         return
     for errors in script.one_way:
         cluster = errors.clusters[0]
@@ -186,11 +216,12 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield "}"
 
 
-def _r_placebo(script: Script) -> Iterator[str]:
-    """Show synthdid's own placebos, which are other draws."""
-    yield "# synthdid draws other placebos, of one cohort: the error differs from specdid's, as between two seeds"
+def _r_draws(script: Script) -> Iterator[str]:
+    """Show synthdid's own draws, which are others."""
+    vce, count = script.options["vce"], script.options["replications"]
+    yield "# synthdid has other draws, of one cohort: the error differs from specdid's, as between two seeds"
     yield f"set.seed({script.options['seed']})"
-    yield f'error <- sqrt(vcov(fit, method = "placebo", replications = {script.options["replications"]})[1, 1])'
+    yield f'error <- sqrt(vcov(fit, method = "{vce}", replications = {count})[1, 1])'
     yield "if (length(cohorts) > 1) error <- NA"
     for errors in script.one_way:
         if errors.clusters[0] == script.unit:
@@ -232,10 +263,11 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     yield f"egen long _panel = group({script.unit})"
     yield "egen long _at = group(_now)"
     yield "generate byte _treated = !missing(_cohort) & _now >= _cohort"
-    placebo = script.options["vce"] == "placebo"
-    if not placebo and any(e.clusters[0] != script.unit for e in script.one_way):
+    vce = str(script.options["vce"])
+    drawn = vce != "jackknife"
+    if not drawn and any(e.clusters[0] != script.unit for e in script.one_way):
         yield from _MATA
-    if placebo:
+    if drawn:
         yield "* other draws than specdid's: the error differs from its, as between two seeds"
     controls = f"covariates({' '.join(script.controls)}, projected) " if script.controls else ""
     model = [script.outcome, "_panel", "_at", "_treated,", "///"]
@@ -243,13 +275,13 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         own = errors.clusters[0] == script.unit
         if own:
             yield do.label(errors)
-            vce = "jackknife"
-            if placebo:
-                vce = f"placebo) reps({script.options['replications']}) seed({max(int(str(script.options['seed'])), 1)}"
+            more = ""
+            if drawn:
+                more = f" reps({script.options['replications']}) seed({max(int(str(script.options['seed'])), 1)})"
             yield from filled("sdid", model, "")
-            yield f"    {controls}vce({vce})"
+            yield f"    {controls}vce({vce}){more}"
             yield 'display %14.10g e(ATT) "  (standard error " %14.10g e(se) ")"'
-        elif not placebo:
+        elif not drawn:
             cluster = do.number(errors.clusters[0])
             yield from do.parted(cluster)
             yield "if `parted' == 0 {  // clusters hold units whole: a jackknife by cluster, with sdid's weights"

@@ -1,4 +1,4 @@
-"""Synthetic difference in differences on a balanced panel, and two standard errors of it.
+"""Synthetic difference in differences on a balanced panel, its effects by period, and three standard errors.
 
 Of a cohort with n units, treated in the last T₁ of T periods, and N₀ units never treated,
 
@@ -10,14 +10,20 @@ periods before treatment so that they foresee the controls' mean after it, both 
 from period to period before treatment (Arkhangelsky and others 2021, algorithm 1, and R's synthdid). Cohorts are
 averaged by their treated cells n T₁ (Clarke and others 2023, equation 6 and Stata's sdid).
 
+The effect in one period t of a cohort is (ȳ − ω'Y₀) (eₜ − λ), of which τ is the mean after adoption; cohorts are then
+averaged by their units (Ciccia 2024, A short note on event-study synthetic difference-in-differences estimators, and
+Stata's sdid_event). Before adoption it is what ω leaves of the gap that it makes small.
+
 Controls x are taken out of the outcome first: y − x'β with β from a regression of y on x, unit and period effects,
 on the units never treated (Kranz 2022, and ``projected`` in Stata's sdid).
 
 jackknife  (G − 1)/G Σ (τ₋g − τ̄)², where G are clusters of units and τ₋g is without the units of one, with λ and,
            scaled to one, ω as they are; β and the cells of cohorts are those of the units that are left (algorithm 3).
+bootstrap  the standard deviation of τ over draws with replacement of as many clusters of units; one without units
+           treated, or without any never treated, is drawn again (algorithm 2). A cohort that is not drawn has no cells.
 placebo    the standard deviation of τ among the never treated, some of whom are given the cohorts (algorithm 4).
 
-In placebos weights are found anew, from those of the estimate and with its ζ, as in synthdid.
+In draws weights are found anew, from those of the estimate and with its ζ, as in synthdid.
 """
 
 from __future__ import annotations
@@ -100,10 +106,31 @@ class Cohort:
     time_penalty: Penalty
     capped: int = 0
 
-    def contrast(self, periods: int) -> Floats:
-        """Return −λ, then the mean of the periods after it, (T,)."""
-        after = periods - self.first
-        return np.concatenate([-self.lam, np.full(after, 1.0 / after)])
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """Of what averages over cohorts are taken, m of them.
+
+    ``weights`` (m, C, T) of the periods that are compared with λ's; ``cells`` (m, C), treated cells of each of a
+    cohort's units, 0 for one that is not averaged.
+    """
+
+    weights: Floats
+    cells: Floats
+
+
+def contrast(weights: Floats, lam: Floats) -> Floats:
+    """Return ``weights`` (T,) of periods less λ (…, a), (…, T)."""
+    found = np.tile(weights, (*lam.shape[:-1], 1)) if lam.ndim > 1 else weights.copy()
+    found[..., : lam.shape[-1]] -= lam
+    return found
+
+
+def overall(panel: BalancedPanel) -> Aims:
+    """Return the one average over all treated cells."""
+    after = np.arange(panel.periods) >= np.array(panel.cohorts)[:, None]
+    cells = after.sum(axis=1)
+    return Aims((after / cells[:, None])[None], cells[None].astype(np.float64))
 
 
 def estimate_cohorts(panel: BalancedPanel) -> tuple[Cohort, ...]:
@@ -124,26 +151,33 @@ def _cohort(controls: Floats, treated: Floats, first: int, size: int) -> Cohort:
 
 
 def _weighted(
-    controls: Floats, treated: Floats, cohort: Cohort, omega: Floats | None = None, lam: Floats | None = None
+    controls: Floats,
+    treated: Floats,
+    cohort: Cohort,
+    omega: Floats | None = None,
+    lam: Floats | None = None,
+    sizes: Ints | None = None,
 ) -> tuple[Floats, Floats, Ints]:
     """Find ω (B, N₀) and λ (B, a) with the penalties of a cohort, for ``controls`` (B, N₀, T), ``treated`` (B, T).
 
-    The third counts which of the two were cut off, (B,).
+    Of ``controls`` the first ``sizes`` (B,) count. The third counts which of the two were cut off, (B,).
     """
     before, after = controls[:, :, : cohort.first], controls[:, :, cohort.first :].mean(axis=2)
-    times, late = simplex_weights(before, after, cohort.time_penalty, lam)
-    units, cut = simplex_weights(before.transpose(0, 2, 1), treated[:, : cohort.first], cohort.unit_penalty, omega)
+    real = None if sizes is None else np.arange(controls.shape[1]) < sizes[:, None]
+    times, late = simplex_weights(before, after, cohort.time_penalty, lam, rows=sizes)
+    columns, target = before.transpose(0, 2, 1), treated[:, : cohort.first]
+    units, cut = simplex_weights(columns, target, cohort.unit_penalty, omega, real=real)
     return units, times, late.astype(np.int64) + cut
 
 
-def average(panel: BalancedPanel, cohorts: Sequence[Cohort]) -> float:
-    """Return the effect over all treated cells."""
+def averages(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims) -> Floats:
+    """Return the effects, (m,)."""
     everyone = np.zeros(len(panel.first), np.int64)
-    return float(_without(panel, cohorts, everyone, -1))
+    return _without(panel, cohorts, aims, everyone, -1)
 
 
-def left_out(panel: BalancedPanel, cohorts: Sequence[Cohort], clusters: Ints) -> Floats | None:
-    """Return the estimate without each cluster of units, (G,); None where some cluster leaves nothing to compare.
+def left_out(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, clusters: Ints) -> Floats | None:
+    """Return the effects without each cluster of units, (G, m); None where some cluster leaves nothing to compare.
 
     ``clusters`` (N,) are codes from 0 without gaps.
     """
@@ -154,75 +188,115 @@ def left_out(panel: BalancedPanel, cohorts: Sequence[Cohort], clusters: Ints) ->
             return None
         if not (weighted[:, stays[panel.never]].sum(axis=1) > 0).all():
             return None
-    return np.array([_without(panel, cohorts, clusters, c) for c in range(int(clusters.max()) + 1)])
+    return np.array([_without(panel, cohorts, aims, clusters, c) for c in range(int(clusters.max()) + 1)])
 
 
-def _without(panel: BalancedPanel, cohorts: Sequence[Cohort], clusters: Ints, gone: int) -> float:
+def _without(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, clusters: Ints, gone: int) -> Floats:
     stays = clusters != gone
     kept = stays[panel.never]
     y = panel.adjusted(panel.never[kept])
-    effects, cells = [], []
-    for one in cohorts:
-        change = y @ one.contrast(panel.periods)
+    effects, cells = np.zeros(aims.cells.shape), np.zeros(aims.cells.shape)
+    for k, one in enumerate(cohorts):
         own, omega = stays & (panel.first == one.first), one.omega[kept]
-        effects.append(change[own].mean() - omega @ change[panel.never[kept]] / omega.sum())
-        cells.append(own.sum() * (panel.periods - one.first))
-    return float(np.average(effects, weights=cells))
+        for m, weights in enumerate(aims.weights[:, k]):
+            change = y @ contrast(weights, one.lam)
+            effects[m, k] = change[own].mean() - omega @ change[panel.never[kept]] / omega.sum()
+        cells[:, k] = own.sum() * aims.cells[:, k]
+    return np.asarray((effects * cells).sum(axis=1) / cells.sum(axis=1))
 
 
-def jackknife(estimates: Floats) -> float:
-    """Return the jackknife's standard error from the estimates without each cluster."""
-    count = len(estimates)
-    return float(np.sqrt((count - 1) / count * ((estimates - estimates.mean()) ** 2).sum()))
+def jackknife(estimates: Floats) -> Floats:
+    """Return the jackknife's covariance (m, m) from the estimates without each cluster, (G, m)."""
+    return drawn(estimates) * (len(estimates) - 1)
+
+
+def drawn(estimates: Floats) -> Floats:
+    """Return the covariance (m, m) of estimates on draws, (D, m)."""
+    apart = estimates - estimates.mean(axis=0)
+    return np.asarray(apart.T @ apart / len(apart))
 
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Other units: places among the never treated, and each cohort's units."""
+    """Other units, some perhaps more than once: places among the never treated, and each cohort's units."""
 
     never: Ints
     treated: tuple[Ints, ...]
 
 
-def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: Sequence[_Draw]) -> tuple[Floats, Ints]:
-    """Estimate on draws of units, (D,), and count the weights that were cut off, (D,).
+def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: Sequence[_Draw]) -> tuple[Floats, Ints]:
+    """Estimate on draws of units, (D, m), and count the weights that were cut off, (D,).
 
-    Weights start from those of the estimate. Draws with equally many never treated are solved at once.
+    Weights start from those of the estimate. All draws are solved at once.
     """
-    effects, cells = (np.zeros((len(draws), len(cohorts))) for _ in range(2))
+    effects, cells = (np.zeros((len(draws), *aims.cells.shape)) for _ in range(2))
     capped = np.zeros(len(draws), np.int64)
     adjusted = [panel.adjusted(panel.never[d.never]) for d in draws]
     for k, one in enumerate(cohorts):
-        sizes = np.array([len(d.never) if len(d.treated[k]) else 0 for d in draws])
-        for size in np.unique(sizes[sizes > 0]):
-            at = np.flatnonzero(sizes == size).tolist()
-            controls = np.array([adjusted[i][panel.never[draws[i].never]] for i in at])
-            treated = np.array([adjusted[i][draws[i].treated[k]].mean(axis=0) for i in at])
-            start = np.array([one.omega[draws[i].never] for i in at])
-            start = np.where(start.sum(axis=1, keepdims=True) > 0, start, 1.0)
-            start = start / start.sum(axis=1, keepdims=True)
-            omega, lam, cut = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0))
-            capped[at] += cut
-            after = np.full((len(at), panel.periods - one.first), 1.0 / (panel.periods - one.first))
-            change = treated - (omega[:, None, :] @ controls)[:, 0]
-            effects[at, k] = (change * np.concatenate([-lam, after], axis=1)).sum(axis=1)
-            cells[at, k] = [len(draws[i].treated[k]) * (panel.periods - one.first) for i in at]
-    return np.asarray((effects * cells).sum(axis=1) / cells.sum(axis=1)), capped
+        at = [i for i, d in enumerate(draws) if len(d.treated[k])]
+        if not at:
+            continue
+        sizes = np.array([len(draws[i].never) for i in at])
+        controls, start = np.zeros((len(at), sizes.max(), panel.periods)), np.zeros((len(at), sizes.max()))
+        for row, i in enumerate(at):
+            controls[row, : sizes[row]] = adjusted[i][panel.never[draws[i].never]]
+            own = one.omega[draws[i].never]
+            start[row, : sizes[row]] = own / own.sum() if own.sum() > 0 else 1.0 / sizes[row]
+        treated = np.array([adjusted[i][draws[i].treated[k]].mean(axis=0) for i in at])
+        many = None if (sizes == sizes[0]).all() else sizes
+        omega, lam, cut = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0), many)
+        capped[at] += cut
+        gap = treated - (omega[:, None, :] @ controls)[:, 0]
+        for m, weights in enumerate(aims.weights[:, k]):
+            effects[at, m, k] = (gap * contrast(weights, lam)).sum(axis=1)
+        cells[at, :, k] = np.array([len(draws[i].treated[k]) for i in at])[:, None] * aims.cells[:, k]
+    return np.asarray((effects * cells).sum(axis=2) / cells.sum(axis=2)), capped
 
 
-def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], draws: int, seed: int) -> tuple[Floats, Ints]:
-    """Return the estimates of placebos and how many of their weights were cut off, (draws,) each.
+def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: int, seed: int) -> tuple[Floats, Ints]:
+    """Return the effects of placebos (draws, m) and how many of their weights were cut off, (draws,).
 
     The last of a permutation of the never treated get the cohorts.
     """
     sizes = [int((panel.first == c.first).sum()) for c in cohorts]
     ends = np.cumsum([len(panel.never) - sum(sizes), *sizes])
-    drawn = []
+    found = []
     for generator in _generators(draws, seed):
         order = generator.permutation(len(panel.never))
         into = tuple(panel.never[np.sort(order[a:b])] for a, b in pairwise(ends))
-        drawn.append(_Draw(np.sort(order[: ends[0]]), into))
-    return _again(panel, cohorts, drawn)
+        found.append(_Draw(np.sort(order[: ends[0]]), into))
+    return _again(panel, cohorts, aims, found)
+
+
+def resampled(panel: BalancedPanel, aims: Aims, clusters: Ints) -> bool:
+    """Say whether draws of clusters tell how effects vary: two hold treated units of each, and two never treated."""
+    who = [panel.never, *(np.flatnonzero(np.isin(panel.first, _in(panel, c))) for c in aims.cells)]
+    return all(len(np.unique(clusters[units])) > 1 for units in who)
+
+
+def _in(panel: BalancedPanel, cells: Floats) -> Ints:
+    return np.array(panel.cohorts)[cells > 0]
+
+
+def resamples(
+    panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, clusters: Ints, draws: int, seed: int
+) -> tuple[Floats, Ints]:
+    """Return the effects on draws of clusters (draws, m) and how many of their weights were cut off, (draws,).
+
+    A draw that lacks some effect, or units never treated, is drawn again.
+    """
+    members = [np.flatnonzero(clusters == g) for g in range(int(clusters.max()) + 1)]
+    found = []
+    for generator in _generators(draws, seed):
+        while True:
+            units = np.sort(np.concatenate([members[g] for g in generator.integers(len(members), size=len(members))]))
+            first = panel.first[units]
+            never = np.searchsorted(panel.never, units[first == panel.periods])
+            into = tuple(units[first == c.first] for c in cohorts)
+            if len(never) and (aims.cells @ [len(t) for t in into] > 0).all():
+                break
+        found.append(_Draw(never, into))
+    return _again(panel, cohorts, aims, found)
 
 
 def _generators(draws: int, seed: int) -> Iterator[np.random.Generator]:
