@@ -285,6 +285,13 @@ class Bench:
         """Return the columns of an analysis; raises SpecError where they cannot be planned."""
         return make_cells(request, self.panel, self.evaluator)
 
+    def part(self, places: Ints, most: int) -> Ints:
+        """Return places of the curve, a seeded random part in order where they are more than ``most``."""
+        if len(places) <= most:
+            return places
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.study.seed, most])))
+        return np.sort(rng.choice(places, most, replace=False))
+
     fit = staticmethod(fit_cell)
 
     def sample(

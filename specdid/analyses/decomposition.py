@@ -5,6 +5,8 @@ Two answers. Every least-squares coefficient of a treatment is a weighted sum of
 corollary 1). With effects of unit and period alone, in a balanced panel, it is a weighted average of
 comparisons of two groups in two spans of time, of which some take units treated earlier as controls:
 Goodman-Bacon (2021, Journal of Econometrics 225, theorem 1), as R's bacondecomp prints them.
+
+Both are given at [preferred], moved by ``fix`` and ``vary``, and summed up for every least-squares point of the curve.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
+from specdid._format import Key, NumberValue
+from specdid._records import Status
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
@@ -40,6 +44,8 @@ from specdid.tables._base import PrintTable, Row, TidyTable, Value
 FORBIDDEN = (LATER, ALWAYS)
 """Comparisons whose controls are treated already."""
 NEVER, FROM_THE_START = "never treated", "treated from the start"
+MUCH = 0.05
+"""Negative weights of more than this in sum are a serious warning."""
 TINY = 1e-10
 """Weights and shares nearer to zero than this are zero."""
 MAIN = (
@@ -60,8 +66,20 @@ PAIR_NOTE = later(
 )
 
 
-def decode(found: Mapping[str, Any], table: Table) -> None:
-    """Take no key but ``fix`` and ``vary``."""
+KEYS = (
+    Key(
+        "specifications",
+        NumberValue("0 or more", whole=True, least=0),
+        "How many least-squares specifications of the curve are decomposed: of more a seeded random part, 0 for none.",
+        "500",
+        2000,
+    ),
+)
+
+
+def decode(found: Mapping[str, Any], table: Table) -> int:
+    """Return how many specifications of the curve are decomposed."""
+    return 2000 if found["specifications"] is None else int(found["specifications"])
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -123,11 +141,17 @@ class Decomposed:
         """The negative weights."""
         return np.zeros(0) if self.cells is None else self.cells.weight[self.cells.weight < -TINY]
 
+    @property
+    def turned(self) -> bool:
+        """Whether comparisons with units treated already give the coefficient its sign."""
+        clean = self.mean_of((UNTREATED, EARLIER))
+        return bool(np.isfinite(clean) and self.weight_of(FORBIDDEN) > TINY and clean * self.estimate < 0)
+
 
 def run(bench: Bench, request: Request) -> Finding:
     """Decompose every column."""
     cells = bench.cells(request)
-    found = [_decompose(bench, cells, cell) for cell in cells]
+    found = [_decompose(bench, cell, cells.shown(cell)) for cell in cells]
     title = request.table.name or say(ANALYSIS.title)
     labels = labels_of(cells)
     main = TidyTable((*labels, *MAIN), tuple(_main_row(d) for d in found), _printed(bench, cells, found, title))
@@ -135,11 +159,16 @@ def run(bench: Bench, request: Request) -> Finding:
         (*d.cell.labels.values(), p.treated, p.control, p.kind, p.estimate, p.weight) for d in found for p in d.pairs
     )
     pairs = (TidyTable((*labels, *PAIRS), rows, None, "comparisons"),) if rows else ()
-    return Finding((main, *pairs), tuple(_charts(title, found)), (*_said(found), *cells.notes), tuple(_lines(found)))
+    over, cautions, lines = _over_the_curve(bench, request.config)
+    return Finding(
+        (main, *pairs, *over),
+        tuple(_charts(title, found)),
+        (*_said(found), *cautions, *cells.notes),
+        (*_lines(found), *lines),
+    )
 
 
-def _decompose(bench: Bench, cells: Cells, cell: Cell) -> Decomposed:
-    heading = cells.shown(cell)
+def _decompose(bench: Bench, cell: Cell, heading: str) -> Decomposed:
     if not cell.plain:
         return Decomposed(cell, heading, f"{cell.method} is no least-squares regression on the treatment")
     fit = bench.fit(cell)
@@ -332,9 +361,9 @@ def _said(found: Sequence[Decomposed]) -> Iterator[Caution]:
                 f"{d.heading}: {len(d.below):,} of {len(d.cells.weight):,} treated cells have negative weights, "
                 f"{number(float(d.below.sum()))} in sum: the coefficient need not have the sign of the effects"
             )
-            yield Caution("serious" if d.below.sum() < -0.05 else "note", "negative_weights", told)
-        clean, forbidden = d.mean_of((UNTREATED, EARLIER)), d.weight_of(FORBIDDEN)
-        if np.isfinite(clean) and forbidden > TINY and clean * d.estimate < 0:
+            yield Caution("serious" if d.below.sum() < -MUCH else "note", "negative_weights", told)
+        clean = d.mean_of((UNTREATED, EARLIER))
+        if d.turned:
             told = (
                 f"{d.heading}: comparisons with units treated already turn the coefficient's sign, "
                 f"which is {number(clean)} without them"
@@ -355,8 +384,92 @@ def _lines(found: Sequence[Decomposed]) -> Iterator[str]:
             )
 
 
+def _over_the_curve(bench: Bench, most: int) -> tuple[tuple[TidyTable, ...], list[Caution], list[str]]:
+    """Decompose the curve's least-squares specifications, or a seeded part of them."""
+    curve = bench.curve
+    if curve is None or not most:
+        return (), [], []
+    members = curve.compiled.members
+    plain = members.index[curve.compiled.batched & (members.sunab < 0)]
+    every = np.sort(plain[curve.results.status[plain] == Status.OK])
+    places = bench.part(every, most)
+    found = [_alone(bench, cell) for cell in curve.cells(places)]
+    if not found:
+        return (), [], []
+    rows = tuple(
+        (place + 1, curve.results.planned.spec_id(place), *_main_row(d))
+        for place, d in zip(places.tolist(), found, strict=True)
+    )
+    names = tuple(d.name for d in curve.plan.dimensions)
+    table = TidyTable(("index", "spec_id", *names, *MAIN), rows, suffix="curve")
+    said = []
+    if len(every) > len(found):
+        said.append(
+            Caution(
+                "note",
+                "decomposition_part",
+                f"{len(found):,} of {len(every):,} least-squares specifications are decomposed, drawn by the seed: "
+                f"`specifications = {len(every)}` asks for all",
+            )
+        )
+    for why in dict.fromkeys(d.failure for d in found if d.failure):
+        n = sum(d.failure == why for d in found)
+        many = f"{n:,} specification{'s are' if n > 1 else ' is'} not decomposed"
+        said.append(Caution("note", "not_estimated", f"{many}: {why}", specifications=n))
+    known = [d for d in found if d.cells is not None and not d.cells.negative]
+    deep = sum(d.below.sum() < -MUCH for d in known)
+    if deep:
+        told = (
+            f"in {deep:,} of {len(known):,} least-squares specifications of the curve treated cells have negative "
+            f"weights of more than {MUCH:g} in sum: their coefficients need not have the sign of the effects"
+        )
+        said.append(Caution("serious", "negative_weights", told, specifications=int(deep)))
+    pairs = [d for d in known if d.pairs]
+    turned = sum(d.turned for d in pairs)
+    if turned:
+        told = (
+            f"in {turned:,} of {len(pairs):,} least-squares specifications of the curve comparisons with units treated "
+            "already turn the coefficient's sign"
+        )
+        said.append(Caution("serious", "forbidden_comparisons", told, specifications=turned))
+    return (table,), said, list(_curve_lines(known, pairs, int(deep), turned))
+
+
+def _alone(bench: Bench, cell: Cell) -> Decomposed:
+    try:
+        return _decompose(bench, cell, "")
+    except Exception as error:  # one specification must not be the end of the others
+        return Decomposed(cell, "", f"{type(error).__name__}: {error}".replace("\n", " "))
+
+
+def _curve_lines(known: Sequence[Decomposed], pairs: Sequence[Decomposed], deep: int, turned: int) -> Iterator[str]:
+    if known:
+        some = sum(len(d.below) > 0 for d in known)
+        yield ""
+        yield say(
+            "Of {n:,} least-squares specifications of the curve {some:,} ({share:.0%}) have treated cells with "
+            "negative weights, {deep:,} of them more than {much:g} in sum; the median sum is {median}.",
+            n=len(known),
+            some=some,
+            share=some / len(known),
+            deep=deep,
+            much=MUCH,
+            median=number(float(np.median([d.below.sum() for d in known]))),
+        )
+    if pairs:
+        weights = [d.weight_of(FORBIDDEN) for d in pairs]
+        yield say(
+            "{n:,} of them average comparisons of two groups: those with units treated already have a median weight of "
+            "{median:.0%}, {most:.0%} at the most, and in {turned:,} the coefficient has another sign without them.",
+            n=len(pairs),
+            median=float(np.median(weights)),
+            most=max(weights),
+            turned=turned,
+        )
+
+
 ANALYSIS = Analysis(
-    "decomposition", later("What the coefficient averages"), decode, run, check,
+    "decomposition", later("What the coefficient averages"), decode, run, check, KEYS,
     doc="Weights of a two-way fixed effects coefficient: of treated cells, and of comparisons of two "
-"groups.",
+"groups. Over the curve, which share of its least-squares points has negative weights.",
 )  # fmt: skip

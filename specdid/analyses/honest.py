@@ -521,10 +521,7 @@ def _over_the_curve(
     if curve is None or not config.most:
         return (), None, [], []
     places = np.flatnonzero(curve.results.status == Status.OK)
-    of = len(places)
-    if of > config.most:
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([bench.study.seed, config.most])))
-        places = np.sort(rng.choice(places, config.most, replace=False))
+    of, places = len(places), bench.part(places, config.most)
     values = np.full(len(curve.results.status), np.nan)
     known = np.zeros(len(values), bool)
     rows: list[tuple[Value, ...]] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from specdid import run
 from specdid.analyses.decomposition import CellWeights, Decomposed, _said
 from studies import PANEL, SPEC, fault_texts, run_tables
 
@@ -197,3 +198,61 @@ def test_negative_weights_are_serious_where_they_are_more_than_a_twentieth(below
     assert f"1 of 2 treated cells have negative weights, −{below:.3f} in sum".replace("−", "-") in told.message.replace(
         "−", "-"
     )
+
+
+def test_over_the_curve_every_least_squares_point_is_decomposed(tmp_path):
+    """Each row against the table of its own column, and the shares against weights by dummies."""
+    effect = lambda start, time: 0.5 * (time - start) ** 2 + 0.1  # noqa: E731
+    frame = pd.DataFrame(panel_of([1] * 6 + [5] * 6, 8, effect), columns=["unit", "t", "y", "d"])
+    frame["cohort"] = np.where(frame.unit < 6, 1, 5)
+    frame["x"] = np.random.default_rng(1).normal(size=len(frame))
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    spec = {
+        "study": {"data": str(tmp_path / "panel.csv"), "unit": "unit", "time": "t", "title": "curve"},
+        "outcome": {"y": "y", "z": "y - 3 * d"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"none": "1", "x": "x"},
+        "fixed_effects": {"both": "unit + t"},
+        "estimator": {"OLS": "feols", "imputed": "did2s"},
+        "vcov": {"unit": "~unit"},
+        "inference": {"draws": 0},
+    }
+    for most, file in (({}, "all"), ({"specifications": 3}, "part"), ({"specifications": 0}, "none")):
+        curve = run(
+            spec | {"decomposition": {"fix": {"estimator": "OLS"}, "vary": ["controls"], **most}},
+            out=tmp_path / file,
+            audit=0,
+        )
+        if file == "all":
+            said = curve.warnings
+        elif file == "part":
+            assert [c.code for c in curve.warnings].count("decomposition_part") == 1
+    columns, points, part = (
+        pd.read_csv(tmp_path / name)
+        for name in ("all/decomposition.csv", "all/decomposition_curve.csv", "part/decomposition_curve.csv")
+    )
+    assert not (tmp_path / "none" / "decomposition_curve.csv").exists()
+    assert len(points) == len(columns) == 4
+    assert points.estimator.tolist() == ["OLS"] * 4
+    assert len(part) == 3
+    key = ["outcome", "controls"]
+    same = columns.set_index(key).loc[points.set_index(key).index]
+    for name in ("estimate", "negative_weight", "forbidden_weight", "without_forbidden", "heterogeneity"):
+        np.testing.assert_allclose(points[name], same[name], rtol=1e-11)
+    deep = 0
+    for controls in ([], ["x"]):
+        dummies = pd.get_dummies(frame[["unit", "t"]].astype(str)).astype(float)
+        design = np.column_stack([dummies, frame[controls]])
+        left = frame.d - design @ np.linalg.lstsq(design, frame.d, rcond=None)[0]
+        weight = (left / left[frame.d == 1].sum())[frame.d == 1]
+        own = points[points.controls == ("x" if controls else "none")]
+        np.testing.assert_allclose(own.negative_weight, weight[weight < 0].sum(), rtol=1e-9)
+        deep += 2 * (weight[weight < 0].sum() < -0.05)
+    over = {
+        c.code: c.specifications
+        for c in said
+        if c.specifications and c.code in ("negative_weights", "forbidden_comparisons")
+    }
+    turned = points.forbidden_weight.gt(0) & (points.estimate * points.without_forbidden < 0)
+    assert over == {k: v for k, v in {"negative_weights": deep, "forbidden_comparisons": turned.sum()}.items() if v}
+    assert turned.sum() == 1  # of y without x; with controls there are no comparisons
