@@ -68,6 +68,18 @@ def test_r_s_synthdid_on_the_reference_panel():
     assert (found.nobs, found.n_clusters, found.df) == (93 * 13, (93,), (np.inf,))
 
 
+def test_proposition_99_where_a_package_brings_it():
+    """-15.604 in Arkhangelsky and others (2021), -15.60383 by Stata's sdid; the data are in PyPI's synthdid-py 0.1."""
+    load = getattr(pytest.importorskip("synthdid"), "load_california_prop99", None)
+    if load is None:
+        pytest.skip("another package of that name")
+    rows = load().sort_values(["State", "Year"])
+    wide = rows.pivot(index="State", columns="Year", values="PacksPerCapita")
+    found = fit(panel(wide.to_numpy(), np.where(wide.index == "California", 19, 31)), vce="bootstrap", replications=2)
+    assert found.estimate == pytest.approx(-15.60383, abs=5e-6)
+    assert found.vcov_notes == ("no_bootstrap",)
+
+
 def weights_by_slsqp(columns, target, zeta):
     """The same program, by another algorithm and to its end."""
     a, b = columns - columns.mean(axis=0), target - target.mean()
