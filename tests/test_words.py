@@ -149,6 +149,22 @@ def literals() -> frozenset[str]:
     return frozenset(found)
 
 
+FROM_TO = re.compile(r"from (?:period )?\{(\w+)[^}]*\} to \{(\w+)[^}]*\}")
+PART_OF = re.compile(r"\{(\w+)[^}]*\} of \{(\w+)[^}]*\}")
+
+
+def test_chinese_names_the_whole_before_its_part_and_the_old_before_the_new():
+    found = 0
+    for english, chinese in (*catalogue("zh").items(), *kept("zh").items()):
+        place = {value[1]: value.start() for value in re.finditer(r"\{(\w+)", chinese)}
+        for old, new in FROM_TO.findall(english):
+            assert place[old] < place[new], english
+        for part, whole in PART_OF.findall(english):
+            assert place[whole] < place[part] or re.search(rf"共 \{{{whole}\b", chinese), english
+        found += len(FROM_TO.findall(english)) + len(PART_OF.findall(english))
+    assert found > 30
+
+
 def test_numbers_keep_their_signs_and_their_order():
     with speaking("zh"):
         assert told("from −0.30 to 0.20 (x)") == "从 −0.30 变为 0.20（x）"
