@@ -208,6 +208,15 @@ def did_you_mean(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> s
     return None if near is None else f"did you mean `{near}`?"
 
 
+_OF_ONE = {"are": "is", "have": "has"}
+
+
+def many(n: int, noun: str, verb: str = "") -> str:
+    """Write how many there are in English, as messages and results have it: ``1 unit is``, ``1,200 units are``."""
+    said = verb if n != 1 or not verb else _OF_ONE.get(verb, f"{verb}s")
+    return f"{n:,} {noun}{'' if n == 1 else 's'} {said}".rstrip()
+
+
 def first_few(words: Sequence[str], most: int = 8) -> str:
     """Return the first words, joined by commas, and how many more there are."""
     more = len(words) - most

@@ -3,12 +3,14 @@
 import ast
 import re
 import string
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 import specdid
 from specdid import _plugins
+from specdid._diagnostics import many
 from specdid._format import Flag, Word
 from specdid._plan.estimands import Treated, instrumented_words
 from specdid._words import (
@@ -294,6 +296,7 @@ COMPOSED = {
         "x: the leads cannot be tested jointly under the first vcov: the variance matrix of what is "
         "tested is singular, as with fewer clusters than terms: no joint test"
     ),
+    "7 `7` 7 as controls of `7`": ("1 unit that has `x` counts as controls of `y`"),
     "7: those left are a selection": (
         "30 of 40 specifications (75%) could not be estimated, most often `absorbed`: those left are a selection"
     ),
@@ -342,7 +345,7 @@ COMPOSED = {
         "in the sample `1985` the cohorts 1995, 1996 lie after the last period, 1994: 2 units are among the never "
         "treated there, whom sunab and csdid compare with"
     ),
-    "7: 7 of 7 estimates are those of 7, 7; medians, shares and choices count it twice, so keep one of them, or "
+    "7: 7 of 7 estimates 7 of 7, 7; medians, shares and choices count it twice, so keep one of them, or "
     "compare their errors": (
         "b: 3 of 8 estimates are those of a, the same number with another standard error; medians, shares and choices "
         "count it twice, so keep one of them, or compare their errors"
@@ -444,6 +447,8 @@ COMPOSED_ELSEWHERE = (
     "that switch later; 3 units switch where rows are missing",
     "no unit that switches has every effect up to 5 beside one with its first treatment that has not switched yet; set "
     "effects to 2 or less; 1,200 units have a first treatment with which no unit switches in another period",
+    "in all units that switch and would have effect 3 beside one that never switches, treatment has been above and "
+    "below its first value by then, and what follows is left out, as in DIDmultiplegtDYN; set effects to 2 or less",
     "no unit that switches has effect 5 beside one that never switches; set effects to 2 or less",
     "the effects of cohorts 2005, 2006 and 4 more cannot be told apart from the fixed effects `州 + 年`: in 2005 and "
     "2006 every row is of a treated cohort: there is no comparison",
@@ -514,3 +519,49 @@ def test_every_kind_of_analysis_has_a_name(language):
         kind = name.replace("_", " ").capitalize()
         assert name == "table" or known(kind, language), kind
         assert known(f"{kind}: 甲", language)
+
+
+NEVER_ONE = (
+    "stands for {,} options", "{,} draws", "{,} levels over {,} periods", "none of the {,} complete rows",
+    "{,} patterns", "{,} to {,} rows", "on the {,} rows", "have the same {,} rows", "on {,} different scales",
+    "{,} units, {,} periods", "{,} units and {,} periods", "{,} groups", "has {,} levels",
+    "divisions are {,} samples", "spans {,} periods", "are {,} windows", "has {,} values", "are {,} samples",
+    "more than {,}", "{,} bytes", "{,} rows, more", "{,} options", "{,} specifications' ids",
+    "{,} specifications begin", "the grid has {,} specifications", "are {,} columns", "N = {,} rows",
+    "after {,} steps", "the pattern matches {,} columns", "{,} characters", "{,} parts", "up to {,} terms",
+    "has {,} rows when", "{,}{} of {}, {,} steps", "{,} divisions",
+)  # fmt: skip
+"""Counts that are of two or more wherever they are written, as draws, or what is above a limit."""
+
+
+def plurals_behind_counts() -> Iterator[str]:
+    """Give texts in which a plural stands behind a count whatever that is, ``{,}``; a part of others is no subject."""
+    verbs = "of|and|or|in|to|is|are|from|by|with|than|at|for|has|have|as|does|was|were|whose|gives|times|this|less|its"
+    word = rf"(?!(?:{verbs})\b)[a-z]+"
+    plural = re.compile(
+        rf"(?<!\bof )(?<!\bof its ){{,}} (?:{word} ){{0,2}}?{word}(?<=[^s]s)\b".replace("{,}", r"\{,\}")
+    )
+    for file in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(file.read_text("utf-8"))
+        chosen = {id(node) for choice in ast.walk(tree) if isinstance(choice, ast.IfExp) for node in ast.walk(choice)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr) and id(node) not in chosen:
+                text = "".join(counted_as_written(part) for part in node.values)
+                if plural.search(text) and not any(known in text for known in NEVER_ONE):
+                    yield f"{file.name}:{node.lineno}: {text}"
+
+
+def counted_as_written(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    spec = part.format_spec if isinstance(part, ast.FormattedValue) else None
+    return "{,}" if spec is not None and "".join(str(c.value) for c in spec.values) == "," else "{}"
+
+
+def test_one_of_something_is_no_plural():
+    """A count is written with its noun by ``many``, or in a text that is chosen by it."""
+    assert list(plurals_behind_counts()) == []
+    assert [many(1, "unit", verb) for verb in ("are", "have", "lack", "")] == [
+        "1 unit is", "1 unit has", "1 unit lacks", "1 unit",
+    ]  # fmt: skip
+    assert many(1200, "unit", "lack") == "1,200 units lack"

@@ -46,6 +46,7 @@ from specdid._audit.least_squares import (
     sample_of,
     without_singletons,
 )
+from specdid._diagnostics import many
 from specdid.engine.one_by_one import Method, OneByOneWork, make_task
 from specdid.engine.problem import Vcov
 from specdid.engine.rows import Cut
@@ -237,7 +238,7 @@ def _not_identified(sample: AuditSample, solved: Solved) -> str:
 def _listed(names: Sequence[str]) -> str:
     few = [f"`{n}`" for n in names[:3]]
     more = len(names) - len(few)
-    return ", ".join(few) + (f" and {more:,} more columns" if more else "")
+    return ", ".join(few) + (f" and {many(more, 'more column')}" if more else "")
 
 
 def _errors(work: OneByOneWork, sample: AuditSample, solved: Solved, dispersion: float | None = None) -> StandardErrors:

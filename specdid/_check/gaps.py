@@ -15,7 +15,7 @@ import numpy as np
 from specdid import language
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, Use, leaves, uses
-from specdid._diagnostics import Fault, Origin, Span, fault_at
+from specdid._diagnostics import Fault, Origin, Span, fault_at, many
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
 from specdid.language.tree import Binary, Name, Node, Text, walk
@@ -170,7 +170,7 @@ def groups_of(data: Data, option: TreatmentOption, values: Floats, rows: Bools) 
 
 def _named(data: Data, groups: Groups, which: Sequence[int]) -> str:
     shown = [f"{groups.names[k]} ({data.units(groups.rows([k]))})" for k in which[:3]]
-    more = [f"{len(which) - 3:,} more cohorts"] if len(which) > 3 else []
+    more = [many(len(which) - 3, "more cohort")] if len(which) > 3 else []
     return " and ".join([*shown, *more])
 
 

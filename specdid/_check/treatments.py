@@ -10,7 +10,7 @@ from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
-from specdid._diagnostics import Fault, SpecError, fault_at
+from specdid._diagnostics import Fault, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
 from specdid._plan.treatment_arms import CONTROLS
@@ -68,7 +68,8 @@ def _other_arms(data: Data, single: Sequence[tuple[TreatmentOption, Term, Floats
             if not all(np.isin(theirs, units[rows]).all() for rows in samples):
                 continue  # a sample leaves some of them out
             who = f"{len(theirs):,} units that have" if len(theirs) > 1 else "1 unit that has"
-            message = f"{who} `{other.text}` count as controls of `{option.label or term.text}`"
+            count = "count" if len(theirs) > 1 else "counts"
+            message = f"{who} `{other.text}` {count} as controls of `{option.label or term.text}`"
             advice = "leave them out in [sample], or write the arms as one factor, `i(arm, ref = 'control')`"
             if any(other.text == t.text for t, _ in beside):
                 message += ", in n_control too, beside a coefficient of their own"
@@ -362,7 +363,7 @@ def _agreement(
         option.term.origin,
         option.term.tree.span,
         "cohort_differs",
-        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {len(rows):,} rows",
+        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {many(len(rows), 'row')}",
         advice,
         "error" if needed else "warning",
         notes=notes,

@@ -13,7 +13,7 @@ import click
 
 from specdid import __version__
 from specdid._cli.exits import Exit, print_faults
-from specdid._diagnostics import Fault, Faults, SpecError
+from specdid._diagnostics import Fault, Faults, SpecError, many
 from specdid._records.numerals import specifications
 from specdid._run.prepare import Prepared, examine
 
@@ -55,7 +55,7 @@ def _print(one: Checked) -> None:
     if one.prepared is None:
         return
     plan, panel = one.prepared.plan, one.prepared.panel
-    click.echo(f"{one.spec}: no errors; {specifications(len(plan))} on {panel.n_rows:,} rows of {panel.name}")
+    click.echo(f"{one.spec}: no errors; {specifications(len(plan))} on {many(panel.n_rows, 'row')} of {panel.name}")
     for line in panel.accounts:
         click.echo(f"  {line}")
 

@@ -136,7 +136,8 @@ def _cost(prepared: Prepared) -> list[str]:
     cost = estimate_cost(compiled, prepared.plan.grid.estimators)
     lines = [
         "",
-        f"{cost.batches:,} batches (same rows, fixed effects and weights), of up to {cost.largest:,} specifications",
+        f"{cost.batches:,} batch{'' if cost.batches == 1 else 'es'} (same rows, fixed effects and weights), of up to "
+        f"{specifications(cost.largest)}",
         f"each column is demeaned once per batch: {cost.sharing:,.0f} times less work than one by one",
     ]
     if cost.one_by_one:

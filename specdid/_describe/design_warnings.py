@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from specdid import _plugins
 from specdid._arrays import Floats, Ints, extreme_power
 from specdid._describe.choices import joint_codes
-from specdid._diagnostics import first_few
+from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
-from specdid._records.numerals import decimals_for, many, p_text
+from specdid._records.numerals import decimals_for, p_text
 from specdid._records.results import TIMES
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
@@ -144,8 +144,9 @@ def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Ca
                 yield Caution(
                     "note",
                     "same_estimate",
-                    f"{other}: {count:,} of {both.shape[1]:,} estimates are those of {one}, {what}; medians, shares "
-                    "and choices count it twice, so keep one of them, or compare their errors",
+                    f"{other}: {count:,} of {both.shape[1]:,} estimates {'is that' if count == 1 else 'are those'} of "
+                    f"{one}, {what}; medians, shares and choices count it twice, so keep one of them, or compare "
+                    "their errors",
                     family.shown,
                     count,
                 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specdid._arrays import Floats, Ints
-from specdid._diagnostics import Fault, SpecError, did_you_mean
+from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.panel import Column, StepError, number_text, period_numbers
 from specdid.panel.columns import rank
 from specdid.panel.times import fitting_step
@@ -242,7 +242,7 @@ def _not_time(column: Column) -> str:
     if column.is_text:
         return "text"
     if column.missing.any():
-        return f"missing in {int(column.missing.sum()):,} rows"
+        return f"missing in {many(int(column.missing.sum()), 'row')}"
     return "no whole numbers that repeat"
 
 
@@ -291,7 +291,7 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
             if 2 <= units <= n_rows * 0.75 and (chosen.unit or UNIT_NAMES.search(unit)):
                 best.append((n_rows - _pairs(codes, time.periods), unit))
         for repeats, unit in sorted(best)[:3]:
-            told = f"repeats in {repeats:,} rows" if repeats else "has one row each, but most units are seen once"
+            told = f"repeats in {many(repeats, 'row')}" if repeats else "has one row each, but most units are seen once"
             notes.append(f"`{unit}` × `{time.name}` {told}")
         if not best:
             notes.append(f"with `{time.name}` as time no column names units")
@@ -544,7 +544,7 @@ def _given(
     if column is None or column.is_text:
         message = f"`{given}` is {'no column that a treatment can be' if column is None else 'text'}"
         raise _refused("draft_treatment", message, "a treatment is a 0/1 column, or one of first treated periods")
-    back = f": 0/1, goes back to 0 in {path.back:,} units" if path is not None and path.back else ""
+    back = f": 0/1, goes back to 0 in {many(path.back, 'unit')}" if path is not None and path.back else ""
     return Treatment(why + back, given)
 
 

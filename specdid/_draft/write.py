@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from specdid._arrays import Floats
+from specdid._diagnostics import many
 from specdid._draft.look import MOST_SHOWN, SPAN, Looked, shown_values
 from specdid._toml import toml_text
 from specdid.language import write_name
@@ -168,7 +169,7 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
         lines.append(f"never = {shown_values(treatment.never)}  # COMPLETE: do these mean never treated?")
     gaps = [f"{_code(n)} {count:,}" for n, count in sorted(found.missing.items(), key=lambda pair: -pair[1])]
     if gaps:
-        more = f" and {len(gaps) - MOST_SHOWN:,} further columns" if len(gaps) > MOST_SHOWN else ""
+        more = f" and {many(len(gaps) - MOST_SHOWN, 'further column')}" if len(gaps) > MOST_SHOWN else ""
         lines += comment(
             f"Missing cells: {', '.join(gaps[:MOST_SHOWN])}{more}. A specification loses the rows of its own columns."
         )

@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid import language
 from specdid._arrays import Bools, Ints
-from specdid._diagnostics import Fault, closest, fault_at
+from specdid._diagnostics import Fault, closest, fault_at, many
 from specdid._plan.expand import base_scope
 from specdid._plan.records import Plan
 from specdid._plan.sample_levels import number_node, rename_labels
@@ -244,9 +244,9 @@ def _told(
     counts = [len(np.unique(units[level.rows])) for level in arms]
     compared, taken = (units[np.any([v.rows for v in part], axis=0)] for part in (reference, arms))
     rest = np.setdiff1d(compared, taken)
-    each = ", ".join(f"{v.text} ({n:,} {word}{'s' * (n != 1)})" for v, n in zip(arms, counts, strict=True))
+    each = ", ".join(f"{v.text} ({many(n, word)})" for v, n in zip(arms, counts, strict=True))
     against = " or ".join(level.text for level in reference)
-    message = f"arms, all in each regression: {each}, against {against} ({len(rest):,} {word}s in no arm)"
+    message = f"arms, all in each regression: {each}, against {against} ({many(len(rest), word)} in no arm)"
     if len(arms) > 1 and study.inference.draws and study.inference.null:
         message += "; the median estimate is tested by arm, all other joint statistics (median t) of all arms together"
     return fault_at(option.term.origin, call.span, "arms", message, severity="warning")

@@ -35,12 +35,6 @@ def counted(n: int) -> str:
     return say("{n:,} specification" if n == 1 else "{n:,} specifications", n=n)
 
 
-def many(n: int, noun: str, verb: str = "") -> str:
-    """Write how many there are in English, as results keep it: ``1 unit is``, ``1,200 units are``."""
-    said = f"{verb if n != 1 else _SINGULAR.get(verb, f'{verb}s')}" if verb else ""
-    return f"{n:,} {noun}{'' if n == 1 else 's'} {said}".rstrip()
-
-
 def decimals_for(values: NDArray[np.float64]) -> int:
     """Return the decimals that show three digits of the largest value, at most 8."""
     largest = float(np.abs(values).max())

@@ -291,7 +291,7 @@ def _interrupted(curve: Curve) -> Curve:
     undone = int(np.count_nonzero(curve.results.code == code_of("interrupted")))
     said = "the run was interrupted before its tests and analyses were done"
     if undone:
-        said = f"the run was interrupted: {undone:,} of {curve.counts.planned:,} specifications were not estimated"
+        said = f"the run was interrupted: {undone:,} of {curve.counts.planned:,} specifications not estimated"
     return _with(curve, [Caution("error", "interrupted", said, specifications=undone)])
 
 

@@ -14,7 +14,7 @@ from specdid._diagnostics import Fault, Origin, SpecError, fault_at, first_few
 from specdid._hashing import beginning, begins_id
 from specdid._plan import Plan, PlanStatus
 from specdid._records import KINDS, Results
-from specdid._records.numerals import ordinal
+from specdid._records.numerals import ordinal, specifications
 from specdid._study import Study
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: 
         help = "ranks go by estimate from the lowest, within a curve: "
         help += "; ".join(f"{len(o):,} of {n}" for n, o in curves[:_LISTED])
         where = "this curve" if len(curves) == 1 else "the first curve"
-        raise _fault("no_specification", f"there are {len(order):,} specifications on {where}, no #{rank}", help)
+        raise _fault("no_specification", f"{where} has {specifications(len(order))}, no #{rank}", help)
     others = [f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)]
     said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
     return Found(int(order[rank - 1]), (said, *others))

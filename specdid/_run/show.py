@@ -15,7 +15,7 @@ import numpy as np
 from specdid import __version__, _html, _plugins
 from specdid._arrays import Floats
 from specdid._describe.instruments import known, words_of_instruments
-from specdid._diagnostics import Fault, SpecError
+from specdid._diagnostics import Fault, SpecError, many
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.records import SampleChoice
 from specdid._programs.script import Script
@@ -496,7 +496,7 @@ def _fixed(value: float, digits: int) -> str:
 
 
 def _heading(label: str, clusters: int) -> str:
-    return f"Standard errors: {label}" + (f", {clusters:,} clusters" if clusters >= 0 else "")
+    return f"Standard errors: {label}" + (f", {many(clusters, 'cluster')}" if clusters >= 0 else "")
 
 
 def _coefficients(prepared: Prepared, place: int, one: Compiled, full: FullFit, vcovs: Sequence[str]) -> Iterator[str]:
@@ -540,24 +540,24 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
                 f"{_letter(fits.df[0, v])} {_fixed(fits.statistic[0, v], 3)}, "
                 f"p {_fixed(fits.p_value[0, v], 4)}, CI {_number(fits.conf_low[0, v])} to "
                 f"{_number(fits.conf_high[0, v])}"
-                + (f", {int(fits.n_clusters[0, v]):,} clusters" if fits.n_clusters[0, v] >= 0 else "")
+                + (f", {many(int(fits.n_clusters[0, v]), 'cluster')}" if fits.n_clusters[0, v] >= 0 else "")
             )
 
 
 def _footer(prepared: Prepared, one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:
     """Return rows, units and fixed effects."""
-    units = f"; {int(fits.n_units[0]):,} units" if fits.n_units[0] >= 0 else ""
+    units = f"; {many(int(fits.n_units[0]), 'unit')}" if fits.n_units[0] >= 0 else ""
     estimator, options = _estimator(prepared, one)
     control = NEVER if estimator.beside is None else estimator.beside(options)
     kinds = (("treated", fits.n_treated), (control, fits.n_control), ("always treated", fits.n_always_treated))
     counted = ", ".join(f"{int(n[0]):,} {word}" for word, n in kinds if n[0] > 0)
     yield f"Rows: {int(fits.nobs[0]):,}{units}" + (f" ({counted})" if counted else "")
-    lost = f"{int(fits.n_missing[0]):,} missing{_logs(fits)}, {int(fits.n_singletons[0]):,} singletons"
+    lost = f"{int(fits.n_missing[0]):,} missing{_logs(fits)}, {many(int(fits.n_singletons[0]), 'singleton')}"
     yield f"Dropped: {lost}{_separated(fits)}"
     effects = one.problem.effects[one.members.effects[0]]
     names = [one.problem.effect_labels[c] for c in effects.fixed]
     sizes = list(full.levels) if full is not None and len(full.levels) == len(names) else []
-    shown = [f"{n} ({sizes[k]:,} levels)" if sizes else n for k, n in enumerate(names)]
+    shown = [f"{n} ({many(int(sizes[k]), 'level')})" if sizes else n for k, n in enumerate(names)]
     shown += [f"{one.problem.effect_labels[c]}[{one.problem.labels[x]}]" for c, x in effects.slopes]
     yield f"Fixed effects: {', '.join(shown) or 'none'}"
     if effects.slopes and one.problem.vcovs[0].ssc == "fixest":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
-from specdid._diagnostics import Fault, fault_at
+from specdid._diagnostics import Fault, fault_at, many
 from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
@@ -251,7 +251,7 @@ def _outside(request: Request, known: Sequence[int]) -> Iterator[Fault]:
     for k, (end, beyond) in enumerate(zip(config.window or (), (-1, 1), strict=False)):
         if (end - (low, high)[k]) * beyond > 0:
             side = "before" if beyond < 0 else "after"
-            message = f"no treated unit is seen {abs(end):,} periods {side} its first treated one"
+            message = f"no treated unit is seen {many(abs(end), 'period')} {side} its first treated one"
             yield fault_at(request.origin("window", f"[{k}]"), None, "window_outside", message, runs)
     reference = -1 if config.reference is None else config.reference
     if reference not in known:

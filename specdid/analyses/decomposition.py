@@ -358,7 +358,7 @@ def _said(found: Sequence[Decomposed]) -> Iterator[Caution]:
             yield Caution("note", "negative_treatment", f"{d.heading}: {said}")
         elif len(d.below):
             told = (
-                f"{d.heading}: {len(d.below):,} of {len(d.cells.weight):,} treated cells have negative weights, "
+                f"{d.heading}: {len(d.below):,} of {len(d.cells.weight):,} treated cells with negative weights, "
                 f"{number(float(d.below.sum()))} in sum: the coefficient need not have the sign of the effects"
             )
             yield Caution("serious" if d.below.sum() < -MUCH else "note", "negative_weights", told)

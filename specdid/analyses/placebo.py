@@ -17,7 +17,7 @@ import numpy as np
 from specdid import _plugins, language
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
-from specdid._diagnostics import Fault, fault_at
+from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
 from specdid._study import Expression
 from specdid._words import later, said_list, say
@@ -257,7 +257,7 @@ def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
                 request.origin("periods") if one == request.table.origin else one,
                 None,
                 "no_pre_period",
-                f"a treatment moved {earlier} periods earlier has no period before it",
+                f"a treatment moved {many(earlier, 'period')} earlier has no period before it",
                 f"it can be moved by {most} at most" if most >= 1 else "the treatment begins too early in the data",
             )
 
@@ -316,8 +316,10 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
             said = f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
             yield Caution("note", "no_timing", said)
         if one.earlier and (undated := timing(bench, one.cell).undated):
-            said = f"{where}: the timing placebo dates {undated:,} units by their first treated row, though they lack "
-            yield Caution("serious", "undated", said + "the row before it: declare a `cohort` to date them")
+            said = (
+                f"{where}: the timing placebo dates {many(undated, 'unit')} by the first treated row, without the row "
+            )
+            yield Caution("serious", "undated", said + "before it: declare a `cohort` to date them")
         if one.earlier and not one.cell.plain:
             said = f"{where}: the timing placebo is by least squares, without cohorts"
             yield Caution("note", "timing_two_way", said)
@@ -420,7 +422,7 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
     df, t = float(found.df[0]), found.null_statistic.of_rows(slice(1))[0]
     notes = found.left_out
     if found.dropped_draws:
-        said = f"{found.dropped_draws:,} draws gave no estimate and are left out"
+        said = f"{many(found.dropped_draws, 'draw', 'have')} no estimate: left out"
         notes = (*notes, Caution("note", "draws_failed", said))
     return Placebos(
         float(found.estimate[0]),

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from specdid._arrays import Floats
+from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
-from specdid._records.numerals import many
 from specdid.estimators._base import NEVER, EstimatorSetting
 
 POST_WINDOW = EstimatorSetting(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from specdid._arrays import Ints
-from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
+from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at, many
 from specdid._study import JoinedFile
 from specdid.panel.cells import ReadColumns
 from specdid.panel.columns import UNREAD, Column, cell_text, join_codes, merge_levels, number, rank, text
@@ -66,9 +66,11 @@ class SourceFile:
             differ = ", ".join(f"`{name}`" for name in self.columns.values()) or "nothing that is used"
             return f"{self.option[0]} = {self.option[1]} is {self.name}, with the same rows; it differs in {differ}"
         keys = " × ".join(f"`{ours}`" for ours, _ in self.by)
-        found = f"{n_rows - self.unmatched:,} of {n_rows:,} rows have a partner in {self.name} by {keys}"
+        matched = n_rows - self.unmatched
+        found = f"{matched:,} of {n_rows:,} rows {'has' if matched == 1 else 'have'} a partner in {self.name} by {keys}"
         empty = f" ({self.missing_keys:,} of the others lack a key)" if self.missing_keys else ""
-        return f"{found}{empty}; {self.unused:,} of its {self.n_rows:,} rows belong to none of them"
+        belong = "belongs" if self.unused == 1 else "belong"
+        return f"{found}{empty}; {self.unused:,} of its {self.n_rows:,} rows {belong} to none of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def _types(right: Join, one: JoinSide, other: JoinSide) -> Fault | None:
             if rows.size:
                 message = (
                     f"`{key}` is stored in single precision (float) in {name}, which does not keep values such as "
-                    f"{cell_text(column, int(rows[0]))} exactly: {rows.size:,} rows may belong to another unit"
+                    f"{cell_text(column, int(rows[0]))} exactly: {many(rows.size, 'row')} may belong to another unit"
                 )
                 help_ = "make the file again with the key as long, double or text; recast does not bring digits back"
                 return _at(right, "key_precision", message, help_)

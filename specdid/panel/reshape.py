@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specdid._diagnostics import many
 from specdid._study import Reshape, WideColumns
 from specdid.panel.cells import ReadColumns, ReadError, Remark
 from specdid.panel.columns import UNREAD, Column, merge_levels, number, text
@@ -58,7 +59,8 @@ class WideLayout:
         count = sum(map(len, self.columns.values()))
         made = ", ".join(f"`{name}`" for name in self.columns)
         first, last = (f"{p:.0f}" for p in (self.periods[0], self.periods[-1]))
-        return f"{count:,} columns became {made} of {len(self.periods):,} periods, {self.time} {first} to {last}"
+        periods = many(len(self.periods), "period")
+        return f"{many(count, 'column')} became {made} of {periods}, {self.time} {first} to {last}"
 
 
 def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:

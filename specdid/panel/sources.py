@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from specdid._diagnostics import Document, Fault, Origin, fault_at
+from specdid._diagnostics import Document, Fault, Origin, fault_at, many
 from specdid._study import AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study, VariantOption
 from specdid.language import LanguageError, parse, referenced
 from specdid.language.functions import PATTERNS, argument
@@ -172,8 +172,8 @@ def _option(
     new = {column: f"{column} {UNNAMEABLE} {name}" for column in own.columns if column in used}
     both, found, faults = join(columns, n_rows, own.name, Join(file, name, source, new, layout))
     if found is not None and (found.unmatched or found.unused):
-        lone, idle = f"{found.unmatched:,} rows of {own.name}", f"{found.unused:,} of its {found.n_rows:,} rows"
-        said = f"{name} does not have the units and periods of {own.name}: it lacks {lone}, and {idle} are not there"
+        lone, idle = many(found.unmatched, "row"), f"{found.unused:,} of {many(found.n_rows, 'row')}"
+        said = f"{name} does not have the units and periods of {own.name}: it lacks {lone}, and has {idle} more"
         notes = tuple(note for fault in faults for note in fault.notes)
         faults = (fault_at(origin, None, "source_rows", said, SOURCE_HELP, notes=notes),)
     if found is None or any(fault.severity == "error" for fault in faults):

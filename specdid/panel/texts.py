@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from specdid._arrays import Floats
+from specdid._diagnostics import many
 from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
@@ -77,7 +78,9 @@ def _paste(evaluation: Evaluation, call: Call) -> Column:
     joint, n = columns[0], np.broadcast_shapes(*(c.missing.shape for c in columns))
     for node, column in zip(nodes, columns, strict=True):
         if lost := int(np.count_nonzero(column.missing)):
-            message = f"`{write(call)}` writes the text NA where `{write(node)}` is missing ({lost:,} rows), as R does"
+            message = (
+                f"`{write(call)}` writes the text NA where `{write(node)}` is missing ({many(lost, 'row')}), as R does"
+            )
             advice = f"to have it missing there, write ifelse(is.na({write(node)}), NA, {write(call)})"
             evaluation.note("pasted_missing", message, call, advice)
     first = _with_na(columns[0])

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
-from specdid._diagnostics import first_few
+from specdid._diagnostics import first_few, many
 from specdid._records import Results, Status
 from specdid._records.cautions import headline
-from specdid._records.numerals import decimals_for, minus, ordinal, signed
+from specdid._records.numerals import decimals_for, minus, ordinal, signed, specifications
 from specdid.inference._base import null_words
 from specdid.report.summary import joined, table
 
@@ -96,7 +96,7 @@ def _renames(comparison: Comparison) -> Iterator[str]:
         what = f"{visible(r.dimension)}: " if r.dimension else "dimension "
         yield f"- renamed: {what}`{visible(r.old)}` → `{visible(r.new)}`"
     if len(comparison.renamed) > MOST:
-        yield f"- {len(comparison.renamed) - MOST:,} more labels were renamed"
+        yield f"- renamed: {many(len(comparison.renamed) - MOST, 'more label')}"
 
 
 def _options_that_differ(comparison: Comparison) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _decomposed(family: FamilyMove, decimals: int) -> tuple[str, ...]:
     if not len(family.both_new) or not family.old.n or not family.new.n:
         return ()
     whole = family.new.median - family.old.median
-    both = f"{len(family.both_new):,} specifications estimated in both runs"
+    both = f"{specifications(len(family.both_new))} estimated in both runs"
     if len(family.both_new) == family.old.n == family.new.n:
         return (f"All {both}: the median moved by {number(whole, decimals, sign=True)}.",)
     rest = number(whole - family.median_both, decimals, sign=True)

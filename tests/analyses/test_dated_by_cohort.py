@@ -74,7 +74,7 @@ def test_without_a_cohort_the_first_treated_row_is_taken_and_said():
     assert found[1]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
     (said,) = (w for w in warnings if w.code == "undated")
     assert said.severity == "serious"
-    assert "dates 3 units by their first treated row" in said.message
+    assert "dates 3 units by the first treated row" in said.message
 
 
 def test_a_treatment_that_is_missing_for_a_row_is_dated_by_the_cohort():

@@ -195,7 +195,7 @@ def test_negative_weights_are_serious_where_they_are_more_than_a_twentieth(below
     cells = CellWeights(np.array([1 + below, -below]), np.array([0.5, 0.5]), True, False)
     (told,) = _said([Decomposed(None, "all", "", 1.0, cells)])
     assert (told.severity, told.code) == (severity, "negative_weights")
-    assert f"1 of 2 treated cells have negative weights, −{below:.3f} in sum".replace("−", "-") in told.message.replace(
+    assert f"1 of 2 treated cells with negative weights, −{below:.3f} in sum".replace("−", "-") in told.message.replace(
         "−", "-"
     )
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from specdid._arrays import Bools, Floats
+from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
-from specdid._records.numerals import many
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._records.numerals import many
+from specdid._diagnostics import many
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Task
 from specdid.estimators._pyfixest import Refusal

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
-from specdid._records.numerals import many
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units

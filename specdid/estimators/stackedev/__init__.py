@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._programs import python
 from specdid._records import Caution
-from specdid._records.numerals import many
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, relevel
 from specdid.estimators._base import (
