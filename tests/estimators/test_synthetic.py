@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +79,28 @@ def test_proposition_99_where_a_package_brings_it():
     found = fit(panel(wide.to_numpy(), np.where(wide.index == "California", 19, 31)), vce="bootstrap", replications=2)
     assert found.estimate == pytest.approx(-15.60383, abs=5e-6)
     assert found.vcov_notes == ("no_bootstrap",)
+
+
+def test_draws_of_the_bootstrap_are_those_of_another_program(monkeypatch):
+    """PyPI's synthdid-py 0.1, a port of R's synthdid, given the units that are drawn here."""
+    pytest.importorskip("synthdid.vcov")
+    import synthdid
+
+    y, first = random_panel(5, 20, 8, (5,) * 6)
+    y, first = y[::-1], first[::-1]  # controls stand first there
+    laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
+    aims, cohorts = synthetic.overall(laid_out), synthetic.estimate_cohorts(laid_out)
+    found, _ = synthetic.resamples(laid_out, cohorts, aims, np.arange(20), 5, 7)
+    there = synthdid.synthdid_estimate(y, 14, 5)
+    drawn = iter(synthetic._generators(5, 7))
+
+    class Units:
+        def integers(self, low, high, size):
+            return next(drawn).integers(20, size=20)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Units())
+    theirs = sys.modules["synthdid.vcov"].bootstrap_sample(there, 5, random_state=0)
+    assert found[:, 0] == pytest.approx(theirs, rel=1e-9)
 
 
 def weights_by_slsqp(columns, target, zeta):
