@@ -618,3 +618,17 @@ def test_what_is_not_tested_stands_apart_and_the_band_below_what_is(seen_apart):
     page.select_option("#view", "volcano")
     assert page.evaluate("segments.length") == 0
     assert not seen_apart.wrong
+
+
+def test_series_that_share_a_colour_differ_in_shape(seen_apart):
+    page = seen_apart.page
+    looks = page.evaluate("Array.from({ length: 12 }, (_, code) => `${seriesColour(code)} ${seriesShape(code)}`)")
+    assert len(set(looks)) == 12
+    drawn = "sortIntoLayers([0, rows.length - 1]).map(l => `${l.colour} ${l.shape}`)"
+    assert set(page.evaluate(drawn)) <= set(looks[:6])
+    moved = page.evaluate(
+        f"(() => {{ const kept = series.codes; series.codes = Array.from(kept, c => c + 6); "
+        f"const found = {drawn}; series.codes = kept; return found; }})()"
+    )
+    assert moved
+    assert set(moved) <= set(looks[6:])

@@ -19,6 +19,8 @@ function blend(colour, share) {
 }
 
 const seriesColour = (code) => theme[`series-${1 + (code % 6)}`];
+// Series that share a colour differ in shape.
+const seriesShape = (code) => (Math.floor(code / 6) % 2 ? "square" : "full");
 const narrow = () => chart.clientWidth < 640;
 const gutter = () => 226;
 

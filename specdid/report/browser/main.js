@@ -39,7 +39,7 @@ function describeStatus() {
 // What the marks mean, for the page and for a saved picture.
 function keyEntries() {
   const used = [...new Set(Array.from(rows, (i) => series.codes[i]))].sort((a, b) => a - b);
-  const found = used.map((code) => ({ kind: "full", colour: seriesColour(code), label: series.labels[code] }));
+  const found = used.map((code) => ({ kind: seriesShape(code), colour: seriesColour(code), label: series.labels[code] }));
   const add = (kind, colour, label) => found.push({ kind, colour, label });
   add("hollow", seriesColour(used[0] || 0), tr`paler or hollow: p ≥ ${state.alpha}`);
   if (state.view === "curve" && state.intervals && measure().low) add("bar", "", measure().intervals);

@@ -52,6 +52,7 @@ function sortIntoLayers([low, high]) {
     on: key > 0,
     significant: key >= 200,
     colour: key ? seriesColour(key % 100) : theme.off,
+    shape: seriesShape(key % 100),
   }));
 }
 
@@ -204,7 +205,7 @@ function paintPoints(pen, layer, radius, hollow) {
   for (const k of layer.places) {
     if (Number.isNaN(plot.heights[k])) continue;
     const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
-    if (radius > 1.5) {
+    if (radius > 1.5 && layer.shape === "full") {
       pen.moveTo(x + radius, y);
       pen.arc(x, y, radius, 0, 2 * Math.PI);
     } else {
