@@ -16,14 +16,16 @@ that are equal within clusters none exists where fixed effects are nested in the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
 from specdid._columns import Core
+from specdid._diagnostics import first_few
 from specdid._records import Caution, Results, Section, Status
+from specdid._records.cautions import RUN
 from specdid._words import say
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
@@ -57,6 +59,7 @@ class ClusterFacts:
     alone : (estimator, smallest number of untreated clusters, specifications with fewer than FEW of them) per
         estimator that compares with the never treated alone and has such specifications.
     least_squares : whether some specification is by least squares, of one treatment column.
+    whose_treated, whose_untreated : the treatments that have the smallest numbers, empty where all have.
     """
 
     words: str
@@ -67,6 +70,8 @@ class ClusterFacts:
     preferred: bool
     alone: tuple[tuple[str, int, int], ...] = ()
     least_squares: bool = True
+    whose_treated: str = ""
+    whose_untreated: str = ""
 
 
 def cluster_facts(
@@ -111,7 +116,14 @@ def cluster_facts(
     found = cluster_leverage(problem, members, measured, dropped, cluster) if measured >= 0 else None
     fewest = min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None)
     plain = bool((members.sunab[linear] < 0).any())
-    return ClusterFacts(words, *fewest, found, preferred, alone, plain)
+
+    def whose(place: int) -> str:
+        fewest_here = np.array([c[place] == fewest[place] for c in counts])[of_kind.reshape(-1)]
+        named = np.unique(choice[fewest_here]).tolist()
+        labels = results.planned.labels[Core.TREATMENT]
+        return first_few([results.planned.shown(labels[k]) for k in named]) if len(named) < len(set(choice)) else ""
+
+    return ClusterFacts(words, *fewest, found, preferred, alone, plain, whose(1), whose(2))
 
 
 def _alone(
@@ -163,9 +175,11 @@ def cluster_cautions(
     rejects = RATES if facts is None or facts.least_squares else UNKNOWN
     if treated and min(treated) < FEW:
         said = f"as few as {_clusters(min(treated))} with treatment: {rejects}; {rely}"
-        yield Caution("serious", "few_treated", said)
+        mine = facts is not None and facts.treated == min(treated)
+        yield Caution("serious", "few_treated", said, (facts.whose_treated if mine and facts else "") or RUN)
     if facts is not None and facts.untreated is not None and facts.untreated < FEW:
-        yield _few_untreated(facts, facts.untreated, rejects, rely)
+        found = _few_untreated(facts, facts.untreated, rejects, rely)
+        yield replace(found, where=facts.whose_untreated or RUN)
     yield from _unequal(facts)
 
 

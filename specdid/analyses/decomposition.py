@@ -65,6 +65,8 @@ PAIR_NOTE = later(
     "over time."
 )
 
+MOST_OF_CURVE = 2000
+"""Specifications of the curve that are decomposed where the table does not say."""
 
 KEYS = (
     Key(
@@ -72,14 +74,14 @@ KEYS = (
         NumberValue("0 or more", whole=True, least=0),
         "How many least-squares specifications of the curve are decomposed: of more a seeded random part, 0 for none.",
         "500",
-        2000,
+        MOST_OF_CURVE,
     ),
 )
 
 
 def decode(found: Mapping[str, Any], table: Table) -> int:
     """Return how many specifications of the curve are decomposed."""
-    return 2000 if found["specifications"] is None else int(found["specifications"])
+    return MOST_OF_CURVE if found["specifications"] is None else int(found["specifications"])
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
@@ -472,4 +474,5 @@ ANALYSIS = Analysis(
     "decomposition", later("What the coefficient averages"), decode, run, check, KEYS,
     doc="Weights of a two-way fixed effects coefficient: of treated cells, and of comparisons of two "
 "groups. Over the curve, which share of its least-squares points has negative weights.",
+    over_curve=lambda values: int(str(values.get("specifications", MOST_OF_CURVE))),
 )  # fmt: skip

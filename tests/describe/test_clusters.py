@@ -96,6 +96,20 @@ def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
     assert f"- effective number of clusters: {measured['effective clusters']:.1f} " in text
 
 
+@pytest.mark.parametrize(("treated", "code"), [(2, "few_treated"), (38, "few_untreated")])
+def test_of_several_treatments_the_one_with_fewest_clusters_is_named(treated, code):
+    half = ((pl.col("state") >= 20) & (pl.col("year") >= 2003)).cast(pl.Int64)
+    frame = panel(treated).with_columns(half=half, again=pl.col("d"))
+    given = {"controls": {"none": "1"}, "preferred": {}}
+
+    def where(*names):
+        curve = run(frame, treatment={n: n for n in names}, **given)
+        return [c.where for c in curve.warnings if c.code == code]
+
+    assert where("d", "half") == ["d"]
+    assert where("d") == where("d", "again") == ["run"]
+
+
 def test_they_are_counted_without_any_draws_and_by_permutation_alone():
     for inference in (
         {"draws": 0, "cluster": "state"},

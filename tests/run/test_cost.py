@@ -125,7 +125,7 @@ def test_a_permutation_estimates_anew_what_moves():
 def test_breakdown_values_of_the_curve_are_work():
     for table, count in (({}, 32), ({"specifications": 5}, 5), ({"specifications": 0}, 0)):
         work = work_of(honest={"window": [-2, 2], **table})
-        assert work.breakdowns == count
+        assert work.breakdowns == work_of(decomposition=table).breakdowns == count
         assert work.parts["analyses"] == pytest.approx(SECONDS["analyses"] + count * SECONDS["breakdowns"])
 
 
