@@ -294,7 +294,8 @@ def test_a_median_moves_by_half_of_itself_and_of_a_standard_error():
 def test_units_left_out_are_serious_and_rows_of_units_that_are_in_a_note():
     found = results(0.1, 0.2)
     sa = found.planned.codes[:, found.planned.dimensions.index("estimator")] == 1
-    extra = {"n_treated_left_out": np.where(sa, 3.0, 0.0), "n_treated_rows_left_out": np.where(sa, 9.0, 4.0)}
+    units = np.where(sa, 1.0 + np.arange(len(found)) % 3, 0.0)
+    extra = {"n_treated_left_out": units, "n_treated_rows_left_out": np.where(sa, 9.0, 4.0)}
     told = list(design_warnings.left_out(replace(found, extra=extra)))
     assert [(c.severity, c.specifications, c.message.partition(" are not")[0]) for c in told] == [
         ("note", 5, "OLS: up to 4 treated rows"),
@@ -414,6 +415,17 @@ def test_failures_are_serious_where_those_left_are_a_selection(failed, severity)
     (told,) = contradictions(collect(planned, [fits], ["x"]), [], {})
     assert (told.severity, told.specifications) == (severity, failed)
     assert f"{failed} of 10 specifications ({failed}0%) could not be estimated" in told.message
+
+
+def test_the_most_frequent_failure_is_named():
+    planned = plan_of({"outcome": ["y"], "sample": [f"s{k}" for k in range(40)]})
+
+    def told(*failed):
+        fits = fits_of(planned)
+        fits.code[:3], fits.estimate[:3] = failed, np.nan
+        return next(contradictions(collect(planned, [fits], ["x"]), [], {})).message
+
+    assert told(4, 3, 4) == told(4, 4, 4) != told(3, 3, 3) == told(3, 4, 3)
 
 
 def test_a_preferred_specification_without_an_estimate_is_serious():

@@ -75,6 +75,8 @@ def test_how_many_specifications_are_biased_and_how_much_of_the_rows_is_lost():
     assert (biased.severity, biased.code, biased.specifications) == ("serious", "incidental_parameters", 1)
     assert (lost.severity, lost.code, lost.specifications) == ("note", "outcome_never_varies", 2)
     assert "up to 40% of the rows" in lost.message
+    assert "as few as T = 29.9 rows" in biased.message
+    assert "about 1.03 times the true one" in biased.message
     (nearly,) = told([30.0, 99.9, 100.0], [0.0] * 3)
     assert (nearly.severity, nearly.specifications) == ("note", 2)
     assert not told([100.0, np.nan], [0.0] * 2)

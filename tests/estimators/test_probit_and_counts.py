@@ -146,10 +146,11 @@ def test_few_rows_to_a_level_bias_a_probit_and_theta_but_not_the_coefficient_of_
     assert counts.std_error[0] < 0.95 * counts.std_error[2]
     told = list(
         _plugins.load("estimators", "fenegbin").cautions(
-            {"rows_per_level": np.array([4.0, np.nan]), "nobs": np.array([6000.0, 6000.0]), "n_separated": np.zeros(2)}
+            {"rows_per_level": np.array([9.0, 4.0, np.nan]), "nobs": np.full(3, 6000.0), "n_separated": np.zeros(3)}
         )
     )
-    assert [(c.code, c.specifications) for c in told] == [("incidental_parameters", 1)]
+    assert [(c.code, c.specifications) for c in told] == [("incidental_parameters", 2)]
+    assert "as few as T = 4 rows" in told[0].message
 
 
 @pytest.mark.parametrize(("method", "spread"), [("logit", 1.0), ("logit", 3.0), ("probit", 1.0)])

@@ -11,6 +11,7 @@ import pytest
 from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._audit.first_changes import average_of_changes
+from specdid._plan.estimands import Treated
 from specdid.engine.one_by_one import fit_in_full
 from specdid.estimators._base import Failure
 from switching_panels import CHOICES, lacking, panel
@@ -441,6 +442,26 @@ def test_what_is_counted_of_units_that_take_no_part():
     assert told(plain) == []
     assert told(gap) == told(alone) == [("serious", "cohorts_left_out")]
     assert ("note", "cells_left_out") in told(both)
+
+
+def test_of_several_specifications_the_most_units_are_told():
+    extra = ESTIMATOR.estimate(laid(staggered(), effects=2)).extra
+    found = {k: np.full(2, v) for k, v in extra.items()}
+    found |= {"n_switchers_left_out": np.array([2.0, 7.0]), "n_late_baseline": np.array([4.0, 0.0])}
+    left, late = ESTIMATOR.cautions(found)
+    assert (left.code, left.specifications, "up to 7 units" in left.message) == ("cohorts_left_out", 2, True)
+    assert (late.code, late.specifications, "up to 4 units" in late.message) == ("late_baseline", 1, True)
+
+
+def test_an_effect_is_named_by_what_it_is_divided_by():
+    def words(**options):
+        return ESTIMATOR.words(Treated("d"), {"aggregate": "effect", "effects": 2} | options)
+
+    assert words(normalized=True).startswith("effect per unit of treatment (switchers 2 periods after")
+    assert words(normalized=False).startswith("effect of having switched (2 periods")
+    assert words(aggregate="total", effects=1).startswith(
+        "average total effect per unit of treatment (switchers over 1 period)"
+    )
 
 
 def test_cohorts_of_one_unit_are_counted_and_lone_controls_are_none():

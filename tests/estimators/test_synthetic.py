@@ -500,6 +500,14 @@ def test_steps_that_are_cut_off_are_told(monkeypatch):
     assert plain["n_draws_capped"] == 0
 
 
+def test_of_several_specifications_the_most_that_were_cut_off_are_told():
+    found = {k: np.full(2, v) for k, v in fit(panel(*random_panel(8, 12, 7, (4, 5)))).extra.items()}
+    found |= {k: np.array([1.0, n]) for k, n in zip(("n_weights_capped", "n_draws_capped"), (3.0, 5.0), strict=True)}
+    weighted, drawn = SDID.cautions(found)
+    assert "up to 3 sets" in weighted.message
+    assert "up to 5 draws" in drawn.message
+
+
 def test_what_it_refuses_and_whom_it_names():
     frame = adoption_panel()
     task = laid(frame[~((frame.unit == 7) & (frame.t == 3))])

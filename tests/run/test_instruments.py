@@ -144,9 +144,11 @@ def test_which_numbers_of_instruments_are_warned_of():
         "weak_instruments": ("serious", 1), "moderate_instruments": ("note", 2),
     }  # fmt: skip
     assert "unbounded" not in told["weak_instruments"][2]
-    nan, weak = np.nan, {"effective_f": [2.0] * 4}
+    nan, weak = np.nan, {"effective_f": [3.0, 2.0, 4.0, 5.0]}
     sets = {"ar_intervals": [0.0, 1.0, 1.0, 2.0], "ar_low": [nan, nan, -1.0, nan], "ar_high": [nan, 3.0, 1.0, nan]}
-    assert cautions_of(**weak, **sets)["weak_instruments"][2].endswith(", 2 of which are unbounded")
+    told = cautions_of(**weak, **sets)["weak_instruments"][2]
+    assert "(effective F below 10, the lowest 2)" in told
+    assert told.endswith(", 2 of which are unbounded")
     strong = {"effective_f": [99.0] * 5, "effective_f_critical": [23.1] * 5}
     both = cautions_of(**strong, hansen_p=[0.2, 0.3, 0.04, nan, nan], sargan_p=[0.01, 0.01, 0.2, 0.04, 0.06])
     assert [(code, c[1]) for code, c in both.items()] == [("instruments_disagree", 2)]
