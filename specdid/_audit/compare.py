@@ -13,6 +13,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from textwrap import shorten
 from typing import BinaryIO, Protocol, cast
@@ -26,6 +27,7 @@ from specdid._records import Audit, Disagreement, Results, Status
 from specdid.engine.one_by_one import Method, OneByOneWork
 from specdid.engine.problem import Effects, Members, Problem
 from specdid.engine.workers import safe_path, single_threaded
+from specdid.figures._style import without_help
 
 LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6
@@ -360,6 +362,8 @@ def serve() -> None:
     """Run in the reference's process: import pyfixest, wait for work, answer, end."""
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what pyfixest prints must not stand in the answer
+    with suppress(Exception):  # as the import below says
+        without_help(now=True)
     failed = _import_reference()
     try:
         request = pickle.load(stdin)

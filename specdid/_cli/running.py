@@ -46,8 +46,10 @@ def run_spec(
     """Run a spec file; the exit code says how it ended."""
     from specdid._audit import start_reference
     from specdid._run.pipeline import Interrupted, estimate
+    from specdid.figures._style import without_help
     from specdid.report.summary import digest
 
+    without_help()
     if audit != 0:
         start_reference()
     prepared = prepare(spec)

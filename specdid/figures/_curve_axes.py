@@ -173,13 +173,21 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         marker, size = marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot)) ** 2
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
-            axes.vlines(drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
+            draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
         inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
         for cut, edge, arrow in ((low95 < bottom, bottom, "v"), (high95 > top, top, "^")):
             at = np.flatnonzero(inside & cut)
             shown = [colours[c] for c in at.tolist()]
             axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown, linewidths=0, marker=arrow, clip_on=False)
+
+
+def draw_upright(axes: Axes, x: Floats, low: Floats, high: Floats, **looks: Any) -> None:
+    """Draw lines on axes with set limits, faster than `Axes.vlines`, which masks each line and finds its ends."""
+    from matplotlib.collections import LineCollection
+
+    ends = np.stack([np.column_stack([x, low]), np.column_stack([x, high])], axis=1)
+    axes.add_collection(LineCollection([*ends], **looks), autolim=False)
 
 
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
@@ -410,7 +418,8 @@ def _marks(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, wid
     middle = np.repeat(middles, [len(a) for a in at])
     colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in taken.tolist()]
     half, thick = 0.31 * height, min(3.4, 0.62 * width / panel.extent)
-    axes.vlines(panel.across(taken) + 0.5, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
+    x = panel.across(taken) + 0.5
+    draw_upright(axes, x, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
 
 
 def darkest(choices: ChoiceRows) -> float:

@@ -66,11 +66,34 @@ def known_glyphs() -> Iterator[None]:
         log.setLevel(before)
 
 
+_own_process: list[bool] = []
+
+
+def without_help(now: bool = False) -> None:
+    """Have this process, which must be specdid's own, load matplotlib without its classes' help: it takes a quarter.
+
+    ``now``: for whom else loads it; otherwise once something is drawn.
+    """
+    _own_process[:] = [True]
+    if now:
+        _leave_help_out()
+
+
+def _leave_help_out() -> None:
+    """Have no help put together; where matplotlib does that by another name, it is."""
+    from matplotlib.artist import Artist
+
+    if hasattr(Artist, "_update_set_signature_and_docstring"):
+        Artist._update_set_signature_and_docstring = classmethod(lambda cls: None)  # type: ignore[method-assign,assignment]
+
+
 @contextmanager
 def own_style() -> Iterator[None]:
     """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
     import matplotlib as mpl
 
+    if _own_process:
+        _leave_help_out()
     with mpl.rc_context(), known_glyphs(), _quiet_fonts():
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)

@@ -21,7 +21,7 @@ from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, fixed, shown_range
+from specdid.figures._curve_axes import beyond_words, draw_upright, fixed, shown_range
 from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
@@ -481,7 +481,7 @@ def _strips(
         x = np.concatenate([values for values, _ in strips])
         y = np.repeat([middle for _, middle in strips], [len(values) for values, _ in strips])
         x, y = x[(x >= ends[0]) & (x <= ends[1])], y[(x >= ends[0]) & (x <= ends[1])]
-        axes.vlines(x, y - half, y + half, color=blend(INK, 0.55), linewidth=0.5, alpha=0.7, zorder=2)
+        draw_upright(axes, x, y - half, y + half, colors=[blend(INK, 0.55)], linewidth=0.5, alpha=0.7, zorder=2)
     else:
         _shades(axes, strips, edges, half)
     means = np.clip([float(values.mean()) for values, _ in strips], *ends)
