@@ -84,7 +84,7 @@ def _leave_help_out() -> None:
     from matplotlib.artist import Artist
 
     if hasattr(Artist, "_update_set_signature_and_docstring"):
-        Artist._update_set_signature_and_docstring = classmethod(lambda cls: None)  # type: ignore[method-assign,assignment]
+        Artist._update_set_signature_and_docstring = classmethod(lambda cls: None)
 
 
 @contextmanager

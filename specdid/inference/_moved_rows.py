@@ -49,7 +49,7 @@ class RowsBatch:
     columns : (n, K) float64, outcomes and controls net of the effects, of unit SD
     unit : (K,) float64, one unit of a column in its own units
     weights : (n,) float64
-    grid : the effects; ``first`` and ``second`` sum rows by level, ``cell`` numbers pairs of levels
+    grid : the effects; ``first`` and ``second`` sum rows by level, ``levels`` are each row's, ``cell`` numbers pairs
     codes, cluster : of (n,) int64, levels of the effects and clusters; ``starts`` is where each cluster begins
     outcome, treatment : (M,) int64, of each member, as places in ``columns`` with the treatments behind
     alike : members by their controls
@@ -66,6 +66,7 @@ class RowsBatch:
     grid: EffectGrid
     first: Any
     second: Any
+    levels: tuple[Ints, Ints]
     cell: Ints
     codes: tuple[Ints, ...]
     cluster: Ints
@@ -163,6 +164,7 @@ def _make(problem: Problem, members: Members, places: Ints, key: tuple[object, .
         grid,
         _sums(first, grid.n_blocks * grid.n_first),
         _sums(second, grid.n_blocks * grid.n_second),
+        (first, second),
         cell,
         codes,
         cluster,
@@ -243,7 +245,7 @@ def _net_of_effects(batch: RowsBatch, kept: Ints, treatments: Floats) -> _Net | 
     first = batch.first @ weighted
     mass = np.where(first[:, -1:] > 0, first[:, -1:], 1.0)
     means = first[:, :-1] / mass
-    net, cell_first = wide[:, :-1].copy(), batch.cell // grid.n_second
+    net = wide[:, :-1].copy()
     if grid.n_second > 1:
         second = batch.second @ weighted
         cells = np.bincount(batch.cell, weights, blocks * grid.n_first * grid.n_second)
@@ -254,8 +256,8 @@ def _net_of_effects(batch: RowsBatch, kept: Ints, treatments: Floats) -> _Net | 
         if found is None:
             return None
         means = means - (cells @ found).reshape(len(means), width) / mass
-        net -= found.reshape(-1, width)[cell_first // grid.n_first * grid.n_second + batch.cell % grid.n_second]
-    net -= means[cell_first]
+        net -= np.take(found.reshape(-1, width), batch.levels[1], axis=0)
+    net -= np.take(means, batch.levels[0], axis=0)
     net *= np.sqrt(weights)[:, None]
     codes = tuple(relevel(c[kept]) for c in batch.codes) or (np.zeros(count, np.int64),)
     cluster = relevel(batch.cluster[kept])

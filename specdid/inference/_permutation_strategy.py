@@ -146,19 +146,32 @@ class Reestimation:
 
 def make_again(context: Context, of: Strategies, assignment: Assignment, places: Ints) -> Reestimation:
     """Gather the work on the chosen specifications at ``places``."""
-    compiled = context.compiled
+    compiled, chosen = context.compiled, context.chosen[places]
+    members = compiled.members.take(chosen)
     return Reestimation(
         of.problem,
-        compiled.members.take(context.chosen[places]),
+        members,
         context.panel,
         assignment,
         context.seed,
-        of.moved,
+        _moved_of(of, members, compiled.cohort[chosen]),
         compiled.value_recipes,
         compiled.row_recipes,
         compiled.code_recipes,
         secrets.token_bytes(8),
     )
+
+
+def _moved_of(of: Strategies, members: Members, cohort: Ints) -> Moved:
+    """Leave of what moves the columns and samples that members read: a draw evaluates no others."""
+    effects = [of.problem.effects[e] for e in np.unique(members.effects)]
+    aggregates = [members.aggregates[a] for a in np.unique(members.sunab[members.sunab >= 0])]
+    read = [*(x for e in effects for _, x in e.slopes), *(c for a in aggregates for c in (a.cohort, a.period))]
+    values, rows = np.zeros_like(of.moved.values), np.zeros_like(of.moved.rows)
+    for columns in (used_columns(members), members.weights, cohort, np.array(read, np.int64)):
+        values[columns[columns >= 0]] = True
+    rows[members.rows] = True
+    return dataclasses.replace(of.moved, values=of.moved.values & values, rows=of.moved.rows & rows)
 
 
 def estimate_again(work: Reestimation, draws: range) -> Floats:
