@@ -1,5 +1,8 @@
 """Whole processes: start, check, and complete runs, against the time pf.feols needs for the estimates alone.
 
+What a user waits for, the first file of the curve and the flagship example, is against a process that imports pyfixest
+and calls it once. The curve's files are looked for where a run puts them together.
+
 Bytecode is compiled first; every process runs without PYTHONDONTWRITEBYTECODE and with
 the library's own thread settings on top of those printed. Run as
 ``python tests/bench/process.py [--quick]``.
@@ -13,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import Any
 
 import _bench
 import numpy as np
@@ -56,6 +60,7 @@ null = ["wild"]
 jobs = {jobs}
 """
 EFFECT_NAMES = tuple(EFFECTS)
+_ENVIRONMENT = dict(os.environ, PYTHONPATH=str(_bench.ROOT))
 
 
 def write_study(folder: Path, controls: int, effects: int, samples: int, missing: float) -> tuple[Path, int]:
@@ -77,10 +82,9 @@ def write_study(folder: Path, controls: int, effects: int, samples: int, missing
 
 def process_seconds(*command: str, cwd: Path = _bench.ROOT, repeats: int = 1) -> float:
     """Give the median wall time of a command; an exit code other than 0 ends the benchmark."""
-    environment = dict(os.environ, PYTHONPATH=str(_bench.ROOT))
 
     def once() -> None:
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=cwd, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
         if done.returncode:
             said = f"{done.stdout}\n{done.stderr}"
             raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{said}")
@@ -135,6 +139,53 @@ def run_rows(title: str, controls: int, samples: int, missing: float, part: floa
     ]
 
 
+_FIRST_CALL = "import pyfixest as pf; pf.feols('Y ~ X1', pf.get_data(N=100))"
+
+
+def waiting_rows(repeats: int) -> list[list[object]]:
+    """Measure when a small run has its first curve, and smart_city with its figures, beside pyfixest's first call."""
+    call = process_seconds(sys.executable, "-c", _FIRST_CALL, repeats=repeats)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        small, planned = write_study(folder, 5, 3, 1, 0.0)
+        first = min(first_curve(small, folder / str(k)) for k in range(repeats))
+        whole, drawing = min(city_seconds(folder / f"city{k}") for k in range(1 if _bench.quick() else 2))
+    return [
+        ["import pyfixest and a first call, s", call, "", ""],
+        [f"first file of the curve, {planned} specifications, s", first, 1.5, _met(first, 1.5)],
+        ["the same, first calls of pyfixest", first / call, "", ""],
+        ["smart_city, s", whole, "", ""],
+        ["the same, first calls of pyfixest", whole / call, 11, _met(whole / call, 11)],
+        ["smart_city's figures and appendix, s", drawing, 3.0, _met(drawing, 3.0)],
+        ["the same, first calls of pyfixest", drawing / call, "", ""],
+    ]
+
+
+def first_curve(spec: Path, out: Path) -> float:
+    """Return the seconds until a run has written a file of the curve."""
+    command = (sys.executable, "-m", "specdid", "run", str(spec), "--out", str(out), "--quiet")
+    began = perf_counter()
+    with subprocess.Popen(command, env=_ENVIRONMENT) as process:
+        while process.poll() is None:
+            if any(out.glob(".specdid-new-*/curve.*")):
+                break
+            sleep(0.002)
+        return perf_counter() - began
+
+
+def city_seconds(out: Path) -> tuple[float, float]:
+    """Return the seconds that the flagship example takes, and those of its figures."""
+    command = (sys.executable, "-m", "specdid", "run", "smart_city.toml", "--out", str(out))
+    told: dict[str, float] = {}
+    began = perf_counter()
+    options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=_bench.ROOT / "specs", env=_ENVIRONMENT, **options) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            told.setdefault(line.strip(), perf_counter() - began)
+    return perf_counter() - began, told["writing results"] - told["drawing the curve"]
+
+
 def _met(value: float, bar: float) -> str:
     return "yes" if value <= bar else "NO"
 
@@ -142,7 +193,7 @@ def _met(value: float, bar: float) -> str:
 def main() -> None:
     """Measure everything, print and keep the table."""
     compileall.compile_dir(str(_bench.ROOT / "specdid"), quiet=2)
-    rows = start_rows()
+    rows = [*start_rows(), *waiting_rows(3)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec, planned = write_study(folder, 5, 3, 1, 0.0)
