@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from specdid._diagnostics import Fault, SpecError
-from specdid._draft.code import ReadCode, Regression
+from specdid._draft.memory import ReadCode, Regression, columns_of
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
-from specdid.language import LanguageError, parse, referenced, write_name
+from specdid.language import write_name
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
-MOST_LISTED = 40
+MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
@@ -111,28 +111,22 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
 
 def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]:
     """Write what the code derives and the regressions use, directly or through each other."""
-    wanted = {name for r in kept for text in (*_options(r, term)[:5], term) for name in _columns(text)}
+    wanted = {name for r in kept for text in (*_options(r, term)[:5], term) for name in columns_of(text)}
     used: dict[str, str] = {}
     while more := [n for n in code.derived if n in wanted and n not in used]:
         for name in more:
             used[name] = code.derived[name]
-            wanted |= _columns(used[name])
+            wanted |= columns_of(used[name])
     rows = [f"{_key(n)} = {toml_text(used[n])}" for n in code.derived if n in used]
+    changed = [line for at, text in code.notes for line in comment(f"Line {at}: {text}.")]
     note = (
         "As the code makes them. In Stata a missing value is larger than any number; here comparing it gives missing."
     )
-    return ["[derive]", *comment(note), *rows] if rows else []
+    return ["[derive]", *comment(note), *changed, *rows] if rows else changed
 
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
-
-
-def _columns(text: str) -> set[str]:
-    try:
-        return {name.name for name in referenced(parse(text))}
-    except LanguageError:
-        return set()
 
 
 def _table(dimension: str, options: Sequence[str]) -> list[str]:
@@ -198,10 +192,15 @@ def _skipped(skipped: Sequence[tuple[int, str, str]]) -> list[str]:
     if not skipped:
         return []
     lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
-    for line, text, why in sorted(skipped)[:MOST_LISTED]:
-        lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)})", "  ")
-    if len(skipped) > MOST_LISTED:
-        lines.append(f"# and {len(skipped) - MOST_LISTED:,} more")
+    of_line: dict[int, tuple[int, str, str]] = {}
+    for line, text, why in skipped:
+        of_line.setdefault(line, (0, text, why))
+        of_line[line] = (of_line[line][0] + 1, *of_line[line][1:])
+    for line, (count, text, why) in sorted(of_line.items())[:MOST_LISTED]:
+        more = f"; and {count - 1:,} more of this line, which a loop runs" if count > 1 else ""
+        lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)}{more})", "  ")
+    if len(of_line) > MOST_LISTED:
+        lines.append(f"# and {len(of_line) - MOST_LISTED:,} more")
     return lines
 
 
@@ -210,10 +209,10 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     term, why = treatment
     taken = sum(term in r.terms for r in code.regressions)
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
-    if code.skipped:
-        lines.append(
-            f"{len(code.skipped)} statements were not understood or not taken over; the draft lists them at its end"
-        )
+    if skipped := len({line for line, _, _ in code.skipped}):
+        said = "1 statement was" if skipped == 1 else f"{skipped} statements were"
+        lines.append(f"{said} not understood or not taken over; the draft lists them at its end")
+    lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
 
 

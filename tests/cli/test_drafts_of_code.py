@@ -205,3 +205,152 @@ reghdfe homicide post blackm_*, absorb(sid year)
     assert 'regex("^blackm_.*$")' in found["controls"].values()
     text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
     assert "`i.region*poverty`, an interaction of xi, is not taken over" in text
+
+
+CHANGES = """\
+use castle.csv, clear
+winsor2 income police, cuts(1 99) replace
+by sid: replace police = police[_n-1]
+bysort sid (year): keep if _N==11
+duplicates drop
+tsfill
+recode poverty (1=0)
+rename a b
+encode state, gen(code)
+destring robbery, replace
+bysort sid (year): gen late = _n
+bootstrap, reps(50): reghdfe homicide post, absorb(sid)
+svy: regress homicide post
+bysort region: reghdfe homicide post, absorb(sid)
+collect: regress homicide post
+predict r, resid
+merge 1:1 sid year using other
+tabulate region, gen(r_)
+mycommand homicide, gen(z)
+mvdecode poverty, mv(9)
+drop in 1/3
+do other.do
+if 1 {
+}
+xi i.region
+quietly: capture fillin sid year
+"""
+HARMLESS = """\
+set more off
+cap log close
+lab var post "x"
+su homicide, d
+twoway line homicide year
+qui estpost summarize homicide
+eststo clear
+esttab using t.tex, replace label
+est store m1
+outreg2 using t, replace
+di "done: reg"
+bysort sid: sum homicide
+sort sid year
+cap drop z
+drop z
+compress
+save out, replace
+test post = 0
+gr export f.pdf, replace
+"""
+
+
+def test_every_statement_that_may_change_rows_or_values_is_listed():
+    last = "reghdfe homicide post, absorb(sid year)\n"
+    code = read_code(CHANGES + HARMLESS + last, ".do")
+    lines = [k for k, text in enumerate(CHANGES.splitlines(), 1) if text != "}" and k > 1]
+    assert sorted(line for line, _, _ in code.skipped) == lines
+    assert len(code.regressions) == 1
+
+
+def test_every_statement_of_r_that_assigns_to_the_data_is_listed():
+    changes = """\
+df <- df %>%
+  filter(year > 2001)
+df$y <- log(df$homicide)
+df[["z"]] <- 1
+df <- subset(df, post == 1)
+df[, w := 1]
+names(df)[2] <- "k"
+df |> mutate(q = 1) -> df
+setnames(df, "a", "b")
+other <- merge(raw, extra)
+df <- rbind(df, other)
+source("more.R")
+for (i in 1:3) {
+  df$v <- df$v + i
+}
+"""
+    harmless = """\
+library(fixest)
+red <- "#ff0000"  # a colour
+p <- ggplot(df, aes(year, homicide)) + geom_line(color = "#aaa")
+summary(df)
+setFixest_dict(c(post = "Law"))
+"""
+    code = read_code(harmless + 'df <- read.csv("castle.csv")\n' + changes + "m <- feols(y ~ post | sid, df)\n", ".R")
+    assert sorted(line - 6 for line, _, _ in code.skipped) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14]
+    assert code.data == "castle.csv"
+    assert [r.outcome for r in code.regressions] == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("code", "outcomes", "derived"),
+    [
+        ("gen y = ln(a)\nREG\ndrop y\ngen y = ln(b)\nREG", ["y", "y_2"], {"y": "log(a)", "y_2": "log(b)"}),
+        ("gen y = ln(a)\ndrop y\ngen y = ln(b)\nREG", ["y"], {"y": "log(b)"}),
+        ("foreach v in a b a {\ncap drop y\ngen y = ln(`v')\nREG\n}", ["y", "y_2", "y"],
+         {"y": "log(a)", "y_2": "log(b)"}),
+        ("REG\nreplace y = 0 if a > 1\nREG", ["y", "y_2"], {"y_2": "ifelse(a > 1, 0, y)"}),
+        ("gen y = 0\nreplace y = 1 if a > 1\nREG", ["y"], {"y": "ifelse(a > 1, 1, 0)"}),
+        ("REG\nwinsor2 y, replace\nREG", ["y", "y_2"], {}),
+        ("gen y = x\nreplace x = 2\ngen z = x\nreg y post z", ["y"], {"y": "x", "x_2": "2", "z": "x_2"}),
+        ("gen y = a\npreserve\nreplace y = b\nREG\nrestore\nREG", ["y_2", "y"], {"y": "a", "y_2": "b"}),
+        ("gen y = a\nREG\ngen y_2 = 1\nreplace y = b\nreg y post y_2", ["y", "y_3"],
+         {"y": "a", "y_2": "1", "y_3": "b"}),
+    ],
+)  # fmt: skip
+def test_a_regression_has_the_definition_in_force_at_its_line(code, outcomes, derived):
+    found = read_code(code.replace("REG", "reg y post"), ".do")
+    assert [r.outcome for r in found.regressions] == outcomes
+    assert found.derived == derived
+    assert all(f"`{name}`" in " ".join(text for _, text in found.notes) for name in {*outcomes} - {"y"})
+
+
+def test_another_definition_in_r_is_another_column():
+    found = read_code("df$y <- 1\nfeols(y ~ d, df)\ndf$y <- 2\nfeols(y ~ d | y, df)\n", ".R")
+    assert [(r.outcome, r.effects) for r in found.regressions] == [("y", "0"), ("y_2", "y_2")]
+    assert "has to be in the data" in found.notes[0][1]
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("use a\nREG\ncollapse y, by(post)\nREG", [2]),
+        ("use a\npreserve\ncollapse y, by(post)\nREG\nrestore\nREG", [6]),
+        ("use a\nREG\nREG\nkeep if x\nREG", [2, 3]),
+        ("use a\nkeep if x\nREG\nREG", [3, 4]),
+        ("use a\nREG\nuse b\nREG\nREG", [4, 5]),
+        ("use a\ngen z = 1\nsave t\nREG\nuse b\nREG\nuse t\nREG", [4, 8]),
+        ("use a\ncollapse y, by(post)\nsave small\nuse small\nREG", [5]),
+        ("use a if post == 1\nREG\nuse a\nREG\nREG", [4, 5]),
+    ],
+)
+def test_regressions_on_other_data_or_rows_than_most_are_left_out_and_listed(code, lines):
+    found = read_code(code.replace("REG", "reg y post"), ".do")
+    assert [r.line for r in found.regressions] == lines
+    statements = code.split("\n")
+    left = {k for k, text in enumerate(statements, 1) if text == "REG"} - {*lines}
+    assert left <= {line for line, _, _ in found.skipped}
+
+
+def test_other_rows_in_r_are_another_draft():
+    found = read_code("feols(y ~ d, df)\nfeols(y ~ d + x, df)\ndf <- df[df$a > 1, ]\nfeols(y ~ d, df)\n", ".R")
+    assert [r.line for r in found.regressions] == [1, 2]
+    assert [line for line, _, _ in found.skipped] == [3, 4]
+    found = read_code("df |> filter(a > 1) |> feols(y ~ d)\n", ".R")
+    assert not found.regressions
+    assert len(found.skipped) == 1

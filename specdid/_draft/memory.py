@@ -1,0 +1,250 @@
+"""What code has done to its data when it comes to a regression: which rows, and which definition of every column."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced
+
+_TIME = re.compile(r"(?<![\w.])[LFD]\d*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
+"""What is a name of R, too: L.x, and the missing value of Stata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """One regression in the spelling of a spec file; ``effects`` is "0" for none, ``cluster`` what errors allow for."""
+
+    line: int
+    outcome: str
+    terms: tuple[str, ...]
+    effects: str = "0"
+    condition: str = "TRUE"
+    weights: str = "1"
+    vcov: str = "iid"
+    ssc: str = ""
+    estimator: str = "feols"
+
+
+@dataclass(slots=True)
+class ReadCode:
+    """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why)."""
+
+    regressions: list[Regression] = field(default_factory=list)
+    data: str | None = None
+    unit: str | None = None
+    time: str | None = None
+    derived: dict[str, str] = field(default_factory=dict)
+    skipped: list[tuple[int, str, str]] = field(default_factory=list)
+    notes: list[tuple[int, str]] = field(default_factory=list)
+
+
+class NotReadError(Exception):
+    """Why a statement is not understood."""
+
+
+@dataclass(slots=True)
+class State:
+    """The data as a line of code finds them: file, what was done to rows, which version of a column is in force."""
+
+    data: str | None = None
+    made: str = ""
+    rows: tuple[tuple[int, str], ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        return replace(self, columns=dict(self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One definition of a column; ``expression`` is None where it is not read."""
+
+    name: str
+    line: int
+    expression: str | None
+
+
+class Memory:
+    """What the code has done so far, so that a regression has the rows and definitions that are in force at its line.
+
+    Every definition of a column is a version with a name of its own until all is read; then those that no regression
+    uses are forgotten, and the first of the others has the column's name.
+    """
+
+    def __init__(self) -> None:
+        self.found = ReadCode()
+        self.state = State()
+        self._versions: dict[str, _Version] = {}
+        self._states: list[tuple[str, State]] = []
+
+    def skip(self, line: int, text: str, why: str) -> None:
+        self.found.skipped.append((line, text, why))
+
+    def in_force(self, text: str) -> str:
+        return _with_names(text, self.state.columns)
+
+    def derived(self, name: str) -> str | None:
+        """Return the expression of the version in force, None for a column of the data."""
+        version = self._versions.get(self.state.columns.get(name, ""))
+        return version.expression if version else None
+
+    def define(self, name: str, line: int, expression: str | None) -> None:
+        """Put a version in force; an expression names the versions that it is made of."""
+        new = _Version(name, line, expression)
+        same = (k for k, v in self._versions.items() if expression is not None and replace(v, line=line) == new)
+        key = next(same, f"{name}__{len(self._versions)}__")
+        self._versions.setdefault(key, new)
+        self.state.columns[name] = key
+
+    def add(self, regression: Regression, frame: str = "") -> None:
+        """Take a regression over.
+
+        Raises
+        ------
+        NotReadError
+            Its data are not those of a file.
+        """
+        if self.state.made:
+            why = f"its data are made by {self.state.made}: save them after that line, and convert what follows it"
+            raise NotReadError(why)
+        for pattern in re.findall(r"regex\(\"([^\"]*)\"\)", " ".join(regression.terms)):
+            if hit := next((n for n in self.state.columns if re.search(pattern, n)), None):
+                raise NotReadError(f"a pattern matches `{hit}`, which the code makes: name the columns")
+        self.found.regressions.append(_renamed(regression, self.state.columns))
+        self._states.append((frame, self.state.copy()))
+
+    def finish(self) -> ReadCode:
+        """Leave out regressions on other data or rows than most, and name the versions."""
+        self._same_rows()
+        mapping = self._names()
+        found = self.found
+        found.regressions = [_renamed(r, mapping) for r in found.regressions]
+        found.derived = {
+            mapping[k]: _with_names(v.expression, mapping)
+            for k, v in self._versions.items()
+            if k in mapping and v.expression is not None
+        }
+        found.unit, found.time = (mapping.get(n, self._plain(n)) if n else n for n in (found.unit, found.time))
+        return found
+
+    def _plain(self, key: str) -> str:
+        version = self._versions.get(key)
+        return version.name if version else key
+
+    def _same_rows(self) -> None:
+        found = self.found
+        most: dict[str, State] = {}
+        for frame in dict.fromkeys(frame for frame, _ in self._states):
+            those = [(s.data, s.rows) for f, s in self._states if f == frame]
+            data, rows = Counter(those).most_common(1)[0][0]
+            most[frame] = State(data, "", rows)
+        kept: list[Regression] = []
+        for regression, (frame, state) in zip(found.regressions, self._states, strict=True):
+            usual = most[frame]
+            shown = f"{self._told(regression.outcome)} ~ {' + '.join(map(self._told, regression.terms))}"
+            if state.data != usual.data:
+                why = f"its data are `{state.data}`, those of most regressions `{usual.data}`: it needs another draft"
+                self.skip(regression.line, shown, why)
+            elif state.rows != usual.rows:
+                changes = sorted({*state.rows} ^ {*usual.rows})
+                lines = ", ".join(f"`{text[:40]}` in line {line}" for line, text in changes[:3])
+                self.skip(
+                    regression.line,
+                    shown,
+                    f"its rows are not those of most regressions: {lines}. Write that as the regression's own "
+                    "condition, where it can be, or make another draft",
+                )
+            else:
+                kept.append(regression)
+        found.regressions = kept
+        if most:
+            found.data = next(iter(most.values())).data or found.data
+
+    def _told(self, text: str) -> str:
+        return _with_names(text, {k: v.name for k, v in self._versions.items()})
+
+    def _names(self) -> dict[str, str]:
+        """Return the final name of every version that a regression uses, directly or through another."""
+        wanted = {name for r in self.found.regressions for text in _texts(r) for name in columns_of(text)}
+        wanted |= {name for name in (self.found.unit, self.found.time) if name in self._versions}
+        waiting = list(wanted)
+        while waiting:
+            version = self._versions.get(waiting.pop())
+            new = columns_of(version.expression) - wanted if version and version.expression is not None else set()
+            wanted |= new
+            waiting += new
+        mapping: dict[str, str] = {}
+        taken = {name for name in wanted if name not in self._versions}
+        for key, version in self._versions.items():
+            if key not in wanted:
+                continue
+            name, k = version.name, 2
+            while name in taken:
+                name, k = f"{version.name}_{k}", k + 1
+            taken.add(name)
+            mapping[key] = name
+            if name != version.name:
+                self.found.notes.append(
+                    (
+                        version.line,
+                        f"from here on `{version.name}` is another column than before: `{name}` in this draft"
+                        + (", which has to be in the data" if version.expression is None else ""),
+                    )
+                )
+        return mapping
+
+
+def columns_of(text: str) -> set[str]:
+    """Return the columns that an expression names."""
+    try:
+        return {name.name for name in referenced(parse(text))}
+    except LanguageError:
+        return set()
+
+
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return an expression, or clusters after ``~``, with other names of columns."""
+    try:
+        found = [(n.span, names[n.name]) for n in referenced(parse(text)) if n.name in names]
+    except LanguageError:
+        return text
+    for span, name in sorted(found, key=lambda pair: -pair[0].start):
+        text = text[: span.start] + name + text[span.stop :]
+    return text
+
+
+def _texts(r: Regression) -> tuple[str, ...]:
+    return r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov if r.vcov.startswith("~") else "1"
+
+
+def _renamed(r: Regression, names: Mapping[str, str]) -> Regression:
+    outcome, *terms, effects, condition, weights, vcov = (_with_names(text, names) for text in _texts(r))
+    vcov = vcov if r.vcov.startswith("~") else r.vcov
+    return replace(
+        r, outcome=outcome, terms=tuple(terms), effects=effects, condition=condition, weights=weights, vcov=vcov
+    )
+
+
+def ours(text: str, role: Role) -> str:
+    """Write an expression as it is written here.
+
+    Raises
+    ------
+    NotReadError
+        Where that is not known.
+    """
+    text = text.strip()
+    if _TIME.search(text) and (found := in_our_spelling(text, role)) is not None:
+        return found
+    try:
+        if not check(parse(text), role):
+            return text
+    except LanguageError:
+        pass
+    found = in_our_spelling(text, role)
+    if found is None:
+        raise NotReadError(f"`{text}` is not understood")
+    return found
