@@ -7,6 +7,7 @@ import pytest
 import specdid
 from programs import execute
 from small_studies import small_panel, small_study
+from specdid._manual import find
 from specdid._run.prepare import prepare
 from specdid._run.show import code_of
 
@@ -158,3 +159,19 @@ def test_the_exported_program_keeps_the_rows(tmp_path):
     assert estimate == pytest.approx(first["estimate"].iloc[0], rel=1e-8)
     known = first.dropna(subset=["std_error"])
     assert errors == pytest.approx(dict(zip(known["vcov"], known["std_error"], strict=True)), rel=1e-8)
+
+
+def test_placebo_errors_go_by_unit_alone_which_check_and_the_manual_say():
+    """Under a vcov by unit, or by clusters of one unit each, there are some; the jackknife has both."""
+    placebo = {"placebos": {"method": "sdid", "vce": "placebo"}, "jackknife": "sdid"}
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    frame = BASE.with_columns(name=pl.col("id") * 10)
+    given = {"controls": {"n": "1"}, "treatment": treatment, "vcov": {"id": "~id", "name": "~name", "state": "~state"}}
+    faults = specdid.check(study(estimator=placebo, **given), frame)
+    (fault,) = (f for f in faults if f.code == "vcov_not_offered")
+    assert fault.severity == "warning"
+    assert (
+        fault.message == 'no standard errors by `state` of placebos: with vce = "placebo" sdid has them by unit alone'
+    )
+    (entry,) = (e for e in find("sdid") if e.group == "estimators")
+    assert dict(entry.facts)["vcov"] == 'cluster (with vce = "placebo" by unit alone)'
