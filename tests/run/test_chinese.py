@@ -139,7 +139,7 @@ def drawn(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", savefig)
-        curve = specdid.run(directory / "study.toml", out=directory / "out", audit=5)
+        curve = specdid.run(directory / "study.toml", out=directory / "out", audit=5, jobs=1)
     return curve, directory / "out", texts
 
 
