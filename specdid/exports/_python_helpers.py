@@ -280,10 +280,21 @@ def {name}_by(x, by=()):
     return column(x).astype(float).groupby(groups(by)).transform("{pandas}"{more})
 '''
 _QUANTILE = '''
-def quantile(x, p, by=()):
-    """The quantile within groups, interpolated as R's default does."""
+def quantile(x, p, by=(), type=7):
+    """The quantile within groups, interpolated as R's default does; type 2 is that of Stata's _pctile."""
     g = groups(by)
-    return g.map(column(x).groupby(g).quantile(p))
+    found = column(x).groupby(g)
+    return g.map(found.quantile(p) if type == 7 else found.agg(averaged, p))
+
+
+def averaged(x, p):
+    """The mean of two values where as many rows as n p are a whole number."""
+    x = np.sort(x.dropna())
+    if not len(x):
+        return np.nan
+    above = int(np.floor(len(x) * p + 1e-6))
+    below = above - 1 if len(x) * p - above < 1e-6 else above
+    return (x[max(below, 0)] + x[min(above, len(x) - 1)]) / 2
 '''
 _COUNT = '''
 def count(by=()):
@@ -312,10 +323,10 @@ def ntile(x, n, by=()):
     return (place // (small + 1)).where(inside, larger + (place - larger * (small + 1)) // small.clip(lower=1)) + 1
 '''
 _QUANTILE_GROUP = '''
-def quantile_group(x, n, by=()):
+def quantile_group(x, n, by=(), type=7):
     """n groups cut at the quantiles of x."""
     x = column(x)
-    found = 1.0 + sum((x > quantile(x, k / n, by)) for k in range(1, n))
+    found = 1.0 + sum((x > quantile(x, k / n, by, type)) for k in range(1, n))
     return found.where(x.notna() & groups(by).notna())
 '''
 _CUMSUM = '''

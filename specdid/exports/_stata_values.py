@@ -469,9 +469,16 @@ def _rank(values: StataValues, call: Call) -> str:
     return _egen(values, "rank", _known(values, call, groups), groups)
 
 
-def _quantile_of(values: StataValues, x: str, groups: list[str], p: float) -> str:
-    """Make R's default quantile of groups: between the two values around place (n - 1) p + 1."""
+def _quantile_of(values: StataValues, x: str, groups: list[str], p: float, call: Call) -> str:
+    """Make R's default quantile of groups, between the two values around place (n - 1) p + 1, or that of _pctile."""
     n = _egen(values, "count", x, groups)
+    kind = argument(call, "type")
+    if kind is not None and number(kind) == 2:
+        above, name = values.generate(f"floor({n} * {p!r} + 1e-6)"), values.new()
+        below = values.generate(f"cond({n} * {p!r} - {above} < 1e-6, {above} - 1, {above})")
+        mean = f"({x}[max({below}, 0) + 1] + {x}[min({above}, {n} - 1) + 1]) / 2"
+        values.lines.append(f"bysort {' '.join(groups)} ({x}): generate double {name} = {mean}")
+        return name
     place = values.generate(f"({n} - 1) * {p!r} + 1")
     low = values.generate(f"floor({place})")
     name = values.new()
@@ -482,13 +489,13 @@ def _quantile_of(values: StataValues, x: str, groups: list[str], p: float) -> st
 
 def _quantile(values: StataValues, call: Call) -> str:
     groups = _groups(values, call)
-    return _quantile_of(values, _known(values, call, groups), groups, number(given(call, "probs")))
+    return _quantile_of(values, _known(values, call, groups), groups, number(given(call, "probs")), call)
 
 
 def _quantile_group(values: StataValues, call: Call) -> str:
     groups = _groups(values, call)
     x, n = _known(values, call, groups), int(number(given(call, "n")))
-    cuts = [_quantile_of(values, x, groups, k / n) for k in range(1, n)]
+    cuts = [_quantile_of(values, x, groups, k / n, call) for k in range(1, n)]
     return values.generate(f"cond(missing({x}), ., 1 + {' + '.join(f'({x} > {cut})' for cut in cuts)})")
 
 

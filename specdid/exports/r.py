@@ -94,10 +94,25 @@ over <- function(x, f, by) {
 }""",
     "quantile_by": """# R's default quantile within groups
 quantile_by <- function(x, p, by) over(x, function(v) quantile(v, p, names = FALSE), by)""",
+    "quantile_type2": """# the quantile within groups as Stata's _pctile has it, R's type 2
+quantile_type2 <- function(x, p, by) {
+  over(x, function(v) {
+    v <- sort(v)
+    above <- floor(length(v) * p + 1e-6)
+    below <- ifelse(length(v) * p - above < 1e-6, above - 1, above)
+    (v[max(below, 0) + 1] + v[min(above, length(v) - 1) + 1]) / 2
+  }, by)
+}""",
     "quantile_group": """# n groups cut at the quantiles of x
 quantile_group <- function(x, n, by) {
   group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
   for (k in seq_len(n - 1)) group <- group + (x > quantile_by(x, k / n, by))
+  group
+}""",
+    "quantile_group2": """# n groups cut at the quantiles of x as Stata's xtile has them
+quantile_group2 <- function(x, n, by) {
+  group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
+  for (k in seq_len(n - 1)) group <- group + (x > quantile_type2(x, k / n, by))
   group
 }""",
     "rank_by": """# the rank within groups, ties sharing their mean
@@ -187,7 +202,8 @@ without_singletons <- function(d, effects) {
 _NEEDS = {
     "lag_by": ("on_rows",), "change_by": ("on_rows", "lag_by"), "at_cond": ("on_rows",),
     "first_time": ("on_rows",), "mean_by": ("on_rows",), "where_holds": ("on_rows",), "known_or": ("on_rows",),
-    "over": ("on_rows",), "quantile_by": ("over",), "quantile_group": ("quantile_by",), "rank_by": ("on_rows",),
+    "over": ("on_rows",), "quantile_by": ("over",), "quantile_group": ("quantile_by",), "quantile_type2": ("over",),
+    "quantile_group2": ("quantile_type2",), "rank_by": ("on_rows",),
     "ntile_by": ("on_rows",), "code_of": ("on_rows",), "code_pairs": ("code_of",), "along": ("on_rows",),
     "roll": ("lag_by",), "growth_by": ("lag_by",), "interpolate": ("on_rows",),
     "carry_forward": ("along",), "quarter_of": ("month_of",),
@@ -218,6 +234,7 @@ _HELPERS = {
 }  # fmt: skip
 _OVER = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "sd": "sd"}
 _RANKED = {"quantile": "quantile_by", "rank": "rank_by", "ntile": "ntile_by", "quantile_group": "quantile_group"}
+_OF_TYPE_2 = {"quantile": "quantile_type2", "quantile_group": "quantile_group2"}
 _ALONG = ("cumsum", "cummax")
 _WINDOWS = {"roll_mean": "mean", "roll_sum": "sum", "roll_sd": "sd"}
 _WORDS = ("paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar")
@@ -318,8 +335,10 @@ class RValues:
         if name == "count" and by is not None:
             return self._helper("over", Number(1.0), Text("sum"), by)
         if name in _RANKED and by is not None:
-            given = [argument(call, p) for p in parameters(name) if p != "by"]
-            return self._helper(_RANKED[name], *(self._own(g) for g in given if g is not None), by)
+            given = [argument(call, p) for p in parameters(name) if p not in ("by", "type")]
+            kind = argument(call, "type") if "type" in parameters(name) else None
+            made = _OF_TYPE_2[name] if kind == Number(2.0) else _RANKED[name]
+            return self._helper(made, *(self._own(g) for g in given if g is not None), by)
         if name in _ALONG and x is not None:
             return self._helper("along", self._own(x), Text(name))
         if name in _WINDOWS and x is not None:

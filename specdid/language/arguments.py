@@ -192,6 +192,11 @@ _KINDS: dict[ArgumentKind, Callable[[Node], Mistake | None]] = {
     "words": _words,
     "groups": _numeric(lambda n: n in range(2, MAX_GROUPS + 1), f"a whole number of groups from 2 to {MAX_GROUPS:,}"),
     "share": _numeric(lambda p: 0 <= p <= 1, "a share from 0 to 1", "the median is 0.5"),
+    "quantile_type": _numeric(
+        lambda t: t in (2, 7),
+        "7 or 2",
+        "7 is R's default; 2 is Stata's, of _pctile, xtile and winsor2",
+    ),
     "window": _numeric(lambda n: n in range(1, MAX_LAG + 1), f"a whole number of periods from 1 to {MAX_LAG}"),
     "long_window": _numeric(
         lambda n: n in range(2, MAX_LAG + 1),

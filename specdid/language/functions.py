@@ -9,8 +9,8 @@ from specdid.language.tree import Argument, Call, Constant, Node, Number, Text
 
 ArgumentKind = Literal[
     "value", "condition", "case", "by", "terms", "constants", "text", "words", "base", "degree", "lag", "tail",
-    "logical", "breaks", "groups", "share", "window", "long_window", "df", "knots", "bins", "digits", "place",
-    "times", "omit",
+    "logical", "breaks", "groups", "share", "quantile_type", "window", "long_window", "df", "knots", "bins", "digits",
+    "place", "times", "omit",
 ]  # fmt: skip
 Where = Literal["value", "terms", "list", "columns", "stepwise", "sample"]
 
@@ -70,11 +70,14 @@ _X = Parameter("x", "value")
 _K = Parameter("k", "lag", Number(1))
 _P = Parameter("p", "tail")
 _BY = Parameter("by", "by", optional=True, named=True)
+_TYPE = Parameter("type", "quantile_type", optional=True, named=True)
 _OMIT = Parameter("na.rm", "omit", optional=True, named=True)
 _WINDOW = Parameter("n", "window")
 _GROUPS = Parameter("n", "groups")
 _DIGITS = Parameter("digits", "digits", Number(0.0))
 _PLACES = (Parameter("start", "place"), Parameter("stop", "place"))
+_TAILS = (_X, _P, _BY, _TYPE)
+_TYPES = " (R's type 7; type = 2: Stata's)"
 _ACROSS = "works across columns, row by row"
 
 
@@ -91,8 +94,9 @@ def _value(
 
 def _group(name: str, doc: str, *parameters: Parameter, instead: str = "") -> Function:
     """Declare a function of a column within groups, over the whole panel where ``by`` is left out."""
-    ranks = name in ("ntile", "quantile_group", "rank")
-    return _value(name, doc, *(parameters or (_X,)), _BY, *(() if ranks else (_OMIT,)), later=True, instead=instead)
+    omit = () if name in ("ntile", "quantile_group", "rank") else (_OMIT,)
+    kind = (_TYPE,) if name.startswith("quantile") else ()
+    return _value(name, doc, *(parameters or (_X,)), _BY, *omit, *kind, later=True, instead=instead)
 
 
 _ALL = (
@@ -107,8 +111,10 @@ _ALL = (
     _value("I", "arithmetic inside a list of terms, as in I(x^2)"),
     _value("scale", "mean 0 and standard deviation 1 over the full panel, or within groups", _X, _BY),
     _value("center", "mean 0 over the full panel, or within groups", _X, _BY),
-    _value("winsorize", "the tails, p on either side, set to their quantiles, of the panel or of groups", _X, _P, _BY),
-    _value("trim", "the tails, p on either side, set to missing, of the panel or of groups", _X, _P, _BY),
+    _value(
+        "winsorize", f"the tails, p on either side, set to their quantiles{_TYPES}, of the panel or of groups", *_TAILS
+    ),
+    _value("trim", f"the tails, p on either side, set to missing{_TYPES}, of the panel or of groups", *_TAILS),
     _value(
         "ifelse",
         "yes where the condition holds, else no",
@@ -153,7 +159,7 @@ _ALL = (
         Parameter("right", "logical", Constant(True), named=True),
     ),
     _group("ntile", "n groups of equal size by rank; ties are split in the order of unit and time", _X, _GROUPS),
-    _group("quantile_group", "n groups cut at the quantiles of x, so that ties stay together", _X, _GROUPS),
+    _group("quantile_group", f"n groups cut at the quantiles of x{_TYPES}, so that ties stay together", _X, _GROUPS),
     _group("rank", "rank of x from 1, ties sharing their mean"),
     _group("mean", "mean of x within groups, missing values left out", instead=f"`(a + b) / 2` {_ACROSS}"),
     _group("median", "median of x within groups, missing values left out"),
@@ -165,7 +171,7 @@ _ALL = (
         instead=f"`a + b` {_ACROSS}",
     ),
     _group("sd", "standard deviation of x within groups (n - 1), missing values left out"),
-    _group("quantile", "R's type 7 quantile of x within groups", _X, Parameter("probs", "share")),
+    _group("quantile", f"quantile of x within groups{_TYPES}", _X, Parameter("probs", "share")),
     Function(
         "count",
         (_BY,),

@@ -18,7 +18,7 @@ def written_out(call: Call) -> Node:
     ``winsorize(x, 0.01, by = year)`` is ``pmin(pmax(x, quantile(x, 0.01, by = year)), quantile(x, 0.99, by = year))``.
     """
     make = _SHORT.get(call.function)
-    if make is not None and (call.function not in _WITHIN or argument(call, "by") is not None):
+    if make is not None and (call.function not in _WITHIN or any(a.name in ("by", "type") for a in call.arguments)):
         return make(call)
     if any(a.name == "na.rm" for a in call.arguments):  # missing values are left out in any case
         return replace(call, arguments=tuple(a for a in call.arguments if a.name != "na.rm"))
@@ -31,16 +31,17 @@ def _given(call: Call, name: str) -> Node:
     return found
 
 
-def _call(span: Span, function: str, *arguments: Node, by: Node | None = None) -> Call:
-    grouped = () if by is None else (Argument(by, "by", span),)
-    return Call(function, (*(Argument(a, None, span) for a in arguments), *grouped), span)
+def _call(span: Span, function: str, *arguments: Node, **named: Node | None) -> Call:
+    places = (Argument(a, None, span) for a in arguments)
+    return Call(function, (*places, *(Argument(a, name, span) for name, a in named.items() if a is not None)), span)
 
 
 def _quantiles(call: Call) -> tuple[Node, Node, Node]:
     """Return x and its quantiles p and 1 - p within groups."""
-    x, p, by = (_given(call, name) for name in ("x", "p", "by"))
+    x, p = (_given(call, name) for name in ("x", "p"))
+    by, kind = (argument(call, name) for name in ("by", "type"))
     share = number_value(p) or 0.0
-    low, high = (_call(call.span, "quantile", x, Number(s, call.span), by=by) for s in (share, 1 - share))
+    low, high = (_call(call.span, "quantile", x, Number(s, call.span), by=by, type=kind) for s in (share, 1 - share))
     return x, low, high
 
 
@@ -73,7 +74,7 @@ def _whole(call: Call) -> Node:
 
 
 _WITHIN = ("winsorize", "trim", "scale", "center")
-"""Functions of their own over the whole panel, and short within groups."""
+"""Functions of their own over the whole panel, and short within groups or by quantiles of another type."""
 _SHORT: dict[str, Callable[[Call], Node]] = {
     "winsorize": _winsorized,
     "trim": _trimmed,

@@ -107,7 +107,7 @@ def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column
 
 def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
     """``winsorize`` and ``trim``: R's default (type 7) quantiles, ``p`` in each tail."""
-    if argument(call, "by") is not None:
+    if any(argument(call, name) is not None for name in ("by", "type")):
         return _written_out(evaluation, call)
     arguments = {name: needed(call, name) for name in ("x", "p")}
     column = evaluation.column(arguments["x"])

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 Statistic = Callable[[Floats, Ints, int], Floats]
 """Known values, the group of each and the number of groups -> a value for each group, NaN where it has none."""
+AtShare = Callable[[Floats, Floats, float], Floats]
+"""Values in order, one group after the other, sizes of groups and a share -> the quantile of each."""
+WHOLE = 1e-6
+"""What a number of rows times a share may lack of a whole number: .99 is none that a computer has."""
 
 
 def _groups(evaluation: Evaluation, call: Call) -> tuple[Ints, int]:
@@ -116,11 +120,16 @@ def _quantile(evaluation: Evaluation, call: Call) -> Column:
     p = evaluation.constant(needed(call, "probs"), "`probs`")
     if not 0 <= p <= 1:
         raise EvaluationError("argument_value", f"`probs` is {p:g}, not a share from 0 to 1", call.span)
-    return _aggregate(evaluation, call, partial(_quantiles, p=p))
+    return _aggregate(evaluation, call, partial(_quantiles, p=p, at_share=_at_share_of(evaluation, call)))
 
 
-def _quantiles(values: Floats, codes: Ints, count: int, p: float) -> Floats:
-    return _at_share(_in_order(values, codes, count), _sizes(codes, count), p)
+def _quantiles(values: Floats, codes: Ints, count: int, p: float, at_share: AtShare) -> Floats:
+    return at_share(_in_order(values, codes, count), _sizes(codes, count), p)
+
+
+def _at_share_of(evaluation: Evaluation, call: Call) -> AtShare:
+    node = argument(call, "type")
+    return _averaged if node is not None and evaluation.constant(node, "`type`") == 2 else _at_share
 
 
 def _in_order(values: Floats, codes: Ints, count: int) -> Floats:
@@ -142,6 +151,20 @@ def _at_share(ordered: Floats, sizes: Floats, p: float) -> Floats:
     share = place - low
     below, above = ordered[first + low], ordered[first + np.ceil(place).astype(np.int64)]
     out[some] = np.where((share > 0) & (above != below), (1 - share) * below + share * above, below)
+    return out
+
+
+def _averaged(ordered: Floats, sizes: Floats, p: float) -> Floats:
+    """Return R's quantile of type 2, which is that of Stata's _pctile: where n p is whole, the mean of two values."""
+    whole = sizes.astype(np.int64)
+    out = np.full(len(whole), np.nan)
+    some = np.flatnonzero(whole)
+    first, last = (np.cumsum(whole) - whole)[some], whole[some] - 1
+    place = whole[some] * p
+    above = np.floor(place + WHOLE).astype(np.int64)
+    below = np.where(place - above < WHOLE, above - 1, above)
+    low, high = (ordered[first + np.clip(k, 0, last)] for k in (below, above))
+    out[some] = (low + high) / 2
     return out
 
 
@@ -214,15 +237,16 @@ def _split_ties(evaluation: Evaluation, call: Call, x: Floats, place: Ints, size
 
 
 def _quantile_group(evaluation: Evaluation, call: Call) -> Column:
-    """Cut at type 7 quantiles, intervals closed on the right: 1 + how many cut points lie below x."""
+    """Cut at quantiles, intervals closed on the right: 1 + how many cut points lie below x."""
     n = int(evaluation.constant(needed(call, "n"), "the number of groups"))
     column, values = _values(evaluation, call)
     codes, count = _groups(evaluation, call)
     known = ~np.isnan(values) & (codes >= 0)
     found = np.where(known, 1.0, np.nan)
     ordered, sizes = _in_order(values[known], codes[known], count), _sizes(codes[known], count)
+    at_share = _at_share_of(evaluation, call)
     for k in range(1, n):
-        cut = _at_share(ordered, sizes, k / n)
+        cut = at_share(ordered, sizes, k / n)
         found += values > (cut[0] if count == 1 else _spread(cut, codes))
     return carry(found, column)
 

@@ -63,7 +63,7 @@ WRONG = [
     ("value", "lag(x)", "lag(x)", "no function `lag`", "`l(x, 1)`"),
     ("value", "avg(x)", "avg(x)", "no function `avg`", "`mean(x, by = g)`"),
     ("terms", "as.factor(x)", "as.factor(x)", "no function `as.factor`", "`factor(x)`"),
-    ("value", "xtile(x)", "xtile(x)", "no function `xtile`", "quantile_group(x, n, by = g)"),
+    ("value", "xtile(x)", "xtile(x)", "no function `xtile`", "quantile_group(x, 4, type = 2)"),
     ("value", "eval('x')", "eval('x')", "no function `eval`", "a spec file is data"),
     ("value", "zzzzzzz(x)", "zzzzzzz(x)", "no function", "the functions are log, log1p"),
     ("value", "winsorize(x, .5)", ".5", "`0.5` is not a share per tail", ""),

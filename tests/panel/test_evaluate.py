@@ -99,6 +99,10 @@ VALUES = {
     # R: quantile(c(1, -2, 0, 4, 2.5), c(.1, .9)) is -1.2 and 3.4
     "winsorize(x, 0.1)": [1, -1.2, 0, NA, 3.4, 2.5],
     "trim(x, 0.1)": [1, NA, 0, NA, NA, 2.5],
+    # R: quantile(c(1, -2, 0, 4, 2.5), c(.2, .8), type = 2) is -1 and 3.25; Stata's _pctile and winsor2 have the same
+    "winsorize(x, 0.2, type = 2)": [1, -1, 0, NA, 3.25, 2.5],
+    "trim(x, 0.2, type = 2)": [1, NA, 0, NA, NA, 2.5],
+    "winsorize(x, 0.1, type = 2)": [1, -2, 0, NA, 4, 2.5],
     "trim(x, 0)": [1, -2, 0, NA, 4, 2.5],
     "trim(x, 0.25)": [1, NA, 0, NA, NA, 2.5],
     "winsorize(x, 0)": [1, -2, 0, NA, 4, 2.5],

@@ -61,6 +61,16 @@ def tails(d: pd.DataFrame, p: float) -> tuple[pd.Series, pd.Series]:
     return inside, d["x"].where((d["x"] >= low) & (d["x"] <= high))
 
 
+def averaged(values: pd.Series, share: Fraction) -> float:
+    """Stata's _pctile: where n times the share is whole, the mean of this value and the next, else the next."""
+    known = sorted(values.dropna())
+    whole, rest = divmod(len(known) * share, 1)
+    if not known:
+        return np.nan
+    ends = known[max(whole - 1, 0)], known[min(whole, len(known) - 1)]
+    return ends[1] if rest else sum(ends) / 2
+
+
 def in_time(d: pd.DataFrame) -> pd.DataFrame:
     return d.sort_values(["u", "t"])
 
@@ -192,6 +202,11 @@ ORACLES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "sum(x, by = u)": grouped("x", "sum", "u", min_count=1),
     "sd(x, by = g^h^t)": grouped("x", "std", "g", "h", "t"),
     "quantile(x, 0.9, by = g)": lambda d: d["x"].groupby(code(d, "g")).transform(lambda v: v.quantile(0.9)),
+    "quantile(x, 0.9, by = g, type = 2)": lambda d: d["x"].groupby(code(d, "g")).transform(averaged, Fraction(9, 10)),
+    "winsorize(x, 0.05, type = 2)": lambda d: d["x"].clip(*(averaged(d["x"], Fraction(k, 20)) for k in (1, 19))),
+    "quantile_group(x, 4, type = 2)": lambda d: (
+        1.0 + sum((d["x"] > averaged(d["x"], Fraction(k, 4))).astype(float) for k in (1, 2, 3))
+    ).where(d["x"].notna()),
     "quantile(x, 0.25)": lambda d: pd.Series(d["x"].quantile(0.25), d.index),
     "count(by = g^h)": lambda d: d["t"].groupby(code(d, "g", "h")).transform("size").astype(float),
     "cumsum(x)": running("cumsum", "x"),
