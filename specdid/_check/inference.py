@@ -84,24 +84,33 @@ def _not_offered(data: Data) -> Iterator[Fault]:
             message = f"no standard errors by `{option.name}` of {' and '.join(lacking)}"
             advice = "those specifications have none: write a variance first that all estimators offer"
             yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
-        units = data.panel.unit_codes
-        codes = _codes_of(data, option.clusters[0]) if len(option.clusters) == 1 and units is not None else None
+    yield from _by_unit_alone(data)
+
+
+def _by_unit_alone(data: Data) -> Iterator[Fault]:
+    """Find clusters of several units beside an estimator whose errors go by unit."""
+    units = data.panel.unit_codes
+    reasons = {}
+    for one in data.study.estimator:
+        by_unit = _plugins.load("estimators", one.method).only_by_unit
+        if by_unit is not None and (why := by_unit(one.options)):
+            reasons[one.label or one.method] = why
+    for option in data.study.vcov if reasons and units is not None else ():
+        codes = _codes_of(data, option.clusters[0]) if len(option.clusters) == 1 else None
         if codes is None or units is None or _one_unit_each(codes, units):
             continue
-        for one in data.study.estimator:
-            by_unit = _plugins.load("estimators", one.method).only_by_unit
-            why = by_unit(one.options) if by_unit is not None else ""
-            if why:
-                message = f"no standard errors by `{option.name}` of {one.label or one.method}: {why}"
-                advice = 'those specifications have none: write a variance by unit beside it, or vce = "jackknife"'
-                yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
+        for name, why in reasons.items():
+            message = f"no standard errors by `{option.name}` of {name}: {why}"
+            advice = 'those specifications have none: write a variance by unit beside it, or vce = "jackknife"'
+            yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
 
 
 def _one_unit_each(codes: Ints, units: Ints) -> bool:
     """Say whether no level has rows of several units."""
     known = (codes >= 0) & (units >= 0)
-    pairs = np.unique(np.stack([codes[known], units[known]]), axis=1)
-    return bool(len(np.unique(pairs[0])) == pairs.shape[1])
+    first = np.full(int(codes.max(initial=-1)) + 1, -1, np.int64)
+    first[codes[known]] = units[known]
+    return bool((first[codes[known]] == units[known]).all())
 
 
 def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterator[Fault]:
