@@ -18,7 +18,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, leaves
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at
 from specdid._plan import build_plan
-from specdid._study import Expression, Study, TreatmentOption
+from specdid._study import RULES, Expression, Study, TreatmentOption
 from specdid.engine.compile import compile_plan
 from specdid.engine.rows import used_rows
 from specdid.inference._assignment import (
@@ -83,6 +83,18 @@ def _not_offered(data: Data) -> Iterator[Fault]:
         if lacking:
             message = f"no standard errors by `{option.name}` of {' and '.join(lacking)}"
             advice = "those specifications have none: write a variance first that all estimators offer"
+            yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
+        without = [m for m in methods if m not in lacking and option.ssc not in _plugins.load("estimators", m).ssc]
+        if without:
+            had = [f'"{r}"' for r in RULES if all(r in _plugins.load("estimators", m).ssc for m in without)]
+            message = (
+                f"no standard errors by `{option.name}` of {' and '.join(without)}, "
+                f"for want of the small-sample correction `{option.ssc}`"
+            )
+            advice = (
+                "those specifications have none by it, and the first of [vcov] is on the curve; "
+                f"{' and '.join(without)} {'has' if len(without) == 1 else 'have'} {', '.join(had[:-1])} and {had[-1]}"
+            )
             yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
     yield from _by_unit_alone(data)
 

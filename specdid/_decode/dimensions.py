@@ -356,6 +356,12 @@ def _option(
     return VcovOption(label, kind, clusters, text, item.key, ssc, distribution)
 
 
+_JOINT = re.compile(
+    r"(?:i\.)?([^\W\d]\w*)\s*(?:##?|[:*])\s*(?:i\.)?([^\W\d]\w*)|(?:group|interaction)\(\s*(\w+)\s*,\s*(\w+)\s*\)"
+)
+"""How others write the combinations of two columns."""
+
+
 def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
     """Read "iid", "hetero", "~a" or "~a + b": the kind, its clusters and the canonical text."""
     text = log.text(item, HELP)
@@ -373,6 +379,9 @@ def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], st
 
 
 def _clustered(text: str, origin: Origin, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
+    if (joint := _JOINT.sub(lambda m: f"{m[1] or m[3]}^{m[2] or m[4]}", text)) != text:
+        log.add(origin, "bad_vcov", f"no vcov `{text}`", f'write "{joint}"')
+        return None
     try:
         tree = language.parse(text)
     except LanguageError as error:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced
 
-_TIME = re.compile(r"(?<![\w.])[LFD]\d*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
-"""What is a name of R, too: L.x, and the missing value of Stata."""
+_OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
+"""What would be read as a name as in R: L.x, and the missing value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _renamed(r: Regression, names: Mapping[str, str]) -> Regression:
     )
 
 
-def ours(text: str, role: Role) -> str:
+def ours(text: str, role: Role, *, of_stata: bool = False) -> str:
     """Write an expression as it is written here.
 
     Raises
@@ -237,7 +237,7 @@ def ours(text: str, role: Role) -> str:
         Where that is not known.
     """
     text = text.strip()
-    if _TIME.search(text) and (found := in_our_spelling(text, role)) is not None:
+    if of_stata and _OF_STATA.search(text) and (found := in_our_spelling(text, role)) is not None:
         return found
     try:
         if not check(parse(text), role):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from specdid._diagnostics import Fault, SpecError
 from specdid._draft.memory import ReadCode, Regression, columns_of
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
-from specdid.language import write_name
+from specdid.language import LanguageError, parse, write, write_name
+from specdid.language.tree import chain
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
+MOST_LINES = 12
+"""Lines of the code that one sentence names."""
 MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
@@ -46,9 +49,26 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
     first = {r.terms[0] if r.terms else "" for r in code.regressions}
     if len(first) == 1 and (term := first.pop()):
         return term, f"stands first in {'all ' + str(total) + ' regressions' if total > 1 else 'the one regression'}"
-    notes = tuple(f"`{term}` in {count} of {total}" for term, count in counts.most_common(8))
+    stands_first = Counter(r.terms[0] for r in code.regressions if r.terms).most_common(1)[0][0]
+    others = [r.line for r in code.regressions if not r.terms or r.terms[0] != stands_first]
+    notes = (
+        f"`{stands_first}` stands first in all but {_lines(others)}",
+        *(
+            f"`{term}` in {count} of {total}"
+            + (f", not in {_lines(r.line for r in code.regressions if term not in r.terms)}" if count < total else "")
+            for term, count in counts.most_common(8)
+        ),
+    )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+
+
+def _lines(lines: Iterable[int]) -> str:
+    """Return "line 3" or "lines 3, 5 (2 times) and 9"."""
+    counts = Counter(sorted(lines))
+    told = [f"{line}" + (f" ({count} times)" if count > 1 else "") for line, count in counts.items()]
+    cut = told[:MOST_LINES] + ([f"{len(told) - MOST_LINES} more"] if len(told) > MOST_LINES else [])
+    return f"line {cut[0]}" if len(told) == 1 else f"lines {', '.join(cut[:-1])} and {cut[-1]}"
 
 
 def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str | None, stem: str) -> str:
@@ -58,7 +78,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
     left = [
         (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`") for r in code.regressions if r not in kept
     ]
-    rows = [_options(r, term) for r in kept]
+    rows = _rows(kept, term)
     options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
     vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
     blocks = [
@@ -70,6 +90,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
          f"{toml_text(term)} = {toml_text(term)}"],
         *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS) if k),
         _vcov(vcovs),
+        _merged(rows, kept),
         _together(rows, options),
         _inference(vcovs),
         _skipped([*code.skipped, *left]),
@@ -80,6 +101,34 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _options(r: Regression, term: str) -> tuple[str, ...]:
     controls = " + ".join(t for t in r.terms if t != term) or "1"
     return r.outcome, controls, r.effects, r.condition, r.weights, r.estimator
+
+
+def _rows(kept: Sequence[Regression], term: str) -> list[tuple[str, ...]]:
+    """Return the options of every regression; terms and effects in another order are the same option."""
+    first: dict[tuple[int, frozenset[str]], str] = {}
+    found = [_options(r, term) for r in kept]
+    for k, row in enumerate(found):
+        same = [first.setdefault((at, _summands(text)), text) if at in (1, 2) else text for at, text in enumerate(row)]
+        found[k] = tuple(same)
+    return found
+
+
+def _summands(text: str) -> frozenset[str]:
+    try:
+        return frozenset(write(node) for node in chain(parse(text), "+"))
+    except LanguageError:
+        return frozenset({text})
+
+
+def _merged(rows: Sequence[tuple[str, ...]], kept: Sequence[Regression]) -> list[str]:
+    """Say which regressions are one specification, and whether in standard errors alone they differ."""
+    lines: list[str] = []
+    for row in dict.fromkeys(rows):
+        those = [r for r, other in zip(kept, rows, strict=True) if other == row]
+        if len(those) > 1:
+            differ = ", but for the standard errors" if len({(r.vcov, r.ssc) for r in those}) > 1 else ""
+            lines += comment(f"{_lines(r.line for r in those).capitalize()} are the same specification{differ}.")
+    return lines
 
 
 def _head(name: str, stem: str, count: int) -> list[str]:
@@ -144,7 +193,8 @@ def _vcov(vcovs: Sequence[tuple[str, str]]) -> list[str]:
     lines = ["[vcov]"]
     if len(vcovs) > 1:
         lines += comment(
-            "The first, of most regressions, is on the curve; the others are further rows of every specification."
+            "The first, of most regressions, is on the curve; the others are further rows of every specification. "
+            "Which regression had which is not kept."
         )
     for formula, ssc in vcovs:
         label = formula.removeprefix("~") + (f", {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else "")
@@ -164,8 +214,8 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> 
         return []
     lines = [
         *comment(
-            f"The {len(distinct)} combinations of the code. Without this table all {crossed:,} are planned: which of "
-            "the others are as defensible?"
+            f"The {len(distinct)} combinations of the code's {len(rows)} regressions. Without this table all "
+            f"{crossed:,} are planned: which of the others are as defensible?"
         ),
         "[[together]]",
         "dimensions = [" + ", ".join(toml_text(DIMENSIONS[k]) for k in varying) + "]",
@@ -209,6 +259,9 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     term, why = treatment
     taken = sum(term in r.terms for r in code.regressions)
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
+    specifications = len({*_rows([r for r in code.regressions if term in r.terms], term)})
+    if specifications < taken:
+        lines.append(f"{taken} regressions are {specifications} specifications; the draft says which are the same")
     if skipped := len({line for line, _, _ in code.skipped}):
         said = "1 statement was" if skipped == 1 else f"{skipped} statements were"
         lines.append(f"{said} not understood or not taken over; the draft lists them at its end")

@@ -259,14 +259,14 @@ def _call(name: str, inside: str, line: int) -> tuple[Regression, str]:
 
 def _r_errors(name: str, given: dict[str, str], clusters: str, effects: str) -> str:
     if clusters.strip() not in ("", "0"):
-        return "~" + clusters.strip()
+        return "~" + clusters.strip().replace(":", "^")
     said = given.get("cluster") or given.get("vcov") or given.get("se") or ""
     if not said:
         first = re.split(r"\s*\+\s*", effects)[0] if effects else ""
         return f"~{first}" if name != "felm" and re.fullmatch(r"\w+", first) else "iid"
     bare = re.sub(r"^\s*(?:cluster\s*)?~\s*", "~", said)
     if bare.startswith("~"):
-        return bare
+        return bare.replace(":", "^")
     names = re.findall(r"[\"']([\w.]+)[\"']", said)
     words = {"hetero": "hetero", "hc1": "hetero", "white": "hetero", "iid": "iid", "standard": "iid"}
     if len(names) == 1 and names[0].casefold() in words:

@@ -399,8 +399,8 @@ def _changed(command: str, arguments: str) -> list[str]:
 
 def _stata_ours(text: str, role: Role) -> str:
     """Write an expression of Stata; there operators of time series may have small letters, which in R are names."""
-    lag = r"(?<![\w.])([lfds]\d*)\.(?=[A-Za-z_])"
-    return ours(re.sub(lag, lambda m: m[0].upper(), text), role)
+    lag = r"(?<![\w.])([lfds][lfds\d]*)\.(?=[A-Za-z_])"
+    return ours(re.sub(lag, lambda m: m[0].upper(), text), role, of_stata=True)
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
@@ -521,7 +521,7 @@ def _errors(command: str, options: str, unit: str | None) -> tuple[str, str]:
     clusters = _option(options, r"cl|cluster") or (vce.partition(" ")[2] if vce.startswith("cl") else "")
     ssc = command if command in ("areg", "reghdfe") else "lsdv" if command in ("reg", "regress") else ""
     if clusters:
-        columns = clusters.replace(",", " ").split()
+        columns = re.sub(r"\s*#+\s*", "^", re.sub(r"\bi\.", "", clusters)).replace(",", " ").split()
         if len(columns) > 2:
             raise NotReadError("errors by more than two clusterings")
         return "~" + " + ".join(columns), ssc

@@ -175,3 +175,14 @@ def test_placebo_errors_go_by_unit_alone_which_check_and_the_manual_say():
     )
     (entry,) = (e for e in find("sdid") if e.group == "estimators")
     assert dict(entry.facts)["vcov"] == 'cluster (with vce = "placebo" by unit alone)'
+
+
+def test_every_vcov_whose_correction_an_estimator_lacks_is_named():
+    rules = {"a": "areg", "b": "fixest", "c": "areg", "d": "lsdv"}
+    vcov = {k: {"formula": "~id", "ssc": rule} for k, rule in rules.items()}
+    estimators = {"OLS": "feols", "P": "fepois", "two": "did2s"}
+    faults = specdid.check(small_study(**{**FEW, "vcov": vcov, "estimator": estimators}), BASE)
+    told = [f.message for f in faults.warnings if f.code == "vcov_not_offered"]
+    correction = "for want of the small-sample correction"
+    assert told[0] == f"no standard errors by `a` of fepois and did2s, {correction} `areg`"
+    assert told[1:] == [told[0].replace("`a`", "`c`"), f"no standard errors by `d` of did2s, {correction} `lsdv`"]

@@ -354,3 +354,78 @@ def test_other_rows_in_r_are_another_draft():
     found = read_code("df |> filter(a > 1) |> feols(y ~ d)\n", ".R")
     assert not found.regressions
     assert len(found.skipped) == 1
+
+
+SAME = """\
+use castle.csv
+xtset sid year
+REG poverty l_income, absorb(sid year) cluster(sid)
+REG l_income poverty, absorb(year sid) cluster(region#year)
+areg homicide post i.year, absorb(sid) vce(cluster sid)
+forvalues k = 1/2 {
+    REG, absorb(sid year) cluster(sid)
+}
+""".replace("REG", "reghdfe homicide post")
+
+
+def test_what_is_one_specification_is_said(drafted):
+    done, spec = drafted(SAME, "a.do")
+    assert done.returncode == 0, done.stderr
+    assert len(specdid.plan(spec)) == 2
+    found = tomllib.loads(spec.read_text("utf-8"))
+    assert list(found["fixed_effects"].values()) == ["sid + year"]
+    assert list(found["controls"].values()) == ["poverty + l_income", "1"]
+    assert {"formula": "~region^year", "ssc": "reghdfe"} in found["vcov"].values()
+    text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
+    assert "Lines 3 and 4 are the same specification, but for the standard errors." in text
+    assert "Lines 5 and 7 (2 times) are the same specification, but" in text
+    assert "Which regression had which is not kept" in text
+    assert "5 regressions are 2 specifications" in done.stdout
+
+
+def test_lines_that_lack_a_term_are_named(drafted):
+    rows = ("y d x", "y d x", "y x z", "y x", "y z w")
+    done, _ = drafted("".join(f"reghdfe {row}, a(i)\n" for row in rows), "a.do")
+    assert done.returncode == 2
+    assert "`d` stands first in all but lines 3, 4 and 5" in done.stderr
+    assert "`x` in 4 of 5, not in line 5" in done.stderr
+    assert "`z` in 2 of 5, not in lines 1, 2 and 4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("loop", "conditions"),
+    [
+        ('foreach s in "inrange(y, 1, 3)" "south == 0" {', ["y >= 1 & y <= 3", "south == 0"]),
+        ("""foreach s in `"a == "x""' `"b == 1"' {""", ['a == "x"', "b == 1"]),
+        ("forvalues k = 1990/1992 {\nlocal s y <= `k'", ["y <= 1990", "y <= 1991", "y <= 1992"]),
+        ("forv k=2(-1)1 {\nlocal s y <= `k'", ["y <= 2", "y <= 1"]),
+        ("forvalues k = .5(.5)1 {\nlocal s y <= `k'", ["y <= 0.5", "y <= 1"]),
+        ("forvalues k = 1 3 to 6 {\nlocal s y <= `k'", ["y <= 1", "y <= 3", "y <= 5"]),
+        ("foreach k of numlist 1/2 9 {\nlocal s y <= `k'", ["y <= 1", "y <= 2", "y <= 9"]),
+        ("local n 2\nforvalues k = 1/`n' {\nlocal s y <= `k'", ["y <= 1", "y <= 2"]),
+        ("foreach k in 1 2 {\nlocal l `l' a`k'\nlocal s y <= `k'", ["y <= 1", "y <= 2"]),
+        ("forvalues k = 1/`=_N' {\nlocal s y <= `k'", []),
+        ("foreach v of varlist x* {\nlocal s `v' > 1", []),
+        ("levelsof x, local(s)\nforeach s of local s {", []),
+    ],
+)
+def test_loops_are_written_out_or_listed(loop, conditions):
+    found = read_code(f"{loop}\nreg y d if `s'\n}}", ".do")
+    assert [r.condition for r in found.regressions] == conditions
+    assert bool(found.skipped) == (not conditions)
+
+
+def test_operators_of_time_series_may_have_small_letters_in_stata_alone():
+    found = read_code("reg d.y l.x l2d.z f.w if l.x > 1, cluster(s)\ngen v = d.y\nreg v l.x", ".do")
+    assert found.regressions[0].outcome == "d(y, 1)"
+    assert found.regressions[0].terms == ("l(x, 1)", "l(d(z, 1), 2)", "f(w, 1)")
+    assert found.regressions[0].condition == "l(x, 1) > 1"
+    assert found.derived == {"v": "d(y, 1)"}
+    assert read_code("feols(d.y ~ l.x, df)", ".R").regressions[0].outcome == "d.y"
+
+
+def test_the_note_on_dropped_rows_says_where_a_sample_is_not_the_same():
+    found = read_code("keep if y > 1\nby s: drop if x\nreg y x", ".do")
+    (_, _, whole), (_, _, by) = found.skipped
+    assert "no lag, winsorizing or egen comes after it" in whole
+    assert "[sample]" not in by
