@@ -172,8 +172,9 @@ def _option(
     new = {column: f"{column} {UNNAMEABLE} {name}" for column in own.columns if column in used}
     both, found, faults = join(columns, n_rows, own.name, Join(file, name, source, new, layout))
     if found is not None and (found.unmatched or found.unused):
-        lone, idle = many(found.unmatched, "row"), f"{found.unused:,} of {many(found.n_rows, 'row')}"
-        said = f"{name} does not have the units and periods of {own.name}: it lacks {lone}, and has {idle} more"
+        lone, are = many(found.unmatched, "row"), "is" if found.unused == 1 else "are"
+        idle = f"{found.unused:,} of its {found.n_rows:,} rows {are} not there"
+        said = f"{name} does not have the units and periods of {own.name}: it lacks {lone} of {own.name}, and {idle}"
         notes = tuple(note for fault in faults for note in fault.notes)
         faults = (fault_at(origin, None, "source_rows", said, SOURCE_HELP, notes=notes),)
     if found is None or any(fault.severity == "error" for fault in faults):

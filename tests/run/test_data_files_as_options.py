@@ -108,8 +108,8 @@ def faults(spec):
     ("first", "more", "words"),
     [
         (5, 0, "it lacks 5 rows of"),
-        (0, 1, "1 of its 169 rows are not there"),
-        (5, 1, "1 of its 164 rows are not there"),
+        (0, 1, "1 of its 169 rows is not there"),
+        (5, 1, "1 of its 164 rows is not there"),
     ],
 )
 def test_a_file_of_other_units_or_periods_is_refused_with_counts(tmp_path, first, more, words):
