@@ -405,7 +405,9 @@ class Results:
     def groups(self) -> tuple[ScaleGroup, ...]:
         """Return the specifications that share an axis, ok or not, in order of appearance."""
         outcome, scale = self.planned.dimension("outcome"), self.planned.scale
-        key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + outcome.codes)
+        # Two options may stand for one outcome, "both" = "c(y, z)" beside "y" = "y".
+        same = np.array([outcome.words.index(word) for word in outcome.words], np.int64)
+        key = np.where(scale.codes >= 0, scale.codes, len(scale.words) + same[outcome.codes])
         keys, where = np.unique(key, return_index=True)
         found = []
         for k, s in sorted(zip(keys, where, strict=True), key=lambda pair: int(pair[1])):
