@@ -29,6 +29,8 @@ def _python(script: Script, used: dict[str, None]) -> Iterator[str]:
 
 def _r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of a least-squares regression."""
+    if len(script.fixed) > 1:  # fixest goes through the effects once: what is alone then stays
+        yield from r.without_singletons(script, used)
     yield from r.SSC
     yield "fit <- feols("
     yield from r.formula(script.outcome, script.controls if script.instruments else script.regressors, script)

@@ -18,6 +18,8 @@ from specdid.exports._stata_values import OPERATORS
 STUDIES = {
     "halves": {"sample": {"h": "halves(1)", "named": "halves(1, by = name)"}},
     "windows": {"sample": {"w": "window(year, 4, step = 2)", "e": "drop_last(year, 1) & id > 2"}},
+    # one row alone after the other: fixest's own "singleton" takes the first of them alone
+    "chain": {"sample": {"c": "id > 9 & year > 2003 | id <= 3 & (year == 2000 + id | year == 2001 + id)"}},
     "arms": {"treatment": {"a": "i(arm, post, ref = 'control')"}},
 }
 

@@ -869,7 +869,7 @@ def regression(name: str, formula: Tree, data: Frame, weights: Any = None, famil
     w = None if weights is None else data[weights.parts[0].parts[0]]
     y = data[outcome.parts[0]]
     if name == "feols":
-        fit = RFit(least_squares(y, columns, absorbed, w, options.get("fixef_rm", ["none"])[0] == "singleton"), data)
+        fit = RFit(least_squares(y, columns, absorbed, w, _singletons(options)), data)
         blocks = [*(e.columns() for e in absorbed), *(c[:, None] for c in columns.values())]
         design = np.hstack(blocks if absorbed else [np.ones((len(y), 1)), *blocks])
         root, size = 1.0 if w is None else np.sqrt(w), np.linalg.norm(design, axis=0).clip(1e-300)
@@ -878,6 +878,11 @@ def regression(name: str, formula: Tree, data: Frame, weights: Any = None, famil
             fit.resid = y - design / size @ np.linalg.lstsq(scaled, y * root, rcond=1e-11)[0]
         return fit
     return RFit(likelihood(y, columns, absorbed, "poisson" if name == "fepois" else family, w), data)
+
+
+def _singletons(options: dict[str, Any]) -> str:
+    """Say how rows alone in a level go: fixest's manual has "just one pass, there is no recursivity"."""
+    return "once" if options.get("fixef_rm", ["none"])[0] == "singleton" else ""
 
 
 def _uniroot(f: Any, interval: np.ndarray, tol: np.ndarray) -> Frame:
@@ -902,7 +907,7 @@ def _two_stage(formula: Tree, instruments: list[Any], data: Frame, weights: Any,
         {n: data[n] for n in instruments},
         [_effect(t, data) for t in behind],
         w,
-        options.get("fixef_rm", ["none"])[0] == "singleton",
+        _singletons(options),
     )
     return RFit(fit, data)
 

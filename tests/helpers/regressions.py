@@ -131,8 +131,8 @@ def _inside(effect: Array, cluster: Array) -> bool:
     return len(pairs) == len(np.unique(effect))
 
 
-def without_singletons(effects: list[Absorbed], rows: Array) -> Array:
-    """Drop rows that are alone in a level of an effect with an intercept, until there are none."""
+def without_singletons(effects: list[Absorbed], rows: Array, once: bool = False) -> Array:
+    """Drop rows that are alone in a level of an effect with an intercept, until there are none, or as fixest does."""
     while True:
         alone = np.zeros(len(rows), bool)
         for effect in (e for e in effects if e.intercept):
@@ -141,6 +141,8 @@ def without_singletons(effects: list[Absorbed], rows: Array) -> Array:
         if not alone.any():
             return rows
         rows = rows[~alone]
+        if once:
+            return rows
 
 
 def least_squares(
@@ -148,11 +150,11 @@ def least_squares(
     columns: dict[str, Array],
     effects: list[Absorbed],
     weights: Array | None = None,
-    singletons: bool = True,
+    singletons: bool | str = True,
 ) -> Fit:
     """Regress on columns and effects; without effects the columns have a constant, first."""
     rows = np.arange(len(outcome))
-    rows = without_singletons(effects, rows) if singletons else rows
+    rows = without_singletons(effects, rows, singletons == "once") if singletons else rows
     effects = [e.take(rows) for e in effects]
     names = list(columns) if effects else ["(Intercept)", *columns]
     table = [*([] if effects else [np.ones(len(rows))]), *(columns[n][rows] for n in columns)]
@@ -170,11 +172,11 @@ def two_stage(
     instruments: dict[str, Array],
     effects: list[Absorbed],
     weights: Array | None = None,
-    singletons: bool = True,
+    singletons: bool | str = True,
 ) -> Fit:
     """Regress on what instruments and columns fit of the treatment; residuals are those of the treatment itself."""
     rows = np.arange(len(outcome))
-    rows = without_singletons(effects, rows) if singletons else rows
+    rows = without_singletons(effects, rows, singletons == "once") if singletons else rows
     effects = [e.take(rows) for e in effects]
     constant = [] if effects else [np.ones(len(rows))]
     root = np.ones(len(rows)) if weights is None else np.sqrt(weights[rows] / weights[rows].mean())

@@ -59,6 +59,18 @@ def test_words_and_pages_have_them(run):
     assert f"median estimate ({SCALE};" in curve._repr_html_()
 
 
+def test_two_options_that_stand_for_one_outcome_are_one_group(tmp_path):
+    """A draft of a do-file has "both" for two columns beside one of them: such a run ended in a traceback."""
+    together = [{"dimensions": ["outcome", "controls"], "options": [["both", "n"], ["y", "x"], ["both", "more"]]}]
+    study = small_study(
+        outcome={"both": "c(y, z)", "y": "y"}, controls={"n": "1", "x": "x1", "more": "x1 + x2"}, together=together
+    )
+    curve = specdid.run(study, small_panel(), out=tmp_path, jobs=1, audit=0)
+    # two fixed effects; the second row means `y` of either option
+    assert [(g.name, len(g.members)) for g in curve.results.groups()] == [("y", 8), ("z", 4)]
+    assert "## Effect on y" in (tmp_path / "details.md").read_text("utf-8")
+
+
 def test_files_of_numbers_keep_the_spec_files_own(run):
     _, directory = run
     for name in ("inference.csv", "choices.csv", "results.csv"):

@@ -39,6 +39,17 @@ poly_part <- function(x, degree, k) {
   values
 }
 num <- function(x) if (is.logical(x)) as.numeric(x) else x
+# drop levels of a fixed effect that have a single row, until there are none
+without_singletons <- function(d, effects) {
+  repeat {
+    rows <- nrow(d)
+    for (effect in effects) {
+      level <- do.call(paste, c(d[effect], sep = "\r"))
+      d <- d[table(level)[level] > 1, , drop = FALSE]
+    }
+    if (nrow(d) == rows) return(d)
+  }
+}
 
 # --- The data ---
 MISSING <- c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
@@ -103,6 +114,7 @@ d <- d[complete.cases(d[complete]), , drop = FALSE]
 d <- d[d$match_weight_pop > 0, , drop = FALSE]
 
 # --- The regression ---
+d <- without_singletons(d, list(c("province"), c("year")))
 # fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the
 # fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.
 fit <- feols(

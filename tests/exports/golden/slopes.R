@@ -8,6 +8,17 @@ DATA <- "data/castle.csv"  # sha256 b0429da8dd0dc87f
 
 log_na <- function(x, base = exp(1)) log(ifelse(x > 0, x, NA), base)  # missing where x <= 0
 num <- function(x) if (is.logical(x)) as.numeric(x) else x
+# drop levels of a fixed effect that have a single row, until there are none
+without_singletons <- function(d, effects) {
+  repeat {
+    rows <- nrow(d)
+    for (effect in effects) {
+      level <- do.call(paste, c(d[effect], sep = "\r"))
+      d <- d[table(level)[level] > 1, , drop = FALSE]
+    }
+    if (nrow(d) == rows) return(d)
+  }
+}
 
 # --- The data ---
 MISSING <- c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
@@ -37,6 +48,7 @@ d <- d[complete.cases(d[complete]), , drop = FALSE]
 d <- d[d$popwt > 0, , drop = FALSE]
 
 # --- The regression ---
+d <- without_singletons(d, list(c("sid"), c("region", "year")))
 # fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the
 # fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.
 fit <- feols(

@@ -13,6 +13,17 @@ winsorize <- function(x, p) {
   pmin(pmax(x, q[1]), q[2])
 }
 num <- function(x) if (is.logical(x)) as.numeric(x) else x
+# drop levels of a fixed effect that have a single row, until there are none
+without_singletons <- function(d, effects) {
+  repeat {
+    rows <- nrow(d)
+    for (effect in effects) {
+      level <- do.call(paste, c(d[effect], sep = "\r"))
+      d <- d[table(level)[level] > 1, , drop = FALSE]
+    }
+    if (nrow(d) == rows) return(d)
+  }
+}
 
 # --- The data ---
 MISSING <- c("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
@@ -40,6 +51,7 @@ for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
 d <- d[complete.cases(d[complete]), , drop = FALSE]
 
 # --- The regression ---
+d <- without_singletons(d, list(c("city_id"), c("province", "year")))
 # fixest's small-sample corrections are its defaults, which specdid takes over: (N - 1) / (N - K) with the
 # fixed effects that are nested in a cluster left out of K, G / (G - 1), two clusters with the smaller G.
 fit <- feols(
