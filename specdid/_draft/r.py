@@ -12,6 +12,10 @@ LONGEST_CALL = 10_000
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
 _NAME = r"[A-Za-z.][\w.]*"
 _READING = re.compile(r"(?:\w+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
+_PART = r"(?:(?:base|dplyr)::)?(?:subset|filter)\(\s*[\w.]+\s*,(.*)\)"
+_CHANGING = frozenset({"split", "fsplit", "split.keep", "split.drop", "offset", "family", "exactDOF"})
+"""Arguments that make other regressions, or other numbers."""
+_HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
 
@@ -35,13 +39,21 @@ class _R(Memory):
         frames = _sources(statements, {f for f in used if f})
         self._main = next((f for f in used if f), "")
         self._of_frame: dict[str, State] = {}
-        for (line, statement), found in zip(statements, calls, strict=True):
+        within: list[bool] = []  # whether a regression stands before the next closing brace
+        for (_, statement), found in zip(reversed(statements), reversed(calls), strict=True):
+            within.append(bool(found) or (statement != "}" and bool(within) and within[-1]))
+        within.reverse()
+        for k, ((line, statement), found) in enumerate(zip(statements, calls, strict=True)):
+            if _HEAD.search(statement) and (found or statement.rstrip().endswith("{")):
+                if within[k]:
+                    why = "a loop, condition or function is not run: the regressions in it are read once, as written"
+                    self.skip(line, " ".join(statement.split()), why)
             for name, at, inside in found:
                 self._regression(
                     name, inside, line + statement.count("\n", 0, at), "%>%" in statement or "|>" in statement
                 )
             if not found:
-                self._other(" ".join(statement.split()), line, frames)
+                self._other(" ".join(statement.split()).rstrip("{} "), line, frames)
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
         return self.finish()
@@ -120,8 +132,10 @@ def _r_statements(text: str) -> Iterator[tuple[int, str]]:
         elif c in ")]":
             depth = max(0, depth - 1)
         if not quote and not depth and (c in ";{}" or (c == "\n" and not _GOES_ON.search(begun[-40:]))):
-            if begun.strip():
-                yield first, begun
+            if (begun + c).strip(" \t\n;}"):
+                yield first if begun else line, begun + "{" * (c == "{")
+            if c == "}":
+                yield line, c
             begun = ""
         elif begun or not c.isspace():
             first = first if begun else line
@@ -219,6 +233,10 @@ def _call(name: str, inside: str, line: int) -> tuple[Regression, str]:
     if name not in _CALLS:
         raise NotReadError(f"{name} is not read")
     given = _arguments(inside)
+    if other := _CHANGING & given.keys():
+        raise NotReadError(f"the argument {min(other)} is not read")
+    if given.get("data") and not re.fullmatch(rf"{_NAME}|_|{_PART}", given["data"]):
+        raise NotReadError("its data are made in the call: give them a name before")
     formula = given.get("fml", "")
     if "~" not in formula or re.search(r"\b(?:as\.formula|paste0?|xpd)\(|\.\[", formula):
         raise NotReadError("its formula is not written out")
@@ -239,7 +257,7 @@ def _call(name: str, inside: str, line: int) -> tuple[Regression, str]:
         elif term not in ("1", "0", ""):
             terms.append(ours(term, "terms"))
     condition = next((given[key] for key in ("subset",) if key in given), "")
-    if kept := re.fullmatch(r"(?:subset|filter|dplyr::filter)\(\s*[\w.]+\s*,(.*)\)", given.get("data", "")):
+    if kept := re.fullmatch(_PART, given.get("data", "")):
         condition = kept[1]
     weights = re.sub(r"^~\s*|^[\w.]+\$", "", given.get("weights", ""))
     effects_text = " + ".join(effects)

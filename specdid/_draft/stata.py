@@ -399,6 +399,8 @@ def _changed(command: str, arguments: str) -> list[str]:
 
 def _stata_ours(text: str, role: Role) -> str:
     """Write an expression of Stata; there operators of time series may have small letters, which in R are names."""
+    if role == "value":
+        text = re.sub(r"(^|[(,])(\s*)\.(?=\s*(?:$|[,)]|\sif\s))", r"\1\2NA", text.strip())
     lag = r"(?<![\w.])([lfds][lfds\d]*)\.(?=[A-Za-z_])"
     return ours(re.sub(lag, lambda m: m[0].upper(), text), role, of_stata=True)
 
@@ -461,7 +463,9 @@ def _command(command: str, rest: str, line: int, found: ReadCode) -> Regression:
         raise NotReadError("it has no outcome and term")
     outcome, *words = found_words
     absorbed = _option(options, r"a|abs|absorb")
-    effects = absorbed.replace(",", " ").split() if absorbed else []
+    effects = re.sub(r",\s*savefe\b", "", absorbed).replace(",", " ").split() if absorbed else []
+    if changing := re.search(r"\b(?:exp\w*|off\w*|group|indiv\w*)\(|\b(?:noc\w*|hasc\w*|tsscons)\b", options):
+        raise NotReadError(f"the option {changing[0].rstrip('(')} is not read")
     terms: list[str] = []
     for word in words:
         if re.fullmatch(r"\(.*\)", word) or "=" in word:

@@ -429,3 +429,48 @@ def test_the_note_on_dropped_rows_says_where_a_sample_is_not_the_same():
     (_, _, whole), (_, _, by) = found.skipped
     assert "no lag, winsorizing or egen comes after it" in whole
     assert "[sample]" not in by
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "feols(y ~ d, df[df$a > 1, ])",
+        "feols(y ~ d, data = mutate(df, y = log(y)))",
+        "feols(y ~ d, data = df %>% filter(a > 1))",
+        "feols(y ~ d, df, split = ~region)",
+        "fepois(y ~ d, df, offset = ~log(pop))",
+        "felm(y ~ d, na.omit(df))",
+    ],
+)
+def test_a_call_with_a_part_that_is_not_read_is_left_out(call):
+    found = read_code(call, ".R")
+    assert not found.regressions
+    assert len(found.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "listed"),
+    [
+        ("for (k in 1:3) {\n  z <- k\n  feols(y ~ d, df)\n}\nfeols(y ~ d, df)", [1]),
+        ("for (k in 1:3) feols(y ~ d, df)", [1]),
+        ("m <- lapply(1:3, function(k) feols(y ~ d, df))", [1]),
+        ("for (k in 1:3) {\n  print(k)\n}\nfeols(y ~ d, df)", []),
+        ("f <- function(x) {\n  x + 1\n}\nfeols(y ~ d, df)", []),
+    ],
+)
+def test_loops_of_r_are_said_to_be_read_once(code, listed):
+    assert [line for line, _, _ in read_code(code, ".R").skipped] == listed
+
+
+@pytest.mark.parametrize("option", ["exposure(pop)", "offset(z)", "noconstant", "group(g) individual(i)"])
+def test_an_option_that_makes_other_numbers_is_not_passed_over(option):
+    found = read_code(f"ppmlhdfe y d, a(i) {option}", ".do")
+    assert not found.regressions
+    assert "is not read" in found.skipped[0][2]
+
+
+def test_a_missing_value_of_stata_is_one_here():
+    found = read_code("gen y = .\nreplace y = 1 if a == 1\ngen z = cond(a > 2, ., y)\nreghdfe y z, a(i, savefe)", ".do")
+    assert found.derived["y"] == "ifelse(a == 1, 1, NA)"
+    assert found.derived["z"].replace(" ", "") == "ifelse(a>2,NA,y)"
+    assert found.regressions[0].effects == "i"
