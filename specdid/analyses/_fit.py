@@ -48,22 +48,25 @@ def fit_cell(
     where: NDArray[np.bool_] | None = None,
     within: Ints | None = None,
     joint: bool = False,
+    cohort: Extra | None = None,
 ) -> CellFit:
     """Estimate a cell, with columns and rows of the analysis's own.
 
     ``joint``: where the treatment is not identified, and others are, it is empty and no failure.
+    ``cohort`` goes with ``treatment``: with both the cell's own estimator is used; with ``treatment`` alone a
+    Sun-Abraham cell is least squares.
 
     Raises
     ------
     ValueError
-        The cell's estimator is not least squares and columns are given.
+        The cell's estimator is not least squares and columns are given that it does not take.
     """
     plain = treatment is not None or outcome is not None or bool(extra) or not controls
     if not cell.compiled.in_engine[cell.member]:
-        if plain or within is not None:
+        if outcome is not None or extra or not controls or within is not None:
             raise ValueError(f"{cell.method} is no least-squares estimator: it takes no columns of an analysis")
-        return _one(cell, where)
-    problem, members = derive(cell, extra, treatment, outcome, controls, where, within)
+        return _one(cell, where, treatment, cohort)
+    problem, members = derive(cell, extra, treatment, outcome, controls, where, within, cohort)
     if plain and cell.instrumented:  # whose instruments are the treatment's, and of none of these columns
         why = "it is of least squares, and this specification is two-stage least squares"
         return failed(cell, why, effect_texts(problem, members), problem.alpha, len(problem.vcovs))
@@ -187,17 +190,20 @@ def failed(cell: Cell, why: str, effects: tuple[str, ...], alpha: float, vcovs: 
     )
 
 
-def _one(cell: Cell, where: NDArray[np.bool_] | None) -> CellFit:
+def _one(
+    cell: Cell, where: NDArray[np.bool_] | None, treatment: Extra | None = None, cohort: Extra | None = None
+) -> CellFit:
     """Estimate a cell whose estimator takes specifications one at a time: what it gives of its table."""
     compiled = cell.compiled
-    problem, one = derive(cell, where=where)
+    problem, one = derive(cell, treatment=treatment, where=where, cohort=cohort)
+    last = problem.values.shape[1] - 1
     choice = cell.plan.grid.estimators[compiled.method[cell.member]]
     work = OneByOneWork(
         problem,
         one,
         (Method(choice.method, choice.options),),
         np.zeros(1, np.int64),
-        compiled.cohort[[cell.member]],
+        compiled.cohort[[cell.member]] if cohort is None else np.array([last], np.int64),
         compiled.time,
     )
     fits, found = fit_in_full(work)
@@ -434,11 +440,12 @@ def derive(
     controls: bool = True,
     where: NDArray[np.bool_] | None = None,
     within: Ints | None = None,
+    cohort: Extra | None = None,
 ) -> tuple[Problem, Members]:
-    """Return the engine's problem of one cell with an analysis's own columns and rows."""
+    """Return the engine's problem of one cell with an analysis's own columns and rows; a cohort's is the last."""
     problem = cell.compiled.problem
     one = cell.compiled.members.take(np.array([cell.member], np.int64))
-    new = [*extra, *(e for e in (treatment, outcome) if e is not None)]
+    new = [*extra, *(e for e in (treatment, outcome, cohort) if e is not None)]
     if new:
         first = problem.values.shape[1]
         values = np.asfortranarray(np.column_stack([problem.values, *(e.numbers for e in new)]))
@@ -453,7 +460,14 @@ def derive(
         if treatment is not None:
             arms = {**problem.arms, int(column[id(treatment)][0]): problem.arms.get(int(one.treatment[0]), ())}
             problem = replace(problem, arms=arms)
-            one = replace(one, treatment=column[id(treatment)], sunab=np.full(1, -1, np.int64))
+            sunab, aggregates = int(one.sunab[0]), one.aggregates
+            if cohort is None:
+                sunab = -1
+            elif sunab >= 0:
+                sunab, aggregates = 0, (replace(aggregates[sunab], cohort=int(column[id(cohort)][0])),)
+            one = replace(
+                one, treatment=column[id(treatment)], sunab=np.array([sunab], np.int64), aggregates=aggregates
+            )
         if outcome is not None:
             one = replace(one, outcome=column[id(outcome)])
     elif not controls:

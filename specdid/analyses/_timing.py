@@ -80,19 +80,20 @@ def _by_rows(treated: Floats, units: Ints, periods: Ints) -> tuple[Floats, Bools
 
 
 def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit:
-    """Estimate a cell with its treatment moved ``earlier`` periods ahead of time, untreated rows only."""
+    """Estimate a cell by its own estimator, its treatment and cohort ``earlier`` periods ahead, untreated rows only."""
     units, periods, treated = bench.panel.unit_codes, bench.periods, bench.treatment(cell)
+    cohort = bench.cohort(cell)
     assert units is not None
     assert periods is not None
     known = treated[np.isfinite(treated)]
-    if bench.cohort(cell) is not None and np.isin(known, (0.0, 1.0)).all():
+    if cohort is not None and np.isin(known, (0.0, 1.0)).all():
         moved = (periods + earlier >= when.first).astype(np.float64)
     else:
         present, place = np.unique(periods, return_inverse=True)
         path = fill_path(treated, units, place.reshape(-1), (int(units.max()) + 1, len(present)))
         moved = path[units, np.searchsorted(present, periods + earlier, side="right") - 1]
-    label = f"treatment {earlier} earlier"
-    return bench.fit(cell, treatment=Extra(label, moved), where=when.before)
+    first = None if cohort is None else Extra(f"cohort {earlier} earlier", cohort - earlier)
+    return bench.fit(cell, treatment=Extra(f"treatment {earlier} earlier", moved), cohort=first, where=when.before)
 
 
 def treated_now(bench: Bench, cell: Cell) -> Bools:

@@ -3,7 +3,8 @@
 Random placebos share the draws of the curve's permutation null: whole paths of the assigned
 columns are dealt out again between units, within strata; the p-value is the share of draws
 at least as extreme as the estimate (Fisher 1935). The timing placebo moves the treatment a
-few periods earlier and estimates it on periods before it really began.
+few periods earlier, with its cohort, and estimates it by the specification's own estimator on
+periods before it really began.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ class PlaceboConfig:
 
 
 ACTUAL = later("Actual")
+EARLIER = later(
+    "The treatment moved earlier is estimated by the specification's own estimator, on rows before the unit's actual "
+    "adoption and before the last adoption of all: never treated units, too, have no rows from then on. The actual "
+    "estimate has all rows."
+)
 KEYS = (
     Key(
         "draws",
@@ -96,7 +102,8 @@ KEYS = (
     Key(
         "periods",
         Many(NumberValue("1 or more: it counts how much earlier the treatment is moved", whole=True, least=1)),
-        "The timing placebo: by how many periods the treatment is moved earlier, estimated on rows before it began.",
+        "The timing placebo: by how many periods the treatment, with its cohort, is moved earlier. The specification's "
+        "own estimator has the rows before a unit's adoption and before the last adoption of all.",
         "[1, 2, 3, 4]",
         (),
         otherwise="no timing placebo",
@@ -288,7 +295,7 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     fit = bench.fit(cell)
     random = draw_placebos(bench, cell, fit, config.draws, config.strata)
     earlier: list[tuple[int, CellFit]] = []
-    if config.periods and bench.periods is not None and cell.compiled.batched[cell.member]:
+    if config.periods and bench.periods is not None:
         when = timing(bench, cell)
         earlier = [(k, fit_earlier(bench, cell, when, k)) for k in config.periods]
     return Placed(cell, fit, random, tuple(earlier))
@@ -312,17 +319,11 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
         yield from (replace(note, message=f"{where}: {note.message}") for note in r.notes)
         if (found := disagreement(one, alpha)) is not None:
             yield replace(found, message=f"{where}: {found.message}")
-        if config.periods and not one.earlier:
-            said = f"{where}: no timing placebo for {one.cell.method}, it is for least squares"
-            yield Caution("note", "no_timing", said)
         if one.earlier and (undated := timing(bench, one.cell).undated):
             said = (
                 f"{where}: the timing placebo dates {many(undated, 'unit')} by the first treated row, without the row "
             )
             yield Caution("serious", "undated", said + "before it: declare a `cohort` to date them")
-        if one.earlier and not one.cell.plain:
-            said = f"{where}: the timing placebo is by least squares, without cohorts"
-            yield Caution("note", "timing_two_way", said)
         for k, fit in one.earlier:
             if fit.failure is not None:
                 yield Caution("note", "not_estimated", f"{where}, moved {k} earlier: {fit.failure}")
@@ -618,7 +619,7 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     said += [say("{n:,} draws give no permutation p below {least:.3f}.", n=n, least=least_p(n)) for n in sorted(few)]
     moved = coefficient_rows(earlier, places)
     if moved:
-        said.append(say("Below: the treatment moved earlier, estimated on the rows before the actual treatment."))
+        said.append(say(EARLIER))
     blocks = (real, drawn, moved) if moved else (real, drawn)
     return PrintTable(title_of(request), numbered(placed), blocks, spanners(bench, cells), tuple(said))
 
@@ -672,12 +673,8 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
         blocks.append(forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
-    note = say(
-        "The treatment moved earlier, estimated on rows before the actual treatment; {level} intervals "
-        "(standard errors: {errors}).",
-        level=level,
-        errors=bench.errors,
-    )
+    note = say(EARLIER)
+    note += say(" {level} intervals (standard errors: {errors}).", level=level, errors=bench.errors)
     blocks, note = blocks[:BLOCKS], note + shown(len(blocks), BLOCKS)
     data = forest.ForestData(
         say("{title}: timing", title=title_of(request)),

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyfixest as pf
 import pytest
 import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
-from simulated import analysed, faults_of, records, simulated, spec_with
+from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
 from specdid.analyses.placebo import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
@@ -101,6 +102,30 @@ def test_with_several_cohorts_a_unit_leaves_when_its_own_treatment_begins():
     assert row["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    ["feols", "sunab", "did2s", "did_imputation", "lpdid", "stackedev", {"method": "csdid", "control": "notyet"}],
+)
+def test_the_timing_placebo_is_by_the_estimator_of_the_specification(estimator):
+    """As a run finds it in the data cut before adoption, with the cohort and the treatment moved there."""
+    data = simulated(units=30, cohorts=(2003, 2005))
+    bare = {"estimator": {"e": estimator}, "controls": {"none": "1"}}
+    finding = analysed("placebo", {"draws": 19, "periods": [1, 2]}, data, **bare).finding
+    ever = pl.col("cohort") > 0
+    cut = data.filter((~ever | (pl.col("year") < pl.col("cohort"))) & (pl.col("year") < 2005))
+    rows = {r["periods_earlier"]: r for r in records(finding.tables[2])}
+    for earlier in (1, 2):
+        moved = cut.with_columns(cohort=pl.when(ever).then(pl.col("cohort") - earlier).otherwise(0))
+        moved = moved.with_columns(d=(ever & (pl.col("year") >= pl.col("cohort"))).cast(float))
+        expected = specdid.run({**SPEC, **bare, "inference": {"draws": 0}}, moved, audit=0).table.iloc[0]
+        for column in ("estimate", "std_error", "nobs"):
+            assert rows[earlier][column] == pytest.approx(expected[column], rel=1e-8)
+    assert {w.code for w in finding.warnings} <= {"no_placebo", "few_draws", "placebo_timing"}
+    (forest,) = (c for c in finding.charts if c.suffix == "timing")
+    assert "by the specification's own estimator" in forest.data.note
+    assert "before the last adoption of all: never treated units, too" in forest.data.note
+
+
 def test_the_same_seed_gives_the_same_draws_for_any_number_of_workers(data):
     table = {"draws": 40}
     one, two = (analysed("placebo", table, data, jobs=j).finding.tables[1].rows for j in (1, 2))
@@ -136,13 +161,10 @@ def test_an_effect_before_its_time_is_warned_of(data):
 
 
 def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data):
-    found = analysed(
-        "placebo", {"draws": 19, "periods": [1]}, data, estimator={"two-stage": "did2s"}, controls={"none": "1"}
-    )
+    found = analysed("placebo", {"draws": 19}, data, estimator={"two-stage": "did2s"}, controls={"none": "1"})
     assert found.failure is None
     assert found.finding.charts == ()
     assert any("random placebos are for least squares" in w for w in map(str, found.finding.warnings))
-    assert any("no timing placebo for did2s" in w for w in map(str, found.finding.warnings))
 
 
 def test_wrong_tables_are_faults(data):
