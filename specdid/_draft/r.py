@@ -44,10 +44,9 @@ class _R(Memory):
             within.append(bool(found) or (statement != "}" and bool(within) and within[-1]))
         within.reverse()
         for k, ((line, statement), found) in enumerate(zip(statements, calls, strict=True)):
-            if _HEAD.search(statement) and (found or statement.rstrip().endswith("{")):
-                if within[k]:
-                    why = "a loop, condition or function is not run: the regressions in it are read once, as written"
-                    self.skip(line, " ".join(statement.split()), why)
+            if _HEAD.search(statement) and (found or statement.rstrip().endswith("{")) and within[k]:
+                why = "a loop, condition or function is not run: the regressions in it are read once, as written"
+                self.skip(line, " ".join(statement.split()), why)
             for name, at, inside in found:
                 self._regression(
                     name, inside, line + statement.count("\n", 0, at), "%>%" in statement or "|>" in statement
