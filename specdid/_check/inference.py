@@ -18,7 +18,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, leaves
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at
 from specdid._plan import build_plan
-from specdid._study import RULES, Expression, Study, TreatmentOption
+from specdid._study import RULES, Expression, Study, TreatmentOption, VcovOption
 from specdid.engine.compile import compile_plan
 from specdid.engine.rows import used_rows
 from specdid.inference._assignment import (
@@ -81,7 +81,7 @@ def _not_offered(data: Data) -> Iterator[Fault]:
         methods = dict.fromkeys(e.method for e in data.study.estimator)
         lacking = [m for m in methods if kind not in _plugins.load("estimators", m).vcovs]
         if lacking:
-            message = f"no standard errors by `{option.name}` of {' and '.join(lacking)}"
+            message = f"no standard errors by `{option.name}` of {' and '.join(lacking)}{_shown(data, option)}"
             advice = "those specifications have none: write a variance first that all estimators offer"
             yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
         without = [m for m in methods if m not in lacking and option.ssc not in _plugins.load("estimators", m).ssc]
@@ -89,14 +89,19 @@ def _not_offered(data: Data) -> Iterator[Fault]:
             had = [f'"{r}"' for r in RULES if all(r in _plugins.load("estimators", m).ssc for m in without)]
             message = (
                 f"no standard errors by `{option.name}` of {' and '.join(without)}, "
-                f"for want of the small-sample correction `{option.ssc}`"
+                f"for want of the small-sample correction `{option.ssc}`{_shown(data, option)}"
             )
             advice = (
-                "those specifications have none by it, and the first of [vcov] is on the curve; "
+                "those specifications have none by it; "
                 f"{' and '.join(without)} {'has' if len(without) == 1 else 'have'} {', '.join(had[:-1])} and {had[-1]}"
             )
             yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
     yield from _by_unit_alone(data)
+
+
+def _shown(data: Data, option: VcovOption) -> str:
+    """Say of the first vcov what a reader sees without its errors."""
+    return "; it is the first of [vcov], whose p-values figures and tables show" if option is data.study.vcov[0] else ""
 
 
 def _by_unit_alone(data: Data) -> Iterator[Fault]:
@@ -112,7 +117,7 @@ def _by_unit_alone(data: Data) -> Iterator[Fault]:
         if codes is None or units is None or _one_unit_each(codes, units):
             continue
         for name, why in reasons.items():
-            message = f"no standard errors by `{option.name}` of {name}: {why}"
+            message = f"no standard errors by `{option.name}` of {name}: {why}{_shown(data, option)}"
             advice = 'those specifications have none: write a variance by unit beside it, or vce = "jackknife"'
             yield fault_at(option.origin, None, "vcov_not_offered", message, advice, "warning")
 

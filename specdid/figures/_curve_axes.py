@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid._records.numerals import signed
 from specdid._words import say
 from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, shares
@@ -21,6 +21,7 @@ from specdid.figures._style import (
     ACCENT,
     BAND90,
     BAND95,
+    CROSS,
     FAINT,
     HAIR,
     INK,
@@ -129,6 +130,16 @@ def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
 
 
+def draw_untested(
+    axes: Axes, panel: CurvePanel, at: tuple[Floats, Floats], which: int | Ints, size: float, order: float = 5
+) -> None:
+    """Draw a cross, of ``size`` points, for each estimate without a p-value: a pale point would say that it has one."""
+    x, y = at
+    colours = [shade(panel, k, 1.0) for k in np.broadcast_to(which, np.shape(x)).tolist()]
+    if colours:
+        axes.scatter(x, y, s=size**2, c=colours, marker=CROSS, linewidths=max(0.4, 0.18 * size), zorder=order)
+
+
 def marker_in(panel: CurvePanel, series: int, bars: bool) -> str:
     """Return the marker of a series; on ribbons, where it is small, all are dots unless two share a colour."""
     return marker_of(panel.series[series].colour) if bars or len(panel.series) > len(SERIES) else "o"
@@ -167,19 +178,21 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw a point and two bars per specification, thin for 95% and thick for 90%."""
     bottom, top = limits(panel)
     for k in range(len(panel.series)):
-        drawn = thin(panel, panel.which == k)
+        drawn = thin(panel, (panel.which == k) & panel.tested)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot)) ** 2
+        marker, size = marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot))
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
-        axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=marker, zorder=5)
+        axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=marker, zorder=5)
+        alone = thin(panel, (panel.which == k) & ~panel.tested)
+        draw_untested(axes, panel, (alone.x, alone.estimate), k, size)
         inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
         for cut, edge, arrow in ((low95 < bottom, bottom, "v"), (high95 > top, top, "^")):
             at = np.flatnonzero(inside & cut)
             shown = [colours[c] for c in at.tolist()]
-            axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown, linewidths=0, marker=arrow, clip_on=False)
+            axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown or None, linewidths=0, marker=arrow, clip_on=False)
 
 
 def draw_upright(axes: Axes, x: Floats, low: Floats, high: Floats, **looks: Any) -> None:
@@ -205,11 +218,13 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
             axes.stairs(high, edges, baseline=low, fill=True, color=tint, linewidth=0, zorder=order)
         for k in own.tolist():
-            drawn = thin(panel, (panel.which == k) & (places >= start) & (places < stop))
+            mine = (panel.which == k) & (places >= start) & (places < stop)
+            drawn, alone = thin(panel, mine & panel.tested), thin(panel, mine & ~panel.tested)
             colours = [shade(panel, k, s) for s in drawn.significant]
             mark, least = marker_in(panel, k, bars=False), 2.2 if len(panel.series) > len(SERIES) else 1.2
-            size = max(least, min(2.2, 1.6 * slot)) ** 2
-            axes.scatter(drawn.x, drawn.estimate, s=size, c=colours, linewidths=0, marker=mark, zorder=5)
+            size = max(least, min(2.2, 1.6 * slot))
+            axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=mark, zorder=5)
+            draw_untested(axes, panel, (alone.x, alone.estimate), k, max(2.6, size))
 
 
 _NULL_STYLES = ((0, (2, 2)), (0, (5, 2)), (0, (2, 2)))
@@ -292,7 +307,11 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
             continue
         at = np.flatnonzero(cut)
         colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
-        axes.scatter(x[at], [edge] * len(at), s=14, c=colours, linewidths=0, marker=arrow, clip_on=False, zorder=9)
+        faces = [c if t else "white" for c, t in zip(colours, panel.tested[at].tolist(), strict=True)]
+        axes.scatter(
+            x[at], [edge] * len(at), s=14, c=faces, edgecolors=colours, linewidths=np.where(panel.tested[at], 0, 0.6),
+            marker=arrow, clip_on=False, zorder=9,
+        )  # fmt: skip
         words = beyond_words(panel.estimate[cut], panel.decimals)
         # A sorted curve has room at the edge towards its other end.
         after = float(x[at].mean()) < panel.extent / 2
@@ -414,12 +433,15 @@ def _marks(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, wid
         zorder=1,
     )  # fmt: skip
     at = [np.flatnonzero(row.chosen) for _, row in lines]
-    taken = np.concatenate([np.zeros(0, np.int64), *at])
-    middle = np.repeat(middles, [len(a) for a in at])
+    every = np.concatenate([np.zeros(0, np.int64), *at])
+    middle, tested = np.repeat(middles, [len(a) for a in at]), panel.tested[every]
+    taken = every[tested]
     colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in taken.tolist()]
     half, thick = 0.31 * height, min(3.4, 0.62 * width / panel.extent)
-    x = panel.across(taken) + 0.5
-    draw_upright(axes, x, middle - half, middle + half, colors=colours, linewidth=thick, zorder=2)
+    x, y = panel.across(taken) + 0.5, middle[tested]
+    draw_upright(axes, x, y - half, y + half, colors=colours, linewidth=thick, zorder=2)
+    alone = every[~tested]
+    draw_untested(axes, panel, (panel.across(alone) + 0.5, middle[~tested]), panel.which[alone], max(1.8, thick), 2)
 
 
 def darkest(choices: ChoiceRows) -> float:

@@ -123,6 +123,7 @@ class CurvePanel:
     positions : (n,) places in the plan, from 0.
     estimate, low90, high90, low95, high95 : (n,) float64; NaN intervals where the vcov failed.
     significant : (n,) p < alpha under the first vcov.
+    tested : (n,) whether there is a p-value under it: what has none is neither significant nor not.
     nobs : (n,) int64.
     which : (n,) index into ``series``.
     pieces : the curves drawn, one after the other.
@@ -147,6 +148,7 @@ class CurvePanel:
     low95: Floats
     high95: Floats
     significant: Bools
+    tested: Bools
     nobs: Ints
     which: Ints
     series: tuple[Series, ...]
@@ -334,6 +336,7 @@ def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands, choices
         low95,
         high95,
         results.first("p_value")[order] < results.planned.alpha,
+        np.isfinite(results.first("p_value")[order]),
         results.first("nobs")[order].astype(np.int64),
         which,
         series,

@@ -24,7 +24,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, BAND90, BAND95, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, BAND90, BAND95, CROSS, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -62,20 +62,33 @@ KeyLines = tuple[tuple[KeyEntry, ...], ...]
 
 
 def key_lines(
-    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool, most: int = ENTRY_LINES, own: bool = False
+    panel: CurvePanel,
+    alpha: float,
+    fonts: Fonts,
+    room: float,
+    bars: bool,
+    most: int = ENTRY_LINES,
+    own: bool = False,
+    untested: bool = False,
 ) -> KeyLines:
     """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them.
 
     ``own``: only those that say something of the panel, where `kinds_of_marks` stands above all panels.
+    ``untested``: another panel that the key is of has estimates without a p-value.
     """
-    kinds = [] if own else _kinds(panel, alpha, bars)
+    kinds = [] if own else _kinds(panel, alpha, bars, untested or not panel.tested.all())
     entries = [*_series(panel, fonts, room, bars, most), *kinds, *_preferred(panel, fonts, room)]
     return break_lines([replace(entry, most=most) for entry in entries], fonts, room)
 
 
-def kinds_of_marks(panel: CurvePanel, alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
-    """Return the entries that are those of any panel with several series."""
-    return break_lines(_kinds(panel, alpha, bars), fonts, room)
+def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
+    """Return the entries that are those of all panels, as of one of them but for what any panel has."""
+    return break_lines(_kinds(panels[0], alpha, bars, any(not p.tested.all() for p in panels)), fonts, room)
+
+
+def without_error(colour: Any = QUIET) -> KeyEntry:
+    """Return the entry of estimates without a p-value."""
+    return KeyEntry("dot", colour, say("no standard error"), CROSS)
 
 
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
@@ -105,12 +118,14 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_in(panel, k, bars))
 
 
-def _kinds(panel: CurvePanel, alpha: float, bars: bool) -> list[KeyEntry]:
+def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
     if len(panel.series) > 1:
         entries = [KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))]
     else:
         entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")]
         entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
+    if untested:
+        entries.append(without_error())
     entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
     entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, say("95% interval")))
     return entries

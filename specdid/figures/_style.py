@@ -26,6 +26,8 @@ ACCENT, WRONG = "#d55e00", "#b00020"
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
 MARKERS = ("o", "s", "^", "v", "P", "X")
+CROSS = "x"
+"""The mark of estimates without a p-value, in every figure."""
 
 
 def marker_of(series: int) -> str:

@@ -296,6 +296,9 @@ def _note(data: ComparedData) -> str:
         )
     if any(len(own) for p in data.panels for own in p.alone):
         parts.append(say("At the right is what one run has alone."))
+    still = sum(int(np.count_nonzero(~np.isfinite(p.move))) for p in data.panels)
+    if still:
+        parts.append(say("Without a move, since neither run has a standard error: {still:,}.", still=still))
     return sentences(parts)
 
 

@@ -33,8 +33,9 @@ from specdid.figures._panes import (
     columns,
     label_across,
     lay_sheet,
+    without_error,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
+from specdid.figures._style import ACCENT, CROSS, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -310,12 +311,15 @@ def _pane(panel: MultiversePanel) -> Pane:
 def _key(panels: Sequence[MultiversePanel], alpha: float) -> list[KeyEntry]:
     many = any(len(p.estimate) > DOTS for p in panels)
     untested = [not p.tested.all() for p in panels]
-    binned = any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True))
     marker = "s" if many else "o"
-    words = say("p ≥ {alpha:g} or no standard error" if binned else "p ≥ {alpha:g}", alpha=alpha)
-    entries = [KeyEntry("dot", ALL, words, marker), KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", marker)]
+    entries = [
+        KeyEntry("dot", ALL, say("p ≥ {alpha:g}", alpha=alpha), marker),
+        KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", marker),
+    ]
     if any(u and len(p.estimate) <= DOTS for p, u in zip(panels, untested, strict=True)):
-        entries.append(KeyEntry("dot", UNTESTED, say("no standard error"), "x"))
+        entries.append(without_error(UNTESTED))
+    if any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True)):
+        entries.append(KeyEntry("thin bar", UNTESTED, say("up to the line: no standard error")))
     for panel in panels:
         if panel.preferred is not None:
             words = say("preferred: {preferred}", preferred=fixed(panel.preferred, decimals_for(panel.estimate)))
@@ -413,7 +417,10 @@ def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
 
 
 def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, above: float, edges: Floats) -> None:
-    """Draw all estimates standing on a line, the significant ones dark and below the others."""
+    """Draw all estimates standing on a line, the significant ones dark and below the others.
+
+    What has no p-value is neither: crosses, or what a bar lacks up to a line.
+    """
     if len(panel.estimate) <= DOTS:
         x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8)
         colours = [SIGNIFICANT if s else ALL for s in panel.significant[shown].tolist()]
@@ -421,13 +428,17 @@ def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, abo
         size, tested = (0.9 * diameter) ** 2, panel.tested[shown]
         dark = [c for c, t in zip(colours, tested.tolist(), strict=True) if t]
         axes.scatter(x[tested], below[tested], s=size, c=dark, linewidths=0, zorder=3, clip_on=False)
-        crosses: dict[str, Any] = {"marker": "x", "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
+        crosses: dict[str, Any] = {"marker": CROSS, "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
         axes.scatter(x[~tested], below[~tested], s=0.4 * size, zorder=3, **crosses)
     else:
-        counts = [np.histogram(v, edges)[0] for v in (panel.estimate, panel.estimate[panel.significant])]
-        step = (above - 8) / counts[0].max()
+        every, *counts = (
+            np.histogram(panel.estimate[kept], edges)[0] for kept in (slice(None), panel.tested, panel.significant)
+        )
+        step = (above - 8) / every.max()
         for count, colour, order in zip(counts, (ALL, SIGNIFICANT), (2, 3), strict=True):
             axes.bar(edges[:-1], -step * count, np.diff(edges), above, align="edge", color=colour, zorder=order)
+        if not panel.tested.all():
+            axes.stairs(above - step * every, edges, baseline=above, color=UNTESTED, linewidth=0.6, zorder=3.5)
     axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
 
 

@@ -475,9 +475,16 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
 
 
 def _key(
-    panel: CurvePanel, alpha: float, fonts: Fonts, room: float, width: float, flat: bool, own: bool = False
+    panel: CurvePanel,
+    alpha: float,
+    fonts: Fonts,
+    room: float,
+    width: float,
+    flat: bool,
+    own: bool = False,
+    untested: bool = False,
 ) -> KeyLines:
-    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own)
+    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own, untested)
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
@@ -489,9 +496,10 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
         return ()
     room = layout.width - layout.left
     if True in several:
-        return kinds_of_marks(data.panels[0], data.alpha, fonts, room, bars.pop())
+        return kinds_of_marks(data.panels, data.alpha, fonts, room, bars.pop())
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
-    return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat)
+    untested = any(not p.tested.all() for p in data.panels)
+    return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat, untested=untested)
 
 
 def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData) -> None:

@@ -13,7 +13,7 @@ from specdid._describe.curve_tests import Placebo, shares_by_estimand
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, fixed, mark_preferred, shade, shown_range
+from specdid.figures._curve_axes import beyond_words, draw_untested, fixed, mark_preferred, shade, shown_range
 from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
@@ -25,6 +25,7 @@ from specdid.figures._panes import (
     label_across,
     lay_sheet,
     one_key,
+    without_error,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, MARKERS, QUIET, SERIES, SMALL, blend, own_style
 
@@ -40,6 +41,8 @@ MANY, _BIN = 1000, 2.4
 """More specifications than this are squares of so many points, the darker the more there are."""
 SHAPES = 200
 """Up to so many specifications, series have shapes of their own, which are told apart in grey."""
+_RUG = 8.0
+"""Points below p = 1 for estimates without a p-value, where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
     elif not binned:
         yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
         yield KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
+    if not panel.tested.all():
+        yield without_error()
     if panel.preferred:
         words = say(
             "preferred: {estimate}, {words}",
@@ -160,7 +165,9 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     known = volcano.height[np.isfinite(volcano.height)]
     line = -np.log10(alpha)
     top = 1.07 * max(float(known.max()) if len(known) else 0.0, 1.3 * line)
-    axes.set_ylim(-0.015 * top, top)
+    alone = ~panel.tested & (panel.estimate >= shown[0]) & (panel.estimate <= shown[1])
+    bottom = -_RUG * top / box.height if not panel.tested.all() else -0.015 * top
+    axes.set_ylim(bottom, top)
     axes.set_yticks(*p_ticks(alpha, top, box.height))
     axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
@@ -168,9 +175,12 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     inside = (panel.estimate >= shown[0]) & (panel.estimate <= shown[1]) & np.isfinite(volcano.height)
     draw_points = _bins if len(panel) > MANY else _points
     draw_points(axes, volcano, np.flatnonzero(inside), (box.width / (high - low), box.height / top))
+    draw_untested(axes, panel, (panel.estimate[alone], np.full(alone.sum(), bottom / 2)), panel.which[alone], 3.2)
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
-        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), volcano.height[panel.preferred.place])
+        place = panel.preferred.place
+        height = float(volcano.height[place]) if panel.tested[place] else bottom / 2
+        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height)
     label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 
@@ -256,9 +266,9 @@ def _note(data: VolcanoData) -> str:
     if without:
         parts.append(
             say(
-                "{without:,} without a p-value is not drawn."
+                "{without:,} without a p-value stands below the axis of p."
                 if without == 1
-                else "{without:,} without a p-value are not drawn.",
+                else "{without:,} without a p-value stand below the axis of p.",
                 without=without,
             )
         )

@@ -184,5 +184,27 @@ def test_every_vcov_whose_correction_an_estimator_lacks_is_named():
     faults = specdid.check(small_study(**{**FEW, "vcov": vcov, "estimator": estimators}), BASE)
     told = [f.message for f in faults.warnings if f.code == "vcov_not_offered"]
     correction = "for want of the small-sample correction"
-    assert told[0] == f"no standard errors by `a` of fepois and did2s, {correction} `areg`"
-    assert told[1:] == [told[0].replace("`a`", "`c`"), f"no standard errors by `d` of did2s, {correction} `lsdv`"]
+    assert told == [
+        f"no standard errors by `a` of fepois and did2s, {correction} `areg`"
+        "; it is the first of [vcov], whose p-values figures and tables show",
+        f"no standard errors by `c` of fepois and did2s, {correction} `areg`",
+        f"no standard errors by `d` of did2s, {correction} `lsdv`",
+    ]
+
+
+def test_every_vcov_that_an_estimator_lacks_is_named_the_first_above_all():
+    vcov = {"reghdfe": {"formula": "~id", "ssc": "reghdfe"}, "unit": "~id", "two": "~id + year"}
+    estimators = {"OLS": "feols", "CS": "csdid", "dyn": "did_multiplegt_dyn"}
+    given = small_study(
+        vcov=vcov, estimator=estimators, controls={"n": "1"}, outcome={"y": "y"}, fixed_effects={"t": "id + year"}
+    )
+    found = [f for f in specdid.check(given, BASE) if f.code == "vcov_not_offered"]
+    said = [f.message for f in found]
+    assert all("of csdid and did_multiplegt_dyn" in m for m in said)
+    assert [m.split("`")[1] for m in said] == ["reghdfe", "two"]
+    assert [m.endswith("whose p-values figures and tables show") for m in said] == [True, False]
+    curve = specdid.run(given, BASE, audit=None)
+    lacking = curve.table[curve.table["std_error"].isna()]
+    assert set(lacking["vcov"]) == {"reghdfe", "two"}
+    assert set(said) <= {c.message for c in curve.warnings}
+    assert all(f"- {m}\n" in curve.summary() for m in said)

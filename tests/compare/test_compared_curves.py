@@ -48,3 +48,12 @@ def test_a_curve_against_nothing_is_drawn():
     assert found.families[0].new.n == 0
     with pytest.raises(ValueError, match="neither run has an estimate"):
         draw(compared_data(compare_results(nothing, nothing)))
+
+
+def test_what_has_no_move_for_lack_of_a_standard_error_is_counted():
+    old, new = chinese(0), chinese(0.03)
+    assert not any("Without a move" in text for text in texts_of(draw(compared_data(compare_results(old, new)))))
+    for one in (old, new):
+        one.numbers["std_error"][:3] = np.nan
+    texts = texts_of(draw(compared_data(compare_results(old, new))))
+    assert any("Without a move, since neither run has a standard error: 3." in text for text in texts)

@@ -92,8 +92,15 @@ def test_what_has_no_standard_error_is_not_shown_as_insignificant():
     dots, crosses = (c for c in axes.collections if not hasattr(c, "get_segments") and len(c.get_offsets()))
     assert (len(dots.get_offsets()), len(crosses.get_offsets())) == (8, 4)
     assert "no standard error" in [t.get_text() for t in figure.texts]
-    many = dataclasses.replace(panel(600), tested=np.arange(600) > 0)
-    assert "p ≥ 0.05 or no standard error" in [t.get_text() for t in drawn(many)[0].texts]
+    tested = np.arange(600) % 3 > 0
+    many = dataclasses.replace(panel(600), tested=tested)
+    many = dataclasses.replace(many, significant=many.significant & tested)
+    figure, (axes, *_) = drawn(many)
+    assert {"p ≥ 0.05", "up to the line: no standard error"} <= {t.get_text() for t in figure.texts}
+    (line,) = (p for p in axes.patches if type(p).__name__ == "StepPatch")
+    bars = np.array([p.get_height() for p in axes.containers[0]])
+    step = (line.get_data().baseline - line.get_data().values).sum() / 600
+    assert np.isclose(-bars.sum() / step, tested.sum())
 
 
 def test_a_single_value_many_times():

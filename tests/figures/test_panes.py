@@ -18,6 +18,7 @@ from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
+from specdid.figures.volcano import draw as draw_volcano
 from specdid.figures.volcano import p_ticks, volcano_data
 
 FIGURES = ("volcano", "multiverse", "null_density")
@@ -119,7 +120,7 @@ def test_those_without_a_p_value_are_counted():
     fits = fits_of(planned)
     fits.p_value[3] = np.nan
     results = collect(planned, [fits], ["x"])
-    assert "1 without a p-value is not drawn." in " ".join(texts_of(drawn("volcano", results)))
+    assert "1 without a p-value stands below the axis of p." in " ".join(texts_of(drawn("volcano", results)))
 
 
 def test_a_hundred_thousand_are_a_small_file(tmp_path):
@@ -330,3 +331,19 @@ def test_series_of_the_volcano_are_told_apart_without_colour():
         if len(c.get_offsets()) > 1
     }
     assert len(paths) >= len(panel.panel.series)
+
+
+def test_the_volcano_has_crosses_below_its_axis_for_what_has_no_p():
+    planned = plan_of({"estimator": ["OLS", "csdid"]}, subsets("a", "b", "c"), preferred=9)
+    fits = fits_of(planned)
+    alone = planned.dimension("estimator").codes == 1
+    fits.std_error[alone] = fits.p_value[alone] = np.nan
+    figure = draw_volcano(volcano_data(collect(planned, [fits], ["x"])))
+    texts = texts_of(figure)
+    assert "no standard error" in texts
+    assert "8 without a p-value stand below the axis of p." in " ".join(texts)
+    offsets = [np.asarray(c.get_offsets()) for c in figure.axes[0].collections if not hasattr(c, "get_segments")]
+    below = [o for o in offsets if len(o) and (o[:, 1] < 0).all()]
+    assert sorted(map(len, below)) == [1, 1, 8]  # the crosses, and the preferred one's diamond and its edge
+    whole = draw_volcano(volcano_data(results_of(planned)))
+    assert "no standard error" not in texts_of(whole)

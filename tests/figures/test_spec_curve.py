@@ -539,3 +539,74 @@ def test_the_range_of_n_is_whole_or_not_there(dejavu, rows, there):
     said = texts_of(draw(many_panels(1, rows), 6.5))
     assert any(text.startswith(f"{rows:,} to ") for text in said) == there
     assert not any("…" in text for text in said if f"{rows:,}"[:5] in text)
+
+
+def untested_results(subset, estimators=("OLS", "csdid"), outcomes=("ln SO2",)):
+    """Estimates of which those of the last estimator have no standard error under the first vcov."""
+    dimensions = {"outcome": list(outcomes), "estimator": list(estimators)}
+    planned = plan_of(dimensions, subsets(*subset), estimands={e: f"ATT by {e}" for e in estimators}, preferred=0)
+    fits = fits_of(planned)
+    alone = planned.dimension("estimator").codes == len(estimators) - 1
+    fits.std_error[alone] = fits.p_value[alone] = np.nan
+    return collect(planned, [fits], ["x"]), alone
+
+
+def crosses(axes):
+    """Return the places of crosses: markers that have lines and no faces."""
+    paths = [c for c in axes.collections if not hasattr(c, "get_segments") and len(c.get_offsets())]
+    return [c for c in paths if not c.get_paths()[0].codes.tolist().count(79) and len(c.get_paths()[0].vertices) == 4]
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("subset", ["ab", "abcdefgh"])
+def test_what_was_not_tested_is_a_cross_and_not_pale(subset, width):
+    results, alone = untested_results(subset)
+    figure = plot(results, width=width)
+    assert "no standard error" in texts_of(figure)
+    curve = figure.axes[0]
+    found = np.concatenate([np.asarray(c.get_offsets()) for c in crosses(curve)])
+    assert np.array_equal(np.sort(found[:, 1]), np.sort(results.estimate[alone]))
+    assert not layout_faults(figure)
+    (panel,) = curve_data(results).panels
+    assert np.array_equal(panel.tested, ~alone[panel.positions])
+    whole = plot(results_of(results.planned), width=width)
+    assert not crosses(whole.axes[0])
+    assert "no standard error" not in texts_of(whole)
+
+
+def test_marks_of_choices_are_crosses_where_nothing_was_tested():
+    results, _ = untested_results("ab")
+    figure = plot(results)
+    (panel,) = curve_data(results).panels
+    taken = sum(int(r.chosen[~panel.tested].sum()) for c in panel.choices for r in c.rows)
+    assert sum(len(c.get_offsets()) for c in crosses(figure.axes[1])) == taken > 0
+    assert sum(len(c.get_segments()) for c in figure.axes[1].collections if hasattr(c, "get_segments")) > 0
+
+
+def test_runs_of_neighbours_do_not_mix_what_was_tested_with_what_was_not():
+    results, _ = untested_results("abcdefghijkl")
+    (panel,) = curve_data(results).panels
+    drawn = thin(panel, ~panel.tested)
+    assert len(drawn.x) == THIN
+    assert not panel.significant[~panel.tested].any()
+    assert sum(len(c.get_offsets()) for c in crosses(plot(results).axes[0])) == THIN
+
+
+def test_the_one_key_of_several_scales_names_what_any_of_them_has():
+    results, _ = untested_results("ab", outcomes=("ln SO2", "ln PM"))
+    texts = texts_of(plot(results))
+    assert texts.count("no standard error") == 1
+    planned = plan_of({"outcome": ["one", "two"], "sample": ["a", "b"]}, subsets("x"))
+    fits = fits_of(planned)
+    fits.std_error[-1] = fits.p_value[-1] = np.nan
+    assert texts_of(plot(collect(planned, [fits], ["x"]))).count("no standard error") == 1
+
+
+def test_an_arrow_at_the_edge_is_hollow_where_nothing_was_tested():
+    planned = plan_of({"sample": [str(k) for k in range(20)]})
+    fits = fits_of(planned)
+    fits.estimate[7] = 1e6
+    fits.std_error[7] = fits.p_value[7] = np.nan
+    axes = plot(collect(planned, [fits], ["x"])).axes[0]
+    faces = [c.get_facecolors() for c in axes.collections if len(c.get_facecolors()) == 1]
+    assert any(np.allclose(f[0], 1.0) for f in faces)

@@ -157,8 +157,9 @@ def test_the_slider_moves_the_level(opened, seen):
 def check_signs(rows, seen, alpha):
     """The filters count what is significant; no share is printed without a null of the same specifications."""
     assert "%" not in seen.page.inner_text("#status")
-    estimate, significant = rows["estimate"].to_numpy(), rows["p_value"].to_numpy() < alpha
-    expected = [significant & (estimate < 0), ~significant, significant & (estimate >= 0)]
+    estimate, p = rows["estimate"].to_numpy(), rows["p_value"].to_numpy()
+    significant, lacking = p < alpha, ~np.isfinite(p)
+    expected = [significant & (estimate < 0), p >= alpha, significant & (estimate >= 0), lacking]
     counts = seen.page.locator("#filters [data-sign] .count").all_inner_texts()
     assert [number(n) for n in counts] == [int(e.sum()) for e in expected]
 
@@ -632,3 +633,35 @@ def test_series_that_share_a_colour_differ_in_shape(seen_apart):
     )
     assert moved
     assert set(moved) <= set(looks[6:])
+
+
+@pytest.fixture(scope="module")
+def untested(tmp_path_factory):
+    estimators = {"OLS": "feols", "CS": "csdid"}
+    vcov = {"robust": "hetero", "unit": "~id"}
+    study = small_study(vcov=vcov, estimator=estimators, fixed_effects={"two-way": "id + year"}, controls={"n": "1"})
+    return run_report(study, tmp_path_factory.mktemp("untested"))
+
+
+def test_what_has_no_p_is_a_cross_and_counts_as_neither(browser, untested):
+    seen = Watched(browser, untested)
+    page = seen.page
+    drawn = "sortIntoLayers([0, rows.length - 1]).filter(l => l.untested).flatMap(l => l.places.map(k => rows[k]))"
+    alone = page.evaluate("Array.from(rows).filter(i => Number.isNaN(measure().p[i]))")
+    assert page.evaluate(drawn) == alone
+    assert len(alone) == 1
+    assert page.locator("#key .entry", has_text="no p-value").count() == 1
+    field = page.locator("#filters label", has_text="no p-value")
+    assert field.locator(".count").inner_text() == "1"
+    field.click()
+    assert page.inner_text("#status").startswith("1 of 2 ")
+    assert page.evaluate("addressOf()") == "sign=no+p-value"
+    page.click("#clear-filters")
+    page.select_option("#view", "volcano")
+    assert page.locator("#key .entry", has_text="no p-value: 1").count() == 1
+    page.select_option("#view", "curve")
+    page.select_option("#measure", "1")
+    assert page.evaluate(drawn) == []
+    assert page.locator("#key .entry", has_text="no p-value").count() == 0
+    assert not page.locator("#filters label", has_text="no p-value").is_visible()
+    assert not seen.wrong

@@ -1,8 +1,8 @@
 "use strict";
 // Filters: ticked options keep their colour on the curve.
 
-const SIGNS = [[-1, "negative"], [0, "not significant"], [1, "positive"]];
-const signWords = (sign) => (sign < 0 ? tr`negative` : sign > 0 ? tr`positive` : tr`not significant`);
+const SIGNS = [[-1, "negative"], [0, "not significant"], [1, "positive"], [UNTESTED, "no p-value"]];
+const signWords = (sign) => (sign < 0 ? tr`negative` : sign === UNTESTED ? tr`no p-value` : sign > 0 ? tr`positive` : tr`not significant`);
 const kindWords = (kind) => (kind === "uncertain" ? tr`uncertain` : kind === "nonequivalent" ? tr`nonequivalent` : tr`equivalent`);
 
 function tick(label, count, checked, changed) {
@@ -95,10 +95,11 @@ function termField(label, t) {
 }
 
 function countSigns() {
-  const counts = { "-1": 0, 0: 0, 1: 0 };
+  const counts = Object.fromEntries(SIGNS.map(([value]) => [value, 0]));
   for (const i of rows) counts[signs[i]] += weights[i];
   for (const field of byId("filters").querySelectorAll("[data-sign]")) {
     field.querySelector(".count").textContent = weighedWords(counts[field.dataset.sign]);
+    field.hidden = Number(field.dataset.sign) === UNTESTED && !counts[UNTESTED] && !state.signs.has(UNTESTED);
   }
 }
 

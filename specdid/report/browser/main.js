@@ -42,6 +42,9 @@ function keyEntries() {
   const found = used.map((code) => ({ kind: seriesShape(code), colour: seriesColour(code), label: series.labels[code] }));
   const add = (kind, colour, label) => found.push({ kind, colour, label });
   add("hollow", seriesColour(used[0] || 0), tr`paler or hollow: p ≥ ${state.alpha}`);
+  const without = rows.filter((i) => signs[i] === UNTESTED);
+  if (without.length && state.view === "curve") add("cross", theme.ink, tr`no p-value`);
+  else if (without.length) add("", "", tr`no p-value: ${manyWords(without)}, not drawn`);
   if (state.view === "curve" && state.intervals && measure().low) add("bar", "", measure().intervals);
   const cut = cutIntervals();
   if (cut) add("", "", cut === 1 ? tr`${whole(cut)} interval reaches beyond the axis` : tr`${whole(cut)} intervals reach beyond the axis`);

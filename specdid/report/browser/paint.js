@@ -38,21 +38,24 @@ function paint(pen) {
   paintPins(pen);
 }
 
-// What is not highlighted lies below, then what is not significant.
+// What is not highlighted lies below, then what is not significant, then what has no p-value.
+const LAYERS = { 0: 1000, [UNTESTED]: 2000, "-1": 3000, 1: 3000 };
+
 function sortIntoLayers([low, high]) {
   const layers = new Map();
   for (let k = low; k <= high; k++) {
     const i = rows[k];
-    const key = matches[i] ? (signs[i] ? 200 : 100) + series.codes[i] : 0;
+    const key = matches[i] ? LAYERS[signs[i]] + series.codes[i] : 0;
     if (!layers.has(key)) layers.set(key, []);
     layers.get(key).push(k);
   }
   return [...layers].sort((a, b) => a[0] - b[0]).map(([key, places]) => ({
     places,
     on: key > 0,
-    significant: key >= 200,
-    colour: key ? seriesColour(key % 100) : theme.off,
-    shape: seriesShape(key % 100),
+    significant: key >= 3000,
+    untested: key >= 2000 && key < 3000,
+    colour: key ? seriesColour(key % 1000) : theme.off,
+    shape: seriesShape(key % 1000),
   }));
 }
 
@@ -200,17 +203,29 @@ function paintIntervals(pen, layer, width) {
   strokeLine(pen, layer.on ? blend(layer.colour, layer.significant ? 0.34 : 0.2) : blend(layer.colour, 0.45), width);
 }
 
+function addCross(pen, x, y, reach) {
+  pen.moveTo(x - reach, y - reach);
+  pen.lineTo(x + reach, y + reach);
+  pen.moveTo(x - reach, y + reach);
+  pen.lineTo(x + reach, y - reach);
+}
+
 function paintPoints(pen, layer, radius, hollow) {
   pen.beginPath();
   for (const k of layer.places) {
     if (Number.isNaN(plot.heights[k])) continue;
     const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
-    if (radius > 1.5 && layer.shape === "full") {
+    if (layer.untested) addCross(pen, x, y, Math.max(2, radius));
+    else if (radius > 1.5 && layer.shape === "full") {
       pen.moveTo(x + radius, y);
       pen.arc(x, y, radius, 0, 2 * Math.PI);
     } else {
       pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     }
+  }
+  if (layer.untested) {
+    strokeLine(pen, layer.colour, 1.4);
+    return;
   }
   const open = hollow && layer.on && !layer.significant;
   pen.fillStyle = open ? theme.paper : layer.on && !layer.significant ? blend(layer.colour, 0.5) : layer.colour;

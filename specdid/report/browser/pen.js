@@ -207,7 +207,11 @@ function paintSwatch(pen, kind, colour, x, y) {
   if (kind === "bar") pen.rect(x - 1.5, y - 7, 3, 14);
   else if (kind === "band") pen.rect(x - 6, y - 5, 13, 10);
   else if (kind === "square") pen.rect(x - 4.5, y - 4.5, 9, 9);
-  else if (kind === "diamond") {
+  else if (kind === "cross") {
+    addCross(pen, x, y, 4);
+    strokeLine(pen, colour, 1.5);
+    return;
+  } else if (kind === "diamond") {
     pen.moveTo(x, y - 6);
     pen.lineTo(x + 6, y);
     pen.lineTo(x, y + 6);

@@ -58,6 +58,8 @@ const state = {
 
 const total = data.columns.estimate.length;
 const matches = new Uint8Array(total).fill(1);
+// -1 and 1: significant by that sign; 0: not significant; UNTESTED: there is no p-value, so it is neither.
+const UNTESTED = 2;
 const signs = new Int8Array(total);
 let rows = new Int32Array(0);
 let across = new Float64Array(0);
@@ -169,7 +171,7 @@ function orderWords(order) {
 function sign() {
   const { p } = measure();
   const { estimate } = data.columns;
-  for (let i = 0; i < total; i++) signs[i] = p[i] < state.alpha ? (estimate[i] < 0 ? -1 : 1) : 0;
+  for (let i = 0; i < total; i++) signs[i] = Number.isNaN(p[i]) ? UNTESTED : p[i] < state.alpha ? (estimate[i] < 0 ? -1 : 1) : 0;
 }
 
 function match() {
