@@ -300,7 +300,8 @@ def test_what_an_analysis_lacks_for_an_estimator_is_said_at_check(tmp_path):
     ).replace('"did2s" = "did2s"', '"did2s" = "did2s"\n"PPML" = "fepois"')
     tables = '[event_study]\nfix = { estimator = "PPML" }\n[placebo]\ndraws = 20\nfix = { estimator = "did2s" }\n'
     found = [(fault.severity, fault.message) for fault in examine(spec_file(tmp_path, tables, base))[1]]
-    assert ("warning", "no standard errors by `own` of did2s") in found
+    first = "it is the first of [vcov], whose p-values figures and tables show"
+    assert ("warning", f"no standard errors by `own` of did2s; {first}") in found
     assert ("warning", "there are no effects by relative period of `fepois`") in found
     assert ("warning", "placebos are for least squares and Sun-Abraham models, not for `did2s`") in found
     assert "error" not in {severity for severity, _ in found}, found
