@@ -237,6 +237,11 @@ class _Stata(Memory):
         arguments = rest[len(word[0]) :] if word else rest
         for name in re.findall(r"\bloc(?:al)?\((\w+)\)", arguments):
             self._macros.pop(name, None)
+        if command in ("if", "else"):
+            for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
+                self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
+            self.skip(line, text, "a condition is not decided: what stands behind it is not read")
+            return
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
             for name in re.findall(r"\w+", arguments):
                 self._macros.pop(name, None)

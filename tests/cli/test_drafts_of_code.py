@@ -474,3 +474,9 @@ def test_a_missing_value_of_stata_is_one_here():
     assert found.derived["y"] == "ifelse(a == 1, 1, NA)"
     assert found.derived["z"].replace(" ", "") == "ifelse(a>2,NA,y)"
     assert found.regressions[0].effects == "i"
+
+
+def test_what_stands_behind_a_condition_on_its_line_is_not_read_nor_its_macro_known():
+    found = read_code('local c x\nreg y d `c\'\nif "`v\'" == "a" local c z\nreg y d `c\'\nelse reg y d', ".do")
+    assert [r.line for r in found.regressions] == [2]
+    assert [line for line, _, _ in found.skipped] == [3, 4, 5]
