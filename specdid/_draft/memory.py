@@ -136,16 +136,20 @@ class Memory:
 
     def _same_rows(self) -> None:
         found = self.found
-        most: dict[str, State] = {}
-        for frame in dict.fromkeys(frame for frame, _ in self._states):
-            those = [(s.data, s.rows) for f, s in self._states if f == frame]
-            data, rows = Counter(those).most_common(1)[0][0]
-            most[frame] = State(data, "", rows)
+        if not self._states:
+            return
+        most = Counter((frame, s.data, s.rows) for frame, s in self._states).most_common(1)[0][0]
+        usual_frame, usual = most[0], State(most[1], "", most[2])
         kept: list[Regression] = []
         for regression, (frame, state) in zip(found.regressions, self._states, strict=True):
-            usual = most[frame]
             shown = f"{self._told(regression.outcome)} ~ {' + '.join(map(self._told, regression.terms))}"
-            if state.data != usual.data:
+            if frame != usual_frame:
+                why = (
+                    f"its data are `{frame}`, those of most regressions `{usual_frame}`: where these are a part of "
+                    "those, write that as the regression's own condition, else make another draft"
+                )
+                self.skip(regression.line, shown, why)
+            elif state.data != usual.data:
                 why = f"its data are `{state.data}`, those of most regressions `{usual.data}`: it needs another draft"
                 self.skip(regression.line, shown, why)
             elif state.rows != usual.rows:
@@ -160,8 +164,7 @@ class Memory:
             else:
                 kept.append(regression)
         found.regressions = kept
-        if most:
-            found.data = next(iter(most.values())).data or found.data
+        found.data = usual.data or found.data
 
     def _told(self, text: str) -> str:
         return _with_names(text, {k: v.name for k, v in self._versions.items()})

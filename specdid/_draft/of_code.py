@@ -58,6 +58,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
             + (f", not in {_lines(r.line for r in code.regressions if term not in r.terms)}" if count < total else "")
             for term, count in counts.most_common(8)
         ),
+        *(f"line {line}: {text}" for line, text in code.notes[:4]),
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])

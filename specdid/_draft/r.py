@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, ours
@@ -37,7 +38,7 @@ class _R(Memory):
         calls = [_r_calls(statement) for _, statement in statements]
         used = [_frame_of(_arguments(inside)) for found in calls for _, _, inside in found]
         frames = _sources(statements, {f for f in used if f})
-        self._main = next((f for f in used if f), "")
+        self._main = Counter(f for f in used if f).most_common(1)[0][0] if any(used) else ""
         self._of_frame: dict[str, State] = {}
         within: list[bool] = []  # whether a regression stands before the next closing brace
         for (_, statement), found in zip(reversed(statements), reversed(calls), strict=True):
@@ -66,13 +67,12 @@ class _R(Memory):
                 return
             self.state = self._of_frame.setdefault(frame, State())
             self.add(regression, frame)
-            if frame != self._main:
-                self.skip(line, shown, f"taken over, but its data are `{frame}`: other rows?")
         except NotReadError as error:
             self.skip(line, shown, str(error))
 
     def _other(self, text: str, line: int, frames: set[str]) -> None:
         """Follow an assignment to data, list what else may change them."""
+        text = re.sub(r"^(?:else\s+)?(?:(?:if|for|while)\s*\((?:[^()]|\([^()]*\))*\)\s*|else\s+)", "", text)
         assigned = _assigned(text)
         if assigned is None:
             if _IN_PLACE.search(text):
@@ -87,7 +87,7 @@ class _R(Memory):
             if target == self._main:
                 self.found.data = reading[1]
             else:
-                self.skip(line, text, "reads other data than the first regression's")
+                self.skip(line, text, "reads other data than most regressions have")
             self._of_frame[target] = State()
             return
         if not place:

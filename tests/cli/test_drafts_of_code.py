@@ -50,9 +50,10 @@ m2 = fixest::feols(log(homicide) ~ post + csw0(poverty, unemployrt)
             | sid + region^year, df, vcov = ~sid)
 m3 <- felm(log(murder) ~ post + l_income + factor(year) | sid | 0 | sid, data = subset(df, state != "Florida"))
 m4 <- feols(c(log(robbery), log(assault)) ~ post | sid[year] + year, df, vcov = "hetero")
-m5 <- fepois(homicide ~ post | sid + year, other, cluster = "sid")
+m5 <- fepois(homicide ~ post | sid + year, df, cluster = "sid")
 m6 <- feols(as.formula(f), df)
 m7 <- felm(log(homicide) ~ 1 | sid | (post ~ l_police) | sid, df)
+m9 <- feols(log(homicide) ~ post | sid, other)
 m8 <- feols(log(homicide) ~ i(year, post, ref = 2005) | sid + year, df)
 """
 
@@ -126,7 +127,7 @@ def test_an_r_script_is_planned_as_it_stands(drafted):
     text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
     assert "its formula is not written out" in text
     assert "instrumental variables are not covered" in text
-    assert "its data are `other`: other rows?" in text
+    assert "its data are `other`, those of most regressions `df`" in text
     assert "without `post`" in text
 
 
@@ -283,6 +284,7 @@ source("more.R")
 for (i in 1:3) {
   df$v <- df$v + i
 }
+if (any(df$v > 1)) df$v <- 0
 """
     harmless = """\
 library(fixest)
@@ -292,7 +294,7 @@ summary(df)
 setFixest_dict(c(post = "Law"))
 """
     code = read_code(harmless + 'df <- read.csv("castle.csv")\n' + changes + "m <- feols(y ~ post | sid, df)\n", ".R")
-    assert sorted(line - 6 for line, _, _ in code.skipped) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14]
+    assert sorted(line - 6 for line, _, _ in code.skipped) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16]
     assert code.data == "castle.csv"
     assert [r.outcome for r in code.regressions] == ["y"]
 
@@ -480,3 +482,9 @@ def test_what_stands_behind_a_condition_on_its_line_is_not_read_nor_its_macro_kn
     found = read_code('local c x\nreg y d `c\'\nif "`v\'" == "a" local c z\nreg y d `c\'\nelse reg y d', ".do")
     assert [r.line for r in found.regressions] == [2]
     assert [line for line, _, _ in found.skipped] == [3, 4, 5]
+
+
+def test_a_treatment_that_is_made_anew_is_asked_for_with_the_line(drafted):
+    done, _ = drafted("reg y d x\nreplace d = 2 * d\nreg y d z\nreg y d\n", "a.do")
+    assert done.returncode == 2
+    assert "line 2: from here on `d` is another column than before: `d_2` in this draft" in done.stderr
