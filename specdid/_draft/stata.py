@@ -298,7 +298,9 @@ class _Stata(Memory):
             self.state = State()
         elif command in ("xtset", "tsset", "iis"):
             key = re.match(r"^\s*(\w+)(?:\s+(\w+))?", arguments)
-            if key:
+            if key and command == "tsset" and not key[2]:
+                self.found.time = self.state.columns.get(key[1], key[1])
+            elif key:
                 columns = self.state.columns
                 if self.found.unit not in (None, columns.get(key[1], key[1])):
                     self.skip(line, text, "sets another panel than before: the draft has the last one")

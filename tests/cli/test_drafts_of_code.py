@@ -488,3 +488,10 @@ def test_a_treatment_that_is_made_anew_is_asked_for_with_the_line(drafted):
     done, _ = drafted("reg y d x\nreplace d = 2 * d\nreg y d z\nreg y d\n", "a.do")
     assert done.returncode == 2
     assert "line 2: from here on `d` is another column than before: `d_2` in this draft" in done.stderr
+
+
+def test_tsset_of_one_column_names_the_time():
+    found = read_code("tsset year\nreg y d", ".do")
+    assert (found.unit, found.time) == (None, "year")
+    found = read_code("xtset id\nreg y d", ".do")
+    assert (found.unit, found.time) == ("id", None)
