@@ -148,6 +148,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     joint: list[str] = []
     rare: list[str] = []
     single: list[str] = []
+    own = _preferred(bench, paths)
+    paths = sorted(paths, key=lambda p: p is not own)  # so that its warnings are told first
+    beside = ""
+    if own is not None and not own.untestable and own.pretrend().p_value >= alpha:
+        beside = f"; that of the preferred specification does not reject, p {p_is(own.pretrend().p_value)}"
     for one in paths:
         words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
@@ -174,11 +179,11 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"{listed(wrong)}, `{vcov.name}`: {why}"
             yield Caution("note" if v else "serious", "variance_indefinite", said)
     for words in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
-        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), len(paths))}")
+        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), len(paths))}{beside}")
     for words in _told(
         rare, f"the leads are jointly different from zero (p < {alpha:g}), with too few treated clusters", len(paths)
     ):
-        yield Caution("serious", "pretrend_few_treated", f"{words}{_of_many(len(rare), len(paths))}")
+        yield Caution("serious", "pretrend_few_treated", f"{words}{_of_many(len(rare), len(paths))}{beside}")
     for words in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
         yield Caution("note", "single_leads", words)
     if any(p.fit is not None and p.cell.plain and len(_cohorts(bench, p.cell)) > 1 for p in paths):
@@ -199,6 +204,16 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         which = [cells.shown(p.cell) for p in paths if note in p.notes]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
+
+
+def _preferred(bench: Bench, paths: Sequence[EventPath]) -> EventPath | None:
+    """Return the curve of the preferred specification, None where there is none."""
+    plan = bench.curve.plan if bench.curve is not None else None
+    if plan is None or plan.preferred < 0:
+        return None
+    chosen = zip(plan.dimensions, plan.codes[plan.preferred].tolist(), strict=True)
+    own = {d.name: d.labels[c] for d, c in chosen}
+    return next((p for p in paths if all(p.cell.labels.get(d, label) == label for d, label in own.items())), None)
 
 
 def _of_many(found: int, of: int) -> str:

@@ -309,8 +309,8 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
         colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
         faces = [c if t else "white" for c, t in zip(colours, panel.tested[at].tolist(), strict=True)]
         axes.scatter(
-            x[at], [edge] * len(at), s=14, c=faces, edgecolors=colours, linewidths=[0.0 if t else 0.6 for t in panel.tested[at].tolist()],
-            marker=arrow, clip_on=False, zorder=9,
+            x[at], [edge] * len(at), s=14, c=faces, edgecolors=colours,
+            linewidths=[0.0 if t else 0.6 for t in panel.tested[at].tolist()], marker=arrow, clip_on=False, zorder=9,
         )  # fmt: skip
         words = beyond_words(panel.estimate[cut], panel.decimals)
         # A sorted curve has room at the edge towards its other end.

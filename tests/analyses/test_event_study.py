@@ -10,13 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyfixest as pf
 import pytest
+import specdid
 from event_studies import ALL, FIRST, one, paths_of
 from scipy.integrate import quad
 from scipy.stats import chi2, f, ncx2, norm
+from small_studies import small_panel, small_study
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
+from specdid._words import speaking, told
 from specdid.analyses._event_paths import noncentrality, path, simultaneous
 from specdid.analyses._fit import joint_test
 from specdid.analyses.event_study import _power
@@ -494,3 +498,25 @@ def test_calendar_months_are_written_as_in_the_data(tmp_path):
         (tmp_path / "s.toml").write_text(f"{MONTHS}window = [201203, {end}]\n")
         (fault,) = examine(tmp_path / "s.toml", months())[1]
         assert fault.message == message
+
+
+def test_a_failed_pretrend_of_another_outcome_says_that_the_preferred_one_passes():
+    since = pl.col("year") - pl.col("cohort")
+    trending = pl.col("y") + pl.when(pl.col("cohort") > 0).then(since).otherwise(0)
+    given = small_study(
+        outcome={"bad": "bad", "y": "y"},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        preferred={"outcome": "y"},
+        event_study={"window": [-3, 2], "reference": -1, "vary": ["outcome"]},
+    )
+    frame = small_panel().with_columns(bad=trending)
+    (said,) = (w.message for w in specdid.run(given, frame, audit=None).warnings if w.code == "pretrend")
+    assert said.startswith("bad: the leads are jointly different from zero")
+    assert said.endswith("; that of the preferred specification does not reject, p = 0.994")
+    with speaking("zh"):
+        assert "首选设定的检验不拒绝，p = 0.994" in told(said)
+    own = {**given, "preferred": {"outcome": "bad"}}
+    (said,) = (w.message for w in specdid.run(own, frame, audit=None).warnings if w.code == "pretrend")
+    assert said.startswith("bad: ")
+    assert not said.endswith("0.994")
