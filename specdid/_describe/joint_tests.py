@@ -12,12 +12,16 @@ from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
 from specdid._words import say, told
 from specdid.inference._base import null_words
 
+_NAMED = 4
+"""Medians whose tests are written out beside the primary one; inference.csv has all."""
 _ARM = re.compile(r"(?P<effect>.+): .+ against (?P<reference>.+)")
 """The estimand of an arm."""
 
 
 def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
     """Return the primary test under every null, a line for each statistic: with several medians there are several.
+
+    Where it is of several estimands together, a line has the test of each one's median.
 
     Parameters
     ----------
@@ -45,7 +49,31 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
                 nulls=under,
             )
         )
+    if medians := [t for t in joint if t.kind == MEDIAN and any(pooled_with(t, p) for p in primary)]:
+        names = list(dict.fromkeys((t.group, t.estimand) for t in medians))
+        scales = len({group for group, _ in names}) > 1
+        said = [
+            say(
+                "{median}, {n:,} specifications, {nulls}",
+                median=say(", ").join([*([shown(key[0])] if scales else []), told(key[1])]),
+                n=max(t.specifications for t in medians if (t.group, t.estimand) == key),
+                nulls=say(", ").join(
+                    say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null))
+                    for t in medians
+                    if (t.group, t.estimand) == key
+                ),
+            )
+            for key in names[:_NAMED]
+        ]
+        rest = len(names) - _NAMED
+        said += [say("{rest:,} more in inference.csv", rest=rest)] if rest > 0 else []
+        lines.append(say("Tests of single medians: {said}.", said=say("; ").join(said)))
     return tuple(lines)
+
+
+def pooled_with(median: JointTest, primary: JointTest) -> bool:
+    """Return whether a primary test is of a median's specifications and of others with them."""
+    return median.null == primary.null and not primary.group and median.specifications < primary.specifications
 
 
 def _arms(joint: Sequence[JointTest]) -> bool:

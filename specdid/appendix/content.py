@@ -12,10 +12,11 @@ import numpy as np
 from specdid._describe.choices import Change, Choices
 from specdid._describe.curve_tests import CurveTests
 from specdid._describe.instruments import beside_estimate
-from specdid._describe.joint_tests import statistic_names, towards
+from specdid._describe.joint_tests import pooled_with, statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
 from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.results import MEDIAN
 from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Bench, CellFit
 from specdid.analyses._fit import CONSTANT_LABEL
@@ -548,6 +549,10 @@ def _by_role(test: CurveTests, names: Mapping[str, str]) -> str:
     if not primary:
         return _p_values(secondary)
     lead = say("primary test {p_values}", p_values=_p_values(primary))
+    first = next(r for r in test.tests if r.role == "primary")
+    if any(r.kind == MEDIAN and pooled_with(r, first) for r in test.tests):
+        n = first.specifications
+        lead = say("primary test, of all {n:,} specifications tested, {p_values}", n=n, p_values=_p_values(primary))
     return say("{lead}; secondary {p_values}", lead=lead, p_values=_p_values(secondary)) if secondary else lead
 
 

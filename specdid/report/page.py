@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests
-from specdid._describe.joint_tests import marked, share_words, towards
+from specdid._describe.joint_tests import marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
-from specdid._records.results import statistic_name
+from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
 from specdid.report._encode import embedded
@@ -441,9 +441,10 @@ def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]
         return
     mine = lead(found, results)
     primary = next(_primary(report.curve.tests, mine), None)
+    own = next(_own_median(report.curve.tests, mine), None)
     verdict = element("div", class_="verdict doubted" if boxes else "verdict")
     said = inside(verdict, "div")
-    said.append(_finding(doubts, _sentence(mine, results.planned.alpha, primary)))
+    said.append(_finding(doubts, _sentence(mine, results.planned.alpha, primary, own)))
     facts = inside(said, "dl", class_="facts")
     for label, value, note in _facts(report, mine):
         box = inside(facts, "div", **({"class_": "wide"} if len(note) > 60 else {}))
@@ -500,12 +501,34 @@ def _primary(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tupl
             yield joint.title, found
 
 
+def _own_median(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tuple[str, JointTest]]:
+    """Return every null's title and test of the family's median, where its primary test is of others too."""
+    for joint in joints:
+        primary = next((t for t in joint.tests if t.role == "primary"), None)
+        for test in joint.tests:
+            own = test.kind == MEDIAN and (test.group, test.estimand) == mine.family.key
+            if own and primary is not None and pooled_with(test, primary):
+                yield joint.title, test
+
+
+def _beyond(test: JointTest, own: JointTest | None) -> str:
+    """Say of how many specifications a primary test is where it is not of the family's alone."""
+    if own is None:
+        return ""
+    return say(", of all {n:,} specifications tested", n=test.specifications)
+
+
 def _shortly(test: JointTest) -> str:
     """Name a statistic without its scale and estimand, and say which way it points where one is expected."""
     return told(statistic_name(test.kind, direction=test.direction)) + towards(test)
 
 
-def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] | None) -> str:
+def _sentence(
+    mine: FamilyNumbers,
+    alpha: float,
+    primary: tuple[str, JointTest] | None,
+    own: tuple[str, JointTest] | None,
+) -> str:
     many = say("{n:,} estimates", n=mine.n) if mine.n > 1 else say("The one estimate")
     of = "" if mine.family.scaled else say(" on {outcome}", outcome=mine.family.shown)
     head = say(
@@ -532,11 +555,14 @@ def _sentence(mine: FamilyNumbers, alpha: float, primary: tuple[str, JointTest] 
                 under=under,
             )
         )
+    if own is not None:
+        test, null_title = own[1], told(own[0])
+        parts.append(say("test of this median: {p} under the {null}", p=p_text(test.p_value), null=null_title))
     if primary is not None:
         parts.append(
             say(
                 "primary test, {test}: {p} under the {null}",
-                test=_shortly(primary[1]),
+                test=_shortly(primary[1]) + _beyond(primary[1], own and own[1]),
                 p=p_text(primary[1].p_value),
                 null=told(primary[0]),
             )
@@ -565,8 +591,12 @@ def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]
             f"{share:.1%}",
             say("p < {alpha:g}; {null:.1%} under the null{of}", alpha=results.planned.alpha, null=null, of=of),
         )
+    medians = dict(_own_median(report.curve.tests, mine))
+    for title, test in medians.items():
+        yield say("Test of this median"), p_text(test.p_value), told(title)
     for title, test in _primary(report.curve.tests, mine):
-        yield say("Primary test: {test}", test=_shortly(test)), p_text(test.p_value), told(title)
+        beyond = _beyond(test, medians.get(title))
+        yield say("Primary test: {test}", test=_shortly(test)), p_text(test.p_value), told(title) + beyond
     if results.planned.preferred >= 0:
         yield say("Preferred"), *_preferred(results, mine)
     yield say("Specifications"), f"{counts.ok:,}", say("of {planned:,} planned", planned=counts.planned)

@@ -1,0 +1,46 @@
+"""The primary test beside those of single medians: whose specifications each one is of."""
+
+import re
+from dataclasses import replace
+
+import polars as pl
+import specdid
+from simulated import SPEC, simulated
+from specdid._describe.joint_tests import primary_lines
+from specdid._records import JointTest
+from specdid._records.results import MEDIAN
+
+MANY = JointTest("wild", "median t", 2.3, -1.4, 1.4, 0.005, 199, "primary", specifications=336)
+OWN = JointTest("wild", MEDIAN, -0.06, -0.05, 0.05, 0.05, 199, specifications=144, group="logs", estimand="ATT")
+OTHER = JointTest("wild", MEDIAN, -0.06, -0.03, 0.03, 0.01, 199, specifications=192, group="logs", estimand="VWATT")
+
+
+def test_a_primary_test_of_several_estimands_has_each_ones_beside_it():
+    first, second = primary_lines([MANY, OWN, OTHER], 492)
+    assert "p = 0.005" in first
+    assert "336 of 492" in first
+    assert re.search(r"ATT, 144 .*p = 0\.050 .*VWATT, 192 .*p = 0\.010", second)
+    many = [replace(OWN, estimand=f"e{k}") for k in range(9)]
+    assert "5 more" in primary_lines([MANY, *many], 492)[1]
+
+
+def test_of_one_estimand_the_primary_test_stands_alone():
+    alone = JointTest("wild", MEDIAN, -0.06, -0.05, 0.05, 0.05, 199, specifications=336, group="logs", estimand="ATT")
+    assert len(primary_lines([MANY, alone], 492)) == 1
+
+
+def test_the_headline_has_the_test_of_what_it_counts(tmp_path):
+    data = simulated(units=30, cohorts=(2003, 2005)).with_columns(z=pl.col("x") * pl.col("size"))
+    spec = {**SPEC, "controls": {"x": "x", "z": "x + z", "none": "1"}, "estimator": {"o": "feols", "s": "sunab"}}
+    spec |= {"inference": {"draws": 19, "null": ["wild"]}, "preferred": {"estimator": "s", "controls": "x"}}
+    curve = specdid.run(spec, data, audit=0, out=tmp_path)
+    (own,) = (t for t in curve.joint if t.kind == MEDIAN and "cohort shares" in t.estimand)
+    (primary,) = (t for t in curve.joint if t.role == "primary")
+    assert (own.specifications, primary.specifications) == (3, 6)
+    finding = re.search(r'<p class="finding">(.*?)</p>', (tmp_path / "report.html").read_text("utf-8"), re.S)[1]
+    headed = re.sub("<[^>]+>", "", finding)
+    assert "3 estimates" in headed
+    assert f"test of this median: p = {own.p_value:.3f}" in headed
+    assert "of all 6 specifications tested" in headed
+    joint = next(x for x in (tmp_path / "appendix.md").read_text("utf-8").splitlines() if "**Joint tests.**" in x)
+    assert "of all 6 specifications tested" in joint
