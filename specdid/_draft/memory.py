@@ -30,7 +30,10 @@ class Regression:
 
 @dataclass(slots=True)
 class ReadCode:
-    """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why)."""
+    """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why).
+
+    ``comments`` stand at tables of the draft, by their names, of what no line states.
+    """
 
     regressions: list[Regression] = field(default_factory=list)
     data: str | None = None
@@ -39,6 +42,7 @@ class ReadCode:
     derived: dict[str, str] = field(default_factory=dict)
     skipped: list[tuple[int, str, str]] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
+    comments: dict[str, list[str]] = field(default_factory=dict)
 
 
 class NotReadError(Exception):
@@ -53,6 +57,8 @@ class State:
     made: str = ""
     rows: tuple[tuple[int, str], ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    """Conditions of rows that were taken over, columns as versions."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))
@@ -113,7 +119,10 @@ class Memory:
         for pattern in re.findall(r"regex\(\"([^\"]*)\"\)", " ".join(regression.terms)):
             if hit := next((n for n in self.state.columns if re.search(pattern, n)), None):
                 raise NotReadError(f"a pattern matches `{hit}`, which the code makes: name the columns")
-        self.found.regressions.append(_renamed(regression, self.state.columns))
+        renamed = _renamed(regression, self.state.columns)
+        conditions = [c for c in (*self.state.kept, renamed.condition) if c != "TRUE"]
+        joined = " & ".join(c if len(conditions) == 1 else in_brackets(c) for c in conditions)
+        self.found.regressions.append(replace(renamed, condition=joined or "TRUE"))
         self._states.append((frame, self.state.copy()))
 
     def finish(self) -> ReadCode:
@@ -198,6 +207,11 @@ class Memory:
                     )
                 )
         return mapping
+
+
+def in_brackets(condition: str) -> str:
+    """Return a condition as one factor of others that are joined by ``&``."""
+    return f"({condition})" if "|" in condition else condition
 
 
 def columns_of(text: str) -> set[str]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import PurePath
 
 from specdid._diagnostics import Fault, SpecError
 from specdid._draft.memory import ReadCode, Regression, columns_of
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
-from specdid.language import LanguageError, parse, write, write_name
+from specdid.language import LanguageError, expand, parse, write, write_name
 from specdid.language.tree import chain
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
 MOST_LINES = 12
 """Lines of the code that one sentence names."""
+MOST_ALTERNATIVES = 1_000
+"""Combinations of c(), sw() and the like that one regression is written out into."""
 MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
@@ -75,22 +79,23 @@ def _lines(lines: Iterable[int]) -> str:
 def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str | None, stem: str) -> str:
     """Write the draft; ``data`` is the file as the spec names it, None where no file is known."""
     term, why = treatment
-    kept = [r for r in code.regressions if term in r.terms]
+    own = [r for r in code.regressions if term in r.terms]
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`") for r in code.regressions if r not in kept
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`") for r in code.regressions if r not in own
     ]
+    kept = _apart(own, term)
     rows = _rows(kept, term)
     options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
     vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
     blocks = [
-        _head(name, stem, len(kept)),
+        _head(name, stem, len(own)),
         _study(code, data, stem, kept),
         _derived(code, kept, term),
         *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS[:1])),
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(term)} = {toml_text(term)}"],
         *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS) if k),
-        _vcov(vcovs),
+        _vcov(vcovs, code.comments.get("vcov", ())),
         _merged(rows, kept),
         _together(rows, options),
         _inference(vcovs),
@@ -112,6 +117,34 @@ def _rows(kept: Sequence[Regression], term: str) -> list[tuple[str, ...]]:
         same = [first.setdefault((at, _summands(text)), text) if at in (1, 2) else text for at, text in enumerate(row)]
         found[k] = tuple(same)
     return found
+
+
+def _apart(kept: Sequence[Regression], term: str) -> Sequence[Regression]:
+    """Write c(), sw() and the like out where an alternative of one regression is one of another, else leave them."""
+    alternatives = [(k, one) for k, r in enumerate(kept) for one in _alternatives(r, term)]
+    of_row: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    compact = _rows(kept, term)
+    for (k, _), row in zip(alternatives, _rows([one for _, one in alternatives], term), strict=True):
+        of_row.setdefault(row, set()).add(compact[k])
+    return [one for _, one in alternatives] if any(len(owners) > 1 for owners in of_row.values()) else kept
+
+
+def _alternatives(r: Regression, term: str) -> list[Regression]:
+    """Return the single regressions that one stands for; itself where that takes the data's columns, or too many."""
+    controls = " + ".join(t for t in r.terms if t != term) or "1"
+    texts = ((r.outcome, 1.0), (controls, 1.0), (r.effects, 0.0))
+    try:
+        outcomes, terms, effects = (
+            [write(node) for node in expand(parse(text), {}, (), empty, MOST_ALTERNATIVES)] for text, empty in texts
+        )
+    except LanguageError:
+        return [r]
+    if len(outcomes) * len(terms) * len(effects) in range(2, MOST_ALTERNATIVES + 1):
+        return [
+            replace(r, outcome=y, terms=(term, *([] if x == "1" else [x])), effects=e)
+            for y, x, e in product(outcomes, terms, effects)
+        ]
+    return [r]
 
 
 def _summands(text: str) -> frozenset[str]:
@@ -156,7 +189,7 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
             lines.append(f"{role}  = {toml_text(write_name(column))}")
         else:
             lines.append(f'# {role} = "…"  # COMPLETE: the code does not say it; lags and event studies need it')
-    return lines
+    return [*lines, *(line for text in code.comments.get("study", ()) for line in comment(text))]
 
 
 def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]:
@@ -190,8 +223,8 @@ def _label(dimension: str, option: str) -> str:
     return plain.get((dimension, option)) or (_NAMES[option] if dimension == "estimator" else option)
 
 
-def _vcov(vcovs: Sequence[tuple[str, str]]) -> list[str]:
-    lines = ["[vcov]"]
+def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
+    lines = ["[vcov]", *(line for text in told for line in comment(text))]
     if len(vcovs) > 1:
         lines += comment(
             "The first, of most regressions, is on the curve; the others are further rows of every specification. "

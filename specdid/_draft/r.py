@@ -1,24 +1,72 @@
-"""An R script: feols, fepois and felm with one formula written out."""
+"""An R script: feols, fepois and felm with one formula written out, and what it does to their data before."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, ours
+from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, in_brackets, ours
+from specdid._draft.r_errors import Defaults, read_errors
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
+_OTHERS = {
+    "att_gt": 'write `"Callaway-Sant\'Anna" = "csdid"` in [estimator] and the cohort at the treatment',
+    "aggte": 'write aggregate = "simple" (or another) at csdid in [estimator]',
+    "did2s": 'write "did2s" in [estimator] and the cohort at the treatment',
+    "did_imputation": 'write "did_imputation" in [estimator] and the cohort at the treatment',
+    **dict.fromkeys(
+        (
+            "lm", "glm", "plm", "ivreg", "iv_robust", "lm_robust", "feglm", "femlm", "feNmlm", "fenegbin",
+            "event_study", "etwfe", "emfx", "gsynth", "fect", "synthdid_estimate", "sdid", "did_multiplegt",
+            "did_multiplegt_dyn",
+        ),
+        "",
+    ),
+}  # fmt: skip
+_TAKEN = {
+    "fml", "data", "vcov", "cluster", "se", "ssc", "dof", "weights", "subset", "split", "fsplit", "panel.id",
+    "fixef.rm",
+}  # fmt: skip
+_NO_MATTER = {
+    "notes", "lean", "warn", "verbose", "nthreads", "mem.clean", "data.save", "collin.tol", "fixef.tol", "fixef.iter",
+    "fixef.algo", "glm.iter", "glm.tol", "demeaned", "combine.quick", "exactDOF", "cmethod", "keepX", "keepCX",
+}  # fmt: skip
+"""Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
-_READING = re.compile(r"(?:\w+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
-_PART = r"(?:(?:base|dplyr)::)?(?:subset|filter)\(\s*[\w.]+\s*,(.*)\)"
-_CHANGING = frozenset({"split", "fsplit", "split.keep", "split.drop", "offset", "family", "exactDOF"})
-"""Arguments that make other regressions, or other numbers."""
+_READING = re.compile(r"(?:[\w.]+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
+_SAME_ROWS = {
+    "as.data.table", "as_tibble", "as.data.frame", "data.frame", "data.table", "tibble", "setDT", "setDF", "copy",
+    "arrange",
+    "setorder", "setorderv", "setkey", "setkeyv", "relocate", "collect", "as.tibble", "droplevels", "pdata.frame",
+}  # fmt: skip
+_VERBS = _SAME_ROWS | {
+    "filter", "subset", "mutate", "transform", "group_by", "ungroup", "drop_na", "na.omit", "distinct", "slice",
+    "panel",
+    "select", "within", "merge", "summarise", "summarize", "rename", "left_join", "inner_join", "unique", "complete",
+}  # fmt: skip
+_BY_ROW = {
+    "log", "log1p", "log10", "exp", "sqrt", "abs", "floor", "ceiling", "round", "sign", "I", "ifelse", "fifelse",
+    "if_else",
+    "is.na", "pmin", "pmax", "between", "case_when", "coalesce", "is.finite", "as.numeric", "as.integer", "as.double",
+    "as.logical", "paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar", "grepl", "c", "asinh",
+}  # fmt: skip
+"""Functions that give here, row by row, what they give in R."""
+_IN_FORMULAS = _BY_ROW | {
+    "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..", "offset",
+}  # fmt: skip
+_ACROSS_ROWS = {"l", "f", "d", "scale", "bs", "ns", "poly"}
+_SERIES = (
+    r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
+    r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
+)
+_GROUPED = {"mean", "median", "min", "max", "sd"}
+_TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week|wave|day)s?|yearmonth|ym|yq)$")
 
 
 _GOES_ON = re.compile(r"(?:[-+*/^~,=|&<>!:]|%[^%\s]*%)\s*$")
@@ -35,72 +83,448 @@ class _R(Memory):
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
         statements = list(_r_statements(text))
-        calls = [_r_calls(statement) for _, statement in statements]
-        used = [_frame_of(_arguments(inside)) for found in calls for _, _, inside in found]
-        frames = _sources(statements, {f for f in used if f})
-        self._main = Counter(f for f in used if f).most_common(1)[0][0] if any(used) else ""
+        calls = [_r_calls(statement) for _, statement, _ in statements]
+        used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found]
+        frames = _sources(statements, {f for _, f in used if f})
         self._of_frame: dict[str, State] = {}
-        within: list[bool] = []  # whether a regression stands before the next closing brace
-        for (_, statement), found in zip(reversed(statements), reversed(calls), strict=True):
-            within.append(bool(found) or (statement != "}" and bool(within) and within[-1]))
-        within.reverse()
-        for k, ((line, statement), found) in enumerate(zip(statements, calls, strict=True)):
-            if _HEAD.search(statement) and (found or statement.rstrip().endswith("{")) and within[k]:
+        self._root: dict[str, str] = {}
+        self._defaults = Defaults()
+        self._macros: dict[str, str] = {}
+        self._unstated: list[int] = []
+        self._here = ""
+        self._singletons = 0
+        self._set_panel(calls)
+        self._set_variables(text, statements, frames)
+        once = _read_once(statements, calls)
+        for k, ((line, statement, within), found) in enumerate(zip(statements, calls, strict=True)):
+            if once[k]:
                 why = "a loop, condition or function is not run: the regressions in it are read once, as written"
                 self.skip(line, " ".join(statement.split()), why)
+            local = self._arguments if within else _arguments_of(statement)
+            piped = "%>%" in statement or "|>" in statement
             for name, at, inside in found:
-                self._regression(
-                    name, inside, line + statement.count("\n", 0, at), "%>%" in statement or "|>" in statement
-                )
+                shown, at_line = " ".join(f"{name}({inside})".split()), line + statement.count("\n", 0, at)
+                try:
+                    self._regression(name, inside, at_line, piped, local)
+                except NotReadError as error:
+                    self.skip(at_line, shown, str(error))
             if not found:
-                self._other(" ".join(statement.split()).rstrip("{} "), line, frames)
+                self._other(" ".join(statement.split()).rstrip("{} "), line, frames, within)
+            elif (made := _assigned(" ".join(statement.split()))) and made[0] in frames:
+                self._changed(made[0], made[1], line, " ".join(statement.split()))
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
+        self._tell_errors()
         return self.finish()
 
-    def _regression(self, name: str, inside: str, line: int, piped: bool) -> None:
-        shown = " ".join(f"{name}({inside})".split())
-        try:
-            regression, frame = _call(name, inside, line)
-            if frame in ("", ".", "_") and piped:
-                self.skip(line, shown, "its data come by a pipe: name them")
-                return
-            self.state = self._of_frame.setdefault(frame, State())
-            self.add(regression, frame)
-        except NotReadError as error:
-            self.skip(line, shown, str(error))
+    def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:
+        """Take unit and time from panel.id, from att_gt, else from what all regressions absorb."""
+        absorbed: list[set[str]] = []
+        for name, _, inside in (one for found in calls for one in found):
+            given = _arguments(inside)
+            panel = _two_names(given.get("panel.id", ""))
+            if name == "att_gt" and {"idname", "tname"} <= {*given}:
+                panel = given["idname"].strip("\"'"), given["tname"].strip("\"'")
+            if panel and self.found.unit is None:
+                self.found.unit, self.found.time = panel
+            parts = _split(given.get("fml", "").partition("~")[2], "|")
+            if name in _CALLS and len(parts) > 1:
+                absorbed.append({*re.findall(rf"(?:^|[+(,])\s*({_NAME})\s*(?=$|[+),])", parts[1])})
+        if self.found.unit is None and absorbed:
+            common = set.intersection(*absorbed)
+            times = sorted(c for c in common if _TIMES.match(c))
+            units = sorted(common - {*times})
+            if len(times) == 1 and len(units) == 1:
+                self.found.unit, self.found.time = units[0], times[0]
+                told = (
+                    "COMPLETE: unit and time are the two fixed effects that all regressions have. Mend what is not so."
+                )
+                self.found.comments["study"] = [told]
 
-    def _other(self, text: str, line: int, frames: set[str]) -> None:
-        """Follow an assignment to data, list what else may change them."""
-        text = re.sub(r"^(?:else\s+)?(?:(?:if|for|while)\s*\((?:[^()]|\([^()]*\))*\)\s*|else\s+)", "", text)
-        assigned = _assigned(text)
+    def _set_variables(self, text: str, statements: Sequence[tuple[int, str, bool]], frames: set[str]) -> None:
+        """Tell columns from variables of the script: those of loops and functions, and what is assigned to."""
+        self._arguments = _arguments_of(text)
+        self._variables: dict[str, str] = {}
+        for _, statement, _ in statements:
+            made = _assigned(" ".join(statement.split()))
+            literal = made and re.fullmatch(r"-?\d+(?:\.\d+)?L?|\"[^\"]*\"|'[^']*'", made[2])
+            if made and not made[1] and (literal or made[0] not in frames):
+                self._variables[made[0]] = made[2].rstrip("L") if literal and made[0] not in self._variables else ""
+        frames -= {*self._variables}
+
+    def _tell_errors(self) -> None:
+        if self._unstated:
+            lines = sorted({*self._unstated})
+            told = f"lines {', '.join(map(str, lines[:12]))} state" if len(lines) > 1 else f"line {lines[0]} states"
+            self.found.comments["vcov"] = [
+                f"COMPLETE: {told} no vcov. fixest before 0.13 then clusters by the first fixed effect, or by the unit "
+                "of panel.id, and that stands here; since 0.13 its errors are iid. Which version the code was written "
+                "for it does not say: state the vcov that is meant."
+            ]
+        if self._singletons:
+            self.found.notes.append(
+                (
+                    self._singletons,
+                    'fixef.rm = "none" keeps rows that are alone in a fixed effect; here they are dropped',
+                )
+            )
+
+    def _regression(self, name: str, inside: str, line: int, piped: bool, local: set[str]) -> None:
+        """Take a call over; ``local`` are names of loops and functions that it stands in."""
+        if name not in _CALLS:
+            raise NotReadError(f"{name} is not read" + (f": {_OTHERS[name]}" if _OTHERS.get(name) else ""))
+        given = {**self._defaults.arguments, **_arguments(inside)}
+        frame, steps = _steps(given.get("data", ""))
+        if frame in ("", ".", "_") and piped:
+            raise NotReadError("its data come by a pipe: name them")
+        if frame in local:
+            raise NotReadError(f"`{frame}` is a variable of a loop or function: which rows it has is not known")
+        if not re.fullmatch(rf"(?:{_NAME})?", frame):
+            raise NotReadError("its data are made in the call: make them in a line of their own")
+        self.state = self._of_frame.setdefault(frame, State()).copy()
+        self._apply(frame, steps, line, rows_alone=True)
+        for regression in self._read_call(name, given, line):
+            self.add(regression, self._root.get(frame, frame))
+
+    def _read_call(self, name: str, given: Mapping[str, str], line: int) -> list[Regression]:
+        """Return the regressions of a call, one, or two with ``fsplit``."""
+        if unknown := [key for key in given if key not in _TAKEN and key not in _NO_MATTER]:
+            raise NotReadError(f"its argument `{unknown[0]}` is not read")
+        formula = given.get("fml", "")
+        for _ in range(5):
+            formula = re.sub(r"\.\.[A-Za-z]\w*", lambda m: self._macros.get(m[0], m[0]), formula)[:LONGEST_CALL]
+        if "~" not in formula or re.search(r"\b(?:as\.formula|paste0?|xpd)\(|\.\[", formula):
+            raise NotReadError("its formula is not written out")
+        left, _, right = formula.partition("~")
+        parts = _split(right, "|")
+        if name == "felm":
+            parts += ["0"] * (4 - len(parts))
+            instruments, clusters = parts[2], parts[3]
+        else:
+            instruments, clusters = (parts[2] if len(parts) > 2 else "0"), "0"
+        if instruments.strip() not in ("", "0") or (name != "felm" and "~" in right):
+            raise NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
+        if "sunab(" in formula:
+            raise NotReadError(
+                'write `"Sun-Abraham" = "sunab"` in [estimator], and the cohort, the first argument of sunab, at the '
+                "treatment"
+            )
+        effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
+        terms: list[str] = []
+        for term in _split(parts[0], "+"):
+            if factor := re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term):
+                effects.append(factor[1])
+            elif term not in ("1", "0", ""):
+                terms.append(self._term(term, "terms"))
+        effects_text = " + ".join(effects)
+        condition = given.get("subset", "")
+        if re.fullmatch(r"~?\s*-?\s*(?:c\(.*\)|[\d:L]+)", condition):
+            raise NotReadError("subset names rows by their number")
+        condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition") if condition else "TRUE"
+        weights = re.sub(r"^~\s*", "", given.get("weights", ""))
+        errors = read_errors(name, given, clusters, effects_text, self._defaults)
+        if errors.unstated:
+            self._unstated.append(line)
+        if re.search(r"none", given.get("fixef.rm", "")):
+            self._singletons = self._singletons or line
+        regression = Regression(
+            line,
+            self._term(left, "outcome"),
+            tuple(dict.fromkeys(terms)),
+            effects_text or "0",
+            condition,
+            self._value(weights, ()) if weights and weights != "NULL" else "1",
+            errors.vcov,
+            errors.ssc,
+            _CALLS[name],
+        )
+        split = given.get("split") or given.get("fsplit")
+        if split is None:
+            return [regression]
+        column = re.sub(r"^~\s*|^[\"']|[\"']$", "", split)
+        if not re.fullmatch(_NAME, column) or (given.get("split") and given.get("fsplit")):
+            raise NotReadError(f"split = {split}: only a column's name is read")
+        level = self.in_force(column)
+        each = f"each({level})"
+        both = each if condition == "TRUE" else f"{each} & {in_brackets(condition)}"
+        return [*([regression] if given.get("fsplit") else []), replace(regression, condition=both)]
+
+    def _term(self, text: str, role: str) -> str:
+        """Return a part of a formula as it is written here."""
+        names = _called(text)
+        if other := next((n for n in names if n not in _IN_FORMULAS), None):
+            raise NotReadError(f"`{other}()` in a formula is not taken over")
+        if self.state.kept and (across := next((n for n in names if n in _ACROSS_ROWS), None)):
+            raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
+        return ours(text, role)  # type: ignore[arg-type]
+
+    def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
+        """Return an expression of R as it is written here, by groups where these are named.
+
+        Raises
+        ------
+        NotReadError
+            It has a function that does something else here, or a variable of the script.
+        """
+        here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
+        text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
+        bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+        if re.search(r"[{$@\\]|function\(|<-|%(?!in%)", bare):
+            raise NotReadError("its value is not an expression of the frame's columns")
+        for name in {*re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", bare)}:
+            if self._variables.get(name):
+                text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
+            elif name in self._arguments or name in self._variables:
+                raise NotReadError(f"`{name}` is a variable of the script, not a column")
+        unit, time = self.found.unit, self.found.time
+        alone = unit is not None and [*by] == [unit]
+        looks = False
+        if alone and time is not None:
+            new = re.sub(
+                rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(?:,\s*na\.rm\s*=\s*\w+\s*)?\)", r"first(\1)", text
+            )
+            if new != text:
+                looks = True
+                text = re.sub(r"(?<![\w.])any\((first|[^()]+)\)", r"!is.na(first(\1))", new)
+            new = re.sub(_SERIES, _lagged, text)
+            looks = looks or new != text
+            text = new
+        for found in [*re.finditer(rf"(?<![\w.])({'|'.join(_GROUPED)})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)][::-1]:
+            inside, omits, _ = found[2].partition("na.rm")
+            if not omits or not re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2]):
+                raise NotReadError(
+                    f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
+                )
+            group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
+            looks = True
+            text = f"{text[: found.start()]}{found[1]}({inside.strip().rstrip(',')}{group}){text[found.end() :]}"
+        allowed = _BY_ROW | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
+        if other := next((n for n in _called(text) if n not in allowed), None):
+            raise NotReadError(f"`{other}()` is not taken over")
+        if looks and self.state.kept:
+            raise NotReadError("it looks at rows that the code has cut off before")
+        try:
+            return self.in_force(ours(text, role))  # type: ignore[arg-type]
+        except NotReadError:
+            if role == "condition":
+                raise
+        return self.in_force(ours(f"as.integer({text})", "value"))
+
+    def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
+        """Follow what is done to data and to fixest's defaults, list what else may change them."""
+        if setting := re.match(r"^(?:fixest::)?setFixest_(\w+)\(", text):
+            try:
+                self._set(setting[1], _inside(text, setting.end()))
+            except NotReadError as error:
+                self.skip(line, text, str(error))
+            return
+        guard = r"^(?:if|while|for)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
+        guarded = within or re.match(guard, text)
+        assigned = _assigned(re.sub(guard, "", text))
         if assigned is None:
+            frame, steps = _steps(text)
+            if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
+                if any(":=" in inside or verb in _SAME_ROWS for verb, inside in steps):
+                    self._changes(frame, frame, steps, line, text)
+                return
             if _IN_PLACE.search(text):
                 name = re.match(rf"^(?:\w+\()?({_NAME})", text)
                 self._changed(name[1] if name else "", "", line, text)
+            elif re.search(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=", text):
+                self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
+            else:
+                self._hidden_change(text, line, frames)
             return
         target, place, value = assigned
         if target not in frames:
+            self._hidden_change(value, line, frames, text)
+            if re.search(r"^summary\(.*[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=", value):
+                self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
             return
-        reading = _READING.match(value)
-        if reading and not place and re.fullmatch(r"[^)]*\)", value[reading.end() :]):
-            if target == self._main:
-                self.found.data = reading[1]
-            else:
-                self.skip(line, text, "reads other data than most regressions have")
-            self._of_frame[target] = State()
+        if guarded:
+            self._changed(target, place, line, text, "it stands in a loop, a condition or a function")
             return
-        if not place:
-            source = next((n for n in re.findall(_NAME, value) if n in self._of_frame), target)
-            self._of_frame[target] = self._of_frame.get(source, State()).copy()
-        self._changed(target, place, line, text)
+        if place:
+            self._column(target, place, value, line, text)
+            return
+        base, steps = _steps(value)
+        reading = _READING.match(base)
+        if reading and re.fullmatch(r"[^)]*\)", base[reading.end() :]):
+            self._of_frame[target] = State(data=reading[1])
+            self._root[target] = target
+            self._changes(target, target, steps, line, text)
+            return
+        self._changes(target, base, steps, line, text)
 
-    def _changed(self, frame: str, place: str, line: int, text: str) -> None:
+    def _hidden_change(self, text: str, line: int, frames: set[str], shown: str = "") -> None:
+        """List what assigns to data within the brackets of a call."""
+        for frame in sorted(frames):
+            if re.search(
+                rf"(?<![\w.$]){re.escape(frame)}(?:\$[\w.]+|\[[^\]]*\])*\s*(?:<<?-|%<>%)|->>?\s*{re.escape(frame)}\b",
+                text,
+            ):
+                self._changed(frame, "", line, shown or text)
+                return
+
+    def _set(self, what: str, inside: str) -> None:
+        """Take over what setFixest_… sets for the lines that follow.
+
+        Raises
+        ------
+        NotReadError
+            It sets what is not read.
+        """
+        if what == "fml":
+            for part in _split(inside, ","):
+                key, equals, value = part.partition("=")
+                if equals and key.strip().startswith("..") and value.strip().startswith("~"):
+                    self._macros[key.strip()] = value.strip()[1:].strip()
+                else:
+                    raise NotReadError(f"`{part}` is not read")
+        elif what == "ssc":
+            self._defaults = replace(self._defaults, ssc=inside)
+        elif what == "vcov":
+            self._defaults = replace(self._defaults, vcov=_arguments(inside))
+        elif what == "estimation":
+            self._defaults = replace(self._defaults, arguments=_arguments(inside))
+        elif what not in ("dict", "etable", "nthreads", "print", "notes", "coefplot", "multi"):
+            raise NotReadError("is not read")
+
+    def _changes(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int, text: str) -> None:
+        """Apply what a statement makes of a frame to the frame that it assigns to."""
+        known = base in self._of_frame or base == target
+        simple = re.fullmatch(_NAME, base)
+        old = self._of_frame.get(base, State()).copy()
+        self._of_frame[target] = old
+        self.state = old.copy()
+        if not simple or not (known or base not in self._arguments):
+            source = next((n for n in re.findall(_NAME, base) if n in self._of_frame and n != target), target)
+            self._of_frame[target] = self._of_frame.get(source, State()).copy()
+            self._changed(target, "", line, text)
+            return
+        self._root[target] = self._root.get(base, base)
+        try:
+            self._apply(target, steps, line)
+        except NotReadError as error:
+            self._of_frame[target] = old
+            self._changed(target, "", line, text, str(error))
+            return
+        self._of_frame[target] = self.state
+
+    def _apply(self, frame: str, steps: Sequence[tuple[str, str]], line: int, rows_alone: bool = False) -> None:
+        """Put steps into the present state.
+
+        Raises
+        ------
+        NotReadError
+            One of them is not read; the state is then not to be used.
+        """
+        by: tuple[str, ...] = ()
+        self._here = frame
+        for verb, inside in steps:
+            parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
+            if verb == "[":
+                self._bracket(parts, line, rows_alone)
+            elif verb in ("filter", "subset") and not by:
+                if not parts or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
+                    raise NotReadError(f"{verb}() has an argument that is not read")
+                for part in parts:
+                    self._cut(part)
+            elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
+                for part in parts:
+                    self._cut(f"!is.na({part})")
+            elif rows_alone:
+                raise NotReadError("its data are made in the call: make them in a line of their own")
+            elif verb == "group_by" and parts and all(re.fullmatch(_NAME, part) for part in parts):
+                by = tuple(parts)
+            elif verb == "ungroup":
+                by = ()
+            elif verb in ("mutate", "transform"):
+                before = dict(self.state.columns)
+                for part in parts:
+                    key, equals, value = part.partition("=")
+                    if not equals or not re.fullmatch(r"[A-Za-z][\w.]*", key.strip()):
+                        raise NotReadError(f"`{part}` is not read")
+                    after = self.state.columns
+                    if verb == "transform":  # all at once, of the columns as they were
+                        self.state.columns = before
+                    expression = self._value(value, by)
+                    self.state.columns = after if verb == "mutate" else dict(after)
+                    self.define(key.strip(), line, expression)
+            elif verb == "panel" and parts and (panel := _two_names(parts[0])):
+                self.found.unit, self.found.time = panel
+            elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
+                raise NotReadError(f"{verb}() is not taken over")
+
+    def _bracket(self, parts: list[str], line: int, rows_alone: bool) -> None:
+        """Apply ``[rows]``, ``[rows, ]`` or data.table's ``[rows, x := …, by = g]``."""
+        rows, rest = parts[0], [part for part in parts[1:] if part]
+        if not rest:
+            if re.match(r"order\(", rows):
+                return
+            if not rows or not re.search(r"[<>=!&|]|%in%|\bis\.", rows):
+                raise NotReadError("its rows or columns are not taken over")
+            self._cut(rows)
+            return
+        grouped = [part for part in rest[1:] if re.match(r"(?:by|keyby)\s*=", part)]
+        if rows_alone or not re.search(r":=", rest[0]) or len(rest) - 1 != len(grouped):
+            raise NotReadError("is not taken over")
+        by: tuple[str, ...] = ()
+        for part in grouped:
+            inner = re.sub(r"^(?:\.|c|list)\((.*)\)$", r"\1", part.partition("=")[2].strip())
+            by = tuple(name.strip("\"'") for name in _split(inner, ","))
+            if not all(re.fullmatch(_NAME, name) for name in by):
+                raise NotReadError("its groups are not read")
+        several = re.match(r"^`:=`\(", rest[0])
+        pairs = (
+            [one.partition("=")[::2] for one in _split(_inside(rest[0], several.end()), ",")]
+            if several
+            else [rest[0].partition(":=")[::2]]
+        )
+        before = dict(self.state.columns)
+        for key, value in pairs:
+            name = key.strip().strip("\"'")
+            if value.strip() == "NULL":
+                self.state.columns.pop(name, None)
+                continue
+            if not re.fullmatch(_NAME, name):
+                raise NotReadError(f"`{key.strip()}` is not read")
+            after, self.state.columns = self.state.columns, dict(before)
+            expression = self._value(value, by)
+            if rows:
+                old = self.derived(name)
+                if old is None or by:
+                    raise NotReadError("sets some rows of a column that the code does not make")
+                expression = f"ifelse({self._value(rows, (), 'condition')}, {expression}, {old})"
+            self.state.columns = after
+            self.define(name, line, expression)
+
+    def _cut(self, condition: str) -> None:
+        self.state.kept += (self._value(condition, (), "condition"),)
+
+    def _column(self, frame: str, place: str, value: str, line: int, text: str) -> None:
+        """Apply ``df$x <- …``."""
+        column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
+        self._here = frame
+        if column is None:
+            self._changed(frame, place, line, text)
+            return
+        if value.strip() == "NULL":
+            return
+        try:
+            self.state = self._of_frame.setdefault(frame, State())
+            self.define(column[1] or column[2], line, self._value(value, ()))
+        except NotReadError as error:
+            self._changed(frame, place, line, text, str(error))
+
+    def _changed(self, frame: str, place: str, line: int, text: str, why: str = "") -> None:
         """Note that a line changes a frame: some of its columns where these are named, else its rows."""
         self.state = self._of_frame.setdefault(frame, State())
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
         names = [column[1] or column[2]] if column else []
-        if not names and not re.search(r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|pivot", text):
+        if not names and not re.search(
+            r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|slice|pivot|read[._]|fread", text
+        ):
             bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
             if "mutate(" in bare or "transform(" in bare:
                 names = re.findall(rf"(?:mutate\(|transform\(|,)\s*({_NAME})\s*=(?!=)", bare)
@@ -108,19 +532,102 @@ class _R(Memory):
                 names = re.findall(rf"({_NAME})\s*:=", bare)
         for name in names:
             self.define(name, line, None)
+        reason = f"{why}; " if why else ""
         if names:
             listed = ", ".join(f"`{n}`" for n in names[:8])
-            self.skip(
-                line, text, f"changes {listed}: write it in [derive], or have it in the data as this line leaves it"
-            )
+            reason += f"changes {listed}: write it in [derive], or have it in the data as this line leaves it"
         else:
             self.state.rows += ((line, text),)
-            self.skip(line, text, "may change rows or values: do it in the data before")
+            reason += "may change rows or values: do it in the data before"
+        self.skip(line, text, reason)
 
 
-def _r_statements(text: str) -> Iterator[tuple[int, str]]:
-    """Return statements with their lines; heads of loops and functions are statements, as is what stands in braces."""
-    depth, quote, begun, line, first = 0, "", "", 1, 1
+def _lagged(found: re.Match[str]) -> str:
+    lead = found[1] == "lead" or found[4] == "lead"
+    return f"{'f' if lead else 'l'}({found[2]}, {found[3] or 1})"
+
+
+def _called(text: str) -> list[str]:
+    """Return the functions that an expression calls, as they are named without their packages."""
+    bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+    return re.findall(r"(?:[\w.]+::)?((?<![\w.])[A-Za-z.][\w.]*)\s*\(", bare)
+
+
+def _two_names(text: str) -> tuple[str, str] | None:
+    """Return unit and time of ``~unit + time`` or ``c("unit", "time")``."""
+    found = re.fullmatch(
+        rf"~\s*({_NAME})\s*\+\s*({_NAME})|c\(\s*[\"']({_NAME})[\"']\s*,\s*[\"']({_NAME})[\"']\s*\)", text
+    )
+    return (found[1] or found[3], found[2] or found[4]) if found else None
+
+
+def _steps(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what an expression of data begins with, and the verbs that are applied to it, each with its arguments."""
+    text = " ".join(text.split())
+    pipes = [(m.start(), m.end()) for m in re.finditer(r"%>%|\|>", _masked(text))]
+    if pipes:
+        ends = [start for start, _ in pipes[1:]] + [len(text)]
+        base, steps = _steps(text[: pipes[0][0]])
+        for (_, start), end in zip(pipes, ends, strict=True):
+            piece = text[start:end].strip()
+            call = re.match(r"(?:[\w.]+::)?([\w.]+)\((.*)\)$", piece)
+            steps.append((call[1], call[2]) if call else (piece, ""))
+        return base, steps
+    call = re.match(r"(?:[\w.]+::)?([\w.]+)\(", text)
+    if call and call[1] in _VERBS and len(inside := _inside(text, call.end())) + call.end() + 1 == len(text):
+        first, *rest = _split(inside, ",")
+        if not re.match(r"[\w.]+\s*=[^=]", first):
+            base, steps = _steps(first)
+            return base, [*steps, (call[1], ", ".join(rest))]
+    steps = []
+    if bracket := re.match(rf"({_NAME})(?=\[[^\[])", text):
+        at = bracket.end()
+        while text[at : at + 1] == "[" and (inside := _inside(text, at + 1)):
+            steps.append(("[", inside))
+            at += len(inside) + 2
+        if at == len(text):
+            return bracket[1], steps
+    return text, []
+
+
+def _masked(text: str) -> str:
+    """Return a text of the same length without what stands in brackets and quotes."""
+    out, depth, quote = [], 0, ""
+    for c in text:
+        if quote:
+            out.append(" ")
+            quote = "" if c == quote else quote
+            continue
+        if c in "\"'":
+            quote = c
+        opens, closes = c in "([{", c in ")]}"
+        depth = max(0, depth - closes)
+        out.append(" " if depth or quote or opens or closes else c)
+        depth += opens
+    return "".join(out)
+
+
+def _arguments_of(text: str) -> set[str]:
+    """Return the names of arguments of functions and variables of loops."""
+    heads = re.findall(r"(?:\bfunction\s*|\\)\(([^()]*)\)", text)
+    found = {name for head in heads for name in re.findall(rf"(?:^|,)\s*({_NAME})", head)}
+    return found | {*re.findall(rf"\bfor\s*\(\s*({_NAME})\s+in\b", text)}
+
+
+def _read_once(statements: Sequence[tuple[int, str, bool]], calls: Sequence[list[tuple[str, int, str]]]) -> list[bool]:
+    """Say which statements are heads of loops, conditions or functions that regressions stand in."""
+    holds: list[bool] = []  # whether a regression stands before the next closing brace
+    for (_, statement, _), found in zip(reversed(statements), reversed(calls), strict=True):
+        holds.append(bool(found) or (statement != "}" and bool(holds) and holds[-1]))
+    return [
+        bool(_HEAD.search(statement) and (found or statement.rstrip().endswith("{"))) and held
+        for (_, statement, _), found, held in zip(statements, calls, reversed(holds), strict=True)
+    ]
+
+
+def _r_statements(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Return statements with their lines, and whether they stand in braces; heads of loops are statements, too."""
+    depth, quote, begun, line, first, braces = 0, "", "", 1, 1, 0
     for k, c in enumerate(text):
         if quote:
             quote = "" if c == quote and text[k - 1] != "\\" else quote
@@ -132,23 +639,24 @@ def _r_statements(text: str) -> Iterator[tuple[int, str]]:
             depth = max(0, depth - 1)
         if not quote and not depth and (c in ";{}" or (c == "\n" and not _GOES_ON.search(begun[-40:]))):
             if (begun + c).strip(" \t\n;}"):
-                yield first if begun else line, begun + "{" * (c == "{")
+                yield first if begun else line, begun + "{" * (c == "{"), braces > 0
             if c == "}":
-                yield line, c
+                yield line, c, False
             begun = ""
+            braces = max(0, braces + (c == "{") - (c == "}"))
         elif begun or not c.isspace():
             first = first if begun else line
             begun += c
         line += c == "\n"
     if begun.strip():
-        yield first, begun
+        yield first, begun, braces > 0
 
 
 def _r_calls(statement: str) -> list[tuple[str, int, str]]:
     """Return the regressions in a statement: name, where it stands, what is in its brackets."""
     found: list[tuple[str, int, str]] = []
     end = 0
-    for call in re.finditer(r"\b(feols|fepois|felm|feglm|plm|fenegbin)\s*\(", statement):
+    for call in re.finditer(rf"(?<![\w.])({'|'.join({**_CALLS, **_OTHERS})})\s*\(", statement):
         if call.start() >= end:  # else within another
             inside = _inside(statement, call.end())
             end = call.end() + len(inside)
@@ -158,19 +666,21 @@ def _r_calls(statement: str) -> list[tuple[str, int, str]]:
 
 def _assigned(text: str) -> tuple[str, str, str] | None:
     """Return what a statement assigns to, which part of it, and the value."""
-    value_first, arrow, value = text.partition("->")
-    if arrow and "<-" not in value_first and re.fullmatch(rf"\s*>?\s*{_NAME}\s*", value):
-        return value.strip(" >"), "", value_first
-    head = re.match(rf"^(?:\w+\()*({_NAME})\s*\)*((?:\$|@|\[)[^=<]*?|\)*)\s*(?:<<?-|=(?!=))\s*(.*)$", text)
-    if head is None or (left := text[: head.start(3)]).count("(") != left.count(")"):  # an argument of a call
+    masked = _masked(text)
+    arrow = re.search(r"<<?-|(?<![<>=!:-])=(?!=)|->>?", masked)
+    if arrow is None:
         return None
-    return head[1], head[2], head[3]
+    left, value = text[: arrow.start()].strip(), text[arrow.end() :].strip()
+    if arrow[0].startswith("->"):
+        left, value = value, left
+    head = re.match(rf"^(?:\w+(?:<-)?\()*({_NAME})\)*(.*)$", left)
+    return (head[1], head[2].strip(), value) if head else None
 
 
-def _sources(statements: Sequence[tuple[int, str]], frames: set[str]) -> set[str]:
+def _sources(statements: Sequence[tuple[int, str, bool]], frames: set[str]) -> set[str]:
     """Return the frames and what they are made of."""
     found = set(frames)
-    made = [a for _, text in statements if (a := _assigned(" ".join(text.split())))]
+    made = [a for _, text, _ in statements if (a := _assigned(" ".join(text.split())))]
     targets = {target for target, _, _ in made}
     for target, _, value in reversed(made):
         if target in found:
@@ -224,70 +734,4 @@ def _arguments(inside: str) -> dict[str, str]:
 
 
 def _frame_of(given: Mapping[str, str]) -> str:
-    return re.sub(r"^(?:[\w.]+::)?\w+\(\s*([\w.]+)\s*,.*\)$", r"\1", given.get("data", ""))
-
-
-def _call(name: str, inside: str, line: int) -> tuple[Regression, str]:
-    """Return the regression and the frame that it is of."""
-    if name not in _CALLS:
-        raise NotReadError(f"{name} is not read")
-    given = _arguments(inside)
-    if other := _CHANGING & given.keys():
-        raise NotReadError(f"the argument {min(other)} is not read")
-    if given.get("data") and not re.fullmatch(rf"{_NAME}|_|{_PART}", given["data"]):
-        raise NotReadError("its data are made in the call: give them a name before")
-    formula = given.get("fml", "")
-    if "~" not in formula or re.search(r"\b(?:as\.formula|paste0?|xpd)\(|\.\[", formula):
-        raise NotReadError("its formula is not written out")
-    left, _, right = formula.partition("~")
-    parts = _split(right, "|")
-    if name == "felm":
-        parts += ["0"] * (4 - len(parts))
-        instruments, clusters = parts[2], parts[3]
-    else:
-        instruments, clusters = (parts[2] if len(parts) > 2 else "0"), "0"
-    if instruments.strip() not in ("", "0"):
-        raise NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
-    effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [ours(parts[1], "effects")]
-    terms: list[str] = []
-    for term in _split(parts[0], "+"):
-        if factor := re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term):
-            effects.append(factor[1])
-        elif term not in ("1", "0", ""):
-            terms.append(ours(term, "terms"))
-    condition = next((given[key] for key in ("subset",) if key in given), "")
-    if kept := re.fullmatch(_PART, given.get("data", "")):
-        condition = kept[1]
-    weights = re.sub(r"^~\s*|^[\w.]+\$", "", given.get("weights", ""))
-    effects_text = " + ".join(effects)
-    regression = Regression(
-        line,
-        ours(left, "outcome"),
-        tuple(dict.fromkeys(terms)),
-        effects_text or "0",
-        ours(re.sub(r"^~\s*", "", condition), "condition") if condition else "TRUE",
-        ours(weights, "value") if weights else "1",
-        _r_errors(name, given, clusters, effects_text),
-        "",
-        _CALLS[name],
-    )
-    return regression, _frame_of(given)
-
-
-def _r_errors(name: str, given: dict[str, str], clusters: str, effects: str) -> str:
-    if clusters.strip() not in ("", "0"):
-        return "~" + clusters.strip().replace(":", "^")
-    said = given.get("cluster") or given.get("vcov") or given.get("se") or ""
-    if not said:
-        first = re.split(r"\s*\+\s*", effects)[0] if effects else ""
-        return f"~{first}" if name != "felm" and re.fullmatch(r"\w+", first) else "iid"
-    bare = re.sub(r"^\s*(?:cluster\s*)?~\s*", "~", said)
-    if bare.startswith("~"):
-        return bare.replace(":", "^")
-    names = re.findall(r"[\"']([\w.]+)[\"']", said)
-    words = {"hetero": "hetero", "hc1": "hetero", "white": "hetero", "iid": "iid", "standard": "iid"}
-    if len(names) == 1 and names[0].casefold() in words:
-        return words[names[0].casefold()]
-    if names and "cluster" in given and len(names) <= 2:
-        return "~" + " + ".join(names)
-    raise NotReadError(f"standard errors {said}")
+    return _steps(given.get("data", ""))[0]
