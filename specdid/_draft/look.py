@@ -16,7 +16,8 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.panel import Column, StepError, number_text, period_numbers
-from specdid.panel.columns import rank
+from specdid.panel.columns import footer, listed_rows, rank
+from specdid.panel.operators import number_advice
 from specdid.panel.times import fitting_step
 
 TIME_NAMES = re.compile(
@@ -26,7 +27,11 @@ TIME_NAMES = re.compile(
 UNIT_NAMES = re.compile(
     r"(?i)^(id|nr|unit|code|fips|firm|state|county|country|city|district|school)$|id$|code$|_id|编号"
 )
-WEIGHT_NAMES = re.compile(r"(?i)pop(ulation|wt)?|weight|wt$|wgt|人口")
+WEIGHT_NAMES = re.compile(r"(?i)pop(ulation|wt)?(?![a-z])|weight|wt$|wgt|人口")
+NO_SIZE = re.compile(
+    r"(?i)percent|pct|perc|share|rate|ratio|densit|growth|aged|birth|body|over|under|(^|_)(ln|log|l)(_|$)|%|[比率度]|log|^ln"
+)
+"""What the name of a share, a growth rate or a log says: no size, and no weight."""
 MOST_SHOWN = 12
 """Columns that a list names."""
 SPAN = 5
@@ -82,7 +87,11 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found in a file; ``others`` are columns that might be treatments, with what speaks against each."""
+    """What was found in a file; ``others`` are columns that might be treatments, with what speaks against each.
+
+    ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
+    whose cells are numbers, and how they become numbers.
+    """
 
     name: str
     n_rows: int
@@ -95,6 +104,8 @@ class Looked:
     weights: tuple[str, ...] = ()
     missing: Mapping[str, int] = field(default_factory=dict)
     positive: frozenset[str] = frozenset()
+    aside: Mapping[str, str] = field(default_factory=dict)
+    text_numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -132,9 +143,11 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
         chosen.outcome is not None,
         others,
         dict(_groups(rest, key, treatment)),
-        tuple(n for n in outcomes if WEIGHT_NAMES.search(n) and _positive(columns[n])),
+        tuple(n for n in outcomes if WEIGHT_NAMES.search(n) and not NO_SIZE.search(n) and _positive(columns[n])),
         {n: int(c.missing.sum()) for n, c in usable.items() if c.missing.any()},
         frozenset(n for n in outcomes if _positive(columns[n])),
+        dict(_aside(outcomes, columns, key, treatment)),
+        {n: advice for n, c in rest.items() if n not in used and c.is_text and (advice := number_advice(c))},
     )
 
 
@@ -202,7 +215,7 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
         time = _time(given, columns[given])
         if time is None:
             message = f"`{given}` cannot be the time of {name}: it is {_not_time(columns[given])}"
-            raise _refused("draft_time", message, "number the periods in a column, as 2012 or 201212")
+            raise _refused("draft_time", message, _time_help(given, columns))
         return [time]
     found = []
     for n, column in usable.items():
@@ -214,7 +227,15 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     texts = [n for n, c in columns.items() if TIME_NAMES.search(n) and _time(n, c) is None]
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
-    raise _refused("draft_time", message, "say which it is: --time COLUMN", notes)
+    footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
+    raise _refused("draft_time", message, footers[0] if footers else "say which it is: --time COLUMN", notes)
+
+
+def _time_help(name: str, columns: Mapping[str, Column]) -> str:
+    column = columns[name]
+    if not column.is_text and column.missing.any():
+        return footer(columns, column.missing) or "every row needs its time: fill these cells, or delete the rows"
+    return number_advice(column) or "number the periods in a column, as 2012 or 201212"
 
 
 def _time(name: str, column: Column) -> _Time | None:
@@ -242,7 +263,7 @@ def _not_time(column: Column) -> str:
     if column.is_text:
         return "text"
     if column.missing.any():
-        return f"missing in {many(int(column.missing.sum()), 'row')}"
+        return f"missing in {listed_rows(np.flatnonzero(column.missing))}"
     return "no whole numbers that repeat"
 
 
@@ -575,6 +596,60 @@ def _moves_with_time(values: Floats, key: PanelKey) -> bool:
     within = (unit[1:] == unit[:-1]) & ~np.isnan(value[1:]) & ~np.isnan(value[:-1])
     change, pair = (value[1:] - value[:-1])[within], time[1:][within] * 10_000 + (time[1:] - time[:-1])[within]
     return bool(change.size) and _constant(np.round(change, 9), pair)
+
+
+def _aside(
+    outcomes: Sequence[str], columns: Mapping[str, Column], key: PanelKey, treatment: Treatment
+) -> Iterator[tuple[str, str]]:
+    """Return the candidates that are the treatment in another form, or a part or the whole of the first outcome."""
+    first, *others = outcomes
+    outcome = columns[first].numbers
+    assert outcome is not None
+    values = {n: v for n in others if (v := columns[n].numbers) is not None}
+    for n, v in values.items():
+        if treatment.first is not None and _is_treatment(v, key, treatment.first):
+            yield n, "is the treatment, but for the first treated period"
+        elif _in_line(v, outcome):
+            yield n, f"moves with `{first}` exactly"
+        elif any(m != n and _adds_up(v, w, outcome) for m, w in values.items()):
+            yield n, f"is a part of `{first}`: with another column it adds up to it"
+        elif _words(n) & _words(first) and (_within(v, outcome) or _within(outcome, v)):
+            part = f"a part of `{first}`" if _within(v, outcome) else f"a whole of which `{first}` is a part"
+            yield n, f"looks like {part}, by name and values"
+
+
+def _is_treatment(values: Floats, key: PanelKey, first: Floats) -> bool:
+    """Say whether a column has one value before and another after the first treated period, whatever it is in it."""
+    seen = ~np.isnan(values) & (key.periods != first)
+    treated = key.periods > first
+    before, after = np.unique(values[seen & ~treated]), np.unique(values[seen & treated])
+    return len(before) == len(after) == 1 and before[0] != after[0]
+
+
+def _in_line(values: Floats, outcome: Floats) -> bool:
+    known = ~(np.isnan(values) | np.isnan(outcome))
+    x, y = values[known] - values[known].mean(), outcome[known] - outcome[known].mean()
+    size = float(np.sqrt((x @ x) * (y @ y)))
+    return size > 0 and abs(float(x @ y)) > (1 - 1e-10) * size
+
+
+def _adds_up(one: Floats, other: Floats, whole: Floats) -> bool:
+    known = ~(np.isnan(one) | np.isnan(other) | np.isnan(whole))
+    varies = known.sum() > 2 and len(np.unique(other[known])) > 1
+    return bool(varies and np.allclose(one[known] + other[known], whole[known], rtol=1e-9, atol=0))
+
+
+def _within(part: Floats, whole: Floats) -> bool:
+    known = ~(np.isnan(part) | np.isnan(whole))
+    return bool(known.any() and (part[known] >= 0).all() and (part[known] <= whole[known]).all())
+
+
+_ANY_NAME = {"total", "rate", "percent", "number", "share", "year", "population", "index", "value", "mean", "average"}
+
+
+def _words(name: str) -> set[str]:
+    """Return the words of a name that say of what it is."""
+    return {w for w in re.findall(r"[^\W\d_]{4,}", name.casefold()) if w not in _ANY_NAME}
 
 
 def _groups(rest: Mapping[str, Column], key: PanelKey, treatment: Treatment) -> Iterator[tuple[str, tuple[int, bool]]]:

@@ -58,6 +58,9 @@ def findings(found: Looked) -> list[str]:
             f"COMPLETE the outcome: {_code(found.outcomes[0])} stands in its place, for no better reason than order"
         )
     lines.append("COMPLETE the controls: none stands there; candidates are listed")
+    lines += [f"left out {_code(n)}, which is text: {one_line(why)}" for n, why in found.text_numbers.items()][
+        :MOST_SHOWN
+    ]
     return lines
 
 
@@ -248,7 +251,7 @@ def _adoption(first: Floats, found: Looked) -> str:
 
 
 def _controls(found: Looked) -> list[str]:
-    names = [n for n in found.outcomes[1:] if n not in found.weights]
+    names = [n for n in found.outcomes[1:] if n not in found.weights and n not in found.aside]
     lines = ["[controls]", '"none" = "1"']
     if names:
         lines += comment(
@@ -256,6 +259,12 @@ def _controls(found: Looked) -> list[str]:
             f"away a part of its effect. {_listed(names)}. Fixed sets, or every subset:"
         )
         lines += ['# "some" = "… + …"', '# "any subset" = "mvsw(…, …)"']
+    if found.aside:
+        said = [f"{_code(n)} {one_line(why)}" for n, why in found.aside.items()]
+        more = f"; and {len(said) - MOST_SHOWN:,} more" if len(said) > MOST_SHOWN else ""
+        lines += comment(f"Not among them: {'; '.join(said[:MOST_SHOWN])}{more}.")
+    for n, why in list(found.text_numbers.items())[:MOST_SHOWN]:
+        lines += comment(f"{_code(n)} is text, and a candidate once it is numbers: {one_line(why)}.")
     return lines
 
 

@@ -702,6 +702,8 @@ STUDY = TableKeys(
             "data",
             TextValue(shown=False),
             "The data file, relative to the spec file: .csv, .tsv, .parquet, .feather, .dta or .xlsx. "
+            "Numbers have no thousands separators: a cell as 3,893,888 or .. makes its column text, which the "
+            "file has to mend. "
             "Cells of text files and workbooks lose spaces at their ends; a column whose cells are all numbers, quoted "
             "or not, is one of numbers, 01 being 1. "
             "Empty cells and the words NA, N/A, #N/A, NaN, null and . are missing.",

@@ -210,7 +210,9 @@ _ALL = (
         Parameter("pattern", "text"),
         _X,
     ),
-    _value("as.numeric", "a number, or 1 and 0 of a condition"),
+    _value(
+        "as.numeric", "a number as it is, or 1 and 0 of a condition; text is refused, and becomes numbers in the file"
+    ),
     _value("as.integer", "a number without its decimal places, or 1 and 0 of a condition"),
     Function("paste0", (), "value", "texts and numbers joined, nothing between", many="value"),
     _value("substr", "the characters of x from start to stop", _X, *_PLACES),

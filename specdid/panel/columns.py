@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,6 +175,30 @@ def cell_text(column: Column, row: int) -> str:
         code = int(column.codes[row])
         return column.levels[code] if code >= 0 else "NA"
     return number_text(float(column.numbers[row]))
+
+
+def listed_rows(rows: Ints) -> str:
+    """Write the places of rows below the headings, the first three of many."""
+    shown = ", ".join(f"{row + 1:,}" for row in rows[:3])
+    more = f" and {rows.size - 3:,} more" if rows.size > 3 else ""
+    return f"row{'s' * (rows.size > 1)} {shown}{more}"
+
+
+def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
+    """Say that rows without a key look like a table's footer: the last of the file, with one filled cell at most."""
+    rows = np.flatnonzero(missing)
+    if not rows.size or rows[0] + rows.size != missing.size:
+        return None
+    read = [c for c in columns.values() if len(c.missing) == missing.size]
+    filled = np.sum([~c.missing[rows] for c in read], axis=0)
+    if filled.max() > 1 or len(read) < 2:
+        return None
+    cells = (cell_text(c, int(row)) for row in rows for c in read if not c.missing[row])
+    text = next(cells, "")
+    alone = " and nothing else" if len(read) == len(columns) else ""  # columns that nobody mentions are not read
+    held = f"holds “{text[:60]}{'…' * (len(text) > 60)}”{alone}" if text else "is empty"
+    place = f"row {rows[0] + 1:,} below the headings (line {rows[0] + 2:,} where the headings are line 1)"
+    return f"{place} {held}: a footer or note? delete {'it' if rows.size == 1 else 'it and the rows after it'}"
 
 
 def number_text(value: float) -> str:

@@ -17,7 +17,7 @@ from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._hashing import Words, spread, text_word
 from specdid._study import Never, Study
 from specdid.panel.cells import ReadColumns
-from specdid.panel.columns import Column, cell_text, number_text, rank
+from specdid.panel.columns import Column, cell_text, footer, listed_rows, number_text, rank
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
@@ -320,11 +320,9 @@ def _key_faults(key: str | None, origin: Origin | None, source: ReadColumns, nam
         return (fault_at(origin, None, "no_column", f"no column `{key}` in {name}", advice),)
     gaps = np.flatnonzero(column.missing)
     if gaps.size:
-        rows = ", ".join(f"{row + 1:,}" for row in gaps[:3])
-        more = f" and {gaps.size - 3:,} more" if gaps.size > 3 else ""
-        word = "row" if gaps.size == 1 else "rows"
-        message = f"`{key}` is missing in {word} {rows}{more} of {name}"
-        return (fault_at(origin, None, f"missing_{role}", message, help=f"every row needs its {role}"),)
+        message = f"`{key}` is missing in {listed_rows(gaps)} of {name}"
+        advice = footer(source.columns, column.missing) or f"every row needs its {role}"
+        return (fault_at(origin, None, f"missing_{role}", message, help=advice),)
     return ()
 
 

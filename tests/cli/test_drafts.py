@@ -188,3 +188,84 @@ def test_an_existing_spec_is_left_alone(tmp_path):
         done = call_specdid(["init", "x", "--data", "given.csv", option, "lawx"], tmp_path)
         assert done.returncode == 2
         assert "no column `lawx` in given.csv" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--time", "year")])
+def test_a_footer_is_named_with_its_row_and_what_it_holds(tmp_path, options):
+    data = tmp_path / "given.csv"
+    pl.DataFrame(panel(region=lambda *_: "east")).write_csv(data)
+    data.write_text(data.read_text("utf-8") + '"Source: own survey",,,,\n', "utf-8")
+    said = call_specdid(["init", "new", "--data", data.name, *options], tmp_path).stderr
+    assert "row 121 below the headings (line 122" in said
+    assert "holds “Source: own survey” and nothing else: a footer or note? delete it" in said
+    spec = (
+        '[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n[outcome]\ny = "sales"\n[treatment]\nlaw = "law"\n'
+    )
+    (tmp_path / "spec.toml").write_text(spec, "utf-8")
+    said = call_specdid(["check", "spec.toml"], tmp_path)
+    assert "holds “Source: own survey”: a footer or note? delete it" in said.stdout + said.stderr
+
+
+def test_a_gap_of_time_within_the_file_is_no_footer(tmp_path):
+    columns = panel()
+    columns["year"] = [None if i == 4 else int(v) for i, v in enumerate(columns["year"])]
+    said = refused(tmp_path, columns, "--time", "year")
+    assert "missing in row 5" in said
+    assert "fill these cells, or delete the rows" in said
+    assert "footer" not in said
+
+
+def test_numbers_as_text_are_named_and_not_dropped_in_silence(tmp_path):
+    done, found, spec = draft(
+        tmp_path,
+        panel(
+            people=lambda f, y, c, d, r: [f"{v:,}" for v in 3_000_000 + 1000 * f + y],
+            jobless=lambda f, y, c, d, r: [".." if i == 3 else f"{v:.2f}" for i, v in enumerate(r.normal(size=len(f)))],
+        ),
+    )
+    assert done.returncode == 0, done.stderr
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    for words in (done.stdout, text):
+        assert "`people`" in words
+        assert "no other marks" in words
+        assert "`jobless`" in words
+        assert "“..”" in words
+    assert "outcome" in found
+
+
+def test_the_treatment_and_parts_of_the_outcome_are_no_controls(tmp_path):
+    def share(f, y, c, d, r):
+        return np.where((c > 0) & (y == c), 0.4 + 0.01 * f, d)
+
+    night = np.random.default_rng(1).integers(1, 50, 120)
+    done, _, spec = draft(
+        tmp_path,
+        panel(
+            sales=lambda *_: None,
+            start=lambda f, y, c, d, r: c,
+            law=lambda *_: None,
+            in_force=share,
+            deaths=lambda f, y, c, d, r: night + 60 + f,
+            night_deaths=lambda *_: night,
+            deaths_twice=lambda f, y, c, d, r: 2 * (night + 60 + f),
+            wage=lambda f, y, c, d, r: r.normal(size=len(f)),
+        ),
+        "--treatment", "start", "--outcome", "deaths",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    listed, aside = text.partition("Not among them:")[::2]
+    candidates = listed.partition("COMPLETE: which of these")[2]
+    assert "`wage`" in candidates
+    for name in ("in_force", "night_deaths", "deaths_twice"):
+        assert f"`{name}`" not in candidates
+        assert f"`{name}`" in aside
+
+
+def test_weights_are_names_of_a_size(tmp_path):
+    size = lambda f, y, c, d, r: 1000.0 + 10 * f + r.integers(0, 9, len(f))  # noqa: E731
+    done, _, spec = draft(tmp_path, panel(population=size, **{"Percent population aged 14 through 24": size}))
+    assert done.returncode == 0, done.stderr
+    weights = spec.read_text("utf-8").partition("[weights]")[2].partition("[estimator]")[0]
+    assert '"population"' in weights
+    assert "Percent" not in weights

@@ -404,7 +404,9 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "est_method",
             Word(("dr", "ipw", "reg")),
-            "How controls enter: doubly robust, by inverse probability weights, or by outcome regression.",
+            "How controls enter: doubly robust, by inverse probability weights, or by outcome regression. "
+            "The first two need a logit in every cell, which few units and many controls do not give: "
+            "the specification then fails.",
             '"reg"',
             "dr",
         ),
