@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.choices import sizes_of_changes, variance_factors
 from specdid._describe.curve_tests import Bands
-from specdid._records import CODES, KINDS, Caution, NullShares, Results, ScaleGroup, Status
+from specdid._records import CODES, KINDS, Caution, NullShares, Planned, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
 from specdid._records.numerals import decimals_for, ordinal
+from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 
@@ -23,6 +24,8 @@ MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
 TOGETHER = " + "
 """Between controls that always go together."""
+TIED = 3
+"""From so many tied dimensions on, labels that have all of them would be cut where they differ."""
 STILL = 0.01
 """A share of the range of the estimates that is no move."""
 
@@ -39,6 +42,8 @@ class ChoiceRow:
 class ChoiceRows:
     """The rows under one heading; ``always`` are controls that every option has.
 
+    ``usual``: options of many tied dimensions are named by what differs from this one.
+
     ``moves`` is the largest mean change that an option makes, as a share of the estimates' range, infinite
     where none can be compared with another; ``still``: no pair of specifications moves by STILL of the range.
     """
@@ -48,6 +53,7 @@ class ChoiceRows:
     always: tuple[str, ...] = ()
     moves: float = np.inf
     still: bool = False
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,10 +440,34 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
             yield replace(_controls(results, options[:, 0], codes[0]), **moved(choice.name))
             continue
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
-        labels = (planned.option(choice, row, shown=True) for row in options.tolist())
+        usual = _usual(results, choice)
+        labels = [_differing(planned, choice, row, usual) for row in options.tolist()]
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
         heading = _capital(say_choice(choice.name, spaced=False))
-        yield replace(ChoiceRows(heading, rows), **moved(choice.name))
+        named = planned.option(choice, usual, shown=True) if usual else ""
+        yield replace(ChoiceRows(heading, rows, usual=named), **moved(choice.name))
+
+
+def _usual(results: Results, choice: Choice) -> list[int]:
+    """Return what most options of many tied dimensions have of each; nothing of few, which labels have room for.
+
+    It is that of the whole plan, so that a label means the same on every panel.
+    """
+    if len(choice.places) < TIED:
+        return []
+    tried = np.flatnonzero(results.status != Status.EXCLUDED)
+    options, _ = results.planned.combined(choice, tried)
+    usual = [int(np.bincount(column).argmax()) for column in options.T]
+    labels = {_differing(results.planned, choice, row, usual) for row in options.tolist()}
+    return (
+        usual if len(labels) == len(options) else []
+    )  # where dimensions share a label, it does not tell which differs
+
+
+def _differing(planned: Planned, choice: Choice, row: Sequence[int], usual: Sequence[int]) -> str:
+    """Name an option by what differs from the usual one, which is named in full."""
+    kept = [k for k, code in enumerate(row) if not usual or code != usual[k]] or range(len(row))
+    return ", ".join(planned.shown(planned.labels[choice.places[k]][row[k]]) for k in kept)
 
 
 def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any]]:

@@ -198,6 +198,9 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
                 cut=cut,
             )
         )
+    named = {line.heading for b in layout.bands for line in b.lines}
+    usual = {c.heading: c.usual for p in data.panels for c in p.choices if c.usual and c.heading in named}
+    parts += [say("{heading}: what differs from {usual}.", heading=h, usual=u) for h, u in usual.items()]
     if any(line.alone for b in layout.bands for line in b.lines):
         parts.append(say("Of choices with two options the rarer has a row."))
     if layout.still:

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_texts import texts_of
 from scipy import stats
 from specdid._describe.choices import describe_choices
 from specdid._records import Code, collect
 from specdid.figures._curve_data import curve_data, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures.multiverse import multiverse_data
+from specdid.figures.spec_curve import plot
 from specdid.report._points import _dimension
 from specdid.report.summary import choice_section
 
@@ -233,3 +237,27 @@ def test_an_estimator_has_one_colour_on_all_scales():
     assert len(found) == 2
     colours = [{label.split(":")[0]: c for label, c in one.items()} for one in found]
     assert colours == [{"OLS": 0, "did2s": 1}, {"did2s": 1, "Poisson": 2}]
+
+
+@pytest.mark.parametrize(
+    ("unweighted", "labels"),
+    [
+        ("none", ["In deaths, all, none", "w", "later", "F. ln deaths"]),
+        (
+            "all",
+            [f"In deaths, all, {w}" for w in ("all", "later")] + ["In deaths, later, all", "F. ln deaths, all, all"],
+        ),
+    ],
+)
+def test_options_of_many_tied_dimensions_are_named_by_what_differs(unweighted, labels):
+    weights = [unweighted, "w" if unweighted == "none" else "later"]
+    dimensions = {"outcome": ["In deaths", "F. ln deaths"], "sample": ["all", "later"], "weights": weights}
+    excluded = dict.fromkeys({3, 5, 6, 7}, "not together")  # one thing at a time moves away from the first
+    planned = plan_of(dimensions, excluded=excluded, scales=dict.fromkeys(dimensions["outcome"], "log points"))
+    planned = replace(planned, together=(("outcome", "sample", "weights"),))
+    (rows,) = one_panel(planned).choices
+    found = [r.label for r in rows.rows]
+    assert found == labels
+    assert rows.usual == (labels[0] if unweighted == "none" else "")
+    told = " ".join(texts_of(plot(results_of(planned))))
+    assert (f"Outcome + sample + weights: what differs from {labels[0]}." in told) == (unweighted == "none")
