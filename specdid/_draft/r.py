@@ -38,6 +38,12 @@ _NO_MATTER = {
 _NAME = r"[A-Za-z.][\w.]*"
 _READING = re.compile(r"(?:[\w.]+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
+_READ_ALIKE = {
+    "header", "sep", "stringsAsFactors", "encoding", "fileEncoding", "show_col_types", "data.table", "check.names",
+    "dec", "quote", "colClasses", "col_types", "guess_max", "strip.white", "file",
+}  # fmt: skip
+"""Arguments that say how a file is written, not which part of it is read."""
+_OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
 _SAME_ROWS = {
@@ -85,6 +91,12 @@ class _R(Memory):
         statements = list(_r_statements(text))
         calls = [_r_calls(statement) for _, statement, _ in statements]
         used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found]
+        settings = (re.search(r"\bsetFixest_estimation\(", statement) for _, statement, _ in statements)
+        used += [
+            ("", _frame_of(_arguments(_inside(found.string, found.end()))))
+            for found in settings
+            if found and "data" in found.string
+        ]
         frames = _sources(statements, {f for _, f in used if f})
         self._of_frame: dict[str, State] = {}
         self._root: dict[str, str] = {}
@@ -108,6 +120,11 @@ class _R(Memory):
                     self._regression(name, inside, at_line, piped, local)
                 except NotReadError as error:
                     self.skip(at_line, shown, str(error))
+            rest = statement
+            for _, _, inside in found:
+                rest = rest.replace(inside, "")
+            if found and _OTHER_ERRORS.search(rest):
+                self._other_errors(line, " ".join(statement.split()))
             if not found:
                 self._other(" ".join(statement.split()).rstrip("{} "), line, frames, within)
             elif (made := _assigned(" ".join(statement.split()))) and made[0] in frames:
@@ -179,7 +196,9 @@ class _R(Memory):
             raise NotReadError("its data come by a pipe: name them")
         if frame in local:
             raise NotReadError(f"`{frame}` is a variable of a loop or function: which rows it has is not known")
-        if not re.fullmatch(rf"(?:{_NAME})?", frame):
+        if not frame:
+            raise NotReadError("it names no data frame")
+        if not re.fullmatch(_NAME, frame):
             raise NotReadError("its data are made in the call: make them in a line of their own")
         self.state = self._of_frame.setdefault(frame, State()).copy()
         self._apply(frame, steps, line, rows_alone=True)
@@ -269,7 +288,7 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
-        if re.search(r"[{$@\\]|function\(|<-|%(?!in%)", bare):
+        if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
         for name in {*re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", bare)}:
             if self._variables.get(name):
@@ -303,12 +322,7 @@ class _R(Memory):
             raise NotReadError(f"`{other}()` is not taken over")
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
-        try:
-            return self.in_force(ours(text, role))  # type: ignore[arg-type]
-        except NotReadError:
-            if role == "condition":
-                raise
-        return self.in_force(ours(f"as.integer({text})", "value"))
+        return self.in_force(ours(text, role))  # type: ignore[arg-type]
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
         """Follow what is done to data and to fixest's defaults, list what else may change them."""
@@ -330,16 +344,16 @@ class _R(Memory):
             if _IN_PLACE.search(text):
                 name = re.match(rf"^(?:\w+\()?({_NAME})", text)
                 self._changed(name[1] if name else "", "", line, text)
-            elif re.search(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=", text):
-                self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
+            elif _OTHER_ERRORS.search(text):
+                self._other_errors(line, text)
             else:
                 self._hidden_change(text, line, frames)
             return
         target, place, value = assigned
         if target not in frames:
             self._hidden_change(value, line, frames, text)
-            if re.search(r"^summary\(.*[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=", value):
-                self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
+            if _OTHER_ERRORS.search(value):
+                self._other_errors(line, text)
             return
         if guarded:
             self._changed(target, place, line, text, "it stands in a loop, a condition or a function")
@@ -349,12 +363,19 @@ class _R(Memory):
             return
         base, steps = _steps(value)
         reading = _READING.match(base)
-        if reading and re.fullmatch(r"[^)]*\)", base[reading.end() :]):
+        inside = _inside(base, base.find("(") + 1)
+        if reading and base.endswith(f"({inside})"):
+            others = {part.partition("=")[0].strip() for part in _split(inside, ",")[1:]} - _READ_ALIKE
+            if others:
+                self.skip(line, text, f"reads with `{min(others)}`: have the data in the file as this line leaves them")
             self._of_frame[target] = State(data=reading[1])
             self._root[target] = target
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
+
+    def _other_errors(self, line: int, text: str) -> None:
+        self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
 
     def _hidden_change(self, text: str, line: int, frames: set[str], shown: str = "") -> None:
         """List what assigns to data within the brackets of a call."""
@@ -404,7 +425,7 @@ class _R(Memory):
             return
         self._root[target] = self._root.get(base, base)
         try:
-            self._apply(target, steps, line)
+            self._apply(base, steps, line)
         except NotReadError as error:
             self._of_frame[target] = old
             self._changed(target, "", line, text, str(error))
@@ -723,7 +744,7 @@ def _split(text: str, at: str) -> list[str]:
 def _arguments(inside: str) -> dict[str, str]:
     """Return the arguments of a regression by their names."""
     given: dict[str, str] = {}
-    order = iter(("fml", "data"))
+    order = iter(("fml", "data", "vcov", *(f"number {k}" for k in range(4, 99))))
     for part in _split(inside, ","):
         key, equals, value = part.partition("=")
         if equals and re.fullmatch(r"[\w.]+", key.strip()) and not value.startswith("="):
