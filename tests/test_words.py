@@ -275,7 +275,8 @@ COMPOSED = {
         "16 specifications have an option of type nonequivalent or uncertain and are in no joint test"
     ),
     "7 would take more than 7 s to fit 7 times again": (
-        "3 specifications would take more than 60 s to fit 99 times again and are not in this test"
+        "3 specifications would take more than 60 s to fit 99 times again, by a fixed count of seconds for a fit that "
+        "is the same on every machine, and are not in this test"
     ),
     "7, 7: ask for more draws": (
         "x: p = 0.020 by clustered errors, 0.060 by permutation, which 99 draws do not tell from 0.05: "

@@ -145,6 +145,11 @@ def _cost(prepared: Prepared) -> list[str]:
     work = count_work(prepared, compiled, cost)
     parts = ", ".join(f"{_duration(seconds)} {part}" for part, seconds in work.parts.items() if seconds >= 0.5)
     lines.append(f"about {_duration(work.seconds)} on one core: {parts}")
+    if work.beyond:
+        lines.append(
+            f"{specifications(work.beyond, 'are')} more work than the refits of the permutation null take, "
+            "and in no test by it"
+        )
     need = needed(prepared, compiled)
     lines.append(
         f"about {cost.megabytes + need.total / 1e6:,.0f} MB of memory: {cost.megabytes:,.0f} for columns, "

@@ -200,6 +200,7 @@ class Work:
     draws, draws_sunab : draws × specifications of the nulls, of one treatment column and of many
     anew, anew_sunab : draws × specifications that a permutation estimates anew
     refits : draws × specifications that are fitted one by one again
+    beyond : specifications of a permutation that are more work than its refits take, and in none of its tests
     audit : specifications that the audit estimates
     analyses : tables of analyses
     breakdowns : specifications of the curve of which an analysis makes something, as breakdown values
@@ -213,6 +214,7 @@ class Work:
     anew: int
     anew_sunab: int
     refits: int
+    beyond: int
     audit: int
     analyses: int
     breakdowns: int
@@ -246,7 +248,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     """
     study, members = prepared.study, compiled.members
     many = members.sunab >= 0
-    draws = draws_sunab = anew = anew_sunab = refits = 0
+    draws = draws_sunab = anew = anew_sunab = refits = beyond = 0
     cluster = curve_clusters(prepared) if study.inference.draws else None
     if cluster is not None:
         batched, b = compiled.batched, study.inference.draws
@@ -260,7 +262,8 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             anew += b * int(np.count_nonzero(of.again & ~many))
             anew_sunab += b * int(np.count_nonzero(of.again & many))
             fits = fits_each(prepared.plan.grid.estimators, compiled.method)
-            others, costly, few, _ = within_budget(members, ~compiled.in_engine & of.depends, of.costly, b, fits)
+            alone = ~compiled.in_engine & of.depends
+            others, costly, few, beyond = within_budget(members, alone, of.costly, b, fits)
             anew += few * int(np.count_nonzero(costly & ~many))
             anew_sunab += few * int(np.count_nonzero(costly & many))
             refits += few * int(fits[others].sum())
@@ -272,6 +275,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         anew,
         anew_sunab,
         refits,
+        beyond,
         min(AUDITED, len(members)),
         len(study.analyses),
         sum(_over_curve(table, len(members)) for table in study.analyses),

@@ -176,7 +176,8 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
         ),
         "have no standard error when fitted again"
         if refitted
-        else f"are no least squares, and would take more than {BUDGET:g} s to fit again in every draw": (
+        else "are no least squares, and would take more than "
+        f"{BUDGET:g} s to fit again in every draw, by a fixed count of seconds for a fit": (
             ~linear & moved & ("permutation" in asked)
         ),
         "have no cluster-robust variance in these nulls": linear & (moved | wild),

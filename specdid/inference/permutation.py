@@ -193,7 +193,7 @@ def _collected(
 
 
 def _notes(context: Context, of: Strategies) -> tuple[Caution, ...]:
-    apart = "are left to the refits of this null, in fewer draws"
+    apart = "are left to the refits of this null, in fewer draws and as far as a fixed amount of work allows"
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     still = "have a treatment that `assign` does not move and are not in this test"
     counted = [

@@ -83,10 +83,19 @@ def test_what_no_null_tests_is_named_with_the_reason(monkeypatch):
     assert not untested(estimator=METHODS, inference=both)[1]
     monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 1e-9)
     curve, said = untested(estimator=METHODS, inference=both)
-    assert said == [(head + "are no least squares, and would take more than 120 s to fit again in every draw", 2)]
+    assert said == [
+        (
+            head + "are no least squares, and would take more than 120 s to fit again in every draw, "
+            "by a fixed count of seconds for a fit",
+            2,
+        )
+    ]
     text = curve.summary()
     assert "tested apart" not in text
-    assert "2 specifications are not least squares, and are left to the refits of this null, in fewer draws" in text
+    assert (
+        "2 specifications are not least squares, and are left to the refits of this null, in fewer draws and as far as"
+        in text
+    )
     assert "no null tested these specifications; the warnings say why." in text
 
 

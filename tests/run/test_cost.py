@@ -6,6 +6,7 @@ import pytest
 import specdid
 from command import call_specdid
 from small_studies import small_panel, small_study
+from specdid._cli.planning import _cost
 from specdid._run import cost
 from specdid._run.cost import SECONDS, count_work, estimate_cost
 from specdid._run.prepare import prepare
@@ -120,6 +121,19 @@ def test_a_permutation_estimates_anew_what_moves():
     )
     assert (moving.draws, moving.draws_sunab, moving.anew_sunab, moving.refits) == (0, 8 * 19, 8 * 19, 8 * 19)
     assert moving.fits == 8
+
+
+def test_what_is_more_work_than_refits_take_is_announced(monkeypatch):
+    """By counts alone: what is left out is known before anything is estimated."""
+    given = {"inference": {"draws": 19, **ASSIGN}, "estimator": {"p": "did2s"}, "outcome": {"y": "y"}}
+    given |= {"fixed_effects": {"two-way": "id + year"}, "treatment": {"d": {"term": "made", "cohort": "cohort"}}}
+    given |= {"derive": {"made": "(cohort > 0) * (year >= cohort)"}}
+    assert work_of(**given).beyond == 0
+    monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 19 * 8 * 0.03 - 0.01)
+    assert work_of(**given).beyond == 8
+    assert any(
+        line.startswith("8 specifications are more work") for line in _cost(prepare(small_study(**given), PANEL))
+    )
 
 
 def test_breakdown_values_of_the_curve_are_work():
