@@ -55,8 +55,14 @@ _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _OPERATORS = {
     "~": ("`~` cannot stand inside an expression", "a whole formula stands in [study] formula"),
     ":": ("`:` cannot stand here", "a range follows `%in%`; an interaction stands among the terms"),
-    "[": ("`[` cannot stand here", "the unit's value at a time is `at(x, year == 2011)`"),
-    "[[": ("`[[` cannot stand here", "the unit's value at a time is `at(x, year == 2011)`"),
+    "[": (
+        "`[` cannot stand here",
+        "the unit's value at a time is `at(x, year == 2011)`, its first period where a condition holds `first(d == 1)`",
+    ),
+    "[[": (
+        "`[[` cannot stand here",
+        "the unit's value at a time is `at(x, year == 2011)`, its first period where a condition holds `first(d == 1)`",
+    ),
 }
 
 

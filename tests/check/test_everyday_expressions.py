@@ -70,8 +70,9 @@ def found(line: dict[str, str]) -> dict[str, str]:
     errors = specdid.check(made, panel()).errors
     if errors:
         return {**line, "gives": errors[0].message, "missing": "", "sum": "", "help": errors[0].help or ""}
+    noted = line["help"] if line["gives"] == "value" else ""  # in what it is not the same, on the page of habits
     missing, total = values(line["place"], line["typed"], made)
-    return {**line, "gives": "value", "missing": str(missing), "sum": f"{total:.10g}", "help": ""}
+    return {**line, "gives": "value", "missing": str(missing), "sum": f"{total:.10g}", "help": noted}
 
 
 def values(place: str, text: str, made: dict) -> tuple[int, float]:

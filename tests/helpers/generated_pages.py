@@ -59,7 +59,7 @@ def habits() -> str:
     for source in FROM:
         here = [r for r in everyday if r["from"] == source]
         means = [
-            (code(r["typed"]), "the same" if r["gives"] == "value" else cell(r["help"] or r["gives"])) for r in here
+            (code(r["typed"]), cell(r["help"] or ("the same" if r["gives"] == "value" else r["gives"]))) for r in here
         ]
         lines += [f"\n### {source}\n\n", table((f"in {source}", "here"), means)]
     lines.append("\n## What another program's spelling is answered with\n")
