@@ -54,7 +54,8 @@ def check_selectors(data: Data, sound: Sound) -> Iterator[Fault]:
     except SpecError:
         return  # which has its own faults
     by_name = {dimension.name: dimension for dimension in dimensions}
-    known = (*data.names, *data.study.derive)
+    unread = (label for table, label in sound.file.unread if table == "derive")
+    known = (*data.names, *sound.file.derive, *unread)
     for name, selector in selectors(study):
         dimension = by_name.get(name)
         if dimension is None or not len(dimension) or _names_unknown(data, selector):

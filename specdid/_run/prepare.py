@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +31,7 @@ from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.analyses._cells import Request
 from specdid.engine.distributed import missing_package
-from specdid.language import LanguageError
+from specdid.language import LanguageError, write_name
 from specdid.language.tree import Number
 from specdid.panel import EvaluationError, Evaluator, Panel, read_panel
 
@@ -116,7 +117,7 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
     faults = faults + tuple(check_sources(study, panel, faults))
     if faults.errors:
         faults = faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults)))
-        return None, file_order(_of_known_columns(study, panel, faults))
+        return None, file_order(_in_backticks(panel, _of_known_columns(study, panel, faults)))
     faults = file_order(faults)
     try:
         plan = build_plan(study, panel, evaluator)
@@ -146,8 +147,8 @@ def _no_data(study: Study, faults: Faults) -> bool:
     return wrong or any(f.code == "missing_study" for f in faults)
 
 
-NEED_KEYS = ("no_unit", "no_time", "no_level", "no_test")
-"""Codes that say that unit or time is not declared."""
+NEED_KEYS = ("no_unit", "no_time", "no_level", "no_test", "assign_part", "assign_half")
+"""Codes that say that unit or time is not declared, or take a column for one that is assigned because it is neither."""
 
 
 def _keyless(study: Study, panel: Panel) -> Study:
@@ -174,6 +175,22 @@ def _of_known_columns(study: Study, panel: Panel, faults: Iterable[Fault]) -> It
     joined = {file.label for file in panel.files}
     lost = any(file.name not in joined for file in study.files)
     yield from (f for f in faults if not (lost and f.code in UNKNOWN and f.path[:1] != ("data",)))
+
+
+def _in_backticks(panel: Panel, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Say of what is no expression that it is the name of a column, where there is one called so."""
+    named = sorted((n for n in panel.columns if write_name(n) != n), key=len, reverse=True)
+    for f in faults:
+        if f.code in ("syntax", "keyword", "operator") and f.place is not None:
+            place, text = f.place.column - 1, f.place.line_text
+            for name in named:
+                start = text.rfind(name, 0, place + len(name))
+                before, after = text[start - 1 : start], text[start + len(name) :][:1]
+                if 0 <= start <= place < start + len(name) and not re.search(r"[\w`]", before + after):
+                    shown = f"`` {write_name(name)} ``"
+                    f = replace(f, help=f"in backticks where the column is meant: {shown}")
+                    break
+        yield f
 
 
 def _in_part(study: Study, panel: Panel, evaluator: Evaluator, faults: Faults) -> Iterator[Fault]:

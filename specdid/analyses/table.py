@@ -119,7 +119,7 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     found = dict.fromkeys(e for f in fits for e in f.effects)
     return tuple(
         Row(
-            say("{name} effects", name=bench.label(e).replace("^", "×")),
+            say("{name} effects", name=bench.label(e).replace("^", "×").replace("`", "")),
             tuple(say("yes") if e in f.effects else say("no") for f in fits),
         )
         for e in found

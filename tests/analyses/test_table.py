@@ -5,6 +5,7 @@ import gzip
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import specdid
 from specdid._decode.table import FILE_SUFFIXES
 from specdid._run.analyse import sections
 from specdid._study import file_stem
+from specdid.analyses.table import effects
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
 from specdid.tables.latex import escape, write
 from studies import PANEL, columns, fault_texts, run_tables
@@ -246,3 +248,9 @@ def test_files_of_analyses_have_suffixes_that_names_are_checked_against():
 
 def test_names_are_composed_before_they_are_file_names():
     assert file_stem("table", "e\u0301") == file_stem("table", "\u00e9") == "table_\u00e9"
+
+
+def test_fixed_effects_of_names_with_blanks_are_named_without_backticks():
+    bench = SimpleNamespace(label=lambda text: text)
+    (row,) = effects(bench, [SimpleNamespace(effects=("`Census region`^Year",))])
+    assert row.label == "Census region×Year effects"

@@ -1,7 +1,7 @@
 """Faults of estimators' options, and of labels in rules and in the preferred specification."""
 
 import pytest
-from checked_studies import assert_says, faults
+from checked_studies import DATA, assert_says, faults
 
 ERRORS = {
     # case: (tables, code, message, what is underlined, help)
@@ -76,3 +76,47 @@ def test_errors(tmp_path, case):
     tables, code, message, underlined, advice = ERRORS[case]
     (fault,) = faults(tmp_path, **tables).errors
     assert_says(fault, code, message, underlined, advice)
+
+
+SPACED = DATA.replace("first", "first year").replace("zone", "births and deaths")
+BARE = {
+    "assign": {"inference": 'draws = 9\nnull = ["permutation"]\nassign = "first year"'},
+    "cohort": {"treatment": '"d" = { term = "d", cohort = "first year" }'},
+    "within a function": {"outcome": '"y" = "log(first year)"'},
+    "with another after it": {"controls": '"c" = "x + first year + w"'},
+    "clusters": {"vcov": '"v" = "~first year"'},
+    "derived": {"derive": 'e = "first year"'},
+    "condition": {"sample": '"s" = "first year > 0"'},
+    "with a word of other languages": {"controls": '"c" = "births and deaths"'},
+}
+
+
+@pytest.mark.parametrize("case", BARE)
+def test_a_name_with_blanks_is_told_to_stand_in_backticks(tmp_path, case):
+    (fault,) = [f for f in faults(tmp_path, data=SPACED, **BARE[case]) if f.severity == "error"]
+    name = "births and deaths" if "word" in case else "first year"
+    assert fault.help == f"in backticks where the column is meant: `` `{name}` ``"
+
+
+def test_what_is_no_column_is_not_told_to_stand_in_backticks(tmp_path):
+    (fault,) = faults(tmp_path, data=SPACED, controls='"c" = "first yearly"').errors
+    assert "backticks" not in fault.help
+
+
+@pytest.mark.parametrize("wrong", ["x y", "nowhere", "log(text)"])
+def test_a_selector_by_a_name_that_is_wrong_is_no_further_fault(tmp_path, wrong):
+    found = faults(tmp_path, derive=f'e = "{wrong}"', controls='"c" = "mvsw(e, x)"', preferred='controls = "e + x"')
+    assert found.errors
+    assert not [f for f in found if f.code == "no_option"]
+
+
+def test_assignment_is_not_judged_where_the_time_is_not_known(tmp_path):
+    data = DATA + "note,,,,,,,,,,,,\n"
+    asked = {
+        "treatment": '"t" = "e"',
+        "derive": 'e = "pilot * (year >= 2011)"',
+        "inference": 'draws = 9\nnull = ["permutation"]\nassign = "pilot"',
+    }
+    found = faults(tmp_path, data=data, **asked)
+    assert [f.code for f in found.errors] == ["missing_time"]
+    assert not [f for f in found if f.code.startswith("assign")]
