@@ -31,7 +31,7 @@ from specdid._records.numerals import counted, minus, specifications
 from specdid._run.prepare import Prepared
 from specdid._run.write import NullFigure, first_bands, first_nulls, write_bands, write_text
 from specdid._study import Core, FigureOptions
-from specdid._words import later, said_list, say, told
+from specdid._words import later, said_list, say, sentences, told
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
@@ -342,6 +342,12 @@ def _family(tests: CurveTests) -> str:
     )
 
 
+FARTHEST = later(
+    "It holds zero for {n:,} of those with such a p, which tests zero alone: the band reaches to the farthest effect "
+    "that is not rejected, far out where clusters are few."
+)
+
+
 def band_words(tests: CurveTests) -> str:
     """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
     band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
@@ -354,13 +360,13 @@ def band_words(tests: CurveTests) -> str:
         return say("No simultaneous band: {reason}.", reason=told(band.reason, True))
     made = say("joint inversion, errors clustered by `{cluster}`", cluster=tests.cluster)
     rest = say("; ") + told(band.reason, True) if band.reason else ""
-    return say(
-        "Simultaneous {level} band: {ends} ({made}){rest}.",
-        level=level,
-        ends=said_list(ends),
-        made=made,
-        rest=rest,
+    words = say(
+        "Simultaneous {level} band: {ends} ({made}){rest}.", level=level, ends=said_list(ends), made=made, rest=rest
     )
+    rejected = tests.adjusted.p_adjusted <= tests.alpha
+    zero = ~(tests.adjusted.band_low > 0) & ~(tests.adjusted.band_high < 0)
+    both = int(np.count_nonzero(rejected & zero))
+    return sentences([words, say(FARTHEST, n=both)]) if both else words
 
 
 def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: Path) -> None:

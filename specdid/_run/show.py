@@ -295,10 +295,10 @@ def _standing(place: int, results: Results | None, directory: Path) -> Iterator[
     rank, of = results.rank(at)
     yield ""
     yield f"Rank: {ordinal(rank)} of {of:,} from the lowest estimate."
-    yield from _nulls(directory, at)
+    yield from _nulls(directory, at, results.planned.alpha)
 
 
-def _nulls(directory: Path, place: int) -> Iterator[str]:
+def _nulls(directory: Path, place: int, alpha: float) -> Iterator[str]:
     """Return the p-values under every null; the draws behind them stand beside the tests of the curve."""
     tests = read_rows(directory / "inference.csv", ("null",), ("draws",))
     draws = {row["null"]: int(row["draws"]) for row in tests if np.isfinite(row["draws"])}
@@ -310,6 +310,8 @@ def _nulls(directory: Path, place: int) -> Iterator[str]:
                 f"{capital(words)}: p = {row['p_null']:.4f}, adjusted for all "
                 f"specifications p = {row['p_adjusted']:.4f}{_band(row['band_low'], row['band_high'])}."
             )
+            if row["p_adjusted"] <= alpha and not (row["band_low"] > 0 or row["band_high"] < 0):
+                yield "The band holds zero: it reaches to the farthest effect not rejected; the p tests zero alone."
 
 
 def _band(low: float, high: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pyfixest as pf
@@ -11,6 +13,7 @@ from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
 from specdid._describe import curve_tests as j
 from specdid._describe.curve_tests import adjust
+from specdid._run.infer import band_words
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable
@@ -225,3 +228,13 @@ def test_files_say_the_band_and_leave_out_what_is_none(tmp_path):
     assert f"Simultaneous 95% band: {reach} the estimates" in said
     assert "(joint inversion, errors clustered by `id`)" in said
     assert "No simultaneous band: only the wild bootstrap can impose" in said
+
+
+def test_a_band_that_holds_what_the_p_rejects_says_how():
+    """A stranger read an adjusted p of .01 beside a band from -8 to 10 as a contradiction."""
+    p, low, high = np.array([0.01, 0.01, 0.2]), np.array([-8.0, 1.0, -3.0]), np.array([9.0, 4.0, 5.0])
+    adjusted = j.Adjusted(p, p, low, high, 3.0, j.JointBand(45.5, 47.0))
+    tests = j.CurveTests("wild", "wild", 99, np.arange(3), (), adjusted, {}, (), cluster="id")
+    assert "It holds zero for 1 of those with such a p, which tests zero alone" in band_words(tests)
+    narrow = replace(adjusted, band_low=np.array([0.5, 1.0, -3.0]))
+    assert "holds zero" not in band_words(replace(tests, adjusted=narrow))
