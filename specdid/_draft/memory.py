@@ -84,6 +84,7 @@ class Memory:
         self.found = ReadCode()
         self.state = State()
         self._versions: dict[str, _Version] = {}
+        self._same: dict[tuple[str, str], str] = {}
         self._states: list[tuple[str, State]] = []
 
     def skip(self, line: int, text: str, why: str) -> None:
@@ -99,10 +100,10 @@ class Memory:
 
     def define(self, name: str, line: int, expression: str | None) -> None:
         """Put a version in force; an expression names the versions that it is made of."""
-        new = _Version(name, line, expression)
-        same = (k for k, v in self._versions.items() if expression is not None and replace(v, line=line) == new)
-        key = next(same, f"{name}__{len(self._versions)}__")
-        self._versions.setdefault(key, new)
+        key = f"{name}__{len(self._versions)}__"
+        if expression is not None:
+            key = self._same.setdefault((name, expression), key)
+        self._versions.setdefault(key, _Version(name, line, expression))
         self.state.columns[name] = key
 
     def add(self, regression: Regression, frame: str = "") -> None:

@@ -11,6 +11,8 @@ from specdid._draft.r_errors import Defaults, read_errors
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
+MOST_CUTS = 30
+"""Conditions that the rows of a frame are cut by, one after the other."""
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
 _OTHERS = {
     "att_gt": 'write `"Callaway-Sant\'Anna" = "csdid"` in [estimator] and the cohort at the treatment',
@@ -104,6 +106,7 @@ class _R(Memory):
         self._macros: dict[str, str] = {}
         self._unstated: list[int] = []
         self._here = ""
+        self._shared: dict[str, str] = {}
         self._singletons = 0
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
@@ -339,6 +342,9 @@ class _R(Memory):
             frame, steps = _steps(text)
             if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
                 if any(":=" in inside or verb in _SAME_ROWS for verb, inside in steps):
+                    if ":=" in text and frame in self._shared:
+                        why = f"`{frame}` and `{self._shared[frame]}` are one table of data.table: this changes both"
+                        self.skip(line, text, f"taken over for `{frame}`, but {why}")
                     self._changes(frame, frame, steps, line, text)
                 return
             if _IN_PLACE.search(text):
@@ -424,6 +430,8 @@ class _R(Memory):
             self._changed(target, "", line, text)
             return
         self._root[target] = self._root.get(base, base)
+        if not steps and base != target:
+            self._shared |= {target: base, base: target}
         try:
             self._apply(base, steps, line)
         except NotReadError as error:
@@ -521,7 +529,11 @@ class _R(Memory):
             self.define(name, line, expression)
 
     def _cut(self, condition: str) -> None:
-        self.state.kept += (self._value(condition, (), "condition"),)
+        found = self._value(condition, (), "condition")
+        if len(self.state.kept) >= MOST_CUTS:
+            raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
+        if found not in self.state.kept:
+            self.state.kept += (found,)
 
     def _column(self, frame: str, place: str, value: str, line: int, text: str) -> None:
         """Apply ``df$x <- …``."""

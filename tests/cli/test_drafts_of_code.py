@@ -555,6 +555,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "df <- df %>% mutate(x = 1, .by = id)",
         "df <- df %>% group_by(id) %>% filter(z > 1)", "df <- subset(df, z > 1, select = -x)", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
+        "same <- df\nsame[, x := 2]\nfeols(y ~ x, same, cluster = ~id)",
         "summary(feols(y ~ d, df), vcov = 'hetero')",
         "feols(y ~ d, df) |> summary(cluster = ~id)",
         "m <- summary(m, se = 'hetero')",
