@@ -12,6 +12,8 @@ from specdid._records import Status
 from specdid.analyses._honest_bounds import Estimates, RelativeMagnitudes, Smoothness
 from specdid.analyses.honest import _curve_lines, from_reference
 from specdid.figures._curve_data import Breakdowns, curve_data
+from specdid.figures._style import ACCENT
+from specdid.figures.honest import HonestData, HonestPanel, draw
 
 STUDY = {
     "study": {"title": "Honest", "unit": "unit", "time": "year", "seed": 7},
@@ -333,3 +335,13 @@ def test_failed_specifications_have_no_row():
 def test_an_effect_beyond_the_window_is_a_fault():
     with pytest.raises(specdid.SpecError, match="after the window"):
         ran(panel(), {"effect": 4, "window": [-3, 2]})
+
+
+@pytest.mark.parametrize("width", [None, 3.3])
+def test_the_figure_names_the_bar_under_parallel_trends_where_it_stands(width):
+    bound = np.linspace(0, 2, 5)
+    panel = HonestPanel("effect", True, bound, -0.3 - bound, -0.1 + bound, (-0.2, -0.3, -0.1), 0.5)
+    figure = draw(HonestData("Sets", (panel, panel), "95%"), width)
+    told = [t for t in figure.texts if t.get_text() == "parallel trends" and t.get_color() == ACCENT]
+    assert len(told) == 2
+    assert all(t.get_ha() == "right" for t in told)
