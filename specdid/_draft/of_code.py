@@ -220,6 +220,8 @@ def _table(dimension: str, options: Sequence[str]) -> list[str]:
 
 def _label(dimension: str, option: str) -> str:
     plain = {("sample", "TRUE"): "all", ("weights", "1"): "unweighted", ("controls", "1"): "none"}
+    if (dimension, option) in ((of, label) for (of, _), label in plain.items()):
+        return f"column {option}"
     return plain.get((dimension, option)) or (_NAMES[option] if dimension == "estimator" else option)
 
 
@@ -231,7 +233,8 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
             "Which regression had which is not kept."
         )
     for formula, ssc in vcovs:
-        label = formula.removeprefix("~") + (f", {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else "")
+        label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
+        label += f", {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else ""
         value = f"{{ formula = {toml_text(formula)}, ssc = {toml_text(ssc)} }}" if ssc else toml_text(formula)
         lines.append(f"{toml_text(label)} = {value}")
     return lines

@@ -66,7 +66,7 @@ _BY_ROW = {
 }  # fmt: skip
 """Functions that give here, row by row, what they give in R."""
 _IN_FORMULAS = _BY_ROW | {
-    "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..", "offset",
+    "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..",
 }  # fmt: skip
 _ACROSS_ROWS = {"l", "f", "d", "scale", "bs", "ns", "poly"}
 _SERIES = (

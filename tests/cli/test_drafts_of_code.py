@@ -633,3 +633,18 @@ def test_a_draft_of_any_regressions_passes_check(lines, cut):
         spec = Path(where) / "a.toml"
         spec.write_text(code_draft(code, "a.R", ("post", "named"), str(CASTLE), "a"), "utf-8")
         assert not examine(spec)[1].errors
+
+
+def test_columns_that_are_called_as_a_draft_calls_its_options_pass_check(tmp_path):
+    names = {"post": "post", "poverty": "none", "popwt": "unweighted", "region": "iid"}
+    header, _, rest = CASTLE.read_text("utf-8").partition("\n")
+    data = tmp_path / "a.csv"
+    data.write_text(",".join(names.get(name, name) for name in header.split(",")) + "\n" + rest, "utf-8")
+    code = """\
+feols(homicide ~ post + none | sid + year, df, cluster = ~iid, weights = ~unweighted)
+feols(homicide ~ post | sid + year, df, vcov = "iid")
+"""
+    spec = tmp_path / "a.toml"
+    spec.write_text(code_draft(read_code(code, ".R"), "a.R", ("post", "named"), str(data), "a"), "utf-8")
+    assert not examine(spec)[1].errors
+    assert list(tomllib.loads(spec.read_text("utf-8"))["controls"]) == ["column none", "none"]
