@@ -98,6 +98,10 @@ class Memory:
         version = self._versions.get(self.state.columns.get(name, ""))
         return version.expression if version else None
 
+    def makes(self, key: str) -> bool:
+        """Say whether a version has an expression, so that its column is not one of the data."""
+        return key in self._versions and self._versions[key].expression is not None
+
     def define(self, name: str, line: int, expression: str | None) -> None:
         """Put a version in force; an expression names the versions that it is made of."""
         key = f"{name}__{len(self._versions)}__"

@@ -135,6 +135,16 @@ class _R(Memory):
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
         self._tell_errors()
+        keys = {
+            state.columns.get(name or "")
+            for state in self._of_frame.values()
+            for name in (self.found.unit, self.found.time)
+        }
+        if any(self.makes(key) for key in keys if key):
+            self.found.comments["study"] = [
+                f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time."
+            ]
+            self.found.unit = self.found.time = None
         return self.finish()
 
     def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:

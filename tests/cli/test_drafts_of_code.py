@@ -555,6 +555,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "df <- df %>% mutate(x = 1, .by = id)",
         "df <- df %>% group_by(id) %>% filter(z > 1)", "df <- subset(df, z > 1, select = -x)", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
+        "df$x <- resid(feols(y ~ d, df))",
         "same <- df\nsame[, x := 2]\nfeols(y ~ x, same, cluster = ~id)",
         "summary(feols(y ~ d, df), vcov = 'hetero')",
         "feols(y ~ d, df) |> summary(cluster = ~id)",
@@ -648,3 +649,15 @@ feols(homicide ~ post | sid + year, df, vcov = "iid")
     spec.write_text(code_draft(read_code(code, ".R"), "a.R", ("post", "named"), str(data), "a"), "utf-8")
     assert not examine(spec)[1].errors
     assert list(tomllib.loads(spec.read_text("utf-8"))["controls"]) == ["column none", "none"]
+
+
+def test_unit_and_time_that_the_code_makes_are_left_to_a_person(drafted):
+    code = (
+        'df <- read.csv("castle.csv")\ndf$t <- df$year - 2000\nfeols(homicide ~ post | sid + t, df, cluster = ~sid)\n'
+    )
+    done, spec = drafted(code, "a.R")
+    assert done.returncode == 0, done.stderr
+    text = spec.read_text("utf-8")
+    assert "# time = " in text
+    assert "The code makes one of `sid` and `t`" in text
+    assert tomllib.loads(text)["derive"] == {"t": "year - 2000"}
