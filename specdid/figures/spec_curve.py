@@ -564,13 +564,20 @@ def _pieces_named(panel: CurvePanel, width: float) -> bool:
 
 
 def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float) -> None:
-    """Name ribbons above them by what comes first in the key, where that is wide enough."""
+    """Name ribbons above them by what comes first in the key; a name of up to twice a ribbon's width ends with it.
+
+    That one begins above the ribbon before, and stands only where the name there leaves room.
+    """
     whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
     first = [headline(label) for label in whole]
-    slot = width / panel.extent
+    slot, free = width / panel.extent, left
     for (start, stop), text in zip(panel.pieces, first if len({*first}) == len({*whole}) else whole, strict=True):
-        if page.fonts.width(text, SMALL) <= slot * (stop - start) - 4:
-            page.text(left + slot * float(panel.across(start)) + 2, middle, text, SMALL, colour=QUIET)
+        wide, room = page.fonts.width(text, SMALL), slot * (stop - start)
+        begin = left + slot * float(panel.across(start))
+        at = begin + 2 if wide <= room - 4 else begin + room - wide
+        if at >= free and wide <= 2 * room:
+            page.text(at, middle, text, SMALL, colour=QUIET)
+            free = at + wide + 5
 
 
 def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -26,7 +28,7 @@ from specdid.figures._layout import lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
-from specdid.figures.spec_curve import draw, plot
+from specdid.figures.spec_curve import _pieces, draw, plot
 
 
 def test_the_shelf_finds_it():
@@ -425,6 +427,24 @@ def test_the_words_of_a_key_take_three_lines_at_most():
     lines = key_lines(panel, 0.05, fonts_for([]), 150.0, bars=True)
     kinds = "".join("m" if line[0].kind == "more" else "-" for line in lines)
     assert max(map(len, kinds.split("-"))) < ENTRY_LINES
+
+
+def test_a_narrow_ribbon_has_its_name_end_with_it_where_there_is_room():
+    def named(*lengths, names="ABCDEFGHIJ"):
+        ends = np.cumsum((0, *lengths)).tolist()
+        pieces = tuple(pairwise(ends))
+        series = [SimpleNamespace(label=f"{names[k]}: effect") for k in range(len(pieces))]
+        which = np.repeat(np.arange(len(pieces)), lengths)
+        panel = SimpleNamespace(pieces=pieces, series=series, which=which, extent=ends[-1], across=float)
+        drawn = {}
+        fonts = SimpleNamespace(width=lambda text, size: 10.0)
+        page = SimpleNamespace(fonts=fonts, text=lambda x, y, text, *_, **__: drawn.update({text: x}))
+        _pieces(page, panel, 0.0, 0.0, float(ends[-1]))
+        return drawn
+
+    assert named(100, 8) == {"A": 2.0, "B": 98.0}  # as wide as its name but for the margin: it ends at 108
+    assert named(100, 4) == {"A": 2.0}  # most of the name would stand above another ribbon
+    assert named(20, 8, 8) == {"A": 2.0, "B": 18.0}  # B's name leaves C's no room
 
 
 def test_ribbons_of_several_estimands_are_named_above_them():
