@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from specdid import _plugins
+from specdid._arrays import Bools
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._plan.records import EstimatorChoice
 from specdid._run.infer import curve_clusters
 from specdid._run.prepare import Prepared
 from specdid._study import AnalysisTable
+from specdid.analyses._cells import make_cells
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import LISTWISE_MEMBER, chunk_seconds, prepare_seconds
 from specdid.engine.least_squares import CHUNK
 from specdid.engine.listwise.members import CHUNK_CELLS
 from specdid.engine.rows import missing_patterns, row_keys
+from specdid.engine.sunab import cell_codes
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import LARGE, scratch
 from specdid.inference._permutation_strategy import fits_each, split
@@ -40,16 +43,19 @@ MASK = 50.0
 AUDITED = 25
 ONE_BY_ONE = 2.0e-2
 """Seconds per specification of an estimator that is not least squares."""
+GROWTH = 1.25
+"""Of the time of a Sun-Abraham model in a draw, with its cells: measured with 36, 82, 183 and 385."""
 SECONDS = {
     "start": 1.0,
     "pyfixest": 2.3,
     "draws": 2.5e-6,
     "draws_sunab": 3.0e-5,
     "anew": 8.0e-4,
-    "anew_sunab": 3e-4,
+    "anew_sunab": 1.25e-5,
     "refits": 0.03,
     "audit": 0.03,
     "analyses": 0.2,
+    "columns": 0.1,
     "breakdowns": 0.05,
     "pictures": 0.22,
 }
@@ -198,11 +204,12 @@ class Work:
     estimates : seconds of the estimates, by the counts of `estimate_cost`
     fits : specifications that pyfixest fits one by one
     draws, draws_sunab : draws × specifications of the nulls, of one treatment column and of many
-    anew, anew_sunab : draws × specifications that a permutation estimates anew
+    anew : draws × specifications that a permutation estimates anew, those of placebos with them
+    anew_sunab : the same of Sun-Abraham models: draws × batches × cells ** GROWTH, whose solution is the work
     refits : draws × specifications that are fitted one by one again
     beyond : specifications of a permutation that are more work than its refits take, and in none of its tests
     audit : specifications that the audit estimates
-    analyses : tables of analyses
+    analyses, columns : tables of analyses, and specifications in them
     breakdowns : specifications of the curve of which an analysis makes something, as breakdown values
     pictures : figures × formats
     """
@@ -212,11 +219,12 @@ class Work:
     draws: int
     draws_sunab: int
     anew: int
-    anew_sunab: int
+    anew_sunab: float
     refits: int
     beyond: int
     audit: int
     analyses: int
+    columns: int
     breakdowns: int
     pictures: int
 
@@ -230,7 +238,7 @@ class Work:
         return {
             "estimates": s["start"] + loaded + self.estimates,
             "draws": nulls,
-            "analyses": self.analyses * s["analyses"] + self.breakdowns * s["breakdowns"],
+            "analyses": self.analyses * s["analyses"] + self.columns * s["columns"] + self.breakdowns * s["breakdowns"],
             "figures": self.pictures * s["pictures"],
             "audit": s["pyfixest"] + self.audit * s["audit"] if self.audit else 0.0,
         }
@@ -248,7 +256,8 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     """
     study, members = prepared.study, compiled.members
     many = members.sunab >= 0
-    draws = draws_sunab = anew = anew_sunab = refits = beyond = 0
+    draws = draws_sunab = anew = refits = beyond = 0
+    anew_sunab = 0.0
     cluster = curve_clusters(prepared) if study.inference.draws else None
     if cluster is not None:
         batched, b = compiled.batched, study.inference.draws
@@ -260,13 +269,20 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             of = split(Context(*on, np.arange(len(members)), cluster, b, study.seed))
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
-            anew_sunab += b * int(np.count_nonzero(of.again & many))
+            anew_sunab += b * _cells(compiled, of.again & many)
             fits = fits_each(prepared.plan.grid.estimators, compiled.method)
             alone = ~compiled.in_engine & of.depends
             others, costly, few, beyond = within_budget(members, alone, of.costly, b, fits)
             anew += few * int(np.count_nonzero(costly & ~many))
-            anew_sunab += few * int(np.count_nonzero(costly & many))
+            anew_sunab += few * _cells(compiled, costly & many)
             refits += few * int(fits[others].sum())
+    columns = [make_cells(request, prepared.panel, prepared.evaluator) for request in prepared.requests]
+    for request, own in zip(prepared.requests, columns, strict=True):
+        if _plugins.load("analyses", request.table.kind).permutes:
+            for cell in own:  # each is drawn alone
+                one = np.arange(len(cell.compiled.members)) == cell.member
+                anew += request.config.draws * int(cell.plain)
+                anew_sunab += request.config.draws * _cells(cell.compiled, one & (cell.compiled.members.sunab >= 0))
     return Work(
         cost.seconds,
         cost.one_by_one,
@@ -278,9 +294,22 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         beyond,
         min(AUDITED, len(members)),
         len(study.analyses),
+        sum(map(len, columns)),
         sum(_over_curve(table, len(members)) for table in study.analyses),
         _pictures(prepared),
     )
+
+
+def _cells(compiled: Compiled, which: Bools) -> float:
+    """Add up cells ** GROWTH over the batches of Sun-Abraham models, by the cells that all rows have."""
+    problem, members = compiled.problem, compiled.members.take(np.flatnonzero(which))
+    if not len(members):
+        return 0.0
+    values = problem.values
+    of = [cell_codes(values[:, a.period], values[:, a.cohort], None, a) for a in members.aggregates]
+    size = np.array([len(found.size) for found in of], dtype=np.float64) ** GROWTH
+    first = np.unique(row_keys(members, missing_patterns(problem, members)).of_member, return_index=True)[1]
+    return float(size[members.sunab[first]].sum())
 
 
 def _over_curve(table: AnalysisTable, members: int) -> int:

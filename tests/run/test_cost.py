@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 import specdid
 from command import call_specdid
@@ -119,8 +120,24 @@ def test_a_permutation_estimates_anew_what_moves():
         fixed_effects={"two-way": "id + year"},
         outcome={"y": "y"},
     )
-    assert (moving.draws, moving.draws_sunab, moving.anew_sunab, moving.refits) == (0, 8 * 19, 8 * 19, 8 * 19)
+    assert (moving.draws, moving.draws_sunab, moving.refits) == (0, 8 * 19, 8 * 19)
+    years = PANEL.group_by("cohort").agg(pl.col("year").n_unique()).filter(pl.col("cohort") > 0)["year"]
+    batches = moving.anew_sunab / 19 / (years.sum() - len(years)) ** cost.GROWTH
+    assert batches == pytest.approx(round(batches))  # a cell for each cohort and period but the reference
+    assert 1 <= batches <= 8
     assert moving.fits == 8
+
+
+def test_placebos_and_columns_of_analyses_are_work():
+    plain = {"inference": {"draws": 0}, "treatment": {"d": {"term": "d", "cohort": "cohort"}}}
+    plain |= {"estimator": {"o": "feols", "s": "sunab"}, "fixed_effects": {"two-way": "id + year"}}
+    none = work_of(**plain)
+    assert (none.anew, none.anew_sunab, none.columns) == (0, 0, 0)
+    few, many = (work_of(**plain, placebo={"draws": b, "vary": ["estimator"]}) for b in (20, 200))
+    assert few.columns == many.columns == 2 * few.anew / 20
+    assert (many.anew, many.anew_sunab) == (10 * few.anew, pytest.approx(10 * few.anew_sunab))
+    assert few.anew_sunab > 0
+    assert work_of(**plain, event_study={"window": [-2, 2], "vary": ["estimator"]}).columns == few.columns
 
 
 def test_what_is_more_work_than_refits_take_is_announced(monkeypatch):
@@ -140,7 +157,9 @@ def test_breakdown_values_of_the_curve_are_work():
     for table, count in (({}, 32), ({"specifications": 5}, 5), ({"specifications": 0}, 0)):
         work = work_of(honest={"window": [-2, 2], **table})
         assert work.breakdowns == work_of(decomposition=table).breakdowns == count
-        assert work.parts["analyses"] == pytest.approx(SECONDS["analyses"] + count * SECONDS["breakdowns"])
+        assert work.parts["analyses"] == pytest.approx(
+            SECONDS["analyses"] + work.columns * SECONDS["columns"] + count * SECONDS["breakdowns"]
+        )
 
 
 def test_placebos_of_a_standard_error_are_fits():
@@ -173,5 +192,5 @@ def test_the_whole_is_its_parts():
     work = work_of(inference={"draws": 999}, event_study={"window": [-2, 2]})
     assert work.seconds == sum(work.parts.values())
     assert work.parts["draws"] == pytest.approx(32 * 999 * SECONDS["draws"])
-    assert work.parts["analyses"] == SECONDS["analyses"]
+    assert work.parts["analyses"] == SECONDS["analyses"] + work.columns * SECONDS["columns"]
     assert work.audit == 25
