@@ -34,7 +34,7 @@ _TAKEN = {
 }  # fmt: skip
 _NO_MATTER = {
     "notes", "lean", "warn", "verbose", "nthreads", "mem.clean", "data.save", "collin.tol", "fixef.tol", "fixef.iter",
-    "fixef.algo", "glm.iter", "glm.tol", "demeaned", "combine.quick", "exactDOF", "cmethod", "keepX", "keepCX",
+    "fixef.algo", "glm.iter", "glm.tol", "demeaned", "combine.quick", "keepX", "keepCX",
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
@@ -207,7 +207,7 @@ class _R(Memory):
         frame, steps = _steps(given.get("data", ""))
         if frame in ("", ".", "_") and piped:
             raise NotReadError("its data come by a pipe: name them")
-        if frame in local:
+        if frame in local or frame.startswith("."):
             raise NotReadError(f"`{frame}` is a variable of a loop or function: which rows it has is not known")
         if not frame:
             raise NotReadError("it names no data frame")
@@ -306,7 +306,7 @@ class _R(Memory):
         for name in {*re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", bare)}:
             if self._variables.get(name):
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
-            elif name in self._arguments or name in self._variables:
+            elif name.startswith(".") or name in self._arguments or name in self._variables:
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         unit, time = self.found.unit, self.found.time
         alone = unit is not None and [*by] == [unit]
@@ -418,6 +418,13 @@ class _R(Memory):
                     self._macros[key.strip()] = value.strip()[1:].strip()
                 else:
                     raise NotReadError(f"`{part}` is not read")
+        elif what in ("ssc", "vcov", "estimation") and re.fullmatch(r"(?:reset\s*=\s*T(?:RUE)?)?", inside.strip()):
+            fresh = Defaults()
+            self._defaults = Defaults(
+                fresh.ssc if what == "ssc" else self._defaults.ssc,
+                fresh.vcov if what == "vcov" else self._defaults.vcov,
+                fresh.arguments if what == "estimation" else self._defaults.arguments,
+            )
         elif what == "ssc":
             self._defaults = replace(self._defaults, ssc=inside)
         elif what == "vcov":
