@@ -34,7 +34,11 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
     for name in dict.fromkeys(t.statistic for t in primary):
         mine = [t for t in primary if t.statistic == name]
         under = say(", ").join(
-            say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + _part(t, estimated))
+            say(
+                "{p} ({statistics})",
+                p=p_text(t.p_value),
+                statistics=null_words(t.null) + _part(t, estimated) + floor(t),
+            )
             for t in mine
         )
         value = minus(f"{mine[0].value:.4g}")
@@ -58,7 +62,7 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
                 median=say(", ").join([*([shown(key[0])] if scales else []), told(key[1])]),
                 n=max(t.specifications for t in medians if (t.group, t.estimand) == key),
                 nulls=say(", ").join(
-                    say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null))
+                    say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + floor(t))
                     for t in medians
                     if (t.group, t.estimand) == key
                 ),
@@ -88,6 +92,12 @@ def towards(test: JointTest) -> str:
     if test.direction != "expected" or test.value == 0:
         return ""
     return say(", in the expected direction") if test.value > 0 else say(", against the expected direction")
+
+
+def floor(test: JointTest) -> str:
+    """Say that a p-value is the smallest that its draws can give, where it is: none was as far from zero."""
+    least = bool(test.draws) and test.p_value * (test.draws + 1) < 1.5
+    return say(", the smallest p of {draws:,} draws", draws=test.draws) if least else ""
 
 
 def _part(test: JointTest, estimated: int) -> str:

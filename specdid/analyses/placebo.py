@@ -421,10 +421,8 @@ def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Ex
         left_out = {note.code for note in found.left_out}
         return _nothing(fit.failure or next((words for code, words in WHY.items() if code in left_out), NOTHING))
     df, t = float(found.df[0]), found.null_statistic.of_rows(slice(1))[0]
-    notes = found.left_out
-    if found.dropped_draws:
-        said = f"{many(found.dropped_draws, 'draw', 'have')} no estimate: left out"
-        notes = (*notes, Caution("note", "draws_failed", said))
+    said = f"{many(found.dropped_draws, 'draw', 'have')} no estimate: left out"  # of this cell: its plan has no other
+    notes = tuple(replace(n, message=said) if n.code == "draws_failed" else n for n in found.left_out)
     return Placebos(
         float(found.estimate[0]),
         float(found.statistic[0]),

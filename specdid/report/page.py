@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests
-from specdid._describe.joint_tests import marked, pooled_with, share_words, towards
+from specdid._describe.joint_tests import floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
@@ -557,14 +557,16 @@ def _sentence(
         )
     if own is not None:
         test, null_title = own[1], told(own[0])
-        parts.append(say("test of this median: {p} under the {null}", p=p_text(test.p_value), null=null_title))
+        parts.append(
+            say("test of this median: {p} under the {null}", p=p_text(test.p_value), null=null_title + floor(test))
+        )
     if primary is not None:
         parts.append(
             say(
                 "primary test, {test}: {p} under the {null}",
                 test=_shortly(primary[1]) + _beyond(primary[1], own and own[1]),
                 p=p_text(primary[1].p_value),
-                null=told(primary[0]),
+                null=told(primary[0]) + floor(primary[1]),
             )
         )
     return say("{sample}.", sample=say("; ").join(parts))
@@ -593,10 +595,10 @@ def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]
         )
     medians = dict(_own_median(report.curve.tests, mine))
     for title, test in medians.items():
-        yield say("Test of this median"), p_text(test.p_value), told(title)
+        yield say("Test of this median"), p_text(test.p_value), told(title) + floor(test)
     for title, test in _primary(report.curve.tests, mine):
         beyond = _beyond(test, medians.get(title))
-        yield say("Primary test: {test}", test=_shortly(test)), p_text(test.p_value), told(title) + beyond
+        yield say("Primary test: {test}", test=_shortly(test)), p_text(test.p_value), told(title) + beyond + floor(test)
     if results.planned.preferred >= 0:
         yield say("Preferred"), *_preferred(results, mine)
     yield say("Specifications"), f"{counts.ok:,}", say("of {planned:,} planned", planned=counts.planned)

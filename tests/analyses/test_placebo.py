@@ -1,5 +1,7 @@
 """Placebos against explicit refits, p-values by their definition, draws by their seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,6 +14,8 @@ from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
 from specdid.analyses.placebo import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
+from specdid.inference._base import draw_null
+from specdid.inference._draw_tables import DrawTable
 
 DRAWS = 39
 
@@ -133,6 +137,23 @@ def test_the_same_seed_gives_the_same_draws_for_any_number_of_workers(data):
     study = {"unit": "id", "time": "year", "data": "simulated.csv", "seed": 8}
     other = analysed("placebo", table, data, study=study).finding.tables[1].rows
     assert other != one
+
+
+def test_draws_that_fail_are_told_once_and_of_no_other_specification(data, monkeypatch):
+    def failing(null, context):
+        def draw(given):
+            drawn = null.draw(given)
+            statistic = np.array(np.asarray(drawn.null_statistic))
+            statistic[:, [3, 5]] = np.nan
+            return replace(drawn, null_statistic=DrawTable.of(statistic))
+
+        return draw_null(replace(null, draw=draw), context)
+
+    monkeypatch.setattr("specdid.analyses.placebo.draw_null", failing)
+    finding = analysed("placebo", {"draws": DRAWS}, data).finding
+    (said,) = (w for w in finding.warnings if w.code == "draws_failed")
+    assert (said.message, said.severity) == ("y: 2 draws have no estimate: left out", "serious")
+    assert records(finding.tables[0])[0]["draws"] == DRAWS - 2
 
 
 def test_five_hundred_draws_by_default(data):

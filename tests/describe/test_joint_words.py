@@ -29,6 +29,11 @@ def test_of_one_estimand_the_primary_test_stands_alone():
     assert len(primary_lines([MANY, alone], 492)) == 1
 
 
+def test_a_p_at_its_floor_is_marked():
+    assert "the smallest p of 199 draws" in primary_lines([MANY], 336)[0]
+    assert "smallest" not in primary_lines([replace(MANY, p_value=0.01)], 336)[0]
+
+
 def test_the_headline_has_the_test_of_what_it_counts(tmp_path):
     data = simulated(units=30, cohorts=(2003, 2005)).with_columns(z=pl.col("x") * pl.col("size"))
     spec = {**SPEC, "controls": {"x": "x", "z": "x + z", "none": "1"}, "estimator": {"o": "feols", "s": "sunab"}}
