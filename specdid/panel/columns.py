@@ -197,7 +197,8 @@ def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
     text = next(cells, "")
     alone = " and nothing else" if len(read) == len(columns) else ""  # columns that nobody mentions are not read
     held = f"holds “{text[:60]}{'…' * (len(text) > 60)}”{alone}" if text else "is empty"
-    place = f"row {rows[0] + 1:,} below the headings (line {rows[0] + 2:,} where the headings are line 1)"
+    line = format(rows[0] + 2, ",")
+    place = f"{listed_rows(rows[:1])} below the headings (line {line} where these are the first)"
     return f"{place} {held}: a footer or note? delete {'it' if rows.size == 1 else 'it and the rows after it'}"
 
 
