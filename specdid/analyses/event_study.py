@@ -76,7 +76,8 @@ KEYS = (
     Key(
         "ends",
         Word(ENDS),
-        "What lies beyond the window: binned into its first and last period, or dropped.",
+        "What lies beyond the window: binned into its first and last period, or dropped. Of Sun-Abraham an end is the "
+        "average of its cells beyond, each estimated on its own: no period is binned in the regression.",
         '"drop"',
         "bin",
     ),
@@ -131,7 +132,7 @@ def run(bench: Bench, request: Request) -> Finding:
     main = type(main)(main.header, main.rows, printed(bench, request, cells, paths))
     return Finding(
         (main, tests),
-        (Chart("event_study", figure_data(bench, request, cells, good)),),
+        (Chart("event_study", figure_data(bench, request, cells, paths)),),
         (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)),
         _lines(bench, cells, good),
     )
@@ -286,6 +287,8 @@ def _power(bench: Bench, one: EventPath) -> str:
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:
     """Return what the figure draws: a panel per outcome, a series per specification."""
+    failed = [p for p in paths if p.failure is not None]
+    paths = [p for p in paths if p.failure is None]
     study, clock = bench.study, paths[0].clock
     panels = []
     for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
@@ -303,6 +306,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         tuple(dict.fromkeys(p.clock.start for p in paths)),
         clock.names,
         shared_sample(request, bench.evaluator),
+        tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
     )
 
 
@@ -513,6 +517,12 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
         )
     if any(p.failure is not None for p in paths):
         found.append(say("Empty columns could not be estimated."))
+        of = [(k, p.failure) for k, p in enumerate(paths, 1) if p.failure is not None]
+        found += [
+            say("Column {columns}: {words}.", columns=said_list(columns), words=told(why, True))
+            for why in dict.fromkeys(why for _, why in of)
+            if (columns := [f"({k})" for k, own in of if own == why])
+        ]
     return tuple(note for note in found if note)
 
 

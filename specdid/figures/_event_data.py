@@ -54,6 +54,7 @@ class EventData:
     ``reference`` is a period, ``window`` the first and last; ``unit`` is a period's word: "year".
     ``starts`` are the first treated periods, 0 in relative time. In calendar time ``ticks``
     are the window's periods as the data write them. ``sample`` is what all curves are of, where there are others.
+    ``absent`` says which curves could not be estimated, and why.
     """
 
     title: str
@@ -66,6 +67,7 @@ class EventData:
     starts: tuple[int, ...] = (0,)
     ticks: tuple[str, ...] = ()
     sample: str = ""
+    absent: tuple[str, ...] = ()
 
     def tick(self, period: int) -> str:
         """Write a period: −1, or 2011."""

@@ -18,7 +18,7 @@ from specdid._records.numerals import degrees, p_text
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import number_axis, style_axis
-from specdid.figures._event_data import MOST, EventData, EventPanel, EventSeries, Look, ends_note, look_of
+from specdid.figures._event_data import MOST, NAMED, EventData, EventPanel, EventSeries, Look, ends_note, look_of
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
     ENTRY_LINES,
@@ -151,6 +151,9 @@ def note(data: EventData) -> str:
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
     parts.append(say("Standard errors: {vcov}; the simultaneous band covers the whole curve.", vcov=data.vcov))
     parts.append(say("{sample}.", sample=capital(data.sample)) if data.sample else "")
+    if data.absent:
+        more = [say("{n} more", n=len(data.absent) - NAMED)] if len(data.absent) > NAMED else []
+        parts.append(say("Not estimated: {said}.", said=say("; ").join([*data.absent[:NAMED], *more])))
     return sentences(filter(None, parts))
 
 

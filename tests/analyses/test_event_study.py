@@ -17,6 +17,7 @@ import specdid
 from event_studies import ALL, FIRST, one, paths_of
 from scipy.integrate import quad
 from scipy.stats import chi2, f, ncx2, norm
+from simulated import analysed, simulated
 from small_studies import small_panel, small_study
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
@@ -24,6 +25,7 @@ from specdid._words import speaking, told
 from specdid.analyses._event_paths import noncentrality, path, simultaneous
 from specdid.analyses._fit import joint_test
 from specdid.analyses.event_study import _power
+from specdid.figures.event_study import note
 from studies import PANEL, SPEC, bench_of, columns, fault_texts, reference, run_tables
 
 
@@ -520,3 +522,15 @@ def test_a_failed_pretrend_of_another_outcome_says_that_the_preferred_one_passes
     (said,) = (w.message for w in specdid.run(own, frame, audit=None).warnings if w.code == "pretrend")
     assert said.startswith("bad: ")
     assert not said.endswith("0.994")
+
+
+def test_a_curve_that_could_not_be_estimated_is_named_with_its_reason():
+    """Who is treated is told by the control: csdid has nobody to compare with, least squares drops it."""
+    spec = {"controls": {"z": "pilot"}, "estimator": {"o": "feols", "CS": "csdid"}}
+    finding = analysed("event_study", {"vary": ["estimator"]}, simulated(), **spec).finding
+    (why,) = (w.message for w in finding.warnings if w.code == "not_estimated")
+    assert "CS" in why
+    (absent,) = finding.charts[0].data.absent
+    assert absent == why
+    assert why in note(finding.charts[0].data)
+    assert any(said.startswith("Column (2): ") for said in finding.tables[0].print.notes)
