@@ -8,7 +8,7 @@ it reaches, at times that differ between units. Anything less is refused with wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -606,12 +606,14 @@ def _aside(
     outcome = columns[first].numbers
     assert outcome is not None
     values = {n: v for n in others if (v := columns[n].numbers) is not None}
+    row = int(np.argmax(~np.isnan(outcome)))
+    there = np.array([v[row] for v in values.values()])  # one row tells which pairs to compare in all
     for n, v in values.items():
         if treatment.first is not None and _is_treatment(v, key, treatment.first):
             yield n, "is the treatment, but for the first treated period"
         elif _in_line(v, outcome):
             yield n, f"moves with `{first}` exactly"
-        elif any(m != n and _adds_up(v, w, outcome) for m, w in values.items()):
+        elif any(m != n and _adds_up(v, values[m], outcome) for m in _matching(v[row], there, outcome[row], values)):
             yield n, f"is a part of `{first}`: with another column it adds up to it"
         elif _words(n) & _words(first) and (_within(v, outcome) or _within(outcome, v)):
             part = f"a part of `{first}`" if _within(v, outcome) else f"a whole of which `{first}` is a part"
@@ -631,6 +633,13 @@ def _in_line(values: Floats, outcome: Floats) -> bool:
     x, y = values[known] - values[known].mean(), outcome[known] - outcome[known].mean()
     size = float(np.sqrt((x @ x) * (y @ y)))
     return size > 0 and abs(float(x @ y)) > (1 - 1e-10) * size
+
+
+def _matching(value: float, there: Floats, whole: float, names: Iterable[str]) -> Iterator[str]:
+    """Return the names whose value in a row, where it is known, makes up the whole with this one."""
+    gap = np.abs(there + value - whole)
+    near = ~(gap > 1e-9 * abs(whole))
+    return (n for n, may in zip(names, near.tolist(), strict=True) if may)
 
 
 def _adds_up(one: Floats, other: Floats, whole: Floats) -> bool:

@@ -58,9 +58,10 @@ def findings(found: Looked) -> list[str]:
             f"COMPLETE the outcome: {_code(found.outcomes[0])} stands in its place, for no better reason than order"
         )
     lines.append("COMPLETE the controls: none stands there; candidates are listed")
-    lines += [f"left out {_code(n)}, which is text: {one_line(why)}" for n, why in found.text_numbers.items()][
-        :MOST_SHOWN
-    ]
+    texts = [f"left out {_code(n)}, which is text: {one_line(why)}" for n, why in found.text_numbers.items()]
+    lines += texts[:MOST_SHOWN]
+    if len(texts) > MOST_SHOWN:
+        lines.append(f"left out {many(len(texts) - MOST_SHOWN, 'further column')} of text whose cells are numbers")
     return lines
 
 
@@ -265,6 +266,8 @@ def _controls(found: Looked) -> list[str]:
         lines += comment(f"Not among them: {'; '.join(said[:MOST_SHOWN])}{more}.")
     for n, why in list(found.text_numbers.items())[:MOST_SHOWN]:
         lines += comment(f"{_code(n)} is text, and a candidate once it is numbers: {one_line(why)}.")
+    if len(found.text_numbers) > MOST_SHOWN:
+        lines += comment(f"{many(len(found.text_numbers) - MOST_SHOWN, 'further column')} likewise.")
     return lines
 
 

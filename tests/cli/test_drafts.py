@@ -269,3 +269,31 @@ def test_weights_are_names_of_a_size(tmp_path):
     weights = spec.read_text("utf-8").partition("[weights]")[2].partition("[estimator]")[0]
     assert '"population"' in weights
     assert "Percent" not in weights
+
+
+def test_columns_that_add_up_to_the_outcome_are_no_controls(tmp_path):
+    parts = np.random.default_rng(2).integers(100, 900, (2, 120))
+    done, _, spec = draft(
+        tmp_path,
+        panel(
+            sales=lambda *_: None,
+            all=lambda *_: parts.sum(axis=0),
+            men=lambda *_: parts[0],
+            women=lambda *_: [None if i == 0 else int(v) for i, v in enumerate(parts[1])],
+            wage=lambda *_: parts[0] * 2 - parts[1],
+        ),
+        "--outcome", "all",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    listed, aside = " ".join(spec.read_text("utf-8").replace("# ", "").split()).partition("Not among them:")[::2]
+    assert "`wage`" in listed.partition("COMPLETE: which of these")[2]
+    assert "`men` is a part of `all`" in aside
+    assert "`women` is a part of `all`" in aside
+
+
+def test_of_many_columns_of_numbers_as_text_the_rest_is_counted(tmp_path):
+    marked = {f"v{k}": lambda f, *_: [f"{v:,}" for v in 5000 + f % 5] for k in range(14)}
+    done, _, spec = draft(tmp_path, panel(**marked))
+    assert done.returncode == 0, done.stderr
+    assert "2 further columns" in done.stdout
+    assert "2 further columns likewise" in spec.read_text("utf-8")
