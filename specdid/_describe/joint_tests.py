@@ -18,7 +18,12 @@ _ARM = re.compile(r"(?P<effect>.+): .+ against (?P<reference>.+)")
 """The estimand of an arm."""
 
 
-def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[str], str] = str) -> tuple[str, ...]:
+def primary_lines(
+    joint: Sequence[JointTest],
+    estimated: int,
+    shown: Callable[[str], str] = str,
+    named: Callable[[str], str] = str,
+) -> tuple[str, ...]:
     """Return the primary test under every null, a line for each statistic: with several medians there are several.
 
     Where it is of several estimands together, a line has the test of each one's median.
@@ -27,7 +32,7 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
     ----------
     joint : the tests of all nulls.
     estimated : specifications with an estimate; a test of fewer says of how many.
-    shown : gives a statistic's name as readers know it.
+    shown, named : give a statistic's name and that of a scale or outcome as readers know them.
     """
     primary = [t for t in joint if t.role == "primary"]
     lines = []
@@ -59,7 +64,7 @@ def primary_lines(joint: Sequence[JointTest], estimated: int, shown: Callable[[s
         said = [
             say(
                 "{median}, {n:,} specifications, {nulls}",
-                median=say(", ").join([*([shown(key[0])] if scales else []), told(key[1])]),
+                median=say(", ").join([*([named(key[0])] if scales else []), told(key[1])]),
                 n=max(t.specifications for t in medians if (t.group, t.estimand) == key),
                 nulls=say(", ").join(
                     say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + floor(t))

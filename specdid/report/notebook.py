@@ -49,7 +49,10 @@ def _parts(curve: Curve) -> Iterator[str]:
         yield _html.paragraph(say("Preferred: {preferred}", preferred=preferred))
     if curve.joint:
         yield _html.heading(say("Joint tests"))
-        yield from map(_html.paragraph, primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic))
+        yield from map(
+            _html.paragraph,
+            primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic, curve.results.planned.shown),
+        )
         header, shown = (
             (say("null"), say("statistic"), say("value"), say("null range"), "p"),
             curve.results.shown_statistic,

@@ -86,7 +86,7 @@ def summarise(curve: Curve) -> str:
     if found.verdict:
         # Read before the test that comes first.
         head += ["", f"**{found.verdict}**"]
-    for line in primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic):
+    for line in primary_lines(curve.joint, curve.counts.ok, curve.results.shown_statistic, curve.results.planned.shown):
         head += ["", line]
     head += _doubts(found)
     for section in sections:
@@ -123,7 +123,7 @@ def digest(curve: Curve) -> str:
         if said := shares_note(curve, group):
             lines += ["", said]
     lines.append("")
-    lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic)
+    lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic, results.planned.shown)
     if said := preferred_line(results):
         lines.append(say("Preferred: {said}", said=said))
     lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
