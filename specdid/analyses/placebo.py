@@ -245,7 +245,7 @@ def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
 
 def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
     config: PlaceboConfig = request.config
-    if not config.periods:
+    if not config.periods or not len(cells):  # without a specification the data say nothing of periods
         return
     if bench.panel.unit_codes is None or bench.periods is None:
         yield fault_at(

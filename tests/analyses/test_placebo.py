@@ -202,6 +202,17 @@ def test_wrong_tables_are_faults(data):
     assert message.help == "it can be moved by 3 at most"
 
 
+def test_a_column_that_is_excluded_has_no_fault_of_its_periods(data):
+    """Sun-Abraham, preferred, takes no share of a year; least squares, which does, can be moved as far as ever."""
+    half = data.with_columns(half=pl.when(pl.col("year") == pl.col("cohort")).then(0.5).otherwise("d"))
+    spec = {"treatment": {"policy": {"term": "half", "cohort": "cohort"}}, "estimator": {"o": "feols", "s": "sunab"}}
+    spec |= {"preferred": {"estimator": "s"}, "inference": {"draws": 0}}
+    assert "no_pre_period" not in faults_of("placebo", {"draws": 19, "periods": [2]}, half, **spec)
+    least = {"draws": 19, "periods": [2], "fix": {"estimator": "o"}}
+    assert "no_pre_period" not in faults_of("placebo", least, half, **spec)
+    assert "no_pre_period" in faults_of("placebo", {**least, "periods": [4]}, half, **spec)
+
+
 def test_the_figure_marks_the_actual_estimate(found):
     chart = found.charts[0]
     figure = placebo_density.draw(chart.data)
