@@ -79,7 +79,7 @@ def test_joint_statistics_are_of_estimates_times_the_expected_sign():
     assert not [c for c in given.warnings if c.code == "opposite_signs"]
     said = given.summary()
     assert "times the sign expected of their outcome (negative for down; positive for up)" in said
-    assert "in the expected direction; p = 0.010 (wild bootstrap null)" in said
+    assert "in the expected direction; p = 0.010 (wild bootstrap null, the smallest p of 99 draws)" in said
 
 
 def test_a_p_value_stands_beside_the_statistic_that_it_is_of(tmp_path):
@@ -162,7 +162,9 @@ def test_the_primary_test_comes_first(tmp_path):
     lead = next(line for line in lines if line.startswith("Primary test, Stouffer's Z: "))
     assert not any(line.startswith("## ") for line in lines[: lines.index(lead)])
     p = {t.null: t.p_value for t in curve.joint if t.role == "primary"}
-    assert f"p = {p['wild']:.3f} (wild bootstrap null), p = {p['permutation']:.3f} (permutation null)" in lead
+    assert set(p.values()) == {0.01}
+    least = "the smallest p of 99 draws"
+    assert f"p = 0.010 (wild bootstrap null, {least}), p = 0.010 (permutation null, {least})" in lead
     assert curve.test().role.tolist() == written["role"].to_list()
     assert "primary test, Stouffer's Z: p = " in (tmp_path / "report.html").read_text("utf-8")
     assert "primary test p = " in (tmp_path / "appendix.tex").read_text("utf-8")
@@ -187,7 +189,7 @@ def test_a_primary_test_that_cannot_be_had():
     assert said.message == "the primary test (median t) cannot be had: no specification is in this null"
     both = run({"z": option("z")}, inference=fewer, estimator={"OLS": "feols", **poisson})
     assert not [c for c in both.warnings if c.code == "no_primary"]
-    assert "(wild bootstrap null, 4 of 8 specifications)" in both.summary()
+    assert "(wild bootstrap null, 4 of 8 specifications, the smallest p of 19 draws)" in both.summary()
 
 
 def test_draws_that_can_never_reject_are_said_before():
