@@ -305,6 +305,7 @@ class EventPath:
     moved : by how many standard errors an effect changes at most when they leave
     from_previous : leads are changes since the period before each, effects since the reference
     untestable : why leads are no test of parallel trends, where they are not
+    per_unit : estimates are divided by the treatment of their period
     """
 
     cell: Cell = field(repr=False)
@@ -327,6 +328,7 @@ class EventPath:
     moved: float = 0.0
     from_previous: bool = False
     untestable: str = ""
+    per_unit: bool = False
 
     def std_error(self, v: int = 0) -> Floats:
         """Return the standard errors under a vcov, NaN where there are none."""
@@ -366,10 +368,13 @@ class EventPath:
         Were treated and untreated apart by so much more in each period, with no effect of the treatment, the joint F
         would be noncentral: Roth (2022, AER: Insights 4), with the joint test in place of single ones. A bin
         counts as its first period, so that what it holds beyond only adds. NaN without such a test, where leads
-        are not relative to one period, and where units have slopes, which take such a trend out.
+        are not relative to one period or are per unit of treatment, and where units have slopes, which take such a
+        trend out.
         """
         leads = np.flatnonzero(self.leads)
-        if len(self.references) != 1 or self._has_slopes or not len(leads) or not np.isfinite(self.pretrend(v).p_value):
+        if len(self.references) != 1 or self.per_unit or self._has_slopes or not len(leads):
+            return float("nan")
+        if not np.isfinite(self.pretrend(v).p_value):
             return float("nan")
         step = (self.periods[leads] - self.references[0]).astype(float)
         per_period = float(step @ np.linalg.solve(self.vcov[v][np.ix_(leads, leads)], step))
@@ -470,6 +475,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         ends if found.binned else (),
         from_previous=found.from_previous,
         untestable=found.untestable,
+        per_unit=found.per_unit,
     )
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.clusters import FEW
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
+from specdid.analyses._fit import failed
 from specdid.inference._assignment import fill_path
 
 
@@ -85,6 +87,9 @@ def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit
     cohort = bench.cohort(cell)
     assert units is not None
     assert periods is not None
+    if why := _not_moved(cell, when):
+        problem = cell.compiled.problem
+        return failed(cell, why, (), problem.alpha, len(problem.vcovs))
     known = treated[np.isfinite(treated)]
     if cohort is not None and np.isin(known, (0.0, 1.0)).all():
         moved = (periods + earlier >= when.first).astype(np.float64)
@@ -94,6 +99,22 @@ def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit
         moved = path[units, np.searchsorted(present, periods + earlier, side="right") - 1]
     first = None if cohort is None else Extra(f"cohort {earlier} earlier", cohort - earlier)
     return bench.fit(cell, treatment=Extra(f"treatment {earlier} earlier", moved), cohort=first, where=when.before)
+
+
+def _not_moved(cell: Cell, when: Timing) -> str:
+    """Say why an estimator has no placebo in time by a treatment that is moved; empty where it has one."""
+    estimator = _plugins.load("estimators", cell.method)
+    if estimator.dates_itself:
+        return (
+            f"{cell.method} takes switches to less and units that were always treated from the treatment itself, which "
+            "a treatment moved earlier does not have; its placebos are its leads in [event_study]"
+        )
+    if estimator.balanced and len(np.unique(when.first[when.adopted])) > 1:
+        return (
+            f"{cell.method} needs every unit in every period, and the placebo has no rows of a unit from its adoption "
+            "on: with several cohorts no panel is left"
+        )
+    return ""
 
 
 def treated_now(bench: Bench, cell: Cell) -> Bools:

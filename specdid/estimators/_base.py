@@ -198,7 +198,7 @@ class Path:
     as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
     which is drawn at zero; ``from_previous``, whether effects are, and leads from the period before each; ``note``
     what else a reader of the path must know; ``untestable`` why leads are no test of parallel trends, where they are
-    none.
+    none; ``per_unit``, whether estimates are divided by the treatment of their period.
     """
 
     periods: tuple[int, ...]
@@ -215,6 +215,7 @@ class Path:
     note: str = ""
     from_previous: bool = False
     untestable: str = ""
+    per_unit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

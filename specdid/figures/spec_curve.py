@@ -214,7 +214,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
     if layout.left_out:
         parts.append(
             say(
-                "Without rows for lack of room, since they move the estimates least: {left_out}.",
+                "Without rows for lack of room: {left_out}; what they move is in choices.csv.",
                 left_out=listed(layout.left_out),
             )
         )

@@ -70,6 +70,8 @@ def test_the_trend_is_found_with_the_power_that_is_said(tmp_path):
         statistic = np.einsum("dk,kl,dl->d", drawn, np.linalg.inv(covariance), drawn) / (len(leads) * scale)
         assert np.mean(statistic > f.isf(0.05, len(leads), df)) == pytest.approx(power, abs=0.006)
     assert np.isnan(replace(found, references=(-1, -2)).trend_found(0.05, 0.8))
+    # divided by the treatment of each period, leads do not grow by a trend's step
+    assert np.isnan(replace(found, per_unit=True).trend_found(0.05, 0.8))
 
 
 def test_a_trend_that_is_found_is_told_with_what_it_would_be_taken_for(tmp_path):

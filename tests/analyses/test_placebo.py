@@ -130,6 +130,20 @@ def test_the_timing_placebo_is_by_the_estimator_of_the_specification(estimator):
     assert "before the last adoption of all: never treated units, too" in forest.data.note
 
 
+@pytest.mark.parametrize(
+    ("estimator", "why"),
+    [("did_multiplegt_dyn", "its placebos are its leads in [event_study]"), ("sdid", "with several cohorts no panel")],
+)
+def test_an_estimator_that_a_moved_treatment_does_not_become_has_a_reason(estimator, why):
+    """Leavers entered with the wrong sign, and the always treated as never treated; sdid blamed the data."""
+    bare = {"estimator": {"e": estimator}, "controls": {"none": "1"}}
+    data = simulated(units=30, cohorts=(2003, 2005))
+    finding = analysed("placebo", {"draws": 19, "periods": [1]}, data, **bare).finding
+    (row,) = records(finding.tables[2])
+    assert row["estimate"] is None
+    assert why in row["message"]
+
+
 def test_the_same_seed_gives_the_same_draws_for_any_number_of_workers(data):
     table = {"draws": 40}
     one, two = (analysed("placebo", table, data, jobs=j).finding.tables[1].rows for j in (1, 2))

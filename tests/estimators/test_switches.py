@@ -483,6 +483,11 @@ def test_the_dose_is_what_an_effect_is_divided_by():
     plain = ESTIMATOR.estimate(laid(frame, **asked))
     assert np.isnan(plain.extra["dose"])
     assert plain.estimate == pytest.approx(4 * summed.estimate, rel=1e-12)
+    relative = (frame.t - frame.cohort).to_numpy()
+    paths = [
+        ESTIMATOR.effects_by_period(laid(frame, normalized=n), relative, (-2, -1, 0, 1), -1) for n in (True, False)
+    ]
+    assert [path.per_unit for path in paths] == [True, False]
 
 
 def test_the_rows_of_placebos_are_those_before_the_switch():

@@ -288,6 +288,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         left_out={k: _why_not(asked, panel, lag) for k, lag in wanted.items() if k not in found},
         binned=False,
         from_reference=True,
+        per_unit=asked.normalized,
         note="; ".join(_path_notes(asked, panel, every)),
     )
 
