@@ -64,7 +64,8 @@ def primary_lines(
         said = [
             say(
                 "{median}, {n:,} specifications, {nulls}",
-                median=say(", ").join([*([named(key[0])] if scales else []), told(key[1])]),
+                median=say(", ").join([*([named(key[0])] if scales else []), told(key[1])])
+                + towards(next(t for t in medians if (t.group, t.estimand) == key)),
                 n=max(t.specifications for t in medians if (t.group, t.estimand) == key),
                 nulls=say(", ").join(
                     say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + floor(t))

@@ -313,7 +313,8 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
             f"(at most {max(over):.0%}), so clustered errors are too small",
         )
-    moved = [fit.coefficient().p_value < alpha for p in placed for _, fit in p.earlier if fit.failure is None]
+    tested = [fit.coefficient().p_value for p in placed for _, fit in p.earlier if fit.failure is None]
+    moved = [p < alpha for p in tested if np.isfinite(p)]
     for one in placed:
         where, r = cells.shown(one.cell), one.random
         yield from (replace(note, message=f"{where}: {note.message}") for note in r.notes)

@@ -1,5 +1,6 @@
 """Placebos against explicit refits, p-values by their definition, draws by their seed."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -193,6 +194,14 @@ def test_an_effect_before_its_time_is_warned_of(data):
     early = data.with_columns(y=data["y"] + 3.0 * ((data["cohort"] > 0) & (data["year"] >= 2002)))
     said = [str(w) for w in analysed("placebo", {"draws": 19, "periods": [2]}, early).finding.warnings]
     assert any(w.startswith("y: moved 2 earlier the treatment has an effect of") for w in said)
+
+
+def test_placebos_without_a_standard_error_are_not_counted_among_those_that_could_reject(data):
+    early = data.with_columns(y=data["y"] + 3.0 * ((data["cohort"] > 0) & (data["year"] >= 2002)))
+    both = {"estimator": {"o": "feols", "s": "stackedev"}, "controls": {"none": "1"}, "vcov": {"robust": "hetero"}}
+    table = {"draws": 19, "periods": [1, 2], "vary": ["estimator"]}
+    said = " ".join(str(w) for w in analysed("placebo", table, early, **both).finding.warnings)
+    assert re.search(r"of 2 such placebos", said), said
 
 
 def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data):

@@ -24,6 +24,13 @@ def test_a_primary_test_of_several_estimands_has_each_ones_beside_it():
     assert "5 more" in primary_lines([MANY, *many], 492)[1]
 
 
+def test_a_median_times_the_expected_sign_says_in_which_direction_it_lies():
+    """A p of .02 stood below a table whose median, of estimates as they are, has the other sign."""
+    expected = [replace(t, direction="expected") for t in (MANY, OWN, OTHER)]
+    assert "ATT, against the expected direction, 144 specifications" in primary_lines(expected, 492)[1]
+    assert "expected direction" not in primary_lines([MANY, OWN, OTHER], 492)[1]
+
+
 def test_of_one_estimand_the_primary_test_stands_alone():
     alone = JointTest("wild", MEDIAN, -0.06, -0.05, 0.05, 0.05, 199, specifications=336, group="logs", estimand="ATT")
     assert len(primary_lines([MANY, alone], 492)) == 1
