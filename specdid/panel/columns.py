@@ -189,12 +189,17 @@ def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
     rows = np.flatnonzero(missing)
     if not rows.size or rows[0] + rows.size != missing.size:
         return None
-    read = [c for c in columns.values() if len(c.missing) == missing.size]
-    filled = np.sum([~c.missing[rows] for c in read], axis=0)
-    if filled.max() > 1 or len(read) < 2:
+    gaps = [(c, c.missing) for c in columns.values()]
+    read = [(c, ~gap[rows]) for c, gap in gaps if len(gap) == missing.size]
+    if len(read) < 2:
         return None
-    cells = (cell_text(c, int(row)) for row in rows for c in read if not c.missing[row])
-    text = next(cells, "")
+    filled = np.sum([known for _, known in read], axis=0)
+    if filled.max() > 1:
+        return None
+    text = ""
+    if filled.any():
+        first = int(np.argmax(filled))
+        text = next(cell_text(c, int(rows[first])) for c, known in read if known[first])
     alone = " and nothing else" if len(read) == len(columns) else ""  # columns that nobody mentions are not read
     held = f"holds “{text[:60]}{'…' * (len(text) > 60)}”{alone}" if text else "is empty"
     line = format(rows[0] + 2, ",")
