@@ -24,6 +24,12 @@ from specdid.language import write as written
 from specdid.language.functions import match_arguments
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number, Text, Unary, joint_levels
 
+_GROUPS = """# n groups cut at the quantiles of x
+{name} <- function(x, n, by) {{
+  group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
+  for (k in seq_len(n - 1)) group <- group + (x > {quantile}(x, k / n, by))
+  group
+}}"""
 HELPERS = {
     "log_na": "log_na <- function(x, base = exp(1)) log(ifelse(x > 0, x, NA), base)  # missing where x <= 0",
     "log10_na": "log10_na <- function(x) log10(ifelse(x > 0, x, NA))  # missing where x <= 0",
@@ -103,18 +109,8 @@ quantile_type2 <- function(x, p, by) {
     (v[max(below, 0) + 1] + v[min(above, length(v) - 1) + 1]) / 2
   }, by)
 }""",
-    "quantile_group": """# n groups cut at the quantiles of x
-quantile_group <- function(x, n, by) {
-  group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
-  for (k in seq_len(n - 1)) group <- group + (x > quantile_by(x, k / n, by))
-  group
-}""",
-    "quantile_group2": """# n groups cut at the quantiles of x as Stata's xtile has them
-quantile_group2 <- function(x, n, by) {
-  group <- ifelse(is.na(on_rows(x)) | is.na(on_rows(by)), NA, 1)
-  for (k in seq_len(n - 1)) group <- group + (x > quantile_type2(x, k / n, by))
-  group
-}""",
+    "quantile_group": _GROUPS.format(name="quantile_group", quantile="quantile_by"),
+    "quantile_group2": _GROUPS.format(name="quantile_group2", quantile="quantile_type2"),
     "rank_by": """# the rank within groups, ties sharing their mean
 rank_by <- function(x, by) {
   by <- on_rows(by)
