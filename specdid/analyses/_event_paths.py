@@ -372,9 +372,8 @@ class EventPath:
         trend out.
         """
         leads = np.flatnonzero(self.leads)
-        if len(self.references) != 1 or self.per_unit or self._has_slopes or not len(leads):
-            return float("nan")
-        if not np.isfinite(self.pretrend(v).p_value):
+        no_step = len(self.references) != 1 or self.per_unit or self._has_slopes
+        if no_step or not len(leads) or not np.isfinite(self.pretrend(v).p_value):
             return float("nan")
         step = (self.periods[leads] - self.references[0]).astype(float)
         per_period = float(step @ np.linalg.solve(self.vcov[v][np.ix_(leads, leads)], step))
