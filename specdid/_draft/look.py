@@ -18,7 +18,7 @@ from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.panel import Column, StepError, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, rank
 from specdid.panel.operators import number_advice
-from specdid.panel.times import fitting_step
+from specdid.panel.times import fitting_step, numbering_advice
 
 TIME_NAMES = re.compile(
     r"(?i)^(t|tt|year|years|yr|fyear|time|period|per|date|month|quarter|qtr|week|wave|round|day|ym|yq|anno|annee|jahr)$"
@@ -228,14 +228,16 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
     footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
-    raise _refused("draft_time", message, footers[0] if footers else "say which it is: --time COLUMN", notes)
+    written = [numbering_advice(columns[n]) for n in texts if columns[n].levels]
+    advice = next(iter(footers + written), "say which it is: --time COLUMN")
+    raise _refused("draft_time", message, advice, notes)
 
 
 def _time_help(name: str, columns: Mapping[str, Column]) -> str:
     column = columns[name]
     if not column.is_text and column.missing.any():
         return footer(columns, column.missing) or "every row needs its time: fill these cells, or delete the rows"
-    return number_advice(column) or "number the periods in a column, as 2012 or 201212"
+    return number_advice(column) or numbering_advice(column)
 
 
 def _time(name: str, column: Column) -> _Time | None:

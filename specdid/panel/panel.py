@@ -21,7 +21,16 @@ from specdid.panel.columns import Column, cell_text, footer, listed_rows, number
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
-from specdid.panel.times import STEPS, StepError, fitting_step, known_step, odd_times, period_numbers, time_fault
+from specdid.panel.times import (
+    STEPS,
+    StepError,
+    fitting_step,
+    known_step,
+    numbering_advice,
+    odd_times,
+    period_numbers,
+    time_fault,
+)
 
 MOST_PERIODS = 2.0**52
 """Periods from 0 beyond which a number may not tell one from the next."""
@@ -355,7 +364,7 @@ def _periods(study: Study, source: ReadColumns, name: str) -> tuple[Ints | None,
     if column.numbers is None:
         what = "a date" if column.kind == "date" else "text"
         example = cell_text(column, 0)
-        advice = "number the periods in a column, as 2012 or 201212 (with step)"
+        advice = numbering_advice(column)
         if column.odd:
             advice = f"cells that are no number: {', '.join(column.odd)}"
         message = f"`{study.time}` is {what} in {name}, as “{example}”"

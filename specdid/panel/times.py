@@ -5,6 +5,7 @@ Odd are whole numbers with one far off, and months or dates without their step.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -42,6 +43,12 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
     "week": lambda v: np.floor(v / 100),
     "day": lambda v: np.floor(v / 10_000),
 }
+
+
+_PART = re.compile(r"(?P<year>\d{4})\s*[-/.:年]?\s*(?P<step>[hqmw]|第)?\s*(?P<part>\d{1,2})\s*(?:[月周]|季度)?", re.I)
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T][\d:.]+)?")
+_PARTS = {"half": 2, "quarter": 4, "month": 12, "week": 53}
+_LETTERS = {"h": "half", "q": "quarter", "m": "month", "w": "week"}
 
 
 class StepError(ValueError):
@@ -134,6 +141,37 @@ _CALENDAR: dict[str, Callable[[Floats], Floats]] = {
     "week": _dates(lambda v: date.fromisocalendar(v // 100, v % 100, 1), 7),
     "day": _dates(lambda v: date(v // 10000, v // 100 % 100, v % 100), 1),
 }
+
+
+def numbering_advice(column: Column) -> str:
+    """Say how periods that are text or dates (2005q1, 2005-03, 2005-03-31) are numbered, by the column's own cells."""
+    cells = [c.strip() for c in column.levels]
+    numbered = [_numbered(c) for c in cells]
+    found = [n for n in numbered if n is not None]
+    steps = {step for _, step in found}
+    if not cells or len(found) < len(cells) or len(steps) != 1:
+        return "number the periods in a column, as 2012 or 201212 (with step)"
+    (step,) = steps
+    if step == "day" and len({n[:6] for n, _ in found}) == len(found):
+        found, step = [(n[:6], step) for n, _ in found], "month"
+    shown = ", ".join(f"{n} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
+    return f'number the periods in a column, {shown} and so on, with step = "{step}" in [study]'
+
+
+def _numbered(cell: str) -> tuple[str, str] | None:
+    """Return a period as a number and its step, where the cell is one."""
+    if day := _DAY.fullmatch(cell):
+        year, month, of_month = day.groups()
+        return f"{year}{int(month):02}{int(of_month):02}", "day"
+    part = _PART.fullmatch(cell)
+    if part is None or cell.isdigit():
+        return None
+    letter = part["step"] or ("q" if cell.endswith("季度") else "w" if cell.endswith("周") else "m")
+    step = _LETTERS["q" if letter == "第" else letter.lower()]
+    if not 1 <= int(part["part"]) <= _PARTS[step]:
+        return None
+    width = 1 if step in ("half", "quarter") else 2
+    return f"{part['year']}{int(part['part']):0{width}}", step
 
 
 def time_fault(study: Study, code: str, message: str, advice: str | None = None, severity: Severity = "error") -> Fault:

@@ -177,6 +177,26 @@ def test_keys_of_the_panel(case):
     assert words in fault.message
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["2005q1", "2005q2", "2006q1"], '20051 for “2005q1”, 20052 for “2005q2” and so on, with step = "quarter"'),
+        (["2005-Q1", "2005 q2", "2006Q1"], '20052 for “2005 q2”, 20051 for “2005-Q1” and so on, with step = "quarter"'),
+        (["2005m3", "2005m11", "2006m1"], '200511 for “2005m11”, 200503 for “2005m3” and so on, with step = "month"'),
+        (["2005年3月", "2005年4月", "2006年1月"], "200503 for “2005年3月”"),
+        (["2005年第1季度", "2005年第2季度", "2006年第1季度"], 'with step = "quarter"'),
+        (["2005-01-31", "2005-02-28", "2006-01-31"], "200501 for “2005-01-31”, 200502 for “2005-02-28” and so on"),
+        (["2005-01-30", "2005-01-31", "2006-01-31"], "20050130 for “2005-01-30”"),
+        (["2005-13", "2005-02", "2006-01"], "number the periods in a column, as 2012 or 201212 (with step)"),
+        (["2005q1", "2005m2", "2006q1"], "number the periods in a column, as 2012 or 201212 (with step)"),
+    ],
+)
+def test_periods_in_text_are_told_how_to_be_numbers(cells, said):
+    (fault,) = faults_of(FRAME | {"p": cells}, "id", "p")
+    assert fault.code == "time_not_numeric"
+    assert said in (fault.help or "")
+
+
 def test_capitals_do_not_hide_what_is_meant(tmp_path):
     (tmp_path / "smart_city.csv").write_text("a\n1\n")
     _, (fault,) = read_panel(bare_study("SMART_CITY.CSV", directory=tmp_path))
