@@ -47,9 +47,17 @@ def plain_of(name):
     return _plugins.load("estimators", name).estimate(task(name))
 
 
+ASKED = [
+    *((rule, None) for rule in RULES),
+    *(("fixest", d) for d in ("t", "normal")),
+    ("reghdfe", "normal"),
+    ("lsdv", "t"),
+]
+"""Every rule, and each distribution under one that fixest has and one that it has not."""
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("distribution", [None, "t", "normal"])
+@pytest.mark.parametrize(("rule", "distribution"), ASKED)
 def test_a_number_or_the_reason(name, rule, distribution):
     estimator = _plugins.load("estimators", name)
     plain, found = plain_of(name), estimator.estimate(asked(task(name), rule, distribution))

@@ -14,6 +14,13 @@ from small_studies import small_panel, small_study
 from specdid._records import NullShares
 from specdid._run.write import BANDS_FILE, NullFigure, draw_again, read_bands, write_bands
 
+
+@pytest.fixture(autouse=True)
+def curves_alone(monkeypatch):
+    """Of a run's figures only the curve is drawn again."""
+    monkeypatch.setattr("specdid._run.describe._drawings", lambda *_: ())
+
+
 NULLS = {"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"}
 
 

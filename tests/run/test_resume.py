@@ -63,7 +63,8 @@ def study(**changes: Any) -> dict[str, Any]:
 
 SLOW = {"when": {"weights": "w"}, "unless": {"estimator": ["OLS", "SA"]}, "because": "their draws take their time"}
 ONCE = {"when": {"estimator": "Logit", "controls": "1"}, "because": "one logit in all draws is enough"}
-LISTWISE = study(exclude=[*study()["exclude"], SLOW, ONCE])
+DRAWN = {**study()["inference"], "draws": 7}  # a logit in each, again and again
+LISTWISE = study(exclude=[*study()["exclude"], SLOW, ONCE], inference=DRAWN)
 COMMON = study(study={**study()["study"], "missing": "common"}, inference={"draws": 0})
 MATCHED = study(
     sample={

@@ -34,14 +34,14 @@ def runs(tmp_path_factory):
         directory = tmp_path_factory.mktemp(f"run{seed}")
         small_panel(units=30).write_csv(directory / "given.csv")
         study = small_study(
-            controls={"any": "mvsw(x1, x2)"},
+            controls={"any": "csw0(x1)"},
             weights={"none": "1", "w": "w"},
+            fixed_effects={"two-way": "id + year"},
             estimator={"OLS": "feols", "SA": "sunab", "2S": "did2s", "LP": "lpdid"},
             exclude=[
-                {"when": {"estimator": ["2S", "LP"], "fixed_effects": "unit"}, "because": "two ways suffice"},
                 {"when": {"estimator": "2S", "outcome": "log z"}, "because": "its draws take longest"},
             ],
-            inference={"draws": 19, "null": ["wild", "permutation"], "assign": "d + cohort"},
+            inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
             run={"backend": backend},
             figure={"formats": ["svg"]},
         )

@@ -22,7 +22,8 @@ CANARY = "import pathlib; pathlib.Path({where!r}).touch(); raise SystemExit(99)\
 
 @pytest.mark.parametrize(
     ("start", "backend"),
-    [*(("specdid", b) for b in ("loky", "threading", "serial", "dask", "ray")), ("-m", "loky")],
+    # with threads there is no other process, and no other import, than with none
+    [*(("specdid", b) for b in ("loky", "serial", "dask", "ray")), ("-m", "loky")],
 )
 def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
     if backend in NEEDS:
@@ -32,7 +33,7 @@ def test_modules_beside_the_spec_do_not_run(tmp_path, backend, start):
         controls={"any": "csw0(x1)"},
         figure={"formats": ["svg"]},
         # pyfixest is imported by one process of one backend as by those of another
-        estimator={"OLS": "feols", **({} if backend == "threading" or start == "-m" else {"PPML": "fepois"})},
+        estimator={"OLS": "feols", **({} if start == "-m" else {"PPML": "fepois"})},
         outcome={"z": "z"},
         run={"backend": backend, "jobs": 2},
         inference={"draws": 19},
