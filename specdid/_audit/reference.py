@@ -18,9 +18,9 @@ the entering units' changes are imputed by a regression on dummies, without a st
 did_imputation's estimate is that of did2s; its rows' parts are about means of cohorts and periods (Borusyak, Jaravel
 and Spiess 2024, equation 8).
 
-csdid's average is written as a function of units' weights, whose derivatives are its influences (`group_time`).
+csdid's average is written as a function of units' weights, whose derivatives are its influences (`definitions`).
 
-did_multiplegt_dyn's changes are joined and compared by pandas (`first_changes`).
+did_multiplegt_dyn's changes are joined and compared by pandas (there too).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Floats
-from specdid._audit import first_changes, group_time
+from specdid._audit.definitions import Synthetic, average_of_changes, group_time_influences, group_times
 from specdid._audit.least_squares import (
     ESTIMABLE,
     RANK,
@@ -582,12 +582,12 @@ def _stack(sample: AuditSample, method: Method, after: int) -> AuditSample:
 
 def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for csdid."""
-    found = group_time.laid_out(record_of(work, s), sample, method.options)
+    found = group_times(record_of(work, s), sample, method.options)
     estimate = float(found.estimate(np.ones((1, len(found.first)))).real[0])
     errors: list[float | None] = []
     for v, vcov in enumerate(work.problem.vcovs):
         cluster = found.clusters[v] if vcov.kind == "cluster" and len(vcov.clusters) == 1 else None
-        part = None if cluster is None else group_time.influences(found, cluster)
+        part = None if cluster is None else group_time_influences(found, cluster)
         if cluster is None or len(np.unique(cluster)) < 2:
             errors.append(float("nan"))
         else:
@@ -610,7 +610,7 @@ def _first_changes(
     weights = np.ones(len(record)) if record.weights is None else record.weights
     rank = pd.Series(record.time).rank(method="dense").astype(int)
     rows = {"unit": record.unit, "t": rank, "y": record.outcome, "d": record.treated[:, 0], "w": weights}
-    estimate, found = first_changes.average_of_changes(pd.DataFrame(rows | columns), method.options, list(columns))
+    estimate, found = average_of_changes(pd.DataFrame(rows | columns), method.options, list(columns))
     errors = [float("nan")] * len(vcovs)
     for v, error in zip(whole, found, strict=True):
         groups = len(np.unique(sample.clusters[v][0]))
@@ -627,8 +627,6 @@ def _of_units(sample: AuditSample, values: Any) -> Any:
 
 def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for sdid; of errors that are drawn, for the estimate alone."""
-    from specdid._audit.synthetic import Synthetic
-
     units, unit = np.unique(np.asarray(sample.unit), return_inverse=True)
     times, at = np.unique(np.asarray(sample.time), return_inverse=True)
     if len(sample) != len(units) * len(times):

@@ -16,9 +16,8 @@ from specdid._check.dimensions import (
 )
 from specdid._check.gaps import check_lost_groups
 from specdid._check.inference import check_assignment, check_clusters, check_inference, check_level
-from specdid._check.matches import check_matches, check_unused
 from specdid._check.names import check_names
-from specdid._check.patterns import check_patterns
+from specdid._check.samples import check_matches, check_patterns, check_unused
 from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (

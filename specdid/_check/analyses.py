@@ -8,8 +8,8 @@ from dataclasses import replace
 from specdid import _plugins
 from specdid._check.data import Data, StudyRole, Use, uses
 from specdid._check.dimensions import nothing_selected
-from specdid._check.matches import check_matches
 from specdid._check.names import unknown
+from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
 from specdid._check.values import check_conditions_of, check_use
 from specdid._diagnostics import Fault, SpecError

@@ -13,7 +13,7 @@ from specdid._check.gaps import check_treatment_gaps
 from specdid._diagnostics import Fault, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
-from specdid._plan.treatment_arms import CONTROLS
+from specdid._plan.write_out import CONTROLS
 from specdid._programs.names import IN_TIME, functions
 from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write

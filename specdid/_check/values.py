@@ -16,9 +16,8 @@ from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError
-from specdid.panel.design import polynomial
+from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.operators import USABLE, numbers_as_text
-from specdid.panel.splines import SPLINES, spline
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""

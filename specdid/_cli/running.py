@@ -21,7 +21,7 @@ from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid._words import say, speaking
 from specdid.engine.execute import Progress, Recalled
-from specdid.report._markdown import plain
+from specdid.report.summary import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

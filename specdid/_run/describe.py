@@ -16,10 +16,9 @@ from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
-from specdid._describe.curve_tests import CurveTests
+from specdid._describe.curve_tests import CurveTests, marked, share_words, statistic_names
 from specdid._describe.design_warnings import by_treatment, contradictions
 from specdid._describe.instruments import instrument_cautions
-from specdid._describe.joint_tests import marked, share_words, statistic_names
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import RUN, Against, against, beside, capital

@@ -16,13 +16,14 @@ from specdid._describe.curve_tests import (
     CurveTests,
     Placebo,
     adjust,
+    marked,
     median_estimate,
     placebo,
     rank_band,
+    share_words,
     shares_by_estimand,
     statistic_tests,
 )
-from specdid._describe.joint_tests import marked, share_words
 from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, JointTest, NullShares, Results, Section, Status

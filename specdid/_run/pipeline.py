@@ -18,7 +18,7 @@ from specdid import _plugins
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests
-from specdid._plan.treatment_arms import arm_factors
+from specdid._plan.write_out import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, of_audit, worst_first
 from specdid._records.numerals import specifications

@@ -14,8 +14,8 @@ import numpy as np
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses, read_requests
 from specdid._check.data import Data
-from specdid._check.patterns import check_preferred_levels
 from specdid._check.possible import check_possible
+from specdid._check.samples import check_preferred_levels
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._check.sources import check_sources, with_sources
 from specdid._check.treatments import counts_periods
@@ -24,9 +24,7 @@ from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, fil
 from specdid._plan import Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import tied_choices
-from specdid._plan.instruments import expand_instruments
-from specdid._plan.sample_levels import expand_sample_levels
-from specdid._plan.treatment_arms import expand_arms
+from specdid._plan.write_out import expand_arms, expand_instruments, expand_sample_levels
 from specdid._run.selectors import check_shown
 from specdid._study import Expression, FormulaOption, Meta, Study
 from specdid.analyses._cells import Request

@@ -10,9 +10,8 @@ from hashlib import blake2b
 import numpy as np
 
 from specdid._describe.choices import Change, Choices
-from specdid._describe.curve_tests import CurveTests
+from specdid._describe.curve_tests import CurveTests, pooled_with, statistic_names, towards
 from specdid._describe.instruments import beside_estimate
-from specdid._describe.joint_tests import pooled_with, statistic_names, towards
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
 from specdid._records.numerals import decimals_for, ordinal, p_text

@@ -16,7 +16,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
-from specdid._plan.treatment_arms import arm_factors
+from specdid._plan.write_out import arm_factors
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls

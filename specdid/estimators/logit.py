@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from specdid.estimators._binary import binary_model
+from specdid.estimators._glm import binary_model
 
 ESTIMATOR = binary_model("logit", "Logit", "log odds ratio", "log odds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specdid.estimators._binary import binary_model
+from specdid.estimators._glm import binary_model
 
 ESTIMATOR = binary_model(
     "probit", "Probit", "probit coefficient", "probit index", needs=("from scipy.stats import norm",)

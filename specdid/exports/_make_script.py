@@ -36,9 +36,8 @@ from specdid.estimators._base import Estimator
 from specdid.language import Bound, argument, bind, referenced, write, written_out
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, joined
 from specdid.panel import Column, Evaluator, Panel, SourceFile
-from specdid.panel.design import event_levels, listed, second_levels
+from specdid.panel.design import SPLINES, event_levels, listed, second_levels, spline
 from specdid.panel.reshape import WideLayout
-from specdid.panel.splines import SPLINES, spline
 
 SMALL, LARGE = 1e-2, 1e3
 """A column whose values or spread lie outside is scaled before pyfixest, which works to absolute tolerances."""

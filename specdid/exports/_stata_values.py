@@ -13,7 +13,7 @@ from specdid._programs.script import DATE, POLY, SPLINE
 from specdid._programs.stata import INFINITY, literal
 from specdid.language import argument
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, children, joint_levels
-from specdid.panel.splines import Spline
+from specdid.panel.design import Spline
 
 _DIRECT = {
     "exp": "exp", "sqrt": "sqrt", "abs": "abs", "floor": "floor", "asinh": "asinh", "sign": "sign", "ceiling": "ceil",

@@ -9,7 +9,7 @@ from html import escape
 
 from specdid import _html
 from specdid._curve import Curve
-from specdid._describe.joint_tests import marked, primary_lines
+from specdid._describe.curve_tests import marked, primary_lines
 from specdid._records import Caution
 from specdid._records.cautions import AGAINST, against, capital
 from specdid._words import say

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._curve import Curve
-from specdid._describe.curve_tests import CurveTests
-from specdid._describe.joint_tests import floor, marked, pooled_with, share_words, towards
+from specdid._describe.curve_tests import CurveTests, floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text

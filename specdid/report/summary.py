@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from unicodedata import east_asian_width
@@ -12,15 +13,51 @@ from numpy.typing import NDArray
 
 from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
+from specdid._describe.curve_tests import primary_lines
 from specdid._describe.instruments import beside_estimate
-from specdid._describe.joint_tests import primary_lines
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
 from specdid._words import later, say, say_choice, sentences, told
-from specdid.report import _markdown
-from specdid.report._markdown import harmless
+
+_CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
+_CELLS = re.compile(r"(?<!\\)((?:\\\\)*)\|")
+_ACTIVE = re.compile(r"\\(?!\|)|<(?=[A-Za-z/!?])|\](?=[(\[:])|&(?=#?\w+;)|:(?=//)|(?<=www)\.|@|`", re.IGNORECASE)
+"""What begins a tag, ends the text of a link or image, or is one by itself on some pages; and a lone backtick."""
+_ESCAPED_OR_CODE = re.compile(rf"\\([\\<\]&:.@`])|{_CODE.pattern.replace('1', '2')}")
+
+
+def as_code(text: str) -> str:
+    """Write text as code, whatever backticks it has."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    marks, room = "`" * (longest + 1), " " * bool(longest)
+    return f"{marks}{room}{text}{room}{marks}"
+
+
+def harmless(line: str) -> str:
+    r"""Escape what of a line of Markdown would act; bold, lists, tables and code stay, and ``\|`` in a cell."""
+    if not line.startswith("|"):
+        return _escaped(line)
+    parts, at = [], 0  # code ends with its cell
+    for bar in _CELLS.finditer(line):
+        parts += [_escaped(line[at : bar.end() - 1]), "|"]
+        at = bar.end()
+    return "".join([*parts, _escaped(line[at:])])
+
+
+def _escaped(text: str) -> str:
+    parts, at = [], 0
+    for span in _CODE.finditer(text):
+        parts += [_ACTIVE.sub(r"\\\g<0>", text[at : span.start()]), span.group()]
+        at = span.end()
+    return "".join([*parts, _ACTIVE.sub(r"\\\g<0>", text[at:])])
+
+
+def plain(line: str) -> str:
+    """Undo `harmless`, for a terminal."""
+    return _ESCAPED_OR_CODE.sub(lambda found: found[1] or found[0], line)
+
 
 NO_SHARES = later(
     "No share significant is printed, since no null tested these specifications: `draws` and `null` "
@@ -295,7 +332,7 @@ def _preferred(results: Results) -> Section:
     if written < 0:
         return Section(say("Preferred specification"), ())
     within = results.planned.within(written)
-    formula = _markdown.code(results.planned.formulas(written, written + 1)[0])
+    formula = as_code(results.planned.formulas(written, written + 1)[0])
     lines = [formula + say(" ({kind})", kind=within) if within else formula, ""]
     if results.status[place] != Status.OK:
         status, why = Status(int(results.status[place])).name.lower(), results.message.at(place)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 import specdid
 from simulated import SPEC, simulated
-from specdid._describe.joint_tests import primary_lines
+from specdid._describe.curve_tests import primary_lines
 from specdid._records import JointTest
 from specdid._records.results import MEDIAN
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from small_problems import task_of, work_of
 from specdid import _plugins
-from specdid._audit.first_changes import average_of_changes
+from specdid._audit.definitions import average_of_changes
 from specdid._plan.estimands import Treated
 from specdid.engine.one_by_one import fit_in_full
 from specdid.estimators._base import Failure

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from small_problems import task_of
 from small_studies import small_panel, small_study
 from specdid import _plugins
-from specdid._audit.synthetic import Synthetic, weights_of
+from specdid._audit.definitions import Synthetic, weights_of
 from specdid._records.fits import VCOV_NOTES as TEXTS
 from specdid.estimators._base import VCOV_NOTES, Failure
 from specdid.estimators.sdid import synthetic, weights

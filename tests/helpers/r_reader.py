@@ -17,9 +17,8 @@ import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
 from scipy.optimize import brentq
 from scipy.special import digamma
-from specdid._audit.first_changes import average_of_changes
-from specdid._audit.synthetic import weights_of
-from specdid.panel.splines import Spline
+from specdid._audit.definitions import average_of_changes, weights_of
+from specdid.panel.design import Spline
 
 TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\#[^\n]*)|(?P<newline>\n)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)

@@ -19,9 +19,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 from regressions import Absorbed, Fit, least_squares, likelihood, numbered, two_stage
-from specdid._audit.first_changes import average_of_changes
-from specdid._audit.group_time import GroupTime, influences
-from specdid._audit.synthetic import Synthetic
+from specdid._audit.definitions import GroupTime, Synthetic, average_of_changes, group_time_influences
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<text>"[^"]*")
@@ -502,7 +500,7 @@ class Program:
         self.scalars["_effect"] = found.estimate(np.ones((1, count))).real[0]
         rows = np.array([np.flatnonzero(unit == u)[0] for u in np.flatnonzero(kept)])
         self.data["_influence"], self.data["_used"] = np.zeros(self.rows), np.zeros(self.rows)
-        self.data["_influence"][rows], self.data["_used"][rows] = influences(found, np.arange(count)), 1.0
+        self.data["_influence"][rows], self.data["_used"][rows] = group_time_influences(found, np.arange(count)), 1.0
 
     def do_did_multiplegt_dyn(self, rest: str) -> None:
         """Run the authors' command by the audit's program."""

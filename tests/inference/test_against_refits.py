@@ -17,8 +17,7 @@ import pytest
 import specdid
 from refits import DRAWS, TIGHT, clean, context, frame_of, model, panel, t_of
 from small_studies import small_panel, small_study
-from specdid._audit.first_changes import average_of_changes
-from specdid._audit.synthetic import Synthetic
+from specdid._audit.definitions import Synthetic, average_of_changes
 from specdid._run import infer
 from specdid._run.infer import agreeing
 from specdid.engine.cache_keys import Content

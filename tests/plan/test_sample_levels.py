@@ -8,7 +8,7 @@ import specdid
 from hypothesis import given
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
-from specdid._plan import sample_levels
+from specdid._plan import write_out
 
 REGION = pl.Series([["East", "West", "中部"][i % 3] for i in range(24)])
 
@@ -123,7 +123,7 @@ def test_faults_are_located_and_say_what_to_do(panel, sample, said):
 
 
 def test_too_many_levels_are_refused(panel, monkeypatch):
-    monkeypatch.setattr(sample_levels, "MOST", 23)
+    monkeypatch.setattr(write_out, "MOST", 23)
     (fault,) = specdid.check(study(sample={"s": "drop_each(id)"}), panel).errors
     assert "`id` has 24 levels, and each would be a sample; at most 23" in str(fault)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from specdid.report._html import markdown, printed
-from specdid.report._markdown import code, harmless, plain
+from specdid.report.summary import as_code, harmless, plain
 from specdid.tables._base import PrintTable, Row
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
@@ -61,7 +61,7 @@ def test_what_the_summary_itself_writes_stays():
 @given(st.text(st.sampled_from("`a +"), min_size=1, max_size=9))
 def test_code_holds_any_backticks(text):
     if text.strip("`") and not text.isspace() and text == text.strip():
-        assert f"<code>{text}</code>" in MARKDOWN.render("x " + harmless(code(text)))
+        assert f"<code>{text}</code>" in MARKDOWN.render("x " + harmless(as_code(text)))
 
 
 def test_tables_can_be_scrolled_by_keyboard_and_no_heading_of_a_row_is_empty():

@@ -12,7 +12,7 @@ from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, number, read_page, run_report, table_rows, words
 from small_studies import small_study
 from specdid.report import page as page_module
-from specdid.report._markdown import plain
+from specdid.report.summary import plain
 
 INT = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from specdid._audit.first_changes import average_of_changes
+from specdid._audit.definitions import average_of_changes
 
 
 def did_multiplegt(
