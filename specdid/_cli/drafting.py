@@ -16,7 +16,9 @@ from specdid._draft import (
     Chosen,
     code_draft,
     code_findings,
+    decoded,
     draft_text,
+    facts_of,
     findings,
     look,
     named_file,
@@ -82,17 +84,20 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     The draft stays where it has faults: what stands in the code is worth mending by hand.
     """
     try:
-        raw = path.read_bytes()
-        code = read_code(raw.decode("utf-8-sig", errors="replace"), path.suffix)
+        text = decoded(path.read_bytes())
+        code = read_code(text, path.suffix)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError([Fault("draft_code", f"`{path.name}` cannot be read: {why}")]) from None
-    chosen = treatment_of(code, path.name, treatment)
     stem, spec, schema = _places(directory)
     named = named_file(code)
     beside = path.parent / named if data is None and named is not None else data
     there = beside is not None and beside.is_file()
-    text = code_draft(
+    if beside is not None and there:
+        with suppress(ReadError):  # which is told when the draft is checked
+            code = read_code(text, path.suffix, facts_of(read_columns(beside, beside.name).columns))
+    chosen = treatment_of(code, path.name, treatment)
+    draft = code_draft(
         code, path.name, chosen, _relative(beside, directory) if beside is not None and there else None, stem
     )
     written = [spec]
@@ -101,7 +106,7 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
         if not schema.exists():
             schema.write_text(schema_text(), "utf-8", newline="\n")
             written.append(schema)
-        spec.write_text(f"#:schema ./{SCHEMA}\n{text}", "utf-8", newline="\n")
+        spec.write_text(f"#:schema ./{SCHEMA}\n{draft}", "utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     for line in code_findings(code, chosen):

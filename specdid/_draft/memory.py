@@ -39,10 +39,24 @@ class ReadCode:
     data: str | None = None
     unit: str | None = None
     time: str | None = None
+    step: str | None = None
     derived: dict[str, str] = field(default_factory=dict)
     skipped: list[tuple[int, str, str]] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     comments: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the data file shows: its columns, those without a missing value, those of 0 and 1 alone."""
+
+    columns: frozenset[str] = frozenset()
+    complete: frozenset[str] = frozenset()
+    binary: frozenset[str] = frozenset()
+
+
+FIRST = DataFacts()
+"""Before the data are known."""
 
 
 class NotReadError(Exception):
@@ -97,6 +111,10 @@ class Memory:
         """Return the expression of the version in force, None for a column of the data."""
         version = self._versions.get(self.state.columns.get(name, ""))
         return version.expression if version else None
+
+    def known(self, key: str) -> bool:
+        """Say whether a name is that of a version."""
+        return key in self._versions
 
     def makes(self, key: str) -> bool:
         """Say whether a version has an expression, so that its column is not one of the data."""

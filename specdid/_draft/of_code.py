@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import PurePath
@@ -80,9 +80,6 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
     """Write the draft; ``data`` is the file as the spec names it, None where no file is known."""
     term, why = treatment
     own = [r for r in code.regressions if term in r.terms]
-    left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`") for r in code.regressions if r not in own
-    ]
     kept = _apart(own, term)
     rows = _rows(kept, term)
     options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
@@ -91,17 +88,31 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _head(name, stem, len(own)),
         _study(code, data, stem, kept),
         _derived(code, kept, term),
-        *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS[:1])),
+        _table(DIMENSIONS[0], options[0], code),
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(term)} = {toml_text(term)}"],
-        *(_table(dimension, options[k]) for k, dimension in enumerate(DIMENSIONS) if k),
+        *(_table(dimension, options[k], code) for k, dimension in enumerate(DIMENSIONS) if k),
         _vcov(vcovs, code.comments.get("vcov", ())),
         _merged(rows, kept),
         _together(rows, options),
         _inference(vcovs),
-        _skipped([*code.skipped, *left]),
+        _skipped(_listed(code, term)),
     ]  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
+
+
+def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
+    """Return by line how many statements are not taken over, and the first of them with the reason."""
+    left = [
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`")
+        for r in code.regressions
+        if term not in r.terms
+    ]
+    found: dict[int, tuple[int, str, str]] = {}
+    for line, text, why in [*code.skipped, *left]:
+        count = found[line][0] if line in found else 0
+        found[line] = (count + 1, *found.get(line, (0, text, why))[1:])
+    return found
 
 
 def _options(r: Regression, term: str) -> tuple[str, ...]:
@@ -189,6 +200,8 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
             lines.append(f"{role}  = {toml_text(write_name(column))}")
         else:
             lines.append(f'# {role} = "…"  # COMPLETE: the code does not say it; lags and event studies need it')
+    if code.step is not None:
+        lines.append(f"step  = {code.step}")
     return [*lines, *(line for text in code.comments.get("study", ()) for line in comment(text))]
 
 
@@ -202,20 +215,19 @@ def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]
             wanted |= columns_of(used[name])
     rows = [f"{_key(n)} = {toml_text(used[n])}" for n in code.derived if n in used]
     changed = [line for at, text in code.notes for line in comment(f"Line {at}: {text}.")]
-    note = (
-        "As the code makes them. In Stata a missing value is larger than any number; here comparing it gives missing."
-    )
-    return ["[derive]", *comment(note), *changed, *rows] if rows else changed
+    told = [line for text in code.comments.get("derive", ()) for line in comment(text)]
+    return ["[derive]", *comment("As the code makes them."), *told, *changed, *rows] if rows else changed
 
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
 
 
-def _table(dimension: str, options: Sequence[str]) -> list[str]:
+def _table(dimension: str, options: Sequence[str], code: ReadCode) -> list[str]:
     if dimension in ("sample", "weights", "estimator") and len(options) == 1 and options[0] in ("TRUE", "1", "feols"):
         return []
-    return [f"[{dimension}]", *(f"{toml_text(_label(dimension, o))} = {toml_text(o)}" for o in options)]
+    told = [line for text in code.comments.get(dimension, ()) for line in comment(text)]
+    return [f"[{dimension}]", *told, *(f"{toml_text(_label(dimension, o))} = {toml_text(o)}" for o in options)]
 
 
 def _label(dimension: str, option: str) -> str:
@@ -275,19 +287,15 @@ def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
     return ["[inference]", "draws = 999", 'null  = ["wild"]', f"cluster = {toml_text(cluster)}"]
 
 
-def _skipped(skipped: Sequence[tuple[int, str, str]]) -> list[str]:
-    if not skipped:
+def _skipped(listed: Mapping[int, tuple[int, str, str]]) -> list[str]:
+    if not listed:
         return []
     lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
-    of_line: dict[int, tuple[int, str, str]] = {}
-    for line, text, why in skipped:
-        of_line.setdefault(line, (0, text, why))
-        of_line[line] = (of_line[line][0] + 1, *of_line[line][1:])
-    for line, (count, text, why) in sorted(of_line.items())[:MOST_LISTED]:
+    for line, (count, text, why) in sorted(listed.items())[:MOST_LISTED]:
         more = f"; and {count - 1:,} more of this line, which a loop runs" if count > 1 else ""
         lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)}{more})", "  ")
-    if len(of_line) > MOST_LISTED:
-        lines.append(f"# and {len(of_line) - MOST_LISTED:,} more")
+    if len(listed) > MOST_LISTED:
+        lines.append(f"# and {len(listed) - MOST_LISTED:,} more")
     return lines
 
 
@@ -296,12 +304,13 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     term, why = treatment
     taken = sum(term in r.terms for r in code.regressions)
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
-    specifications = len({*_rows([r for r in code.regressions if term in r.terms], term)})
-    if specifications < taken:
-        lines.append(f"{taken} regressions are {specifications} specifications; the draft says which are the same")
-    if skipped := len({line for line, _, _ in code.skipped}):
-        said = "1 statement was" if skipped == 1 else f"{skipped} statements were"
-        lines.append(f"{said} not understood or not taken over; the draft lists them at its end")
+    own = _apart([r for r in code.regressions if term in r.terms], term)
+    specifications = len({*_rows(own, term)})
+    if specifications < len(own):
+        lines.append(f"{len(own)} regressions are {specifications} specifications; the draft says which are the same")
+    if listed := len(_listed(code, term)):
+        said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
+        lines.append(f"{said} not understood or not taken over; the draft lists it at its end")
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
 

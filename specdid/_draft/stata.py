@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
-from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, ours
-from specdid.language import Role
+from specdid._draft.memory import (
+    FIRST,
+    DataFacts,
+    Memory,
+    NotReadError,
+    ReadCode,
+    Regression,
+    State,
+    in_brackets,
+    ours,
+)
+from specdid._draft.stata_missing import as_stata, may_be_missing
+from specdid.language import COMMANDS, Role, not_read, parse, write
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
 
 MOST = 2_000
 """Statements, loops written out."""
 LONGEST_STATEMENT = 10_000
 """Characters of a statement, macros put in."""
+MOST_CUTS = 30
+"""Conditions that rows are cut by, one after the other."""
 _COMMANDS = {
     "reghdfe": "feols",
     "xtreg": "feols",
@@ -24,9 +39,9 @@ _COMMANDS = {
 }
 
 
-def read_stata(text: str) -> ReadCode:
-    """Return the regressions of a do-file."""
-    return _Stata().read(text)
+def read_stata(text: str, facts: DataFacts = FIRST) -> ReadCode:
+    """Return the regressions of a do-file, of data of which ``facts`` are known."""
+    return _Stata(facts).read(text)
 
 
 def _words(text: str) -> dict[str, str]:
@@ -44,14 +59,13 @@ _NAMES = _words(
 )
 _HARMLESS = _words(
     """
-    gr|aph tw|oway sc|atter line hist|ogram kdensity lowess binscatter binscatter2 binsreg coefplot event_plot
+    gr|aph tw|oway sc|atter line hist|ogram kdensity lowess binscatter binscatter2 binsreg coefplot
     marginsplot combine serset palette colorpalette spmap grstyle schemepack esttab estout estpost eststo estadd
     est|imates outreg outreg2 asdoc sum2docx reg2docx logout tabout putexcel putdocx putpdf collect etable dtable
     la|bel la|belbook note notes char d|escribe des su|mmarize sum ta|bulate ta1 tab1 tab2 tabstat table tabdisp
     l|ist di|splay codebook inspect cou|nt levelsof ds lookfor misstable mdesc isid assert as confirm ttest ranksum
     signrank sdtest prtest robvar corr|elate pwcorr xtdescribe xtdes xtsum xttab xtline tsline tsreport te|st
-    testparm testnl lincom nlcom margins estat lrtest hausman suest linktest ovtest vif xttest0 xttest2 xttest3
-    xtserial boottest wildbootstrap bacondecomp twowayfeweights honestdid pretrends oster psacalc mat|rix sca|lar
+    testparm testnl lincom nlcom estat lrtest linktest ovtest vif xttest0 xttest2 xttest3 xtserial mat|rix sca|lar
     ret|urn eret|urn sret|urn set log cmdlog cap|ture qui|etly n|oisily cd pwd ls dir mkdir rmdir erase rm copy cp
     type sh|ell which ssc net ado adopath sysdir findit h|elp search view about update version timer sleep pause
     more mo|re beep window exit e|xit tempfile tempvar tempname postfile post postclose export outsheet outfile
@@ -80,10 +94,35 @@ _VALUES = _words(
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
-_ROWS_WHY = (
-    "changes rows. As a condition in [sample] it is the same only where no lag, winsorizing or egen comes after it, "
-    "since they are made of all rows; else do it in the data before"
+_OF_STATA_ALONE = {
+    "sum": "sum() of generate is a running sum in the order of rows",
+    "group": "group() of generate numbers rows",
+    "round": "Stata rounds halves up, and here as in R to the even number",
+    "nchar": "the length of a missing text is 0 in Stata",
+    **dict.fromkeys(
+        ("mean", "median", "min", "max", "sd", "rank", "count", "first", "at", "quantile"), "it is none of generate"
+    ),
+}
+"""Functions of the same name, or a near one, that do something else in an expression of Stata."""
+_MASKED = {
+    "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
+    "trim",
+}  # fmt: skip
+"""Functions of other rows that give the same where rows that were cut off are missing in their first argument."""
+_ACROSS = _MASKED | {
+    "count", "first", "at", "ave", "growth", "cumsum", "cummax", "interpolate", "carry_forward", "scale", "center",
+    "n_distinct", "ntile", "poly", "bs", "ns", "roll_mean", "roll_sum", "roll_sd",
+}  # fmt: skip
+_OPTIONS_READ = _words(
+    """
+    a|bsorb ab|sorb vce cl|uster r|obust fe i be re
+    keepsing|letons nolog nohead|er noheader notab|le nof|ootnote noomit|ted omitted vsq|uish baselevels allbaselevels
+    noempty|cells l|evel b|eta depn|ame compact poolsize tol|erance iter|ate maxiter|ations verb|ose v timeit
+    nosamp|le noreg|ress sum|marize summ first version dof|adjustments irr ef|orm nonest d resid|uals guess nowarn
+    sformat cformat pformat title display dis|play accel|eration accelerate transf|orm prune fast nest
+    """
 )
+"""Options of regressions that are read, or change neither rows nor numbers beyond tolerance."""
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
@@ -136,20 +175,109 @@ def _stepped(match: re.Match[str]) -> str:
     return f"{match[1]}({float(match[2]) - float(match[1]):.12g}){match[3]}"
 
 
+@dataclass(slots=True)
+class _Preserved:
+    """What `preserve` kept: the state, and how much had been listed and taken over by then."""
+
+    state: State
+    line: int
+    skipped: int
+    regressions: int
+
+
+def _here(command: str) -> str:
+    found = COMMANDS.get(command)
+    return f". Here: {found.here}" if found else ""
+
+
+def _called(text: str) -> list[str]:
+    """Return the functions that an expression in our spelling calls."""
+    return [node.function for node in walk(parse(text)) if isinstance(node, Call)]
+
+
+def _is_truth(node: Node) -> bool:
+    """Say whether an expression is 0, 1 or missing."""
+    match node:
+        case Unary(operator="!") | Constant():
+            return True
+        case Binary(operator="*"):
+            return _is_truth(node.left) and _is_truth(node.right)
+        case Binary():
+            return node.operator in ("==", "!=", "<", "<=", ">", ">=", "&", "|", "%in%", "%like%")
+        case Call(function="ifelse"):
+            return all(a.value is not None and _is_truth(a.value) for a in node.arguments[1:])
+        case Call():
+            return node.function in ("is.na", "grepl")
+        case _:
+            return node in (parse("0"), parse("1"))
+
+
 class _Stata(Memory):
     """A do-file, statement by statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: DataFacts) -> None:
         super().__init__()
+        self._facts = facts
+        self._key: set[str] = set()
         self._macros: dict[str, str] = {}
-        self._preserved: list[State] = []
+        self._preserved: list[_Preserved] = []
+        self._cuts: list[tuple[str, int, str]] = []
         self._saved: dict[str, State] = {}
         self._left = MOST
         self._until_end = ""
+        self._of_data_alone: set[tuple[int, str, str]] = set()
 
     def read(self, text: str) -> ReadCode:
-        self._run(_nested(_statements(text)))
-        return self.finish()
+        statements = [*_statements(text)]
+        for _, statement in statements:  # rows without unit or time are in no panel, wherever xtset stands
+            if key := re.match(r"^(?:qui\w*\s+|cap\w*\s+)*(?:xtset|tsset)\s+(\w+)(?:\s+(\w+))?", statement):
+                self._key |= {name for name in key.groups() if name}
+        self._run(_nested(statements))
+        found = self.finish()
+        told = "In Stata a missing value is larger than any number: where that matters, is.na() says so."
+        for table, used in (
+            ("derive", [*found.derived.values()]),
+            ("sample", [r.condition for r in found.regressions]),
+        ):
+            if any("is.na(" in text for text in used):
+                found.comments[table] = [told]
+        return found
+
+    def _missing(self, name: str) -> bool:
+        """Say whether a column may be missing, by its definition in force, else by the data."""
+        key = self.state.columns.get(name)
+        if key is None:
+            return name not in self._key and name not in self._facts.complete
+        expression = self._expression(key)
+        return expression is None or may_be_missing(expression, self._missing_version)
+
+    def _missing_version(self, key: str) -> bool:
+        if self.known(key):
+            expression = self._expression(key)
+            return expression is None or may_be_missing(expression, self._missing_version)
+        return key not in self._key and key not in self._facts.complete
+
+    def _binary(self, name: str) -> bool | None:
+        """Say whether a column is 0 and 1, None where that is not known."""
+        key = self.state.columns.get(name)
+        if key is None:
+            return None if name not in self._facts.columns else name in self._facts.binary
+        expression = self._expression(key)
+        if expression is None:
+            return None
+        return _is_truth(parse(expression)) or None
+
+    def _expression(self, key: str) -> str | None:
+        return self._versions[key].expression if key in self._versions else None
+
+    def _written(self, text: str, role: Role, but: frozenset[str] = frozenset()) -> str:
+        """Write an expression with the values that Stata gives it; of ``but`` no missing value reaches it."""
+        asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
+        return as_stata(_stata_ours(text, role), asked, lambda name: name not in but and self._missing(name))
+
+    def _truth(self, text: str) -> str:
+        """Write the condition of a value, which is never missing."""
+        return as_stata(_stata_ours(text, "condition"), "truth", self._missing)
 
     def _run(self, nodes: Sequence[_Node]) -> None:
         for node in nodes:
@@ -260,9 +388,137 @@ class _Stata(Memory):
 
     def _regression(self, command: str, arguments: str, line: int, text: str) -> None:
         try:
-            self.add(_command(command, arguments, line, self.found))
+            regression = self._command(command, arguments, line)
+            if self.state.kept:
+                parts = (regression.outcome, *regression.terms)
+                outcome, *terms = (self._masked_columns(part) for part in parts)
+                regression = replace(regression, outcome=outcome, terms=tuple(terms))
+            self.add(regression)
         except NotReadError as error:
             self.skip(line, text, str(error))
+
+    def _command(self, command: str, rest: str, line: int) -> Regression:
+        """Return what a command estimates.
+
+        Raises
+        ------
+        NotReadError
+            A part of it is not read.
+        """
+        found = self.found
+        if re.search(r"[`$]", rest):
+            raise NotReadError("a macro is not known")
+        body, options = _at_comma(rest)
+        weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
+        if weight and weight[1] in ("f", "i"):
+            raise NotReadError("weights here are analytic weights, not frequencies or importances")
+        body = body.replace(weight[0], " ") if weight else body
+        condition = re.search(r"\sif\s*(?=[\s(!])(.*)$", body)
+        body = body[: condition.start()] if condition else body
+        if re.search(r"\sin\s+\S+$", f"{body} {condition[1] if condition else ''}"):
+            raise NotReadError("`in` names rows by their number")
+        found_words = re.findall(r"(?:[^\s(]|\([^()]*\))+", re.sub(r"\s*(#+)\s*", r"\1", body))
+        if len(found_words) < 2:
+            raise NotReadError("it has no outcome and term")
+        outcome, *words = found_words
+        absorbed = _option(options, r"a|abs|absorb")
+        effects = re.sub(r",\s*savefe\b", "", absorbed).replace(",", " ").split() if absorbed else []
+        effects = [effect.partition("=")[2] or effect for effect in effects]  # a name under which they are kept
+        if other := _other_option(options):
+            where = ". Here: a term `offset(log(x))` among the controls" if other.startswith(("exp", "off")) else ""
+            raise NotReadError(f"the option {other} is not read{where}")
+        terms: list[str] = []
+        for word in words:
+            if re.fullmatch(r"\(.*\)", word) or "=" in word:
+                raise NotReadError(
+                    f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreghdfe'].here}"
+                )
+            if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
+                raise NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
+            self._regressor(word, terms, effects, line)
+        unit = _option(options, r"i") or found.unit
+        if command == "xtreg":
+            if not re.search(r"\bfe\b", options):
+                raise NotReadError(
+                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects"
+                )
+            if unit is None:
+                raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
+            effects.insert(0, unit)
+            found.unit = found.unit or unit
+        vcov, ssc = _errors(command, options, unit)
+        if made := _option(options, r"res\w*|d"):
+            self.define(made, line, None)
+        if re.search(r"\bkeepsing\w*", options) and not any(at == line for at, _ in found.notes):
+            told = "keepsingletons keeps rows that are alone in a fixed effect; here they are dropped"
+            found.notes.append((line, f"{told}: estimates are the same, errors a little larger or smaller"))
+        written = " + ".join(_stata_ours(re.sub(r"^i\.(\w+)$", r"\1", e), "effects") for e in dict.fromkeys(effects))
+        y = _stata_ours(outcome, "outcome")
+        bare = frozenset(n for n in (y, *terms, *re.split(r"[\s+^]+", written)) if re.fullmatch(r"[^\W\d]\w*", n))
+        return Regression(
+            line,
+            y,
+            tuple(dict.fromkeys(terms)),
+            written or "0",
+            self._written(condition[1], "condition", bare) if condition else "TRUE",
+            self._written(weight[2], "value") if weight else "1",
+            "hetero" if vcov == "iid" and weight and weight[1] == "p" else vcov,
+            ssc,
+            _COMMANDS[command],
+        )
+
+    def _regressor(self, word: str, terms: list[str], effects: list[str], line: int) -> None:
+        """Put one word of a list of regressors among terms or fixed effects.
+
+        Raises
+        ------
+        NotReadError
+            What it stands for depends on the values of columns.
+        """
+        if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
+            word = word.replace("*", "##")
+        elif "*" in word and word.startswith("i."):
+            raise NotReadError(f"`{word}`, an interaction of xi, is not taken over")
+        elif "*" in word:
+            terms.append(f'regex("^{word.replace("*", ".*")}$")')
+            return
+        pieces = re.split(r"#+", word)
+        names = [piece.rpartition(".")[2] for piece in pieces]
+        factors = [bool(re.match(r"^(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", p)) or ("." not in p) for p in pieces]
+        single = len(pieces) == 1
+        if (single and not (factors[0] and "." in word)) or not all(factors):
+            terms.append(_stata_ours(word, "terms"))
+            return
+        binary = [self._binary(name) for name in names]
+        if single and binary[0]:
+            terms.append(names[0])
+            return
+        if len(names) == 2 and all(binary) and "##" in word:
+            terms += [*names, ":".join(names)]
+            return
+        if any(binary) or (not single and not set(names) & self._key and None in binary):
+            raise NotReadError(
+                f"`{word}`: whether it is the treatment, an event study or fixed effects the code does not say. Write "
+                "the treatment by `generate`, absorb fixed effects; an event study is [event_study]"
+            )
+        if binary[0] is None and not set(names) & self._key:
+            told = f"`{word}` among the regressors is taken as a fixed effect; if it is 0 and 1, write it without i."
+            if (line, told) not in self.found.notes:
+                self.found.notes.append((line, told))
+        effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
+
+    def _masked_columns(self, text: str) -> str:
+        """Return a term that looks at other rows, of a column that is missing where rows were cut off."""
+        masked = self._on_kept(self.in_force(text))
+        if masked == self.in_force(text):
+            return text
+        plain = re.fullmatch(r"[lfd]\((\w+), (\d+)\)", text)
+        if plain is None:
+            raise NotReadError("it looks at rows that the code has cut off before: write that column by `generate`")
+        kept = " & ".join(in_brackets(one) for one in self.state.kept)
+        name = f"{plain[1]}_kept"
+        self.define(name, self._cuts[-1][1] if self._cuts else 0, f"ifelse({kept}, {self.in_force(plain[1])}, NA)")
+        return f"{text[0]}({name}, {plain[2]})"
 
     def _new_data(self, line: int, command: str) -> None:
         self.state = State(self.state.data, f"`{command}` in line {line}")
@@ -281,19 +537,29 @@ class _Stata(Memory):
             else:
                 self.found.data = self.found.data or name
             self.state = self._saved.get(name.removesuffix(".dta"), State(name)).copy()
-            if re.search(r"\s(?:if|in)\s", _at_comma(body)[0]):
-                self._rows(line, text, _ROWS_WHY)
+            part = re.search(r"\s(if|in)\s+(.*?)(?:\s+using\s.*)?$", f" {_at_comma(body)[0]}")
+            if part and part[1] == "if":
+                self._cut(part[2], line, text)
+            elif part:
+                self._rows(line, text, "reads rows by their number: do it in the data before")
         elif command == "save" and reading:
             name, state = reading[1] or reading[2], self.state
             unread = state.made or state.rows or any(self.derived(n) is None for n in state.columns)
             if name.startswith("`") or not unread:  # else the file has what the draft cannot make
                 self._saved[name.removesuffix(".dta")] = state.copy()
         elif command == "preserve":
-            self._preserved.append(self.state.copy())
+            self._preserved.append(
+                _Preserved(self.state.copy(), line, len(self.found.skipped), len(self.found.regressions))
+            )
         elif command == "restore":
-            if self._preserved and not re.search(r"\bnot\b", arguments):
-                preserve = re.search(r"\bpreserve\b", arguments)
-                self.state = self._preserved[-1].copy() if preserve else self._preserved.pop()
+            if self._preserved:
+                kept = self._preserved.pop()
+                if not re.search(r"\bnot\b", arguments):
+                    self.state = kept.state.copy()
+                    self._put_aside(kept, line)
+                if re.search(r"\bpreserve\b", arguments):
+                    kept = _Preserved(kept.state, line, len(self.found.skipped), len(self.found.regressions))
+                    self._preserved.append(kept)
         elif command == "clear":
             self.state = State()
         elif command in ("xtset", "tsset", "iis"):
@@ -302,6 +568,10 @@ class _Stata(Memory):
                 self.found.time = self.state.columns.get(key[1], key[1])
             elif key:
                 columns = self.state.columns
+                if step := _option(arguments, r"del\w*"):
+                    self.found.step = step if re.fullmatch(r"[1-9]\d*", step) else None
+                    if self.found.step is None:
+                        self.skip(line, text, "steps of time: write them as `step` in [study]")
                 if self.found.unit not in (None, columns.get(key[1], key[1])):
                     self.skip(line, text, "sets another panel than before: the draft has the last one")
                 self.found.unit = columns.get(key[1], key[1])
@@ -310,70 +580,308 @@ class _Stata(Memory):
             return False
         return True
 
-    def _rows(self, line: int, text: str, why: str) -> None:
-        self.state.rows += ((line, text),)
+    def _put_aside(self, kept: _Preserved, line: int) -> None:
+        """Say in one line of what stands between preserve and restore that it leaves nothing behind."""
+        inside = self.found.skipped[kept.skipped :]
+        of_data = [one for one in inside if one in self._of_data_alone]
+        if not of_data:
+            return
+        lines = sorted({r.line for r in self.found.regressions[kept.regressions :]})
+        if not lines:
+            self.found.skipped[kept.skipped :] = [one for one in inside if one not in of_data]
+            count = len({at for at, _, _ in of_data})
+            those = f"{count} statements" if count > 1 else f"a statement in line {of_data[0][0]}"
+            why = (
+                f"{those} up to `restore` in line {line}, which undoes them: nothing that is taken over stands between"
+            )
+            self.skip(kept.line, "preserve", why)
+        else:
+            told = f"; up to `restore` in line {line}: for the regressions between alone"
+            self.found.skipped[kept.skipped :] = [
+                (at, text, why + told) if (at, text, why) in of_data else (at, text, why) for at, text, why in inside
+            ]
+
+    def _skip_data(self, line: int, text: str, why: str) -> None:
+        """List what is done to data, which a regression does not need where it comes before."""
         self.skip(line, text, why)
+        self._of_data_alone.add(self.found.skipped[-1])
+
+    def _rows(self, line: int, text: str, why: str) -> None:
+        """List a change of rows; cuts before it are to be done before it, too."""
+        for _, at, cut in self._cuts:
+            if not any(at == other for other, _ in self.state.rows) and self.state.kept:
+                self.state.rows += ((at, cut),)
+                self._skip_data(
+                    at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before"
+                )
+        self._cuts, self.state.kept = [], ()
+        self.state.rows += ((line, text),)
+        self._skip_data(line, text, why)
+        self._facts = FIRST
+
+    def _cut(self, condition: str, line: int, text: str) -> None:
+        """Keep the rows that meet a condition, for the regressions that follow."""
+        try:
+            found = self._cut_condition(condition)
+        except NotReadError as error:
+            self._rows(line, text, f"changes rows: do it in the data before ({error})")
+            return
+        if found not in self.state.kept:
+            self.state.kept += (found,)
+            self._cuts.append((found, line, text))
+
+    def _cut_condition(self, condition: str) -> str:
+        """Return the condition of rows that are kept, of versions.
+
+        Raises
+        ------
+        NotReadError
+            It is none of a row's own values.
+        """
+        if re.search(r"[`$]", condition):
+            raise NotReadError("a macro is not known")
+        if re.search(r"(?<!\w)(?:_[nN]|e\(sample\)|_merge)\b|\b_[nN]\b|e\(sample\)", condition):
+            raise NotReadError("it asks for the number of a row, or for what a command left")
+        written = self._written(condition, "condition")
+        if across := next((n for n in _called(written) if n in _ACROSS), None):
+            raise NotReadError(f"{across}() looks at other rows")
+        if len(self.state.kept) >= MOST_CUTS:
+            raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
+        return self.in_force(written)
+
+    def _on_kept(self, text: str) -> str:
+        """Return an expression of versions in which functions of other rows do not see those that were cut off.
+
+        Raises
+        ------
+        NotReadError
+            A function looks at rows in a way of its own.
+        """
+        if not self.state.kept or not any(name in _ACROSS for name in _called(text)):
+            return text
+        kept = " & ".join(in_brackets(one) for one in self.state.kept)
+
+        def masked(node: Node) -> Node:
+            match node:
+                case Call() if node.function in _MASKED and node.arguments and node.arguments[0].value is not None:
+                    first = Call("ifelse", (Argument(parse(kept)), node.arguments[0], Argument(Constant(None))))
+                    return Call(node.function, (Argument(first), *node.arguments[1:]))
+                case Call() if node.function in _ACROSS:
+                    raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
+                case Call():
+                    return Call(node.function, tuple(
+                        Argument(masked(a.value), a.name) if a.value is not None else a for a in node.arguments
+                    ))  # fmt: skip
+                case Unary():
+                    return Unary(node.operator, masked(node.operand))
+                case Binary():
+                    return Binary(node.operator, masked(node.left), masked(node.right))
+                case _:
+                    return node
+
+        return write(masked(parse(text)))
 
     def _of_columns(self, command: str, rest: str, line: int, text: str, by: re.Match[str] | None) -> bool:
         """Read what makes or changes a column by an expression; whether ``command`` is one that does."""
+        if command == "rename":
+            return self._rename(rest, line)
+        if command == "winsor2" and not by:
+            return self._winsor(rest, line)
         made = re.match(
             r"^(\w+)\s+(?:(?:byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
         )
-        if command not in ("generate", "egen", "replace") or made is None:
+        if command not in ("generate", "egen", "gegen", "replace", "xtile", "fastxtile") or made is None:
             return False
         name = made[2]
         try:
-            self.define(name, line, self._value(command, name, made[3], re.sub(r"^bys\w*", "bys", text), bool(by)))
+            groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
+            expression = self._value(command, name, made[3], groups[1].split() if groups else None)
+            self.define(name, line, self._on_kept(self.in_force(expression)))
         except NotReadError as error:
             self.define(name, line, None)
-            self.skip(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
+            self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
 
-    def _value(self, command: str, name: str, expression: str, text: str, by: bool) -> str:
-        """Return what a column is set to, of versions that are in force."""
-        if re.search(r"(?<!\w)_[nN]\b", text):
+    def _rename(self, rest: str, line: int) -> bool:
+        """Take over ``rename a b`` and ``rename (a b) (c d)``."""
+        found = re.match(r"^\w+\s+(?:\(([\w\s]+)\)\s*\(([\w\s]+)\)|(\w+)\s+(\w+))$", rest.strip())
+        if found is None:
+            return False
+        old, new = (found[1] or found[3]).split(), (found[2] or found[4]).split()
+        if len(old) != len(new):
+            return False
+        before = [self.in_force(name) for name in old]
+        for name in old:
+            self.state.columns.pop(name, None)
+        for name, expression in zip(new, before, strict=True):
+            self.define(name, line, expression)
+        return True
+
+    def _winsor(self, rest: str, line: int) -> bool:
+        """Take over winsor2 with equal shares at both ends and no groups."""
+        body, options = _at_comma(rest)
+        names = body.split()[1:]
+        cuts = [float(c) for c in (_option(options, r"c\w*") or "1 99").split() if re.fullmatch(r"[\d.]+", c)]
+        other = re.sub(r"\b(?:c\w*|s\w*)\([^()]*\)|\b(?:replace|trim|t|tr|tri|lab\w*)\b", "", options).strip()
+        if (
+            other
+            or len(cuts) != 2
+            or abs(sum(cuts) - 100) > 1e-9
+            or not all(re.fullmatch(r"[^\W\d]\w*", n) for n in names)
+        ):
+            return False
+        trims = bool(re.search(r"\btr?i?m?\b", options))
+        suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
+        for name in names:
+            function = "trim" if trims else "winsorize"
+            expression = self._on_kept(self.in_force(f"{function}({name}, {cuts[0] / 100:.12g}, type = 2)"))
+            self.define(name + suffix.strip("\"'"), line, expression)
+        return bool(names)
+
+    def _value(self, command: str, name: str, expression: str, by: list[str] | None) -> str:
+        """Return what a column is set to, by the names that the code has for columns."""
+        if re.search(r"(?<!\w)_[nN]\b", expression):
             raise NotReadError("rows have no number here")
-        if by and command != "egen":
+        if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
         if re.search(r"[`$]", expression):
             raise NotReadError("a macro is not known")
-        if command == "egen":
-            return self.in_force(_stata_ours(text, "value"))
-        condition = re.search(r"\sif\s+(.*)$", expression)
-        if command == "generate" or condition is None:
-            return self.in_force(_stata_ours(expression, "value"))
-        value, when = _stata_ours(expression[: condition.start()], "value"), _stata_ours(condition[1], "condition")
-        before = self.derived(name) or self.state.columns.get(name, name)
-        found = f"ifelse({self.in_force(when)}, {self.in_force(value)}, {before})"
-        if len(found) > LONGEST_STATEMENT // 10:
+        if command in ("egen", "gegen"):
+            return self._egen(expression, by or [])
+        body, options = _at_comma(expression)
+        if (
+            options
+            and command not in ("xtile", "fastxtile")
+            and not re.fullmatch(r"\s*(?:nopromote|(?:before|after)\(\w+\))\s*", options)
+        ):
+            raise NotReadError("its options are not read")
+        value, _, condition = f" {body}".partition(" if ")
+        value, condition = value.strip(), condition.strip()
+        if re.search(r"\sin\s+[\d`/fl-]+$", f" {body}"):
+            raise NotReadError("`in` names rows by their number")
+        if command in ("xtile", "fastxtile"):
+            groups = re.fullmatch(r"\s*(?:nq\w*|n)\((\d+)\)\s*", options or " n(2) ")
+            if groups is None or "[" in value:
+                raise NotReadError("its options are not read")
+            inner = self._written(value, "value")
+            inner = f"ifelse({self._written(condition, 'condition')}, {inner}, NA)" if condition else inner
+            return f"quantile_group({inner}, {groups[1]}, type = 2)"
+        written = self._written(value, "value")
+        if other := next((n for n in _called(written) if n in _OF_STATA_ALONE), None):
+            raise NotReadError(_OF_STATA_ALONE[other])
+        if not condition:
+            return written
+        when = self._written(condition, "condition") if command == "generate" else self._truth(condition)
+        before = "NA" if command == "generate" else self._before(name)
+        found = f"ifelse({when}, {written}, {before})"
+        if len(self.in_force(found)) > LONGEST_STATEMENT // 10:
             raise NotReadError("it is too long")
         return found
+
+    def _before(self, name: str) -> str:
+        """Return what a column was: its definition, where that is short and is the same in its place."""
+        found = self.derived(name)
+        if found is None or len(found) > LONGEST_STATEMENT // 20 or any(n in _ACROSS for n in _called(found)):
+            return name
+        return found
+
+    def _egen(self, expression: str, by: list[str]) -> str:
+        """Return what egen makes."""
+        body, options = _at_comma(expression)
+        call = re.match(r"^(\w+)\((.*)\)\s*(?:if\s+(.*))?$", body.strip())
+        given = _option(options, "by") or ""
+        groups = [*by, *given.split()]
+        left = re.sub(r"\bby\([^()]*\)", "", options).strip()
+        if call is None or not all(re.fullmatch(r"[^\W\d]\w*", name) for name in groups):
+            raise NotReadError("it is not understood")
+        function, inside = call[1], call[2].strip()
+        when = self._written(call[3], "condition") if call[3] else ""
+        within = f", by = {'^'.join(groups)}" if groups else ""
+        names = inside.split() if re.fullmatch(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)*", inside) else []
+        if function == "group" and names and not groups and not left and not when:
+            return f"group({', '.join(names)})"
+        if function.startswith("row") and names and not groups and not left:
+            found = self._across_columns(function, names)
+        elif function == "pctile":
+            share = re.fullmatch(r"p\((\d+(?:\.\d+)?)\)", left or "p(50)")
+            if share is None:
+                raise NotReadError("its options are not read")
+            found = f"quantile({self._argument(inside, when)}, {float(share[1]) / 100:.12g}{within}, type = 2)"
+        elif left:
+            raise NotReadError(f"its option {left} is not read")
+        else:
+            x = self._argument(inside, when)
+            forms = {
+                "total": f"coalesce(sum({x}{within}), 0)",
+                "count": f"sum(!is.na({x}){within})",
+                "std": f"({x} - mean({x}{within})) / sd({x}{within})",
+            }
+            forms["sum"] = forms["total"]
+            if function in ("mean", "median", "min", "max", "sd", "rank"):
+                found = f"{function}({x}{within})"
+            elif function in forms:
+                found = forms[function]
+            else:
+                raise NotReadError(f"egen's {function}() is not read")
+        return f"ifelse({when}, {found}, NA)" if when else found
+
+    def _argument(self, inside: str, when: str) -> str:
+        x = self._written(inside, "value")
+        if other := next((n for n in _called(x) if n in _OF_STATA_ALONE), None):
+            raise NotReadError(_OF_STATA_ALONE[other])
+        return f"ifelse({when}, {x}, NA)" if when else x
+
+    def _across_columns(self, function: str, names: list[str]) -> str:
+        total = " + ".join(f"coalesce({n}, 0)" if self._missing(n) else n for n in names)
+        known = " + ".join(f"(!is.na({n}))" for n in names)
+        forms = {
+            "rowtotal": total,
+            "rowmean": f"ifelse({known} > 0, ({total}) / ({known}), NA)",
+            "rownonmiss": known,
+            "rowmiss": known.replace("!", ""),
+        }
+        if function in ("rowmax", "rowmin"):
+            return as_stata(f"p{function[3:]}({', '.join(names)})", "value", self._missing)
+        if function not in forms:
+            raise NotReadError(f"egen's {function}() is not read")
+        return forms[function]
 
     def _unread(self, command: str, arguments: str, line: int, text: str) -> None:
         """List a statement that is not read, unless it is known to change nothing."""
         if command in ("keep", "drop"):
-            if found := re.match(r"^\s*(?:if|in)\b", arguments):
-                counted = (
-                    re.search(r"(?<!\w)_[nN]\b", arguments) or found[0].strip() == "in" or text != command + arguments
-                )
-                self._rows(line, text, "changes rows: do it in the data before" if counted else _ROWS_WHY)
+            found = re.match(r"^\s*(if|in)\b\s*(.*)$", arguments)
+            if found and found[1] == "if" and text == command + arguments:
+                condition = found[2] if command == "keep" else f"!({found[2]})"
+                self._cut(condition, line, text)
+            elif found:
+                self._rows(line, text, "changes rows: do it in the data before")
         elif command in _NEW_DATA:
             self._new_data(line, command)
-            self.skip(line, text, "makes other data: save them, and convert the code that follows it")
+            self._cuts = []
+            self._skip_data(
+                line, text, "makes other data: save them, and convert the code that follows it" + _here(command)
+            )
         elif command in _ROWS:
-            self._rows(line, text, "changes rows or brings columns: do it in the data before")
+            self._rows(line, text, "changes rows or brings columns: do it in the data before" + _here(command))
+            self.define("_merge", line, None)
         elif regression := re.search(rf":\s*(?:\w+\s+)?({'|'.join(_COMMANDS)})\s", text):
-            self.skip(line, text, f"{regression[1]} under a prefix is not taken over")
+            why = f"{regression[1]} under a prefix is not taken over"
+            if by := re.match(r"^bys?o?r?t?\s+(\w+)\s*(?:,[^:]*)?:", text):
+                why += f'. Here: a sample for each group, "each({by[1]})" in [sample]'
+            self.skip(line, text, why)
         elif (names := _changed(command, arguments)) or command not in _HARMLESS:
             for name in names:
                 self.define(name, line, None)
             if names:
-                why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before"
+                why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before{_here(command)}"
+            elif command in COMMANDS:
+                why = not_read(command)
             else:
                 why = f"{command} is not read; what it changes in rows or values has to be done in the data before"
             if command in ("do", "run", "include"):
                 why = "runs other code, which is not read: what that does to the data, do before"
-            self.skip(line, text, why)
+            known = COMMANDS.get(command)
+            (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
 
 
 def _without_prefixes(text: str) -> str:
@@ -406,19 +914,38 @@ def _changed(command: str, arguments: str) -> list[str]:
 
 def _stata_ours(text: str, role: Role) -> str:
     """Write an expression of Stata; there operators of time series may have small letters, which in R are names."""
+    text = re.sub(r"~(?!=)", "!", text.strip())
+    text = re.sub(r"(?<![<>=!])=>", ">=", text)
+    text = re.sub(r"(<|>=)\s*\.[a-z]?(?![\w.])", r"\1 .", text)  # extended missing values are missing values
+    text = re.sub(r"(?<![\w.])(!?)\s*(?:missing|mi)\(([^(),]+(?:,[^(),]+)+)\)", _any_missing, text)
+    text = re.sub(r"(?<![\w.])int\(", "as.integer(", text)
+    if re.search(r"!\s*[\w.]+\s*(?:[<>]|[!=]=)", text):
+        raise NotReadError("`!` of a part of a comparison: write it with brackets")
+    if re.search(r"substr\([^()]*,\s*-", text):
+        raise NotReadError("substr() from the end is not read")
     if role == "value":
-        text = re.sub(r"(^|[(,])(\s*)\.(?=\s*(?:$|[,)]|\sif\s))", r"\1\2NA", text.strip())
+        text = re.sub(r"(^|[(,])(\s*)\.(?=\s*(?:$|[,)]|\sif\s))", r"\1\2NA", text)
     lag = r"(?<![\w.])([lfds][lfds\d]*)\.(?=[A-Za-z_])"
-    return ours(re.sub(lag, lambda m: m[0].upper(), text), role, of_stata=True)
+    found = ours(re.sub(lag, lambda m: m[0].upper(), text), role, of_stata=True)
+    if re.search(r"(?<![\w.\d])\.[a-z]?(?![\w.(])", re.sub(r'"[^"]*"', "", found)):
+        raise NotReadError("it compares with a missing value in a way that is not read")
+    return found
+
+
+def _any_missing(match: re.Match[str]) -> str:
+    joined = " | ".join(f"is.na({one.strip()})" for one in match[2].split(","))
+    return f"{match[1]}({joined})"
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Return statements with their lines, without comments, continued lines joined."""
     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
-    by_line, begun, first = True, "", 1
+    by_line, begun, first, in_comment = True, "", 1, False
     for number, raw in enumerate(text.split("\n"), 1):
-        line = re.sub(r"^\s*\*.*$", "", raw)
-        line, _, continued = re.sub(r"(?:^|\s)//(?!/).*$", "", line).partition("///")
+        if in_comment or (by_line and not begun.strip() and re.match(r"^\s*\*", raw)):
+            in_comment = by_line and "///" in raw  # goes on with the next line
+            continue
+        line, _, continued = re.sub(r"(?:^|\s)//(?!/).*$", "", raw).partition("///")
         if delimiter := re.match(r"^\s*#d(?:elimit)?\s+(\S+)", line):
             by_line = delimiter[1] != ";"
             continue
@@ -429,7 +956,8 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
             begun = ""
         while not by_line and ";" in begun:
             one, _, begun = begun.partition(";")
-            yield first, " ".join(one.split())
+            if not re.match(r"^\s*\*", one):
+                yield first, " ".join(one.split())
             first = number
     yield first, " ".join(begun.split())
 
@@ -453,65 +981,6 @@ def _expanded(text: str, macros: dict[str, str]) -> str:
     return text
 
 
-def _command(command: str, rest: str, line: int, found: ReadCode) -> Regression:
-    if re.search(r"[`$]", rest):
-        raise NotReadError("a macro is not known")
-    body, options = _at_comma(rest)
-    weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
-    if weight and weight[1] in ("f", "i"):
-        raise NotReadError("weights here are analytic weights, not frequencies or importances")
-    body = body.replace(weight[0], " ") if weight else body
-    condition = re.search(r"\sif\s+(.*)$", body)
-    body = body[: condition.start()] if condition else body
-    if re.search(r"\sin\s+\S+$", body):
-        raise NotReadError("`in` names rows by their number")
-    found_words = re.findall(r"(?:[^\s(]|\([^()]*\))+", body)
-    if len(found_words) < 2:
-        raise NotReadError("it has no outcome and term")
-    outcome, *words = found_words
-    absorbed = _option(options, r"a|abs|absorb")
-    effects = re.sub(r",\s*savefe\b", "", absorbed).replace(",", " ").split() if absorbed else []
-    if changing := re.search(r"\b(?:exp\w*|off\w*|group|indiv\w*)\(|\b(?:noc\w*|hasc\w*|tsscons)\b", options):
-        raise NotReadError(f"the option {changing[0].rstrip('(')} is not read")
-    terms: list[str] = []
-    for word in words:
-        if re.fullmatch(r"\(.*\)", word) or "=" in word:
-            raise NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
-        if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
-            raise NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
-        if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
-            effects.append(word.replace("*", "#"))
-        elif "*" in word and word.startswith("i."):
-            raise NotReadError(f"`{word}`, an interaction of xi, is not taken over")
-        elif "*" in word:
-            terms.append(f'regex("^{word.replace("*", ".*")}$")')
-        elif re.match(r"^i[.b]", word) and "#c." not in word and "c." not in word:
-            effects.append(word)
-        else:
-            terms.append(_stata_ours(word, "terms"))
-    unit = _option(options, r"i") or found.unit
-    if command == "xtreg":
-        if not re.search(r"\bfe\b", options):
-            raise NotReadError("xtreg without fe")
-        if unit is None:
-            raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
-        effects.insert(0, unit)
-        found.unit = found.unit or unit
-    vcov, ssc = _errors(command, options, unit)
-    written = " + ".join(_stata_ours(re.sub(r"^i\.(\w+)$", r"\1", e), "effects") for e in dict.fromkeys(effects))
-    return Regression(
-        line,
-        _stata_ours(outcome, "outcome"),
-        tuple(dict.fromkeys(terms)),
-        written or "0",
-        _stata_ours(condition[1], "condition") if condition else "TRUE",
-        _stata_ours(weight[2], "value") if weight else "1",
-        "hetero" if vcov == "iid" and weight and weight[1] == "p" else vcov,
-        ssc,
-        _COMMANDS[command],
-    )
-
-
 def _at_comma(text: str) -> tuple[str, str]:
     """Split at the first comma that stands in no bracket."""
     depth = 0
@@ -520,6 +989,19 @@ def _at_comma(text: str) -> tuple[str, str]:
         if c == "," and depth == 0:
             return text[:k], text[k + 1 :]
     return text, ""
+
+
+def _other_option(options: str) -> str | None:
+    """Return an option that is neither read nor known to leave numbers alone."""
+    depth, bare = 0, ""
+    for c in options:
+        depth -= c == ")"
+        bare += "()"[c == ")"] if c in "()" and not depth else "" if depth or c == ")" else c
+        depth += c == "("
+    for word in re.findall(r"\w+(?:\(\))?", bare):
+        if word.removesuffix("()") not in _OPTIONS_READ:
+            return str(word)
+    return None
 
 
 def _option(options: str, names: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from specdid._format import (
     Word,
     nested,
 )
-from specdid.language import FUNCTIONS
+from specdid.language import COMMANDS, FUNCTIONS
 from specdid.language.functions import PATTERNS, SAMPLE_PATTERNS
 
 GROUPS = {
@@ -43,6 +43,7 @@ GROUPS = {
     "results": "Why a specification has no number",
     "warnings": "Warnings beside the numbers",
     "faults": "Faults of a spec file or its data",
+    "commands": "Commands of Stata, functions of R and Python",
     "words": "Words of the field as they are used here",
 }
 """Every group of entries and its heading, in the order in which they are listed."""
@@ -68,7 +69,8 @@ def entries() -> tuple[Entry, ...]:
     """Return all entries in the order of their groups."""
     meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
     coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
-    found = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *coded)
+    ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *coded)
+    found = (*ours, *_commands({entry.name for entry in ours}))
     return tuple(sorted(found, key=lambda entry: list(GROUPS).index(entry.group)))
 
 
@@ -239,6 +241,15 @@ def _matching() -> Iterator[Entry]:
         needs = ", ".join(" or ".join(sorted(names)) for names in one.needs) or "nothing beside `on`"
         facts = (("settings", ", ".join(sorted(one.settings)) or "none"), ("needs", needs))
         yield Entry("matching", one.name, f"{one.title[:1].upper()}{one.title[1:]}.", facts)
+
+
+def _commands(ours: Set[str]) -> Iterator[Entry]:
+    """Yield what others call differently; what has a name here has an entry of its own."""
+    for one in COMMANDS.values():
+        if one.name not in ours:
+            taken = "takes it over" if one.sort == "read" else "says so at its line"
+            facts = (("of", one.of), *([("init --from", taken)] if one.sort in ("read", "regression") else []))
+            yield Entry("commands", one.name, f"Here: {one.here}.", facts)
 
 
 def _columns() -> Iterable[Entry]:

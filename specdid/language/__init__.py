@@ -6,6 +6,7 @@ effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`
 """
 
 from specdid.language.check import Role, check, subtraction_problems
+from specdid.language.commands import COMMANDS, Command, not_read
 from specdid.language.expansion import TermSets, expand, expand_terms, expansion_size, join_term_sets
 from specdid.language.functions import FUNCTIONS, Function, argument
 from specdid.language.grammar import FormulaParts, formula_parts, parse
@@ -19,8 +20,10 @@ from specdid.language.tree import Name
 from specdid.language.write import write, write_name, write_number
 
 __all__ = [
+    "COMMANDS",
     "FUNCTIONS",
     "Bound",
+    "Command",
     "Definition",
     "Effect",
     "FormulaParts",
@@ -47,6 +50,7 @@ __all__ = [
     "in_our_spelling",
     "join_term_sets",
     "macros_in",
+    "not_read",
     "parse",
     "referenced",
     "relabel",

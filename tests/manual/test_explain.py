@@ -19,7 +19,7 @@ from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
 from specdid._records.results import CODES
-from specdid.language import FUNCTIONS
+from specdid.language import COMMANDS, FUNCTIONS
 from specdid.language.functions import SAMPLE_PATTERNS
 
 PACKAGE = Path(specdid.__file__).parent
@@ -112,6 +112,20 @@ def test_plugins_functions_and_keys():
     tables = {table.name: table for table in formats() if table is not FILE}
     assert named("tables") == set(tables) >= {*_plugins.names("analyses"), "study", "match", "lpdid"}
     assert named("keys") == {*FILE.names, *(f"{name}.{key}" for name, table in tables.items() for key in table.names)}
+
+
+def test_commands_of_others():
+    """Every command that is called differently here has an entry, and what it names here exists."""
+    ours = {e.name for e in _manual.entries() if e.group != "commands"}
+    assert named("commands") == set(COMMANDS) - ours
+    assert {"reghdfe", "areg", "xtreg", "ppmlhdfe", "felm", "att_gt", "eventstudyinteract"} <= named("commands")
+    assert {"feols", "csdid", "did_imputation", "did2s", "sunab"} <= ours
+    tables = {table.name for table in formats()}
+    keys = {name for table in formats() for name in table.names}
+    for one in COMMANDS.values():
+        estimators = re.findall(r"`(\w+)`", one.here)
+        assert set(estimators) <= {*_plugins.names("estimators"), *tables, *keys}, one
+        assert set(re.findall(r"\[([a-z_]+)[\].]", one.here)) <= {*tables, *FILE.names, "inference"}, one
 
 
 def test_columns():

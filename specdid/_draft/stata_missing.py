@@ -1,0 +1,208 @@
+"""Stata's logic in the one of this language, which is R's: a missing value of Stata is larger than any number.
+
+``x > 30`` is true in Stata where x is missing, and missing in R. What is written is neither longer than it has to be (a
+row whose condition is missing is out, as one whose condition is false) nor ever missing where Stata knows an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from specdid.language import parse, write
+from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, joined
+
+Missing = Callable[[str], bool]
+"""Whether a column may have a missing value."""
+_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+_LOGICAL = _COMPARISONS | {"&", "|", "%in%", "%like%"}
+_AS_IT_IS = {"abs", "floor", "ceiling", "exp", "asinh", "sign", "factor", "I", "as.numeric"}
+"""Functions that are missing where their argument is, and nowhere else."""
+
+
+def as_stata(text: str, asked: Literal["value", "truth", "rows"], missing: Missing) -> str:
+    """Return an expression with the value that Stata gives it, also where a column is missing.
+
+    Parameters
+    ----------
+    asked : what the expression is; what rows are chosen by may be missing where it is false
+    """
+    node = parse(text)
+    new = _value(node, missing) if asked == "value" else _truth(node, asked == "rows", missing, frozenset())
+    return text if new == node else write(new)
+
+
+def may_be_missing(text: str, missing: Missing) -> bool:
+    """Say whether an expression that was written out may be missing."""
+    return _may_miss(parse(text), missing)
+
+
+def _is_na(node: Node) -> Node:
+    return Call("is.na", (Argument(node),))
+
+
+def _not_na(node: Node) -> Node:
+    return Unary("!", _is_na(node))
+
+
+def _may_miss(node: Node, missing: Missing) -> bool:
+    """Say whether a value, in which truths are written out already, may be missing."""
+    match node:
+        case Name():
+            return missing(node.name)
+        case Number() | Text():
+            return False
+        case Constant():
+            return node.value is None
+        case Unary(operator="!"):
+            return False
+        case Unary():
+            return _may_miss(node.operand, missing)
+        case Binary() if node.operator in _LOGICAL:
+            return False
+        case Binary(operator="^") if not isinstance(node.right, Number):
+            return True
+        case Binary(operator="/" | "%%" | "%/%") if not (isinstance(node.right, Number) and node.right.value):
+            return True
+        case Binary():
+            return _may_miss(node.left, missing) or _may_miss(node.right, missing)
+        case Call(function="is.na"):
+            return False
+        case Call(function="ifelse"):
+            return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments[1:])
+        case Call(function="pmax" | "pmin"):
+            return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
+        case Call(function="coalesce"):
+            return all(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
+        case Call() if node.function in _AS_IT_IS:
+            return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
+        case _:
+            return True
+
+
+def _truth(node: Node, loose: bool, missing: Missing, known: frozenset[Node]) -> Node:
+    """Write a truth out; ``loose`` where missing may stand for false, ``known`` is what other parts ask to be there."""
+
+    def may_miss(value: Node) -> bool:
+        return value not in known and _may_miss(value, missing)
+
+    match node:
+        case Binary(operator="&"):
+            return _all(chain(node, "&"), loose, missing, known)
+        case Binary(operator="|"):
+            return joined([_truth(one, loose, missing, known) for one in chain(node, "|")], "|")
+        case Unary(operator="!"):
+            return Unary("!", _truth(node.operand, False, missing, known))
+        case Binary() if node.operator in _COMPARISONS:
+            return _comparison(node, loose, may_miss, missing)
+        case Binary(operator="%in%"):
+            return node
+        case Binary(operator="%like%"):
+            return node if loose or not may_miss(node.left) else Binary("&", node, _not_na(node.left))
+        case Call(function="is.na") | Constant():
+            return node
+        case _:
+            value = _value(node, missing)
+            holds = Binary("!=", value, Number(0.0))
+            return Binary("|", holds, _is_na(value)) if may_miss(value) else holds
+
+
+def _all(parts: list[Node], loose: bool, missing: Missing, known: frozenset[Node]) -> Node:
+    """Join by ``&``: where one part asks for a value that is there, the others need not."""
+    asked = [_asks(part, loose) for part in parts]
+    found: list[Node] = []
+    for k, part in enumerate(parts):
+        others = frozenset(node for j, nodes in enumerate(asked) if j != k for node in nodes)
+        safe = others if _asks_only(part) or loose else frozenset()
+        found.append(_truth(part, loose, missing, known | safe))
+    return joined(found, "&")
+
+
+def _asks(part: Node, loose: bool) -> frozenset[Node]:
+    """Return what has to be there for ``part`` to be true, as it stands."""
+    match part:
+        case Unary(operator="!", operand=Call(function="is.na", arguments=(argument,))) if argument.value is not None:
+            return frozenset({argument.value})
+        case Binary(operator="<" | "<=" | "==", right=Number() | Text()) if loose:
+            return frozenset({part.left})
+        case _:
+            return frozenset()
+
+
+def _asks_only(part: Node) -> bool:
+    """Say whether a part is a single comparison, which missing values make missing and no more."""
+    return isinstance(part, Binary) and part.operator in _COMPARISONS
+
+
+def _comparison(node: Binary, loose: bool, may_miss: Callable[[Node], bool], missing: Missing) -> Node:
+    operator, left, right = node.operator, _value(node.left, missing), _value(node.right, missing)
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Text) and one.value == "" and operator in ("==", "!="):  # a text that is missing
+            return _is_na(other) if operator == "==" else _not_na(other)
+    if operator in ("<", "<="):
+        operator, left, right = {"<": ">", "<=": ">="}[operator], right, left
+    plain: Node = Binary(node.operator, _value(node.left, missing), _value(node.right, missing))
+    of_left, of_right = may_miss(left), may_miss(right)
+    if not of_left and not of_right:
+        return plain
+    if operator == "==":
+        if of_left and of_right:
+            both = Binary("&", _is_na(left), _is_na(right))
+            apart = plain if loose else Binary("&", Binary("&", plain, _not_na(left)), _not_na(right))
+            return Binary("|", apart, both)
+        return plain if loose else Binary("&", plain, _not_na(left if of_left else right))
+    if operator == "!=":
+        if of_left and of_right:
+            return Unary("!", _comparison(replace(node, operator="=="), False, may_miss, missing))
+        return Binary("|", plain, _is_na(left if of_left else right))
+    if of_right and not of_left:  # nothing is larger than a missing value, and no number as large
+        return plain if loose else Binary("&", plain, _not_na(right))
+    if not of_right:
+        return Binary("|", plain, _is_na(left))
+    if operator == ">":
+        return Binary("&", Binary("|", plain, _is_na(left)), _not_na(right))
+    apart = plain if loose else Binary("&", plain, _not_na(right))
+    return Binary("|", apart, _is_na(left))
+
+
+def _value(node: Node, missing: Missing) -> Node:
+    """Return a value with the truths in it written out."""
+    match node:
+        case Binary() if node.operator in _LOGICAL:
+            return _truth(node, False, missing, frozenset())
+        case Unary(operator="!"):
+            return _truth(node, False, missing, frozenset())
+        case Unary():
+            return replace(node, operand=_value(node.operand, missing))
+        case Binary():
+            return replace(node, left=_value(node.left, missing), right=_value(node.right, missing))
+        case Call(function="is.na"):
+            return node
+        case Call(function="pmax" | "pmin", arguments=(_, _, *_)) if not any(
+            a.value is None or a.name for a in node.arguments
+        ):
+            return _largest(node, missing)
+        case Call(function="ifelse", arguments=(test, *rest)) if test.value is not None:
+            first = replace(test, value=_truth(test.value, False, missing, frozenset()))
+            return replace(node, arguments=(first, *(_argument(a, missing) for a in rest)))
+        case Call():
+            return replace(node, arguments=tuple(_argument(a, missing) for a in node.arguments))
+        case _:
+            return node
+
+
+def _largest(node: Call, missing: Missing) -> Node:
+    """Write max and min of columns, which leave missing values out as long as one is known."""
+    values = [_value(a.value, missing) for a in node.arguments if a.value is not None]
+    found, *others = sorted(values, key=lambda value: _may_miss(value, missing))  # what is always there first
+    for value in others:
+        both = Call(node.function, (Argument(found), Argument(value)))
+        left = [found, value] if _may_miss(found, missing) else [found]
+        unsure = _may_miss(found, missing) or _may_miss(value, missing)
+        found = Call("coalesce", (Argument(both), *map(Argument, left))) if unsure else both
+    return found
+
+
+def _argument(argument: Argument, missing: Missing) -> Argument:
+    return argument if argument.value is None else replace(argument, value=_value(argument.value, missing))
