@@ -8,26 +8,20 @@ from dataclasses import replace
 
 from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, in_brackets, ours
 from specdid._draft.r_errors import Defaults, read_errors
+from specdid.language import COMMANDS, not_read
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
 MOST_CUTS = 30
 """Conditions that the rows of a frame are cut by, one after the other."""
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
+_AROUND = {"coeftest", "boottest", "vcovHC", "vcovCL", "vcovBK", "vcovSCC"}
+"""Functions whose argument is a regression, for errors of another kind."""
 _OTHERS = {
-    "att_gt": 'write `"Callaway-Sant\'Anna" = "csdid"` in [estimator] and the cohort at the treatment',
-    "aggte": 'write aggregate = "simple" (or another) at csdid in [estimator]',
-    "did2s": 'write "did2s" in [estimator] and the cohort at the treatment',
-    "did_imputation": 'write "did_imputation" in [estimator] and the cohort at the treatment',
-    **dict.fromkeys(
-        (
-            "lm", "glm", "plm", "ivreg", "iv_robust", "lm_robust", "feglm", "femlm", "feNmlm", "fenegbin",
-            "event_study", "etwfe", "emfx", "gsynth", "fect", "synthdid_estimate", "sdid", "did_multiplegt",
-            "did_multiplegt_dyn",
-        ),
-        "",
-    ),
-}  # fmt: skip
+    name: not_read(name)
+    for name, command in COMMANDS.items()
+    if "R" in command.of and command.sort in ("regression", "analysis") and name not in {*_CALLS, *_AROUND}
+}
 _TAKEN = {
     "fml", "data", "vcov", "cluster", "se", "ssc", "dof", "weights", "subset", "split", "fsplit", "panel.id",
     "fixef.rm",
@@ -202,7 +196,7 @@ class _R(Memory):
     def _regression(self, name: str, inside: str, line: int, piped: bool, local: set[str]) -> None:
         """Take a call over; ``local`` are names of loops and functions that it stands in."""
         if name not in _CALLS:
-            raise NotReadError(f"{name} is not read" + (f": {_OTHERS[name]}" if _OTHERS.get(name) else ""))
+            raise NotReadError(_OTHERS[name])
         given = {**self._defaults.arguments, **_arguments(inside)}
         frame, steps = _steps(given.get("data", ""))
         if frame in ("", ".", "_") and piped:
@@ -235,12 +229,9 @@ class _R(Memory):
         else:
             instruments, clusters = (parts[2] if len(parts) > 2 else "0"), "0"
         if instruments.strip() not in ("", "0") or (name != "felm" and "~" in right):
-            raise NotReadError("instrumental variables are not covered by a draft: write them in [instruments]")
+            raise NotReadError(f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreg'].here}")
         if "sunab(" in formula:
-            raise NotReadError(
-                'write `"Sun-Abraham" = "sunab"` in [estimator], and the cohort, the first argument of sunab, at the '
-                "treatment"
-            )
+            raise NotReadError(not_read("sunab"))
         effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
         terms: list[str] = []
         for term in _split(parts[0], "+"):
@@ -706,9 +697,12 @@ def _r_calls(statement: str) -> list[tuple[str, int, str]]:
     """Return the regressions in a statement: name, where it stands, what is in its brackets."""
     found: list[tuple[str, int, str]] = []
     end = 0
-    for call in re.finditer(rf"(?<![\w.])({'|'.join({**_CALLS, **_OTHERS})})\s*\(", statement):
+    names = "|".join(map(re.escape, {**_CALLS, **_OTHERS}))
+    for call in re.finditer(rf"(?<![\w.])({names})\s*\(", statement):
         if call.start() >= end:  # else within another
             inside = _inside(statement, call.end())
+            if call[1] in _OTHERS and re.search(rf"(?<![\w.])({'|'.join(_CALLS)})\s*\(", inside):
+                continue  # what it is of is read
             end = call.end() + len(inside)
             found.append((call[1], call.start(), inside))
     return found
