@@ -27,13 +27,16 @@ program numeric_column
     drop `name'
     rename _value `name'
 end"""
-_RENAME = """* a column by its name in the file, where Stata cannot keep that name: it is then the variable's label
+_RENAME = """* a column by its name in the file; of text and sheets Stata keeps a name that it cannot use, up to 80
+* characters of it, as the variable's label, which in its own files may say anything
 mata:
-void name_column(string scalar wanted, string scalar name)
+void name_column(string scalar wanted, string scalar name, real scalar labels)
 {
     real scalar j
+    string scalar header
     for (j = 1; j <= st_nvar(); j++) {
-        if (st_varlabel(j) == wanted | st_varname(j) == wanted) {
+        header = labels & st_varlabel(j) != "" ? usubstr(wanted, 1, 80) : wanted
+        if ((labels & st_varlabel(j) != "" ? st_varlabel(j) : st_varname(j)) == header) {
             st_varrename(j, name)
             return
         }
@@ -124,7 +127,7 @@ def _data(script: Script) -> Iterator[str]:
     else:
         yield "generate long _row = _n"
         for name, original in _renamed(source):
-            yield f'mata: name_column({literal(original)}, "{name}")'
+            yield _named(source, original, name)
         yield from _typed(source)
     if script.unit:
         yield f"drop if missing({script.unit})"
@@ -134,6 +137,11 @@ def _data(script: Script) -> Iterator[str]:
         yield f"assert r(N) == {file.partners}"
         yield "drop _found"
         yield "sort _row"
+
+
+def _named(source: DataFile, original: str, name: str) -> str:
+    """Name a column by its name in the file; labels of a .dta file may be the names of its other columns."""
+    return f'mata: name_column({literal(original)}, "{name}", {int(source.kind != "dta")})'
 
 
 def _opened(source: DataFile) -> Iterator[str]:
@@ -175,11 +183,11 @@ def _apart(source: DataFile) -> Iterator[str]:
     fixed = {f"_c{k}": name for k, name in enumerate(source.columns) if source.columns[name] not in made}
     for place, name in fixed.items():
         if wide is None or source.columns[name] != wide.time:
-            yield f'mata: name_column({literal(source.columns[name])}, "{place}")'
+            yield _named(source, source.columns[name], place)
     stubs = {f"_w{k}_": original for k, original in enumerate(made, start=1)}
     for stub, original in stubs.items():
         for period, raw in made[original].items():
-            yield f'mata: name_column({literal(raw)}, "{stub}{plain_number(period)}")'
+            yield _named(source, raw, f"{stub}{plain_number(period)}")
     if wide is None:
         yield f"keep {' '.join(fixed)}"
     else:

@@ -56,7 +56,11 @@ def made(request, tmp_path_factory):
     weather = pd.DataFrame([(i, t) for i in [*ids[3:], 99] for t in YEARS], columns=["city_id", "year"])
     weather["rain"] = rng.normal(size=len(weather)).astype(np.float32)
     weather["so2"] = rng.normal(size=len(weather))
-    weather.sample(frac=1, random_state=1).to_stata(folder / "weather.dta", write_index=False)
+    weather.sample(frac=1, random_state=1).to_stata(
+        folder / "weather.dta",
+        write_index=False,
+        variable_labels={"city_id": "rain", "year": "so2"},  # labels that are names of other columns
+    )
     gdp = pd.DataFrame({"code": rng.permutation(ids), "city_id": -1})
     for year in YEARS:
         gdp[f"gdp {year}"] = np.where(rng.random(30) < 0.1, np.nan, rng.normal(size=30))

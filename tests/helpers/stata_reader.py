@@ -223,6 +223,7 @@ class Program:
 
     data: dict[str, Vector] = field(default_factory=dict)
     rows: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
     macros: dict[str, str] = field(default_factory=dict)
     scalars: dict[str, Any] = field(default_factory=dict)
     returned: dict[str, float] = field(default_factory=dict)
@@ -403,10 +404,12 @@ class Program:
 
         path = _quoted(rest)
         self.load(pl.from_pandas(pd.read_stata(path, convert_categoricals=False)))
+        with pd.read_stata(path, iterator=True) as file:
+            self.labels = {**file.variable_labels()}
 
     def load(self, frame: pl.DataFrame) -> None:
         """Take columns as numbers where every cell is one; Stata keeps the others as text."""
-        self.rows = frame.height
+        self.rows, self.labels = frame.height, {}
         for name in frame.columns:
             cells = ["" if c is None else str(c) for c in frame[name]]
             numbers = _real(np.array(cells, object))
@@ -414,9 +417,12 @@ class Program:
             self.data[name] = np.array(cells, object) if text else numbers
 
     def do_mata(self, rest: str) -> None:
-        if match := re.match(r"name_column\((.*), \"(\w+)\"\)", rest):
+        if match := re.match(r"name_column\((.*), \"(\w+)\", ([01])\)", rest):
             wanted = self.value(match.group(1))[0]
-            self.data = {match.group(2) if n == wanted else n: c for n, c in self.data.items()}
+            labels = self.labels if match.group(3) == "1" else {}
+            old = next(n for n in self.data if (labels.get(n) or n) == wanted)
+            self.data = {match.group(2) if n == old else n: c for n, c in self.data.items()}
+            self.labels[match.group(2)] = self.labels.pop(old, "")
         elif match := re.match(r'tails\("(\w+)", (.*)\)', rest):
             known = self.data[match.group(1)]
             p = float(match.group(2))
