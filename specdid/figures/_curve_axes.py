@@ -22,6 +22,7 @@ from specdid.figures._style import (
     BAND90,
     BAND95,
     CROSS,
+    CROSSED,
     FAINT,
     HAIR,
     INK,
@@ -30,6 +31,7 @@ from specdid.figures._style import (
     SMALL,
     blend,
     marker_of,
+    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -283,16 +285,21 @@ def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
     x, y = float(panel.across(at)) + 0.5, panel.preferred.estimate
     axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
     axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
-    mark_preferred(axes, x, y, max(4.6, min(5.4, 0.8 * slot)))
+    mark_preferred(axes, x, y, bool(panel.tested[at]), max(4.6, min(5.4, 0.8 * slot)))
 
 
-def mark_preferred(axes: Axes, x: float, y: float, size: float = 5.2) -> None:
-    """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it."""
-    for wide, face in ((1.5, "white"), (1.0, ACCENT)):
-        axes.scatter(
-            [x], [y], s=(wide * size) ** 2, marker="D", color=face, edgecolor="white" if face == "white" else INK,
-            linewidth=0.7, zorder=7 + (face == ACCENT), clip_on=False,
-        )  # fmt: skip
+def mark_preferred(axes: Axes, x: float, y: float, tested: bool = True, size: float = 5.2) -> None:
+    """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it.
+
+    It is hollow, with a cross in it, where it has no p-value.
+    """
+    axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=7, clip_on=False)
+    shape, wide = shape_of("D" if tested else CROSSED, size)
+    face, edge = (ACCENT, INK) if tested else ("white", ACCENT)
+    axes.scatter(
+        [x], [y], s=wide**2, marker=shape, color=face, edgecolor=edge, linewidth=0.7 if tested else 0.9, zorder=8,
+        clip_on=False,
+    )  # fmt: skip
 
 
 def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:

@@ -16,7 +16,7 @@ from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, later, say
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._style import FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE
+from specdid.figures._style import CROSS, CROSSED, FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE, shape_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,10 +150,11 @@ class Page:
         """Draw a marker."""
         from matplotlib.lines import Line2D
 
-        edge = 0.2 * size if marker == "x" else 0.0
-        self.figure.add_artist(
-            self._made(Line2D, (x,), (y,), color=colour, marker=marker, markersize=size, markeredgewidth=edge)
-        )
+        edge = {CROSS: 0.2, CROSSED: 0.16}.get(marker, 0.0) * size
+        shape, wide = shape_of(marker, size)
+        looks = {"color": colour, "marker": shape, "markersize": wide, "markeredgewidth": edge}
+        face = "white" if marker == CROSSED else colour
+        self.figure.add_artist(self._made(Line2D, (x,), (y,), markerfacecolor=face, **looks))
 
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]

@@ -24,7 +24,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, BAND90, BAND95, CROSS, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, BAND90, BAND95, CROSS, CROSSED, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -136,7 +136,12 @@ def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntr
         short = say("preferred: {estimate}", estimate=fixed(panel.preferred.estimate, panel.decimals))
         rank = panel.preferred.words.removesuffix(panel.preferred.among)
         ways = (*(say("{estimate}, {rank}", estimate=short, rank=r) for r in (panel.preferred.words, rank)), short)
-        yield KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), "D")
+        yield KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), preferred_mark(panel))
+
+
+def preferred_mark(panel: CurvePanel) -> str:
+    """Return the marker of the preferred specification of a panel that has it."""
+    return "D" if panel.preferred is None or panel.tested[panel.preferred.place] else CROSSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,26 @@ SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "v", "P", "X")
 CROSS = "x"
 """The mark of estimates without a p-value, in every figure."""
+CROSSED = "crossed"
+"""That of the preferred one: a hollow diamond with the cross in it."""
 
 
 def marker_of(series: int) -> str:
     """Return a marker that differs from those of earlier series in the same colour, up to 36 of them."""
     return MARKERS[(series + series // len(SERIES)) % len(MARKERS)]
+
+
+def shape_of(marker: str, size: float) -> tuple[Any, float]:
+    """Return a marker as matplotlib takes it, and its size in points."""
+    if marker != CROSSED:
+        return marker, size
+    from matplotlib.path import Path as Outline
+
+    corners = [(0, 1), (1, 0), (0, -1), (-1, 0), (0, 1)]
+    cross = [(-0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (0.5, -0.5)]
+    codes = [Outline.MOVETO, *4 * [Outline.LINETO], *2 * [Outline.MOVETO, Outline.LINETO]]
+    # A marker of its own is as wide as its size says, a diamond is wider.
+    return Outline([*corners, *cross], codes), 1.42 * size
 
 
 TEXT, SMALL, TITLE = 7.0, 6.5, 9.0

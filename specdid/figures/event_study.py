@@ -34,7 +34,7 @@ from specdid.figures._page import (
     write_note,
 )
 from specdid.figures._panes import Box
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
+from specdid.figures._style import ACCENT, CROSS, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,8 +96,18 @@ def key_lines(data: EventData, fonts: Fonts, room: float) -> KeyRows:
         )
     level = f"{100 * (1 - data.alpha):g}%"
     colour = ACCENT if len(panel.series) > MOST else INK
-    kinds = ((say("{level} pointwise", level=level), 1.9), (say("{level} simultaneous", level=level), 0.7))
-    bars = [SeriesEntry(words, thick=thick, colour=colour) for words, thick in kinds]
+    drawn = [s for p in data.panels for k, s in enumerate(p.series) if look_of(p, k).bars]
+    kinds = (
+        (say("{level} pointwise", level=level), 1.9, [s.pointwise for s in drawn]),
+        (say("{level} simultaneous", level=level), 0.7, [s.band for s in drawn]),
+    )
+    bars = [
+        SeriesEntry(words, thick=thick, colour=colour)
+        for words, thick, halves in kinds
+        if any(np.isfinite(half).any() for half in halves)
+    ]
+    if any(np.isnan(s.pointwise).any() for s in drawn):
+        bars.append(SeriesEntry(say("no standard error"), Look(QUIET, CROSS, False)))
     return broken([*entries, *bars], fonts, room, _BETWEEN)
 
 
@@ -262,7 +272,9 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
             linewidth=thick,
             zorder=3,
         )
-    axes.scatter(x, y, s=size**2, color=[look.colour], marker=look.marker, linewidths=0, zorder=5)
+    known = np.isfinite(series.pointwise)
+    axes.scatter(x[known], y[known], s=size**2, color=[look.colour], marker=look.marker, linewidths=0, zorder=5)
+    axes.scatter(x[~known], y[~known], s=size**2, color=[look.colour], marker=CROSS, linewidths=0.2 * size, zorder=5)
     axes.scatter(
         np.array(series.references, dtype=float) + shift,
         np.zeros(len(series.references)),

@@ -22,7 +22,7 @@ from specdid.figures._page import (
     with_room,
     write_note,
 )
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, own_style
+from specdid.figures._style import ACCENT, CROSS, CROSSED, DEFAULT, INK, QUIET, SMALL, TEXT, own_style, shape_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,11 @@ class ForestRow:
     high: float
     facts: tuple[str, ...]
     whole: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the effect has an interval, and so a standard error."""
+        return bool(np.isfinite(self.low))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,9 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     columns = _place(data, fonts, width)
     left_out = data.columns[len(columns.ends) :]
     said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
-    notes = note_lines(sentences(filter(None, (data.note, said))), fonts, width - 4)
+    alone = any(np.isfinite(r.estimate) and not r.known for b in data.blocks for r in b.rows)
+    crosses = say("Crosses: no standard error.") if alone else ""
+    notes = note_lines(sentences(filter(None, (data.note, crosses, said))), fonts, width - 4)
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
@@ -171,8 +178,12 @@ def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float])
     for end, beyond, marker in ((low, row.low < limits[0], "<"), (high, row.high > limits[1], ">")):
         if beyond:
             axes.plot([end], [y], marker=marker, markersize=4, color=colour, clip_on=False, zorder=5)
-    shape, size = ("D", 4.4) if row.whole else ("o", 4.4)
-    axes.plot([row.estimate], [y], marker=shape, markersize=size, color=colour, markeredgewidth=0, zorder=6)
+    kind = ("D" if row.whole else "o") if row.known else (CROSSED if row.whole else CROSS)
+    shape, size = shape_of(kind, 4.4)
+    axes.plot(
+        [row.estimate], [y], marker=shape, markersize=size, color=colour,
+        markerfacecolor="white" if kind == CROSSED else colour, markeredgewidth=0.0 if row.known else 0.9, zorder=6,
+    )  # fmt: skip
 
 
 def _texts(data: ForestData) -> Iterator[str]:

@@ -25,6 +25,7 @@ from specdid.figures._panes import (
     label_across,
     lay_sheet,
     one_key,
+    preferred_mark,
     without_error,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, MARKERS, QUIET, SERIES, SMALL, blend, own_style
@@ -153,7 +154,7 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
             estimate=fixed(panel.preferred.estimate, panel.decimals),
             words=panel.preferred.words,
         )
-        yield KeyEntry("dot", ACCENT, words, "D")
+        yield KeyEntry("dot", ACCENT, words, preferred_mark(panel))
 
 
 def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
@@ -179,8 +180,9 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
         place = panel.preferred.place
-        height = float(volcano.height[place]) if panel.tested[place] else bottom / 2
-        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height)
+        tested = bool(panel.tested[place])
+        height = float(volcano.height[place]) if tested else bottom / 2
+        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height, tested)
     label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 

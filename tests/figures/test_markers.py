@@ -1,12 +1,18 @@
-"""Series of a curve differ in colour or marker."""
+"""Series of a curve differ in colour or marker; what has no standard error is a cross in every figure."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from curves import plan_of, results_of, subsets
+from matplotlib.lines import Line2D
+from specdid.figures import event_study, forest, spec_curve, volcano
 from specdid.figures._curve_axes import marker_in, shade
 from specdid.figures._curve_data import curve_data
-from specdid.figures._style import SERIES, marker_of
+from specdid.figures._event_data import EventData, EventPanel, EventSeries
+from specdid.figures._style import CROSS, CROSSED, SERIES, marker_of, shape_of
 
 
 def test_thirty_six_series_are_told_apart_and_the_first_six_by_marker_alone():
@@ -23,3 +29,56 @@ def test_no_two_series_look_alike_on_bars_and_on_ribbons(count, bars):
     panel = curve_data(results_of(planned)).panels[0]
     looks = {(str(shade(panel, k, 1.0)), marker_in(panel, k, bars)) for k in range(count)}
     assert len(looks) == count
+
+
+def marks(figure, marker):
+    """Return the places of a marker on axes, and how many keys have it."""
+    shape = shape_of(marker, 1.0)[0]
+    path = Line2D([], [], marker=shape)._marker.get_path().vertices
+    lines = [line for line in figure.findobj(Line2D) if np.array_equal(line._marker.get_path().vertices, path)]
+    drawn = [c for axes in figure.axes for c in axes.collections if len(c.get_offsets())]
+    places = [c.get_offsets() for c in drawn if np.array_equal(c.get_paths()[0].vertices * 2, path)]
+    own = [line.get_xydata() for line in lines if line.axes is not None]
+    keys = [line for line in lines if line.axes is None]
+    return np.concatenate([np.zeros((0, 2)), *map(np.asarray, places), *own]), len(keys)
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("kind", [spec_curve, volcano])
+def test_a_preferred_estimate_without_an_error_is_a_hollow_diamond_with_a_cross(kind, width):
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab"), preferred=1))
+    data = kind.FIGURE.curve(results, ()) if kind is volcano else kind.FIGURE.data(results)
+    assert len(marks(kind.draw(data, width), CROSSED)[0]) == 0
+    results.numbers["std_error"][1] = results.numbers["p_value"][1] = np.nan
+    data = kind.FIGURE.curve(results, ()) if kind is volcano else kind.FIGURE.data(results)
+    places, keys = marks(kind.draw(data, width), CROSSED)
+    axis = 0 if kind is volcano else 1
+    assert places[:, axis].tolist() == [results.estimate[1]]
+    assert keys == 1
+
+
+def test_periods_without_an_error_are_crosses_which_the_key_names_once():
+    periods, half = np.array([-2.0, 0.0, 1.0]), np.array([0.1, np.nan, 0.1])
+    curve = EventSeries("y", periods, np.array([0.1, 0.2, 0.3]), half, half, (-1,), (2.5, 2, 9.0, 0.1), 50)
+    data = EventData("t", (EventPanel("y", (curve,)),) * 2, -1, (-2, 1), 0.05, "city")
+    figure = event_study.draw(data)
+    places, keys = marks(figure, CROSS)
+    assert places.tolist() == [[0.0, 0.2]] * 2
+    assert keys == 1
+    assert [t.get_text() for t in figure.texts].count("no standard error") == 1
+    known = replace(curve, pointwise=np.full(3, 0.1), band=np.full(3, 0.1))
+    assert marks(event_study.draw(replace(data, panels=(EventPanel("y", (known,)),))), CROSS)[1] == 0
+    none = replace(curve, pointwise=np.full(3, np.nan), band=np.full(3, np.nan))
+    said = [t.get_text() for t in event_study.draw(replace(data, panels=(EventPanel("y", (none,)),))).texts]
+    assert not any(t.startswith("95%") for t in said)
+
+
+def test_effects_without_an_error_are_crosses_in_a_forest_and_the_note_says_so():
+    row = forest.ForestRow("actual", 0.2, np.nan, np.nan, (), whole=True)
+    rows = (row, replace(row, estimate=0.3, whole=False), replace(row, estimate=0.1, low=0.0, high=0.2, whole=False))
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows),), "Note."))
+    assert marks(figure, CROSS)[0].tolist() == [[0.3, 1.5]]
+    assert marks(figure, CROSSED)[0].tolist() == [[0.2, 0.5]]
+    assert "Crosses: no standard error." in " ".join(t.get_text() for t in figure.texts)
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows[2:]),), "Note."))
+    assert not any("Crosses" in t.get_text() for t in figure.texts)
