@@ -16,7 +16,7 @@ from specdid._arrays import Floats, Ints, extreme_power
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
-from specdid._records.numerals import decimals_for, p_text
+from specdid._records.numerals import decimals_for, p_text, signed
 from specdid._records.results import TIMES
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
@@ -272,7 +272,7 @@ def _moved(results: Results, again: Floats, family: Family, words: str) -> str:
     if not abs(after - before) > HALF * max(abs(before), error):
         return ""
     decimals = decimals_for(estimate)
-    return f"from {before:,.{decimals}f} to {after:,.{decimals}f} ({words})"
+    return f"from {signed(f'{before:,.{decimals}f}')} to {signed(f'{after:,.{decimals}f}')} ({words})"
 
 
 def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:

@@ -188,7 +188,8 @@ def _named(option: Any) -> Any:
         return replace(option, label=f"{option.method}({written})")
     if isinstance(option, SampleOption) and option.match is not None:
         where = "" if option.where.text == "TRUE" else f"{option.where.text}, "
-        return replace(option, label=f"{where}matched by {option.match.name or option.match.method}")
+        name = option.match.name or option.match.method
+        return replace(option, label=say("{where}matched by {name}", where=where, name=name))
     return option
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import counted
-from specdid._words import catalogue_texts, later, say
+from specdid._words import catalogue_texts, later, say, sentences
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
 from specdid.figures._style import CROSS, CROSSED, FAINT, HAIR, INK, QUIET, SMALL, TEXT, TITLE, shape_of
@@ -33,6 +33,8 @@ _APART = 3.0
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
 _CAPTION = 40.0
+SHEET = 648.0
+"""Height of a page of letter paper with inch margins."""
 
 
 CUT = later("Names cut short are in full in choices.csv and results.csv.")
@@ -205,7 +207,7 @@ def wrap(text: str, fonts: Fonts, room: float, size: float = SMALL, bold: bool =
     return lines if text else []
 
 
-_BETWEEN = re.compile(r"(?<=[\u4e00-\u9fff，。；：、）])(?![，。；：、）”])|(?<![（“])(?=[\u4e00-\u9fff（])")
+_BETWEEN = re.compile(r"(?<=[\u4e00-\u9fff，。；：、）])(?![，。；：、）”,.;:!?%)])|(?<![（“])(?=[\u4e00-\u9fff（])")
 """Where Chinese may be broken: no line begins with a mark that closes, or ends with one that opens."""
 
 
@@ -273,6 +275,20 @@ def of_specifications(count: int) -> str:
 def listed(headings: Iterable[str]) -> str:
     """Name choices within a sentence."""
     return say(", ").join(f"{name[:1].lower()}{name[1:]}" for name in headings)
+
+
+def first_of(some: int, all_: int) -> list[str]:
+    """Say that only the first panels are drawn, where that is so."""
+    return [say("The first {some} of {all} panels are drawn.", some=some, all=all_)] if some < all_ else []
+
+
+def first_fitting(note: str, heights: Sequence[float], rest: float, fonts: Fonts, room: float) -> tuple[int, list[str]]:
+    """Return how many blocks below each other fit a page beside ``rest``, one at least, and the note's lines."""
+    for some in range(len(heights), 0, -1):
+        lines = note_lines(sentences(filter(None, [note, *first_of(some, len(heights))])), fonts, room)
+        if rest + sum(heights[:some]) + NOTE * len(lines) <= highest(SHEET):
+            break
+    return some, lines
 
 
 def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:

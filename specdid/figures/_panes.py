@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from specdid._words import say
+from specdid._words import say, sentences
 from specdid.figures._curve_axes import fixed, marker_in, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
@@ -14,9 +14,11 @@ from specdid.figures._page import (
     ENTRY_LINES,
     LINE,
     NOTE,
+    SHEET,
     Page,
     broken,
     entry_lines,
+    first_of,
     highest,
     joined,
     note_lines,
@@ -195,8 +197,11 @@ def lay_sheet(
     least: float | None = None,
     doubt: str = "",
     key: Sequence[KeyEntry] = (),
+    of: int = 0,
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
+
+    There are boxes of the first panes alone, and the note says so, where no more fit a page.
 
     Parameters
     ----------
@@ -206,25 +211,31 @@ def lay_sheet(
     doubt : what stands against the numbers, written below the title.
     key : of all panes, above them.
     least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
+        None: the caller sees to it that it does.
+    of : how many panes there are in all, if not just these.
     """
-    points, across = width * 72, columns(len(panes), width)
+    points, across, all_ = width * 72, columns(len(panes), width), max(of, len(panes))
     whole = (points - 2 - margin - (across - 1) * GUTTER) / across
     room = whole - sum(inner)
     # Of panes below each other, heads use the margin too.
     lead = margin + inner[0] - 2 if margin and across == 1 and len(panes) > 1 else 0.0
     heads = _heads(panes, fonts, lead + room + inner[1])
-    notes = note_lines(note, fonts, 0.97 * points - 4)
-    rows = [range(k, min(k + across, len(panes))) for k in range(0, len(panes), across)]
-    above = [max(LINE * sum(map(len, heads[k])) for k in row) + 5 for row in rows]
     below = 4.0 + title_height(title, fonts, points)
     doubts = wrap(doubt, fonts, 0.97 * points - 4)
     shared = break_lines(key, fonts, points - 4) if key else ()
     keys = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
     top = keys + (LINE * len(shared) + 3 if shared else 0.0)
-    heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
-    if least is not None:
-        free = highest(PAGE) - top - sum(above) - FOOT * len(rows) - NOTE * len(notes) - 3
-        heights = [min(h, max(least, free / len(rows))) for h in heights]
+    for some in range(len(panes), 0, -1):
+        rows = [range(k, min(k + across, some)) for k in range(0, some, across)]
+        above = [max(LINE * sum(map(len, heads[k])) for k in row) + 5 for row in rows]
+        notes = note_lines(sentences(filter(None, [note, *first_of(some, all_)])), fonts, 0.97 * points - 4)
+        heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
+        if least is None:
+            break
+        taken = top + sum(above) + FOOT * len(rows) + NOTE * len(notes) + 3
+        heights = [min(h, max(least, (highest(PAGE) - taken) / len(rows))) for h in heights]
+        if taken + sum(heights) <= highest(SHEET):
+            break
     boxes, tops = [], []
     for row, head, high in zip(rows, above, heights, strict=True):
         boxes += [Box(margin + k * (whole + GUTTER) + inner[0], top + head, room, high) for k in range(len(row))]
@@ -232,7 +243,7 @@ def lay_sheet(
         top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     page.title(title)
-    for written, box, line in zip(heads, boxes, tops, strict=True):
+    for written, box, line in zip(heads, boxes, tops, strict=False):
         _write_head(page, written, box.left - lead, line)
     write_note(page, doubts, below, ACCENT)
     draw_key(page, shared, 2.0, keys + 4, LINE)

@@ -136,7 +136,7 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
         height = 215.0 if columns(len(data.panels), width) == 1 else 185.0
         panes, key = one_key([_pane(p, data) for p in data.panels])
         page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0, key=key)
-        for panel, box in zip(data.panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             lower = _LOWER * box.height
             upper = replace(box, height=box.height - lower - _BETWEEN)
             below = replace(box, top=box.top + box.height - lower, height=lower)

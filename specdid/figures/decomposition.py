@@ -23,9 +23,9 @@ UNTREATED = later("treated, untreated")
 EARLIER = later("earlier treated, later treated")
 LATER = later("later treated, earlier treated")
 ALWAYS = later("later treated, always treated")
-_LOOKS = {UNTREATED: ("o", INK), EARLIER: ("^", INK), LATER: ("x", ACCENT), ALWAYS: ("s", ACCENT)}
+LOOKS = {UNTREATED: ("o", INK), EARLIER: ("^", INK), LATER: ("v", ACCENT), ALWAYS: ("s", ACCENT)}
 """Markers and colours; coloured are comparisons whose controls are treated already."""
-KINDS = tuple(_LOOKS)
+KINDS = tuple(LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +77,20 @@ def draw(data: DecompositionData, width: float | None = None) -> Figure:
         page, boxes = lay_sheet(
             data.title, panes, data.note, fonts, width or DEFAULT, _HEIGHT, inner=(left, 12.0), least=80.0
         )
-        for panel, box in zip(data.panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, (ends, far), up)
             label_across(page, box, say("weight"))
         return page.figure
 
 
 def _pane(panel: ComparisonPanel) -> Pane:
-    kinds = [k for k in _LOOKS if any(c.kind == k for c in panel.comparisons)]
+    kinds = [k for k in LOOKS if any(c.kind == k for c in panel.comparisons)]
     facts = (
         say("estimates of {comparisons:,} comparisons over their weights", comparisons=len(panel.comparisons)),
         say("dashed: coefficient {estimate}", estimate=minus(f"{panel.estimate:.3g}")),
     )
     return Pane(
-        (panel.name, panel.name), facts, tuple(KeyEntry("dot", _LOOKS[k][1], say(k), _LOOKS[k][0]) for k in kinds)
+        (panel.name, panel.name), facts, tuple(KeyEntry("dot", LOOKS[k][1], say(k), LOOKS[k][0]) for k in kinds)
     )
 
 
@@ -109,17 +109,17 @@ def _draw_panel(
     axes.set_yticks(*up)
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     axes.axhline(panel.estimate, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
-    for kind, (marker, colour) in _LOOKS.items():
+    for kind, (marker, colour) in LOOKS.items():
         chosen = [c for c in panel.comparisons if c.kind == kind]
         if chosen:
             axes.scatter(
                 [c.weight for c in chosen], [c.estimate for c in chosen], s=4.6**2, color=colour, marker=marker,
-                linewidths=1.0 if marker == "x" else 0.0, zorder=4, clip_on=False,
+                linewidths=0.0, zorder=4, clip_on=False,
             )  # fmt: skip
 
 
 def _texts(data: DecompositionData) -> Iterator[str]:
-    yield data.title + data.note + "−–…·weight" + "".join(_LOOKS)
+    yield data.title + data.note + "−–…·weight" + "".join(LOOKS)
     for panel in data.panels:
         yield panel.name
 

@@ -24,10 +24,12 @@ from specdid.figures._page import (
     ENTRY_LINES,
     LINE,
     NOTE,
+    SHEET,
     Page,
     broken,
     choose_fonts,
     entry_lines,
+    first_of,
     highest,
     note_lines,
     title_height,
@@ -45,8 +47,8 @@ __all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
 
 _SWATCH, _BETWEEN = 10.0, 11.0
 _LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
-_TALL, _LEAST, _SHEET = 128.0, 60.0, 600.0
-"""Height of the axes, at least, and of a page that many panels share."""
+_TALL, _LEAST, _SHEET = 128.0, 46.0, 600.0
+"""Height of the axes, at least, and of what a page leaves many panels beside its caption."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100)
 _CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
 """Periods between two labels of the axis."""
@@ -191,8 +193,6 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     key = key_lines(data, fonts, width - _LEFT - _RIGHT)
-    # Agg sets small text up to two percent wider than it measures.
-    notes = note_lines(note(data), fonts, 0.98 * (width - 4))
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
     start = 4.0 + title_height(data.title, fonts, width)
     top = start + LINE * len(key) + 3
@@ -201,12 +201,17 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
         for p in data.panels
     ]
     heads = [LINE * (len(title) + len(lines)) + 3 for title, lines in zip(titles, tests, strict=True)]
-    rest = top + sum(heads) + _FEET * len(heads) + LINE + NOTE * len(notes) + 6
-    tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / len(heads)))
-    page = Page.new(fonts, width, rest + tall * len(heads))
+    for some in range(len(heads), 0, -1):
+        # Agg sets small text up to two percent wider than it measures.
+        notes = note_lines(sentences([note(data), *first_of(some, len(heads))]), fonts, 0.98 * (width - 4))
+        rest = top + sum(heads[:some]) + _FEET * some + LINE + NOTE * len(notes) + 6
+        tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
+        if rest + tall * some <= highest(SHEET):
+            break
+    page = Page.new(fonts, width, rest + tall * some)
     page.title(data.title)
     write_lines(page, key, _LEFT, start + 3)
-    for panel, title, lines, head in zip(data.panels, titles, tests, heads, strict=True):
+    for panel, title, lines, head in zip(data.panels[:some], titles, tests, heads, strict=False):
         for k, text in enumerate(title):
             page.text(_LEFT, top + 4 + LINE * k, text, bold=True)
         write_lines(page, lines, _LEFT, top + 4 + LINE * len(title))

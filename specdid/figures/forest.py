@@ -16,7 +16,7 @@ from specdid.figures._page import (
     NOTE,
     Page,
     choose_fonts,
-    note_lines,
+    first_fitting,
     style_rows,
     title_height,
     with_room,
@@ -110,15 +110,16 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
     alone = any(np.isfinite(r.estimate) and not r.known for b in data.blocks for r in b.rows)
     crosses = say("Crosses: no standard error.") if alone else ""
-    notes = note_lines(sentences(filter(None, (data.note, crosses, said))), fonts, width - 4)
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    page = Page.new(fonts, width, head + sum(heights) + NOTE * len(notes) + 6)
+    said = sentences(filter(None, (data.note, crosses, said)))
+    some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
+    page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
     for text, end in zip(data.columns, columns.ends, strict=False):
         page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
     top = head
-    for block, height in zip(data.blocks, heights, strict=True):
+    for block, height in zip(data.blocks[:some], heights, strict=False):
         _block(page, columns, block, _limits(data, block), top)
         top += height
     write_note(page, notes, top + 2)

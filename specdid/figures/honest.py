@@ -10,10 +10,10 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import minus
-from specdid._words import later, say, sentences
+from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from specdid.figures._page import Page
 
 _HEIGHT = 130.0
-_NARROW = 4
-"""Panels below each other that fit a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +73,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
     if not data.panels:
         raise ValueError("no effect has robust sets, so there is nothing to draw")
     fonts = choose_fonts(_texts(data))
-    panels = data.panels[: _NARROW if columns(2, width or DEFAULT) == 1 else None]
-    notes = [data.note] if data.note else []
-    if len(panels) < max(data.of, len(data.panels)):
-        all_ = max(data.of, len(data.panels))
-        notes.append(say("The first {some} of {all} panels are drawn.", some=len(panels), all=all_))
-    labels = [label for p in panels for label in round_ticks(*_limits(p))[1]]
+    labels = [label for p in data.panels for label in round_ticks(*_limits(p))[1]]
     left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0)
     key = (
         KeyEntry("bar", ACCENT, say("parallel trends")),
@@ -89,16 +82,17 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
     with own_style():
         page, boxes = lay_sheet(
             data.title,
-            [_pane(p) for p in panels],
-            sentences(notes),
+            [_pane(p) for p in data.panels],
+            data.note,
             fonts,
             width or DEFAULT,
             _HEIGHT,
             inner=(left, 12.0),
             least=70.0,
             key=key,
+            of=data.of,
         )
-        for panel, box in zip(panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel)
             label_across(page, box, f"{panel.sign}: {_words(panel)}")
         return page.figure

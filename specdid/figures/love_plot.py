@@ -20,7 +20,7 @@ from specdid.figures._page import (
     NOTE,
     Page,
     choose_fonts,
-    note_lines,
+    first_fitting,
     style_rows,
     title_height,
     with_room,
@@ -81,16 +81,16 @@ def draw(data: LoveData, width: float | None = None) -> Figure:
 
 def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     labels = min(max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 16, 0.4 * width)
-    notes = note_lines(data.note, fonts, width - 4)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 3
     heights = [LINE + _ROW * len(b.rows) + _AXIS for b in data.blocks]
-    page = Page.new(fonts, width, head + sum(heights) + LINE + NOTE * len(notes) + 3)
+    some, notes = first_fitting(data.note, heights, head + LINE + 3, fonts, width - 4)
+    page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE, data.limit)
     biases = (x for b in data.blocks for r in b.rows for x in (r.before, r.after))
     limits = with_room([-data.limit, data.limit, *biases])
     top = head
-    for block, height in zip(data.blocks, heights, strict=True):
+    for block, height in zip(data.blocks[:some], heights, strict=False):
         _block(page, block, data.limit, limits, (top, labels))
         top += height
     middle = labels + (width - labels - 2 * _COLUMN) / 2

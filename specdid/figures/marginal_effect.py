@@ -96,7 +96,7 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
             least=_LEAST,
             key=_key(data),
         )
-        for panel, box in zip(data.panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, data)
             label_across(page, box, data.moderator)
         return page.figure

@@ -89,10 +89,11 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             width or DEFAULT,
             height,
             inner=(16.0, 16.0),
+            least=height,
             doubt=data.doubt,
             key=key,
         )
-        for panel, box in zip(data.panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             alike = [p for p in data.panels if (p.group, p.scaled) == (panel.group, panel.scaled)]
             _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel, _ends(alike))
         return page.figure

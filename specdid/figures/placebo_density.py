@@ -81,7 +81,7 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             least=_LEAST,
             key=_key(data.alpha),
         )
-        for panel, box in zip(data.panels, boxes, strict=True):
+        for panel, box in zip(data.panels, boxes, strict=False):
             alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
             ends = with_room([0.0, *(v for p in alike for v in (p.actual, *p.estimates.tolist()))], 0.06)
             _draw_panel(page, box, panel, data.alpha, ends)

@@ -13,7 +13,7 @@ from specdid._arrays import Floats
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, note_lines, style_across, title_height, write_note
+from specdid.figures._page import LINE, NOTE, Page, choose_fonts, first_fitting, style_across, title_height, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
 from specdid.figures.love_plot import HEADS
 
@@ -90,15 +90,16 @@ def draw(data: ScoreData, width: float | None = None) -> Figure:
 
 
 def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
-    notes = note_lines(data.note, fonts, width - 4)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 2
-    page = Page.new(fonts, width, head + (2 * LINE + _TALL + _AXIS) * len(data.blocks) + LINE + NOTE * len(notes) + 3)
+    heights = [2 * LINE + _TALL + _AXIS] * len(data.blocks)
+    some, notes = first_fitting(data.note, heights, head + LINE + 3, fonts, width - 4)
+    page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE)
     top = head
-    for block in data.blocks:
+    for block, height in zip(data.blocks[:some], heights, strict=False):
         _block(page, block, top)
-        top += 2 * LINE + _TALL + _AXIS
+        top += height
     page.text(width / 2, top, say("propensity score"), SMALL, colour=QUIET, align="center")
     write_note(page, notes, top + LINE - 2)
     return page.figure
@@ -106,13 +107,13 @@ def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
 
 def _key(page: Page, middle: float) -> None:
     x = 2.0
-    for colour, words in ((ACCENT, say("treated")), (QUIET, say("controls"))):
+    for colour, words in ((ACCENT, say("treated units")), (QUIET, say("control units"))):
         page.dot(x + 4, middle, blend(colour, 0.75), "s", 5.0)
         page.text(x + 11, middle, words, SMALL, colour=QUIET)
         x += 22 + page.fonts.width(words, SMALL)
     for start in (x, x + 5):
         page.line((start, start + 3), (middle, middle), INK, 0.6)
-    page.text(x + 11, middle, say("ends of the scores that both reach"), SMALL, colour=QUIET)
+    page.text(x + 11, middle, say("ends of common support"), SMALL, colour=QUIET)
 
 
 def _block(page: Page, block: ScoreBlock, top: float) -> None:

@@ -28,7 +28,7 @@ from specdid.figures._panes import (
     preferred_mark,
     without_error,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, MARKERS, QUIET, SERIES, SMALL, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SERIES, SMALL, blend, marker_of, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,9 +93,10 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
         panes, key = one_key([_pane(v, data.alpha) for v in data.panels])
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
         page, boxes = lay_sheet(
-            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), doubt=data.doubt, key=key
-        )
-        for volcano, box in zip(data.panels, boxes, strict=True):
+            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), least=50.0, doubt=data.doubt,
+            key=key,
+        )  # fmt: skip
+        for volcano, box in zip(data.panels, boxes, strict=False):
             _draw_pane(page, box, volcano, data.alpha)
         return page.figure
 
@@ -212,7 +213,7 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
 
 def _marker(panel: CurvePanel, k: int) -> str:
     shapes = len(panel.series) > 1 and len(panel) <= SHAPES
-    return MARKERS[panel.series[k].colour % len(MARKERS)] if shapes else "o"
+    return marker_of(panel.series[k].colour) if shapes or len(panel.series) > len(SERIES) else "o"
 
 
 def _bins(axes: Axes, volcano: Volcano, at: Ints, scale: tuple[float, float]) -> None:

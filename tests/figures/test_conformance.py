@@ -23,6 +23,7 @@ def test_texts_are_on_the_page_apart_and_large_enough(name, width):
     for what, data in samples(name):
         drawn = figure.draw(data, width)
         assert drawn.get_size_inches()[0] == pytest.approx(width)
+        assert drawn.get_size_inches()[1] <= 9 + 1e-9, what
         found[what] = layout_faults(drawn)
     assert not {what: faults for what, faults in found.items() if faults}
 
@@ -39,8 +40,7 @@ def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, 
         assert not layout_faults(drawn), what
         assert not any(t.get_text() in data.title for t in texts if t.get_fontsize() == TITLE)
         assert not note or note not in " ".join(t.get_text() for t in texts)
-        if name in ("spec_curve", "multiverse"):
-            assert high * width / wide <= 9
+        assert high * width / wide <= 9 + 1e-9, what
 
 
 @pytest.mark.parametrize("width", WIDTHS)

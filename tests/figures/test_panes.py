@@ -5,15 +5,17 @@ import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_samples import samples
 from figure_texts import texts_of
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._describe.curve_tests import Placebo
 from specdid._records import Code, collect
 from specdid.figures import spec_curve
 from specdid.figures._fonts import fonts_for
-from specdid.figures._page import BINS, bandwidth, density
+from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
-from specdid.figures._style import ACCENT, own_style, save
+from specdid.figures._style import ACCENT, CROSS, own_style, save
+from specdid.figures.decomposition import LOOKS
 from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
@@ -331,6 +333,38 @@ def test_series_of_the_volcano_are_told_apart_without_colour():
         if len(c.get_offsets()) > 1
     }
     assert len(paths) >= len(panel.panel.series)
+
+
+@pytest.mark.parametrize("controls", ["abc", "abcdef"])
+def test_series_of_the_volcano_never_look_alike(controls):
+    names = [f"estimator {k}" for k in range(11)]
+    planned = plan_of({"estimator": names}, subsets(*controls), estimands={n: f"effect {n}" for n in names})
+    figure = draw_volcano(volcano_data(results_of(planned)))
+    keys = [c for c in figure.get_children() if isinstance(c, Line2D) and c.get_marker() != "None"]
+    looks = [(str(line.get_color()), line.get_marker()) for line in keys]
+    assert len(set(looks)) == len(looks) >= 11
+    shapes = {c.get_paths()[0].vertices.tobytes() for c in figure.axes[0].collections if len(c.get_offsets()) > 1}
+    assert len(shapes) == len({marker for _, marker in looks[:11]})
+
+
+def test_a_comparison_with_the_treated_is_no_cross():
+    assert CROSS not in {marker for marker, _ in LOOKS.values()}
+    assert len({marker for marker, _ in LOOKS.values()}) == len(LOOKS)
+
+
+def test_where_a_page_has_no_room_for_all_panels_the_note_says_how_many_there_are():
+    for name in ("placebo_density", "forest", "event_study", "love_plot", "score_overlap", "decomposition"):
+        data = dict(samples(name))["twelve" if name == "placebo_density" else "too many for a page"]
+        figure = _plugins.load("figures", name).draw(data, 3.5)
+        of = len(data.blocks if hasattr(data, "blocks") else data.panels)
+        assert f"of {of} panels are drawn." in " ".join(texts_of(figure)), name
+
+
+def test_no_line_begins_with_a_mark_that_closes():
+    fonts = fonts_for("人均二氧化硫排放量（工业口径）, 全部")
+    text = "人均二氧化硫排放量（工业口径）, 全部城市（吨）; 其他。" * 3
+    for room in range(40, 200, 7):
+        assert not [line for line in wrap(text, fonts, room) if line[0] in ",;。）" and len(line) > 1]
 
 
 def test_the_volcano_has_crosses_below_its_axis_for_what_has_no_p():

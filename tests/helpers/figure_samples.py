@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,10 @@ def _love() -> LoveData:
     return LoveData(LONG + LONG, (LoveBlock(LONG + LONG, rows, NOTE), LoveBlock("a", rows[:1])), 12.5, NOTE)
 
 
+def _times(data: Any, times: int) -> Any:
+    return replace(data, blocks=data.blocks * times)
+
+
 def _decomposition(panels: int, pairs: int, scale: float = 1.0) -> DecompositionData:
     rng = np.random.default_rng(4)
     weights = rng.dirichlet(np.ones(pairs))
@@ -219,20 +224,23 @@ OWN: Mapping[str, Mapping[str, Callable[[], Any]]] = {
     "decomposition": {
         "few": lambda: _decomposition(1, 4),
         "many": lambda: _decomposition(5, 120, 98_765.4),
+        "too many for a page": lambda: replace(_decomposition(1, 9), panels=_decomposition(1, 9).panels * 12),
     },
     "event_study": {
         "long": lambda: _event((LONG, CHINESE, f"{LONG}, too"), (-12, 15), 2),
         "many": lambda: _event(tuple(f"{LONG} {k}" for k in range(40)), (-60, 40), 3),
+        "too many for a page": lambda: _event((LONG, "OLS"), (-5, 5), 12),
         "short": lambda: _event(("OLS",), (-2, 1)),
         "months": _months,
     },
     "forest": {
         "long": lambda: _forest(2, ("−12,345.6 (1,234.5)", "0.001", "1,234,567", "1,234")),
         "bare": lambda: _forest(1, ()),
+        "too many for a page": lambda: _forest(12, ("1.2",)),
     },
-    "love_plot": {"long": _love},
-    "score_overlap": {"long": _scores},
+    "love_plot": {"long": _love, "too many for a page": lambda: _times(_love(), 6)},
+    "score_overlap": {"long": _scores, "too many for a page": lambda: _times(_scores(), 5)},
     "marginal_effect": {"long": lambda: _effects(50, 3), "values": lambda: _effects(6, 1)},
-    "placebo_density": {"long": lambda: _placebos(1), "six": lambda: _placebos(6)},
+    "placebo_density": {"long": lambda: _placebos(1), "twelve": lambda: _placebos(12)},
 }
 """Data of figures by name, where they are drawn neither of every run nor of an example."""
