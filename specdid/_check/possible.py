@@ -386,6 +386,7 @@ class _Data:
     ) -> Task:
         panel, cohort = self.panel, self.grid.treatments[treatment].cohort
         first = None if cohort is None else first_periods(panel, self.evaluator.numbers(bind(cohort, scope)))[rows]
+        unit = None if panel.unit_codes is None else relevel(panel.unit_codes[rows])
         return Task(
             y[rows],
             treated[rows],
@@ -397,14 +398,12 @@ class _Data:
             None,
             (),
             (),
-            None if panel.unit_codes is None else relevel(panel.unit_codes[rows]),
+            unit,
             None if panel.periods is None else panel.periods[rows].astype(np.float64),
             first,
             options,
             self.plan.study.inference.alpha,
-            unit_names=None
-            if panel.unit_codes is None
-            else tuple(panel.unit_levels[c] for c in np.unique(panel.unit_codes[rows]).tolist()),
+            unit_names=None if unit is None else tuple(panel.unit_names(unit, rows).tolist()),
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._compare import Comparison, compare_results
+from specdid._compare import Comparison, compare_results, rows
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
 from specdid._records.files import read_object, read_rows, replacing
@@ -145,8 +145,6 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         if path.suffix == ".md":
             write_text(markdown(comparison), path)
             return
-        from specdid._compare.comparison import rows
-
         with replacing(path) as part:
             rows(comparison, guarded=True).write_csv(part)
 

@@ -24,7 +24,7 @@ from specdid._words import say, told
 from specdid.analyses._base import Analysed, Chart
 from specdid.exports._base import Export, NoProgramError
 from specdid.figures._style import save
-from specdid.report._choices import NO_PROGRAMS, Programs, with_programs
+from specdid.report._data import NO_PROGRAMS, Programs, with_programs
 from specdid.report.page import AnalysisBlock, Picture, Report, write_page
 
 _HEAVY = 1_500_000

@@ -194,9 +194,7 @@ def _unit_names(plan: Plan, panel: Panel, codes: Ints) -> NDArray[np.str_] | Non
         return None
     if not any(_plugins.load("estimators", e.method).balanced for e in plan.grid.estimators):
         return None
-    first = np.unique(codes, return_index=True)[1]
-    first = first[codes[first] >= 0]
-    return np.array(panel.unit_levels)[panel.unit_codes[first]]
+    return panel.unit_names(codes)
 
 
 def _is_offset(recipe: Recipe) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
@@ -118,6 +119,13 @@ class Panel:
             return period_numbers(values, self.step, start)
         except StepError:
             return period_numbers(np.where(values > written.max(), np.inf, values), self.step, start)
+
+    def unit_names(self, codes: Ints, rows: Ints | None = None) -> NDArray[np.str_]:
+        """Return the units' names by ``codes``, which number the units of all rows or of ``rows``; -1 is none."""
+        assert self.unit_codes is not None
+        first = np.unique(codes, return_index=True)[1]
+        first = first[codes[first] >= 0]
+        return np.array(self.unit_levels)[self.unit_codes[first if rows is None else rows[first]]]
 
     def shifted_rows(self, shift: int) -> Ints:
         """Give, for each row, the row of the same unit ``shift`` periods earlier, -1 where none.

@@ -1,7 +1,7 @@
 """report.html: the results as one page that needs no network, no server and no other file.
 
 The page is a skeleton (``browser/page.html``) with the tables written here as HTML, the
-specifications as encoded columns (``_points``), and the scripts that draw them on canvases.
+specifications as encoded columns (``_data``), and the scripts that draw them on canvases.
 """
 
 from __future__ import annotations
@@ -26,10 +26,22 @@ from specdid._records.cautions import AGAINST, Against, against, capital
 from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
-from specdid.report._choices import NO_PROGRAMS, Programs, Step, encoded_programs, encoded_steps, families, steps
-from specdid.report._encode import embedded
+from specdid.report._data import (
+    ENDS,
+    MOST,
+    NO_PROGRAMS,
+    PageCurve,
+    Programs,
+    Step,
+    curve_columns,
+    drawn,
+    embedded,
+    encoded_programs,
+    encoded_steps,
+    families,
+    steps,
+)
 from specdid.report._html import csv_rows, element, inside, markdown, markup, printed, table, written
-from specdid.report._points import ENDS, MOST, PageCurve, curve_columns, drawn
 from specdid.report.summary import null_asked, shares_cells, shares_words
 from specdid.tables._base import TidyTable
 

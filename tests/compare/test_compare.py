@@ -17,8 +17,7 @@ from command import call_specdid, run_specdid
 from curves import plan_of, results_of, subsets
 from small_studies import small_panel, small_study
 from specdid._cli.commands import _print_tables
-from specdid._compare import compare_results
-from specdid._compare.comparison import rows
+from specdid._compare import compare_results, rows
 from specdid._records import Code
 from specdid.report.comparison import blocks, markdown
 

@@ -11,7 +11,7 @@ from specdid.figures._curve_data import curve_data, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures.multiverse import multiverse_data
 from specdid.figures.spec_curve import plot
-from specdid.report._points import _dimension
+from specdid.report._data import _dimension
 from specdid.report.summary import choice_section
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}

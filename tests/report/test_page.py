@@ -287,12 +287,12 @@ def test_a_run_without_any_estimate_says_so(tmp_path, monkeypatch):
 def thinned(tmp_path_factory):
     """Give a page that holds some 120 of its estimates, with its directory."""
     from specdid._run import report
-    from specdid.report import _points
+    from specdid.report import _data
 
     whole = report.write_page
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_page", lambda given: whole(given, most=120))
-        patch.setattr(_points, "ENDS", 5)
+        patch.setattr(_data, "ENDS", 5)
         directory = tmp_path_factory.mktemp("thinned")
         return directory, read_page(run_report(hostile_study(figure={"formats": ["svg"]}), directory))
 

@@ -1,5 +1,5 @@
 "use strict";
-// The embedded columns, decoded: see specdid/report/_encode.py and _points.py for what they look like.
+// The embedded columns, decoded: see specdid/report/_data.py for what they look like.
 
 const TYPES = { i1: Int8Array, i2: Int16Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 

@@ -275,8 +275,6 @@ class Comparison:
     @property
     def table(self) -> pd.DataFrame:
         """One row per specification and vcov of either run, as a pandas data frame."""
-        from specdid._compare.comparison import rows
-
         return rows(self).to_pandas()
 
     def summary(self) -> str:
