@@ -222,7 +222,9 @@ def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:
         before = len(rows)
         for codes in effects:
             level = codes[rows]
-            rows = rows[np.bincount(level)[level] > 1]
+            count = np.bincount(level)
+            if (count == 1).any():
+                rows = rows[count[level] > 1]
         if len(rows) == before:
             break
     return rows

@@ -14,6 +14,7 @@ identified is left to the engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +25,7 @@ from specdid.engine import ssc
 from specdid.engine.demean import components, demean, make_absorber, make_elimination, places, relevel
 from specdid.engine.problem import Members, Problem, Sunab
 from specdid.engine.rows import cut_rows
-from specdid.engine.sunab import code_cohorts, number_cells
+from specdid.engine.sunab import CellCodes, code_cohorts, number_cells
 from specdid.inference._assignment import Moved
 
 PIVOT = 1e-6
@@ -53,13 +54,14 @@ class MovedBatch:
     Attributes
     ----------
     places : (M,) int64, of the members among all
-    rows : (n,) int64, rows of the panel; ``finite`` (N,) marks where the columns that move are known
+    rows : (n,) int64, rows of the panel, by cluster; ``finite`` (N,) marks where the columns that move are known
     times, of_time : (T,) float64 periods in order, and (n,) each row's place among them
-    weights : (n,) float64, their mean is 1
+    weights : (n,) float64, their mean is 1, or None
     columns : (n, K) float64, outcomes and controls net of the effects, of unit norm
     norm : (K,) float64, one unit of a column in its own units
-    regressions : (outcome, controls) as places in ``columns``, of each member
-    order, starts : rows by cluster
+    outcome : (M,) int64, of each member, as a place in ``columns``
+    controls, alike : (P, k) int64, sets of controls, padded with K; and (M,) int64, which of them a member has
+    starts : (G,) int64, where each cluster begins
     """
 
     places: Ints
@@ -69,19 +71,28 @@ class MovedBatch:
     aggregate: Sunab
     times: Floats
     of_time: Ints
-    weights: Floats
+    weights: Floats | None
     effects: _Effects
     columns: Floats
     norm: Floats
     gram: Floats
-    regressions: tuple[tuple[int, Ints], ...]
-    order: Ints
+    outcome: Ints
+    controls: Ints
+    alike: Ints
     starts: Ints
     correction: ssc.Correction
     distribution: Distribution | None
 
-    def draw(self, problem: Problem) -> Floats | None:
-        """Return (4, M) estimates, t, standard errors and df on the problem of a draw; None if the engine must."""
+    def draw(self, problems: Sequence[Problem]) -> list[Floats | None]:
+        """Return (4, M) estimates, t, standard errors and df of each draw's problem; None where the engine must."""
+        found: list[Floats | None] = [None] * len(problems)
+        known = [(k, cells) for k, problem in enumerate(problems) if (cells := self._cells(problem)) is not None]
+        if known:
+            for (k, _), solved in zip(known, _solve(self, [cells for _, cells in known]), strict=True):
+                found[k] = solved
+        return found
+
+    def _cells(self, problem: Problem) -> _Cells | None:
         if not np.array_equal(np.isfinite(problem.values[:, list(self.moving)]).all(axis=1), self.finite):
             return None
         cohort = problem.values[self.rows, self.aggregate.cohort]
@@ -95,7 +106,7 @@ class MovedBatch:
         codes = number_cells(self.times, self.of_time, cohorts, of_cohort, self.weights, self.aggregate)
         if not codes.share.any():
             return None
-        return _solve(self, _Cells(self, codes.cell, codes.size), codes.share)
+        return _Cells.made(self, codes)
 
 
 def moved_batches(problem: Problem, members: Members, moved: Moved) -> tuple[MovedBatch, ...]:
@@ -138,6 +149,8 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
     cluster = problem.codes[rows, problem.vcovs[0].clusters[0]] if len(rows) else np.zeros(0, np.int64)
     if not len(rows) or cluster.min() < 0:
         return None
+    rows = rows[np.argsort(cluster, kind="stable")]
+    cluster = relevel(problem.codes[rows, problem.vcovs[0].clusters[0]])
     weights = np.ones(len(rows)) if weight < 0 else problem.values[rows, weight]
     weights = weights / weights.mean()
     absorber = make_absorber(problem, problem.effects[members.effects[lead]], rows, weights)
@@ -152,12 +165,14 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
     if (left < np.sqrt(PIVOT)).any():
         return None
     columns /= left
-    at = {int(c): k for k, c in enumerate(used)}
-    regressions = tuple(
-        (at[int(members.outcome[s])], np.array([at[int(c)] for c in members.controls_of(s)], np.int64)) for s in places
-    )
-    cluster = relevel(cluster)
-    order = np.argsort(cluster, kind="stable")
+    sets: dict[bytes, tuple[int, Ints]] = {}
+    for s in places:
+        of = np.searchsorted(used, members.controls_of(s))
+        sets.setdefault(of.tobytes(), (len(sets), of))
+    controls = np.full((len(sets), max(len(of) for _, of in sets.values())), len(used))
+    for place, of in sets.values():
+        controls[place, : len(of)] = of
+    alike = [sets[np.searchsorted(used, members.controls_of(s)).tobytes()][0] for s in places]
     vcov = problem.vcovs[0]
     times, of_time = np.unique(
         problem.values[rows, members.aggregates[members.sunab[lead]].period], return_inverse=True
@@ -171,14 +186,15 @@ def _make(problem: Problem, members: Members, places: Ints, rows: Ints) -> Moved
         members.aggregates[members.sunab[lead]],
         times,
         of_time.reshape(-1),
-        weights,
+        None if weight < 0 else weights,
         _effects(absorber.codes, weights),
-        columns,
+        np.ascontiguousarray(columns),
         spread * left,
         columns.T @ (weights[:, None] * columns),
-        regressions,
-        order,
-        np.searchsorted(cluster[order], np.arange(int(cluster.max()) + 1)),
+        np.searchsorted(used, members.outcome[places]),
+        controls,
+        np.array(alike, np.int64),
+        np.searchsorted(cluster, np.arange(int(cluster[-1]) + 1)),
         ssc.correction(vcov.kind, vcov.ssc, absorber.codes, absorber.slopes, (cluster,)),
         vcov.distribution,
     )
@@ -212,99 +228,130 @@ def _effects(codes: tuple[Ints, ...], weights: Floats) -> _Effects:
     return _Effects(first, count, others, (cross.reshape(-1, sizes[1]) / count[:, None]).reshape(shape), inverse)
 
 
+@dataclass(frozen=True, slots=True)
 class _Cells:
-    """The cells of a draw net of the effects: products by group sums, and combinations by row."""
+    """The cells of a draw net of the effects: products by group sums, and combinations by row.
 
-    def __init__(self, batch: MovedBatch, cell: Ints, size: Floats) -> None:
-        effects, m = batch.effects, len(size)
-        self.batch, self.cell, self.size = batch, cell, size
-        inside = np.flatnonzero(cell >= 0)
-        here, weights = cell[inside], batch.weights[inside]
+    Attributes
+    ----------
+    cell : (n,) int64, each row's, -1 in none; ``size`` and ``share`` (m,) are the cells'
+    first, second : sums by the effects' levels and cell, times the inverse of the effects' own
+    gram, with_columns : (m, m), (m, K) float64, cross products net of the effects
+    """
 
-        def sums(codes: Ints, levels: int) -> Floats:
-            found = np.bincount(codes[inside] * m + here, weights, levels * m)
-            return np.asarray(found.reshape(levels, m), np.float64)
+    cell: Ints
+    size: Floats
+    share: Floats
+    first: Floats
+    second: Floats
+    gram: Floats
+    with_columns: Floats
 
-        self.first = sums(effects.first, len(effects.count)) / effects.count[:, None]
-        self.gram = np.diag(size) - self.first.T @ (self.first * effects.count[:, None])
-        self.second = np.zeros((0, m))
+    @classmethod
+    def made(cls, batch: MovedBatch, codes: CellCodes) -> _Cells:
+        """Sum by group."""
+        effects, m = batch.effects, len(codes.size)
+        inside = np.flatnonzero(codes.cell >= 0)
+        here, weights = codes.cell[inside], None if batch.weights is None else batch.weights[inside]
+
+        def sums(levels: Ints, count: int) -> Floats:
+            found = np.bincount(levels[inside] * m + here, weights, count * m)
+            return np.asarray(found.reshape(count, m), np.float64)
+
+        own = sums(effects.first, len(effects.count))
+        first = own / effects.count[:, None]
+        gram, second = np.diag(codes.size) - first.T @ own, np.zeros((0, m))
         if effects.others:
             blocks, levels, _ = effects.inverse.shape
-            rest = np.sum([sums(codes, blocks * levels) for codes in effects.others], axis=0)
-            own = (self.first * effects.count[:, None]).reshape(blocks, -1, m)
-            rest -= (effects.cross.transpose(0, 2, 1) @ own).reshape(rest.shape)
-            self.second = (effects.inverse @ rest.reshape(blocks, levels, m)).reshape(rest.shape)
-            self.gram -= rest.T @ self.second
-        weighted = weights[:, None] * batch.columns[inside]
-        self.with_columns = np.column_stack([np.bincount(here, column, m) for column in weighted.T])
+            rest = np.sum([sums(of, blocks * levels) for of in effects.others], axis=0)
+            rest -= (effects.cross.transpose(0, 2, 1) @ own.reshape(blocks, -1, m)).reshape(rest.shape)
+            second = (effects.inverse @ rest.reshape(blocks, levels, m)).reshape(rest.shape)
+            gram -= rest.T @ second
+        columns = batch.columns[inside] if weights is None else weights[:, None] * batch.columns[inside]
+        with_columns = np.array([np.bincount(here, column, m) for column in columns.T]).T
+        return cls(codes.cell, codes.size, codes.share, first, second, gram, with_columns)
 
-    def combine(self, coefficients: Floats) -> Floats:
-        """Return D̃ times (m, P) coefficients: (n, P)."""
-        effects = self.batch.effects
+    def add(self, effects: _Effects, coefficients: Floats, to: Floats) -> None:
+        """Add D̃ times (m, P) coefficients to (n, P)."""
         padded = np.vstack([coefficients, np.zeros((1, coefficients.shape[1]))])
-        found = np.take(padded, self.cell, axis=0, mode="wrap")
+        to += np.take(padded, self.cell, axis=0, mode="wrap")
         second = self.second @ coefficients
         first = self.first @ coefficients
         first -= (effects.cross @ second.reshape(len(effects.cross), -1, second.shape[1])).reshape(first.shape)
-        found -= np.take(first, effects.first, axis=0)
+        to -= np.take(first, effects.first, axis=0)
         for codes in effects.others:
-            found -= np.take(second, codes, axis=0)
-        return found
+            to -= np.take(second, codes, axis=0)
 
 
-def _solve(batch: MovedBatch, cells: _Cells, share: Floats) -> Floats | None:
-    """Solve all regressions of a batch; None where a pivot is too small to be sure of."""
-    inverse = _inverse(cells.gram, cells.size)
-    if inverse is None:
-        return None
-    solved = inverse @ np.column_stack([cells.with_columns, share])
-    on_columns, of_share = solved[:, :-1], solved[:, -1]
-    left = batch.gram - cells.with_columns.T @ on_columns
-    average = share @ on_columns
-    members, k, m = len(batch.places), batch.gram.shape[0], len(share)
-    beta, count = np.zeros(members), np.zeros(members, np.int64)
-    on_cells, on_own = np.zeros((2, m, members)), np.zeros((2, k, members))
-    known: dict[bytes, tuple[Floats, Floats]] = {}
-    for j, (outcome, controls) in enumerate(batch.regressions):
-        key = controls.tobytes()
-        if key not in known:
-            own = _inverse(left[np.ix_(controls, controls)], np.ones(len(controls)))
-            if own is None:
-                return None
-            known[key] = own, own @ average[controls]
-        own, weight = known[key]
-        gamma = own @ left[controls, outcome]
-        beta[j] = average[outcome] - average[controls] @ gamma
-        on_cells[0, :, j] = on_columns[:, controls] @ gamma - on_columns[:, outcome]
-        on_own[0, outcome, j], on_own[0, controls, j] = 1.0, -gamma
-        on_cells[1, :, j] = of_share + on_columns[:, controls] @ weight
-        on_own[1, controls, j] = -weight
-        count[j] = len(controls)
-    both = cells.combine(np.hstack([*on_cells])) + batch.columns @ np.hstack([*on_own])
-    residual, influence = both[:, :members], both[:, members:]
-    rss = np.einsum("n,np,np->p", batch.weights, residual, residual)
-    if (rss < PIVOT).any():
-        return None
-    scores = np.add.reduceat((batch.weights[:, None] * residual * influence)[batch.order], batch.starts, axis=0)
+def _solve(batch: MovedBatch, draws: Sequence[_Cells]) -> list[Floats | None]:
+    """Solve all regressions of a batch in some draws; None where a pivot is too small to be sure of."""
+    k, members = batch.gram.shape[0], len(batch.places)
+    sure = np.ones(len(draws), dtype=bool)
+    on_columns, of_share = [], []
+    left, average = np.zeros((len(draws), k + 1, k + 1)), np.zeros((len(draws), k + 1))
+    for b, cells in enumerate(draws):
+        solved, sure[b] = _on_cells(cells)
+        on_columns.append(solved[:, :-1])
+        of_share.append(solved[:, -1:])
+        left[b, :k, :k] = batch.gram - cells.with_columns.T @ on_columns[b]
+        average[b, :k] = cells.share @ on_columns[b]
+    sets, outcome, each = batch.controls, batch.outcome, np.arange(members)
+    mine = sets[batch.alike]
+    products = left[:, sets[:, :, None], sets[:, None, :]]
+    products[..., range(sets.shape[1]), range(sets.shape[1])] += sets == k
+    inverse, good = _inverses(products)
+    sure &= good
+    gamma = (inverse[:, batch.alike] @ left[:, mine, outcome[:, None]][..., None])[..., 0]
+    weight = (inverse @ average[:, sets][..., None])[..., 0]
+    beta = average[:, outcome] - np.einsum("bmk,bmk->bm", average[:, mine], gamma)
+    rss = left[:, outcome, outcome] - np.einsum("bmk,bmk->bm", left[:, mine, outcome[:, None]], gamma)
+    sure &= (rss >= PIVOT).all(axis=1)
+    # The row behind the columns is that of the padding.
+    own = np.zeros((len(draws), k + 1, 2 * members))
+    own[:, mine, each[:, None]] = -gamma
+    own[:, outcome, each] = 1.0
+    own[:, mine, members + each[:, None]] = -weight[:, batch.alike]
+    squares = np.full((len(draws), members), np.nan)
+    for b in np.flatnonzero(sure).tolist():
+        on_cells = -on_columns[b] @ own[b, :k]
+        on_cells[:, members:] += of_share[b]
+        both = batch.columns @ own[b, :k]
+        draws[b].add(batch.effects, on_cells, both)
+        product = both[:, :members] * both[:, members:]
+        if batch.weights is not None:
+            product *= batch.weights[:, None]
+        scores = np.add.reduceat(product, batch.starts, axis=0)
+        squares[b] = np.einsum("gp,gp->p", scores, scores)
     nobs, clusters = len(batch.rows), len(batch.starts)
-    factor = batch.correction.factor(nobs, count + m, clusters)
-    variance = np.einsum("gp,gp->p", scores, scores) * factor
-    if not (variance > 0).all() or clusters < 2:
-        return None
-    unit = batch.norm[[outcome for outcome, _ in batch.regressions]]
-    error = np.sqrt(variance) * unit
-    df = ssc.freedom(batch.distribution, batch.correction.t_df(nobs, count + m, clusters))
-    return np.array([beta * unit, beta * unit / error, error, np.broadcast_to(df, beta.shape)])
+    count = (sets < k).sum(axis=1)[batch.alike] + np.array([[len(cells.size)] for cells in draws])
+    variance = squares * batch.correction.factor(nobs, count, clusters)
+    sure &= (variance > 0).all(axis=1) & (clusters >= 2)
+    unit = batch.norm[outcome]
+    with np.errstate(invalid="ignore"):  # of draws that are left to the engine
+        error = np.sqrt(variance) * unit
+    df = ssc.freedom(batch.distribution, batch.correction.t_df(nobs, count, clusters))
+    table = np.array([beta * unit, beta * unit / error, error, np.broadcast_to(df, beta.shape)])
+    return [table[:, b] if good else None for b, good in enumerate(sure.tolist())]
 
 
-def _inverse(gram: Floats, total: Floats) -> Floats | None:
-    """Invert a matrix of cross products; None where a column leaves less than PIVOT of ``total``, its own squares."""
-    scale = 1.0 / np.sqrt(total)
+def _on_cells(cells: _Cells) -> tuple[Floats, bool]:
+    """Regress the columns and, last, the shares on the cells; say whether each leaves PIVOT of its own squares."""
+    from scipy.linalg.lapack import dposv
+
+    scale = 1.0 / np.sqrt(cells.size)
+    right = np.column_stack([cells.with_columns, cells.share]) * scale[:, None]
+    root, solved, failed = dposv(cells.gram * np.outer(scale, scale), right, lower=1)
+    sure = not failed and bool((root.diagonal() ** 2 >= PIVOT).all())
+    return (np.asarray(solved * scale[:, None]) if sure else np.zeros(right.shape)), sure
+
+
+def _inverses(gram: Floats) -> tuple[Floats, Bools]:
+    """Invert (B, P, k, k) products of columns of unit norm; say of each draw whether every column leaves PIVOT."""
     try:
-        root = np.linalg.cholesky(gram * np.outer(scale, scale))
+        root, inverse = np.linalg.cholesky(gram), np.linalg.inv(gram)
     except np.linalg.LinAlgError:
-        return None
-    if (root.diagonal() ** 2 < PIVOT).any():
-        return None
-    half = np.linalg.inv(root) * scale
-    return np.asarray(half.T @ half)
+        if len(gram) == 1:
+            return np.zeros(gram.shape), np.zeros(1, dtype=bool)
+        each = [_inverses(gram[b : b + 1]) for b in range(len(gram))]
+        return np.concatenate([found for found, _ in each]), np.concatenate([good for _, good in each])
+    return np.asarray(inverse), np.asarray((root.diagonal(axis1=-2, axis2=-1) ** 2 >= PIVOT).all(axis=(1, 2)))

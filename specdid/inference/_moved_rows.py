@@ -13,13 +13,13 @@ own units that the engine might drop its column, is left to the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints, standardised
+from specdid._arrays import Bools, Floats, Ints, standardised
 from specdid.engine import ssc
 from specdid.engine.demean import demean, make_absorber, relevel
 from specdid.engine.listwise.grid import EffectGrid, make_grid
@@ -76,21 +76,28 @@ class RowsBatch:
     treatment: Ints
     alike: tuple[_Regressions, ...]
 
-    def draw(self, problem: Problem) -> Floats | None:
-        """Return (4, M) estimates, t, standard errors and df on the problem of a draw; None if the engine must."""
+    def draw(self, problems: Sequence[Problem]) -> list[Floats | None]:
+        """Return (4, M) estimates, t, standard errors and df of each draw's problem; None where the engine must."""
+        found: list[Floats | None] = [None] * len(problems)
+        known = [(k, net) for k, problem in enumerate(problems) if (net := self._net(problem)) is not None]
+        if known:
+            for (k, _), solved in zip(known, _solve(self, [net for _, net in known]), strict=True):
+                found[k] = solved
+        return found
+
+    def _net(self, problem: Problem) -> _Net | None:
         keep = problem.rows[self.sample][self.rows]
         if self.extra >= 0:
-            keep &= np.isfinite(problem.values[self.rows, self.extra])
-        treatments = problem.values[self.rows[:, None], self.treatments]
+            keep &= np.isfinite(problem.values[:, self.extra].take(self.rows))
+        treatments = np.array([problem.values[:, c].take(self.rows) for c in self.treatments])
         lacking = ~np.isfinite(treatments)
         if lacking.any():
-            if (lacking != lacking[:, :1])[keep].any():
+            if (lacking != lacking[:1])[:, keep].any():
                 return None
-            keep &= ~lacking[:, 0]
+            keep &= ~lacking[0]
             treatments[lacking] = 0.0
         kept = without_singletons(np.flatnonzero(keep), self.codes)
-        net = _net_of_effects(self, kept, treatments) if len(kept) else None
-        return None if net is None else _solve(self, net)
+        return _net_of_effects(self, kept, treatments) if len(kept) else None
 
 
 def rows_batches(problem: Problem, members: Members, moved: Moved) -> tuple[RowsBatch, ...]:
@@ -232,20 +239,22 @@ class _Net:
 
 def _net_of_effects(batch: RowsBatch, kept: Ints, treatments: Floats) -> _Net | None:
     """Take the effects out of a draw's columns; None where levels hang together by too little."""
-    grid, count = batch.grid, len(kept)
-    weights = np.zeros(len(batch.rows))
-    weights[kept] = batch.weights[kept]
-    centre = treatments[kept].mean(axis=0)
-    spread = np.sqrt(((treatments[kept] - centre) ** 2).mean(axis=0))
+    grid, count, fixed = batch.grid, len(kept), batch.columns.shape[1]
+    inside = np.zeros(len(batch.rows))
+    inside[kept] = 1.0
+    weights = inside * batch.weights
+    treatments = treatments - (treatments @ inside / count)[:, None]
+    spread = np.sqrt(treatments**2 @ inside / count)
     spread[spread == 0] = 1.0
-    wide = np.column_stack([batch.columns, (treatments - centre) / spread, np.ones(len(weights))])
+    wide = np.empty((len(inside), fixed + len(spread) + 1))
+    wide[:, :fixed], wide[:, fixed:-1], wide[:, -1] = batch.columns, (treatments / spread[:, None]).T, 1.0
     weighted = wide * weights[:, None]
-    squares = np.einsum("nk,nk->k", wide, weighted)[:-1]
+    squares = (wide.T @ weighted).diagonal()[:-1]
     blocks, width = grid.n_blocks, wide.shape[1] - 1
     first = batch.first @ weighted
     mass = np.where(first[:, -1:] > 0, first[:, -1:], 1.0)
     means = first[:, :-1] / mass
-    net = wide[:, :-1].copy()
+    net = wide[:, :-1]
     if grid.n_second > 1:
         second = batch.second @ weighted
         cells = np.bincount(batch.cell, weights, blocks * grid.n_first * grid.n_second)
@@ -256,13 +265,13 @@ def _net_of_effects(batch: RowsBatch, kept: Ints, treatments: Floats) -> _Net | 
         if found is None:
             return None
         means = means - (cells @ found).reshape(len(means), width) / mass
-        net -= np.take(found.reshape(-1, width), batch.levels[1], axis=0)
-    net -= np.take(means, batch.levels[0], axis=0)
+        net = net - np.take(found.reshape(-1, width), batch.levels[1], axis=0)
+    net = net - np.take(means, batch.levels[0], axis=0)
     net *= np.sqrt(weights)[:, None]
-    codes = tuple(relevel(c[kept]) for c in batch.codes) or (np.zeros(count, np.int64),)
-    cluster = relevel(batch.cluster[kept])
     unit = np.concatenate([batch.unit, spread])
     share = collinear_share(count, unit * np.sqrt(np.where(squares > 0, squares, 1.0) / count))
+    codes = tuple(relevel(c[kept]) for c in batch.codes) or (np.zeros(count, np.int64),)
+    cluster = relevel(batch.cluster[kept])
     return _Net(
         net,
         unit,
@@ -295,56 +304,57 @@ def _solve_levels(mass: Floats, explained: Floats, right: Floats) -> Floats | No
     return np.asarray(found + inverse @ (right - (system @ found)))
 
 
-def _solve(batch: RowsBatch, draw: _Net) -> Floats | None:
-    """Solve all regressions of a batch; None where a pivot is too small to be sure of."""
-    gram, total = draw.columns.T @ draw.columns, draw.least
-    if (gram.diagonal() <= total).any():
-        return None
-    width, count = len(gram), len(batch.places)
-    of_treatment, of_residual = np.zeros((2, width, count))
-    beta, squares, rss, controls = np.empty((4, count))
-    for group in batch.alike:
-        mine, x, targets, d, y = group.members, group.controls, group.targets, group.treatment, group.outcome
-        gamma = _on_controls(gram, total, x, targets)
-        if gamma is None:
-            return None
-        left = gram[targets[:, None], targets] - gram[targets[:, None], x] @ gamma
-        if (left.diagonal() <= total[targets]).any():
-            return None
-        beta[mine] = slope = left[d, y] / left[d, d]
-        squares[mine], rss[mine], controls[mine] = left[d, d], left[y, y] - slope * left[d, y], len(x)
-        of_treatment[x[:, None], mine] = -gamma[:, d]
-        of_residual[x[:, None], mine] = slope * gamma[:, d] - gamma[:, y]
-        of_treatment[batch.treatment[mine], mine] = of_residual[batch.outcome[mine], mine] = 1.0
-        of_residual[batch.treatment[mine], mine] = -slope
-    if (rss <= PIVOT * draw.squares[batch.outcome]).any():
-        return None
-    both = draw.columns @ np.hstack([of_treatment, of_residual])
-    scores = np.add.reduceat(both[:, :count] * both[:, count:], batch.starts, axis=0)
-    found = np.einsum("gm,gm->m", scores, scores)
-    nobs, clusters, k = draw.nobs, draw.clusters, 1 + controls
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = found / squares**2 * draw.correction.factor(nobs, k, clusters)
-    certain = (found > PIVOT**2 * squares * rss / nobs) & (variance > 0) & (nobs > draw.correction.df_k(k))
-    if clusters < 2 or not certain.all():
-        return None
-    unit = draw.unit[batch.outcome] / draw.unit[batch.treatment]
-    error, statistic = np.sqrt(variance) * unit, beta / np.sqrt(variance)
-    df = ssc.freedom(batch.vcov.distribution, draw.correction.t_df(nobs, k, clusters))
-    return np.array([beta * unit, statistic, error, np.broadcast_to(df, beta.shape)])
+def _solve(batch: RowsBatch, draws: Sequence[_Net]) -> list[Floats | None]:
+    """Solve all regressions of a batch in some draws; None where a pivot is too small to be sure of."""
+    gram = np.array([draw.columns.T @ draw.columns for draw in draws])
+    least, before, units = (np.array([getattr(draw, name) for draw in draws]) for name in ("least", "squares", "unit"))
+    sure = (gram.diagonal(axis1=1, axis2=2) > least).all(axis=1)
+    width, count = gram.shape[1], len(batch.places)
+    coefficients = np.zeros((len(draws), width, 2 * count))
+    of_treatment, of_residual = coefficients[:, :, :count], coefficients[:, :, count:]
+    beta, squares, rss, found = np.empty((4, len(draws), count))
+    controls = np.empty(count)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # of draws that are left to the engine
+        for group in batch.alike:
+            mine, x, targets, d, y = group.members, group.controls, group.targets, group.treatment, group.outcome
+            gamma, good = _on_controls(gram, least, x, targets)
+            left = gram[:, targets[:, None], targets] - gram[:, targets[:, None], x] @ gamma
+            sure &= good & (left.diagonal(axis1=1, axis2=2) > least[:, targets]).all(axis=1)
+            beta[:, mine] = slope = left[:, d, y] / left[:, d, d]
+            squares[:, mine], rss[:, mine] = left[:, d, d], left[:, y, y] - slope * left[:, d, y]
+            controls[mine] = len(x)
+            of_treatment[:, x[:, None], mine] = -gamma[:, :, d]
+            of_residual[:, x[:, None], mine] = slope[:, None] * gamma[:, :, d] - gamma[:, :, y]
+            of_treatment[:, batch.treatment[mine], mine] = of_residual[:, batch.outcome[mine], mine] = 1.0
+            of_residual[:, batch.treatment[mine], mine] = -slope
+        sure &= (rss > PIVOT * before[:, batch.outcome]).all(axis=1)
+        for k, draw in enumerate(draws):
+            both = draw.columns @ coefficients[k]
+            scores = np.add.reduceat(both[:, :count] * both[:, count:], batch.starts, axis=0)
+            found[k] = np.einsum("gm,gm->m", scores, scores)
+        nobs, clusters = (np.array([[getattr(draw, name)] for draw in draws]) for name in ("nobs", "clusters"))
+        absorbed, spare = (np.array([[getattr(d.correction, name)] for d in draws]) for name in ("absorbed", "spare"))
+        correction, k_of = replace(draws[0].correction, absorbed=absorbed, spare=spare), 1 + controls
+        variance = found / squares**2 * correction.factor(nobs, k_of, clusters)
+        unit = units[:, batch.outcome] / units[:, batch.treatment]
+        error, statistic = np.sqrt(variance) * unit, beta / np.sqrt(variance)
+    certain = (found > PIVOT**2 * squares * rss / nobs) & (variance > 0) & (nobs > correction.df_k(k_of))
+    sure &= certain.all(axis=1) & (clusters[:, 0] >= 2)
+    df = ssc.freedom(batch.vcov.distribution, correction.t_df(nobs, k_of, clusters))
+    table = np.array([beta * unit, statistic, error, np.broadcast_to(df, beta.shape)])
+    return [table[:, k] if good else None for k, good in enumerate(sure.tolist())]
 
 
-def _on_controls(gram: Floats, least: Floats, controls: Ints, targets: Ints) -> Floats | None:
-    """Regress the targets on the controls, refined once; None where a control leaves less than ``least``."""
-    own, right = gram[controls[:, None], controls], gram[controls[:, None], targets]
-    if not len(controls):
-        return right
+def _on_controls(gram: Floats, least: Floats, controls: Ints, targets: Ints) -> tuple[Floats, Bools]:
+    """Regress the targets on the controls in each draw, refined once; and say where each leaves more than ``least``."""
+    own, right = gram[:, controls[:, None], controls], gram[:, controls[:, None], targets]
     try:
-        root = np.linalg.cholesky(own)
-        inverse = np.linalg.inv(own)
+        root, inverse = np.linalg.cholesky(own), np.linalg.inv(own)
     except np.linalg.LinAlgError:
-        return None
-    if (root.diagonal() ** 2 <= least[controls]).any():
-        return None
+        if len(gram) == 1:
+            return np.full(right.shape, np.nan), np.zeros(1, dtype=bool)
+        each = [_on_controls(gram[k : k + 1], least[k : k + 1], controls, targets) for k in range(len(gram))]
+        return np.concatenate([gamma for gamma, _ in each]), np.concatenate([good for _, good in each])
     gamma = inverse @ right
-    return np.asarray(gamma + inverse @ (right - own @ gamma))
+    gamma += inverse @ (right - own @ gamma)
+    return gamma, np.asarray((root.diagonal(axis1=1, axis2=2) ** 2 > least[:, controls]).all(axis=1))

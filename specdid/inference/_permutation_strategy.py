@@ -31,6 +31,8 @@ BUDGET = 60.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
 PLAIN_SECONDS = 5e-4
 SUNAB_SECONDS = 4e-4
+TOGETHER, TOGETHER_BYTES = 16, 2**25
+"""Draws that a batch solves together, and what their values may take."""
 _local = threading.local()
 
 
@@ -177,20 +179,23 @@ def _moved_of(of: Strategies, members: Members, cohort: Ints) -> Moved:
 def estimate_again(work: Reestimation, draws: range) -> Floats:
     """Estimate all members in some draws: (4, S, draws) of estimate, t, standard error and df."""
     out = np.full((4, len(work.members), len(draws)), np.nan)
-    ready = _laid_out(work)
-    for k, b in enumerate(draws):
-        problem = work.problem if b == 0 else permuted_problem(work, b - 1)
-        left = np.ones(len(work.members), dtype=bool)
-        for batch in ready if b else ():
-            found = batch.draw(problem)
-            if found is not None:
-                out[:, batch.places, k], left[batch.places] = found, False
-        places = np.flatnonzero(left)
-        if not len(places):
-            continue
-        fits = execute.run(problem, work.members.take(places))
-        columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
-        out[:, places, k] = np.where(fits.code == Code.OK, columns, np.nan)
+    left = np.ones(out.shape[1:], dtype=bool)
+    ready, width = _laid_out(work), max(1, min(TOGETHER, TOGETHER_BYTES // max(1, work.problem.values.nbytes)))
+    for start in range(0, len(draws), width):
+        some = range(start, min(start + width, len(draws)))
+        problems = [permuted_problem(work, draws[k] - 1) if draws[k] else work.problem for k in some]
+        moved = [k for k in some if draws[k]]
+        for batch in ready if moved else ():
+            found = batch.draw([problems[k - start] for k in moved])
+            for k, table in zip(moved, found, strict=True):
+                if table is not None:
+                    out[:, batch.places, k], left[batch.places, k] = table, False
+        for k in some:
+            places = np.flatnonzero(left[:, k])
+            if len(places):
+                fits = execute.run(problems[k - start], work.members.take(places))
+                columns = (fits.estimate, fits.statistic[:, 0], fits.std_error[:, 0], fits.df[:, 0])
+                out[:, places, k] = np.where(fits.code == Code.OK, columns, np.nan)
     return out
 
 

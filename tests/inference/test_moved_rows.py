@@ -41,7 +41,7 @@ def same(found, draws, monkeypatch):
 
 def taken(found, draw=0):
     problem = permuted_problem(found, draw)
-    return [batch.draw(problem) is not None for batch in rows_batches(found.problem, found.members, found.moved)]
+    return [batch.draw([problem])[0] is not None for batch in rows_batches(found.problem, found.members, found.moved)]
 
 
 @pytest.mark.parametrize("cluster", ["id", "group"])
