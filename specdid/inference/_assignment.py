@@ -150,9 +150,12 @@ def deal(assignment: Assignment, seed: int, draw: int) -> Ints:
     """Return whose path each level has in draw ``draw``, (L,); the draw is seeded by its own number."""
     generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, STREAM + draw]))
     source = np.arange(len(assignment.strata))
-    for stratum in np.unique(assignment.strata):
-        mine = np.flatnonzero(assignment.strata == stratum)
-        source[mine] = generator.permutation(mine)
+    order = np.argsort(assignment.strata, kind="stable")
+    ends = np.flatnonzero(np.diff(assignment.strata[order], append=-1)) + 1
+    start = 0
+    for end in ends.tolist():
+        mine = order[start:end]
+        source[mine], start = generator.permutation(mine), end
     return source
 
 

@@ -126,7 +126,7 @@ def carried_levels(effects: list[Ints], nested: list[bool], plain: bool, n: int)
     if plain:
         carried = [np.zeros(n, np.int64)]
     levels, total = [], 0
-    for effect in _finest(carried):
+    for effect in finest(carried):
         levels.append(effect + total)
         total += int(effect.max()) + 1
     return levels, total
@@ -195,7 +195,7 @@ def _counted(
     return crossed
 
 
-def _finest(effects: list[Ints]) -> list[Ints]:
+def finest(effects: list[Ints]) -> list[Ints]:
     """Drop effects whose levels are unions of another's."""
     keep: list[Ints] = []
     for k, coarse in enumerate(effects):

@@ -15,11 +15,11 @@ the scores themselves are cheaper. Arrays have the draws last.
 It is for permuted treatments where nothing else moves: outcome and controls are residualised once.
 
 The treatments of all draws are residualised at once, exactly, a few rows at a time. With E and W the
-dummies of the first and the second effect,
+dummies of the largest effect and the others (but for those that another is finer than),
 
     (W'W - W'E (E'E)^-1 E'W) a = W'x - W'E (E'E)^-1 E'x,    x~ = x - W a - E (E'E)^-1 E'(x - W a),
 
-weighted where there are weights; the system falls into the components that E connects.
+weighted where there are weights; with one other effect the system falls into the components that E connects.
 Rows are long here (one draw a column) and would not stay in the processor's cache
 together: what is kept is (E'E)^-1 E'(x - W a) and a, and residuals are formed where
 they are used. The engine's demeaner goes column by column.
@@ -27,17 +27,17 @@ they are used. The engine's demeaner goes column by column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from specdid._arrays import Floats, Ints, ordinary_weights, standardised, unit_sized
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, demean, make_absorber
+from specdid.engine.demean import Absorber, demean, make_absorber, make_elimination
 from specdid.engine.problem import Members, Problem
 from specdid.inference._batches import DrawBatch, kept_controls, make_batches
-from specdid.inference._crossed_effects import Net, connect, cross_products
+from specdid.inference._crossed_effects import connect, cross_products, finest
 
 ABSORBED = 1e-18
 """What rounding leaves of a row's square, at most, where the effects absorb a treatment of size 1."""
@@ -318,28 +318,27 @@ class Residuals:
 def make_residuals(columns: Floats, rows: Ints, absorber: Absorber) -> Residuals:
     """Take the effects out of the ``rows`` of (N, B) columns, C order.
 
-    Effects beyond two, slopes, and second effects with very many levels go to the
-    engine's demeaner.
+    Slopes, and effects with very many levels beside the largest, go to the engine's demeaner.
     """
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
-    order = sorted(absorber.codes, key=lambda c: -int(c.max()))
-    if absorber.slopes or len(order) > 2 or (len(order) == 2 and int(order[1].max()) >= MOST_LEVELS):
+    first, *others = sorted(finest(list(absorber.codes)), key=lambda c: -int(c.max()))
+    starts = np.cumsum([0, *(int(c.max()) + 1 for c in others)])
+    if absorber.slopes or starts[-1] >= MOST_LEVELS:
         swept = np.asfortranarray(columns[rows])
         for start in range(0, swept.shape[1], SLICE):
             demean(swept[:, start : start + SLICE], absorber)
         return Residuals(np.ascontiguousarray(swept), np.arange(len(rows)), (), root)
-    first = order[0]
     mass = np.bincount(first, absorber.weights)[:, None]
     means = _sums(columns, rows, first, absorber.weights) / mass
-    if len(order) == 1:
+    if not others:
         return Residuals(columns, rows, ((first, means),), root)
-    second = order[1]
-    counts = _counts(first, second, absorber.weights)
-    right = _sums(columns, rows, second, absorber.weights) - counts.T @ means
-    net = connect(first, len(mass), [second], len(right), cross_products([second], [first], [], absorber.weights))
-    solution = _solve(net, right)
+    right = np.concatenate([_sums(columns, rows, other, absorber.weights) for other in others])
+    counts = _counts(first, [other + start for other, start in zip(others, starts, strict=False)], absorber.weights)
+    right -= counts.T @ means
+    solution = _solve(first, others, absorber.weights, right)
     means -= (counts @ solution) / mass
-    return Residuals(columns, rows, ((first, means), (second, solution)), root)
+    parts = zip(others, np.split(solution, starts[1:-1]), strict=True)
+    return Residuals(columns, rows, ((first, means), *parts), root)
 
 
 def _sums(columns: Floats, rows: Ints, levels: Ints, weights: Floats | None) -> Floats:
@@ -350,15 +349,23 @@ def _sums(columns: Floats, rows: Ints, levels: Ints, weights: Floats | None) -> 
     return np.asarray(csr_matrix((data, (levels, rows)), shape=(int(levels.max()) + 1, len(columns))) @ columns)
 
 
-def _counts(first: Ints, second: Ints, weights: Floats | None):  # type: ignore[no-untyped-def]
-    """Return the (weighted) counts of the two effects' cells, sparse."""
+def _counts(first: Ints, others: Sequence[Ints], weights: Floats | None):  # type: ignore[no-untyped-def]
+    """Return the (weighted) counts of the first effect's levels with those of the others, sparse."""
     from scipy.sparse import csr_matrix
 
-    return csr_matrix((np.ones(len(first)) if weights is None else weights, (first, second)))
+    data = np.ones(len(first)) if weights is None else weights
+    places = np.tile(first, len(others)), np.concatenate(others)
+    return csr_matrix((np.tile(data, len(others)), places))
 
 
-def _solve(net: Net, right: Floats) -> Floats:
-    """Solve for the (L, B) coefficients of the second effect, component by component."""
+def _solve(first: Ints, others: Sequence[Ints], weights: Floats | None, right: Floats) -> Floats:
+    """Solve for the (L, B) coefficients of the other effects: of one component by component, of several together."""
+    if len(others) > 1:
+        solve = make_elimination([first, *others], (), weights).solve
+        assert solve is not None
+        return solve(right)
+    crossed = cross_products([others[0]], [first], [], weights)
+    net = connect(first, int(first.max()) + 1, [others[0]], len(right), crossed)
     size = net.inverse.shape[1]
     place = net.of_level * size + net.level_place
     padded = np.zeros((len(net.inverse) * size, right.shape[1]))
