@@ -16,9 +16,8 @@ from specdid._plan.records import Plan
 from specdid._plan.write_out import pattern_parts
 from specdid._study import AnalysisTable, Expression, Match, SampleOption, Study, TreatmentOption, VariantOption
 from specdid.language import LanguageError, bind, expand, terms, write
-from specdid.language.arguments import number_value
 from specdid.language.functions import SAMPLE_PATTERNS, argument
-from specdid.language.tree import Macro, Name, Node, walk
+from specdid.language.tree import Macro, Name, Node, number_value, walk
 from specdid.panel import EvaluationError, never_treated, number_text
 
 

@@ -39,9 +39,8 @@ from specdid._study import (
     VariantOption,
 )
 from specdid.language import LanguageError, Scope, bind, expand, write
-from specdid.language.arguments import number_value
 from specdid.language.functions import FUNCTIONS, SAMPLE_PATTERNS, argument
-from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain
+from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, number_value
 from specdid.panel import EvaluationError, Evaluator, Panel, number_text
 
 MOST = 200

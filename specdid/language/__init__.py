@@ -8,15 +8,13 @@ effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`
 from specdid.language.check import Role, check, subtraction_problems
 from specdid.language.commands import COMMANDS, Command, not_read
 from specdid.language.expansion import TermSets, expand, expand_terms, expansion_size, join_term_sets
-from specdid.language.functions import FUNCTIONS, Function, argument
+from specdid.language.functions import FUNCTIONS, Function, argument, written_out
 from specdid.language.grammar import FormulaParts, formula_parts, parse
 from specdid.language.habits import HabitRole, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
-from specdid.language.problems import LanguageError, Mistake
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
-from specdid.language.short import written_out
 from specdid.language.terms import Effect, Term, Terms, effects, relabel, terms
-from specdid.language.tree import Name
+from specdid.language.tree import LanguageError, Mistake, Name
 from specdid.language.write import write, write_name, write_number
 
 __all__ = [

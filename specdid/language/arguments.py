@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 
 from specdid.language.functions import ArgumentKind
-from specdid.language.problems import Mistake
 from specdid.language.resolve import lag_values, pattern_problem
-from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary
+from specdid.language.tree import Binary, Call, Constant, Mistake, Name, Node, Text, number_value
 from specdid.language.write import write
 
 MAX_EXPONENT = 10
@@ -19,14 +18,6 @@ MAX_GROUPS = 1000
 MAX_PLACE = 10_000
 MAX_DF = 20
 MAX_TIMES = 1000
-
-
-def number_value(node: Node) -> float | None:
-    """Return the number that ``2`` or ``-2`` is, else None."""
-    if isinstance(node, Unary) and node.operator in ("+", "-"):
-        inner = number_value(node.operand)
-        return None if inner is None else -inner if node.operator == "-" else inner
-    return node.value if isinstance(node, Number) else None
 
 
 def exponent_problem(node: Node, whole: bool) -> Mistake | None:

@@ -17,7 +17,6 @@ from specdid.language.functions import (
 )
 from specdid.language.grammar import OUTCOME_LISTS, formula_parts, outcomes
 from specdid.language.hints import unknown_function
-from specdid.language.problems import LanguageError, Mistake
 from specdid.language.resolve import lag_values, resolve
 from specdid.language.terms import (
     TermKey,
@@ -34,7 +33,9 @@ from specdid.language.tree import (
     Binary,
     Call,
     Constant,
+    LanguageError,
     Macro,
+    Mistake,
     Name,
     Node,
     Number,

@@ -15,10 +15,21 @@ from numpy.typing import NDArray
 
 from specdid.language.functions import STEPWISE
 from specdid.language.grammar import OUTCOME_LISTS
-from specdid.language.problems import MAX_CHAIN, LanguageError, Mistake
 from specdid.language.resolve import resolve
 from specdid.language.terms import Term, TermKey, is_algebra, unit_terms
-from specdid.language.tree import Binary, Call, Node, Number, Unary, chain, joined, walk
+from specdid.language.tree import (
+    MAX_CHAIN,
+    Binary,
+    Call,
+    LanguageError,
+    Mistake,
+    Node,
+    Number,
+    Unary,
+    chain,
+    joined,
+    walk,
+)
 
 _LIMIT = 2_000_000
 _MAX_PRODUCTS = 10_000

@@ -13,20 +13,22 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from specdid._diagnostics import Span
-from specdid.language.problems import LanguageError, Mistake, too_deep
 from specdid.language.scan import WORD_CONSTANTS, scan, spans_of_code
 from specdid.language.tree import (
     Argument,
     Binary,
     Call,
     Constant,
+    LanguageError,
     Macro,
+    Mistake,
     Name,
     Node,
     Number,
     Text,
     Unary,
     chain,
+    too_deep,
 )
 
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u\{[0-9a-fA-F]{1,4}\}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|.)", re.DOTALL)

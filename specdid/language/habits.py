@@ -12,7 +12,7 @@ from collections.abc import Callable
 from specdid.language.check import Role, check
 from specdid.language.functions import FUNCTIONS
 from specdid.language.grammar import parse
-from specdid.language.problems import MAX_LENGTH, LanguageError
+from specdid.language.tree import MAX_LENGTH, LanguageError
 
 HabitRole = Role | str
 """A role, or "treatment", whose term is no category, or "column", which is one name."""

@@ -6,8 +6,8 @@ import re
 
 from specdid._diagnostics import Span, closest
 from specdid.language.functions import FUNCTIONS
-from specdid.language.problems import Mistake
 from specdid.language.scan import LOOK_ALIKES
+from specdid.language.tree import Mistake
 
 _SPELLED = {
     "ln": "log", "loge": "log", "logp1": "log1p", "ihs": "asinh", "arcsinh": "asinh", "absolute": "abs",

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from specdid._diagnostics import Span, closest
 from specdid.language.functions import PATTERNS, STEPWISE, argument
-from specdid.language.problems import MAX_CHAIN, LanguageError, Mistake, too_deep
 from specdid.language.tree import (
+    MAX_CHAIN,
     Argument,
     Binary,
     Call,
+    LanguageError,
     Macro,
+    Mistake,
     Name,
     Node,
     Number,
@@ -22,6 +24,7 @@ from specdid.language.tree import (
     Unary,
     chain,
     joined,
+    too_deep,
 )
 
 _MAX_NODES = 50_000

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from specdid._diagnostics import Span
-from specdid.language.problems import MAX_DEPTH, MAX_LENGTH, Mistake
+from specdid.language.tree import MAX_DEPTH, MAX_LENGTH, Mistake
 
 RESERVED = {
     "if": "write `ifelse(condition, yes, no)`",

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from specdid._hashing import digest_of
 from specdid.language.functions import FUNCTIONS, match_arguments
 from specdid.language.hints import column_help
-from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import (
     Argument,
     Binary,
     Call,
     Constant,
+    LanguageError,
     Macro,
+    Mistake,
     Name,
     Node,
     Number,

@@ -9,13 +9,14 @@ from itertools import product
 
 from specdid.language.functions import FUNCTIONS
 from specdid.language.grammar import parse
-from specdid.language.problems import LanguageError, Mistake
 from specdid.language.tree import (
     BRACKETS,
     Argument,
     Binary,
     Call,
+    LanguageError,
     Macro,
+    Mistake,
     Name,
     Node,
     Number,

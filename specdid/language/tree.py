@@ -1,4 +1,4 @@
-"""The tree of an expression: what R's parser gives, with exact spans.
+"""The tree of an expression, what R's parser gives, with exact spans; what can be wrong with one.
 
 Parentheses leave no node, as in shared/reference/r_parse.csv. Every node knows the
 characters it was made from. Nodes compare by content, never by span.
@@ -6,11 +6,11 @@ characters it was made from. Nodes compare by content, never by span.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 
-from specdid._diagnostics import Span
+from specdid._diagnostics import Span, SpecdidError
 
 NOWHERE = Span(0, 0)
 
@@ -141,3 +141,60 @@ def joint_levels(node: Node) -> list[Node]:
 def joined(nodes: Sequence[Node], operator: str = "+") -> Node:
     """Build the left-deep chain of ``nodes``, which must not be empty."""
     return reduce(lambda left, right: Binary(operator, left, right), nodes)
+
+
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
+MAX_CHAIN = 250
+_CHAINED = (*BRACKETS, "^")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with an expression; ``span`` counts its characters from 0.
+
+    ``incomplete``: something is missing where another program's spelling may be meant, which says more.
+    """
+
+    code: str
+    message: str
+    span: Span
+    help: str | None = None
+    incomplete: bool = False
+
+
+class LanguageError(SpecdidError):
+    """An expression cannot be read or expanded; ``problems`` says where and why."""
+
+    def __init__(self, problems: Mistake | Iterable[Mistake]) -> None:
+        self.problems = (problems,) if isinstance(problems, Mistake) else tuple(problems)
+        super().__init__("; ".join(problem.message for problem in self.problems))
+
+
+def too_deep(root: Node) -> Mistake | None:
+    """Return a problem where ``root`` is nested too deep.
+
+    A chain like ``a + b + c`` counts as one level, but may not be longer than 250.
+    """
+    stack: list[tuple[Node, int, int]] = [(root, 1, 1)]
+    while stack:
+        node, depth, height = stack.pop()
+        if depth > MAX_DEPTH:
+            message = f"the expression is nested more than {MAX_DEPTH} deep"
+            return Mistake("too_deep", message, node.span, "define parts of it in [derive]")
+        if height > MAX_CHAIN:
+            message = f"more than {MAX_CHAIN} operators in a row"
+            return Mistake("too_long", message, node.span, "split the expression")
+        for child in children(node):
+            chained = isinstance(node, Binary) and node.operator not in _CHAINED and child is node.left
+            level = depth if chained and isinstance(child, Binary) else depth + 1
+            stack.append((child, level, height + 1))
+    return None
+
+
+def number_value(node: Node) -> float | None:
+    """Return the number that ``2`` or ``-2`` is, else None."""
+    if isinstance(node, Unary) and node.operator in ("+", "-"):
+        inner = number_value(node.operand)
+        return None if inner is None else -inner if node.operator == "-" else inner
+    return node.value if isinstance(node, Number) else None

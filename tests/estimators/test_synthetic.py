@@ -22,8 +22,8 @@ from specdid import _plugins
 from specdid._audit.definitions import Synthetic, weights_of
 from specdid._records.fits import VCOV_NOTES as TEXTS
 from specdid.estimators._base import VCOV_NOTES, Failure
-from specdid.estimators.sdid import synthetic, weights
-from specdid.estimators.sdid.weights import Penalty, simplex_weights
+from specdid.estimators.sdid import synthetic
+from specdid.estimators.sdid.synthetic import Penalty, simplex_weights
 
 SDID = _plugins.load("estimators", "sdid")
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -486,7 +486,7 @@ def test_steps_that_are_cut_off_are_told(monkeypatch):
     assert settled.tolist() == [False] * 5
     y, first = random_panel(8, 12, 7, (4, 5))
     assert fit(panel(y, first)).extra["n_weights_capped"] == 0
-    monkeypatch.setattr(weights, "MOST", 3)
+    monkeypatch.setattr(synthetic, "MOST", 3)
     _, together = simplex_weights(columns, targets, Penalty(0.3, 1e-5))
     alone = [simplex_weights(c[None], b[None], Penalty(0.3, 1e-5))[1][0] for c, b in zip(columns, targets, strict=True)]
     assert together.tolist() == alone

@@ -25,6 +25,7 @@ from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.sdid.programs import write_python, write_r, write_stata
 from specdid.estimators.sdid.synthetic import (
+    MOST,
     Aims,
     BalancedPanel,
     Cohort,
@@ -39,7 +40,6 @@ from specdid.estimators.sdid.synthetic import (
     resampled,
     resamples,
 )
-from specdid.estimators.sdid.weights import MOST
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
