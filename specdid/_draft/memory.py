@@ -73,6 +73,8 @@ class State:
     columns: dict[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     """Conditions of rows that were taken over, columns as versions."""
+    cuts: tuple[tuple[int, str], ...] = ()
+    """Lines of Stata that these conditions are of."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))
@@ -100,6 +102,7 @@ class Memory:
         self._versions: dict[str, _Version] = {}
         self._same: dict[tuple[str, str], str] = {}
         self._states: list[tuple[str, State]] = []
+        self.usual_rows: tuple[tuple[int, str], ...] = ()
 
     def skip(self, line: int, text: str, why: str) -> None:
         self.found.skipped.append((line, text, why))
@@ -197,6 +200,7 @@ class Memory:
                 kept.append(regression)
         found.regressions = kept
         found.data = usual.data or found.data
+        self.usual_rows = usual.rows
 
     def _told(self, text: str) -> str:
         return _with_names(text, {k: v.name for k, v in self._versions.items()})

@@ -173,7 +173,7 @@ def _merged(rows: Sequence[tuple[str, ...]], kept: Sequence[Regression]) -> list
         if len(those) > 1:
             differ = ", but for the standard errors" if len({(r.vcov, r.ssc) for r in those}) > 1 else ""
             lines += comment(f"{_lines(r.line for r in those).capitalize()} are the same specification{differ}.")
-    return lines
+    return [*dict.fromkeys(lines)]
 
 
 def _head(name: str, stem: str, count: int) -> list[str]:
@@ -292,7 +292,7 @@ def _skipped(listed: Mapping[int, tuple[int, str, str]]) -> list[str]:
         return []
     lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
     for line, (count, text, why) in sorted(listed.items())[:MOST_LISTED]:
-        more = f"; and {count - 1:,} more of this line, which a loop runs" if count > 1 else ""
+        more = f"; and {count - 1:,} more of this line" if count > 1 else ""
         lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)}{more})", "  ")
     if len(listed) > MOST_LISTED:
         lines.append(f"# and {len(listed) - MOST_LISTED:,} more")

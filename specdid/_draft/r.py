@@ -86,7 +86,7 @@ class _R(Memory):
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
         statements = list(_r_statements(text))
         calls = [_r_calls(statement) for _, statement, _ in statements]
-        used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found]
+        used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found if name in _CALLS]
         settings = (re.search(r"\bsetFixest_estimation\(", statement) for _, statement, _ in statements)
         used += [
             ("", _frame_of(_arguments(_inside(found.string, found.end()))))
@@ -114,7 +114,7 @@ class _R(Memory):
             for name, at, inside in found:
                 shown, at_line = " ".join(f"{name}({inside})".split()), line + statement.count("\n", 0, at)
                 try:
-                    self._regression(name, inside, at_line, piped, local)
+                    self._regression(name, inside, at_line, _piped(statement[:at]) if piped else None, local)
                 except NotReadError as error:
                     self.skip(at_line, shown, str(error))
             rest = statement
@@ -193,13 +193,15 @@ class _R(Memory):
                 )
             )
 
-    def _regression(self, name: str, inside: str, line: int, piped: bool, local: set[str]) -> None:
+    def _regression(self, name: str, inside: str, line: int, piped: str | None, local: set[str]) -> None:
         """Take a call over; ``local`` are names of loops and functions that it stands in."""
         if name not in _CALLS:
             raise NotReadError(_OTHERS[name])
         given = {**self._defaults.arguments, **_arguments(inside)}
+        if piped and given.get("data", "") in (".", "_"):
+            given["data"] = piped
         frame, steps = _steps(given.get("data", ""))
-        if frame in ("", ".", "_") and piped:
+        if frame in ("", ".", "_") and piped is not None:
             raise NotReadError("its data come by a pipe: name them")
         if frame in local or frame.startswith("."):
             raise NotReadError(f"`{frame}` is a variable of a loop or function: which rows it has is not known")
@@ -237,6 +239,8 @@ class _R(Memory):
         for term in _split(parts[0], "+"):
             if factor := re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term):
                 effects.append(factor[1])
+            elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
+                terms += [product[1], product[2], f"{product[1]}:{product[2]}"]
             elif term not in ("1", "0", ""):
                 terms.append(self._term(term, "terms"))
         effects_text = " + ".join(effects)
@@ -547,6 +551,16 @@ class _R(Memory):
         """Apply ``df$x <- …``."""
         column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
         self._here = frame
+        some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
+        if some and (old := self._old(frame, some[1])):
+            try:
+                rows = self._value(some[2], (), "condition")
+                new = f"ifelse({rows}, {self._value(value, ())}, {old})"
+                sure = re.fullmatch(r"!?is\.na\([^()]*\)", rows)
+                self.define(some[1], line, new if sure else f"ifelse(is.na({rows}), {old}, {new})")
+            except NotReadError as error:
+                self._changed(frame, place, line, text, str(error))
+            return
         if column is None:
             self._changed(frame, place, line, text)
             return
@@ -558,6 +572,11 @@ class _R(Memory):
         except NotReadError as error:
             self._changed(frame, place, line, text, str(error))
 
+    def _old(self, frame: str, name: str) -> str | None:
+        """Return the definition of a column that the code makes."""
+        self.state = self._of_frame.setdefault(frame, State())
+        return self.derived(name)
+
     def _changed(self, frame: str, place: str, line: int, text: str, why: str = "") -> None:
         """Note that a line changes a frame: some of its columns where these are named, else its rows."""
         self.state = self._of_frame.setdefault(frame, State())
@@ -568,7 +587,7 @@ class _R(Memory):
         ):
             bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
             if "mutate(" in bare or "transform(" in bare:
-                names = re.findall(rf"(?:mutate\(|transform\(|,)\s*({_NAME})\s*=(?!=)", bare)
+                names = re.findall(rf"(?:mutate\(|transform\(|,)\s*(?!na\.rm\b|\.)({_NAME})\s*=(?!=)", bare)
             elif ":=" in bare:
                 names = re.findall(rf"({_NAME})\s*:=", bare)
         for name in names:
@@ -586,6 +605,17 @@ class _R(Memory):
 def _lagged(found: re.Match[str]) -> str:
     lead = found[1] == "lead" or found[4] == "lead"
     return f"{'f' if lead else 'l'}({found[2]}, {found[3] or 1})"
+
+
+def _piped(before: str) -> str:
+    """Return what is piped into a call, "" where it is not written before it."""
+    bare = re.sub(r"(?:[\w.]+::)?$", "", before).rstrip()
+    if not bare.endswith(("|>", "%>%")):
+        return ""
+    bare = " ".join(re.sub(r"(?:\|>|%>%)$", "", bare).split())
+    made = _assigned(bare)
+    found = made[2] if made else bare
+    return found if found.count("(") == found.count(")") else ""
 
 
 def _called(text: str) -> list[str]:

@@ -76,7 +76,10 @@ def _stated(said: str, given: Mapping[str, str], effects: str) -> str:
         return _WORDS[word]
     if names and "cluster" in given and len(names) <= 2:
         return "~" + " + ".join(names)
-    raise NotReadError(f"standard errors {said}")
+    raise NotReadError(
+        f"standard errors {said} are not read. Here: a line of [vcov], such as "
+        '"DK(2) ~ time" or "conley(200) ~ lat + lon"'
+    )
 
 
 def _default(given: Mapping[str, str], effects: str, defaults: Mapping[str, str]) -> str:

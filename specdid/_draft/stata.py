@@ -185,6 +185,21 @@ class _Preserved:
     regressions: int
 
 
+_LITERAL = r"(?:[-+]?\d+(?:\.\d+)?|\"[^\"`$]*\")"
+_TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week))$")
+
+
+def _holds(text: str) -> tuple[bool | None, str]:
+    """Say whether a comparison of two numbers or texts holds, None where it is none, and what stands behind it."""
+    found = re.match(rf"^(\()?\s*({_LITERAL})\s*(==|!=|~=|<=?|>=?)\s*({_LITERAL})\s*(?(1)\))(?:\s+(.*)|$)", text)
+    if found is None or (found[2][0] == '"') != (found[4][0] == '"'):
+        return None, text
+    left, right = (found[2], found[4]) if found[2][0] == '"' else (float(found[2]), float(found[4]))
+    order = (left > right) - (left < right)  # type: ignore[operator]
+    signs = {"==": order == 0, "!=": order != 0, "~=": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0}
+    return signs.get(found[3], order >= 0), found[5] or ""
+
+
 def _here(command: str) -> str:
     found = COMMANDS.get(command)
     return f". Here: {found.here}" if found else ""
@@ -221,7 +236,7 @@ class _Stata(Memory):
         self._key: set[str] = set()
         self._macros: dict[str, str] = {}
         self._preserved: list[_Preserved] = []
-        self._cuts: list[tuple[str, int, str]] = []
+        self._before: dict[tuple[int, str], int] = {}
         self._saved: dict[str, State] = {}
         self._left = MOST
         self._until_end = ""
@@ -234,13 +249,29 @@ class _Stata(Memory):
                 self._key |= {name for name in key.groups() if name}
         self._run(_nested(statements))
         found = self.finish()
-        told = "In Stata a missing value is larger than any number: where that matters, is.na() says so."
+        for (at, cut), line in self._before.items():
+            if (at, cut) in self.usual_rows:
+                self.skip(at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before")
         for table, used in (
             ("derive", [*found.derived.values()]),
             ("sample", [r.condition for r in found.regressions]),
         ):
             if any("is.na(" in text for text in used):
-                found.comments[table] = [told]
+                found.comments[table] = ["In Stata a missing value is larger than any number; is.na() says so here."]
+                break
+        if any("by = " in text for text in found.derived.values()):
+            told = "A row whose group of egen is missing has no value here; in Stata such rows are a group."
+            groups = {
+                n for text in found.derived.values() for g in re.findall(r"by = ([\w^]+)", text) for n in g.split("^")
+            }
+            if any(self._missing(name) for name in groups):
+                found.comments.setdefault("derive", []).append(told)
+        made = [n for n in (found.unit, found.time) if n in found.derived]
+        if made:
+            told = f"The code makes `{made[0]}`, its unit or time: have that column in the data."
+            found.comments["study"] = [told]
+            found.unit = None if found.unit in made else found.unit
+            found.time = None if found.time in made else found.time
         return found
 
     def _missing(self, name: str) -> bool:
@@ -272,6 +303,8 @@ class _Stata(Memory):
 
     def _written(self, text: str, role: Role, but: frozenset[str] = frozenset()) -> str:
         """Write an expression with the values that Stata gives it; of ``but`` no missing value reaches it."""
+        if role == "condition" and re.fullmatch(r"\s*(\d+)\s*==\s*\1\s*", text):
+            return "TRUE"
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
         return as_stata(_stata_ours(text, role), asked, lambda name: name not in but and self._missing(name))
 
@@ -280,6 +313,7 @@ class _Stata(Memory):
         return as_stata(_stata_ours(text, "condition"), "truth", self._missing)
 
     def _run(self, nodes: Sequence[_Node]) -> None:
+        decided: bool | None = None  # whether one of the conditions before an `else` holds
         for node in nodes:
             self._left -= 1
             if self._left <= 0:
@@ -287,6 +321,19 @@ class _Stata(Memory):
                     self.skip(node.line, node.text, f"more than {MOST:,} statements: nothing is read from here on")
                 return
             text = self._expanded(node.text)
+            head = re.match(r"^(else\s+if|else|if)\b\s*(.*)$", text)
+            if head is None or self._until_end:
+                decided = None
+            else:
+                holds, rest = _holds(head[2]) if head[1] != "else" else (True, head[2])
+                if head[1] != "if":
+                    holds = False if decided else holds if decided is False else None
+                decided = True if head[1] != "if" and decided else holds
+                if holds is False:
+                    continue
+                if holds:
+                    self._run([_Node(node.line, rest)] if node.body is None else node.body)
+                    continue
             if node.body is None:
                 self._statement(text, node.line)
             elif not self._until_end:
@@ -486,6 +533,9 @@ class _Stata(Memory):
         names = [piece.rpartition(".")[2] for piece in pieces]
         factors = [bool(re.match(r"^(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", p)) or ("." not in p) for p in pieces]
         single = len(pieces) == 1
+        if len(pieces) == 2 and factors[0] != factors[1] and not re.search(r"(?<![\w.])(?:\d+|\d+b)\.", word):
+            self._slopes(word, terms, pieces if factors[0] else pieces[::-1])
+            return
         if (single and not (factors[0] and "." in word)) or not all(factors):
             terms.append(_stata_ours(word, "terms"))
             return
@@ -501,11 +551,21 @@ class _Stata(Memory):
                 f"`{word}`: whether it is the treatment, an event study or fixed effects the code does not say. Write "
                 "the treatment by `generate`, absorb fixed effects; an event study is [event_study]"
             )
-        if binary[0] is None and not set(names) & self._key:
-            told = f"`{word}` among the regressors is taken as a fixed effect; if it is 0 and 1, write it without i."
+        if binary[0] is None and not set(names) & self._key and not _TIMES.match(names[0]):
+            told = f"`{word}` among the regressors is taken as a fixed effect; one of 0 and 1 without `i.` is a term"
             if (line, told) not in self.found.notes:
                 self.found.notes.append((line, told))
         effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
+
+    def _slopes(self, word: str, terms: list[str], pieces: list[str]) -> None:
+        """Put the interaction of a factor and a number among the terms; without a dot a factor is one, too."""
+        factor, number = pieces[0] if "." in pieces[0] else f"i.{pieces[0]}", pieces[1]
+        if "##" not in word:
+            terms.append(_stata_ours(f"{factor}#{number}", "terms"))
+            return
+        name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")
+        name = name if self._binary(name) else f"factor({name})"
+        terms += [name, x, f"{name}:{x}"]
 
     def _masked_columns(self, text: str) -> str:
         """Return a term that looks at other rows, of a column that is missing where rows were cut off."""
@@ -517,7 +577,9 @@ class _Stata(Memory):
             raise NotReadError("it looks at rows that the code has cut off before: write that column by `generate`")
         kept = " & ".join(in_brackets(one) for one in self.state.kept)
         name = f"{plain[1]}_kept"
-        self.define(name, self._cuts[-1][1] if self._cuts else 0, f"ifelse({kept}, {self.in_force(plain[1])}, NA)")
+        self.define(
+            name, self.state.cuts[-1][0] if self.state.cuts else 0, f"ifelse({kept}, {self.in_force(plain[1])}, NA)"
+        )
         return f"{text[0]}({name}, {plain[2]})"
 
     def _new_data(self, line: int, command: str) -> None:
@@ -608,13 +670,10 @@ class _Stata(Memory):
 
     def _rows(self, line: int, text: str, why: str) -> None:
         """List a change of rows; cuts before it are to be done before it, too."""
-        for _, at, cut in self._cuts:
-            if not any(at == other for other, _ in self.state.rows) and self.state.kept:
-                self.state.rows += ((at, cut),)
-                self._skip_data(
-                    at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before"
-                )
-        self._cuts, self.state.kept = [], ()
+        for cut in self.state.cuts:
+            self._before.setdefault(cut, line)
+        self.state.rows += self.state.cuts
+        self.state.cuts, self.state.kept = (), ()
         self.state.rows += ((line, text),)
         self._skip_data(line, text, why)
         self._facts = FIRST
@@ -628,7 +687,7 @@ class _Stata(Memory):
             return
         if found not in self.state.kept:
             self.state.kept += (found,)
-            self._cuts.append((found, line, text))
+            self.state.cuts += ((line, text),)
 
     def _cut_condition(self, condition: str) -> str:
         """Return the condition of rows that are kept, of versions.
@@ -772,13 +831,13 @@ class _Stata(Memory):
         if not condition:
             return written
         when = self._written(condition, "condition") if command == "generate" else self._truth(condition)
-        before = "NA" if command == "generate" else self._before(name)
+        before = "NA" if command == "generate" else self._definition(name)
         found = f"ifelse({when}, {written}, {before})"
         if len(self.in_force(found)) > LONGEST_STATEMENT // 10:
             raise NotReadError("it is too long")
         return found
 
-    def _before(self, name: str) -> str:
+    def _definition(self, name: str) -> str:
         """Return what a column was: its definition, where that is short and is the same in its place."""
         found = self.derived(name)
         if found is None or len(found) > LONGEST_STATEMENT // 20 or any(n in _ACROSS for n in _called(found)):
@@ -857,7 +916,6 @@ class _Stata(Memory):
                 self._rows(line, text, "changes rows: do it in the data before")
         elif command in _NEW_DATA:
             self._new_data(line, command)
-            self._cuts = []
             self._skip_data(
                 line, text, "makes other data: save them, and convert the code that follows it" + _here(command)
             )

@@ -6,12 +6,25 @@ row whose condition is missing is out, as one whose condition is false) nor ever
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Literal
 
 from specdid.language import parse, write
-from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, joined
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    chain,
+    joined,
+    joint_levels,
+)
 
 Missing = Callable[[str], bool]
 """Whether a column may have a missing value."""
@@ -73,12 +86,19 @@ def _may_miss(node: Node, missing: Missing) -> bool:
             return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments[1:])
         case Call(function="pmax" | "pmin"):
             return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
+        case Call(function="sum" | "count" | "mean" | "median" | "min" | "max"):
+            return any(a.value is None or any(_may_miss(n, missing) for n in _columns(a.value)) for a in node.arguments)
         case Call(function="coalesce"):
             return all(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
         case Call() if node.function in _AS_IT_IS:
             return any(a.value is None or _may_miss(a.value, missing) for a in node.arguments)
         case _:
             return True
+
+
+def _columns(node: Node) -> Iterator[Node]:
+    """Yield what an argument is made of: itself, or the columns of groups."""
+    yield from joint_levels(node)
 
 
 def _truth(node: Node, loose: bool, missing: Missing, known: frozenset[Node]) -> Node:

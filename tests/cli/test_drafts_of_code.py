@@ -593,8 +593,30 @@ def test_what_means_something_else_in_stata_is_listed(line):
 def test_cuts_before_rows_are_brought_are_to_be_done_before():
     found = read_code("use a\nkeep if x == 1\nappend using b\nkeep if z == 1\nreg y x\n", ".do")
     assert [r.condition for r in found.regressions] == ["z == 1"]
-    assert [line for line, _, _ in found.skipped] == [2, 3]
-    assert "before line 3" in found.skipped[0][2]
+    assert sorted(line for line, _, _ in found.skipped) == [2, 3]
+    assert any("before line 3" in why for _, _, why in found.skipped)
+
+
+def test_cuts_that_restore_undid_are_not_listed():
+    code = "use a\nREG\nkeep if w\npreserve\nkeep if x\nREG\nrestore\npreserve\nkeep if e(sample)\nREG\nrestore\nREG"
+    found = read_code(code.replace("REG", "reg y x"), ".do")
+    assert [r.line for r in found.regressions] == [2, 6, 12]
+    assert [line for line, _, _ in found.skipped] == [9, 10]
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ('foreach y in a b {\nif "`y\'" == "a" {\nreg y d\n}\nelse {\nreg z d\n}\n}', [3, 6]),
+        ("if 1 > 2 reg y d\nelse if 2 == 2 reg z d\nelse reg w d", [2]),
+        ("if (1 != 2) {\nreg y d\n}\nelse if `x' {\nreg z d\n}", [2]),
+        ("local k = 3\nif `k' >= 3 {\nreg y d\n}\nreg z d", [3, 5]),
+    ],
+)
+def test_conditions_of_numbers_and_texts_are_decided(code, lines):
+    found = read_code(code, ".do")
+    assert [r.line for r in found.regressions] == lines
+    assert not found.skipped
 
 
 def test_a_lag_after_a_cut_does_not_see_the_rows_that_are_gone():
@@ -640,7 +662,9 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("i.region", (), "region"), ("i.region#i.year", (), "region^year"),
         ("1.treat#1.post", ("(treat == 1):(post == 1)",), "0"),
         ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat, ref = 2000)",), "0"),
-        ("i.treat#i.post", None, ""),
+        ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
+        ("treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
     ],
 )  # fmt: skip
 def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effects):
@@ -717,6 +741,8 @@ def test_tsset_of_one_column_names_the_time():
          {"x": "ifelse(!is.na(first(z == 1)), first(z == 1), 0)"}),
         ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(z > 3, 1, z / 2)"}),
         ("df <- transform(df, x = z)\ndf$junk <- NULL", "TRUE", {"x": "z"}),
+        ("df$x <- df$z / 2\ndf$x[is.na(df$x)] <- 0", "TRUE", {"x": "z / 2", "x_2": "ifelse(is.na(x), 0, z / 2)"}),
+        ("df$x <- 1\ndf$x[df$z > 3] <- 0", "TRUE", {"x": "ifelse(is.na(z > 3), 1, ifelse(z > 3, 0, 1))"}),
     ],
 )  # fmt: skip
 def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, derived):
@@ -791,6 +817,16 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     assert bool(found.skipped) == (vcov is None)
     assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
+
+
+def test_a_frame_that_is_piped_into_a_regression_is_followed():
+    code = """\
+m <- df |> subset(z > 1) |> feols(y ~ d * x | id, data = _, cluster = ~id)
+df %>% fixest::feols(y ~ d, data = ., vcov = 'iid')
+"""
+    found = read_code(code, ".R")
+    assert [(r.condition, r.terms) for r in found.regressions] == [("z > 1", ("d", "x", "d:x")), ("TRUE", ("d",))]
+    assert not found.skipped
 
 
 def test_split_and_macros_of_fixest_are_taken_over():
