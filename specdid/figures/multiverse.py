@@ -267,10 +267,15 @@ def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for panel in panels:
         for row in panel.rows:
-            found.setdefault(row.heading, []).append(panel.moves.get(row.heading.removesuffix(_WITH), (np.inf, np.inf)))
-    order = sorted(found, key=lambda name: (-max(mean for mean, _ in found[name]), name.endswith(_WITH)))
+            found.setdefault(row.heading, []).append(panel.moves.get(_choice(row.heading), (np.inf, np.inf)))
+    order = sorted(found, key=lambda name: (-max(mean for mean, _ in found[name]), name.endswith(say(_WITH))))
     still = [name for name in order if max(pair for _, pair in found[name]) < STILL]
     return [name for name in order if name not in still], still
+
+
+def _choice(heading: str) -> str:
+    """Return the choice that a heading is of."""
+    return heading.removesuffix(say(_WITH))
 
 
 def _margin(panels: Sequence[MultiversePanel], fonts: Fonts, points: float) -> float:
@@ -558,12 +563,15 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
             say(
                 "Without rows, since no estimate moves by {still:.0%} of their range: {headings}.",
                 still=STILL,
-                headings=listed(still),
+                headings=listed(dict.fromkeys(map(_choice, still))),
             )
         )
     if least:
         parts.append(
-            say("Without rows for lack of room, since they move the estimates least: {least}.", least=listed(least))
+            say(
+                "Without rows for lack of room, since they move the estimates least: {least}.",
+                least=listed(dict.fromkeys(map(_choice, least))),
+            )
         )
     absent = [
         f"{told(p.estimand) if p.several else p.name} ({len(p.estimate):,})"

@@ -14,6 +14,7 @@ from specdid._records.numerals import decimals_for
 from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
+from specdid.figures._fonts import Fonts
 from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _RIDGE = 62.0
 """Height of one null's density, in points."""
+_KIND = 36.0
+"""Points that the kind of a null has before a comma, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +167,17 @@ def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
     """Write a null's name and p above its density."""
     p = "p < 0.001" if null.p_value < 0.001 else f"p = {null.p_value:.3f}"
     room = page.fonts.width(p, SMALL) + 8
-    # What a title adds after a comma tells nulls of one kind apart, so it stays where there is no room for all.
-    title = told(null.title)
-    names = (title, title.rpartition(say(", "))[2])
-    title = page.fonts.first_fit(names, SMALL, box.width - room)
+    title = _title(told(null.title), page.fonts, box.width - room)
     page.text(box.left, box.top + k * _RIDGE + 5, title, SMALL, colour=QUIET)
     page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")
+
+
+def _title(title: str, fonts: Fonts, room: float) -> str:
+    """Cut a null's name before a comma: what it adds after it tells nulls of one kind apart."""
+    kind, comma, more = title.rpartition(say(", "))
+    left = room - fonts.width(f"{comma}{more}", SMALL)
+    cut = f"{fonts.fit(kind, SMALL, left)}{comma}{more}" if kind and left >= _KIND else title
+    return fonts.first_fit((title, cut, more), SMALL, room)
 
 
 def _texts(data: NullData) -> Iterator[str]:

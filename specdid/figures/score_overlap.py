@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BINS = 24
 _TALL, _AXIS, _GAP = 74.0, 20.0, 14.0
+TREATED, CONTROL = blend(ACCENT, 0.9), blend(QUIET, 0.5)
+"""Told apart in grey as well."""
 STAGES = (later("before matching"), later("after matching"))
 
 
@@ -107,8 +109,8 @@ def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
 
 def _key(page: Page, middle: float) -> None:
     x = 2.0
-    for colour, words in ((ACCENT, say("treated units")), (QUIET, say("control units"))):
-        page.dot(x + 4, middle, blend(colour, 0.75), "s", 5.0)
+    for colour, words in ((TREATED, say("treated units")), (CONTROL, say("control units"))):
+        page.dot(x + 4, middle, colour, "s", 5.0)
         page.text(x + 11, middle, words, SMALL, colour=QUIET)
         x += 22 + page.fonts.width(words, SMALL)
     for start in (x, x + 5):
@@ -133,8 +135,8 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
         axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
         _axis(axes, page.fonts, block, room, tallest)
-        axes.stairs(block.treated[k], block.edges, fill=True, color=blend(ACCENT, 0.75), linewidth=0, zorder=3)
-        axes.stairs(-block.control[k], block.edges, fill=True, color=blend(QUIET, 0.75), linewidth=0, zorder=3)
+        axes.stairs(block.treated[k], block.edges, fill=True, color=TREATED, linewidth=0, zorder=3)
+        axes.stairs(-block.control[k], block.edges, fill=True, color=CONTROL, linewidth=0, zorder=3)
 
 
 def _sizes(stage: str, treated: int, control: int) -> str:

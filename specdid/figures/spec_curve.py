@@ -671,9 +671,13 @@ def _name(
 
 
 def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
-    """Return these lines, broken before the null where narrow; none if one is cut, as a share would stand alone."""
-    ways = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
-    ways.append([part for texts in said for part in texts[-1].replace(" (", "\n(").split("\n")])
+    """Return these lines, broken before the null where narrow; none if one is cut, as a share would stand alone.
+
+    They are broken before they lose the word that says what a share is of.
+    """
+    whole = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
+    parts = [[part for text in way for part in text.replace(" (", "\n(").split("\n")] for way in whole]
+    ways = [*whole[:3], *parts[1:3], whole[3], parts[3]]
     return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])
 
 

@@ -96,8 +96,10 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
             data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), least=50.0, doubt=data.doubt,
             key=key,
         )  # fmt: skip
+        known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
+        top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
         for volcano, box in zip(data.panels, boxes, strict=False):
-            _draw_pane(page, box, volcano, data.alpha)
+            _draw_pane(page, box, volcano, data.alpha, top)
         return page.figure
 
 
@@ -158,15 +160,14 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
         yield KeyEntry("dot", ACCENT, words, preferred_mark(panel))
 
 
-def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float) -> None:
+def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float) -> None:
+    """Draw a pane whose axis of p, which is that of all panes, ends at ``top``."""
     panel = volcano.panel
     axes = page.axes(box.left, box.top, box.width, box.height)
     shown = shown_range(panel.estimate)
     low, high = with_room([0.0, *shown])
     style_across(axes, page.fonts, low, high, box.width)
-    known = volcano.height[np.isfinite(volcano.height)]
     line = -np.log10(alpha)
-    top = 1.07 * max(float(known.max()) if len(known) else 0.0, 1.3 * line)
     alone = ~panel.tested & (panel.estimate >= shown[0]) & (panel.estimate <= shown[1])
     bottom = -_RUG * top / box.height if not panel.tested.all() else -0.015 * top
     axes.set_ylim(bottom, top)

@@ -6,10 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
+from curves import plan_of, results_of, subsets
 from hypothesis import given
 from hypothesis import strategies as st
+from specdid._words import speaking
 from specdid.figures import multiverse
-from specdid.figures.multiverse import MultiverseData, MultiversePanel, OptionRow, draw, stacked_dots
+from specdid.figures.multiverse import (
+    MultiverseData,
+    MultiversePanel,
+    OptionRow,
+    draw,
+    multiverse_data,
+    stacked_dots,
+)
 
 
 def panel(n: int, seed: int = 1, name: str = "log points", shift: float = -3.0) -> MultiversePanel:
@@ -107,3 +116,17 @@ def test_a_single_value_many_times():
     one = dataclasses.replace(panel(600), estimate=np.full(600, 1.5), significant=np.ones(600, bool))
     _, (axes, *_) = drawn(one)
     assert axes.patches
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_controls_are_ordered_by_what_they_move_and_named_once_in_the_note(language):
+    with speaking(language):
+        planned = plan_of({"sample": ["a", "b"], "weights": ["c", "d"]}, subsets("x", "y"))
+        results = results_of(planned)
+        results.numbers["estimate"][:] = 10.0 * planned.dimension("sample").codes + np.arange(len(results)) * 0.1
+        data = multiverse_data(results)
+        words = list(dict.fromkeys(row.heading for row in data.panels[0].rows))
+        order, _ = multiverse._headings(data.panels)
+        assert order[0] == next(w for w in words if w.casefold().startswith(("sample", "样本")))
+        said = multiverse._note(data, data.panels, (), words)
+        assert not any(w in said for w in (", with", "，加入"))

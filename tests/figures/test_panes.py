@@ -5,6 +5,7 @@ import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_samples import samples
 from figure_texts import texts_of
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
@@ -20,6 +21,7 @@ from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
+from specdid.figures.score_overlap import CONTROL, TREATED
 from specdid.figures.volcano import draw as draw_volcano
 from specdid.figures.volcano import p_ticks, volcano_data
 
@@ -212,7 +214,25 @@ def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
     results, (first, *_) = chinese()
     whole = "permutation of the assignment, specifications fitted again in every draw"
     texts = texts_of(drawn("null_density", results, (replace(first, title=whole),), 3.5))
-    assert "specifications fitted again in every draw" in texts
+    (cut,) = (t for t in texts if t.endswith("specifications fitted again in every draw"))
+    assert cut.startswith("perm"), "what kind of null it is stays too"
+    assert "…, " in cut
+
+
+def test_panes_of_the_volcano_have_one_axis_of_p():
+    planned = plan_of({"outcome": ["one", "two"]}, subsets("a", "b"))
+    results = results_of(planned)
+    results.numbers["p_value"][:4] *= 1e-6
+    axes = draw_volcano(volcano_data(results)).axes
+    assert len({a.get_ylim() for a in axes}) == 1
+    assert len(axes) == 2
+
+
+def test_sides_of_common_support_are_told_apart_in_grey():
+    light, dark = sorted(
+        sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(s), strict=True)) for s in (TREATED, CONTROL)
+    )
+    assert dark - light > 0.15
 
 
 def test_many_placebos_fit_a_page_with_text_as_large_as_elsewhere():

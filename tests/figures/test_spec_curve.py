@@ -475,6 +475,17 @@ def test_nothing_overlaps_in_two_panels_of_a_column_for_latex():
     assert any("(null" in text for text in texts_of(figure)) != ("(null: 3%)" in note)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_beside_a_narrow_curve_says_of_what_it_is(share):
+    results = results_of(smart_city(3))
+    shares = NullShares(384, share, share, 0.031, 0.02)
+    texts = texts_of(draw(curve_data(results, null_shares={("log points", "ATT"): shares}), 3.5))
+    beside = [t for t in texts if t.startswith(f"{share:.0%} ")]
+    assert len(beside) == 2
+    assert all("sig." in t or "p <" in t for t in beside)
+    assert {"(null: 3%)", "(null: 2%)"} <= {t[t.find("(null") :] for t in texts if "(null" in t}
+
+
 ALIKE = "of the fifty states of the United States of America and of the years from 2000 to 2010"
 
 
