@@ -77,7 +77,7 @@ KEYS = (
         Formula("terms"),
         "The whole right-hand side, treatment included.",
         '"did + pgdp + ind2"',
-        otherwise="the treatment and the controls of each column",
+        otherwise="the treatment and the controls of each column, without its fixed effects of time",
     ),
 )
 
@@ -148,12 +148,18 @@ def run(bench: Bench, request: Request) -> Finding:
     alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title))
     assumed = (IID,) if any(c.effects is not None for c in columns) else ()
-    found = (*assumed, *warnings(columns, alpha), *_unread(cells), *cells.notes)
+    found = (*assumed, *warnings(columns, alpha), *_unread(columns, cells), *cells.notes)
     return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha)))
 
 
-def _unread(cells: Cells) -> Iterator[Caution]:
-    """Say which weights, absorbed effects and instruments of the columns are not in the test."""
+def _unread(columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]:
+    """Say which effects, weights, absorbed effects and instruments of the columns are not in the test."""
+    if left := _left_out(columns):
+        said = (
+            f"the fixed effects {listed(left)} of the curve are not in these regressions, so that their estimates are "
+            "of another model than the curve's; write `controls` with them as terms, as in `factor(year)`"
+        )
+        yield Caution("note", "not_read", said)
     if any(cell.instrumented for cell in cells):
         said = (
             "it takes no instruments: fixed and random effects are by least squares, as if the treatment were exogenous"
@@ -164,6 +170,23 @@ def _unread(cells: Cells) -> Iterator[Caution]:
         yield Caution("note", "not_read", said)
     if any(int(cell.compiled.members.weights[cell.member]) >= 0 for cell in cells):
         yield Caution("note", "not_read", "it takes no weights: every row counts once")
+
+
+def _left_out(columns: Sequence[HausmanColumn]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for column in columns for name in column.left_out))
+
+
+def _effects_left_out(bench: Bench, config: HausmanConfig, cell: Cell) -> Iterator[str]:
+    """Give the fixed effects and slopes of the cell's model that those of units do not take out."""
+    if config.controls is not None:
+        return
+    problem, units = cell.compiled.problem, bench.panel.unit_codes
+    effects = problem.effects[int(cell.compiled.members.effects[cell.member])]
+    for c in effects.fixed:
+        if _varies(problem.codes[:, c].astype(np.float64), units):
+            yield problem.effect_labels[c]
+    for c, x in effects.slopes:
+        yield f"{problem.effect_labels[c]}[{problem.labels[x]}]"
 
 
 def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> HausmanColumn:
@@ -188,7 +211,8 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Hausma
     tested = np.array([periods is None or _varies(x, periods - periods.min()) for x in X.T])
     tests = hausman(effects, tested), mundlak(y, X, unit, effects.theta, tested)
     untested = tuple(n for n, yes in zip(names, tested, strict=True) if not yes)
-    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested)
+    left = tuple(_effects_left_out(bench, request.config, cell))
+    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested, left)
 
 
 def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[Extra, ...]:
@@ -214,7 +238,8 @@ class HausmanColumn:
     """One comparison; without ``effects`` there is a ``message`` why.
 
     ``labels`` are those of the dimensions it reads, ``heading`` those that differ;
-    ``untested`` are terms that are the same for all units in a period.
+    ``untested`` are terms that are the same for all units in a period, ``left_out`` effects of the curve's model
+    that are in neither regression.
     """
 
     labels: Mapping[str, str]
@@ -228,6 +253,7 @@ class HausmanColumn:
     classical: Test | None = None
     robust: Test | None = None
     untested: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def differences(self) -> list[tuple[float, float]]:
@@ -309,7 +335,12 @@ def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -
         blocks.append((*head, *_printed_rows(column, label, places)))
     spanners = (((label(shown[0].heading), 3),),) if len(shown) == 1 else ()
     names = (say("Fixed effects"), say("Random effects"), say("Difference"))
-    return PrintTable(title, names, tuple(blocks), spanners, (say(NOTE),))
+    left = ", ".join(_left_out(shown))
+    notes = (
+        say(NOTE),
+        *((say("Not in these regressions: the curve's fixed effects {listed}.", listed=left),) if left else ()),
+    )
+    return PrintTable(title, names, tuple(blocks), spanners, notes)
 
 
 def _printed_rows(column: HausmanColumn, label: Label, places: int) -> Iterator[Row]:

@@ -262,3 +262,24 @@ def test_an_indefinite_difference_is_told(compared):
         "it is −345.64, of which R's plm prints the absolute value with a p-value"
     )
     assert list(warnings([], 0.05)) == []
+
+
+@pytest.mark.parametrize(
+    ("effects", "left"),
+    [("city_id + year", "year"), ("city_id", ""), ("city_id + city_id[year]", "city_id[year]")],
+)
+def test_effects_of_the_curve_that_are_in_neither_regression_are_said(effects, left):
+    study = {
+        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "dudt"},
+        "outcome": {"ln_so2": "ln_so2"},
+        "fixed_effects": {"of the curve": effects},
+        "inference": {"draws": 0},
+        "hausman": {},
+    }
+    (finding,) = found(study)
+    said = [c.message for c in finding.warnings if c.code == "not_read"]
+    notes = " ".join(finding.tables[0].print.notes)
+    assert [m.split(" of the curve")[0] for m in said] == ([f"the fixed effects {left}"] if left else [])
+    assert (f"the curve's fixed effects {left}." in notes) == bool(left)
+    (written,) = found(study | {"hausman": {"controls": "dudt + factor(year)"}})
+    assert not [c for c in written.warnings if c.code == "not_read"]
