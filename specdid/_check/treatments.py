@@ -10,13 +10,14 @@ from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, uses
 from specdid._check.gaps import check_treatment_gaps
-from specdid._diagnostics import Fault, SpecError, fault_at, many
+from specdid._diagnostics import Fault, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._plan.records import PlanStatus
 from specdid._plan.write_out import CONTROLS
 from specdid._programs.names import IN_TIME, functions
 from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
+from specdid.language.scope import sources
 from specdid.language.tree import Call, Name
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.operators import number_advice
@@ -42,9 +43,77 @@ def check_treatments(data: Data) -> Iterator[Fault]:
                 columns.append((term, values))
                 yield from _two_values(option, term, values)
         yield from check_treatment_gaps(data, option, columns)
+        yield from _unknown_taken_for_never(data, option, columns)
         yield from check_cohort(data, option, columns)
         single += [(option, term, values) for term, values in columns if option.arm is None and len(columns) == 1]
     yield from _other_arms(data, single)
+
+
+def _unknown_taken_for_never(
+    data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]
+) -> Iterator[Fault]:
+    """Warn of units that a missing treatment may have treated, where the study takes them for never treated.
+
+    That is a match without `treated`, or a `treated` or cohort made of the treatment's own columns.
+    """
+    panel, units = data.panel, data.panel.unit_codes
+    if units is None:
+        return
+    for term, values in columns:
+        off, unknown = np.ones(len(panel.unit_levels) + 1, bool), np.zeros(len(panel.unit_levels) + 1, bool)
+        off[units[~np.isnan(values) & (values != 0)]] = False
+        unknown[units[np.isnan(values)]] = True
+        known = np.zeros_like(unknown)
+        known[units[~np.isnan(values)]] = True
+        rows = data.sampled & (units >= 0) & (off & unknown & known)[units]
+        if not rows.any():
+            continue
+        own = frozenset().union(*(sources(bind(factor, data.scope)) for factor in term.factors))
+        takers = [(where, found) for where, taken in _takers(data, option, own) if (found := rows & taken).any()]
+        if not takers:
+            continue
+        who = list(dict.fromkeys(where for where, _ in takers))
+        mine = np.logical_or.reduce([found for _, found in takers])
+        one = data.count_units(mine) == 1
+        example = np.flatnonzero(mine & np.isnan(values))
+        named = list(dict.fromkeys(cell_text(panel.columns[panel.unit or ""], int(row)) for row in example))
+        shown = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
+        message = (
+            f"`{term.text}` is missing in some rows of {data.units(mine)} and 0 in all the others: "
+            f"{' and '.join(who)} {'take' if len(who) > 1 else 'takes'} "
+            f"{'it' if one else 'them'} for never treated ({panel.unit} {shown})"
+        )
+        advice = (
+            "fill the cells, or leave these units out in [sample]; a match may say who is treated by `treated`, from "
+            "a column that knows"
+        )
+        notes = tuple(data.place(int(r)) for r in example[:SHOWN])
+        yield _at(option.term, "never_unknown", message, advice, notes, "warning")
+
+
+def _takers(data: Data, option: TreatmentOption, own: frozenset[str]) -> Iterator[tuple[str, Bools]]:
+    """Return what tells by the columns ``own`` who is never treated, and the rows that it says so of."""
+    cohort = data.numbers(option.cohort)
+    first = None if option.cohort is None or cohort is None else _sources(data, option.cohort)
+    matches = {sample.match.origin: sample.match for sample in data.study.sample if sample.match is not None}
+    by_term = [m for m in matches.values() if m.treated is None and option.cohort is None]
+    if by_term:
+        yield "matching without `treated`", np.ones(data.panel.n_rows, bool)
+    for match in matches.values():
+        values = data.numbers(match.treated)
+        if match.treated is not None and values is not None and not own.isdisjoint(_sources(data, match.treated)):
+            yield f"`treated = {match.treated.text}`", values == 0
+    shared = first is not None and not own.isdisjoint(first)
+    if shared and cohort is not None and option.cohort is not None and _needs_cohort(data, option):
+        yield f"the cohort `{option.cohort.text}`", never_treated(data.panel, cohort) | np.isnan(cohort)
+
+
+def _sources(data: Data, expression: Expression) -> frozenset[str]:
+    """Return the data columns that an expression is made of."""
+    try:
+        return sources(bind(expression.tree, data.scope))
+    except LanguageError:
+        return frozenset()
 
 
 def _other_arms(data: Data, single: Sequence[tuple[TreatmentOption, Term, Floats]]) -> Iterator[Fault]:
@@ -194,8 +263,15 @@ def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Te
         yield from contradicted or _agreement(data, option, term, values, cohort, time)
 
 
-def _at(expression: Expression, code: str, message: str, advice: str | None, notes: tuple[str, ...] = ()) -> Fault:
-    return fault_at(expression.origin, expression.tree.span, code, message, advice, notes=notes)
+def _at(
+    expression: Expression,
+    code: str,
+    message: str,
+    advice: str | None,
+    notes: tuple[str, ...] = (),
+    severity: Severity = "error",
+) -> Fault:
+    return fault_at(expression.origin, expression.tree.span, code, message, advice, severity, notes=notes)
 
 
 def _varying(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]:

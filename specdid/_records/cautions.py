@@ -78,6 +78,7 @@ CLAUSES: Mapping[str, str] = {
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),
     "cohort_differs": later("the treatment and its cohort differ"),
     "group_missing": later("whole groups are lost to missing values"),
+    "never_unknown": later("units whose treatment is unknown count as never treated"),
     "match_lost": later("matching leaves units out, or ties decide it"),
     "imbalance": later("matched samples are not balanced"),
     "bad_control": later("controls differ with the treatment"),
@@ -115,7 +116,7 @@ AGAINST = later("Serious warnings stand against these estimates")
 _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 """Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
-    "match_lost", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
+    "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
     "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import specdid
-from checked_studies import assert_says, faults, marked, write
+from checked_studies import DATA, assert_says, faults, marked, write
 from specdid._run.prepare import examine
+from specdid._words import known
 from specdid.panel import first_periods, read_panel
 
 ERRORS = {
@@ -439,3 +440,48 @@ def test_who_is_missing_in_treated_of_a_match_may_be_a_control(tmp_path, treated
     assert fault.help == f'to have them among the controls write "{written}"'
     good = found(tmp_path, panel(""), 'never = "empty"', sample=MATCHED % "!is.na(first) & first > 0")
     assert not [f for f in good if f.code == "group_missing"]
+
+
+GAPS = DATA.replace("2,2011,2.5,2.0,0,", "2,2011,2.5,2.0,,")
+
+
+@pytest.mark.parametrize(
+    ("tables", "taker"),
+    {
+        "a match": ({"sample": '"m" = { match = { on = "x", at = "year == 2010" } }'}, "matching without `treated`"),
+        "a match by a column of it": (
+            {
+                "derive": 'ever = "max(d, by = id)"',
+                "sample": '"m" = { match = { on = "x", at = "year == 2010", treated = "ever" } }',
+            },
+            "`treated = ever`",
+        ),
+        "a cohort made of it": (
+            {
+                "derive": 'g = "ifelse(is.na(first(d == 1)), 0, first(d == 1))"',
+                "treatment": '"d" = { term = "d", cohort = "g" }',
+                "estimator": '"s" = "sunab"',
+            },
+            "the cohort `g`",
+        ),
+    }.values(),
+)
+def test_units_whose_treatment_is_unknown_are_not_taken_for_never_treated_unsaid(tmp_path, tables, taker):
+    (fault,) = (f for f in faults(tmp_path, data=GAPS, **tables) if f.code == "never_unknown")
+    wanted = f"missing in some rows of 1 unit and 0 in all the others: {taker} takes it for never treated (id 2)"
+    assert_says(fault, "never_unknown", wanted, "d", "fill the cells")
+    assert fault.severity == "warning"
+    assert "row 5 (id 2, year 2011)" in fault.notes
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {"sample": '"m" = { match = { on = "x", at = "year == 2010", treated = "pilot" } }'},
+        {"treatment": '"d" = { term = "d", cohort = "first" }', "estimator": '"s" = "sunab"'},
+    ],
+)
+def test_a_column_of_its_own_says_who_is_never_treated(tmp_path, tables):
+    assert not [f for f in faults(tmp_path, data=GAPS, **tables) if f.code == "never_unknown"]
