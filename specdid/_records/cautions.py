@@ -116,8 +116,8 @@ AGAINST = later("Serious warnings stand against these estimates")
 _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 """Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
-    "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still", "time_without_step",
-    "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
+    "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
+    "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 
