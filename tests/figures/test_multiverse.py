@@ -129,4 +129,4 @@ def test_the_controls_are_ordered_by_what_they_move_and_named_once_in_the_note(l
         order, _ = multiverse._headings(data.panels)
         assert order[0] == next(w for w in words if w.casefold().startswith(("sample", "样本")))
         said = multiverse._note(data, data.panels, (), words)
-        assert not any(w in said for w in (", with", "，加入"))
+        assert not any(w in said for w in ("controls, with", "控制变量，加入"))
