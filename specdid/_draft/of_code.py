@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 from pathlib import PurePath
 
 from specdid._diagnostics import Fault, SpecError
@@ -40,6 +41,10 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         raise SpecError([Fault("draft_code", f"no regression of {name} is understood", help=help_, notes=notes)])
     counts = Counter(term for r in code.regressions for term in r.terms)
     total = len(code.regressions)
+    if not counts:
+        notes = tuple(f"line {line}: {text}" for line, text in code.notes[:8])
+        message = f"no regression of {name} has a term beside its fixed effects"
+        raise SpecError([Fault("draft_treatment", message, help="give the treatment a term of its own", notes=notes)])
     if given is not None:
         if not counts[given]:
             message = f"`{given}` is a term of no regression in {name}"
@@ -252,19 +257,35 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     return lines
 
 
+def _size(dimension: str, option: str) -> int:
+    """Return how many options one becomes that is written with c(), sw() and the like."""
+    empty = {"outcome": 1.0, "controls": 1.0, "fixed_effects": 0.0}.get(dimension)
+    if empty is None:
+        return 1
+    try:
+        return len(expand(parse(option), {}, (), empty, MOST_ALTERNATIVES))
+    except LanguageError:
+        return 1
+
+
 def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> list[str]:
     """Plan the combinations of the code alone, where a crossing would make others."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
     distinct = list(dict.fromkeys(tuple(row[k] for k in varying) for row in rows))
-    crossed = 1
-    for k in varying:
-        crossed *= len(options[k])
+    crossed = prod(len(options[k]) for k in varying)
     if len(distinct) == crossed or len(varying) < 2:
         return []
+    sizes = {k: {o: _size(DIMENSIONS[k], o) for o in options[k]} for k in varying}
+    planned = sum(prod(sizes[k][o] for k, o in zip(varying, row, strict=True)) for row in distinct)
+    whole = prod(sum(sizes[k].values()) for k in varying)
+    known = not any(re.search(r"\b(?:each|regex)\(", o) for k in varying for o in options[k])
     lines = [
         *comment(
-            f"The {len(distinct)} combinations of the code's {len(rows)} regressions. Without this table all "
-            f"{crossed:,} are planned: which of the others are as defensible?"
+            f"The {planned} combinations of the code's regressions. Without this table all {whole:,} are planned: "
+            "which of the others are as defensible?"
+            if known
+            else f"The {len(distinct)} combinations of options that the code's regressions have. Without this table "
+            f"all {crossed:,} of these are planned: which of the others are as defensible?"
         ),
         "[[together]]",
         "dimensions = [" + ", ".join(toml_text(DIMENSIONS[k]) for k in varying) + "]",

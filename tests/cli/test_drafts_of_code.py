@@ -9,6 +9,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import specdid
@@ -16,11 +17,12 @@ from command import call_specdid
 from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import estimated
 from specdid._draft.code import read_code
 from specdid._draft.memory import DataFacts
 from specdid._draft.of_code import code_draft
 from specdid._run.plan_columns import formula_writer
-from specdid._run.prepare import examine
+from specdid._run.prepare import examine, prepare
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -628,6 +630,40 @@ def test_a_lag_after_a_cut_does_not_see_the_rows_that_are_gone():
     assert "cut off" in found.skipped[0][2]
 
 
+BEHIND_A_CUT = """\
+egen m = mean(poverty) if year != 2006, by(region)
+bysort sid: egen top = max(l_police)
+xtile q = l_income, nq(4)
+winsor2 homicide, replace cuts(5 95)
+gen jump = D.homicide
+gen rich = L.unemployrt > 5
+reghdfe homicide post m L.poverty i.q, absorb(sid year) cluster(sid)
+reghdfe jump post F.poverty top if q != 2, absorb(sid year) cluster(sid)
+reghdfe homicide post rich, absorb(sid year) cluster(sid)
+"""
+
+
+def test_behind_a_cut_everything_is_made_of_the_rows_that_are_left(tmp_path):
+    """Rows that the code drops give the same numbers as a file without them."""
+    castle = pl.read_csv(CASTLE)
+    castle = castle.with_columns(
+        pl.when(pl.col("unemployrt") < 4).then(None).otherwise(pl.col("unemployrt")).alias("unemployrt")
+    )
+    castle.write_csv(tmp_path / "all.csv")
+    castle.filter((pl.col("year") > 2002) & (pl.col("poverty") <= 18)).write_csv(tmp_path / "less.csv")
+    estimates = []
+    for name, cut in (("all", "keep if year > 2002\ndrop if poverty > 18\n"), ("less", "")):
+        (tmp_path / f"{name}.do").write_text(f"use {name}.csv\nxtset sid year\n{cut}{BEHIND_A_CUT}", "utf-8")
+        done = call_specdid(["init", name, "--from", f"{name}.do"], tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "lines" not in done.stdout
+        results = estimated(prepare(tmp_path / name / f"{name}.toml"))
+        estimates.append([*zip(results.estimate.tolist(), results.numbers["std_error"][:, 0].tolist(), strict=True)])
+    np.testing.assert_allclose(estimates[0], estimates[1], rtol=1e-9)
+    assert np.isfinite(estimates[0]).all()
+    assert len(estimates[0]) == 3
+
+
 def test_what_restore_undoes_is_one_line():
     code = "use a\nREG\npreserve\ncollapse y, by(x)\nkeep in 1\nmerge 1:1 x using b\nhausman a b\nrestore\nREG\n"
     found = read_code(code.replace("REG", "reg y x"), ".do")
@@ -689,6 +725,29 @@ def test_singletons_that_are_kept_and_steps_of_time_are_told():
     found = read_code("xtset id year, delta(5)\nreghdfe y d, absorb(id) keepsingletons\n", ".do")
     assert found.step == "5"
     assert "keepsingletons" in found.notes[0][1]
+
+
+def test_code_without_a_term_is_refused(drafted):
+    done, spec = drafted("reghdfe y i.d, a(id)\n", "a.do")
+    assert done.returncode == 2
+    assert "has a term beside its fixed effects" in done.stderr
+    assert "without `i.`" in done.stderr
+    assert not spec.exists()
+
+
+def test_combinations_are_counted_as_they_are_planned(drafted):
+    code = """\
+df <- read.csv("castle.csv")
+feols(homicide ~ post + csw(poverty, l_police) | sid + year, df, ~sid)
+feols(log(homicide) ~ post | sid, df, ~sid)
+"""
+    done, spec = drafted(code, "a.R")
+    assert done.returncode == 0, done.stderr
+    assert len(specdid.plan(spec)) == 3
+    text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
+    assert "The 3 combinations of the code's regressions. Without this table all 12 are planned" in text
+    spec.write_text(spec.read_text("utf-8").partition("[[together]]")[0], "utf-8")
+    assert len(specdid.plan(spec)) == 12
 
 
 def test_the_summary_counts_what_the_draft_lists(drafted):
