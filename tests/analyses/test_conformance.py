@@ -273,8 +273,11 @@ PLAINER = {
 """Tables that ask for less of the data, or for something else."""
 
 
-@pytest.mark.parametrize("vcov", ["iid", "~city_id"])
-@pytest.mark.parametrize("roles", ROLES)
+# Of errors that are not clustered it is no matter how the units are said.
+@pytest.mark.parametrize(
+    ("roles", "vcov"),
+    [*((roles, "~city_id") for roles in ROLES), *((r, "iid") for r in ("units and periods", "neither"))],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_run_would_refuse_check_says(kind, roles, vcov, tmp_path):
     """Without units, periods or clusters an analysis is refused with a place, or gives its table."""
