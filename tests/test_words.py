@@ -286,7 +286,7 @@ COMPOSED = {
     "7; 7: ask for more draws": (
         "x: p = 0.020 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"
     ),
-    "7: 7 in no group": ("x: 3 units of the sample have rows in no group"),
+    "7: 7 7 in no group7": "x: 3 of the 9 rows of the estimate in the whole sample are in no group, of 1 of 2 units",
     "7: no bounds on the slope, since 7": ("x: no bounds on the slope, since of it"),
     "7: the 7 differs from zero under parallel trends, but zero enters the robust set at M̄ = 7: a "
     "change after adoption 7 times as large as the largest before would do": (

@@ -75,7 +75,8 @@ class GroupedCell:
     fits: tuple[CellFit, ...]
     tests: tuple[Wald, ...]
     note: str = ""
-    outside: int = field(default=0)
+    outside: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    """Rows of ``whole`` that are in no group."""
 
 
 def run(bench: Bench, request: Request) -> Finding:
@@ -98,25 +99,24 @@ def split(bench: Bench, cell: Cell, config: GroupsConfig) -> GroupedCell:
     fits = tuple(bench.fit(cell, where=mine) for mine in rows)
     vcovs = bench.study.vcov
     nothing = tuple(Wald(np.nan, 0, np.nan, np.nan) for _ in vcovs)
-    outside = bench.in_sample(cell) & ~np.any(rows, axis=0)
-    missing = count_units_of(bench, np.flatnonzero(outside)) if outside.any() else 0
+    outside = whole.rows[~np.any(rows, axis=0)[whole.rows]]
     usable = [mine for mine, fit in zip(rows, fits, strict=True) if fit.failure is None]
     if len(usable) < 2:
-        return GroupedCell(cell, whole, fits, nothing, "fewer than two groups could be estimated", missing)
+        return GroupedCell(cell, whole, fits, nothing, "fewer than two groups could be estimated", outside)
     good = [f for f in fits if f.failure is None]
     if any(f.full is None or f.full.cells is not None for f in good):
         tests = tuple(_apart(bench, cell, good, v) for v in range(len(vcovs)))
-        return GroupedCell(cell, whole, fits, tests, APART if np.isfinite(tests[0].statistic) else CROSSING, missing)
+        return GroupedCell(cell, whole, fits, tests, APART if np.isfinite(tests[0].statistic) else CROSSING, outside)
     joint = fit_interacted(cell, usable)
     if joint.failure is not None:
-        return GroupedCell(cell, whole, fits, nothing, joint.failure, missing)
+        return GroupedCell(cell, whole, fits, nothing, joint.failure, outside)
     contrasts = _contrasts(len(usable), len(joint.estimate))
     tests = tuple(
         joint.wald(contrasts, v) if vcov.kind == "cluster" or not config.overlap else nothing[v]
         for v, vcov in enumerate(vcovs)
     )
     silent = not np.isfinite(tests[0].statistic) and tests[0] is not nothing[0]
-    return GroupedCell(cell, whole, fits, tests, NO_VARIANCE if silent else "", missing)
+    return GroupedCell(cell, whole, fits, tests, NO_VARIANCE if silent else "", outside)
 
 
 def _contrasts(groups: int, width: int) -> Floats:
@@ -271,11 +271,13 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
         yield Caution("note", "no_equality_test", f"{where}: no test of equality, {s.note}")
     elif s.note:
         yield Caution("note", "equality_assumes", f"{where}: {s.note}")
-    if s.outside:
-        who = f"{units_text(s.outside)} of the sample have rows"
-        if bench.panel.unit_codes is None:
-            who = f"{units_text(s.outside, 'row')} of the sample {'is' if s.outside == 1 else 'are'}"
-        yield Caution("note", "in_no_group", f"{where}: {who} in no group")
+    if len(s.outside):
+        verb, units = "is" if len(s.outside) == 1 else "are", ""
+        if bench.panel.unit_codes is not None:
+            lost, all_units = (count_units_of(bench, rows) for rows in (s.outside, s.whole.rows))
+            units = f", of {lost:,} of {units_text(all_units)}"
+        rows = f"{len(s.outside):,} of the {units_text(len(s.whole.rows), 'row')} of the estimate in the whole sample"
+        yield Caution("note", "in_no_group", f"{where}: {rows} {verb} in no group{units}")
     if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
         said = f"{where}: where groups overlap, equality is tested with clustered errors only"
         yield Caution("note", "groups_overlap", said)

@@ -273,7 +273,7 @@ class Moderated:
     plain : without the moderator, on the same rows
     fit : with it; ``names`` are its terms of the interaction and the main effect
     treated, control : the moderator of the units in the regression (of rows, where it moves)
-    lost : units of the sample that have no moderator
+    lost : units that have no moderator, of those that the estimate without it has, ``of_units``
     """
 
     cell: Cell = field(repr=False)
@@ -283,7 +283,8 @@ class Moderated:
     treated: Floats = field(repr=False)
     control: Floats = field(repr=False)
     when: str
-    lost: int
+    lost: int = 0
+    of_units: int = 0
 
     @property
     def values(self) -> Floats:
@@ -338,16 +339,24 @@ def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
     plain = bench.fit(cell, where=known)
     if plain.failure is None and (plain.full is None or plain.full.cells is not None):
         fit = failed(cell, "a moderator is for least squares (feols)", (), plain.alpha, len(bench.study.vcov))
-        return Moderated(cell, plain, fit, ("", name), np.zeros(0), np.zeros(0), moderator.when, 0)
+        return Moderated(cell, plain, fit, ("", name), np.zeros(0), np.zeros(0), moderator.when)
     treatment = plain.terms[0] if plain.terms else cell.labels["treatment"]
     names = (f"{treatment}:{name}", name)
     product = bench.treatment(cell) * moderator.values
     fit = bench.fit(cell, extra=(Extra(names[0], product), Extra(names[1], moderator.values)))
     treated, control = _units(bench, cell, fit, moderator, config.now)
-    lost = bench.in_sample(cell) & ~known
+    lost = _lost_units(bench, cell, known)
+    return Moderated(cell, plain, fit, names, treated, control, moderator.when, *lost)
+
+
+def _lost_units(bench: Bench, cell: Cell, known: Bools) -> tuple[int, int]:
+    """Count the units that the cell's estimate loses where only the rows ``known`` are left, and those it has."""
     units = bench.panel.unit_codes
-    count = 0 if units is None else len(np.setdiff1d(units[lost], units[bench.in_sample(cell) & known]))
-    return Moderated(cell, plain, fit, names, treated, control, moderator.when, count)
+    if units is None or not (bench.in_sample(cell) & ~known).any():
+        return 0, 0
+    rows = bench.fit(cell).rows
+    every = np.unique(units[rows])
+    return len(np.setdiff1d(every, units[rows[known[rows]]])), len(every)
 
 
 def _units(bench: Bench, cell: Cell, fit: CellFit, moderator: Moderator, by_row: bool) -> tuple[Floats, Floats]:
@@ -452,7 +461,7 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
     elif not m.known:
         yield Caution("note", "not_estimated", f"{where}: the interaction is {m.fit.open[m.names[0]]}")
     if m.lost:
-        said = f"{where}: {units_text(m.lost)} without a value of the moderator {m.when} left out"
+        said = f"{where}: {m.lost:,} of {units_text(m.of_units)} without a value of the moderator {m.when} left out"
         yield Caution("note", "no_moderator", said)
     if config.now:
         said = "the moderator is taken in the same period; where the treatment changes it, it is a bad control"

@@ -66,10 +66,18 @@ class CrossSection:
 
 @dataclass(frozen=True, slots=True)
 class MatchedRows:
-    """A matched sample: (n,) weights over the panel's rows, 0 where not in it, and the matches."""
+    """A matched sample: (n,) weights over the panel's rows, 0 where not in it, and the matches.
+
+    ``units`` and ``treated`` count the sample's units and the treated among them, ``absent`` and
+    ``absent_treated`` those without a row of ``at``; all 0 where there is no ``at``.
+    """
 
     weights: Floats
     sections: tuple[CrossSection, ...]
+    units: int = 0
+    treated: int = 0
+    absent: int = 0
+    absent_treated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,13 @@ def match_rows(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> Match
         by_unit = np.zeros(len(panel.unit_levels) + 1)
         by_unit[panel.unit_codes[weights > 0]] = weights[weights > 0]
         weights = np.where(sample & (panel.unit_codes >= 0), by_unit[panel.unit_codes], 0.0)
+        section = sections[0]
+        there = sample & (panel.unit_codes >= 0)
+        units = np.unique(panel.unit_codes[there])
+        treated = np.unique(panel.unit_codes[there & (np.nan_to_num(inputs.treated) != 0)])
+        seen = panel.unit_codes[there & evaluator.condition(recipe.at)]
+        absent, absent_treated = (len(np.setdiff1d(found, seen)) for found in (units, treated))
+        return MatchedRows(weights, (section,), len(units), len(treated), absent, absent_treated)
     return MatchedRows(weights, tuple(sections))
 
 
@@ -213,9 +228,12 @@ def shortfalls(found: MatchedRows) -> Iterator[str]:
         periods = ", ".join(s.period for s in failed[:3]) + (", …" if len(failed) > 3 else "")
         total = len(found.sections)
         yield f"nothing is matched in {len(failed)} of {total} periods ({periods}): {_reason(failed[0])}"
-    yield from _unmatched_treated(matched, noun)
+    yield from _unmatched_treated(matched, noun, found.treated)
     yield from _tied(matched, noun)
     yield from _missing(matched, noun)
+    if found.absent:
+        which = f"{found.absent:,} of {found.units:,} {noun} ({found.absent_treated:,} treated)"
+        yield f"{which} have no row where `at` holds, and are left out in all others"
 
 
 def _reason(section: CrossSection) -> str:
@@ -223,7 +241,8 @@ def _reason(section: CrossSection) -> str:
     return section.result.message
 
 
-def _unmatched_treated(sections: list[CrossSection], noun: str) -> Iterator[str]:
+def _unmatched_treated(sections: list[CrossSection], noun: str, all_treated: int) -> Iterator[str]:
+    """Count treated without a match, among those that could be matched: of ``all_treated``, 0 where not counted."""
     treated = alone = fewer = ratio = 0
     for section in sections:
         assert isinstance(section.result, Matched)
@@ -235,7 +254,8 @@ def _unmatched_treated(sections: list[CrossSection], noun: str) -> Iterator[str]
             ratio = section.result.pairs.shape[1]
             fewer += int(np.count_nonzero((count > 0) & (count < ratio)))
     if alone:
-        yield f"{treated - alone:,} of {treated:,} treated {noun} found a match; the others are left out"
+        of = f" (of {all_treated:,} in the sample)" if all_treated > treated else ""
+        yield f"{treated - alone:,} of {treated:,} treated {noun}{of} found a match; the others are left out"
     if fewer:
         yield f"{fewer:,} of {treated:,} treated {noun} found fewer than {ratio} controls"
 

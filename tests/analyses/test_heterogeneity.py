@@ -7,6 +7,7 @@ import pytest
 from matplotlib.text import Text
 from scipy.stats import f as f_distribution
 from simulated import analysed, faults_of, records, simulated
+from specdid._words import known
 from specdid.figures import forest
 
 AT = "at(size, year == 2003)"
@@ -89,7 +90,8 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     assert "the test of equality rests on " in said
     assert "`rest` has" not in said
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
-    assert f": {outside} units of the sample have rows in no group" in said
+    rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
+    assert f": {rows}, of {outside} of 60 units" in said
 
 
 def test_without_a_unit_rows_are_in_no_group(data):
@@ -97,7 +99,16 @@ def test_without_a_unit_rows_are_in_no_group(data):
     rows = {"study": {"title": "t", "data": "given.csv", "time": "year"}, "fixed_effects": {"t": "id + year"}}
     finding = analysed("heterogeneity", {"groups": groups}, data, **rows).finding
     (said,) = [w.message for w in finding.warnings if w.code == "in_no_group"]
-    assert "rows of the sample are in no group" in said
+    assert "rows of the estimate in the whole sample are in no group" in said
+
+
+def test_units_that_no_estimate_has_are_in_no_count(data):
+    gone = data.with_columns(y=pl.when(pl.col("id").is_between(2, 10)).then(None).otherwise(pl.col("y")))
+    groups = {"few": "id > 10 & id < 20", "others": "id >= 20"}
+    finding = analysed("heterogeneity", {"groups": groups}, gone).finding
+    (said,) = [w.message for w in finding.warnings if w.code == "in_no_group"]
+    assert said.endswith("are in no group, of 2 of 51 units")
+    assert known(said, "zh")
 
 
 def test_a_group_without_treated_units_is_a_message_and_leaves_the_test_to_the_others(data):

@@ -80,8 +80,11 @@ def test_units_without_a_value_are_left_out_and_counted(data):
         pl.when((pl.col("id") < 2) & (pl.col("year") == 2003)).then(None).otherwise(pl.col("size")).alias("size")
     )
     finding = analysed("mechanism", {"moderator": "size"}, missing).finding
-    assert any("2 units without a value of the moderator" in w for w in map(str, finding.warnings))
+    assert any("2 of 48 units without a value of the moderator" in w for w in map(str, finding.warnings))
     assert records(finding.tables[0])[0]["n_units"] == 46
+    gone = missing.with_columns(pl.when(pl.col("id") < 1).then(None).otherwise(pl.col("y")).alias("y"))
+    finding = analysed("mechanism", {"moderator": "size"}, gone).finding
+    assert any("1 of 47 units without a value of the moderator" in w for w in map(str, finding.warnings))
 
 
 def test_effects_beyond_the_treated_are_called_extrapolated(data):

@@ -1,5 +1,7 @@
 """A matched sample in the plan and the engine: rows, weights, exclusions, warnings."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import specdid
 from specdid import SpecError
 from specdid._plan import PlanStatus
 from specdid._run.prepare import prepare
+from specdid._words import speaking, told
 from specdid.engine.columns import evaluate, row_mask
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import run
@@ -195,6 +198,19 @@ def test_units_that_lack_a_variable_are_counted(data):
     said = messages(spec({"treated": "pilot", "at": "year == 2011", "method": "kernel"}), gaps)
     words = f"4 of 60 units ({treated} treated) lack a variable to match on and are left out"
     assert f"the sample `m`: {words}" in said
+
+
+def test_units_without_a_row_of_at_are_counted_and_the_treated_of_the_sample(data):
+    gaps = data[~((data["unit"] <= 5) & (data["year"] == 2011))]
+    gone = gaps.loc[(gaps["unit"] <= 5) & (gaps["year"] == 2010), "pilot"].sum()
+    total = gaps.loc[gaps["year"] == 2010, "pilot"].sum()
+    said = messages(spec({"treated": "pilot", "at": "year == 2011", "caliper": 1e-2}), gaps)
+    absent = f"6 of 60 units ({gone} treated) have no row where `at` holds, and are left out in all others"
+    assert f"the sample `m`: {absent}" in said
+    assert any(f" of {total - gone} treated units (of {total} in the sample) found a match" in words for words in said)
+    with speaking("zh"):
+        for words in said:
+            assert not re.search("[a-z]{4}", told(words, ours=True).replace("radius", "").replace("kernel", ""))
 
 
 def test_scores_that_do_not_overlap_leave_no_rows_and_a_reason(data):
