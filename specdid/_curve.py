@@ -132,8 +132,10 @@ class Curve:
             value, low and high (beyond them p <= .05), p_value, draws,
             role ("primary", "secondary"), direction ("expected" where estimates are times
             the sign expected of their outcome, else "estimated"), specifications (how many
-            it is of). Without rows where the study ran no test: ``draws = 0``, no cluster,
-            or nothing that may enter.
+            it is of), side (of 0: "above", "below"; of a share where most significant
+            estimates lie, "both" where as many on either; "" where on neither). Without
+            rows where the study ran no test: ``draws = 0``, no cluster, or nothing that
+            may enter.
         """
         import pandas as pd
 

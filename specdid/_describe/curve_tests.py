@@ -34,7 +34,7 @@ from specdid._arrays import Floats, Ints
 from specdid._records import Caution, JointTest, NullShares, Results
 from specdid._records.numerals import minus, p_text
 from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
-from specdid._words import say, told
+from specdid._words import later, say, told
 from specdid.inference._base import NullDraws, null_words
 from specdid.inference._draw_tables import DrawTable
 
@@ -90,15 +90,35 @@ def p_value(value: float, null: Floats) -> float:
 
 
 def _test(
-    of: NullDraws, kind: str, value: float, draws: Floats, members: NDArray[np.bool_], p: float | None = None
+    of: NullDraws,
+    kind: str,
+    value: float,
+    draws: Floats,
+    members: NDArray[np.bool_],
+    p: float | None = None,
+    side: str | None = None,
 ) -> JointTest:
     low, high = null_range(draws, kind.startswith(SHARE))
     found = p_value(value, draws) if p is None else p
     direction = "estimated" if of.expected is None else "expected"
     count = int(np.count_nonzero(members))
     return JointTest(
-        of.null, kind, value, float(low), float(high), found, len(draws), direction=direction, specifications=count
+        of.null,
+        kind,
+        value,
+        float(low),
+        float(high),
+        found,
+        len(draws),
+        direction=direction,
+        specifications=count,
+        side=side_of(value) if side is None else side,
     )
+
+
+def side_of(value: float) -> str:
+    """Return on which side of 0 a number lies, "" where on neither."""
+    return "above" if value > 0 else "below" if value < 0 else ""
 
 
 def null_range(draws: Floats, share: bool = False) -> tuple[float, float]:
@@ -138,9 +158,10 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
     }
     values = [float(score(t[:, None])[0]) for score in scores.values()]
     nulls = [by_blocks(score, draws.null_statistic, members, draws.expected) for score in scores.values()]
-    p = (None, p_of_share((values[1], values[0]), (nulls[1], nulls[0])), None)
-    found = zip(scores, values, nulls, p, strict=True)
-    return tuple(_test(draws, name + suffix, value, null, members, of) for name, value, null, of in found)
+    own = (None, p_of_share((values[1], values[0]), (nulls[1], nulls[0])), None)
+    sides = (None, dominant_side(t, critical), None)
+    found = zip(scores, values, nulls, own, sides, strict=True)
+    return tuple(_test(draws, name + suffix, value, null, members, p, side) for name, value, null, p, side in found)
 
 
 def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float:
@@ -173,6 +194,12 @@ def dominant_share(t: Floats, critical: Floats) -> Floats:
     positive = (t > critical[:, None]).mean(axis=0)
     negative = (t < -critical[:, None]).mean(axis=0)
     return np.asarray(np.maximum(positive, negative))
+
+
+def dominant_side(t: Floats, critical: Floats) -> str:
+    """Return on which side of 0 most significant t of the data lie, which a share, never negative, does not say."""
+    positive, negative = int(np.count_nonzero(t > critical)), int(np.count_nonzero(t < -critical))
+    return "both" if positive == negative > 0 else side_of(positive - negative)
 
 
 def stouffer(t: Floats, df: Floats) -> Floats:
@@ -548,6 +575,16 @@ class CurveTests:
 
 _NAMED = 4
 """Medians whose tests are written out beside the primary one; inference.csv has all."""
+_TOWARDS = {
+    "above": later(", in the expected direction"),
+    "below": later(", against the expected direction"),
+    "both": later(", as much against the expected direction as in it"),
+}
+_SIDES = {
+    "above": later("significantly above 0"),
+    "below": later("significantly below 0"),
+    "both": later("significant on either side, as many on both"),
+}
 _ARM = re.compile(r"(?P<effect>.+): .+ against (?P<reference>.+)")
 """The estimand of an arm."""
 
@@ -629,9 +666,9 @@ def _arms(joint: Sequence[JointTest]) -> bool:
 
 def towards(test: JointTest) -> str:
     """Say whether a statistic lies in the expected direction, where there is one."""
-    if test.direction != "expected" or test.value == 0:
+    if test.direction != "expected" or not test.side:
         return ""
-    return say(", in the expected direction") if test.value > 0 else say(", against the expected direction")
+    return say(_TOWARDS[test.side])
 
 
 def floor(test: JointTest) -> str:
@@ -673,8 +710,12 @@ def share_words(tests: Sequence[JointTest]) -> str:
     if found is None:
         return ""
     times = " " + say(TIMES) if found.direction == "expected" else ""
+    side = ""
+    if found.side:
+        side = say(" Here it is of those {side}{towards}.", side=say(_SIDES[found.side]), towards=towards(found))
     return say(
         "Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
-        "significantly above and of those significantly below 0{times}; in every draw anew.",
+        "significantly above and of those significantly below 0{times}; in every draw anew.{side}",
         times=times,
+        side=side,
     )

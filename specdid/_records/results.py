@@ -516,9 +516,11 @@ class JointTest:
     draws : how many.
     role : "primary" is the test that the study names as the one that counts; "secondary".
     direction : "expected" where estimates are times the sign expected of their outcome, so that a
-        positive value lies in the expected direction; "estimated" where they are as they are.
+        value above 0 (of a share its ``side``) is in the expected direction; "estimated" where they are as they are.
     specifications : how many the statistic is of.
     group, estimand : the scale (or outcome) and estimand of a median, else empty.
+    side : on which side of 0 it lies, "above" or "below"; of a share that of most significant
+        estimates, "both" where they are as many on either; "" where on neither.
     """
 
     null: str
@@ -533,6 +535,7 @@ class JointTest:
     specifications: int = 0
     group: str = ""
     estimand: str = ""
+    side: str = ""
 
     @property
     def statistic(self) -> str:

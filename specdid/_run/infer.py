@@ -375,11 +375,11 @@ def write_inference(results: Results, tests: tuple[CurveTests, ...], directory: 
     write_bands({t.null: t.bands for t in tests}, null_figure(tests), directory)
     if not tests:
         return
-    lines = ["null,statistic,value,low,high,p_value,draws,role,direction,specifications"]
+    lines = ["null,statistic,value,low,high,p_value,draws,role,direction,specifications,side"]
     for test in tests:
         lines += [
             f"{r.null},{_cell(r.statistic)},{r.value:.12g},{r.low:.12g},{r.high:.12g},{r.p_value:.12g},{r.draws},"
-            f"{r.role},{r.direction},{r.specifications}"
+            f"{r.role},{r.direction},{r.specifications},{r.side}"
             for r in test.tests
         ]
     write_text("\n".join(lines), directory / "inference.csv")
@@ -426,7 +426,7 @@ def expected_words(plan: Plan) -> str:
         return ""
     return say(
         "Joint statistics are of estimates times the sign expected of their outcome ({listed}): positive "
-        "values lie in the expected direction.",
+        "medians and a positive Z lie in the expected direction.",
         listed=say("; ").join(found),
     )
 

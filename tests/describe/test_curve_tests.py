@@ -71,6 +71,8 @@ def test_median_and_shares():
 def test_the_dominant_share_is_that_of_one_sign():
     t = np.array([[3.0, 3.0, -3.0, 0.0], [-3.0, 3.0, -3.0, 1.9], [1.0, -2.1, -2.1, -1.9], [2.1, 0.0, 2.1, 1.0]])
     assert s.dominant_share(t, np.full(4, 2.0)).tolist() == [0.5, 0.5, 0.75, 0.0]
+    sides = [s.dominant_side(column, np.full(4, 2.0)) for column in (*t.T, -t[:, 0], np.array([3.0, -3.0, 0.0, 0.0]))]
+    assert sides == ["above", "above", "below", "", "below", "both"]
 
 
 def test_a_placebo_has_the_shares_of_each_sign_by_two_sided_p():

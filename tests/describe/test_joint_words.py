@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 import specdid
 from simulated import SPEC, simulated
-from specdid._describe.curve_tests import primary_lines
+from specdid._describe.curve_tests import primary_lines, side_of
 from specdid._records import JointTest
 from specdid._records.results import MEDIAN
 
@@ -26,7 +26,7 @@ def test_a_primary_test_of_several_estimands_has_each_ones_beside_it():
 
 def test_a_median_times_the_expected_sign_says_in_which_direction_it_lies():
     """A p of .02 stood below a table whose median, of estimates as they are, has the other sign."""
-    expected = [replace(t, direction="expected") for t in (MANY, OWN, OTHER)]
+    expected = [replace(t, direction="expected", side=side_of(t.value)) for t in (MANY, OWN, OTHER)]
     assert "ATT, against the expected direction, 144 specifications" in primary_lines(expected, 492)[1]
     assert "expected direction" not in primary_lines([MANY, OWN, OTHER], 492)[1]
 

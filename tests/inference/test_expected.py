@@ -109,6 +109,43 @@ def test_what_goes_against_expectation_is_called_so():
     assert ", against the expected direction; p = " in curve.summary()
 
 
+@pytest.mark.parametrize(
+    ("primary", "expect", "language"),
+    [
+        ("median t", "negative", "zh"),
+        ("median estimate", "positive", "en"),
+        ("share significant, dominant sign", "negative", "en"),
+        ("share significant, dominant sign", "negative", "zh"),
+        ("Stouffer's Z", "positive", "zh"),
+    ],
+)
+def test_every_statistic_points_where_the_estimates_do(primary, expect, language, tmp_path):
+    """A share is never negative: 12.5% significantly below 0 and none above stood as in a positive direction."""
+    inference = {"draws": 19, "null": ["wild"], "primary": primary}
+    curve = run(
+        {"up": option("up", expect)},
+        inference=inference,
+        out=tmp_path,
+        study={**small_study()["study"], "language": language},
+    )
+    assert {t.side for t in curve.joint} == {"above" if expect == "positive" else "below"}
+    words = {
+        "en": ("in the expected direction", "against the expected direction"),
+        "zh": ("与预期方向一致", "与预期方向相反"),
+    }
+    right, wrong = words[language] if expect == "positive" else words[language][::-1]
+    for name in ("summary.md", "appendix.md", "appendix.tex", "report.html", "details.md"):
+        text = (
+            (tmp_path / name)
+            .read_text("utf-8")
+            .replace("Z 为正值表示与预期方向一致", "")
+            .replace("Z lie in the expected direction", "")
+        )
+        assert right in text, name
+        assert wrong not in text, name
+    assert set(pl.read_csv(tmp_path / "inference.csv")["side"]) == {t.side for t in curve.joint}
+
+
 def test_signs_that_may_be_chance_are_a_note():
     frame = panel().with_columns(up=pl.col("up") - pl.col("d"), down=pl.col("down") + pl.col("d"))
     curve = run({"up": option("up"), "down": option("down")}, frame)

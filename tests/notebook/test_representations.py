@@ -105,6 +105,7 @@ def test_without_a_test_there_are_no_rows():
         "role",
         "direction",
         "specifications",
+        "side",
     ]
     assert "Joint tests" not in curve._repr_html_()
 
