@@ -43,6 +43,8 @@ THIN = 1200
 
 _LEAST_SLOT = 2.0
 """Points of width below which bars run into each other."""
+_CROSS = 2.6
+"""Size of a cross on ribbons, in points."""
 _TILE = 3.2
 """Least width of a tile in points."""
 _EIGHTH, _FENCE = 8, 4.0
@@ -197,6 +199,25 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
             axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown or None, linewidths=0, marker=arrow, clip_on=False)
 
 
+def crosses_apart(panel: CurvePanel, alone: Bools, slot: float) -> Ints:
+    """Return the places of those of ``alone``, without a p-value, whose crosses stand apart on ribbons."""
+    kept: list[int] = []
+    last = -np.inf
+    for place, x in zip(np.flatnonzero(alone).tolist(), panel.across(np.flatnonzero(alone)).tolist(), strict=True):
+        if slot * (x - last) >= 1.5 * _CROSS:
+            kept.append(place)
+            last = x
+    return np.array(kept, dtype=np.int64)
+
+
+def joint_crosses(panel: CurvePanel, width: float) -> bool:
+    """Say whether a cross stands for several neighbours, in points of width."""
+    if few(panel, width):
+        return False
+    own = [(panel.which == k) & ~panel.tested for k in range(len(panel.series))]
+    return any(len(crosses_apart(panel, alone, width / panel.extent)) < np.count_nonzero(alone) for alone in own)
+
+
 def draw_upright(axes: Axes, x: Floats, low: Floats, high: Floats, **looks: Any) -> None:
     """Draw lines on axes with set limits, faster than `Axes.vlines`, which masks each line and finds its ends."""
     from matplotlib.collections import LineCollection
@@ -221,12 +242,14 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             axes.stairs(high, edges, baseline=low, fill=True, color=tint, linewidth=0, zorder=order)
         for k in own.tolist():
             mine = (panel.which == k) & (places >= start) & (places < stop)
-            drawn, alone = thin(panel, mine & panel.tested), thin(panel, mine & ~panel.tested)
+            drawn = thin(panel, mine & panel.tested)
             colours = [shade(panel, k, s) for s in drawn.significant]
             mark, least = marker_in(panel, k, bars=False), 2.2 if len(panel.series) > len(SERIES) else 1.2
             size = max(least, min(2.2, 1.6 * slot))
             axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=mark, zorder=5)
-            draw_untested(axes, panel, (alone.x, alone.estimate), k, max(2.6, size))
+    for k in range(len(panel.series)):
+        alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
+        draw_untested(axes, panel, (panel.across(alone) + 0.5, panel.estimate[alone]), k, _CROSS)
 
 
 _NULL_STYLES = ((0, (2, 2)), (0, (5, 2)), (0, (2, 2)))

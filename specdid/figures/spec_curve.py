@@ -26,6 +26,7 @@ from specdid.figures._curve_axes import (
     draw_strip,
     few,
     fixed,
+    joint_crosses,
     separate,
 )
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
@@ -180,6 +181,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
                 alone=alone,
             )
         )
+    if any(joint_crosses(p, width) for p, width in widths):
+        parts.append(say("Crosses that would run together are one for several neighbours."))
     if any(p.apart for p in data.panels):
         parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
