@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,20 @@ def _known_words(context: click.Context, parameter: click.Parameter, incomplete:
 
     names = {name for entry in _manual.entries() for name in (entry.name, entry.last)}
     return sorted(name for name in names if name.startswith(incomplete) and " " not in name)
+
+
+@contextmanager
+def _loading(module: str) -> Iterator[None]:
+    """Load a module without searches for garbage: what it makes stays, and is not searched afterwards either."""
+    if module in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class _Program(click.Group):
@@ -68,7 +85,8 @@ def run(
 
     A run that was stopped goes on where it was: start it again.
     """
-    from specdid._cli.running import run_spec
+    with _loading("specdid._cli.running"):
+        from specdid._cli.running import run_spec
 
     return run_spec(spec, out, jobs, _audit_size(audit), quiet, fresh, ignore_memory, verbose)
 

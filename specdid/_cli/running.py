@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specdid._audit import start_reference
 from specdid._cli.exits import Exit, print_faults
 from specdid._records.cautions import FAILED, against
 from specdid._run.manifest import default_directory
+from specdid._run.pipeline import Interrupted, estimate
 from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid._words import say, speaking
 from specdid.engine.execute import Progress, Recalled
-from specdid.report.summary import plain
+from specdid.figures._style import without_help
+from specdid.report.summary import digest, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,11 +47,6 @@ def run_spec(
     verbose: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
-    from specdid._audit import start_reference
-    from specdid._run.pipeline import Interrupted, estimate
-    from specdid.figures._style import without_help
-    from specdid.report.summary import digest
-
     without_help()
     if audit != 0:
         start_reference()

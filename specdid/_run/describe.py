@@ -23,8 +23,7 @@ from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import RUN, Against, against, beside, capital
 from specdid._records.numerals import counted, minus
-from specdid._run.report import page_formats
-from specdid._run.write import Drawing, FigureFiles, write_text
+from specdid._run.write import Drawing, FigureFiles, page_formats, write_text
 from specdid._study import INSTRUMENTS
 from specdid._words import say, told
 from specdid.engine.compile import Compiled

@@ -23,7 +23,6 @@ from specdid._records import Audit, Caution, Fits, Results, Section, code_of, co
 from specdid._records.cautions import against, from_fault, of_audit, worst_first
 from specdid._records.numerals import specifications
 from specdid._run import analyse
-from specdid._run.appendix import write_appendix
 from specdid._run.cost import refuse_too_large
 from specdid._run.describe import Described, describe, write_described
 from specdid._run.infer import (
@@ -40,7 +39,6 @@ from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
 from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, StudySource, prepare
-from specdid._run.report import page_formats, programs_of, write_report
 from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import (
     Drawing,
@@ -48,8 +46,10 @@ from specdid._run.write import (
     curve_drawing,
     draw_curve,
     draw_figures,
+    few_figures,
     notebook_html,
     on_its_own,
+    page_formats,
     write_record,
     write_results,
 )
@@ -335,18 +335,27 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, jobs: int, progress
     notes: dict[str, str] = {}
     failed = against(curve.warnings).failed
     files = FigureFiles(figure.formats, figure.width, failed, notes if "tex" in appendix.formats else None)
-    drawings: list[Drawing] = []
+    curves: list[Drawing] = []
     if curve.counts.ok:
         progress("drawing the curve", 0, 0)
         # The figure of the curve itself says what failed.
-        drawings.append(_curve_drawing(prepared, curve, dataclasses.replace(files, failed="")))
+        curves.append(_curve_drawing(prepared, curve, dataclasses.replace(files, failed="")))
+    # Where no workers draw, the curve need not wait for the others' modules.
+    first = curves if few_figures(sum(len(a.finding.charts) for a in curve.analyses)) else ()
+    said = draw_figures(first, directory, 1)
     described, broken = write_described(curve, directory, files)
     pages = dataclasses.replace(files, formats=page_formats(figure.formats))
-    drawings += [*described, *analyse.write_analyses(curve.analyses, directory, pages)]
+    drawings = [*(() if first else curves), *described, *analyse.write_analyses(curve.analyses, directory, pages)]
     # Machines of a cluster do not share this one's disk.
     workers = jobs if prepared.study.run.backend == "loky" else 1
-    drawn = _with(curve, [*broken, *draw_figures(drawings, directory, workers)])
-    return _with(drawn, on_its_own("the appendix", lambda: write_appendix(prepared, drawn, directory, notes)))
+    drawn = _with(curve, [*broken, *said, *draw_figures(drawings, directory, workers)])
+    return _with(drawn, on_its_own("the appendix", lambda: _write_appendix(prepared, drawn, directory, notes)))
+
+
+def _write_appendix(prepared: Prepared, curve: Curve, directory: Path, notes: dict[str, str]) -> tuple[Caution, ...]:
+    from specdid._run.appendix import write_appendix  # the curve is to be on disk before this is loaded
+
+    return write_appendix(prepared, curve, directory, notes)
 
 
 def _with(curve: Curve, said: Iterable[Caution]) -> Curve:
@@ -362,6 +371,8 @@ def _curve_drawing(prepared: Prepared, curve: Curve, files: FigureFiles) -> Draw
 
 
 def _write_page(prepared: Prepared, curve: Curve, directory: Path, record: dict[str, Any]) -> None:
+    from specdid._run.report import programs_of, write_report
+
     figure = prepared.study.figure
     write_report(curve, directory, record, figure.formats, figure.width, programs_of(prepared, curve))
 

@@ -31,11 +31,6 @@ _HEAVY = 1_500_000
 """Above so many bytes an SVG is shown as PNG."""
 
 
-def page_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    """Return the formats of a figure that the page shows: as SVG too, which `write_report` removes again."""
-    return tuple(dict.fromkeys((*formats, "svg")))
-
-
 def write_report(
     curve: Curve,
     directory: Path,

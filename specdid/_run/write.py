@@ -32,7 +32,7 @@ from specdid._words import speaking, spoken
 from specdid.engine.workers import as_done
 from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
-from specdid.figures._style import DEFAULT, save, without_help
+from specdid.figures._style import DEFAULT, garbage_left, save, without_help
 from specdid.inference._base import null_title
 from specdid.report.summary import overview
 from specdid.tables._base import TidyTable, csv_text
@@ -48,6 +48,7 @@ BANDS_FILE = "inference_bands.parquet"
 _POINTS = ("low", "median", "high")
 MANY_FIGURES = 6
 """Figures from which on workers draw them: loading matplotlib takes as long as drawing two."""
+_OF_EVERY_RUN = 4
 
 
 def write_results(curve: Curve, directory: Path) -> None:
@@ -130,6 +131,11 @@ class FigureFiles:
     notes: dict[str, str] | None = None
 
 
+def page_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats of a figure that the page shows: as SVG too, which `write_report` removes again."""
+    return tuple(dict.fromkeys((*formats, "svg")))
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A figure to be drawn.
@@ -175,6 +181,11 @@ def draw_figures(drawings: Sequence[Drawing], directory: Path, jobs: int) -> lis
     return [caution for k in sorted(said) for caution in said[k]]
 
 
+def few_figures(of_analyses: int) -> bool:
+    """Say whether a run with so many figures of analyses draws them all by itself."""
+    return _OF_EVERY_RUN + of_analyses < MANY_FIGURES
+
+
 def _draw_one(
     shared: tuple[Path, str, int], one: tuple[Any, str, str, FigureFiles, str]
 ) -> tuple[tuple[Caution, ...], dict[str, str]]:
@@ -209,7 +220,7 @@ def save_figure(
     bare = [f for f in files.formats if f == "pdf" and files.notes is not None]
     others = [f for f in files.formats if f not in bare]
     paths: list[Path] = []
-    with warnings.catch_warnings(record=True) as caught:
+    with garbage_left(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         if others:
             paths += save(draw(files.width), directory, stem, others, files.failed)

@@ -226,6 +226,13 @@ def draw_upright(axes: Axes, x: Floats, low: Floats, high: Floats, **looks: Any)
     axes.add_collection(LineCollection([*ends], **looks), autolim=False)
 
 
+def draw_steps(axes: Axes, heights: Any, edges: Any, baseline: Any = 0, order: float = 1, **looks: Any) -> None:
+    """Draw steps on axes with set limits, faster than `Axes.stairs`, which finds their ends step by step."""
+    from matplotlib.patches import StepPatch
+
+    axes.add_artist(StepPatch(heights, edges, baseline=baseline, zorder=order, **{"linewidth": 0, **looks}))
+
+
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw ribbons in steps, piece by piece, in a series' colour where it has the piece to itself."""
     several = len(panel.series) > 1
@@ -239,7 +246,7 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         colour = SERIES[panel.series[own[0]].colour % len(SERIES)] if several and len(own) == 1 else None
         outer, inner = (blend(colour, 0.12), blend(colour, 0.24)) if colour else (BAND95, BAND90)
         for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
-            axes.stairs(high, edges, baseline=low, fill=True, color=tint, linewidth=0, zorder=order)
+            draw_steps(axes, high, edges, low, order, facecolor=tint)
         for k in own.tolist():
             mine = (panel.which == k) & (places >= start) & (places < stop)
             drawn = thin(panel, mine & panel.tested)
@@ -369,7 +376,7 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         nobs = panel.nobs[segment.start : segment.stop]
         runs = np.array_split(nobs, min(len(nobs), THIN))
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
-        axes.stairs([float(np.median(run)) for run in runs], edges, fill=True, color=blend(INK, 0.3), linewidth=0)
+        draw_steps(axes, [float(np.median(run)) for run in runs], edges, facecolor=blend(INK, 0.3))
     axes.set_yticks([0, most], ["0", f"{int(most):,}"])
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
@@ -391,7 +398,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
-            axes.stairs(np.where(chosen, tops, 0.0), edges, fill=True, color=colour, linewidth=0)
+            draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
         without = np.isnan(tops)
         middle = (edges[1:] + edges[:-1]) / 2
         axes.plot(middle[without], np.full(without.sum(), 0.25 * most), ".", color=FAINT, markersize=1.6)

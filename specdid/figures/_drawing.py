@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib import rc_context
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from specdid.figures._style import known_glyphs, png
+
+_LETTERS: dict[Any, Any] = {"text.hinting": "no_hinting"}
+"""Agg would round the place of each letter to whole pixels."""
+
+
+class Line(Text):
+    """A line that begins at its place: laid out once where it is drawn, not measured first to be moved by nothing."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it as `Text` would."""
+        words = self.get_text()
+        if not words or not self.get_visible() or "\n" in words:
+            super().draw(renderer)
+            return
+        renderer.open_group("text", self.get_gid())
+        x, y = self.get_transform().transform(self.get_position())
+        if renderer.flipy():
+            y = renderer.get_canvas_width_height()[1] - y
+        gc = renderer.new_gc()
+        gc.set_foreground(self.get_color())
+        renderer.draw_text(gc, x, y, words, self.get_fontproperties(), 0.0, mtext=self)
+        gc.restore()
+        renderer.close_group("text")
+        self.stale = False
+
+    def get_window_extent(self, renderer: RendererBase | None = None, dpi: float | None = None) -> Bbox:
+        """Measure it as it is drawn."""
+        with rc_context(_LETTERS):
+            return super().get_window_extent(renderer, dpi)
 
 
 class Drawing(Figure):
     """A figure of its own: no global state, and a picture where a cell ends with it."""
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw; on a screen with letters where they were measured, which Agg would round to whole pixels each."""
-        from matplotlib import rc_context
+        """Draw; on a screen with letters where they were measured."""
         from matplotlib.backends.backend_agg import RendererAgg
 
-        with rc_context({"text.hinting": "no_hinting"} if isinstance(renderer, RendererAgg) else {}), known_glyphs():
+        with rc_context(_LETTERS if isinstance(renderer, RendererAgg) else {}), known_glyphs():
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:

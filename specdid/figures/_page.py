@@ -109,14 +109,18 @@ class Page:
         colour: str = INK, align: str = "left",
     ) -> None:  # fmt: skip
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides."""
+        from specdid.figures._drawing import Line
+
         if align != "left":
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
-        self.figure.text(
+        written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
         )  # fmt: skip
+        if align == "left":
+            written.__class__ = Line
 
     def title(self, text: str, top: float = 0.0) -> None:
         """Write the figure's title, ``top`` points below the upper edge, on as many lines as `title_height` counts."""

@@ -15,7 +15,7 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid._words import say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed, shown_range
+from specdid.figures._curve_axes import draw_steps, fixed, shown_range
 from specdid.figures._page import choose_fonts, round_ticks, style, with_room
 from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
@@ -246,14 +246,14 @@ def _ranges(axes: Axes, values: Floats, order: float) -> None:
     known = [v[np.isfinite(v)] for v in (values[run] for run in runs)]
     q = np.array([np.quantile(v, [0, 0.25, 0.5, 0.75, 1]) if len(v) else np.full(5, np.nan) for v in known]).T
     for low, high, share in ((q[0], q[4], 0.18), (q[1], q[3], 0.4)):
-        axes.stairs(high, edges, baseline=low, fill=True, color=blend(NEW, share), linewidth=0, zorder=order - share)
-    axes.stairs(q[2], edges, baseline=None, color=NEW, linewidth=1.2, zorder=order)
+        draw_steps(axes, high, edges, low, order - share, facecolor=blend(NEW, share))
+    draw_steps(axes, q[2], edges, None, order, fill=False, edgecolor=NEW, linewidth=1.2)
 
 
 def _steps(axes: Axes, values: Floats, colour: str, wide: float, order: float) -> None:
     runs, edges = _bins(len(values))
     medians = [float(np.median(values[run])) for run in runs]
-    axes.stairs(medians, edges, baseline=None, color=colour, linewidth=wide, zorder=order)
+    draw_steps(axes, medians, edges, None, order, fill=False, edgecolor=colour, linewidth=wide)
 
 
 def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:

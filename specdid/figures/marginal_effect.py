@@ -16,6 +16,7 @@ from specdid._arrays import Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
@@ -164,7 +165,7 @@ def _units(axes: Axes, panel: EffectPanel, ends: tuple[float, float]) -> None:
     for values, sign, share in ((panel.treated, 1.0, 0.65), (panel.control, -1.0, 0.25)):
         counts = np.histogram(values, edges)[0].astype(np.float64)
         heights = sign * counts / max(counts.max(initial=0.0), 1.0)
-        axes.stairs(heights, edges, fill=True, color=blend(INK, share), linewidth=0)
+        draw_steps(axes, heights, edges, facecolor=blend(INK, share))
     axes.axhline(0, color=QUIET, linewidth=0.4)
     axes.set_ylim(-1.1, 1.1)
 

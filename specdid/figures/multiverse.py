@@ -21,7 +21,7 @@ from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, draw_upright, fixed, shown_range
+from specdid.figures._curve_axes import beyond_words, draw_steps, draw_upright, fixed, shown_range
 from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
@@ -443,7 +443,7 @@ def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, abo
         for count, colour, order in zip(counts, (ALL, SIGNIFICANT), (2, 3), strict=True):
             axes.bar(edges[:-1], -step * count, np.diff(edges), above, align="edge", color=colour, zorder=order)
         if not panel.tested.all():
-            axes.stairs(above - step * every, edges, baseline=above, color=UNTESTED, linewidth=0.6, zorder=3.5)
+            draw_steps(axes, above - step * every, edges, above, 3.5, fill=False, edgecolor=UNTESTED, linewidth=0.6)
     axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
 
 

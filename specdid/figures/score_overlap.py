@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import LINE, NOTE, Page, choose_fonts, first_fitting, style_across, title_height, write_note
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
@@ -135,8 +136,8 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
         axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
         _axis(axes, page.fonts, block, room, tallest)
-        axes.stairs(block.treated[k], block.edges, fill=True, color=TREATED, linewidth=0, zorder=3)
-        axes.stairs(-block.control[k], block.edges, fill=True, color=CONTROL, linewidth=0, zorder=3)
+        draw_steps(axes, block.treated[k], block.edges, order=3, facecolor=TREATED)
+        draw_steps(axes, -block.control[k], block.edges, order=3, facecolor=CONTROL)
 
 
 def _sizes(stage: str, treated: int, control: int) -> str:

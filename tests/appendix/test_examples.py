@@ -34,7 +34,7 @@ STRUCTURAL = {
 def run(tmp_path, monkeypatch):
     """Run an example with few draws and without pictures that the appendix does not use."""
     monkeypatch.setattr("specdid._run.describe._drawings", lambda *_: ())
-    monkeypatch.setattr("specdid._run.pipeline.write_report", lambda *_, **__: ())
+    monkeypatch.setattr("specdid._run.report.write_report", lambda *_, **__: ())
 
     def of(name):
         text = (SPECS / f"{name}.toml").read_text(encoding="utf-8").replace('"data/', f'"{SPECS.as_posix()}/data/')
