@@ -117,7 +117,7 @@ def test_the_bases_are_right(name, tmp_path):
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_each_slip_is_named_alone(slip, tmp_path):
-    check_all_named("smart_city", [slip], tmp_path)
+    check_all_named("castle", [slip], tmp_path)
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -88,7 +88,7 @@ EFFECTS = (
 @pytest.mark.parametrize("choice", range(len(EFFECTS)))
 def test_an_average_is_given_where_the_whole_design_identifies_it_and_is_that_of_any_solution(choice, control):
     given = refused = 0
-    for seed in range(25):
+    for seed in range(14):
         rng = np.random.default_rng([seed, choice])
         frame, codes = small_panel(rng)
         problem = problem_of(frame, codes, EFFECTS[choice])
@@ -114,7 +114,7 @@ def test_an_average_is_given_where_the_whole_design_identifies_it_and_is_that_of
                 refused += 1
     trends = bool(EFFECTS[choice].slopes) and EFFECTS[choice].slopes[0][0] == 0 and len(EFFECTS[choice].fixed) == 2
     assert refused or control == "notyet"
-    assert given == 0 if trends and control == "never" else given > 9
+    assert given == 0 if trends and control == "never" else given > 4
 
 
 def fit_rows(problem, fits, k, aggregate, controls, weight):

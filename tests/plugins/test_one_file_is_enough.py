@@ -250,6 +250,7 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
         (broken / f"outsiders_{name}.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
     plain = "\n".join(line for line in SPEC.splitlines() if "dummy" not in line.casefold() and "example" not in line)
     plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
+    plain = plain.replace("[event_study]\n", "").partition("[appendix]")[0]
     (place / "plain.toml").write_text(plain, encoding="utf-8")
     root = Path(_plugins.__file__).parents[1]
     path = f"{root}:{broken}"
