@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints, extreme_power
+from specdid._columns import OF_TWO_WAY
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
+from specdid._records.cautions import CautionSeverity
 from specdid._records.numerals import decimals_for, p_text, signed
 from specdid._records.results import TIMES
 from specdid.engine import execute
@@ -28,6 +30,8 @@ RESPONDS, HALF = 0.05, 0.5
 NONE: frozenset[str] = frozenset()
 SAME = 1e-9
 """Estimates that differ by less, relative to themselves or their errors, are one number."""
+LARGE = 0.05
+"""A log difference of standard errors above which another program's is a serious warning."""
 MANY = 0.1
 """Above this share of specifications that failed, those left are a selection."""
 FAR, ALIKE = 2.0, 0.9
@@ -88,6 +92,30 @@ def _left_out(name: str, units: Floats, rows: Floats, mine: NDArray[np.bool_]) -
         "(columns n_treated_left_out, n_treated_rows_left_out)",
         specifications=int(np.count_nonzero(lost)),
     )
+
+
+def two_way(results: Results) -> Iterator[Caution]:
+    """Say under which vcovs other programs print other errors, since a two-way matrix has negative eigenvalues."""
+    names = [column.name for column in OF_TWO_WAY if column.name in results.extra]
+    for v, label in enumerate(results.planned.vcovs if names else ()):
+        mine = np.asarray(results.numbers["std_error"], dtype=np.float64)[:, v]
+        others = np.stack([results.extra[name][:, v] for name in names])
+        told = int(np.count_nonzero(np.isfinite(others).any(axis=0) & (results.status == Status.OK)))
+        if not told:
+            continue
+        head = (
+            "two-way clustered matrices of all coefficients are not positive semi-definite; `std_error` is that of "
+            "V1 + V2 − V12, as in pyfixest, and fixest and reghdfe set negative eigenvalues to zero"
+        )
+        with np.errstate(divide="ignore"):
+            gap = np.nan_to_num(np.abs(np.log(others / mine)), nan=0.0, posinf=0.0)
+        which, at = np.unravel_index(int(np.argmax(gap)), gap.shape)
+        program, theirs = names[which].removeprefix("std_error_"), float(others[which, at])
+        said = f"{head}: {program} prints {theirs:.4g} where it is {mine[at]:.4g} (#{at + 1}), the largest difference"
+        if not gap[which, at]:
+            said = f"{head}, which gives an error where there is none here"
+        severity: CautionSeverity = "serious" if not v and gap[which, at] > LARGE else "note"
+        yield Caution(severity, "variance_indefinite", said, label, told)
 
 
 def comparability(results: Results) -> Iterator[Caution]:

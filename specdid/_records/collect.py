@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
-from specdid._columns import NUMBERS, OF_INSTRUMENTS
-from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
+from specdid._columns import NUMBERS, OF_INSTRUMENTS, OF_TWO_WAY
+from specdid._records.fits import INDEFINITE, VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 
 _FIRST_FAILURE = code_of("no_rows")
@@ -97,7 +97,7 @@ class _Store:
             self.numbers[column.name][at] = getattr(fits, column.name)
         for name, values in fits.extra.items():
             own = f"{name} (estimator)" if name in self.planned.dimensions else name  # not declared, so not refused
-            self.extra.setdefault(own, np.full(len(self.status), np.nan))[at] = values
+            self.extra.setdefault(own, np.full((len(self.status), *values.shape[1:]), np.nan))[at] = values
         self.signature[at] = fits.signature
         self.seconds[at] = fits.seconds
         for place, columns in fits.dropped.items():
@@ -109,6 +109,9 @@ class _Store:
         for place, v in zip(*np.nonzero((fits.vcov_code > 0) & (fits.code == 0)[:, None]), strict=True):
             said = fits.vcov_detail.get((int(place), int(v)))
             self.vcov_notes[int(fits.index[place]), int(v)] = said or VCOV_NOTES[fits.vcov_code[place, v]]
+        others = [fits.extra[c.name] for c in OF_TWO_WAY if c.name in fits.extra]
+        for place, v in np.argwhere(np.isfinite(others).any(axis=0)).tolist() if others else ():
+            self.vcov_notes.setdefault((int(fits.index[place]), v), INDEFINITE)
 
     def mark_same_models(self) -> None:
         """Make every later specification with an earlier one's signature its duplicate."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -41,6 +41,11 @@ VCOV_NOTES: tuple[str, ...] = (
     "the bootstrap needs two clusters with treated units of each effect, and two with units never treated",
 )
 """By Fits.vcov_code."""
+INDEFINITE = (
+    "the two-way matrix of all coefficients is not positive semi-definite: its diagonal is given, and programs that "
+    "set its negative eigenvalues to zero print `std_error_fixest` and `std_error_reghdfe`"
+)
+"""Of a row that has a standard error."""
 
 
 class Code(IntEnum):
@@ -90,7 +95,7 @@ class Fits:
         effects and weights (up to a factor) are: the same model twice, see engine/model_identity.
     seconds : (S,) float64, a share of the time of the batch
     vcov_detail : (position in the block, vcov) -> words for a vcov_code: an estimator's own, a missing cluster
-    extra : an estimator's own columns by name, (S,) float64, NaN where it has none
+    extra : an estimator's own columns by name, (S,) float64, NaN where it has none; (S, V) those of two-way errors
     """
 
     index: Ints
@@ -248,9 +253,15 @@ def join(parts: Iterable[tuple[Ints, Fits]], index: Ints, vcovs: int) -> Fits:
     return total
 
 
+def trimmed(fits: Fits) -> Fits:
+    """Return the fits without extra columns in which nothing is: as a store has them."""
+    return replace(fits, extra={n: values for n, values in fits.extra.items() if np.isfinite(values).any()})
+
+
 def take(fits: Fits, which: Ints) -> Fits:
     """Return the fits at positions ``which``, in that order."""
-    total = blank_fits(fits.index[which], fits.std_error.shape[1])
+    extra = {name: values[which] for name, values in fits.extra.items()}
+    total = blank_fits(fits.index[which], fits.std_error.shape[1], extra)
     place(total, fits, np.arange(len(which)), which)
     return total
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specdid._columns import NUMBERS, RESERVED, schema
+from specdid._columns import NUMBERS, OF_TWO_WAY, RESERVED, schema
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import DIGITS, begins_id
 from specdid._records.files import is_regular, read_bytes
@@ -131,7 +131,7 @@ class _Reader:
             numbers=self._numbers(n),
             vcov_note=TextColumn(messages.words, np.where(ok[:, None], by_vcov, -1).astype(np.int32)),
             dropped=self._text("dropped"),
-            extra={name: self._floats(name)[:: len(self.vcovs)] for name in self.header["extra"]},
+            extra={name: self._extra(name) for name in self.header["extra"]},
             seconds=np.full(n, np.nan),
         )
 
@@ -187,6 +187,10 @@ class _Reader:
     def _floats(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         values = self.table[name].to_numpy()
         return np.asarray(values, dtype=np.float64)
+
+    def _extra(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        values = self._floats(name).reshape(-1, len(self.vcovs))
+        return values if any(name == column.name for column in OF_TWO_WAY) else values[:, 0]
 
     def _numbers(self, n: int) -> Numbers:
         numbers = {}

@@ -310,9 +310,11 @@ def _stored(cell: Cell, results: Results) -> CellFit:
     def whole(name: str) -> int:
         return int(row(name)[0])
 
-    notes = tuple(results.vcov_note.words[c] if c >= 0 else "" for c in results.vcov_note.codes[place].tolist())
+    error, said = row("std_error"), results.vcov_note
+    notes = tuple(
+        said.words[c] if c >= 0 and np.isnan(e) else "" for c, e in zip(said.codes[place].tolist(), error, strict=True)
+    )
     units = (whole("n_units"), whole("n_treated"), whole("n_control"), whole("n_always_treated"))
-    error = row("std_error")
     squares = np.where((error > 1 / LARGEST_UNIT) & (error < LARGEST_UNIT), error, np.nan) ** 2
     return CellFit(
         cell, None, (problem.labels[one.treatment[0]],), row("estimate"), squares[:, None, None],

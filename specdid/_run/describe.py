@@ -141,6 +141,7 @@ def _warnings(
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from design_warnings.left_out(results)
     yield from _of_instruments(results)
+    yield from design_warnings.two_way(results)
     yield from design_warnings.comparability(results)
     yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)

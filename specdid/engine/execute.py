@@ -26,6 +26,7 @@ from specdid._hashing import Words
 from specdid._records.fits import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine import listwise
 from specdid.engine.cache_keys import Content, digest, used_columns
+from specdid.engine.coefficient_table import enter_errors_of_others
 from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare_batch
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
@@ -268,7 +269,9 @@ def run_parts(
         if lacking:
             counted = _with_missing_clusters(problem, counted, samples, key)
         if (members.sunab[at] >= 0).any():
-            counted = replace(counted, extra=_left_out(counted, samples, key, members.sunab[at] >= 0))
+            counted = replace(
+                counted, extra={**counted.extra, **_left_out(counted, samples, key, members.sunab[at] >= 0)}
+            )
         yield at, _signed(equal, members.take(at), counted, samples.words[key])
 
 
@@ -500,6 +503,8 @@ def _fit_piece(problem: Problem, job: Job) -> Fits:
     prepared = _prepared(problem, job)
     spent = perf_counter() - began
     fits = fit_members(problem, job.members, prepared)
+    if job.members.sunab[0] >= 0:
+        fits = enter_errors_of_others(problem, job.members, fits)
     fits.seconds[:] += spent / len(job.members)
     return fits
 

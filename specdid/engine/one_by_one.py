@@ -25,6 +25,7 @@ from specdid.engine.model_identity import Values
 from specdid.engine.problem import Code, Fits, Members, Problem
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
+from specdid.engine.semidefinite import NAMES, errors_of_one
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.workers import as_done, parallel
@@ -167,8 +168,21 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
             _record(work, s, at, fits, cut, task, result)
             for name, value in result.extra.items():
                 extra.setdefault(name, np.full(len(fits.index), np.nan))[at] = value
+            for v, error in _errors_of_others(task, result).items():
+                extra.setdefault(NAMES[0], np.full(fits.std_error.shape, np.nan))[at, v] = error
             return result
     return None
+
+
+def _errors_of_others(task: Task, result: Estimate) -> dict[int, float]:
+    """Return what fixest prints under two-way clusters whose matrix of all coefficients has negative eigenvalues."""
+    whole, found = result.coefficients, {}
+    for v in (v for v, clusters in enumerate(task.clusters) if len(clusters) == 2 and whole is not None):
+        assert whole is not None
+        error = errors_of_one(whole.vcov[v], np.eye(len(whole.estimate))[0])
+        if np.isfinite(error):
+            found[v] = error
+    return found
 
 
 def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:

@@ -14,7 +14,7 @@ import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
 from specdid._cli import main
-from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY
 from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
@@ -131,7 +131,7 @@ def test_commands_of_others():
 def test_columns():
     """Every column that an estimator of the package adds is described, and none that no estimator has."""
     assert {c.name for c in OF_ESTIMATORS} == {c for e in _plugins.every("estimators") for c in e.columns}
-    assert named("columns") == {c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
+    assert named("columns") == {c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY)}
 
 
 def numbers(kind: Kind) -> Iterator[NumberValue]:

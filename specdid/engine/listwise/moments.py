@@ -269,11 +269,12 @@ class Clusters:
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """Variance of M estimates over the sandwich's bread, degrees of freedom and clusters (-1: none)."""
+    """Variance of M estimates over the sandwich's bread, degrees of freedom, clusters (-1: none) and its correction."""
 
     variance: Floats
     df: Floats
     n_clusters: Ints
+    factor: Floats
 
 
 def level_sums(codes: Ints, place: Ints, n_places: int) -> Any:
@@ -334,9 +335,10 @@ def variance(
     # Scores can be zero row by row, as where the treated rows are fitted perfectly.
     meat = np.where(np.abs(meat) > ROUNDING**2 * sums.treatment * sums.residual, meat, np.nan)
     correction = _correction(vcov, levels, nested, rank)
+    factor = correction.factor(nobs, k, n_clusters)
     bread = np.where(sums.treatment > 0, sums.treatment, np.nan) ** 2
     df = ssc.freedom(vcov.distribution, correction.t_df(nobs, k, n_clusters))
-    return Variance(meat / bread * correction.factor(nobs, k, n_clusters), df, n_clusters)
+    return Variance(meat / bread * factor, df, n_clusters, factor)
 
 
 def _correction(vcov: Vcov, levels: Ints, nested: Bools | None, rank: Ints) -> ssc.Correction:
@@ -409,13 +411,7 @@ def scores(
     mask, weighted : (g, M) float64, the rows used, without and with the weights
     """
     d, e = scratch.array("treatment", mask.shape), scratch.array("residual", mask.shape)
-    second = _second_effect(sample.grid, net, fit) if net.system is not None else (None, None)
-    for part, on_columns, effect in zip((d, e), (fit.treatment, fit.residual), second, strict=True):
-        np.matmul(columns, on_columns, out=part)
-        if effect is not None:
-            cells = part.reshape(*sample.grid.shape, -1)
-            cells -= effect[:, None, :, None]
-        _take_first_out(sample.grid, part, weighted, net.first_inverse)
+    _net_rows(sample.grid, columns, weighted, net, (fit.treatment, fit.residual), (d, e))
     if sample.weights is None:
         d *= mask
         e *= mask
@@ -428,6 +424,24 @@ def scores(
         squares = _summed_products(d, np.multiply(d, weighted, out=spare))
     safe = np.where(squares > 0, squares, 1.0)
     return ListwiseScores(score, squares, residual, fit.estimate + score.sum(0) / safe)
+
+
+def _net_rows(
+    grid: EffectGrid,
+    columns: Floats,
+    weighted: Floats,
+    net: ListwiseMoments,
+    directions: tuple[Floats, Floats],
+    out: tuple[Floats, Floats],
+) -> None:
+    """Form two sums of columns, (k, M), on the rows, net of the effects; rows outside the mask are arbitrary."""
+    second = _second_effect(grid, net, directions) if net.system is not None else (None, None)
+    for part, on_columns, effect in zip(out, directions, second, strict=True):
+        np.matmul(columns, on_columns, out=part)
+        if effect is not None:
+            cells = part.reshape(*grid.shape, -1)
+            cells -= effect[:, None, :, None]
+        _take_first_out(grid, part, weighted, net.first_inverse)
 
 
 def _take_first_out(grid: EffectGrid, part: Floats, weighted: Floats, inverse: Floats) -> None:
@@ -443,17 +457,67 @@ def _summed_products(one: Floats, two: Floats) -> Floats:
     return sums
 
 
-def _second_effect(grid: EffectGrid, net: ListwiseMoments, fit: Partial) -> Floats:
-    """Coefficients of the second effect for the treatment and the residual: (2, blocks, levels, M)."""
+def _second_effect(grid: EffectGrid, net: ListwiseMoments, directions: tuple[Floats, Floats]) -> Floats:
+    """Coefficients of the second effect for two sums of columns: (2, blocks, levels, M)."""
     assert net.system is not None
     assert net.pivots is not None
-    b, n_masks = len(net.pivots), len(fit.estimate)
+    b, n_masks = len(net.pivots), directions[0].shape[1]
     reduced = net.system[:, b:].reshape(b, -1, grid.n_blocks, n_masks)
     right = np.empty((b, 2, grid.n_blocks, n_masks))
-    for place, coefficients in enumerate((fit.treatment, fit.residual)):
+    for place, coefficients in enumerate(directions):
         np.einsum("bkcm,km->bcm", reduced, coefficients, out=right[:, place])
     solved = back_substitute(net.system, net.pivots, right.reshape(b, 2, -1))
     return np.ascontiguousarray(solved.reshape(b, 2, grid.n_blocks, n_masks).transpose(1, 2, 0, 3))
+
+
+def scores_of_all(
+    sample: ListwiseSample,
+    columns: Floats,
+    weighted: Floats,
+    net: ListwiseMoments,
+    fit: Partial,
+    given: Ints,
+    centres: Floats | None,
+    scratch: Scratch,
+) -> Floats:
+    """Return the rows' influences on all coefficients in the columns' units, (1 + q, g, M), the treatment's first.
+
+    Parameters
+    ----------
+    weighted : (g, M) float64, the rows used with their weights
+    given : (1 + q, M), columns of treatment and controls; k where a specification has fewer: none
+    centres : (1 + q, M), means of these columns where an intercept is a coefficient, which is then the last
+    """
+    k, each = len(net.raw), np.arange(weighted.shape[1])
+    system = _gather(net.within, given).transpose(2, 0, 1).copy()
+    system[fit.doubtful] = np.eye(len(given))
+    inverse = np.linalg.inv(system)
+    along = np.zeros((len(given), k + 1, len(each)))
+    for j in range(len(given)):
+        along[j, given, each] = inverse[:, j].T
+    directions = [fit.residual, *along[:, :-1]]
+    rows = scratch.array("rows of all", (len(directions) + 2, *weighted.shape))
+    for first in range(0, len(directions), 2):
+        pair = directions[first], directions[min(first + 1, len(directions) - 1)]
+        _net_rows(sample.grid, columns, weighted, net, pair, (rows[first], rows[first + 1]))
+    rows[0] *= weighted
+    rows[1 : len(directions)] *= rows[0]
+    if centres is None:
+        return rows[1 : len(directions)]
+    total = weighted.sum(0)
+    np.divide(rows[0], np.where(total > 0, total, 1.0), out=rows[len(directions)])
+    for score, centre in zip(rows[1 : len(directions)], centres, strict=True):
+        rows[len(directions)] -= score * centre
+    return rows[1 : len(directions) + 1]
+
+
+def matrix_parts(clusters: Clusters, scores: Floats) -> list[Floats]:
+    """Sum the products of influences, (k, g, M), by two variables and by their pairs: (M, k, k) each."""
+    parts = []
+    for group in clusters.sums:
+        by_cluster = np.stack([group @ score for score in scores])
+        parts.append(np.matmul(by_cluster.transpose(2, 0, 1), by_cluster.transpose(2, 1, 0)))
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
