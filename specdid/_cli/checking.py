@@ -15,7 +15,7 @@ from specdid import __version__
 from specdid._cli.exits import Exit, print_faults
 from specdid._diagnostics import Fault, Faults, SpecError, many
 from specdid._records.numerals import specifications
-from specdid._run.prepare import Prepared, examine
+from specdid._run.prepare import Prepared, examine, with_untested
 
 FORMATS = ("text", "json", "sarif")
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -44,7 +44,8 @@ def check_specs(specs: Sequence[Path], form: str) -> Exit:
 
 def _checked(spec: Path) -> Checked:
     try:
-        return Checked(spec, *examine(spec))
+        prepared, faults = examine(spec)
+        return Checked(spec, prepared, with_untested(prepared, faults))
     except SpecError as error:
         return Checked(spec, None, Faults(tuple(error.faults)))
 

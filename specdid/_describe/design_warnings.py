@@ -17,7 +17,6 @@ from specdid._columns import OF_TWO_WAY
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
-from specdid._records.cautions import CautionSeverity
 from specdid._records.numerals import decimals_for, p_text, signed
 from specdid._records.results import TIMES
 from specdid.engine import execute
@@ -103,19 +102,20 @@ def two_way(results: Results) -> Iterator[Caution]:
         told = int(np.count_nonzero(np.isfinite(others).any(axis=0) & (results.status == Status.OK)))
         if not told:
             continue
-        head = (
-            "two-way clustered matrices of all coefficients are not positive semi-definite; `std_error` is that of "
-            "V1 + V2 − V12, as in pyfixest, and fixest and reghdfe set negative eigenvalues to zero"
-        )
         with np.errstate(divide="ignore"):
             gap = np.nan_to_num(np.abs(np.log(others / mine)), nan=0.0, posinf=0.0)
         which, at = np.unravel_index(int(np.argmax(gap)), gap.shape)
-        program, theirs = names[which].removeprefix("std_error_"), float(others[which, at])
-        said = f"{head}: {program} prints {theirs:.4g} where it is {mine[at]:.4g} (#{at + 1}), the largest difference"
-        if not gap[which, at]:
-            said = f"{head}, which gives an error where there is none here"
-        severity: CautionSeverity = "serious" if not v and gap[which, at] > LARGE else "note"
-        yield Caution(severity, "variance_indefinite", said, label, told)
+        program, theirs, largest = names[which].removeprefix("std_error_"), float(others[which, at]), gap[which, at]
+        what = f"{program} prints {theirs:.4g} where it is {mine[at]:.4g} (#{at + 1}), the largest difference"
+        yield Caution(
+            "serious" if not v and largest > LARGE else "note",
+            "variance_indefinite",
+            "two-way clustered matrices of all coefficients are not positive semi-definite; `std_error` is that of V1 "
+            "+ V2 − V12, as in pyfixest, and fixest and reghdfe set negative eigenvalues to zero: "
+            f"{what if largest else 'where there is none here, they print one'}",
+            label,
+            told,
+        )
 
 
 def comparability(results: Results) -> Iterator[Caution]:

@@ -22,10 +22,9 @@ from specdid.engine.execute import LISTWISE_MEMBER, chunk_seconds, prepare_secon
 from specdid.engine.least_squares import CHUNK
 from specdid.engine.listwise.members import CHUNK_CELLS
 from specdid.engine.rows import missing_patterns, row_keys
-from specdid.engine.sunab import cell_codes
 from specdid.inference._base import Context
 from specdid.inference._draw_tables import LARGE, scratch
-from specdid.inference._permutation_strategy import fits_each, split
+from specdid.inference._permutation_strategy import fits_each, seconds_of_sunab, split
 from specdid.inference.permutation_refit import within_budget
 from specdid.panel.memory import available
 
@@ -43,15 +42,12 @@ MASK = 50.0
 AUDITED = 25
 ONE_BY_ONE = 2.0e-2
 """Seconds per specification of an estimator that is not least squares."""
-GROWTH = 1.25
-"""Of the time of a Sun-Abraham model in a draw, with its cells: measured with 36, 82, 183 and 385."""
 SECONDS = {
     "start": 1.0,
     "pyfixest": 2.3,
     "draws": 2.5e-6,
     "draws_sunab": 3.0e-5,
     "anew": 8.0e-4,
-    "anew_sunab": 1.25e-5,
     "refits": 0.03,
     "audit": 0.03,
     "analyses": 0.2,
@@ -205,7 +201,7 @@ class Work:
     fits : specifications that pyfixest fits one by one
     draws, draws_sunab : draws × specifications of the nulls, of one treatment column and of many
     anew : draws × specifications that a permutation estimates anew, those of placebos with them
-    anew_sunab : the same of Sun-Abraham models: draws × batches × cells ** GROWTH, whose solution is the work
+    anew_sunab : seconds of Sun-Abraham models that a permutation estimates anew, as its budget counts them
     refits : draws × specifications that are fitted one by one again
     beyond : specifications of a permutation that are more work than its refits take, and in none of its tests
     audit : specifications that the audit estimates
@@ -233,7 +229,7 @@ class Work:
         """Return the seconds of one core by part, in words, those that count for something."""
         s = SECONDS
         nulls = self.draws * s["draws"] + self.draws_sunab * s["draws_sunab"]
-        nulls += self.anew * s["anew"] + self.anew_sunab * s["anew_sunab"] + self.refits * s["refits"]
+        nulls += self.anew * s["anew"] + self.anew_sunab + self.refits * s["refits"]
         loaded = s["pyfixest"] if self.fits or self.refits else 0.0
         return {
             "estimates": s["start"] + loaded + self.estimates,
@@ -269,12 +265,12 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             of = split(Context(*on, np.arange(len(members)), cluster, b, study.seed))
             draws += b * int(np.count_nonzero(of.simple))
             anew += b * int(np.count_nonzero(of.again & ~many))
-            anew_sunab += b * _cells(compiled, of.again & many)
+            anew_sunab += b * _sunab(compiled, of.again & many)
             fits = fits_each(prepared.plan.grid.estimators, compiled.method)
             alone = ~compiled.in_engine & of.depends
-            others, costly, few, beyond = within_budget(members, alone, of.costly, b, fits)
+            others, costly, few, beyond = within_budget(of.problem, members, alone, of.costly, b, fits)
             anew += few * int(np.count_nonzero(costly & ~many))
-            anew_sunab += few * _cells(compiled, costly & many)
+            anew_sunab += few * _sunab(compiled, costly & many)
             refits += few * int(fits[others].sum())
     columns = [make_cells(request, prepared.panel, prepared.evaluator) for request in prepared.requests]
     for request, own in zip(prepared.requests, columns, strict=True):
@@ -282,7 +278,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             for cell in own:  # each is drawn alone
                 one = np.arange(len(cell.compiled.members)) == cell.member
                 anew += request.config.draws * int(cell.plain)
-                anew_sunab += request.config.draws * _cells(cell.compiled, one & (cell.compiled.members.sunab >= 0))
+                anew_sunab += request.config.draws * _sunab(cell.compiled, one & (cell.compiled.members.sunab >= 0))
     return Work(
         cost.seconds,
         cost.one_by_one,
@@ -300,16 +296,8 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
     )
 
 
-def _cells(compiled: Compiled, which: Bools) -> float:
-    """Add up cells ** GROWTH over the batches of Sun-Abraham models, by the cells that all rows have."""
-    problem, members = compiled.problem, compiled.members.take(np.flatnonzero(which))
-    if not len(members):
-        return 0.0
-    values = problem.values
-    of = [cell_codes(values[:, a.period], values[:, a.cohort], None, a) for a in members.aggregates]
-    size = np.array([len(found.size) for found in of], dtype=np.float64) ** GROWTH
-    first = np.unique(row_keys(members, missing_patterns(problem, members)).of_member, return_index=True)[1]
-    return float(size[members.sunab[first]].sum())
+def _sunab(compiled: Compiled, which: Bools) -> float:
+    return seconds_of_sunab(compiled.problem, compiled.members.take(np.flatnonzero(which)))
 
 
 def _over_curve(table: AnalysisTable, members: int) -> int:

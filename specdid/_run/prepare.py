@@ -18,6 +18,7 @@ from specdid._check.possible import check_possible
 from specdid._check.samples import check_preferred_levels
 from specdid._check.sound import KEYS, Sound, sound_part
 from specdid._check.sources import check_sources, with_sources
+from specdid._check.tested import check_tested
 from specdid._check.treatments import counts_periods
 from specdid._decode import read_study
 from specdid._diagnostics import Fault, Faults, Origin, SpecError, fault_at, file_order
@@ -83,7 +84,14 @@ def check(study: StudySource, data: Any = None) -> Faults:
     Faults
         Errors and warnings in file order; empty where all is well.
     """
-    return examine(study, data)[1]
+    return with_untested(*examine(study, data))
+
+
+def with_untested(prepared: Prepared | None, faults: Faults) -> Faults:
+    """Add what is known before a run of specifications that no null will test; the run says it of its results."""
+    if prepared is None:
+        return faults
+    return file_order((*faults, *check_tested(prepared.plan, prepared.panel, prepared.evaluator)))
 
 
 def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Faults]:

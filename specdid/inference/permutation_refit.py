@@ -19,7 +19,7 @@ from specdid._records import Caution
 from specdid._records.numerals import specifications
 from specdid.engine.cache_keys import digest
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
-from specdid.engine.problem import Code, Members
+from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
 from specdid.inference._assignment import clusters_of, levels_of, make_assignment
 from specdid.inference._base import Context, Null, NullDraws
@@ -52,7 +52,7 @@ def draw(context: Context) -> NullDraws:
     alone = ~of.batched & of.depends
     members = compiled.members.take(context.chosen)
     fits = fits_each(context.plan.grid.estimators, compiled.method[context.chosen])
-    alone, costly, draws, beyond = within_budget(members, alone, of.costly, context.draws, fits)
+    alone, costly, draws, beyond = within_budget(of.problem, members, alone, of.costly, context.draws, fits)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -67,19 +67,20 @@ def draw(context: Context) -> NullDraws:
 
 
 def within_budget(
-    members: Members, alone: Bools, costly: Bools, asked: int, fits: Ints
+    problem: Problem, members: Members, alone: Bools, costly: Bools, asked: int, fits: Ints
 ) -> tuple[Bools, Bools, int, int]:
     """Keep what can be fitted in the time, least squares before the others; count the draws, and what cannot be.
 
     There are as many draws of DRAWS as let the most specifications in. ``fits`` (S,) is what an estimate takes; those
     of more than one come last.
     """
-    ways = [_kept(members, alone, costly, min(draws, asked), fits) for draws in DRAWS]
+    seconds = seconds_anew(problem, members.take(np.flatnonzero(costly)))
+    ways = [_kept(seconds, alone, costly, min(draws, asked), fits) for draws in DRAWS]
     return min(ways, key=lambda way: way[3])
 
 
-def _kept(members: Members, alone: Bools, costly: Bools, draws: int, fits: Ints) -> tuple[Bools, Bools, int, int]:
-    left = BUDGET - draws * seconds_anew(members.take(np.flatnonzero(costly)))
+def _kept(anew: float, alone: Bools, costly: Bools, draws: int, fits: Ints) -> tuple[Bools, Bools, int, int]:
+    left = BUDGET - draws * anew
     kept, others = (costly if left >= 0 else np.zeros_like(costly)), np.zeros_like(alone)
     left = left if left >= 0 else BUDGET
     for part in (alone & (fits == 1), alone & (fits > 1)):

@@ -20,7 +20,9 @@ from small_studies import small_panel, small_study
 from specdid._audit.definitions import Synthetic, average_of_changes
 from specdid._run import infer
 from specdid._run.infer import agreeing
+from specdid._run.prepare import prepare
 from specdid.engine.cache_keys import Content
+from specdid.engine.compile import compile_plan
 from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
@@ -380,11 +382,39 @@ def test_a_specification_alone_in_its_batch_draws_what_it_draws_among_others(clu
     ("plain", "sunab", "costly"),
     [(119, 0, (False, False)), (121, 10, (True, False)), (121, 151, (True, True)), (50, 90, (False, True))],
 )
-def test_the_dearest_are_left_to_fewer_draws(plain, sunab, costly):
+def test_the_dearest_are_left_to_fewer_draws(plain, sunab, costly, monkeypatch):
     """A thousand draws within 60 seconds, of .5 ms and .4 ms each; what is left out takes no time from the others."""
     kind = np.repeat([-1, 0], [plain, sunab])
-    found = _permutation_strategy._too_costly(SimpleNamespace(sunab=kind), np.ones(len(kind), bool), 1000)
+    monkeypatch.setattr(_permutation_strategy, "seconds_of_sunab", lambda problem, members: 4e-4 * len(members))
+    members = SimpleNamespace(sunab=kind, take=lambda which: which)
+    found = _permutation_strategy._too_costly(None, members, np.ones(len(kind), bool), 1000)
     assert found.tolist() == np.repeat(costly, [plain, sunab]).tolist()
+
+
+def test_sun_abraham_models_cost_by_their_cells():
+    """Two models of 16 cohorts over 40 periods take 40 ms each in a draw, 40 times what one of 2 over 8 takes."""
+    seconds = {}
+    for periods, cohorts in ((8, 2), (40, 16)):
+        unit, year = np.repeat(np.arange(60), periods), np.tile(np.arange(periods), 60)
+        first = np.where(np.arange(60) % 3 == 0, -1, 1 + np.arange(60) % cohorts)[unit]
+        columns = {"id": unit, "year": year, "state": unit % 5, "first": first, "y": np.sin(unit * year)}
+        data = pl.DataFrame({**columns, "d": ((first > 0) & (year >= first)) * 1.0})
+        study = {
+            "study": {"data": "given.csv", "unit": "id", "time": "year", "never": [-1]},
+            "outcome": {"y": "y"},
+            "treatment": {"d": {"term": "I((first > 0) * (year >= first))", "cohort": "first"}},
+            "fixed_effects": {"plain": "id + year", "by state": "id + year + state"},
+            "estimator": {"s": "sunab"},
+            "inference": {"null": ["permutation"], "assign": "first"},
+        }
+        prepared = prepare(study, data)
+        compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
+        members, problem = compiled.members, compiled.problem
+        seconds[periods] = _permutation_strategy.seconds_of_sunab(problem, members)
+        every = np.ones(len(members), bool)
+        assert _permutation_strategy._too_costly(problem, members, every, 999).all() == (periods == 40)
+    assert seconds[40] > 40 * seconds[8]
+    assert 0.04 < seconds[40] < 0.2  # of two, on the machine on which they were measured
 
 
 def test_the_whole_history_of_a_treatment_moves():

@@ -12,6 +12,7 @@ from specdid._run import cost
 from specdid._run.cost import SECONDS, count_work, estimate_cost
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
+from specdid.inference import _permutation_strategy as strategy
 from toml_text import write_toml
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
@@ -122,8 +123,11 @@ def test_a_permutation_estimates_anew_what_moves():
     )
     assert (moving.draws, moving.draws_sunab, moving.refits) == (0, 8 * 19, 8 * 19)
     years = PANEL.group_by("cohort").agg(pl.col("year").n_unique()).filter(pl.col("cohort") > 0)["year"]
-    batches = moving.anew_sunab / 19 / (years.sum() - len(years)) ** cost.GROWTH
-    assert batches == pytest.approx(round(batches))  # a cell for each cohort and period but the reference
+    cells, rows = years.sum() - len(years), len(PANEL)  # a cell for each cohort and period but the reference
+    one = strategy.BATCH_SECONDS + rows * (strategy.BATCH_ROW + strategy.BATCH_ROW_CELL * cells)
+    one += strategy.CELLS_SQUARED * cells**2 + strategy.CELLS_CUBED * cells**3
+    batches = (moving.anew_sunab / 19 - 8 * (strategy.MEMBER_SECONDS + strategy.MEMBER_ROW * rows)) / one
+    assert batches == pytest.approx(round(batches))
     assert 1 <= batches <= 8
     assert moving.fits == 8
 

@@ -1,0 +1,62 @@
+"""`check` announces which specifications will be in no joint test; a run says it of its results."""
+
+from __future__ import annotations
+
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._cli.planning import _cost
+from specdid._run.prepare import prepare
+from specdid._words import known
+
+PANEL = small_panel(30)
+ASSIGN = {"null": ["wild", "permutation"], "assign": "cohort"}
+MADE = {
+    "treatment": {"d": {"term": "made", "cohort": "cohort"}},
+    "derive": {"made": "(cohort > 0) * (year >= cohort)"},
+    "fixed_effects": {"two-way": "id + year"},
+    "outcome": {"y": "y"},
+    "controls": {"none": "1", "one": "x1"},
+}
+
+
+def said(**changes):
+    found = [f for f in specdid.check(small_study(**{**MADE, **changes}), PANEL) if f.code == "in_no_test"]
+    assert all(known(f.message, "zh") and f.severity == "warning" for f in found)
+    return [f.message for f in found]
+
+
+def test_no_least_squares_under_the_wild_bootstrap_alone():
+    estimators = {"ols": "feols", "two-stage": "did2s", "Poisson": "lpdid"}
+    (one,) = said(estimator=estimators, inference={"draws": 19})
+    assert one.startswith("4 specifications are in no joint test (two-stage 2, Poisson 2): no least squares")
+    assert said(estimator=estimators, inference={"draws": 0}) == []
+    assert said(estimator=estimators, inference={"draws": 19, **ASSIGN}) == []
+    assert said(inference={"draws": 19}) == []
+
+
+def test_two_stage_least_squares():
+    (one,) = said(instruments={"none": "1", "z": "x2"}, inference={"draws": 19})
+    assert one.startswith("2 specifications are in no joint test (feols 2): neither null is one of two-stage")
+
+
+def test_more_work_than_refits_take_as_plan_says(monkeypatch):
+    study = {"estimator": {"ols": "feols", "two-stage": "did2s"}, "inference": {"draws": 19, **ASSIGN}}
+    monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 1.0)
+    (one,) = said(**study)
+    assert one.startswith("2 specifications are in no joint test (two-stage 2): more than 1 s of work")
+    lines = _cost(prepare(small_study(**{**MADE, **study}), PANEL))
+    assert any(line.startswith("2 specifications are more work") for line in lines)
+
+
+def test_options_of_another_type_are_in_no_joint_test_anyway():
+    estimators = {"ols": "feols", "two-stage": {"method": "did2s", "type": "uncertain", "why": "other weights"}}
+    assert said(estimator=estimators, inference={"draws": 19}) == []
+
+
+@pytest.mark.usefixtures("audit_here", "undrawn")
+def test_a_run_says_it_once():
+    study = small_study(**{**MADE, "estimator": {"a": "feols", "b": "did2s"}, "inference": {"draws": 19}})
+    codes = [c.code for c in specdid.run(study, PANEL, audit=None).warnings]
+    assert codes.count("untested") == 1
+    assert "in_no_test" not in codes
