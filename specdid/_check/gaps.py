@@ -328,6 +328,7 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
                     told.add(key)
                     yield _loses(data, use, node, groups[everywhere], whole)
     yield from _conditions(data, {origin for origin, _ in told})
+    yield from _comparisons(data, told)
 
 
 def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
@@ -355,8 +356,80 @@ def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
         message, advice = f"this condition is missing in {who}, which are not in this sample", None
         if empty is not None:
             message += f": `{write(Name(empty))}` is missing there"
-            advice = _both_ways(write(Name(empty)), where.tree)
+            true = isinstance(where.tree, Binary) and _true_in_stata(where.tree, where.tree.left == Name(empty))
+            advice = _both_ways(write(Name(empty)), where.tree, true)
         yield fault_at(where.origin, where.tree.span, "condition_missing", message, advice, "warning")
+
+
+def _comparisons(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
+    """Warn of comparisons with an empty cell in outcomes, treatments, controls and weights: their rows are lost.
+
+    Where none is lost in Stata: there an empty cell is larger than every number, and a comparison is true or false.
+    """
+    seen: set[tuple[Origin, Node]] = set()
+    cohorts = [option.cohort for option in data.study.treatment]
+    for use in uses(data.study):
+        if use.role in ("condition", "names") or use.expression in cohorts:
+            continue
+        if use.role == "treatment" and _has_own_fault(data, use):
+            continue
+        for node, _ in leaves(use.expression.tree, use.role):
+            missing = None if (use.expression.origin, write(node)) in told else _missing(data, use, node)
+            lost = np.zeros(0, dtype=bool) if missing is None else missing & data.sampled
+            for expression, one in _within(data, use.expression, node) if lost.any() else ():
+                if (expression.origin, one) not in seen:
+                    seen.add((expression.origin, one))
+                    yield from _compares(data, use, expression, one, lost)
+
+
+def _has_own_fault(data: Data, use: Use) -> bool:
+    """Say whether a treatment is missing for whole units, of which there is a fault with the line to write."""
+    missing = _missing(data, use, use.expression.tree)
+    return missing is None or bool(_lost_units(data, missing & data.sampled).any())
+
+
+def _within(data: Data, expression: Expression, node: Node) -> Iterator[tuple[Expression, Binary]]:
+    """Return the comparisons in a part of an expression, and in the columns of [derive] that it names."""
+    for part in walk(node):
+        if isinstance(part, Binary) and part.operator in COMPARISONS:
+            yield expression, part
+        elif isinstance(part, Name) and part.name in data.study.derive:
+            derived = data.study.derive[part.name]
+            if derived is not expression:
+                yield from _within(data, derived, derived.tree)
+
+
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def _true_in_stata(node: Binary, left: bool) -> bool:
+    """Say whether a comparison is true in Stata where its left side, or else its right one, is empty."""
+    operator = node.operator if left else MIRRORED.get(node.operator, node.operator)
+    return operator in (">", ">=", "!=")
+
+
+def _compares(data: Data, use: Use, expression: Expression, node: Binary, lost: Bools) -> Iterator[Fault]:
+    """Say in how many rows one side of a comparison is empty, and what the comparison is in Stata and in pandas."""
+    missing = _missing(data, use, node)
+    rows = np.zeros(0, dtype=bool) if missing is None else missing & lost
+    sides = [(side, _missing(data, use, side)) for side in (node.left, node.right)]
+    empty = [side for side, gone in sides if gone is not None and rows.any() and gone[rows].all()]
+    if len(empty) != 1:
+        return
+    name = write(empty[0])
+    stata = _true_in_stata(node, empty[0] is node.left)
+    true, false = (_string(text + _guarded(node)) for text in (f"is.na({name}) | ", f"!is.na({name}) & "))
+    count = int(np.count_nonzero(rows))
+    units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
+    message = (
+        f"`{write(node)}` is missing in {many(count, 'row')}{units}, where `{name}` is: specifications with it leave "
+        "them out; in Stata, where a missing value is larger than any number, "
+        f"it is {'true' if stata else 'false'} there"
+    )
+    advice = f"as in Stata: {true if stata else false}"
+    if stata and node.operator != "!=":
+        advice += f"; false, as in Python: {false}"
+    yield fault_at(expression.origin, node.span, "comparison_missing", message, advice, "warning")
 
 
 def _false_in_stata(data: Data, use: Use, node: Node) -> bool:
@@ -418,6 +491,6 @@ def _guarded(node: Node) -> str:
     return write(node) if bare else f"({write(node)})"
 
 
-def _both_ways(name: str, node: Node) -> str:
+def _both_ways(name: str, node: Node, stata: bool = False) -> str:
     keep, leave = (_string(text + _guarded(node)) for text in (f"is.na({name}) | ", f"!is.na({name}) & "))
-    return f"to keep them write {keep}, to leave them out {leave}"
+    return f"to keep them{', as Stata does,' * stata} write {keep}, to leave them out {leave}"

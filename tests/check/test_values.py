@@ -1,9 +1,11 @@
 """Faults of values: text where numbers are needed, weights, clusters, levels, numbers as conditions."""
 
+import polars as pl
 import pytest
 import specdid
 from checked_studies import assert_says, faults, marked
 from small_studies import small_panel, small_study
+from specdid._words import known
 
 ERRORS = {
     # case: (tables, code, message, what is underlined, help)
@@ -152,3 +154,48 @@ def test_limits_of_all_periods_are_noted_once_where_outcomes_and_controls_are_cu
     found = [f.message for f in specdid.check(small_study(**study), small_panel()) if f.code == "limits_of_all_periods"]
     said = f"the tails in {shown} are those of all periods: a treatment that moves the tails moves the limits"
     assert found == ([said] if shown else [])
+
+
+GAPS = (
+    small_panel(30)
+    .with_row_index("r")
+    .with_columns(g=pl.when(pl.col("r") % 17 == 3).then(None).otherwise(pl.col("x1")))
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "true", "line"),
+    [
+        ({"controls": {"a": "I(g > 0)"}}, True, '"is.na(g) | g > 0"; false, as in Python: "!is.na(g) & g > 0"'),
+        ({"controls": {"a": "I(0 > g)"}}, False, '"!is.na(g) & 0 > g"'),
+        ({"controls": {"a": "ifelse(g != 2, x2, 0)"}}, True, '"is.na(g) | g != 2"'),
+        ({"outcome": {"o": "I(g <= 0)"}}, False, '"!is.na(g) & g <= 0"'),
+        ({"treatment": {"t": "I(d * (g >= 0))"}}, True, '"is.na(g) | g >= 0"; false'),
+        ({"derive": {"rich": "g > 0"}, "controls": {"a": "rich", "b": "rich + x2"}}, True, '"is.na(g) | g > 0"; false'),
+    ],
+)
+def test_a_comparison_with_empty_cells_says_what_it_is_in_stata(changes, true, line):
+    (fault,) = [f for f in specdid.check(small_study(**changes), GAPS) if f.code == "comparison_missing"]
+    assert "is missing in 10 rows of 10 units, where `g` is" in fault.message
+    assert fault.message.endswith(f"it is {'true' if true else 'false'} there")
+    assert fault.help.startswith(f"as in Stata: {line}")
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize("control", ["I(is.na(g) | g > 0)", "g", "ifelse(is.na(g), 0, g > 0)", "I(x1 > 0)"])
+def test_what_is_written_for_empty_cells_has_no_warning(control):
+    assert "comparison_missing" not in {f.code for f in specdid.check(small_study(controls={"a": control}), GAPS)}
+
+
+def test_the_line_for_stata_counts_empty_cells_as_large():
+    """As `gen rich = g > 0` in Stata: true in the rows without g, which then stay."""
+    written = {"as here": "I(g > 0)", "as in Stata": "I(is.na(g) | g > 0)"}
+    curve = specdid.run(small_study(controls=written, inference={"draws": 0}, figure={"formats": []}), GAPS, audit=0)
+    rows = curve.table.groupby("controls")["nobs"].max()
+    assert rows["as in Stata"] - rows["as here"] == 10
+    assert "comparison_missing" in {c.code for c in curve.warnings}
+
+
+def test_a_sample_says_that_stata_keeps_the_rows():
+    (fault,) = [f for f in specdid.check(small_study(sample={"s": "g > 0"}), GAPS) if f.code == "condition_missing"]
+    assert fault.help.startswith('to keep them, as Stata does, write "is.na(g) | g > 0"')
