@@ -191,6 +191,8 @@ def from_reference(found: EventPath) -> Levels | str:
     rows: dict[int, Floats] = {}
     unit = np.eye(len(found.periods))
     note = ""
+    if found.references and found.untestable:
+        return found.untestable
     if len(found.references) == 1:
         reference = found.references[0]
         rows = {k: unit[place] for k, place in at.items()}

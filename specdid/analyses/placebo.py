@@ -146,8 +146,8 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         request,
         cells,
         lambda cell: bool(cell.compiled.batched[cell.member]),
-        "placebos are for least squares and Sun-Abraham models, not for",
-        'fix = { estimator = "…" } asks for one of these',
+        "random placebos are for least squares and Sun-Abraham models, not for",
+        'fix = { estimator = "…" } asks for one of these; the timing placebo, by `periods`, is the estimator\'s own',
     )
     own = bench.study.inference.assign is None  # what is written is checked with [inference]
     faults = list(_assigned(bench, request, cells[0])) if len(cells) and own else []

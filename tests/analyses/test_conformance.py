@@ -306,5 +306,5 @@ def test_what_an_analysis_lacks_for_an_estimator_is_said_at_check(tmp_path):
     first = "it is the first of [vcov], whose p-values figures and tables show"
     assert ("warning", f"no standard errors by `own` of did2s; {first}") in found
     assert ("warning", "there are no effects by relative period of `fepois`") in found
-    assert ("warning", "placebos are for least squares and Sun-Abraham models, not for `did2s`") in found
+    assert ("warning", "random placebos are for least squares and Sun-Abraham models, not for `did2s`") in found
     assert "error" not in {severity for severity, _ in found}, found

@@ -21,6 +21,7 @@ from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._audit.definitions import Synthetic, weights_of
 from specdid._records.fits import VCOV_NOTES as TEXTS
+from specdid._words import known
 from specdid.estimators._base import VCOV_NOTES, Failure
 from specdid.estimators.sdid import synthetic
 from specdid.estimators.sdid.synthetic import Penalty, simplex_weights
@@ -454,8 +455,8 @@ def test_the_event_study_is_since_the_weighted_periods():
     assert np.linalg.eigvalsh(one.vcov[0]).max() > 0
 
 
-def test_a_lead_that_has_all_weight_is_zero_by_construction():
-    """A random walk's last period foresees best: λ is 1 there, and the lead no estimate."""
+def test_a_lead_that_has_all_weight_is_the_reference():
+    """A random walk's last period foresees best: λ is 1 there, and effects are since it, as with other estimators."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=(20, 1)) + 5 * rng.normal(size=(20, 6)).cumsum(axis=1)
     first = [4] * 4 + [6] * 16
@@ -463,9 +464,55 @@ def test_a_lead_that_has_all_weight_is_zero_by_construction():
     task = laid(panel(y, first))
     found = SDID.effects_by_period(task, task.time - task.cohort, (-3, -2, 0, 1), -1)
     assert found.periods == (-3, -2, 0, 1)
-    assert list(found.left_out) == [-1]
-    assert found.left_out[-1].startswith("zero by construction")
+    assert found.from_reference
+    assert found.left_out == {}
+    assert "lies in the reference period, which effects and leads are since" in found.note
     assert (np.diag(found.vcov[0]) > 0).all()
+    other = SDID.effects_by_period(task, task.time - task.cohort, (-3, -1, 0, 1), -2)
+    assert not other.from_reference
+    assert list(other.left_out) == [-1]
+    assert other.left_out[-1].startswith("zero by construction")
+    assert "not since the reference period" in other.note
+
+
+def test_one_way_of_saying_that_the_reference_has_all_weight(tmp_path):
+    """File, table, figure's note and warnings: the reference, and no period without a number or not identified."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(20, 1)) + 5 * rng.normal(size=(20, 6)).cumsum(axis=1)
+    frame = panel(y, [4] * 4 + [6] * 16)
+    study = {
+        "study": {"data": "given.csv", "unit": "unit", "time": "t", "never": "empty"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"s": "sdid"},
+        "inference": {"draws": 0},
+        "event_study": {"window": [-3, 1]},
+        "honest": {"window": [-3, 1]},
+        "figure": {"formats": ["pdf"]},
+    }
+    curve = specdid.run(study, frame, out=tmp_path, audit=0)
+    row = pl.read_csv(tmp_path / "event_study.csv").filter(pl.col("period") == -1).row(0, named=True)
+    assert (row["reference"], row["estimate"], row["message"]) == (True, 0, "reference")
+    assert "(reference) & 0" in (tmp_path / "event_study.tex").read_text("utf-8")
+    note = (tmp_path / "event_study_figure.tex").read_text("utf-8")
+    assert "(hollow)" in note
+    assert "no reference period" not in note
+    assert "not_identified" not in {c.code for c in curve.warnings}
+    (why,) = pl.read_csv(tmp_path / "honest.csv")["message"].unique().drop_nulls().to_list()
+    assert why == "leads of sdid are small by the choice of its weights, and no test of parallel trends"
+
+
+def test_the_bootstrap_warns_of_cohorts_of_one_unit():
+    """The jackknife has no error of one, and placebos take none from the treated."""
+    y, first = random_panel(4, 16, 8, (4, 5, 5, 5))
+    found = fit(panel(y, first), vce="bootstrap", replications=5)
+    assert found.std_error[0] > 0
+    assert found.extra["n_one_unit_cohorts"] == 1
+    told = SDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    caution = next(c for c in told if c.code == "one_unit_cohorts")
+    assert caution.severity == "serious"
+    assert known(caution.message, "zh")
+    assert "n_one_unit_cohorts" not in fit(panel(y, first), vce="placebo", replications=5).extra
 
 
 def test_periods_since_treatment_must_be_the_same_for_a_cohort():

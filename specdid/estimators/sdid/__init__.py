@@ -20,7 +20,7 @@ from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
-from specdid.estimators._cohorts import compared_with
+from specdid.estimators._cohorts import compared_with, one_unit_cohorts
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.sdid.programs import write_python, write_r, write_stata
@@ -185,9 +185,14 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_periods_weighted": float(max((c.lam > 0).sum() for c in cohorts)),
             "n_weights_capped": float(sum(c.capped for c in cohorts)),
             "n_draws_capped": float(found.capped),
-        },
+        }
+        | ({"n_one_unit_cohorts": float(_single(panel))} if task.options.get("vce") == "bootstrap" else {}),
         units=(len(panel.first), treated, len(panel.never), 0),
     )
+
+
+def _single(panel: BalancedPanel) -> int:
+    return sum(int((panel.first == a).sum()) == 1 for a in panel.cohorts)
 
 
 def _drawn(options: Mapping[str, object]) -> bool:
@@ -274,6 +279,10 @@ NOT_FROM_REFERENCE = (
     "effects and leads of sdid are since the earlier periods as it weights them, not since the reference period; leads "
     "are small by the choice of weights, and no test of parallel trends"
 )
+FROM_REFERENCE = (
+    "all weight that sdid gives to earlier periods lies in the reference period, which effects and leads are since; "
+    "leads are small by the choice of weights, and no test of parallel trends"
+)
 NO_TEST = "leads of sdid are small by the choice of its weights, and no test of parallel trends"
 NOBODY = "no treated unit is seen in it"
 ALL_WEIGHT = "zero by construction: all weight of earlier periods lies in it"
@@ -281,19 +290,25 @@ ALL_WEIGHT = "zero by construction: all weight of earlier periods lies in it"
 
 @guarded
 def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int) -> Path | Failure:
-    """Give each period's effect against the weighted periods before treatment, the reference's too."""
+    """Give each period's effect against the weighted periods before treatment, the reference's too.
+
+    Where all weight lies in the reference, effects are measured from it, as those of other estimators are.
+    """
     panel, _, unit = _begin(task)
     cohorts, since = estimate_cohorts(panel), _since(task, panel)
     aims, names, left_out_ = [], [], {}
+    since_reference = False
     for k in sorted({*periods, reference}):
         here = since == k
         if not here.any():
             left_out_[k] = NOBODY
-        elif not any(_measured(row, one) for row, one in zip(here, cohorts, strict=True)):
-            left_out_[k] = ALL_WEIGHT
-        else:
+        elif any(_measured(row, one) for row, one in zip(here, cohorts, strict=True)):
             names.append(k)
             aims.append(here.astype(np.float64))
+        elif k == reference:
+            since_reference = True
+        else:
+            left_out_[k] = ALL_WEIGHT
     if not names:
         raise Refusal("not_identified", "no treated unit is seen in these periods")
     weights = np.array(aims)
@@ -311,7 +326,8 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         found.notes,
         left_out=left_out_,
         binned=False,
-        note=NOT_FROM_REFERENCE,
+        from_reference=since_reference,
+        note=FROM_REFERENCE if since_reference else NOT_FROM_REFERENCE,
         untestable=NO_TEST,
     )
 
@@ -343,6 +359,9 @@ def _words(treated: Treated, options: Mapping[str, object]) -> str:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
+    if "n_one_unit_cohorts" in found:
+        why = "the same in all draws of the bootstrap that have it: the standard errors hold little of its variation"
+        yield from one_unit_cohorts("sdid", {k: np.nan_to_num(v) for k, v in found.items()}, why)
     weights, draws = found["n_weights_capped"], found["n_draws_capped"]
     if (some := weights > 0).any():
         yield Caution(
@@ -414,7 +433,16 @@ ESTIMATOR = Estimator(
     only_by_unit=_only_by_unit,
     fits=_fits,
     refuses=_refuses,
-    columns=frozenset({"n_cohorts", "n_controls_weighted", "n_periods_weighted", "n_weights_capped", "n_draws_capped"}),
+    columns=frozenset(
+        {
+            "n_cohorts",
+            "n_controls_weighted",
+            "n_draws_capped",
+            "n_one_unit_cohorts",
+            "n_periods_weighted",
+            "n_weights_capped",
+        }
+    ),
     cautions=_cautions,
     seeded=_drawn,
     programs={
