@@ -32,10 +32,10 @@ from specdid.panel import Evaluator, Panel
 BUDGET = 60.0
 """Seconds of one core that estimating anew may take, by the guesses below: a function of the plan alone."""
 PLAIN_SECONDS = 5e-4
-BATCH_SECONDS, BATCH_ROW, BATCH_ROW_CELL, CELLS_SQUARED, CELLS_CUBED = 5e-4, 1e-7, 8e-10, 4.3e-8, 9e-11
-MEMBER_SECONDS, MEMBER_ROW = 5e-5, 1.4e-8
+BATCH_SECONDS, BATCH_ROW, BATCH_ROW_CELL, CELLS_SQUARED, CELLS_CUBED = 4e-4, 1.4e-7, 1.4e-9, 1.4e-8, 2.2e-11
+MEMBER_SECONDS, MEMBER_ROW = 2e-5, 1.4e-8
 """Of Sun-Abraham models in one draw: of a batch, by its rows and cohort × period cells, and of a specification in it.
-Measured with 14 to 780 cells and 800 to 80,000 rows: within a factor of 1.6, of 2.5 below 4 ms."""
+Between 1 and 2 times what was measured with 14 to 780 cells and 800 to 80,000 rows."""
 TOGETHER, TOGETHER_BYTES = 16, 2**25
 """Draws that a batch solves together, and what their values may take."""
 _local = threading.local()

@@ -510,7 +510,7 @@ def test_the_bootstrap_warns_of_cohorts_of_one_unit():
     assert found.extra["n_one_unit_cohorts"] == 1
     told = SDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
     caution = next(c for c in told if c.code == "one_unit_cohorts")
-    assert caution.severity == "serious"
+    assert caution.severity == "note"
     assert known(caution.message, "zh")
     assert "n_one_unit_cohorts" not in fit(panel(y, first), vce="placebo", replications=5).extra
 

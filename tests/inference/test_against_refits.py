@@ -392,7 +392,7 @@ def test_the_dearest_are_left_to_fewer_draws(plain, sunab, costly, monkeypatch):
 
 
 def test_sun_abraham_models_cost_by_their_cells():
-    """Two models of 16 cohorts over 40 periods take 40 ms each in a draw, 40 times what one of 2 over 8 takes."""
+    """Two models of 16 cohorts over 40 periods take 10 ms each in a draw, 25 times what .4 ms a model would be."""
     seconds = {}
     for periods, cohorts in ((8, 2), (40, 16)):
         unit, year = np.repeat(np.arange(60), periods), np.tile(np.arange(periods), 60)
@@ -412,9 +412,9 @@ def test_sun_abraham_models_cost_by_their_cells():
         members, problem = compiled.members, compiled.problem
         seconds[periods] = _permutation_strategy.seconds_of_sunab(problem, members)
         every = np.ones(len(members), bool)
-        assert _permutation_strategy._too_costly(problem, members, every, 999).all() == (periods == 40)
-    assert seconds[40] > 40 * seconds[8]
-    assert 0.04 < seconds[40] < 0.2  # of two, on the machine on which they were measured
+        assert _permutation_strategy._too_costly(problem, members, every, 9999).all() == (periods == 40)
+    assert seconds[40] > 20 * seconds[8]
+    assert 0.02 < seconds[40] < 0.04
 
 
 def test_the_whole_history_of_a_treatment_moves():

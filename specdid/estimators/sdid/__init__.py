@@ -20,7 +20,7 @@ from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
-from specdid.estimators._cohorts import compared_with, one_unit_cohorts
+from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 from specdid.estimators.sdid.programs import write_python, write_r, write_stata
@@ -359,9 +359,15 @@ def _words(treated: Treated, options: Mapping[str, object]) -> str:
 
 
 def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    if "n_one_unit_cohorts" in found:
-        why = "the same in all draws of the bootstrap that have it: the standard errors hold little of its variation"
-        yield from one_unit_cohorts("sdid", {k: np.nan_to_num(v) for k, v in found.items()}, why)
+    if "n_one_unit_cohorts" in found and (some := found["n_one_unit_cohorts"] > 0).any():
+        yield Caution(
+            "note",
+            "one_unit_cohorts",
+            f"sdid: up to {many(int(found['n_one_unit_cohorts'][some].max()), 'cohort', 'are')} one unit, which the "
+            "bootstrap draws or leaves out of the average: its error is that of cohorts whose effects are alike "
+            "(column n_one_unit_cohorts)",
+            specifications=int(some.sum()),
+        )
     weights, draws = found["n_weights_capped"], found["n_draws_capped"]
     if (some := weights > 0).any():
         yield Caution(
