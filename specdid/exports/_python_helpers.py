@@ -406,6 +406,14 @@ _TEXT = """
 def {name}(x):
     return words(x).str.{method}
 """
+_PARSE_NUMBER = '''
+def parse_number(x):
+    """The number that a text shows, without commas, blanks and a sign of percent."""
+    x = column(x)
+    if pd.api.types.is_numeric_dtype(x):
+        return x
+    return pd.to_numeric(x.str.replace(r"[,% \\t]", "", regex=True)).astype(float)
+'''
 _LIKE = '''
 def like(x, pattern):
     """Whether a pattern is found; never missing."""
@@ -511,6 +519,7 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "paste0": (_PASTE0, ("paste",)),
     "substr": (_SUBSTR, ("words",)),
     **_TEXTS,
+    "parse_number": (_PARSE_NUMBER, ("column",)),
     "like": (_LIKE, ("words",)),
     **_DATES,
     "spline": (_SPLINE, ("column",)),

@@ -300,6 +300,17 @@ class StataValues:
         names = [self.words(a.value) for a in call.arguments if a.value is not None and a.name is None]
         return "(" + separator.join(f'cond(missing({n}), "NA", {n})' for n in names) + ")"
 
+    def parse_number(self, call: Call) -> str:
+        """Write the number that a text shows, without commas, blanks and a sign of percent."""
+        x = given(call, "x")
+        if not self.is_text(x):
+            return f"({self.text(x)})"
+        found = self.variable(x)
+        for mark in (",", "%", " ", "\t"):
+            sign = "char(9)" if mark == "\t" else f'"{mark}"'
+            found = f'subinstr({found}, {sign}, "", .)'
+        return f"real({found})"
+
     def text_part(self, call: Call) -> str:
         """Write a function of a text."""
         name = self.words(given(call, "x"))
@@ -329,6 +340,7 @@ class StataValues:
 _SPECIAL: dict[str, Callable[[StataValues, Call], str]] = {
     "round": StataValues.round, "between": StataValues.between, "is.finite": StataValues.is_finite,
     "case_when": StataValues.case_when, "coalesce": StataValues.coalesce, "cut": StataValues.cut,
+    "parse_number": StataValues.parse_number,
     "paste": StataValues.paste, "paste0": StataValues.paste, DATE: StataValues.stata_date,
     **dict.fromkeys(("substr", "nchar", *_TEXTS), StataValues.text_part),
     **dict.fromkeys(("year", "month", "quarter"), StataValues.date_part),

@@ -33,7 +33,7 @@ _OWN = frozenset((
     "ifelse", "at", "first", "winsorize", "trim", "scale", "center", "log", "log1p", "log10", "between", "case_when",
     "coalesce", "cut", "ntile", "quantile_group", "quantile", "count", "cumsum", "cummax", "roll_mean", "roll_sum",
     "roll_sd", "growth", "interpolate", "carry_forward", "paste", "paste0", "substr", "tolower", "toupper", "trimws",
-    "nchar", "group", "year", "month", "quarter",
+    "nchar", "parse_number", "group", "year", "month", "quarter",
 ))  # fmt: skip
 _HELPERS = {
     **{name: name for name in _OWN}, "is.na": "is_missing", "is.finite": "is_finite", "ave": "average",

@@ -164,6 +164,11 @@ words <- function(x) {
   x <- x + 0  # no negative zero
   ifelse(is.na(x), NA, ifelse(x == floor(x) & abs(x) < 1e15, sprintf("%.0f", x), sprintf("%.15g", x)))
 }""",
+    "parse_number": """# the number that a text shows, without commas, blanks and a sign of percent
+parse_number <- function(x) {
+  if (is.numeric(x)) return(x)
+  as.numeric(gsub("[,% \\t]", "", x))
+}""",
     "year_of": "year_of <- function(x) as.numeric(substr(trimws(x), 1, 4))",
     "month_of": "month_of <- function(x) as.numeric(substr(trimws(x), 6, 7))",
     "quarter_of": "quarter_of <- function(x) (month_of(x) - 1) %/% 3 + 1",
@@ -225,7 +230,7 @@ _HELPERS = {
     "log": "log_na", "log10": "log10_na", "log1p": "log1p_na", "at": "at_cond", "first": "first_time",
     "ave": "mean_by", "scale": "scale_all", "center": "center_all", "winsorize": "winsorize", "trim": "trim",
     POLY: "poly_part", SPLINE: "spline_part", DATE: "stata_date",
-    "between": "between", "growth": "growth_by", "interpolate": "interpolate",
+    "parse_number": "parse_number", "between": "between", "growth": "growth_by", "interpolate": "interpolate",
     "carry_forward": "carry_forward", "year": "year_of", "month": "month_of", "quarter": "quarter_of",
 }  # fmt: skip
 _OVER = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "sd": "sd"}

@@ -146,6 +146,7 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "data", "xtile fastxtile", "`quantile_group(x, 4, type = 2)` in [derive]"),
     ("Stata", "data", "ipolate carryforward", "`interpolate(x)` and `carry_forward(x)` in [derive], along the unit's "
      "time"),
+    ("Stata", "data", "destring", "`parse_number(x)` in [derive]"),
     ("Stata", "data", "encode", "a column of text serves as fixed effect, cluster or sample as it is"),
     ("Stata", "data", "keep drop", "with if, a condition of [sample], where rows leave after every column is made"),
     ("Stata", "data", "merge joinby frlink", _JOIN),

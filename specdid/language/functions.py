@@ -223,6 +223,11 @@ _ALL = (
     _value("toupper", "x in upper case"),
     _value("trimws", "x without spaces at its ends"),
     _value("nchar", "number of characters of x"),
+    _value(
+        "parse_number",
+        "the number that a text shows, without commas between thousands, blanks and a sign of percent: 1,234.5 is "
+        "1234.5 and 12% is 12; numbers stay as they are",
+    ),
     Function("group", (), "value", "a number from 1 for every combination of the columns' values", many="value"),
     _value("year", "year of a date"),
     _value("month", "month of a date, 1 to 12"),

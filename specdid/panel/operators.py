@@ -149,6 +149,8 @@ _LONGEST = 40
 """Characters of a number; a stranger's longer text is not tried."""
 _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
 """A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
+PARSED = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d+)?%?|[+-]?\.\d+%?", re.ASCII)
+"""A number without blanks, as parse_number() reads it."""
 
 
 def numbers_as_text(column: Column) -> list[str]:
@@ -157,15 +159,23 @@ def numbers_as_text(column: Column) -> list[str]:
     return alike if 2 * len(alike) > len(column.levels) else []
 
 
+def _parses(column: Column) -> bool:
+    """Say whether parse_number() reads every text."""
+    return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in column.levels)
+
+
 def number_advice(column: Column) -> str:
     """Say how numbers that are stored as text become numbers; nothing where they are none."""
     if column.odd:
         commas = any("," in cell for cell in column.odd)
         hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"
+        hint = "parse_number(x) reads them as numbers" if _parses(column) else hint
         return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
+    if _parses(column):
+        return f"{shown} are text: parse_number(x) reads them as numbers"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
 

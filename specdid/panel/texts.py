@@ -15,7 +15,7 @@ from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
-from specdid.panel.operators import STATA_DATES, usable
+from specdid.panel.operators import PARSED, STATA_DATES, usable
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -67,6 +67,36 @@ def _length(evaluation: Evaluation, call: Call) -> Column:
     column = _texts(evaluation, needed(call, "x"))
     lengths = pl.Series(column.levels, dtype=pl.String).str.len_chars().cast(pl.Float64).to_numpy()
     return number(np.append(lengths, np.nan)[column.codes])
+
+
+def _parsed(evaluation: Evaluation, call: Call) -> Column:
+    """Return the numbers that texts show.
+
+    Raises
+    ------
+    EvaluationError
+        A text shows none; what cannot be read is never missing in silence.
+    """
+    node = needed(call, "x")
+    column = evaluation.value(node)
+    usable(column, node)
+    if column.numbers is not None:
+        return column
+    words = pl.Series(column.levels, dtype=pl.String).str.replace_all("[ \t]", "")
+    shown = words.set(~words.str.contains(f"^(?:{PARSED.pattern})$".replace(r"\d", "[0-9]")), None)
+    numbers = shown.str.replace_all("[,%]", "").cast(pl.Float64, strict=False)
+    assert column.codes is not None
+    occurring = np.zeros(len(column.levels) + 1, dtype=bool)  # ifelse() may leave texts that no row has
+    occurring[column.codes] = True
+    odd = [column.levels[k] for k in np.flatnonzero(numbers.is_null().to_numpy() & occurring[:-1])]
+    if odd:
+        message = f"`{write(node)}` holds “{odd[0]}”, which is no number as `parse_number()` reads them"
+        if len(odd) > 1:
+            message += f", and {many(len(odd) - 1, 'further text')} such"
+        x = write(node)
+        advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
+        raise EvaluationError("not_numeric", message, call.span, advice)
+    return number(np.append(numbers.to_numpy(), np.nan)[column.codes])
 
 
 def _paste(evaluation: Evaluation, call: Call) -> Column:
@@ -184,6 +214,7 @@ FUNCTIONS: dict[str, Callable[[Evaluation, Call], Column]] = {
     "toupper": partial(_changed, change=lambda words: words.str.to_uppercase()),
     "trimws": partial(_changed, change=lambda words: words.str.strip_chars(" \t\r\n")),
     "nchar": _length,
+    "parse_number": _parsed,
     "year": _date_part,
     "month": _date_part,
     "quarter": _date_part,

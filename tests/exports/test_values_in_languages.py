@@ -44,9 +44,10 @@ def _data() -> dict[str, list]:
         "s": RNG.choice(["a", "b b", 'c"$`'], n).tolist(),
         "so2.emission, t": RNG.normal(size=n).round(3).tolist(),
         "北京": RNG.normal(size=n).round(3).tolist(),
+        "t": [("1,234", "12%", " 0.5 ", "-1,234,567.25", "1 000", "2e3")[k % 6] for k in range(n)],
         "day": [f"{2000 + k % 7}-{k % 12 + 1:02d}-{k % 28 + 1:02d}" for k in range(n)],
     }
-    for name in ("x", "y", "b", "s", "北京", "day"):
+    for name in ("x", "y", "b", "s", "北京", "day", "t"):
         for place in RNG.choice(n, 4, replace=False):
             columns[name][place] = None
     return columns
@@ -85,6 +86,7 @@ EXPRESSIONS = [
     "quantile(y, 0.3, na.rm = TRUE)", "winsorize(x, 0.1, type = 2)", "trim(y, 0.05, by = year, type = 2)",
     "quantile(y, 0.2, by = z, type = 2)", "quantile_group(y, 4, type = 2)", "quantile_group(x, 3, by = s, type = 7)",
     "median(winsorize(x, 0.1, by = s) * 2, by = z)",
+    "parse_number(t)", "parse_number(x) / 2", "log(parse_number(ifelse(t == '1,234', NA, t)))",
     "nchar(year)", "s %like% '^b'", "!(s %like% 'c')",
     "year %like% '^200'", "group(s, z)", "group(z)", "year(day)", "month(day)",
     "quarter(day)", "year(substr(day, 1, 7))", "mean(growth(z + 1), by = cut(y, c(1)))",

@@ -993,6 +993,9 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "approx": _approx, "findInterval": _find_interval,
     # texts
     "substr": _substr, "tolower": _each(str.lower), "toupper": _each(str.upper), "grepl": _grepl, "sprintf": _sprintf,
+    "gsub": lambda pattern, new, x: np.array([
+        None if t is None else re.sub(pattern[0], new[0], t) for t in x
+    ], object),
     "nchar": lambda x: np.array([np.nan if t is None else float(len(t)) for t in x]),
     "inherits": lambda x, _: logical([0]),
     "is.character": lambda x: logical([x.dtype == object]),

@@ -202,6 +202,8 @@ FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "inrange": lambda x, a, b: ((x >= a) & (x <= b)).astype(float),
     "sign": np.sign, "sum": lambda x: np.cumsum(np.where(np.isnan(x), 0, x)), "ustrlower": _each(str.lower),
     "ustrupper": _each(str.upper), "ustrtrim": _each(str.strip), "ustrlen": _each(lambda t: float(len(t))),
+    "subinstr": lambda x, old, new, _: np.array([t.replace(old[0], new[0]) for t in x], object),
+    "char": lambda x: np.array([chr(int(x[0]))], object),
     "substr": _substr, "usubstr": _substr, "ustrregexm": _regexm,
 }  # fmt: skip
 

@@ -10,13 +10,15 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 
+import frames_as_panels
 import numpy as np
 import pandas as pd
 import pytest
 from frames_as_panels import as_given, bound, panel_of
+from specdid._run.prepare import prepare
 from specdid.language import FUNCTIONS, parse
 from specdid.language.tree import Call, walk
-from specdid.panel import Evaluator
+from specdid.panel import EvaluationError, Evaluator
 
 SEEDS = range(6 if os.environ.get("SPECDID_EVERY_SEED") else 3)
 
@@ -239,6 +241,8 @@ ORACLES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "scale(x, by = g)": lambda d: (d["x"] - grouped("x", "mean", "g")(d)) / grouped("x", "std", "g")(d),
     "winsorize(x, 0.1, by = g)": lambda d: tails(d, 0.1)[0],
     "trim(x, 0.1, by = g)": lambda d: tails(d, 0.1)[1],
+    "parse_number(paste0(t, ',000.5 %'))": lambda d: d["t"] * 1000 + 0.5,
+    "parse_number(x)": lambda d: d["x"],
     "nchar(s)": text(lambda v: float(len(v))),
     "s %like% '^[ab]'": lambda d: d["s"].str.match("[ab]").fillna(value=False).astype(float),
     "group(g, h)": numbered("g", "h"),
@@ -278,6 +282,33 @@ def test_a_function_is_what_pandas_has(seed, expression):
     d = random_panel(seed)
     expected = ORACLES[expression](d)
     assert equal(evaluated(d, expression), expected.reindex(d.index))
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_numbers_that_a_file_shows_as_text_are_read(tmp_path, ending):
+    cells = ["1,234", "12%", "-0.5", "1 000", None, "2,000,000.25"]
+    frame = pd.DataFrame({"gdp": cells, "id": [1, 1, 1, 2, 2, 2], "t": [1, 2, 3] * 2, "d": [0, 0, 1, 0, 1, 0]})
+    path = tmp_path / f"a.{ending}"
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path, index=False)
+    study = {"data": str(path), "unit": "id", "time": "t"}
+    panel = prepare({"study": study, "outcome": {"y": "parse_number(gdp)"}, "treatment": {"d": "d"}}).panel
+    assert frames_as_panels.values(panel, "parse_number(gdp)") == [1234, 12, -0.5, 1000, None, 2000000.25]
+
+
+@pytest.mark.parametrize(
+    "cell", ["n/a", "1.234,5", "12,5", "1,23", "--", "12 kg", "\u0661", "%", "1,,000", "0x10", "inf"]
+)
+def test_a_text_that_shows_no_number_is_refused(cell):
+    panel = panel_of({"x": [cell, "1,234", "12%"], "u": [1, 2, 3], "t": [1, 1, 1]}, unit="u", time="t")
+    with pytest.raises(EvaluationError) as error:
+        Evaluator(panel).column(bound(panel, "parse_number(x)"))
+    assert f"“{cell}”" in str(error.value)
+    named = f"parse_number(ifelse(x == '{cell}', NA, x))"
+    assert frames_as_panels.values(panel, named) == [None, 1234, 12]
 
 
 def test_every_function_is_tried():
