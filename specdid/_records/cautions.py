@@ -57,6 +57,7 @@ CLAUSES: Mapping[str, str] = {
     "forbidden_comparisons": later("comparisons with units treated already turn a sign"),
     "negative_weights": later("effects enter a coefficient with negative weights"),
     "nulls_disagree": later("the joint tests disagree"),
+    "median_in_gap": later("no specification is near the joint median"),
     "opposite_signs": later("outcomes of opposite signs cancel in one test"),
     "estimands_disagree": later("estimands disagree in sign"),
     "scales_disagree": later("scales disagree in sign"),

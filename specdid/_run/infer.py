@@ -18,10 +18,12 @@ from specdid._describe.curve_tests import (
     adjust,
     marked,
     median_estimate,
+    median_in_gap,
     placebo,
     rank_band,
     share_words,
     shares_by_estimand,
+    signed,
     statistic_tests,
 )
 from specdid._diagnostics import first_few
@@ -233,16 +235,22 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
             if members.any():
                 rows.append(median_estimate(draws, members, *family.key))
                 placebos.append(placebo(draws, members, title, *family.key, alpha, errors))
-    rows += statistic_tests(draws, np.ones(len(draws.index), dtype=bool), alpha, "")
+    every = np.ones(len(draws.index), dtype=bool)
+    rows += statistic_tests(draws, every, alpha, "")
+    plan = prepared.plan
+    dimensions = [(d.name, [results.planned.shown(label) for label in d.labels]) for d in plan.dimensions]
+    gap = median_in_gap(signed(draws.statistic, draws, every), plan.codes[draws.index], dimensions)
+    primary = prepared.study.inference.primary
+    notes = (Caution("serious", "median_in_gap", gap),) if gap and primary == "median t" else ()
     return CurveTests(
         draws.null,
         title,
         draws.null_statistic.shape[1],
         draws.index,
-        _primary_first(rows, prepared.study.inference.primary),
+        _primary_first(rows, primary),
         adjust(draws, alpha),
         bands,
-        beside(title, draws.left_out),
+        beside(title, (*draws.left_out, *notes)),
         tuple(placebos),
         draws.clusters,
         draws.treated,

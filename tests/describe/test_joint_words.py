@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import specdid
 from simulated import SPEC, simulated
-from specdid._describe.curve_tests import primary_lines, side_of
+from specdid._describe.curve_tests import median_in_gap, primary_lines, side_of
 from specdid._records import JointTest
 from specdid._records.results import MEDIAN
+from specdid._words import known
 
 MANY = JointTest("wild", "median t", 2.3, -1.4, 1.4, 0.005, 199, "primary", specifications=336)
 OWN = JointTest("wild", MEDIAN, -0.06, -0.05, 0.05, 0.05, 199, specifications=144, group="logs", estimand="ATT")
@@ -22,6 +24,24 @@ def test_a_primary_test_of_several_estimands_has_each_ones_beside_it():
     assert re.search(r"ATT, 144 .*p = 0\.050 .*VWATT, 192 .*p = 0\.010", second)
     many = [replace(OWN, estimand=f"e{k}") for k in range(9)]
     assert "5 more" in primary_lines([MANY, *many], 492)[1]
+
+
+def test_a_primary_test_of_several_scales_names_them():
+    apart = replace(OTHER, group="hours")
+    assert "median t, of 2 curves together (logs; hours): 2.3" in primary_lines([MANY, OWN, apart], 492)[0]
+    assert "curves together" not in primary_lines([MANY, OWN, OTHER], 492)[0]
+
+
+def test_a_median_that_no_specification_is_near_is_said_with_the_groups_on_either_side():
+    t = np.array([8.3, 1.2, 9.0, -0.5])
+    of = [("controls", ["none", "x"]), ("outcome", ["hours", "scrap"])]
+    codes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    said = median_in_gap(t, codes, of)
+    assert "between 1.20, the highest of `outcome` “scrap”, and 8.30, the lowest of “hours”;" in said
+    assert known(said, "zh")
+    assert not median_in_gap(t, codes[:, :1], of[:1])  # no dimension has a half each
+    assert not median_in_gap(np.array([1.9, 1.2, 2.0, -0.5]), codes, of)  # near
+    assert not median_in_gap(t[:3], codes[:3], of)
 
 
 def test_a_median_times_the_expected_sign_says_in_which_direction_it_lies():
