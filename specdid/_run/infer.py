@@ -239,7 +239,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     rows += statistic_tests(draws, every, alpha, "")
     plan = prepared.plan
     dimensions = [(d.name, [results.planned.shown(label) for label in d.labels]) for d in plan.dimensions]
-    gap = median_in_gap(signed(draws.statistic, draws, every), plan.codes[draws.index], dimensions)
+    gap = median_in_gap(signed(draws.statistic, draws, every), plan.codes[draws.index].astype(np.int64), dimensions)
     primary = prepared.study.inference.primary
     notes = (Caution("serious", "median_in_gap", gap),) if gap and primary == "median t" else ()
     return CurveTests(
