@@ -59,6 +59,7 @@ from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
 from specdid.engine.execute import Progress, Recalled, estimate_all, silent
 from specdid.engine.store import Store
+from specdid.engine.workers import single_threaded
 from specdid.panel import Panel
 from specdid.report.summary import summarise
 
@@ -141,7 +142,8 @@ def estimate(
     chosen: bool = True,
 ) -> Curve:
     """Run a prepared study; see :func:`run`; ``chosen``: whether the user named the directory."""
-    with speaking(prepared.study.language):
+    # Workers have one thread each; what this process does beside them has no more, nor other last digits.
+    with speaking(prepared.study.language), single_threaded():
         return _run(prepared, directory, jobs, audit, progress or silent, fresh, ignore_memory, chosen)
 
 

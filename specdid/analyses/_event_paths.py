@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -424,12 +424,18 @@ def simultaneous(vcov: Floats, df: float, alpha: float, seed: int, pointwise: fl
     spread = np.sqrt(variance)
     values, vectors = np.linalg.eigh(vcov / np.outer(spread, spread))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(spread)])))
-    largest = np.abs(np.einsum("dk,kj->dj", rng.standard_normal((DRAWS, len(spread))), root)).max(axis=1)
-    if np.isfinite(df):
-        largest = largest / np.sqrt(rng.chisquare(df, DRAWS) / df)
+    normal, chi = _draws(seed, len(spread), float(df))
+    largest = np.abs(np.einsum("kd,kj->jd", normal, root)).max(axis=0) / chi
     # More than one estimate cannot have a narrower band than one; the quantile's error could say so.
     return max(pointwise, round(float(np.quantile(largest, 1 - alpha)), 6))
+
+
+@lru_cache(maxsize=4)
+def _draws(seed: int, count: int, df: float) -> tuple[Floats, Floats]:
+    """Return (count, DRAWS) normal draws and what they are divided by; curves of as many periods share them."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, count])))
+    normal = np.ascontiguousarray(rng.standard_normal((DRAWS, count)).T)
+    return normal, np.sqrt(rng.chisquare(df, DRAWS) / df) if np.isfinite(df) else np.ones(DRAWS)
 
 
 def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:

@@ -157,3 +157,21 @@ def test_common_rows_have_the_variables_of_slopes(tmp_path):
     assert table[table.fixed_effects == "two-way"].estimate.tolist() == pytest.approx(expected.estimate.tolist())
     code = specdid.show(study, str(table[table.fixed_effects == "two-way"].spec_id.iloc[0]), PANEL, code="python")
     assert '"x2"' in code.split("complete = [")[1].split("]")[0]
+
+
+def test_analyses_compute_on_one_thread_as_workers_do(monkeypatch):
+    """More only contend, and have last digits of their own."""
+    from specdid._run import analyse
+    from specdid.engine.workers import pools
+    from threadpoolctl import threadpool_info
+
+    def counted() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen: list[set[int]] = []
+    monkeypatch.setattr(analyse, "run_analyses", lambda *_: seen.append(counted()) or ())
+    with pools().limit(limits=2):
+        before = counted()
+        specdid.run(small_study(), PANEL, audit=0)
+        assert counted() == before
+    assert seen == [{1}]
