@@ -39,10 +39,26 @@ FAR, ALIKE = 2.0, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Responding:
-    """A control that differs with the treatment, given the preferred fixed effects."""
+    """A control that differs with the treatment, given what the preferred specification holds fixed."""
 
     label: str
     p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Controls regressed on the treatment.
+
+    Attributes
+    ----------
+    responding : those with p < .05, by p.
+    regressed : how many were regressed.
+    held : what was held fixed: fixed effects, ``with`` and lower-order terms of the treatment.
+    """
+
+    responding: tuple[Responding, ...]
+    regressed: int
+    held: tuple[str, ...]
 
 
 def by_treatment(
@@ -303,49 +319,59 @@ def _moved(results: Results, again: Floats, family: Family, words: str) -> str:
     return f"from {signed(f'{before:,.{decimals}f}')} to {signed(f'{after:,.{decimals}f}')} ({words})"
 
 
-def responding(problem: Problem, members: Members, preferred: int, ok: Ints) -> tuple[tuple[Responding, ...], int]:
-    """Regress each control on the treatment, with the preferred rows, effects and weights.
+def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
+    """Regress each control on the treatment, with the preferred rows, effects, weights and terms beside the treatment.
 
     Parameters
     ----------
     preferred : position of the preferred member.
-    ok : positions of the members whose controls are asked about.
-
-    Returns
-    -------
-    those with p < .05, by p, and how many were regressed
+    ok : positions of the members whose controls are asked about, but for the terms that belong to a treatment.
     """
+    problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
-    controls = controls[~np.isin(controls, members.treatment[ok])]
+    treatments = np.unique(members.treatment[ok])
+    belongs = [c for t in treatments.tolist() for c in compiled.beside.get(t, ())]
+    controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs])]
+    own = members.controls_of(preferred)
+    held = own[np.isin(own, compiled.beside.get(int(members.treatment[preferred]), ()))]
+    words = (*_effect_names(problem, int(members.effects[preferred])), *(problem.labels[c] for c in held.tolist()))
     if not len(controls):
-        return (), 0
+        return Asked((), 0, words)
     one = members.take(np.full(len(controls), preferred, np.int64))
-    none = np.zeros(len(controls) + 1, np.int64)
     asked = replace(
         one,
         index=np.arange(len(controls)),
         outcome=controls,
-        start=none,
-        controls=np.zeros(0, np.int64),
+        start=len(held) * np.arange(len(controls) + 1),
+        controls=np.tile(held, len(controls)),
         sunab=np.full(len(controls), -1),
         extra_rows=np.full(len(controls), -1),
     )
     fits = execute.run(replace(problem, vcovs=problem.vcovs[:1]), asked)
     p = np.where(fits.code == Code.OK, fits.p_value[:, 0], np.nan)
     named = [Responding(problem.labels[int(controls[k])], float(p[k])) for k in np.argsort(p) if p[k] < RESPONDS]
-    return tuple(named), int(np.count_nonzero(np.isfinite(p)))
+    return Asked(tuple(named), int(np.count_nonzero(np.isfinite(p))), words)
 
 
-def bad_controls(found: tuple[Responding, ...], regressed: int, whose: str = "preferred") -> Iterator[Caution]:
+def _effect_names(problem: Problem, effects: int) -> Iterator[str]:
+    chosen = problem.effects[effects]
+    yield from (problem.effect_labels[code] for code in chosen.fixed)
+    yield from (f"{problem.effect_labels[code]}[{problem.labels[x]}]" for code, x in chosen.slopes)
+
+
+def bad_controls(asked: Asked, whose: str = "preferred") -> Iterator[Caution]:
     """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
+    found, regressed = asked.responding, asked.regressed
     if found:
         named = first_few([f"`{r.label}` ({_p(r.p_value)})" for r in found])
+        held = f"what the {whose} specification holds fixed ({first_few([f'`{h}`' for h in asked.held])})"
+        given = f"given {held}" if asked.held else f"in the {whose} specification, which holds nothing fixed"
         yield Caution(
             "serious",
             "bad_control",
-            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment given the {whose} "
-            f"specification's fixed effects (p < 0.05 for {len(found):,} of {regressed:,} controls; by chance "
-            f"{RESPONDS * regressed:.2g}): a control that the treatment moves takes part of the effect away",
+            f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment {given}: "
+            f"p < 0.05 for {len(found):,} of {regressed:,} controls, by chance {RESPONDS * regressed:.2g}; "
+            "a control that the treatment moves takes part of the effect away",
         )
 
 

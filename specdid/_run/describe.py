@@ -151,8 +151,8 @@ def _warnings(
     at = _member(compiled, results.preferred)
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
     if plain:
-        found = design_warnings.responding(compiled.problem, compiled.members, plain[0], ok)
-        yield from design_warnings.bad_controls(*found, "preferred" if at >= 0 else "first")
+        found = design_warnings.responding(compiled, plain[0], ok)
+        yield from design_warnings.bad_controls(found, "preferred" if at >= 0 else "first")
 
 
 def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:

@@ -117,6 +117,10 @@ class Columns:
             self._terms[digest] = tuple(range(first, len(self.values)))
         return self._terms[digest]
 
+    def known(self, digest: str) -> tuple[int, ...]:
+        """Return the columns of a term that something already has, else none."""
+        return self._terms.get(digest, ())
+
     def value(self, bound: Bound, label: str) -> int:
         """Return the column of a plain expression: an outcome, a weight, a slope's variable."""
         digest = "t:" + bound.digest

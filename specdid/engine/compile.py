@@ -5,8 +5,9 @@ Matched samples fill rows and weights of their specifications; what a match lost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,9 @@ class Compiled:
         How to evaluate each column of values and codes and each row mask again.
     warnings
         What matched samples lost, located at their ``match``.
+    beside
+        By a treatment's column the columns that belong to it and are no choice of controls: its
+        ``with`` and, of an interaction, the main effects and lower-order interactions.
     """
 
     problem: Problem
@@ -57,6 +61,7 @@ class Compiled:
     code_recipes: tuple[Recipe, ...]
     row_recipes: tuple[Recipe, ...]
     warnings: tuple[Fault, ...] = ()
+    beside: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def in_engine(self) -> Bools:
@@ -97,7 +102,27 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
         tuple(columns.code_recipes),
         tuple(columns.row_recipes),
         match_warnings(plan, table.notes),
+        _beside(plan, columns, contents),
     )
+
+
+def lower_order(term: Term) -> Iterator[Term]:
+    """Yield the main effects of an interaction, then its interactions of lower order."""
+    for degree in range(1, len(term.factors)):
+        yield from map(Term, combinations(term.factors, degree))
+
+
+def _beside(plan: Plan, columns: Columns, contents: list[Contents]) -> dict[int, tuple[int, ...]]:
+    """Return for each treatment's column those of its ``with`` and of the terms below its interaction."""
+    found: dict[int, dict[int, None]] = {}
+    for content in contents:
+        for digest, choice in zip(content.treatments, plan.grid.treatments, strict=True):
+            own = columns.known(digest)
+            terms = (*choice.with_, *lower_order(choice.term))
+            below = [c for t in terms for c in columns.known(term_digest(t, content.scope)) if c not in own]
+            for column in own:
+                found.setdefault(column, {}).update(dict.fromkeys(below))
+    return {column: tuple(below) for column, below in found.items() if below}
 
 
 def _time(columns: Columns, panel: Panel) -> int:

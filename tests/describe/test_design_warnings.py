@@ -123,8 +123,8 @@ def test_a_control_that_the_treatment_moves_is_named():
     found = warned(curve, "bad control?")
     assert "`moved` (p < 0.001), `less` (p " in found  # by p, not in the order of the file
     assert "`x1`" not in found
-    assert "of 3 controls; by chance 0.15)" in found
-    assert "the preferred specification's fixed effects" in found
+    assert "of 3 controls, by chance 0.15;" in found
+    assert "given what the preferred specification holds fixed (`id`, `year`): " in found
 
 
 def test_what_is_a_treatment_of_the_study_is_no_bad_control():
@@ -137,6 +137,53 @@ def test_what_is_a_treatment_of_the_study_is_no_bad_control():
     assert "`same`" in found
     assert "`e`" not in found
     assert "of 2 controls" in found
+
+
+def interacted():
+    """x follows the law alone, moved the law among the poor, of a trait that half of the rows have at random."""
+    rng = np.random.default_rng(1)
+    frame = PANEL.with_columns(law=(pl.col("id") % 2 == 0) & (pl.col("year") >= 2004), poor=pl.col("id") % 4 < 2)
+    frame = frame.with_columns(pl.col("law", "poor").cast(pl.Int64), old=pl.Series(rng.integers(0, 2, len(frame))))
+    noise = pl.DataFrame(rng.normal(size=(len(frame), 2)), ["a", "b"])
+    both = pl.col("law") * pl.col("poor")
+    return frame.with_columns(x=pl.col("law") + 0.3 * noise["a"], moved=both * 0.4 + 0.5 * noise["b"])
+
+
+LAW = {"term": "law:poor", "with": "law"}
+
+
+@pytest.mark.parametrize(
+    ("treatment", "controls"),
+    [(LAW, "x + moved"), (LAW, "x + law + moved"), ("law:poor", "x + law + moved")],
+)
+def test_a_control_is_asked_about_beside_the_main_effects(treatment, controls):
+    """x was accused of what the law alone does to it, and the law with it."""
+    import pyfixest as pf
+
+    frame = interacted()
+    curve = run(frame, treatment={"d": treatment}, controls={"x": controls}, fixed_effects={"two-way": "id + year"})
+    fit = pf.feols("moved ~ law:poor + law | id + year", frame.to_pandas(), vcov={"CRV1": "id"})
+    p = float(fit.pvalue()["law:poor"])
+    assert 0.001 < p < 0.05
+    found = warned(curve, "bad control?")
+    assert f"bad control? `moved` (p = {p:.3f}) differs with" in found
+    assert "holds fixed (`id`, `year`, `law`): p < 0.05 for 1 of 2 controls" in found
+
+
+def test_of_a_triple_interaction_all_that_is_below_it_is_held():
+    frame = interacted().with_columns(moved=pl.col("moved") + 2 * pl.col("law") * pl.col("poor") * pl.col("old"))
+    treatment = {"d": {"term": "law:poor:old", "with": "law + old + law:poor"}}
+    controls = {"x": "x + moved + poor + law:old + poor:old"}
+    curve = run(frame, treatment=treatment, controls=controls, fixed_effects={"none": "0"})
+    found = warned(curve, "bad control?")
+    assert "bad control? `moved` (p < 0.001) differs with" in found
+    held = "(`law`, `old`, `law:poor`, `poor`, `law:old`, `poor:old`)"
+    assert f"given what the first specification holds fixed {held}: p < 0.05 for 1 of 2 controls" in found
+
+
+def test_where_nothing_is_held_the_warning_says_so():
+    curve = run(interacted(), treatment={"d": "law"}, controls={"x": "x"}, fixed_effects={"none": "0"})
+    assert "in the first specification, which holds nothing fixed: " in warned(curve, "bad control?")
 
 
 @pytest.mark.parametrize("missing", ["listwise", "common"])
