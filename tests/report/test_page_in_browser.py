@@ -642,6 +642,30 @@ def test_series_that_share_a_colour_differ_in_shape(seen_apart):
     assert set(moved) <= set(looks[6:])
 
 
+def test_captions_of_wide_tables_are_read_whole_on_a_telephone(small):
+    seen = small.fresh(width=420)
+    ends = seen.page.evaluate(
+        "[...document.querySelectorAll('caption')].filter(c => c.offsetWidth && !c.classList.contains('unseen'))"
+        ".map(c => c.getBoundingClientRect().right)"
+    )
+    assert ends
+    assert max(ends) <= 420
+    assert seen.wrong == []
+    seen.page.close()
+
+
+def test_a_preferred_one_without_a_p_is_a_hollow_diamond_in_the_key_as_well(browser, tmp_path):
+    study = small_study(
+        vcov={"robust": "hetero"}, estimator={"CS": "csdid", "OLS": "feols"}, fixed_effects={"two-way": "id + year"},
+        controls={"n": "1"}, preferred={"estimator": "CS"},
+    )  # fmt: skip
+    seen = Watched(browser, run_report(study, tmp_path))
+    assert seen.page.locator("#key .swatch.crossed").count() == 1
+    assert seen.page.locator("#key .swatch.diamond").count() == 0
+    assert seen.wrong == []
+    seen.page.close()
+
+
 @pytest.fixture(scope="module")
 def untested(tmp_path_factory):
     estimators = {"OLS": "feols", "CS": "csdid"}

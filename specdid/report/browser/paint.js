@@ -247,9 +247,11 @@ function paintPreferred(pen) {
   pen.lineTo(x, y + 6.5);
   pen.lineTo(x - 6.5, y);
   pen.closePath();
-  pen.fillStyle = theme.accent;
+  const untested = signs[data.preferred] === UNTESTED;
+  pen.fillStyle = untested ? theme.paper : theme.accent;
   pen.fill();
-  strokeLine(pen, theme.paper, 1.5);
+  if (untested) addCross(pen, x, y, 3.2);
+  strokeLine(pen, untested ? theme.accent : theme.paper, 1.5);
 }
 
 // A letter above each pinned specification.

@@ -211,7 +211,7 @@ function paintSwatch(pen, kind, colour, x, y) {
     addCross(pen, x, y, 4);
     strokeLine(pen, colour, 1.5);
     return;
-  } else if (kind === "diamond") {
+  } else if (kind === "diamond" || kind === "crossed") {
     pen.moveTo(x, y - 6);
     pen.lineTo(x + 6, y);
     pen.lineTo(x, y + 6);
@@ -221,7 +221,8 @@ function paintSwatch(pen, kind, colour, x, y) {
     pen.moveTo(x + 4.5, y);
     pen.arc(x, y, 4.5, 0, 2 * Math.PI);
   }
-  if (kind === "hollow") {
+  if (kind === "crossed") addCross(pen, x, y, 3);
+  if (kind === "hollow" || kind === "crossed") {
     strokeLine(pen, colour, 1.5);
     return;
   }
