@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -20,6 +21,8 @@ from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
 
+LONGEST_ESTIMAND = 60
+"""Characters of an estimand that a key of the figure says in full."""
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
 TOGETHER = " + "
@@ -377,8 +380,10 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     places = order[first]
     several = len(set(planned.estimand.codes[places].tolist())) > 1
     series = []
-    for k, place in enumerate(places.tolist()):
-        words = told(planned.estimand.at(place) or say("estimate"))
+    full = [told(planned.estimand.at(place) or say("estimate")) for place in places.tolist()]
+    brief = [_brief(words) for words in full]
+    named = brief if len({*brief}) == len({*full}) else full
+    for k, (place, words) in enumerate(zip(places.tolist(), named, strict=True)):
         if "estimator" in planned.dimensions:
             method = planned.shown(planned.dimension("estimator").at(place) or "")
             words = say("{words}: {name}", words=method, name=words) if several else method
@@ -386,6 +391,11 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
         estimand = int(planned.estimand.codes[place])
         series.append(Series(words, estimand, len(values), float(np.median(values))))
     return which.reshape(-1).astype(np.int64), tuple(series)
+
+
+def _brief(words: str) -> str:
+    """Leave out how a long estimand averages, as "; times since treatment alike": tables have it."""
+    return words if len(words) <= LONGEST_ESTIMAND else re.sub(r"[;；][^()（）]*(?=[)）]$)", "", words)
 
 
 def _coloured(results: Results, panels: tuple[CurvePanel, ...]) -> tuple[CurvePanel, ...]:

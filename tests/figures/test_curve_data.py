@@ -160,6 +160,25 @@ def test_a_scale_without_any_estimate_has_no_panel():
     assert [p.name for p in panels] == ["y"]
 
 
+@pytest.mark.parametrize(
+    ("longer", "shown"),
+    [
+        ("ATT over treated rows", "ATT over treated rows"),
+        ("average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units)",
+         "average effect on the treated (group-time effects)"),
+        ("average effect on the treated (group-time effects; calendar periods alike, or so it is said here)",
+         "average effect on the treated (group-time effects)"),
+    ],
+)  # fmt: skip
+def test_a_long_estimand_is_brief_in_the_key(longer, shown):
+    panel = one_panel(two_estimators("pgdp", estimands=ESTIMANDS | {"did2s": longer}))
+    assert {s.label for s in panel.series} == {"OLS: variance-weighted ATT", f"did2s: {shown}"}
+    alike = {"OLS": longer, "did2s": longer.replace("effects; ", "effects; not ")}
+    panel = one_panel(two_estimators("pgdp", estimands=alike))
+    if longer != shown:
+        assert {s.label for s in panel.series} == {f"{name}: {words}" for name, words in alike.items()}
+
+
 def test_estimands_are_series_with_their_own_medians():
     results = results_of(two_estimators("x", "z"))
     panel = curve_data(results).panels[0]
