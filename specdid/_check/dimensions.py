@@ -12,7 +12,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Bools
-from specdid._check.data import Data, selectors
+from specdid._check.data import Data, selectors, spelling
 from specdid._check.sound import NO_LABEL, Sound
 from specdid._diagnostics import Fault, Origin, SpecError, did_you_mean, fault_at
 from specdid._plan.exclude import Tied, select, tied_choices
@@ -143,7 +143,7 @@ def check_scales(study: Study) -> Iterator[Fault]:
                     severity="warning",
                 )
             continue
-        other = first.setdefault("".join(option.scale.casefold().split()), option.scale)
+        other = first.setdefault(spelling(option.scale), option.scale)
         if other != option.scale:
             yield fault_at(
                 option.origin,

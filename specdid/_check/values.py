@@ -8,7 +8,7 @@ from itertools import islice, product
 import numpy as np
 
 from specdid._arrays import Bools
-from specdid._check.data import Data, LeafKind, Use, leaves, located, match_uses, uses
+from specdid._check.data import Data, LeafKind, Use, leaves, located, match_uses, spelling, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
@@ -465,6 +465,43 @@ def check_codes(data: Data) -> Iterator[Fault]:
                 message = f"`{words}` is a number here, with one slope for all its codes: {CODES[code.function]}"
                 advice = f"for a dummy of each level write `factor({words})`"
                 yield fault_at(use.expression.origin, node.span, "codes_as_number", message, advice, "warning")
+
+
+def check_spellings(data: Data) -> Iterator[Fault]:
+    """Warn of levels that differ only in case or blanks, of what is a group: effects, factors, clusters, the unit."""
+    seen: set[str] = set()
+    for use in uses(data.study):
+        for node, kind in leaves(use.expression.tree, use.role):
+            for grouped in _grouped(node, kind):
+                column, words = data.column(grouped), write(grouped)
+                if words not in seen and column is not None and column.is_text:
+                    seen.add(words)
+                    yield from _spelled(use.expression.origin, node.span, words, column)
+
+
+def _grouped(node: Node, kind: LeafKind) -> Iterator[Node]:
+    """Return what of a leaf is taken by its levels, where it is text."""
+    if isinstance(node, Call) and node.function in ("factor", "i"):
+        yield from (a.value for a in node.arguments if a.value is not None and a.name is None)
+    elif kind == "level" or (kind == "term" and isinstance(node, Name)):
+        yield node
+
+
+def _spelled(origin: Origin, span: Span, words: str, column: Column) -> Iterator[Fault]:
+    groups: dict[str, list[str]] = {}
+    for level in column.levels:
+        groups.setdefault(spelling(level), []).append(level)
+    alike = [levels for levels in groups.values() if len(levels) > 1]
+    if alike:
+        shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in alike], 3)
+        yield fault_at(
+            origin,
+            span,
+            "level_spelling",
+            f"`{words}` has levels that differ only in case or blanks, each a group of its own: {shown}",
+            f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`",
+            "warning",
+        )
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

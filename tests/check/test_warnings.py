@@ -1,7 +1,8 @@
 """What is warned of and not refused."""
 
 import pytest
-from checked_studies import faults, marked
+from checked_studies import DATA, faults, marked
+from specdid._words import known
 
 WARNINGS = {
     "empty sample": (
@@ -62,6 +63,29 @@ def test_warnings(tmp_path, case):
     assert fault.code == code
     assert message in fault.message
     assert marked(fault).strip('"') == underlined
+
+
+SPELT = DATA.replace("2010,1.5,0.0,0,0,0.2,2,b", "2010,1.5,0.0,0,0,0.2,2,B").replace("0.8,3,b,p", "0.8,3,b ,p")
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"fixed_effects": '"f" = "id + zone^year"'},
+        {"controls": '"c" = "zone"'},
+        {"controls": '"c" = "factor(zone)"'},
+        {"vcov": '"v" = "~zone"'},
+        {"variant__v": '"a" = { absorb = "zone^year" }\n"b" = {}'},
+    ],
+)
+def test_levels_that_differ_only_in_case_or_blanks_are_named_once(tmp_path, tables):
+    found = faults(tmp_path, data=SPELT, **tables)
+    (fault,) = (f for f in found if f.code == "level_spelling")
+    assert "`zone` has levels that differ only in case or blanks, each a group of its own: “B” and “b”" in fault.message
+    assert "tolower(trimws(zone))" in fault.help
+    assert known(fault.message, "zh")
+    right = {"derive": 'z = "tolower(trimws(zone))"'} | {k: v.replace("zone", "z") for k, v in tables.items()}
+    assert "level_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, **right)}
 
 
 @pytest.mark.parametrize("where", ["gap < 99", "gap == 1 & year > 0", "!is.na(gap) & gap > 0", "is.na(gap) | gap > 0"])
