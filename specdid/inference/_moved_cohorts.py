@@ -234,22 +234,23 @@ class _Cells:
 
     Attributes
     ----------
-    cell : (n,) int64, each row's, -1 in none; ``size`` and ``share`` (m,) are the cells'
+    cell : (n,) int64, each row's, -1 in none; ``share`` (m,) are the cells'
     first, second : sums by the effects' levels and cell, times the inverse of the effects' own
-    gram, with_columns : (m, m), (m, K) float64, cross products net of the effects
+    with_columns : (m, K) float64, cross products
+    on_columns, of_share : (m, K), (m, 1) float64, the same and the shares times the inverse of the cells' own
     """
 
     cell: Ints
-    size: Floats
     share: Floats
     first: Floats
     second: Floats
-    gram: Floats
     with_columns: Floats
+    on_columns: Floats
+    of_share: Floats
 
     @classmethod
-    def made(cls, batch: MovedBatch, codes: CellCodes) -> _Cells:
-        """Sum by group."""
+    def made(cls, batch: MovedBatch, codes: CellCodes) -> _Cells | None:
+        """Sum by group; None where a cell leaves less than PIVOT of its own squares."""
         effects, m = batch.effects, len(codes.size)
         inside = np.flatnonzero(codes.cell >= 0)
         here, weights = codes.cell[inside], None if batch.weights is None else batch.weights[inside]
@@ -269,7 +270,10 @@ class _Cells:
             gram -= rest.T @ second
         columns = batch.columns[inside] if weights is None else weights[:, None] * batch.columns[inside]
         with_columns = np.array([np.bincount(here, column, m) for column in columns.T]).T
-        return cls(codes.cell, codes.size, codes.share, first, second, gram, with_columns)
+        solved = _solved(gram, codes.size, np.column_stack([with_columns, codes.share]))
+        if solved is None:
+            return None
+        return cls(codes.cell, codes.share, first, second, with_columns, solved[:, :-1], solved[:, -1:])
 
     def add(self, effects: _Effects, coefficients: Floats, to: Floats) -> None:
         """Add D̃ times (m, P) coefficients to (n, P)."""
@@ -286,21 +290,15 @@ class _Cells:
 def _solve(batch: MovedBatch, draws: Sequence[_Cells]) -> list[Floats | None]:
     """Solve all regressions of a batch in some draws; None where a pivot is too small to be sure of."""
     k, members = batch.gram.shape[0], len(batch.places)
-    sure = np.ones(len(draws), dtype=bool)
-    on_columns, of_share = [], []
     left, average = np.zeros((len(draws), k + 1, k + 1)), np.zeros((len(draws), k + 1))
     for b, cells in enumerate(draws):
-        solved, sure[b] = _on_cells(cells)
-        on_columns.append(solved[:, :-1])
-        of_share.append(solved[:, -1:])
-        left[b, :k, :k] = batch.gram - cells.with_columns.T @ on_columns[b]
-        average[b, :k] = cells.share @ on_columns[b]
+        left[b, :k, :k] = batch.gram - cells.with_columns.T @ cells.on_columns
+        average[b, :k] = cells.share @ cells.on_columns
     sets, outcome, each = batch.controls, batch.outcome, np.arange(members)
     mine = sets[batch.alike]
     products = left[:, sets[:, :, None], sets[:, None, :]]
     products[..., range(sets.shape[1]), range(sets.shape[1])] += sets == k
-    inverse, good = _inverses(products)
-    sure &= good
+    inverse, sure = _inverses(products)
     gamma = (inverse[:, batch.alike] @ left[:, mine, outcome[:, None]][..., None])[..., 0]
     weight = (inverse @ average[:, sets][..., None])[..., 0]
     beta = average[:, outcome] - np.einsum("bmk,bmk->bm", average[:, mine], gamma)
@@ -313,8 +311,8 @@ def _solve(batch: MovedBatch, draws: Sequence[_Cells]) -> list[Floats | None]:
     own[:, mine, members + each[:, None]] = -weight[:, batch.alike]
     squares = np.full((len(draws), members), np.nan)
     for b in np.flatnonzero(sure).tolist():
-        on_cells = -on_columns[b] @ own[b, :k]
-        on_cells[:, members:] += of_share[b]
+        on_cells = -draws[b].on_columns @ own[b, :k]
+        on_cells[:, members:] += draws[b].of_share
         both = batch.columns @ own[b, :k]
         draws[b].add(batch.effects, on_cells, both)
         product = both[:, :members] * both[:, members:]
@@ -323,7 +321,7 @@ def _solve(batch: MovedBatch, draws: Sequence[_Cells]) -> list[Floats | None]:
         scores = np.add.reduceat(product, batch.starts, axis=0)
         squares[b] = np.einsum("gp,gp->p", scores, scores)
     nobs, clusters = len(batch.rows), len(batch.starts)
-    count = (sets < k).sum(axis=1)[batch.alike] + np.array([[len(cells.size)] for cells in draws])
+    count = (sets < k).sum(axis=1)[batch.alike] + np.array([[len(cells.share)] for cells in draws])
     variance = squares * batch.correction.factor(nobs, count, clusters)
     sure &= (variance > 0).all(axis=1) & (clusters >= 2)
     unit = batch.norm[outcome]
@@ -334,15 +332,15 @@ def _solve(batch: MovedBatch, draws: Sequence[_Cells]) -> list[Floats | None]:
     return [table[:, b] if good else None for b, good in enumerate(sure.tolist())]
 
 
-def _on_cells(cells: _Cells) -> tuple[Floats, bool]:
-    """Regress the columns and, last, the shares on the cells; say whether each leaves PIVOT of its own squares."""
+def _solved(gram: Floats, total: Floats, right: Floats) -> Floats | None:
+    """Solve for the right-hand sides; None where a column leaves less than PIVOT of ``total``, its own squares."""
     from scipy.linalg.lapack import dposv
 
-    scale = 1.0 / np.sqrt(cells.size)
-    right = np.column_stack([cells.with_columns, cells.share]) * scale[:, None]
-    root, solved, failed = dposv(cells.gram * np.outer(scale, scale), right, lower=1)
-    sure = not failed and bool((root.diagonal() ** 2 >= PIVOT).all())
-    return (np.asarray(solved * scale[:, None]) if sure else np.zeros(right.shape)), sure
+    scale = 1.0 / np.sqrt(total)
+    root, solved, failed = dposv(gram * np.outer(scale, scale), right * scale[:, None], lower=1)
+    if failed or (root.diagonal() ** 2 < PIVOT).any():
+        return None
+    return np.asarray(solved * scale[:, None])
 
 
 def _inverses(gram: Floats) -> tuple[Floats, Bools]:
