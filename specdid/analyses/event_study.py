@@ -291,10 +291,13 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
     paths = [p for p in paths if p.failure is None]
     study, clock = bench.study, paths[0].clock
     panels = []
-    for outcome in dict.fromkeys(p.cell.labels["outcome"] for p in paths):
-        mine = [p for p in paths if p.cell.labels["outcome"] == outcome]
+    for outcome, per_unit in dict.fromkeys((p.cell.labels["outcome"], p.per_unit) for p in paths):
+        mine = [p for p in paths if (p.cell.labels["outcome"], p.per_unit) == (outcome, per_unit)]
         series = tuple(_series(bench, cells, p) for p in mine)
-        panels.append(EventPanel(bench.label(outcome), series, axis_of(mine[0].cell)))
+        name, axis = bench.label(outcome), axis_of(mine[0].cell)
+        if per_unit:  # another unit than that of the same outcome's other effects
+            name, axis = (say("{outcome}, per unit of treatment", outcome=text) for text in (name, axis))
+        panels.append(EventPanel(name, series, axis))
     return EventData(
         title_of(request),
         tuple(panels),

@@ -343,15 +343,19 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
     yield ""
     alpha = bench.study.inference.alpha
     for one in placed:
-        r = one.random
+        r, name = one.random, cells.shown(one.cell)
+        found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
+        moved = say("; ").join(f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found)
         if not len(r.null_estimate):
+            if moved:
+                yield say("- {column}, moved earlier by periods: {moved}.", column=name, moved=moved)
             continue
         low, high = np.quantile(r.null_estimate, [0.025, 0.975]).tolist()
         p, p_t = one.p_values()
         yield say(
             "- {column}: {estimate}, 95% of {n:,} placebos from {low} to {high}; by permutation p {p}, of t p {p_t}; "
             "{share:.1%} of placebos have p < {alpha:g}.",
-            column=cells.shown(one.cell),
+            column=name,
             estimate=number(r.estimate),
             n=len(r.null_estimate),
             low=number(low),
@@ -361,10 +365,8 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
             share=float(np.mean(r.null_p < alpha)),
             alpha=alpha,
         )
-        found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
-        moved = [f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found]
         if moved:
-            yield say("  Moved earlier by periods: {moved}.", moved=say("; ").join(moved))
+            yield say("  Moved earlier by periods: {moved}.", moved=moved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._study import file_stem
 from specdid._words import later, say, say_choice, sentences, told
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
@@ -188,7 +189,9 @@ def overview(curve: Curve, files: Collection[str]) -> str:
         if name in files:
             lines.append(say("- {link}: {what}", link=f"[{name}]({name})", what=say(what)))
     for analysed in curve.analyses:
-        mine = sorted(f for f in files if f.startswith(f"{analysed.stem}.") and not f.endswith(".tex"))
+        suffixes = [*(t.suffix for t in analysed.finding.tables), *(c.suffix for c in analysed.finding.charts)]
+        stems = {file_stem(analysed.stem, suffix or None) for suffix in suffixes}
+        mine = sorted(f for f in files if f.rpartition(".")[0] in stems and not f.endswith(".tex"))
         said = say("it could not be run: {failure}", failure=told(analysed.failure, True)) if analysed.failure else ""
         links = ", ".join(f"[{name}]({quote(name)})" for name in mine)
         if said or links:

@@ -12,6 +12,7 @@ import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
+from specdid.analyses._words import number
 from specdid.analyses.placebo import Placebos, Placed, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
@@ -346,3 +347,25 @@ def test_nineteen_draws_say_the_least_p_that_they_can_give(data):
     few = analysed("placebo", {"draws": 19, "strata": "region"}, data).finding
     assert "19 draws give no permutation p below 0.050." in few.tables[0].print.notes
     assert not [w for w in map(str, few.warnings) if "but 0.050 by permutation" in w]
+
+
+@pytest.mark.usefixtures("audit_here")
+def test_timing_placebos_without_random_ones_are_told(tmp_path):
+    """In details.md, and summary.md leads to their files."""
+    study = {
+        **SPEC,
+        "estimator": {"ols": "feols", "cs": "csdid"},
+        "inference": {"draws": 0},
+        "placebo": {"draws": 19, "periods": [1, 2], "vary": ["estimator"]},
+        "figure": {"formats": ["svg"]},
+    }
+    specdid.run(study, simulated(), out=tmp_path, audit=0)
+    row = pl.read_csv(tmp_path / "placebo_timing.csv").filter((pl.col("estimator") == "cs") & (pl.col("vcov") == "id"))
+    lines = (tmp_path / "details.md").read_text("utf-8").splitlines()
+    (line,) = [one for one in lines if one.startswith("- cs, moved earlier by periods: ")]
+    told = line.split(": ", 1)[1]
+    assert re.findall(r"(\d): (−?[\d.]+) \(p", told) == [
+        (str(k), number(e)) for k, e in row.select("periods_earlier", "estimate").rows()
+    ]
+    summary = (tmp_path / "summary.md").read_text("utf-8")
+    assert all(f"[{name}]({name})" in summary for name in ("placebo.csv", "placebo_timing.csv", "placebo_timing.svg"))

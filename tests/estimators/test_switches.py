@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import specdid
 from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._audit.definitions import average_of_changes
@@ -457,8 +458,8 @@ def test_an_effect_is_named_by_what_it_is_divided_by():
     def words(**options):
         return ESTIMATOR.words(Treated("d"), {"aggregate": "effect", "effects": 2} | options)
 
-    assert words(normalized=True).startswith("effect per unit of treatment (switchers 2 periods after")
-    assert words(normalized=False).startswith("effect of having switched (2 periods")
+    assert words(normalized=True).startswith("effect per unit of treatment (period 1, that of the switch being 0")
+    assert words(normalized=False).startswith("effect of having switched (period 1, that of the switch being 0")
     assert words(aggregate="total", effects=1).startswith(
         "average total effect per unit of treatment (switchers over 1 period)"
     )
@@ -507,3 +508,32 @@ def test_an_option_that_changes_nothing_is_not_in_force():
         for effects, same in ((2, False), (2, True), (1, True))
     ]
     assert forces == [True, False, True]  # named as of no consequence
+
+
+@pytest.mark.usefixtures("audit_here", "undrawn")
+def test_effects_per_unit_of_treatment_have_a_panel_of_their_own(tmp_path):
+    """Effect and effect per unit are no curves of one axis; either is named by its period, as event studies count."""
+    frame = pd.DataFrame({name: values for name, values in panel(4).items() if name != "w"})
+    frame["t"] += 2001
+    away = frame.groupby("unit")["d"].transform("first") != frame["d"]
+    frame["cohort"] = frame["unit"].map(frame[away].groupby("unit")["t"].min()).fillna(0)
+    third = {"method": "did_multiplegt_dyn", "aggregate": "effect", "effects": 3}
+    study = {
+        "study": {"data": "given.csv", "unit": "unit", "time": "t"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"raw": third, "normalized": {**third, "normalized": True}},
+        "inference": {"draws": 0},
+        "event_study": {"window": [-2, 2], "vary": ["estimator"]},
+        "figure": {"formats": ["svg"]},
+    }
+    curve = specdid.run(study, frame, out=tmp_path, audit=0)
+    raw, normalized = curve.analyses[0].finding.charts[0].data.panels
+    assert (raw.name, [s.label for s in raw.series]) == ("y", ["raw"])
+    assert (normalized.name, [s.label for s in normalized.series]) == ("y, per unit of treatment", ["normalized"])
+    assert raw.axis != normalized.axis
+    rows = pd.read_csv(tmp_path / "event_study.csv").set_index(["estimator", "period"])["estimate"]
+    table = pd.read_csv(tmp_path / "results.csv").set_index("estimator")
+    for name in ("raw", "normalized"):
+        assert rows[name, 2] == pytest.approx(table.estimate[name], rel=1e-9)
+        assert "(period 2, that of the switch being 0" in table.estimand[name]

@@ -171,3 +171,21 @@ def test_many_controls_and_missing_cells(missing):
     # 8 sets of controls; d and early apart on all rows, the same without the late
     assert (table.status == "ok").sum() == 8 * 3
     assert len(table) == 8 * 3 * 2 * 2 * 2 * 2
+
+
+def test_csdid_under_samples_that_differ_in_rows_it_does_not_use():
+    """Neither periods before the first base nor units treated in all of them are in a comparison; base periods are."""
+    frame = panel()
+    first = int(frame.filter(pl.col("cohort") > 0)["cohort"].min())
+    before = frame.with_columns(pl.when(pl.col("id") == 1).then(first - 1).otherwise(pl.col("cohort")).alias("cohort"))
+    before = before.with_columns(((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int).alias("d"))
+    for data, other, expected in (
+        (frame, f"year >= {first - 1}", [0, 0]),
+        (frame, f"year >= {first}", [0, 1]),
+        (before.filter(pl.col("year") >= first - 1), "id != 1", [0, 0]),
+        (frame, f"year < {frame['year'].max()}", [0, 1]),
+    ):
+        tables = study("csdid", sample={"all": "TRUE", "other": other}, controls={"none": "1"})
+        assert points(tables, data) == expected, other
+    weighted = study("csdid", sample={"all": "TRUE", "other": f"year >= {first - 1}"}, weights={"w": "w"})
+    assert points(weighted | {"controls": {"none": "1"}}, frame) == [0, 1]  # cohorts count by the weights of first rows

@@ -137,6 +137,7 @@ def _fit(task: Task) -> Estimate | Failure:
         nobs=int(used.sum()),
         keep=used,
         in_force=force,
+        reads=_reads(task, panel, cells, averaged),
         vcov_notes=notes,
         extra={
             "n_cells": float(len(cells)),
@@ -195,6 +196,23 @@ def _older_bases(asked: _Asked, panel: UnitsByPeriod, cells: Sequence[CohortEffe
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
+
+
+def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect], averaged: Bools) -> Bools:
+    """Mark the rows, of the record where there is one, that comparisons and the sizes of cohorts depend on."""
+    known = task.history()
+    ends = np.zeros(panel.row.shape, bool)
+    for one in cells:
+        ends[np.ix_(one.treated | one.control, [one.base, one.period])] = True
+    own = known.unit[known.place[panel.first]]
+    unit = np.full(int(known.unit.max()) + 1, -1, np.int64)
+    unit[own] = np.arange(len(own))
+    at = np.minimum(np.searchsorted(panel.times, known.time), panel.periods - 1)
+    found = (unit[known.unit] >= 0) & (panel.times[at] == known.time) & ends[unit[known.unit], at]
+    # A unit counts in the size of its cohort by the weight of its first row; without weights by any row.
+    sized = averaged if task.weights is not None else averaged & ~ends.any(axis=1)
+    found[known.place[panel.first[sized]]] = True
+    return np.asarray(found)
 
 
 def _ends(panel: UnitsByPeriod, cells: Sequence[CohortEffect], size: int) -> Bools:

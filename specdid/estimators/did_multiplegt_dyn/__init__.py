@@ -335,9 +335,10 @@ def _words(treated: Treated, options: Mapping[str, object]) -> str:
     effects, where = int(str(options.get("effects", 1))), where_zero(treated)
     if options.get("aggregate", "total") == "total":
         return f"average total effect per unit of treatment{where} (switchers over {_periods(effects)})"
+    when = f"period {effects - 1}, that of the switch being 0"  # as in an event study
     if options.get("normalized"):
-        return f"effect per unit of treatment{where} (switchers {_periods(effects)} after, over all treatment since)"
-    return f"effect of having switched{where} ({_periods(effects)}, switches to less with the other sign)"
+        return f"effect per unit of treatment{where} ({when}, over all treatment since)"
+    return f"effect of having switched{where} ({when}, switches to less with the other sign)"
 
 
 def _periods(count: int) -> str:
