@@ -203,7 +203,8 @@ def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect], aver
     known = task.history()
     ends = np.zeros(panel.row.shape, bool)
     for one in cells:
-        ends[np.ix_(one.treated | one.control, [one.base, one.period])] = True
+        for place in (one.base, one.period):
+            ends[:, place] |= one.treated | one.control
     own = known.unit[known.place[panel.first]]
     unit = np.full(int(known.unit.max()) + 1, -1, np.int64)
     unit[own] = np.arange(len(own))
