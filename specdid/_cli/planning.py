@@ -14,9 +14,9 @@ import numpy as np
 from specdid._cli.exits import Exit, print_faults
 from specdid._decode import merged_spec
 from specdid._plan import Plan, PlanStatus
+from specdid._records.collect import formula_writer
 from specdid._records.numerals import specifications
 from specdid._run.cost import needed
-from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, examine
 
 WIDTH = 100

@@ -21,6 +21,7 @@ from specdid._describe.curve_tests import CurveTests
 from specdid._plan.write_out import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, of_audit, worst_first
+from specdid._records.collect import planned_records
 from specdid._records.numerals import specifications
 from specdid._run import analyse
 from specdid._run.cost import refuse_too_large
@@ -37,9 +38,7 @@ from specdid._run.infer import (
 )
 from specdid._run.manifest import Taken, manifest
 from specdid._run.output import kept_files, output_directory, staged
-from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import Prepared, StudySource, prepare
-from specdid._run.secret import NoSecretError, own_secret
 from specdid._run.write import (
     Drawing,
     FigureFiles,
@@ -58,7 +57,7 @@ from specdid.analyses._base import Analysed, Estimated
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
 from specdid.engine.execute import Progress, Recalled, estimate_all, silent
-from specdid.engine.store import Store
+from specdid.engine.store import NoSecretError, Store, own_secret
 from specdid.engine.workers import single_threaded
 from specdid.panel import Panel
 from specdid.report.summary import summarise

@@ -22,12 +22,12 @@ from specdid._plan.records import SampleChoice
 from specdid._programs.script import Script
 from specdid._records import Caution, Results, Status
 from specdid._records.cautions import against, capital
+from specdid._records.collect import formula_writer
 from specdid._records.files import read_rows
 from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
 from specdid._run.manifest import content_hash, default_directory, read_record
-from specdid._run.plan_columns import formula_writer
 from specdid._run.prepare import Prepared, StudySource, prepare
 from specdid._run.selectors import Found, find
 from specdid._run.write import read_warnings

@@ -30,8 +30,7 @@ from specdid.analyses._timing import few_treated
 from specdid.analyses._words import axis_of, count, decimals, estimate_and_error, listed, number, p_is, p_value
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
-from specdid.figures._event_data import ends_note
-from specdid.figures.event_study import EventData, EventPanel, EventSeries
+from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 ENDS = ("bin", "drop")

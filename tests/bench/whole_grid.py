@@ -12,9 +12,9 @@ from time import perf_counter
 import _bench
 from _panels import make_panel
 from specdid._records import collect
+from specdid._records.collect import planned_records
 from specdid._records.write import write_parquet
 from specdid._run.pipeline import drained
-from specdid._run.plan_columns import planned_records
 from specdid._run.prepare import prepare
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import estimate_all

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 import specdid
-from specdid._run.plan_columns import formula_writer
+from specdid._records.collect import formula_writer
 from specdid._run.prepare import prepare
 from specdid.language import bind, parse
 from specdid.language.scope import Scope

@@ -21,7 +21,7 @@ from programs import estimated
 from specdid._draft.code import read_code
 from specdid._draft.memory import DataFacts
 from specdid._draft.of_code import code_draft
-from specdid._run.plan_columns import formula_writer
+from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from stata_reader import Program
 

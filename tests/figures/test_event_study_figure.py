@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
-from specdid.figures._event_data import MOST
-from specdid.figures.event_study import FIGURE, EventData, EventPanel, EventSeries
+from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries
 
 PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
 

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from specdid.figures import event_study, forest, spec_curve, volcano
 from specdid.figures._curve_axes import marker_in, shade
 from specdid.figures._curve_data import curve_data
-from specdid.figures._event_data import EventData, EventPanel, EventSeries
 from specdid.figures._style import CROSS, CROSSED, SERIES, marker_of, shape_of
+from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
 def test_thirty_six_series_are_told_apart_and_the_first_six_by_marker_alone():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from specdid import _plugins
 from specdid._records import Results, Status, collect
-from specdid._run.plan_columns import planned_records
+from specdid._records.collect import planned_records
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import estimate_all

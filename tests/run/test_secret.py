@@ -13,9 +13,8 @@ import pytest
 import specdid
 from command import call_specdid, run_specdid
 from small_studies import small_panel, small_study
-from specdid._run import secret
-from specdid._run.secret import FILE, SIZE, NoSecretError, own_secret
-from specdid.engine.store import NAME, Store
+from specdid.engine import store
+from specdid.engine.store import NAME, SECRET_FILE, SECRET_SIZE, NoSecretError, Store, own_secret
 from toml_text import write_toml
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
@@ -33,18 +32,18 @@ def state(tmp_path, monkeypatch):
 
 def test_the_secret_is_made_once_for_its_user_alone(state, tmp_path):
     one = own_secret(tmp_path / "out")
-    assert len(one) == SIZE
+    assert len(one) == SECRET_SIZE
     assert own_secret(tmp_path / "other") == one
-    assert [p.name for p in state.iterdir()] == [FILE]
+    assert [p.name for p in state.iterdir()] == [SECRET_FILE]
     if os.name != "nt":
-        assert (state / FILE).stat().st_mode & 0o777 == 0o600
+        assert (state / SECRET_FILE).stat().st_mode & 0o777 == 0o600
         assert state.stat().st_mode & 0o777 == 0o700
-    (state / FILE).unlink()
+    (state / SECRET_FILE).unlink()
     assert own_secret(tmp_path / "out") != one
 
 
 def test_first_runs_at_once_agree_on_one_secret(state, tmp_path, monkeypatch):
-    code = "import sys; from pathlib import Path; from specdid._run.secret import own_secret; sys.stdin.read(1)\n"
+    code = "import sys; from pathlib import Path; from specdid.engine.store import own_secret; sys.stdin.read(1)\n"
     code += "print(own_secret(Path('out')).hex())"
     running = [
         subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True, cwd=ROOT) for _ in range(4)
@@ -57,28 +56,28 @@ def test_first_runs_at_once_agree_on_one_secret(state, tmp_path, monkeypatch):
         one.stdout.close()
         assert one.wait() == 0
     for _ in range(20):
-        (state / FILE).unlink()
+        (state / SECRET_FILE).unlink()
         with ThreadPoolExecutor(8) as pool:
             assert len(set(pool.map(own_secret, [tmp_path / "out"] * 8))) == 1
-    assert [p.name for p in state.iterdir()] == [FILE]
+    assert [p.name for p in state.iterdir()] == [SECRET_FILE]
 
 
 def test_a_disk_without_hard_links_gets_its_secret(state, tmp_path, monkeypatch):
     def refused(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(secret.os, "link", refused)
+    monkeypatch.setattr(store.os, "link", refused)
     assert own_secret(tmp_path / "out") == own_secret(tmp_path / "out")
-    assert [p.name for p in state.iterdir()] == [FILE]
+    assert [p.name for p in state.iterdir()] == [SECRET_FILE]
 
 
 @posix
 @pytest.mark.parametrize("what", ["link", "dangling link", "FIFO", "directory", "empty", "short", "long", "readable"])
 def test_what_is_no_secret_of_ones_own_is_refused_and_left(state, tmp_path, what):
     state.mkdir(parents=True)
-    path = state / FILE
+    path = state / SECRET_FILE
     if what == "link":
-        (tmp_path / "known").write_bytes(bytes(SIZE))
+        (tmp_path / "known").write_bytes(bytes(SECRET_SIZE))
         (tmp_path / "known").chmod(0o600)
         path.symlink_to(tmp_path / "known")
     elif what == "dangling link":
@@ -88,20 +87,20 @@ def test_what_is_no_secret_of_ones_own_is_refused_and_left(state, tmp_path, what
     elif what == "directory":
         path.mkdir()
     else:
-        path.write_bytes(bytes({"empty": 0, "short": SIZE - 1, "long": SIZE + 1}.get(what, SIZE)))
+        path.write_bytes(bytes({"empty": 0, "short": SECRET_SIZE - 1, "long": SECRET_SIZE + 1}.get(what, SECRET_SIZE)))
         path.chmod(0o644 if what == "readable" else 0o600)
     before = path.lstat()
-    with pytest.raises(NoSecretError, match=FILE):
+    with pytest.raises(NoSecretError, match=SECRET_FILE):
         own_secret(tmp_path / "out")
     assert path.lstat().st_mode == before.st_mode
-    assert [p.name for p in state.iterdir()] == [FILE]
+    assert [p.name for p in state.iterdir()] == [SECRET_FILE]
     assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give files away")
 def test_another_users_file_is_refused(state, tmp_path):
     own_secret(tmp_path / "out")
-    os.chown(state / FILE, 12345, 12345)
+    os.chown(state / SECRET_FILE, 12345, 12345)
     with pytest.raises(NoSecretError, match="another user's file"):
         own_secret(tmp_path / "out")
 
@@ -125,7 +124,7 @@ def test_relative_places_are_a_strangers(state, tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     own_secret(tmp_path / "out")
-    assert list((tmp_path / "home").rglob(FILE))
+    assert list((tmp_path / "home").rglob(SECRET_FILE))
 
 
 @posix
@@ -135,7 +134,7 @@ def test_a_user_without_a_home_has_no_cache(state, tmp_path, monkeypatch):
     def nobody(*_):
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(secret.Path, "home", nobody)
+    monkeypatch.setattr(store.Path, "home", nobody)
     with pytest.raises(NoSecretError, match="no home directory"):
         own_secret(tmp_path / "out")
 
@@ -176,7 +175,7 @@ def test_the_manifest_says_what_was_taken_and_nothing_else_changes(folder, state
     assert again["differing"] == 0
     assert content(folder) == first
     # Another key: nothing is taken, which is said once, and the numbers are the same.
-    (state / FILE).unlink()
+    (state / SECRET_FILE).unlink()
     anew = call_specdid(["run", "s.toml", "--audit", "0"], folder)
     assert anew.returncode == 0
     said = f"or of a key that is gone: not used, {again['specifications']:,} specifications estimated anew"
