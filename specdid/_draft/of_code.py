@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from itertools import product
 from math import prod
 from pathlib import PurePath
 
+from specdid._decode.table import LONGEST_LABEL
 from specdid._diagnostics import Fault, SpecError
 from specdid._draft.memory import ReadCode, Regression, columns_of
 from specdid._draft.write import comment, one_line
@@ -239,7 +241,10 @@ def _label(dimension: str, option: str) -> str:
     plain = {("sample", "TRUE"): "all", ("weights", "1"): "unweighted", ("controls", "1"): "none"}
     if (dimension, option) in ((of, label) for (of, _), label in plain.items()):
         return f"column {option}"
-    return plain.get((dimension, option)) or (_NAMES[option] if dimension == "estimator" else option)
+    label = plain.get((dimension, option)) or (_NAMES[option] if dimension == "estimator" else option)
+    if len(label) <= LONGEST_LABEL:
+        return label
+    return f"{label[: LONGEST_LABEL // 2]} … {zlib.crc32(label.encode()):08x}"  # alike at their beginnings, perhaps
 
 
 def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:

@@ -702,11 +702,9 @@ class _Stata(Memory):
         if re.search(r"(?<!\w)(?:_[nN]|e\(sample\)|_merge)\b|\b_[nN]\b|e\(sample\)", condition):
             raise NotReadError("it asks for the number of a row, or for what a command left")
         written = self._written(condition, "condition")
-        if across := next((n for n in _called(written) if n in _ACROSS), None):
-            raise NotReadError(f"{across}() looks at other rows")
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
-        return self.in_force(written)
+        return self._on_kept(self.in_force(written))
 
     def _on_kept(self, text: str) -> str:
         """Return an expression of versions in which functions of other rows do not see those that were cut off.
@@ -847,14 +845,14 @@ class _Stata(Memory):
     def _egen(self, expression: str, by: list[str]) -> str:
         """Return what egen makes."""
         body, options = _at_comma(expression)
-        call = re.match(r"^(\w+)\((.*)\)\s*(?:if\s+(.*))?$", body.strip())
+        call = _call(body.strip())
         given = _option(options, "by") or ""
         groups = [*by, *given.split()]
         left = re.sub(r"\bby\([^()]*\)", "", options).strip()
         if call is None or not all(re.fullmatch(r"[^\W\d]\w*", name) for name in groups):
             raise NotReadError("it is not understood")
-        function, inside = call[1], call[2].strip()
-        when = self._written(call[3], "condition") if call[3] else ""
+        function, inside, condition = call
+        when = self._written(condition, "condition") if condition else ""
         within = f", by = {'^'.join(groups)}" if groups else ""
         names = inside.split() if re.fullmatch(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)*", inside) else []
         if function == "group" and names and not groups and not left and not when:
@@ -1037,6 +1035,18 @@ def _expanded(text: str, macros: dict[str, str]) -> str:
             break
         text = new
     return text
+
+
+def _call(text: str) -> tuple[str, str, str] | None:
+    """Return the function, the inside of its brackets and the condition of ``mean(x) if y > 1``."""
+    name, _, rest = text.partition("(")
+    depth = 1
+    for k, c in enumerate(rest):
+        depth += (c == "(") - (c == ")")
+        if not depth:
+            behind = re.fullmatch(r"\s*(?:if\b\s*(.+))?", rest[k + 1 :])
+            return (name.strip(), rest[:k].strip(), behind[1] or "") if behind and name.strip().isidentifier() else None
+    return None
 
 
 def _at_comma(text: str) -> tuple[str, str]:

@@ -565,6 +565,10 @@ def test_comparisons_with_missing_values_are_what_stata_makes_of_them(text, know
         ("rename (z w) (x v)", "TRUE", {"x": "z"}),
         ("gen byte first = x\ngen treated = year >= first\nrename x old\ngen x = treated * 2", "TRUE",
          {"first": "x", "treated": "year >= first & !is.na(first)", "x_2": "treated * 2"}),
+        ("keep if year > 2000\ndrop if L.z < 1",
+         "year > 2000 & !(l(ifelse(year > 2000, z, NA), 1) < 1 & !is.na(l(ifelse(year > 2000, z, NA), 1)))", {}),
+        ("egen x = max(ln(z)) if !missing(w), by(id)", "TRUE",
+         {"x": "ifelse(!is.na(w), max(ifelse(!is.na(w), log(z), NA), by = id), NA)"}),
         ("gen x = max(z, w, 1)", "TRUE", {"x": "coalesce(pmax(coalesce(pmax(1, z), 1), w), coalesce(pmax(1, z), 1))"}),
     ],
 )  # fmt: skip
@@ -582,7 +586,7 @@ def test_rows_and_columns_of_stata_are_taken_over(before, condition, derived):
         "gen x = sum(z)", "gen x = group(4)", "gen x = round(z)", "gen x = z > .", "gen x = strlen(name)",
         "gen x = substr(name, -2, 2)", "gen x = (!z == 2)", "egen x = cut(z), group(4)", "egen x = tag(id)",
         "xtile x = z [aw=w], nq(4)", "winsor2 x, replace by(id)", "rename x*, lower", "keep if _n == 1", "keep in 1/5",
-        "keep if `if'", "drop if e(sample)", "by id: drop if x == 1", "keep if L.x > 1", "merge 1:1 id using b",
+        "keep if `if'", "drop if e(sample)", "by id: drop if x == 1", "merge 1:1 id using b",
         "replace x = 1 in 5",
     ],
 )  # fmt: skip
@@ -725,6 +729,18 @@ def test_singletons_that_are_kept_and_steps_of_time_are_told():
     found = read_code("xtset id year, delta(5)\nreghdfe y d, absorb(id) keepsingletons\n", ".do")
     assert found.step == "5"
     assert "keepsingletons" in found.notes[0][1]
+
+
+def test_long_lists_of_controls_have_labels_that_check_takes(drafted):
+    names = " ".join(["c.poverty#c.l_police", "c.blackm_15_24#c.whitem_15_24", "c.unemployrt#c.l_income"] * 3)
+    more = " ".join(f"L{k}.poverty L{k}.l_police L{k}.unemployrt L{k}.l_income" for k in range(1, 4))
+    code = f"use castle.csv\nxtset sid year\nreghdfe homicide post {names} {more}, a(sid)\n"
+    code += f"reghdfe homicide post {names} {more} popwt, a(sid)\nreghdfe robbery post, a(sid)\n"
+    done, spec = drafted(code, "a.do")
+    assert done.returncode == 0, done.stderr
+    assert len(specdid.plan(spec)) == 3
+    labels = [*tomllib.loads(spec.read_text("utf-8"))["controls"]]
+    assert [" … " in label for label in labels] == [True, True, False]
 
 
 def test_code_without_a_term_is_refused(drafted):
