@@ -139,7 +139,7 @@ class Curve:
         """
         import pandas as pd
 
-        own = [f.name for f in fields(JointTest) if f.name not in ("group", "estimand")]
+        own = [f.name for f in fields(JointTest) if f.name not in ("group", "estimand", "dropped")]
         names = ["statistic" if name == "kind" else name for name in own]
         return pd.DataFrame([{n: getattr(t, n) for n in names} for t in self.joint], columns=names)
 

@@ -114,6 +114,7 @@ def _test(
         direction=direction,
         specifications=count,
         side=side_of(value) if side is None else side,
+        dropped=of.dropped_draws,
     )
 
 
@@ -707,9 +708,12 @@ def towards(test: JointTest) -> str:
 
 
 def floor(test: JointTest) -> str:
-    """Say that a p-value is the smallest that its draws can give, where it is: none was as far from zero."""
+    """Say how many draws count where some failed, and that a p is the smallest that they can give, where it is."""
+    counted = ""
+    if test.dropped:
+        counted = say(", {kept:,} of {draws:,} draws", kept=test.draws, draws=test.draws + test.dropped)
     least = bool(test.draws) and test.p_value * (test.draws + 1) < 1.5
-    return say(", the smallest p of {draws:,} draws", draws=test.draws) if least else ""
+    return counted + (say(", the smallest p of {draws:,} draws", draws=test.draws) if least else "")
 
 
 def _part(test: JointTest, estimated: int) -> str:

@@ -363,7 +363,7 @@ def bad_controls(asked: Asked, whose: str = "preferred") -> Iterator[Caution]:
     """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
     found, regressed = asked.responding, asked.regressed
     if found:
-        named = first_few([f"`{r.label}` ({_p(r.p_value)})" for r in found])
+        named = first_few([f"`{r.label}` ({p_text(r.p_value)})" for r in found])
         held = f"what the {whose} specification holds fixed ({first_few([f'`{h}`' for h in asked.held])})"
         given = f"given {held}" if asked.held else f"in the {whose} specification, which holds nothing fixed"
         yield Caution(
@@ -373,10 +373,6 @@ def bad_controls(asked: Asked, whose: str = "preferred") -> Iterator[Caution]:
             f"p < 0.05 for {len(found):,} of {regressed:,} controls, by chance {RESPONDS * regressed:.2g}; "
             "a control that the treatment moves takes part of the effect away",
         )
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _quoted(words: list[str]) -> str:

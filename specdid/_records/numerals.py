@@ -56,6 +56,18 @@ def degrees(df: float, form: str = "g") -> str:
     return "∞" if np.isinf(df) else f"{df:{form}}"
 
 
+_LEVELS, _MOST = (0.01, 0.05, 0.1), 6
+"""What tests are judged at, and the digits beyond which nothing is told apart from these."""
+
+
+def p_digits(p: float) -> str:
+    """Write a p-value to three decimals, or as many more as tell it from a level that rounding would make it."""
+    digits = 3
+    while digits < _MOST and float(text := f"{p:.{digits}f}") in _LEVELS and abs(p - float(text)) > 1e-9:
+        digits += 1
+    return f"{p:.{digits}f}"
+
+
 def p_text(p: float) -> str:
-    """Write a p-value to three decimals, or that it is below the last of them."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    """Write a p-value as `p_digits` does, or that it is below the last of three decimals."""
+    return "p < 0.001" if p < 0.001 else f"p = {p_digits(p)}"

@@ -521,6 +521,7 @@ class JointTest:
     group, estimand : the scale (or outcome) and estimand of a median, else empty.
     side : on which side of 0 it lies, "above" or "below"; of a share that of most significant
         estimates, "both" where they are as many on either; "" where on neither.
+    dropped : draws that do not count, since a specification failed in them.
     """
 
     null: str
@@ -536,6 +537,7 @@ class JointTest:
     group: str = ""
     estimand: str = ""
     side: str = ""
+    dropped: int = 0
 
     @property
     def statistic(self) -> str:

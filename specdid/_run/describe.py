@@ -22,7 +22,7 @@ from specdid._describe.instruments import instrument_cautions
 from specdid._describe.sensitivity import sensitivity
 from specdid._records import Caution, Results, Section, Status
 from specdid._records.cautions import RUN, Against, against, beside, capital
-from specdid._records.numerals import counted, minus
+from specdid._records.numerals import counted, minus, p_digits
 from specdid._run.write import Drawing, FigureFiles, page_formats, write_text
 from specdid._study import INSTRUMENTS
 from specdid._words import say, told
@@ -271,7 +271,7 @@ def _test_rows(tests: CurveTests, names: Mapping[str, str]) -> tuple[Row, ...]:
             (
                 minus(f"{r.value:.3g}"),
                 minus(say("{low} to {high}", low=f"{r.low:.3g}", high=f"{r.high:.3g}")),
-                f"{r.p_value:.3f}",
+                p_digits(r.p_value),
             ),
         )
         for r in tests.tests

@@ -30,7 +30,7 @@ from specdid._diagnostics import first_few
 from specdid._plan import Plan
 from specdid._records import Caution, JointTest, NullShares, Results, Section, Status
 from specdid._records.cautions import beside
-from specdid._records.numerals import counted, minus, specifications
+from specdid._records.numerals import counted, minus, p_digits, specifications
 from specdid._run.prepare import Prepared
 from specdid._run.write import NullFigure, first_bands, first_nulls, write_bands, write_text
 from specdid._study import Core, FigureOptions
@@ -315,7 +315,8 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
                 "|---|---:|---:|---:|",
                 *(
                     f"| {marked(r, told(results.shown_statistic(r.statistic)))} | {minus(f'{r.value:.4g}')} "
-                    f"| {minus(say('{low} to {high}', low=f'{r.low:.4g}', high=f'{r.high:.4g}'))} | {r.p_value:.3f} |"
+                    f"| {minus(say('{low} to {high}', low=f'{r.low:.4g}', high=f'{r.high:.4g}'))} "
+                    f"| {p_digits(r.p_value)} |"
                     for r in t.tests
                 ),
                 "",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from specdid import _plugins
-from specdid._records.numerals import signed
+from specdid._records.numerals import p_digits, signed
 from specdid._words import say
 from specdid.analyses._cells import Cell, Cells
 from specdid.panel import Panel
@@ -118,10 +118,10 @@ def units_text(count: int, word: str = "unit") -> str:
 
 
 def p_value(p: float) -> str:
-    """Write a p-value: three decimals, or that it is below the last of them."""
+    """Write a p-value: three decimals or what `p_digits` needs, or that it is below the last of them."""
     if not np.isfinite(p):
         return ""
-    return f"< {LEAST}" if p < LEAST else f"{p:.3f}"
+    return f"< {LEAST}" if p < LEAST else p_digits(p)
 
 
 def p_is(p: float) -> str:

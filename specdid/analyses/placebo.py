@@ -20,6 +20,7 @@ from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
+from specdid._records.numerals import p_digits
 from specdid._study import Expression
 from specdid._words import later, said_list, say
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
@@ -503,11 +504,11 @@ def disagreement(placed: Placed, alpha: float) -> Caution | None:
     draws, found = len(r.null_estimate), f"p {p_is(r.p_value)} by clustered errors"
     further = round(p * (draws + 1)) - 1
     if further > 0 and bdtrc(further - 1, draws, alpha) < ODDS:
-        return Caution("serious", "placebo_disagrees", f"{found}, but {p:.3f} by permutation")
+        return Caution("serious", "placebo_disagrees", f"{found}, but {p_digits(p)} by permutation")
     if least_p(draws) >= alpha:
         less = f"{draws:,} draws give no permutation p below {least_p(draws):.3f}"
         return Caution("note", "few_draws", f"{found}; {less}: ask for more draws")
-    near = f"{p:.3f} by permutation, which {draws:,} draws do not tell from {alpha:g}"
+    near = f"{p_digits(p)} by permutation, which {draws:,} draws do not tell from {alpha:g}"
     return Caution("note", "few_draws", f"{found}, {near}: ask for more draws")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid._describe.curve_tests import Placebo
 from specdid._records import Results
-from specdid._records.numerals import decimals_for
+from specdid._records.numerals import decimals_for, p_text
 from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
@@ -165,7 +165,7 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
 
 def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
     """Write a null's name and p above its density."""
-    p = "p < 0.001" if null.p_value < 0.001 else f"p = {null.p_value:.3f}"
+    p = p_text(null.p_value)
     room = page.fonts.width(p, SMALL) + 8
     title = _title(told(null.title), page.fonts, box.width - room)
     page.text(box.left, box.top + k * _RIDGE + 5, title, SMALL, colour=QUIET)

@@ -12,6 +12,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import marked, primary_lines
 from specdid._records import Caution
 from specdid._records.cautions import AGAINST, against, capital
+from specdid._records.numerals import p_digits
 from specdid._words import say
 from specdid.figures._style import png
 from specdid.inference._base import null_words
@@ -63,7 +64,7 @@ def _parts(curve: Curve) -> Iterator[str]:
                 marked(t, shown(t.statistic)),
                 f"{t.value:.4g}",
                 f"{t.low:.4g} to {t.high:.4g}",
-                f"{t.p_value:.3f}",
+                p_digits(t.p_value),
             )
             for t in curve.joint
         )

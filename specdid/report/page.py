@@ -23,7 +23,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests, floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_text
+from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_digits, p_text
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.report._data import (
@@ -661,7 +661,7 @@ def tests_table(joint: CurveTests, results: Results) -> Element:
             marked(r, told(results.shown_statistic(r.statistic))),
             minus(f"{r.value:.4g}"),
             minus(say("{low} to {high}", low=f"{r.low:.4g}", high=f"{r.high:.4g}")),
-            f"{r.p_value:.3f}",
+            p_digits(r.p_value),
             f"{r.draws:,}",
         )
         for r in joint.tests

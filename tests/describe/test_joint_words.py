@@ -9,8 +9,10 @@ import specdid
 from simulated import SPEC, simulated
 from specdid._describe.curve_tests import median_in_gap, primary_lines, side_of
 from specdid._records import JointTest
+from specdid._records.numerals import p_text
 from specdid._records.results import MEDIAN
 from specdid._words import known
+from specdid.analyses._words import p_value
 
 MANY = JointTest("wild", "median t", 2.3, -1.4, 1.4, 0.005, 199, "primary", specifications=336)
 OWN = JointTest("wild", MEDIAN, -0.06, -0.05, 0.05, 0.05, 199, specifications=144, group="logs", estimand="ATT")
@@ -59,6 +61,19 @@ def test_of_one_estimand_the_primary_test_stands_alone():
 def test_a_p_at_its_floor_is_marked():
     assert "the smallest p of 199 draws" in primary_lines([MANY], 336)[0]
     assert "smallest" not in primary_lines([replace(MANY, p_value=0.01)], 336)[0]
+
+
+def test_a_p_beside_alpha_never_reads_as_a_rejection_or_its_contrary():
+    assert p_text(8 / 159) == "p = 0.0503"
+    assert p_text(0.04996) == "p = 0.04996"
+    assert p_value(0.0999) == "0.0999"
+    assert p_text(10 / 200) == "p = 0.050"  # exactly so
+    assert [p_text(p) for p in (0.0004, 0.049, 0.0512, 0.9999)] == ["p < 0.001", "p = 0.049", "p = 0.051", "p = 1.000"]
+
+
+def test_the_headline_says_how_many_draws_counted():
+    assert ", 158 of 199 draws" in primary_lines([replace(MANY, draws=158, dropped=41)], 336)[0]
+    assert "of 199 draws" not in primary_lines([replace(MANY, p_value=0.01)], 336)[0]
 
 
 def test_the_headline_has_the_test_of_what_it_counts(tmp_path):

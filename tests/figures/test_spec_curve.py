@@ -325,6 +325,7 @@ def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
     shares = {("log points", "ATT"): NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
     texts = texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares)))
     assert "of the 200 tested:" in texts
+    assert "errors by province:" in texts  # beside the share: the points are dark by the curve's own
     assert "Shares with p < 0.05: standard errors of the null, by province." in " ".join(texts)
 
 

@@ -36,14 +36,21 @@ function signedNumber(value, decimals) {
   return value > 0 && Number(value.toFixed(decimals)) !== 0 ? `+${text}` : text;
 }
 
+// Three decimals, or as many more as tell a p-value from a level that rounding would make it; as p_digits in Python.
+function digitsOf(p) {
+  let digits = 3;
+  while (digits < 6 && [0.01, 0.05, 0.1].some((a) => Number(p.toFixed(digits)) === a && Math.abs(p - a) > 1e-9)) digits += 1;
+  return p.toFixed(digits);
+}
+
 function pValue(p) {
   if (Number.isNaN(p)) return "–";
-  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+  return p < 0.001 ? "< 0.001" : digitsOf(p);
 }
 
 function pWords(p) {
   if (Number.isNaN(p)) return tr`no p-value`;
-  return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
+  return p < 0.001 ? "p < 0.001" : `p = ${digitsOf(p)}`;
 }
 
 // Cut a long label after its first letters: labels often differ at their ends. Chinese characters take two.
