@@ -1,7 +1,8 @@
 """[mechanism."Tertiary share"]: whom the effect depends on, or what it passes through.
 
 A moderator enters with the interaction and both main effects, at its value before the
-treatment unless ``at = false``. A mediator is an outcome first; the outcome's regression
+treatment unless ``at = false``; of a treatment that is an interaction itself, with all that is
+below theirs, as in a triple difference. A mediator is an outcome first; the outcome's regression
 with it is no causal effect of its own (Acharya, Blackwell and Sen 2016, APSR 110).
 """
 
@@ -17,7 +18,7 @@ from specdid._arrays import Bools, Floats
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
-from specdid._study import Expression
+from specdid._study import Core, Expression
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbers_of, sizes_of
@@ -47,7 +48,7 @@ from specdid.analyses.table import (
 )
 from specdid.figures import marginal_effect
 from specdid.inference._assignment import made_of
-from specdid.language import bind, write
+from specdid.language import bind, lower_order, write
 from specdid.language.tree import Name
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -63,7 +64,8 @@ KEYS = (
     Key(
         "moderator",
         Formula("value"),
-        "Whom the effect depends on: the treatment is interacted with it, and both main effects are in.",
+        "Whom the effect depends on: the treatment is interacted with it, and both main effects are in; of a treatment "
+        "`a:b` also `a` and `b` interacted with it, as in a triple difference.",
         '"ind3"',
         otherwise="a `mediator` is needed",
     ),
@@ -272,6 +274,7 @@ class Moderated:
     ----------
     plain : without the moderator, on the same rows
     fit : with it; ``names`` are its terms of the interaction and the main effect
+    below : its terms between these, where the treatment is an interaction itself
     treated, control : the moderator of the units in the regression (of rows, where it moves)
     lost : units that have no moderator, of those that the estimate without it has, ``of_units``
     """
@@ -285,6 +288,7 @@ class Moderated:
     when: str
     lost: int = 0
     of_units: int = 0
+    below: tuple[str, ...] = ()
 
     @property
     def values(self) -> Floats:
@@ -331,7 +335,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
 
 
 def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
-    """Estimate a cell with the interaction and both main effects."""
+    """Estimate a cell with the interaction, both main effects and what is between them."""
     assert config.moderator is not None
     moderator = moderator_of(bench, cell, config)
     name = config.moderator.text
@@ -343,10 +347,32 @@ def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
     treatment = plain.terms[0] if plain.terms else cell.labels["treatment"]
     names = (f"{treatment}:{name}", name)
     product = bench.treatment(cell) * moderator.values
-    fit = bench.fit(cell, extra=(Extra(names[0], product), Extra(names[1], moderator.values)))
+    below = tuple(_below(bench, cell, moderator.values, name))
+    fit = bench.fit(cell, extra=(Extra(names[0], product), Extra(names[1], moderator.values), *below))
     treated, control = _units(bench, cell, fit, moderator, config.now)
     lost = _lost_units(bench, cell, known)
-    return Moderated(cell, plain, fit, names, treated, control, moderator.when, *lost)
+    between = tuple(extra.label for extra in below)
+    return Moderated(cell, plain, fit, names, treated, control, moderator.when, *lost, between)
+
+
+def _below(bench: Bench, cell: Cell, moderator: Floats, name: str) -> Iterator[Extra]:
+    """Yield the moderator times each term below a treatment that is an interaction, but for those among the controls.
+
+    Of an arm, the other arms times the moderator too: what the arms share is then theirs together.
+    """
+    choice = cell.plan.grid.treatments[int(cell.plan.codes[cell.place, Core.TREATMENT])]
+    if len(choice.term.factors) < 2:
+        return
+    problem, treatment = cell.compiled.problem, int(cell.compiled.members.treatment[cell.member])
+    parts = [(problem.labels[c], problem.values[:, c]) for c in problem.arms.get(treatment, ())]
+    for term in lower_order(choice.term):
+        columns = bench.evaluator.term(tuple(bind(f, cell.setting.scope) for f in term.factors))
+        parts += [(term.text if len(columns) == 1 else c.label, c.numbers) for c in columns]
+    given = [control.numbers for control in bench.controls(cell)]
+    for label, values in parts:
+        product = values * moderator
+        if not any(np.array_equal(product, other, equal_nan=True) for other in given):
+            yield Extra(f"{label}:{name}", product)
 
 
 def _lost_units(bench: Bench, cell: Cell, known: Bools) -> tuple[int, int]:
@@ -391,7 +417,8 @@ def _coefficients(bench: Bench, request: Request, cells: Cells, done: Sequence[M
 
 
 def _role(m: Moderated, term: str) -> str:
-    roles = {m.fit.terms[0]: "treatment", m.names[0]: "interaction", m.names[1]: "moderator"}
+    roles = dict.fromkeys(m.below, "lower-order interaction")
+    roles |= {m.fit.terms[0]: "treatment", m.names[0]: "interaction", m.names[1]: "moderator"}
     return roles.get(term, "control")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
 from specdid.engine.problem import Members, Problem, Sunab, Vcov
-from specdid.language import Term, bind, write
+from specdid.language import Term, bind, lower_order, write
 from specdid.language.tree import Call, Name, Node
 from specdid.panel import Evaluator, Panel, cell_text, first_periods, number_text
 
@@ -104,12 +103,6 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
         match_warnings(plan, table.notes),
         _beside(plan, columns, contents),
     )
-
-
-def lower_order(term: Term) -> Iterator[Term]:
-    """Yield the main effects of an interaction, then its interactions of lower order."""
-    for degree in range(1, len(term.factors)):
-        yield from map(Term, combinations(term.factors, degree))
 
 
 def _beside(plan: Plan, columns: Columns, contents: list[Contents]) -> dict[int, tuple[int, ...]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, product
 
 from specdid.language.functions import FUNCTIONS
 from specdid.language.grammar import parse
@@ -54,6 +54,12 @@ class Term:
     def key(self) -> TermKey:
         """What makes two terms the same: their factors in any order."""
         return frozenset(self.factors)
+
+
+def lower_order(term: Term) -> Iterator[Term]:
+    """Yield the main effects of an interaction, then its interactions of lower order."""
+    for degree in range(1, len(term.factors)):
+        yield from map(Term, combinations(term.factors, degree))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,42 @@ def test_in_the_same_period_both_main_effects_are_in_and_a_bad_control_is_warned
     assert faults_of("mechanism", {"moderator": "size", "at": False}, data) == ["moderator_now"]
 
 
+def test_of_an_interacted_treatment_all_below_the_triple_interaction_is_in(data):
+    """A triple difference: without late:m and pilot:m their slopes stand in the triple interaction."""
+    frame = data.with_columns(late=(pl.col("year") >= 2004).cast(pl.Float64))
+    treatment = {"policy": {"term": "late:pilot", "with": "late + pilot"}}
+    pandas = frame.to_pandas()
+    table = {"moderator": "m", "at": False}
+    for effects, right, absorbed in (
+        ("0", "y ~ late * pilot * m + x", {}),
+        ("id + year", "y ~ late:pilot + late:pilot:m + m + late:m + pilot:m + x | id + year", {}),
+        ("0", "y ~ late * pilot * m + x", {"controls": {"x": "x + late:m"}}),
+    ):
+        more = {"treatment": treatment, "fixed_effects": {"only": effects}, **absorbed}
+        finding = analysed("mechanism", table, frame, **more).finding
+        fit = pf.feols(right, pandas, vcov={"CRV1": "id"})
+        rows = {r["term"]: r for r in records(finding.tables[0])}
+        for term in ("late:pilot", "late:pilot:m", "late:m", "pilot:m", "m"):
+            assert rows[term]["estimate"] == pytest.approx(fit.coef()[term], rel=1e-7)
+            assert rows[term]["std_error"] == pytest.approx(fit.se()[term], rel=1e-7)
+        assert rows["late:pilot:m"]["role"] == "interaction"
+        assert rows["pilot:m"]["role"] == "lower-order interaction"
+        assert rows["late:m"]["role"] == ("control" if absorbed else "lower-order interaction")
+
+
+def test_what_is_absorbed_below_a_triple_interaction_says_so(data):
+    frame = data.with_columns(late=(pl.col("year") >= 2004).cast(pl.Float64))
+    more = {"treatment": {"policy": {"term": "late:pilot", "with": "late + pilot", "cohort": "cohort"}}}
+    finding = analysed("mechanism", {"moderator": "size"}, frame, **more).finding
+    rows = {r["term"]: r for r in records(finding.tables[0])}
+    assert rows["pilot:size"]["message"] == rows["size"]["message"] == "the fixed effects `id + year` absorb it"
+    pandas = frame.to_pandas()
+    pandas["m0"] = pandas["id"].map(pandas[pandas["year"] == 2003].set_index("id")["size"])
+    fit = pf.feols("y ~ late:pilot + late:pilot:m0 + late:m0 + x | id + year", pandas, vcov={"CRV1": "id"})
+    assert rows["late:pilot:size"]["estimate"] == pytest.approx(fit.coef()["late:pilot:m0"], rel=1e-7)
+    assert rows["late:size"]["estimate"] == pytest.approx(fit.coef()["late:m0"], rel=1e-7)
+
+
 def test_at_chooses_the_period(data):
     finding = analysed("mechanism", {"moderator": "size", "at": "year == 2001"}, data).finding
     other = analysed("mechanism", {"moderator": "at(size, year == 2001)"}, data).finding
