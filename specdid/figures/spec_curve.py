@@ -157,8 +157,8 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
         yield say("With p < {alpha:g}{where}: {listed}.", alpha=data.alpha, where=where, listed=say("; ").join(of))
 
 
-def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
-    """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut."""
+def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: Sequence[str] = ()) -> str:
+    """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut, of which ``series``."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
     failed = sum(p.failed for p in data.panels)
@@ -235,6 +235,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False) -> str:
         )
     if shortened or any(_is_cut(line) for band in layout.bands for line in band.lines):
         parts.append(say(CUT))
+    if series:
+        parts.append(say("Cut in the key: {listed}.", listed=say("; ").join(series)))
     return sentences([*parts, data.absent]).strip()
 
 
@@ -479,8 +481,16 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
     cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
-    notes = note_lines(note(data, layout, cut), fonts, 0.97 * layout.width - 4)
+    notes = note_lines(note(data, layout, cut, _cut_series(placed)), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
+
+
+def _cut_series(placed: Sequence[_Placed]) -> list[str]:
+    """Return the names of series that a key has cut: an estimand without its end would be another."""
+    pairs = [pair for one in placed for pair in zip(one.band.panels, one.keys, strict=True)]
+    said = [(p, "".join(e.words for line in key for e in line).replace(" ", "")) for p, key in pairs]
+    several = [(s.label, words) for p, words in said if words and len(p.series) > 1 for s in p.series]
+    return list(dict.fromkeys(label for label, words in several if label.replace(" ", "") not in words))
 
 
 def _key(

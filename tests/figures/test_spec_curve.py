@@ -488,6 +488,27 @@ def test_a_share_beside_a_narrow_curve_says_of_what_it_is(share):
     assert {"(null: 3%)", "(null: 2%)"} <= {t[t.find("(null") :] for t in texts if "(null" in t}
 
 
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_an_estimand_that_the_key_cuts_is_whole_in_the_note(width):
+    long = (
+        "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units or weights)"
+    )
+    outcomes = [f"outcome {k}" for k in range(6)]
+    estimands = {"OLS": "average effect", "CS": long}
+    figure = draw(
+        curve_data(
+            results_of(plan_of({"outcome": outcomes, "estimator": ["OLS", "CS"]}, subsets("a"), estimands=estimands))
+        ),
+        width,
+    )
+    texts = texts_of(figure)
+    cut = [t for t in texts if t.startswith("CS: ") and "…" in t]
+    whole = f"CS: {long}"
+    assert cut
+    assert f"Cut in the key: {whole}." in " ".join(texts)
+    assert layout_faults(figure) == []
+
+
 ALIKE = "of the fifty states of the United States of America and of the years from 2000 to 2010"
 
 
