@@ -111,7 +111,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
     """Return by line how many statements are not taken over, and the first of them with the reason."""
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`")
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`{_path(r.terms)}")
         for r in code.regressions
         if term not in r.terms
     ]
@@ -120,6 +120,15 @@ def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
         count = found[line][0] if line in found else 0
         found[line] = (count + 1, *found.get(line, (0, text, why))[1:])
     return found
+
+
+def _path(terms: Sequence[str]) -> str:
+    """Point to the event study where terms look like leads and lags."""
+    numbered = [t for t in terms if re.fullmatch(r"(?i)(?:lead|lag|pre|post|before|after|rel|event|[fld])\w*?_?\d+", t)]
+    looks = len(numbered) > 1 or any(
+        t.startswith("i(") or re.match(r'regex\("\^(?:pre|post|lead|lag)', t) for t in terms
+    )
+    return ". Here: an event study is [event_study], with window and reference" if looks else ""
 
 
 def _options(r: Regression, term: str) -> tuple[str, ...]:

@@ -743,6 +743,14 @@ def test_long_lists_of_controls_have_labels_that_check_takes(drafted):
     assert [" … " in label for label in labels] == [True, True, False]
 
 
+@pytest.mark.parametrize("terms", ["pre2 pre1 post0 post1", "lead* lag*", "ib2005.year#c.poverty"])
+def test_event_studies_are_pointed_to(drafted, terms):
+    code = f"use castle.csv\nreghdfe homicide post, a(sid year)\nreghdfe homicide {terms}, a(sid year)\n"
+    done, spec = drafted(code, "a.do", "--treatment", "post")
+    assert done.returncode == 0, done.stderr
+    assert "[event_study]" in spec.read_text("utf-8")
+
+
 def test_code_without_a_term_is_refused(drafted):
     done, spec = drafted("reghdfe y i.d, a(id)\n", "a.do")
     assert done.returncode == 2
