@@ -1,14 +1,19 @@
 """What every analysis must do: declared, checked without estimating, run, written, the same every time."""
 
+import csv
+import io
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import specdid
 from analysis_examples import EXAMPLES, FIX, table_of
 from specdid import _plugins
+from specdid._columns import COLUMNS, DIMENSIONS
 from specdid._plan import build_plan
 from specdid._run.analyse import run_one, write_analyses
 from specdid._run.prepare import examine, prepare
@@ -68,6 +73,32 @@ def test_tables_are_tidy(ran):
             assert len(row) == len(table.header)
             assert all(v is None or isinstance(v, str | float | int) for v in row), row
         assert csv_text(table).count("\n") >= len(table.rows) + 1
+
+
+RESULTS_PAGE = Path(__file__).parents[2] / "docs" / "results.md"
+
+
+def documented() -> set[str]:
+    """Return the columns that the reference or the page of results describes."""
+    own = RESULTS_PAGE.read_text("utf-8").split("## Columns of the other CSV files")[1].split("\n## ")[0]
+    return set(re.findall(r"`(\w+)`", own)) | {column.name for column in COLUMNS} | set(DIMENSIONS)
+
+
+def test_every_column_of_its_files_is_documented(ran):
+    _, prepared, found = ran
+    known = documented() | {d.name for d in prepared.plan.dimensions}
+    for table in found.finding.tables:
+        assert set(table.header) <= known, table.suffix
+
+
+def test_every_column_of_the_examples_files_is_documented():
+    """Files of whole runs are among them; a study's own variants stand between a specification's other labels."""
+    paths = [p for p in (Path(__file__).parents[2] / "specs" / "results").glob("*/*.csv") if p.name != "results.csv"]
+    assert len(paths) > 20
+    for path in paths:
+        header = next(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
+        plan = next(csv.reader(io.StringIO((path.parent / "results.csv").read_text("utf-8-sig"))))
+        assert set(header) <= documented() | set(plan), path
 
 
 def test_files_of_one_analysis_have_names_of_their_own(ran):
