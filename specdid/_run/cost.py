@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Bools
+from specdid._arrays import Bools, Ints
 from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._plan.records import EstimatorChoice
 from specdid._run.infer import curve_clusters
@@ -170,7 +170,7 @@ def estimate_cost(compiled: Compiled, estimators: Sequence[EstimatorChoice] = ()
     """Count batches and guess the time, without forming any row mask; ``estimators`` are the plan's."""
     problem = compiled.problem
     alone = ~compiled.in_engine
-    fits = fits_each(estimators, compiled.method[alone]) if estimators else np.ones(np.count_nonzero(alone))
+    fits = _slowness(estimators, compiled.method[alone]) if estimators else np.ones(np.count_nonzero(alone))
     members = compiled.members.take(np.flatnonzero(compiled.in_engine))
     one_by_one = int(np.count_nonzero(~compiled.in_engine))
     rows, p = problem.values.shape
@@ -202,7 +202,7 @@ class Work:
     draws, draws_sunab : draws × specifications of the nulls, of one treatment column and of many
     anew : draws × specifications that a permutation estimates anew, those of placebos with them
     anew_sunab : seconds of Sun-Abraham models that a permutation estimates anew, as its budget counts them
-    refits : draws × specifications that are fitted one by one again
+    refits : draws × specifications that are fitted one by one again, in fits that take as long as of Poisson
     beyond : specifications of a permutation that are more work than its refits take, and in none of its tests
     audit : specifications that the audit estimates
     analyses, columns : tables of analyses, and specifications in them
@@ -271,7 +271,7 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
             others, costly, few, beyond = within_budget(of.problem, members, alone, of.costly, b, fits)
             anew += few * int(np.count_nonzero(costly & ~many))
             anew_sunab += few * _sunab(compiled, costly & many)
-            refits += few * int(fits[others].sum())
+            refits += few * int(_slowness(prepared.plan.grid.estimators, compiled.method)[others].sum())
     columns = [make_cells(request, prepared.panel, prepared.evaluator) for request in prepared.requests]
     for request, own in zip(prepared.requests, columns, strict=True):
         if _plugins.load("analyses", request.table.kind).permutes:
@@ -294,6 +294,12 @@ def count_work(prepared: Prepared, compiled: Compiled, cost: Cost) -> Work:
         sum(_over_curve(table, len(members)) for table in study.analyses),
         _pictures(prepared),
     )
+
+
+def _slowness(estimators: Sequence[EstimatorChoice], method: Ints) -> Ints:
+    """Return how many Poisson regressions the estimate of each member is worth, (S,): fits, and steps of each."""
+    slow = np.array([_plugins.load("estimators", e.method).slowness for e in estimators], np.int64)
+    return fits_each(estimators, method) * slow[method]
 
 
 def _sunab(compiled: Compiled, which: Bools) -> float:

@@ -431,6 +431,7 @@ def binary_model(name: str, title: str, effect: str, unit: str, needs: tuple[str
         },
         likelihood=True,
         offset=True,
+        slowness=3,
     )
 
 

@@ -92,4 +92,5 @@ ESTIMATOR = Estimator(
     },
     likelihood=True,
     offset=True,
+    slowness=10,
 )

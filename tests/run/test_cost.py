@@ -144,6 +144,16 @@ def test_placebos_and_columns_of_analyses_are_work():
     assert work_of(**plain, event_study={"window": [-2, 2], "vary": ["estimator"]}).columns == few.columns
 
 
+def test_fits_of_many_steps_count_as_many_in_what_plan_says_and_change_no_budget():
+    """A negative binomial takes ten times as long as a Poisson regression: 72 s were said of a run of 239 s."""
+    given = {"outcome": {"y": "ceiling(abs(y))"}, "fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}}
+    given |= {"treatment": {"d": {"term": "made", "cohort": "cohort"}}, "inference": {"draws": 19, **ASSIGN}}
+    given |= {"derive": {"made": "(cohort > 0) * (year >= cohort)"}}
+    poisson, negbin = (work_of(estimator={"p": "fepois", "m": method}, **given) for method in ("logit", "fenegbin"))
+    assert (poisson.refits, negbin.refits) == (19 * (1 + 3), 19 * (1 + 10))
+    assert poisson.beyond == negbin.beyond == 0
+
+
 def test_what_is_more_work_than_refits_take_is_announced(monkeypatch):
     """By counts alone: what is left out is known before anything is estimated."""
     given = {"inference": {"draws": 19, **ASSIGN}, "estimator": {"p": "did2s"}, "outcome": {"y": "y"}}
