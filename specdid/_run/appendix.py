@@ -33,6 +33,7 @@ from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.engine.cache_keys import library_version
 from specdid.engine.coefficient_table import LARGEST_UNIT
 from specdid.engine.compile import Compiled, compile_plan
+from specdid.engine.workers import single_threaded
 from specdid.figures._style import DEFAULT
 from specdid.tables._base import PrintTable, csv_text
 
@@ -278,7 +279,8 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     at = np.searchsorted(compiled.members.index, places)
     cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
-    return {c.place: _fit(c, results) for c in cells}
+    with single_threaded():  # as workers compute: threads wait for each other longer than these regressions take
+        return {c.place: _fit(c, results) for c in cells}
 
 
 def _fit(cell: Cell, results: Results) -> CellFit:

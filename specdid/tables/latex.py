@@ -13,6 +13,7 @@ after the point takes the room of the widest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from specdid._words import say, sentences
 from specdid.tables._base import PrintTable, Row, TableFormat
@@ -52,6 +53,7 @@ _LATIN = frozenset(
 )
 
 
+@lru_cache(4096)
 def escape(text: str) -> str:
     """Write plain text so that LaTeX prints it as it is."""
     found: list[str] = []
