@@ -26,7 +26,7 @@ from specdid._draft import (
     treatment_of,
 )
 from specdid._example import SCHEMA
-from specdid.panel.cells import ReadError
+from specdid.panel.columns import ReadError
 from specdid.panel.files import read_columns
 
 

@@ -1,8 +1,7 @@
 """A first spec file, for a panel that nobody has described yet or of code that exists: what is known, what is not."""
 
-from specdid._draft.code import decoded, facts_of, read_code
 from specdid._draft.look import Chosen, Looked, look
-from specdid._draft.of_code import code_draft, code_findings, named_file, treatment_of
+from specdid._draft.of_code import code_draft, code_findings, decoded, facts_of, named_file, read_code, treatment_of
 from specdid._draft.write import draft_text, findings
 
 __all__ = [

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
-from specdid.panel.cells import ReadError, Remark, written_column
-from specdid.panel.columns import UNREAD, Column
+from specdid.panel.columns import UNREAD, Column, ReadError, Remark, written_column
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 LONGEST_NAME = 10_000

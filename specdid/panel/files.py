@@ -23,8 +23,7 @@ import numpy as np
 import polars as pl
 
 from specdid._diagnostics import did_you_mean
-from specdid.panel.cells import ReadColumns, ReadError, Remark, typed_column, written_column
-from specdid.panel.columns import UNREAD, Column
+from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, Remark, typed_column, written_column
 from specdid.panel.delimited import read_delimited, refuse_repeated
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES

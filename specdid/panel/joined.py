@@ -17,8 +17,7 @@ import numpy as np
 from specdid._arrays import Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at, many
 from specdid._study import JoinedFile
-from specdid.panel.cells import ReadColumns
-from specdid.panel.columns import UNREAD, Column, cell_text, join_codes, merge_levels, number, rank, text
+from specdid.panel.columns import UNREAD, Column, ReadColumns, cell_text, join_codes, merge_levels, number, rank, text
 from specdid.panel.operators import STATA_DATES
 from specdid.panel.reshape import WideLayout
 

@@ -17,8 +17,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._hashing import Words, spread, text_word
 from specdid._study import Never, Study
-from specdid.panel.cells import ReadColumns
-from specdid.panel.columns import Column, cell_text, footer, listed_rows, number_text, rank
+from specdid.panel.columns import Column, ReadColumns, cell_text, footer, listed_rows, number_text, rank
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources

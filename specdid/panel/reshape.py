@@ -15,8 +15,7 @@ import numpy as np
 
 from specdid._diagnostics import many
 from specdid._study import Reshape, WideColumns
-from specdid.panel.cells import ReadColumns, ReadError, Remark
-from specdid.panel.columns import UNREAD, Column, merge_levels, number, text
+from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, Remark, merge_levels, number, text
 from specdid.panel.memory import available
 
 _DIGITS = re.compile(r"[0-9]{1,8}")

@@ -22,8 +22,7 @@ from specdid.language import LanguageError, parse, referenced
 from specdid.language.functions import PATTERNS, argument
 from specdid.language.resolve import UNNAMEABLE, matching
 from specdid.language.tree import Call, Node, Text, walk
-from specdid.panel.cells import ReadColumns, ReadError
-from specdid.panel.columns import UNREAD, Column, merge_levels
+from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, merge_levels
 from specdid.panel.delimited import refuse_repeated
 from specdid.panel.files import Wanted, convert, read_columns, refuse_large
 from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined, text_and_number

@@ -18,9 +18,8 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.code import read_code
 from specdid._draft.memory import DataFacts
-from specdid._draft.of_code import code_draft
+from specdid._draft.of_code import code_draft, read_code
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from stata_reader import Program

@@ -20,8 +20,7 @@ from frames_as_panels import bare_study
 from fuzz_excel import workbook as sheet_in_a_workbook
 from source_files import TYPED, archive, plain, workbook
 from specdid.panel import memory, read_panel
-from specdid.panel.cells import ReadError
-from specdid.panel.columns import UNREAD
+from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
 from specdid.panel.files import read_columns
 
