@@ -227,7 +227,7 @@ def test_numbers_as_text_are_named_and_not_dropped_in_silence(tmp_path):
     text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
     for words in (done.stdout, text):
         assert "`people`" in words
-        assert "no other marks" in words
+        assert "parse_number(x) reads them" in words
         assert "`jobless`" in words
         assert "“..”" in words
     assert "outcome" in found
