@@ -730,7 +730,7 @@ STUDY = TableKeys(
             Either((Word(STEPS), NumberValue(above=0))),
             "What one period is, where that is not 1: 201212 and 201301 are one month apart; 5 is every fifth year.",
             '"month"',
-            otherwise="1 in the units of `time`, or found in dates",
+            otherwise="1 in the units of `time`; `check` says which where these look like dates",
         ),
         Key(
             "seed",

@@ -114,7 +114,7 @@ def described(kind: Kind) -> str:
         case Flag():
             return "true or false"
         case Word():
-            return f"one of {', '.join(kind.choices)}"
+            return "one of " + ", ".join(f'"{c}"' if "," in c else c for c in kind.choices)
         case Formula(role):
             return _ROLES[role]
         case ColumnValue():

@@ -260,7 +260,8 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     words=lambda treated, options: f"{_WORDS}{where_zero(treated)}",
-    doc="Least squares on cohort × period dummies; the engine estimates it in batches.",
+    doc="Least squares on cohort × period dummies, averaged by the treated rows of each, or under weights by what "
+    "these weigh; the engine estimates it in batches.",
     ssc=EVERY_RULE,
     refuses=_refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -272,8 +272,9 @@ def _columns_alone(study: Study, sources: Sources, faults: tuple[Fault, ...]) ->
 def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Code units and number periods; unit × time must be complete and unique."""
     source, name = sources.columns, sources.name
-    faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit")]
-    faults += _key_faults(study.time, study.time_origin, source, name, "time")
+    derived = study.derive.keys()
+    faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit", derived)]
+    faults += _key_faults(study.time, study.time_origin, source, name, "time", derived)
     if not known_step(study.step):
         faults.append(_unknown_step(study))
     if faults:
@@ -326,13 +327,17 @@ def _in_order(panel: Panel, order: Ints) -> Panel:
     return replace(panel, columns=columns, file_rows=order, **codes)
 
 
-def _key_faults(key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str) -> tuple[Fault, ...]:
+def _key_faults(
+    key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str, derived: Collection[str] = ()
+) -> tuple[Fault, ...]:
     if key is None:
         return ()
     origin = origin or Origin(("study", role))
     column = source.columns.get(key)
     if column is None:
         advice = did_you_mean(key, source.columns) or _some_columns(source)
+        if key in derived:
+            advice = f"the {role} cannot be derived: [derive] follows it; write `{key}` into the file; {advice}"
         return (fault_at(origin, None, "no_column", f"no column `{key}` in {name}", advice),)
     gaps = np.flatnonzero(column.missing)
     if gaps.size:

@@ -1,7 +1,8 @@
 """What is warned of and not refused."""
 
 import pytest
-from checked_studies import DATA, faults, marked
+from checked_studies import DATA, faults, marked, write
+from specdid._run.prepare import examine
 from specdid._words import known
 
 WARNINGS = {
@@ -63,6 +64,13 @@ def test_warnings(tmp_path, case):
     assert fault.code == code
     assert message in fault.message
     assert marked(fault).strip('"') == underlined
+
+
+def test_a_time_that_is_derived_is_told_that_it_cannot_be(tmp_path):
+    path = write(tmp_path, derive='yr = "year + 0"')
+    path.write_text(path.read_text().replace('time = "year"', 'time = "yr"'))
+    (fault,) = (f for f in examine(path)[1] if f.code == "no_column")
+    assert fault.help.startswith("the time cannot be derived: [derive] follows it; write `yr` into the file")
 
 
 SPELT = DATA.replace("2010,1.5,0.0,0,0,0.2,2,b", "2010,1.5,0.0,0,0,0.2,2,B").replace("0.8,3,b,p", "0.8,3,b ,p")
