@@ -34,7 +34,7 @@ from specdid._study import (
     Selector,
     Study,
 )
-from specdid._words import later, say, say_choice, told
+from specdid._words import later, say, say_choice, speaking, told
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.language import HabitRole, relabel
 from specdid.language.check import Role
@@ -177,7 +177,8 @@ def _option(study: Study, name: str, item: Item, added: dict[str, list[Any]], lo
     if option is None:
         return []
     mine = added.setdefault(name, [])
-    mine.append(_named(option))
+    with speaking(study.language):  # labels are written before the run speaks
+        mine.append(_named(option))
     return [len(getattr(study, name)) + len(mine) - 1]
 
 

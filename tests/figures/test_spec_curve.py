@@ -490,9 +490,7 @@ def test_a_share_beside_a_narrow_curve_says_of_what_it_is(share):
 
 @pytest.mark.parametrize("width", [3.5, 6.5])
 def test_an_estimand_that_the_key_cuts_is_whole_in_the_note(width):
-    long = (
-        "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units or weights)"
-    )
+    long = "average effect on the treated in the first treated period over all cohorts that are observed in it whole"
     outcomes = [f"outcome {k}" for k in range(6)]
     estimands = {"OLS": "average effect", "CS": long}
     figure = draw(
