@@ -27,6 +27,8 @@ ALIKE = 1e-6
 Tests = Mapping[tuple[str, str], tuple[float, float]]
 """(null, statistic) -> value and p."""
 CHANGES = ("same", "changed", "redefined", "status", "added", "removed")
+_MADE_OF = {"study", "derive", "macros", "match", "variant", "instruments", "together"}
+"""Tables whose change may give options of any dimension other content."""
 _NUMBERS = ("estimate", "std_error", "p_value", "nobs")
 
 
@@ -204,6 +206,17 @@ class Joint:
     new: float
     p_old: float
     p_new: float
+    primary: str = ""
+    """In which run it is the primary one: "old", "new", "both" or in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A value of the spec file, by its key, that differs; "" where a run has not got it."""
+
+    setting: str
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +248,8 @@ class Comparison:
         What else differs, one line each.
     failed
         Which of the runs must not be used, one line each.
+    settings
+        What the spec files say otherwise, where both runs kept it.
     """
 
     names: tuple[str, str]
@@ -251,6 +266,7 @@ class Comparison:
     failed: tuple[str, ...] = ()
     draw: Callable[..., Any] | None = None
     summarise: Callable[[Comparison], str] | None = None
+    settings: tuple[SettingChange, ...] = ()
 
     def __repr__(self) -> str:
         pairs = self.pairs
@@ -291,6 +307,26 @@ class Comparison:
         if self.draw is None:
             raise TypeError("this comparison was made without a figure: use specdid.compare")
         return self.draw(self, **options)
+
+
+def redefined_options(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+    """Return by dimension the labels that stand on other content alone: in pairs that are redefined and in no other.
+
+    Where only tables of dimensions changed in the spec file, those of others are not among them: an estimator that
+    is tied to a redefined outcome is none.
+    """
+    pairs, planned = comparison.pairs, comparison.new.planned
+    tables = {change.setting.partition(".")[0] for change in comparison.settings}
+    direct = tables & {*planned.dimensions} if not tables & _MADE_OF else set()
+    found = {}
+    for name in (d for d in planned.dimensions if d in comparison.old.planned.dimensions):
+        column = planned.dimension(name)
+        codes = column.codes[pairs.new]
+        kept = set(codes[~pairs.redefined].tolist())
+        other = [column.words[c] for c in np.unique(codes[pairs.redefined]).tolist() if c not in kept]
+        if other and (not direct or name in direct):
+            found[name] = tuple(other)
+    return found
 
 
 def shown_group(comparison: Comparison, family: FamilyMove) -> str:

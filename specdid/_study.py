@@ -382,6 +382,9 @@ class Study:
     base: Document | None = None  # the spec file that this one extends
     matches: Mapping[str, Match] = field(default_factory=dict)  # [match], by name
     language: str = "en"  # of outputs
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what the file says, by key, but for how it is run and drawn
 
     @property
     def name(self) -> str:

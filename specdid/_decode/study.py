@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import cast
 from unicodedata import normalize
 
@@ -46,6 +47,28 @@ class SpecSource:
     base: Document | None = None
 
 
+_NO_SETTINGS = ("run", "figure", "appendix", "labels")
+_FILES = ("data", "file", "extends")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _settings(item: Item, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every value by its key, ``outcome."ln wage".formula``; of a file the name alone, of a list its items."""
+    if isinstance(item.value, dict):
+        for key, inner in item.value.items():
+            if path or key not in _NO_SETTINGS:
+                name = key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+                yield from _settings(inner, f"{path}.{name}" if path else name)
+    elif isinstance(item.value, tuple) and any(isinstance(one.value, dict) for one in item.value):
+        for k, inner in enumerate(item.value, 1):
+            yield from _settings(inner, f"{path}[{k}]")
+    else:
+        plain = plain_value(item)
+        if isinstance(plain, str) and path.rpartition(".")[2] in _FILES:
+            plain = PurePath(plain).name
+        yield path, json.dumps(plain, ensure_ascii=False, default=str)
+
+
 def decode(root: Item, source: SpecSource, log: Log) -> Study:
     """Make a study of a spec's values; what is wrong is noted in ``log`` and left out.
 
@@ -77,6 +100,7 @@ def decode(root: Item, source: SpecSource, log: Log) -> Study:
     }
     read = Study(
         document=source.document,
+        settings=dict(_settings(root)),
         stem=source.stem,
         title=found["title"] or found["name"] or source.stem,
         data=found["data"],

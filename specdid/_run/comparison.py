@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._compare import Comparison, compare_results, rows
+from specdid._compare import Comparison, Joint, SettingChange, compare_results, rows
 from specdid._records import Caution, read_results
 from specdid._records.cautions import against, clause
 from specdid._records.files import read_object, read_rows, replacing
@@ -49,9 +49,41 @@ def compare(old: str | Path, new: str | Path) -> Comparison:
         read_results(before), read_results(after), (str(old), str(new)), (_tests(before), _tests(after))
     )
     warned = (read_warnings(before), read_warnings(after))
-    setup = (*_setup(before, after), *_serious(*warned))
-    failed = tuple(_failed((str(old), str(new)), warned))
-    return dataclasses.replace(found, setup=setup, failed=failed, draw=_draw, summarise=markdown)
+    manifests = _manifest(before), _manifest(after)
+    setup = (*_setup(*manifests), *_serious(*warned))
+    return dataclasses.replace(
+        found,
+        setup=setup,
+        failed=tuple(_failed((str(old), str(new)), warned)),
+        settings=_settings(*manifests),
+        tests=_roles(found.tests, _primary(before), _primary(after)),
+        draw=_draw,
+        summarise=markdown,
+    )
+
+
+def _roles(tests: Sequence[Joint], old: Set[tuple[str, str]], new: Set[tuple[str, str]]) -> tuple[Joint, ...]:
+    """Say in which run each test is the primary one."""
+    words = {(True, True): "both", (True, False): "old", (False, True): "new", (False, False): ""}
+    keys = [(t.null, t.statistic) for t in tests]
+    return tuple(dataclasses.replace(t, primary=words[k in old, k in new]) for t, k in zip(tests, keys, strict=True))
+
+
+def _primary(directory: Path) -> set[tuple[str, str]]:
+    rows = read_rows(directory / "inference.csv", ("null", "statistic", "role"), ())
+    return {(r["null"], r["statistic"]) for r in rows if r["role"] == "primary"}
+
+
+def _settings(before: dict[str, Any], after: dict[str, Any]) -> tuple[SettingChange, ...]:
+    """Return what the spec files say otherwise; nothing where a run has not kept it."""
+    old, new = (_at(m, "settings") for m in (before, after))
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return ()
+    keys = list(dict.fromkeys([*new, *old]))
+    tables = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+    keys.sort(key=lambda key: tables.index(key.partition(".")[0]))
+    pairs = ((key, f"{old.get(key, '')}", f"{new.get(key, '')}") for key in keys)
+    return tuple(SettingChange(key, a, b) for key, a, b in pairs if a != b)
 
 
 def _failed(names: Sequence[str], warned: Sequence[Sequence[Caution]]) -> Iterator[str]:
@@ -82,15 +114,16 @@ def _tests(directory: Path) -> dict[tuple[str, str], tuple[float, float]]:
     return {(r["null"], r["statistic"]): (r["value"], r["p_value"]) for r in rows}
 
 
-def _setup(old: Path, new: Path) -> tuple[str, ...]:
+def _setup(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
     """Say what the manifests say of spec, data, program and versions, where both runs have one."""
-    before, after = _manifest(old), _manifest(new)
     if not before or not after:
         return ()
     lines = []
     for words, be, key in (("the spec file", "is", "spec"), ("the data", "are", "data")):
         a, b = (_at(m, key, "content_sha256") or _at(m, key, "sha256") for m in (before, after))
         lines += [f"{words} {f'{be} the same' if a == b else 'changed'}"] if a and b else []
+    if any(not isinstance(_at(m, "settings"), dict) for m in (before, after)):
+        lines.append("which settings changed is not known: a run was made before its manifest kept them")
     lines += _joined_files(before, after)
     versions = [("versions", name) for name in _at(after, "versions") or {}]
     for keys in (("specdid",), ("seed",), *versions):

@@ -211,6 +211,7 @@ def manifest(
         "specdid": library_version("specdid"),
         "spec": spec_record(study, directory),
         "data": data_record(study, panel),
+        "settings": dict(study.settings),
         "code_sha256": code_hash(),
         "versions": {"python": platform.python_version(), **{n: library_version(n) for n in LIBRARIES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specdid._compare import ALIKE, Comparison, FamilyMove, OptionMove, Side, StatusChange, in_errors, shown_group
+from specdid._compare import (
+    ALIKE,
+    Comparison,
+    FamilyMove,
+    OptionMove,
+    Side,
+    StatusChange,
+    in_errors,
+    redefined_options,
+    shown_group,
+)
 from specdid._diagnostics import first_few, many
 from specdid._records import Results, Status
 from specdid._records.cautions import headline
@@ -17,6 +27,8 @@ from specdid.report.summary import joined, table
 
 MOST = 10
 """Rows listed of what may be thousands; the rest is in the CSV file."""
+SETTINGS, LONGEST = 40, 160
+"""Settings listed, and characters of each."""
 LEAST = 0.01
 """Choices that explain less of the moves' variance are not listed."""
 
@@ -48,8 +60,10 @@ def blocks(comparison: Comparison) -> tuple[ComparedBlock, ...]:
     found = [
         _head(comparison),
         _specifications(comparison),
+        _settings(comparison),
         ComparedBlock("Changes of status", tuple(_statuses(comparison.statuses, comparison.new))),
         *(_family(comparison, f) for f in comparison.families),
+        _significance(comparison),
         _tests(comparison),
         _largest(comparison),
         *_options(comparison),
@@ -75,8 +89,9 @@ def _specifications(comparison: Comparison) -> ComparedBlock:
     status = comparison.old.status[pairs.old] != comparison.new.status[pairs.new]
     other = comparison.changed & ~pairs.redefined
     same = len(pairs.new) - np.count_nonzero(other | status | pairs.redefined)
+    alone = "" if comparison.vcovs else " estimate, under other standard errors"
     parts = {
-        "the same": int(same),
+        f"the same{alone}": int(same),
         "with other numbers": int(np.count_nonzero(other)),
         "with another status": int(np.count_nonzero(status & ~pairs.redefined)),
         "redefined (same labels, other content)": int(np.count_nonzero(pairs.redefined)),
@@ -85,10 +100,29 @@ def _specifications(comparison: Comparison) -> ComparedBlock:
     }
     counts = ", ".join(f"{n:,} {words}" for words, n in parts.items() if n)
     lines = [f"- {counts or 'none'} (matched by content; duplicates count once)"]
+    for name, labels in redefined_options(comparison).items():
+        lines.append(f"- redefined in {visible(name)}: {first_few([f'`{visible(label)}`' for label in labels], MOST)}")
     lines += _renames(comparison)
     lines += _options_that_differ(comparison)
     lines += [f"- {line}" for line in comparison.setup]
     return ComparedBlock("Specifications", tuple(lines))
+
+
+def _settings(comparison: Comparison) -> ComparedBlock:
+    """List what the spec files say otherwise, old and new."""
+    changes = comparison.settings
+    rows = tuple(
+        (_short(c.setting), _short(c.old) or "not set", _short(c.new) or "not set") for c in changes[:SETTINGS]
+    )
+    rest = len(changes) - SETTINGS
+    lines = ("Tests and levels hold for choices made before results were seen: say in the paper which are not.",)
+    more = (f"{many(rest, 'more setting')} changed: compare the two spec files.",) if rest > 0 else ()
+    return ComparedBlock("Settings that changed", (*lines, *more) if rows else (), ("setting", "old", "new"), rows, 3)
+
+
+def _short(text: str) -> str:
+    shown = visible(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
 def _renames(comparison: Comparison) -> Iterator[str]:
@@ -178,6 +212,36 @@ def _decomposed(family: FamilyMove, decimals: int) -> tuple[str, ...]:
     return (f"{moved}: {own} in the {both}, {rest} because the others differ.",)
 
 
+def _significance(comparison: Comparison) -> ComparedBlock:
+    """Set standard errors and significance side by side where errors or alpha differ: of the first vcov of each run."""
+    old, new, pairs = comparison.old, comparison.new, comparison.pairs
+    both = (old.status[pairs.old] == Status.OK) & (new.status[pairs.new] == Status.OK)
+    a, b = pairs.old[both], pairs.new[both]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = new.first("std_error")[b] / old.first("std_error")[a]
+    ratio = ratio[np.isfinite(ratio)]
+    alphas = old.planned.alpha, new.planned.alpha
+    if not len(a) or (alphas[0] == alphas[1] and not np.any(np.abs(ratio - 1) > ALIKE)):
+        return ComparedBlock("Standard errors and significance")
+    sides = [
+        (run.first("p_value")[at] < alpha, run.estimate[at] < 0)
+        for run, at, alpha in zip((old, new), (a, b), alphas, strict=True)
+    ]
+    was, now = sides[0][0], sides[1][0]
+    rows = (
+        ("first vcov", *(visible(run.planned.vcovs[0]) for run in (old, new))),
+        ("significant is", *(f"p < {alpha:g}" for alpha in alphas)),
+        ("significant, < 0", *(f"{np.count_nonzero(found & below):,}" for found, below in sides)),
+        ("significant, > 0", *(f"{np.count_nonzero(found & ~below):,}" for found, below in sides)),
+    )
+    lost, won = int(np.count_nonzero(was & ~now)), int(np.count_nonzero(now & ~was))
+    line = f"Of the {specifications(len(a))} in both runs {lost:,} lose and {won:,} gain significance"
+    if len(ratio):
+        low, middle, high = (f"{q:.2f}" for q in np.quantile(ratio, [0, 0.5, 1]))
+        line += f"; new standard errors are {middle} times the old ones at the median ({low} to {high})"
+    return ComparedBlock("Standard errors and significance", (f"{line}.",), ("", "old", "new"), rows)
+
+
 def _tests(comparison: Comparison) -> ComparedBlock:
     """Set the joint tests side by side; the estimand is not repeated where there is one."""
     words = _estimands(comparison)
@@ -190,10 +254,12 @@ def _tests(comparison: Comparison) -> ComparedBlock:
             _four_digits(t.new),
             number(t.p_old, 3),
             number(t.p_new, 3),
+            {"old": "in the old run", "new": "in the new run", "both": "in both"}.get(t.primary, ""),
         )
         for t in comparison.tests
     )
-    return ComparedBlock("Joint tests", (), ("null", "statistic", "old", "new", "old p", "new p"), rows, texts=2)
+    header = ("null", "statistic", "old", "new", "old p", "new p", "primary test")
+    return ComparedBlock("Joint tests", (), header, rows, texts=2)
 
 
 def _four_digits(value: float) -> str:
@@ -239,29 +305,49 @@ def _choices(results: Results, place: int) -> str:
 
 
 def _options(comparison: Comparison) -> Iterator[ComparedBlock]:
-    """List what each option's specifications moved by, for the choices that matter."""
+    """List what each option's specifications moved by, for the choices that matter.
+
+    Where content was redefined, a share is of a redefined choice alone: in what the others' specifications
+    moved by stands the redefinition.
+    """
+    pairs, redefined = comparison.pairs, redefined_options(comparison)
     for family in comparison.families:
         moves = in_errors(comparison.old, comparison.new, family.both_old, family.both_new)
         if not family.options or not np.any(np.abs(moves) > ALIKE):
             continue
         decimals = decimals_for(np.array([o.mean for o in family.options]))
-        rows = tuple(_option(o, decimals) for o in family.options if o.share >= LEAST)[: 2 * MOST]
+        shown = [o for o in family.options if o.share >= LEAST][: 2 * MOST]
+        other = int(np.count_nonzero(np.isin(family.both_new, pairs.new[pairs.redefined])))
+        rows = tuple(
+            _option(
+                o,
+                decimals,
+                share=(not k or shown[k - 1].choice != o.choice) and (not other or o.dimension in redefined),
+                redefined=o.option in redefined.get(o.dimension, ()),
+            )
+            for k, o in enumerate(shown)
+        )
         several = len(_estimands(comparison)) > 1
         estimand = f"; {visible(family.estimand)}" if several else ""
         name = f": {visible(shown_group(comparison, family))}{estimand}" if len(comparison.families) > 1 else ""
         line = (
-            f"By choice the share of the variance of the moves, where at least {LEAST:.0%}; "
+            f"Once for each choice its share of the variance of the moves, where at least {LEAST:.0%}; "
             "mean moves of the specifications in both runs."
         )
+        if other:
+            line += (
+                f" {other:,} of these {len(family.both_new):,} have other content under the same labels: where moves "
+                "differ by a choice that was not redefined, that does not make them its own, and it has no share."
+            )
         header = ("choice", "option", "share", "n", "mean move", "in old SE")
         yield ComparedBlock(f"Which options moved{name}", (line,), header, rows, texts=2)
 
 
-def _option(option: OptionMove, decimals: int) -> tuple[str, ...]:
+def _option(option: OptionMove, decimals: int, share: bool, redefined: bool) -> tuple[str, ...]:
     return (
         visible(option.choice),
-        visible(option.option),
-        percent(option.share),
+        visible(option.option) + (" (redefined)" if redefined else ""),
+        percent(option.share) if share else "",
         f"{option.n:,}",
         number(option.mean, decimals, sign=True),
         number(option.mean_se, 2, sign=True),
