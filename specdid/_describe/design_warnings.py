@@ -237,7 +237,8 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
         same = f"the least-squares specifications have the same {count:,} rows, and others were not estimated again"
         yield Caution("note", "samples", f"{head}; {same}")
         return
-    again = on_common_rows(compiled, ok, shared)
+    again, rows = on_common_rows(compiled, ok, shared)
+    count = rows or count
     whose = "all" if len(places) == np.count_nonzero(ok) else "all least-squares specifications"
     found = results.families
     alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
@@ -270,8 +271,11 @@ def common_rows(compiled: Compiled, ok: NDArray[np.bool_]) -> NDArray[np.bool_] 
     return np.asarray(rows)
 
 
-def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np.bool_]) -> Floats:
-    """Estimate the ok least-squares specifications on these rows; by place in the plan, else NaN."""
+def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np.bool_]) -> tuple[Floats, int]:
+    """Estimate the ok least-squares specifications on these rows; by place in the plan, else NaN.
+
+    Beside them stands how many rows are left of these, where singletons are dropped: the most of any.
+    """
     members = _estimated(compiled, ok)
     same = replace(
         members,
@@ -283,7 +287,7 @@ def on_common_rows(compiled: Compiled, ok: NDArray[np.bool_], shared: NDArray[np
     out = np.full(len(ok), np.nan)
     good = fits.code == Code.OK
     out[fits.index[good]] = fits.estimate[good]
-    return out
+    return out, int(fits.nobs[good].max(initial=0))
 
 
 def _estimated(compiled: Compiled, ok: NDArray[np.bool_]) -> Members:

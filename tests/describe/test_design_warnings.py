@@ -88,6 +88,14 @@ def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
     assert "(y; average effect on the treated (cohort shares))" in found
 
 
+def test_common_rows_are_counted_without_singletons():
+    """A unit with one row was among 138 common rows where no sample had more than 137."""
+    shared = PANEL.filter(pl.col("x2").is_not_null())
+    alone = shared.head(1).with_columns(id=pl.lit(-1).cast(PANEL["id"].dtype))
+    found = warned(run(pl.concat([PANEL, alone]), outcome={"y": "y"}), "samples differ across specifications")
+    assert f"on the {len(shared):,} rows that all have" in found
+
+
 def test_many_sun_abraham_models_are_left_out_of_the_common_rows(monkeypatch):
     monkeypatch.setattr(design_warnings, "CHEAP_SUNAB", 3)
     curve = run(outcome={"y": "y"}, estimator={"OLS": "feols", "SA": "sunab"}, fixed_effects={"two-way": "id + year"})
