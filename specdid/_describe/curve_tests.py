@@ -188,7 +188,7 @@ def median_in_gap(t: Floats, codes: NDArray[np.int64], dimensions: Sequence[tupl
         low, high = (minus(f"{t[order[k]]:.2f}") for k in (half - 1, half))
         return (
             f"the median t lies in a gap: no specification is between {low}, the highest of `{name}` "
-            f"{groups[0]}, and {high}, the lowest of {groups[1]}; it is of neither, so read the test of each median"
+            f"{groups[0]}, and {high}, the lowest of {groups[1]}; it is of neither, so read the two apart"
         )
     return ""
 
