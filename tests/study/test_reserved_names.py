@@ -45,7 +45,7 @@ def test_a_variant_cannot_be_called_as_a_column_of_a_studys_estimator(method):
 @pytest.mark.parametrize("method", _plugins.names("estimators"))
 def test_every_column_of_an_estimators_own_is_declared(method):
     study = small_study(
-        estimator={"e": method},
+        estimator={"e": {"method": method, "vce": "bootstrap"} if method == "sdid" else method},
         outcome={"y": {"logit": "y > 0", "probit": "y > 0", "fenegbin": "round(z)"}.get(method, "z")},
         controls={"none": "1"},
         fixed_effects={"two-way": "id + year"},
