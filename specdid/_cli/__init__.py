@@ -34,42 +34,12 @@ def _loading(module: str) -> Iterator[None]:
     if module in sys.modules or not gc.isenabled():
         yield
         return
-    import numpy as np
-
-    library: Any = dataclasses
-    own = getattr(library, "_frozen_get_del_attr", None)
     gc.disable()
-    if own is not None:  # from Python 3.13 on it is another, and faster
-        library._frozen_get_del_attr = _unchangeable
-    vars(np).setdefault("f2py", None)  # scipy takes over every name of numpy, and would load what wraps Fortran
     try:
         yield
     finally:
-        if vars(np)["f2py"] is None:
-            del np.f2py
-        if own is not None:
-            library._frozen_get_del_attr = own
         gc.freeze()
         gc.enable()
-
-
-def _unchangeable(of: type, fields: Iterable[dataclasses.Field[Any]], _: object) -> tuple[Any, Any]:
-    """Return what a frozen dataclass refuses changes with, which the library would compile for each class anew."""
-    cls: Any = of
-    names = frozenset(field.name for field in fields)
-
-    def set_attribute(self: Any, name: str, value: object) -> None:
-        if type(self) is cls or name in names:
-            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
-        super(cls, self).__setattr__(name, value)
-
-    def delete_attribute(self: Any, name: str) -> None:
-        if type(self) is cls or name in names:
-            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-        super(cls, self).__delattr__(name)
-
-    set_attribute.__name__, delete_attribute.__name__ = "__setattr__", "__delattr__"
-    return set_attribute, delete_attribute
 
 
 class _Program(click.Group):

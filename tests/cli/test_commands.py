@@ -169,37 +169,6 @@ def test_import_loads_nothing_heavy(folder):
     assert done.stdout.strip() == "[]"
 
 
-def test_dataclasses_refuse_changes_in_the_same_words_however_they_were_loaded(folder):
-    script = (
-        "import dataclasses, gc, sys\n"
-        "from contextlib import nullcontext\n"
-        "from specdid import _cli\n"
-        "def refusals(loading):\n"
-        "    with loading:\n"
-        "        @dataclasses.dataclass(frozen=True)\n"
-        "        class Plain:\n"
-        "            x: int = 1\n"
-        "        class Below(Plain):\n"
-        "            pass\n"
-        "    below = Below()\n"
-        "    below.own = 2\n"
-        "    del below.own\n"
-        "    for made, name in ((Plain(), 'x'), (Plain(), 'y'), (below, 'x')):\n"
-        "        for change in (lambda: setattr(made, name, 2), lambda: delattr(made, name)):\n"
-        "            try:\n"
-        "                change()\n"
-        "            except dataclasses.FrozenInstanceError as error:\n"
-        "                yield str(error)\n"
-        "own = getattr(dataclasses, '_frozen_get_del_attr', None)\n"
-        "loaded, usual = list(refusals(_cli._loading('none'))), list(refusals(nullcontext()))\n"
-        "assert own is getattr(dataclasses, '_frozen_get_del_attr', None) and gc.isenabled()\n"
-        "import numpy.f2py\n"
-        "print(loaded == usual, len(loaded), numpy.f2py.__name__)\n"
-    )
-    done = python(script, folder)
-    assert done.stdout.strip() == "True 6 numpy.f2py", done.stderr
-
-
 def test_init_gives_a_study_that_runs_and_never_writes_over_files(folder):
     done = call_specdid(["init", "new"], folder)
     assert done.returncode == 0
