@@ -227,8 +227,9 @@ def test_two_periods_that_are_zero_by_construction_have_no_known_changes():
     clock = SimpleNamespace(reference=-1, text=str)
     cell = SimpleNamespace(method="sunab")
     found = SimpleNamespace(
-        periods=np.array([-2, 0]), references=(-3, -1), clock=clock, cell=cell, from_previous=False, notes=()
-    )
+        periods=np.array([-2, 0]), references=(-3, -1), clock=clock, cell=cell, from_previous=False, notes=(),
+        untestable="",
+    )  # fmt: skip
     assert from_reference(found).startswith("periods -3 and -1 are all zero by construction")
 
 
