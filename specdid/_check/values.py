@@ -17,7 +17,7 @@ from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError
 from specdid.panel.design import SPLINES, polynomial, spline
-from specdid.panel.operators import USABLE, numbers_as_text
+from specdid.panel.operators import USABLE, numbers_as_text, parse
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -539,8 +539,13 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
     advice = f"write `i({name})` where dummies are meant"
     if alike:
         message += f"; its values look like numbers: {', '.join(f'“{level}”' for level in alike[:3])}"
-        advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673; "
-        advice += f"where dummies are meant, write `i({name})`"
+        if others := [level for level in levels if level not in set(alike)]:
+            message += f", except {first_few([f'“{level}”' for level in others], 3)}"
+        advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
+        if parse(alike):
+            read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name
+            advice = f"parse_number({read}), in [derive], reads numbers out of text"
+        advice += f"; where dummies are meant, write `i({name})`"
     yield fault_at(origin, span, "text_control", message, advice, "warning")
 
 

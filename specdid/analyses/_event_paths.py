@@ -85,13 +85,16 @@ class Clock:
         """Whether the axis is the calendar."""
         return bool(self.names)
 
-    def bins(self, rows: Ints) -> tuple[int, ...]:
-        """Return the ends that hold what lies beyond them in ``rows``; an end that holds nothing else is one period."""
+    def bins(self, rows: Ints) -> dict[int, float]:
+        """Return the ends that hold what lies beyond them in ``rows``, each with the mean period of its rows.
+
+        An end that holds nothing else is one period.
+        """
         if not self.binned:
-            return ()
+            return {}
         here = self.beyond[rows]
-        ends = ((self.first, here < self.first), (self.last, here > self.last))
-        return tuple(end for end, outside in ends if outside.any())
+        ends = ((self.first, here <= self.first), (self.last, here >= self.last))
+        return {end: float(here[inside].mean()) for end, inside in ends if (here[inside] != end).any()}
 
     def text(self, period: int, plus: bool = False) -> str:
         """Write a period: −1, or 2011; ``plus`` marks those after adoption."""
@@ -300,7 +303,7 @@ class EventPath:
     fit : the regression behind it where it is one, with the controls
     notes : what differs from the others
     left_out : periods that have no estimate, and why
-    ends : the ends of the window that hold what lies beyond them in these rows
+    ends : the ends of the window that hold what lies beyond them in these rows, each with the mean period of its rows
     always : what units that are treated in all their rows do to the path; empty where there are none
     moved : by how many standard errors an effect changes at most when they leave
     from_previous : leads are changes since the period before each, effects since the reference
@@ -323,7 +326,7 @@ class EventPath:
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
-    ends: tuple[int, ...] = ()
+    ends: Mapping[int, float] = field(default_factory=dict)
     always: str = ""
     moved: float = 0.0
     from_previous: bool = False
@@ -339,6 +342,14 @@ class EventPath:
     def bins(self) -> tuple[int, ...]:
         """The periods of the curve that hold what lies beyond them; another end is a single period."""
         return tuple(k for k in self.ends if k in self.references or (self.periods == k).any())
+
+    @property
+    def since_reference(self) -> Floats:
+        """Periods since the only reference, (m,); a bin stands at the mean period of its rows."""
+        return np.array([self._place(k) for k in self.periods.tolist()]) - self._place(self.references[0])
+
+    def _place(self, period: int) -> float:
+        return self.ends.get(period, float(period))
 
     @property
     def leads(self) -> NDArray[np.bool_]:
@@ -367,7 +378,7 @@ class EventPath:
 
         Were treated and untreated apart by so much more in each period, with no effect of the treatment, the joint F
         would be noncentral: Roth (2022, AER: Insights 4), with the joint test in place of single ones. A bin
-        counts as its first period, so that what it holds beyond only adds. NaN without such a test, where leads
+        stands at the mean period of its rows. NaN without such a test, where leads
         are not relative to one period or are per unit of treatment, and where units have slopes, which take such a
         trend out.
         """
@@ -375,7 +386,7 @@ class EventPath:
         no_step = len(self.references) != 1 or self.per_unit or self._has_slopes
         if no_step or not len(leads) or not np.isfinite(self.pretrend(v).p_value):
             return float("nan")
-        step = (self.periods[leads] - self.references[0]).astype(float)
+        step = self.since_reference[leads]
         per_period = float(step @ np.linalg.solve(self.vcov[v][np.ix_(leads, leads)], step))
         return float(np.sqrt(noncentrality(len(leads), self.df[v], alpha, power) / per_period))
 
@@ -477,14 +488,14 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         None,
         tuple(_notes(cell, found, ends)),
         found.left_out,
-        ends if found.binned else (),
+        ends if found.binned else {},
         from_previous=found.from_previous,
         untestable=found.untestable,
         per_unit=found.per_unit,
     )
 
 
-def _notes(cell: Cell, found: Path, ends: tuple[int, ...]) -> Iterator[str]:
+def _notes(cell: Cell, found: Path, ends: Mapping[int, float]) -> Iterator[str]:
     if found.note:
         yield found.note
     if ends and not found.binned:

@@ -269,11 +269,11 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
 def _power(bench: Bench, one: EventPath) -> str:
     """Say which trend the test of the leads would have found, and what it would be taken for."""
     trend = one.trend_found(bench.study.inference.alpha, POWER)
-    after = one.periods[one.periods >= one.clock.start]
-    if not np.isfinite(trend) or not len(after):
+    later = one.periods >= one.clock.start
+    if not np.isfinite(trend) or not later.any():
         return ""
     places = decimals([trend])
-    mean = trend * float(after.mean() - one.references[0])
+    mean = trend * float(one.since_reference[later].mean())
     return say(
         "; finds a linear trend of {trend} per {unit} with probability {power:g}, which would be {mean} "
         "in the mean of the periods after",
@@ -505,7 +505,8 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
         found.append(
             say(
                 "The trend is the linear one per {unit} between treated and untreated that the joint test of the "
-                "leads finds with probability {power:g} (after Roth 2022): smaller ones it mostly misses.",
+                "leads finds with probability {power:g} (after Roth 2022): smaller ones it mostly misses. A bin stands "
+                "at the mean period of its rows.",
                 unit=_unit(bench),
                 power=POWER,
             )

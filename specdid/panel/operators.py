@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,9 +159,9 @@ def numbers_as_text(column: Column) -> list[str]:
     return alike if 2 * len(alike) > len(column.levels) else []
 
 
-def _parses(column: Column) -> bool:
+def parse(levels: Iterable[str]) -> bool:
     """Say whether parse_number() reads every text."""
-    return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in column.levels)
+    return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in levels)
 
 
 def number_advice(column: Column) -> str:
@@ -169,12 +169,12 @@ def number_advice(column: Column) -> str:
     if column.odd:
         commas = any("," in cell for cell in column.odd)
         hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"
-        hint = "parse_number(x) reads them as numbers" if _parses(column) else hint
+        hint = "parse_number(x) reads them as numbers" if parse(column.levels) else hint
         return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
-    if _parses(column):
+    if parse(column.levels):
         return f"{shown} are text: parse_number(x) reads them as numbers"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 

@@ -87,6 +87,23 @@ def test_a_trend_that_is_found_is_told_with_what_it_would_be_taken_for(tmp_path)
     assert tests["trend_80"][0] == pytest.approx(found.trend_found(0.05, 0.8))
 
 
+def test_a_bin_stands_where_its_rows_lie_in_a_trend(tmp_path):
+    """An outcome that is the trend itself, one cohort: the estimates of bins are the periods since the reference."""
+    ((bench, *asked),) = paths_of(tmp_path, FIRST + "\nwindow = [-3, 2]")
+    found = path(bench, *asked)
+    cohort, periods, units = bench.cohort(asked[0]), bench.periods, bench.panel.unit_codes
+    rows = found.fit.rows
+    apart = np.where(np.isfinite(cohort), periods, 0.0)[rows]
+    place = np.clip(periods - cohort, -3, 2)[rows]
+    effects = [np.eye(len(np.unique(c)))[np.unique(c, return_inverse=True)[1]] for c in (units[rows], periods[rows])]
+    dummies = np.column_stack([place == k for k in found.periods])
+    slopes = np.linalg.lstsq(np.hstack([dummies, *effects]), apart, rcond=None)[0][: len(found.periods)]
+    assert found.bins == (-3, 2)
+    assert found.since_reference == pytest.approx(slopes, abs=0.1)  # not every unit has all rows
+    assert abs(found.since_reference[0] - -2) > 1
+    assert replace(found, ends={}).trend_found(0.05, 0.8) > 1.2 * found.trend_found(0.05, 0.8)
+
+
 def test_the_noncentrality_of_a_power_is_that_of_tables():
     """χ² with 1 and 3 degrees of freedom, 5% and .8: (1.96 + .8416)² and 10.903; F with many is χ²."""
     assert noncentrality(1, np.inf, 0.05, 0.8) == pytest.approx(7.849, abs=1e-3)
@@ -167,7 +184,7 @@ def test_local_projections_by_hand(tmp_path):
 def test_bins_and_drops(tmp_path):
     ((_, _, binned),) = paths_of(tmp_path, FIRST + "window = [-5, 3]")
     assert (binned.periods, bool(binned.keep.all())) == ((-5, -4, -3, -2, 0, 1, 2, 3), True)
-    assert binned.bins(np.arange(len(binned.place))) == (-5, 3)
+    assert binned.bins(np.arange(len(binned.place))) == {-5: -6.0, 3: 4.0}
     ((bench, cell, dropped),) = paths_of(tmp_path, FIRST + 'window = [-5, 3]\nends = "drop"')
     assert not dropped.bins(np.arange(len(dropped.place)))
     out = ~dropped.keep

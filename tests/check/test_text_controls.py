@@ -33,8 +33,19 @@ def test_numbers_written_as_text(cells, controls):
     assert (
         "`c` is text in the data frame, so that it becomes 2 dummies; its values look like numbers: “" in fault.message
     )
-    assert "a decimal point" in fault.help
+    assert "parse_number(c)" in fault.help or "a decimal point" in fault.help
     assert "`i(c)`" in fault.help
+
+
+def test_marks_among_numbers_in_text_are_named_with_what_reads_the_others():
+    (fault,) = found(["10.5", "11", "n/a", "12.25"])
+    assert fault.message.endswith("its values look like numbers: “10.5”, “11”, “12.25”, except “n/a”")
+    assert fault.help.startswith('parse_number(ifelse(c == "n/a", NA, c)), in [derive], reads numbers out of text;')
+    study = small_study(derive={"n": 'parse_number(ifelse(c == "n/a", NA, c))'}, controls={"n": "n"})
+    frame = small_panel().with_columns(c=pl.Series([f"{k}.5" if k % 5 else "n/a" for k in range(N)]))
+    assert not [f for f in specdid.check(study, frame) if f.severity == "error"]
+    (fault,) = found(["$88", "€ 7.5"])
+    assert "a decimal point" in fault.help
 
 
 @pytest.mark.parametrize(
