@@ -36,7 +36,7 @@ LONGEST = 2_000_000
 
 
 def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
-    """Read a do-file (``.do``, ``.ado``) or an R script (``.r``); of a do-file's data ``facts`` are known.
+    """Read a do-file (``.do``, ``.ado``) or an R script (``.r``); of their data ``facts`` are known.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     if len(text) > LONGEST:
         raise ValueError(f"the file has more than {LONGEST:,} characters")
     stata = partial(read_stata, facts=facts)
-    readers: dict[str, Callable[[str], ReadCode]] = {".do": stata, ".ado": stata, ".r": read_r}
+    readers: dict[str, Callable[[str], ReadCode]] = {".do": stata, ".ado": stata, ".r": partial(read_r, facts=facts)}
     reader = readers.get(ending.casefold())
     if reader is None:
         raise ValueError("code is read from .do and .R files")
@@ -66,7 +66,7 @@ def decoded(raw: bytes) -> str:
 
 
 def facts_of(columns: Mapping[str, Column]) -> DataFacts:
-    """Return what columns show that decides how Stata's code is written here."""
+    """Return what columns show that decides how code is written here."""
     numbers = {n: c.numbers for n, c in columns.items() if c.numbers is not None}
     whole = {n for n, values in numbers.items() if not np.isnan(values).any()}
     whole |= {n for n, c in columns.items() if c.codes is not None and not (c.codes < 0).any()}

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from specdid._draft.memory import Memory, NotReadError, ReadCode, Regression, State, in_brackets, ours
+from specdid._draft.memory import (
+    FIRST,
+    DataFacts,
+    Memory,
+    NotReadError,
+    ReadCode,
+    Regression,
+    State,
+    columns_of,
+    in_brackets,
+    ours,
+)
 from specdid._draft.r_errors import Defaults, read_errors
 from specdid.language import COMMANDS, not_read
 
@@ -74,13 +85,17 @@ _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|perio
 _GOES_ON = re.compile(r"(?:[-+*/^~,=|&<>!:]|%[^%\s]*%)\s*$")
 
 
-def read_r(text: str) -> ReadCode:
-    """Return the regressions of an R script."""
-    return _R().read(text)
+def read_r(text: str, facts: DataFacts = FIRST) -> ReadCode:
+    """Return the regressions of an R script, of whose data ``facts`` are known."""
+    return _R(facts).read(text)
 
 
 class _R(Memory):
     """An R script, statement by statement; every frame has a state of its own."""
+
+    def __init__(self, facts: DataFacts) -> None:
+        super().__init__()
+        self._facts = facts
 
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
@@ -285,6 +300,18 @@ class _R(Memory):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
 
+    def _first(self, found: re.Match[str]) -> str:
+        """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
+        columns = columns_of(found[1])
+        if found[2] is None and not (columns <= self._facts.complete and columns.isdisjoint(self.state.columns)):
+            names = " and ".join(f"`{name}`" for name in sorted(columns))
+            told = (
+                f"min() of a time without na.rm = TRUE is missing in R for a unit with a missing value of {names}; "
+                "first() leaves such periods out."
+            )
+            self.found.comments["derive"] = list(dict.fromkeys([*self.found.comments.get("derive", ()), told]))
+        return f"first({found[1]})"
+
     def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
         """Return an expression of R as it is written here, by groups where these are named.
 
@@ -307,12 +334,10 @@ class _R(Memory):
         alone = unit is not None and [*by] == [unit]
         looks = False
         if alone and time is not None:
-            new = re.sub(
-                rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(?:,\s*na\.rm\s*=\s*\w+\s*)?\)", r"first(\1)", text
-            )
+            new = re.sub(rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(,\s*na\.rm\s*=\s*\w+\s*)?\)", self._first, text)
             if new != text:
                 looks = True
-                text = re.sub(r"(?<![\w.])any\((first|[^()]+)\)", r"!is.na(first(\1))", new)
+                text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
             new = re.sub(_SERIES, _lagged, text)
             looks = looks or new != text
             text = new

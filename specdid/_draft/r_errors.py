@@ -76,9 +76,11 @@ def _stated(said: str, given: Mapping[str, str], effects: str) -> str:
         return _WORDS[word]
     if names and "cluster" in given and len(names) <= 2:
         return "~" + " + ".join(names)
+    if found := re.fullmatch(r"(?:fixest::)?(?:vcov_)?cluster\((?:cluster\s*=\s*)?(~.*|[\"'][\w.]+[\"'])\)", said):
+        return "~" + found[1].strip("~\"' ")
     raise NotReadError(
-        f"standard errors {said} are not read. Here: a line of [vcov], such as "
-        '"DK(2) ~ time" or "conley(200) ~ lat + lon"'
+        f"standard errors {said} are not read. [vcov] has iid, hetero and clusters of one column or two; others, as "
+        "those of Newey and West, Driscoll and Kraay or Conley, are not here"
     )
 
 

@@ -111,7 +111,7 @@ class _Terms:
             self.term = write_name(treatment.term)
             if self.cohort is None and treatment.first is not None:
                 first = f"first({self.term} == 1)"
-                self.cohort = self._derive("cohort", f"ifelse(is.na({first}), 0, {first})", "0 is never treated")
+                self.cohort = self._derive("cohort", f"ifelse(is.finite({first}), {first}, 0)", "0 is never treated")
         elif self.cohort is not None:
             after = f"({self.cohort} > 0) * ({time} >= {self.cohort})"
             known = f"ifelse(is.na({self.cohort}), 0, {after})" if "empty" in treatment.never else after
@@ -126,7 +126,7 @@ class _Terms:
             product = f"{write_name(treatment.group or '')} * {write_name(treatment.after or '')}"
             self.term = self._derive("treated", product, "who, and since when")
             first = f"first({self.term} == 1)"
-            self.cohort = self._derive("cohort", f"ifelse(is.na({first}), 0, {first})", "0 is never treated")
+            self.cohort = self._derive("cohort", f"ifelse(is.finite({first}), {first}, 0)", "0 is never treated")
 
     def _derive(self, name: str, expression: str, why: str) -> str:
         while name in self._taken:

@@ -37,6 +37,7 @@ _CSDID = "`csdid` in [estimator], with the cohort (the first treated period) at 
 _MATCH = "`match` of a sample, or [match] by name: nearest, radius, kernel, exact or entropy; [balance] tests it"
 _NONE = "nothing here does that; estimate it beside the curve"
 _BEFORE = "it makes other rows or columns than the data file has: do it before, and save the data"
+_ERRORS = " are not here: [vcov] has iid, hetero and clusters of one column or two; estimate those beside the curve"
 _WILD = '`null = ["wild"]` in [inference], for the whole curve at once'
 _PERMUTE = '`null = ["permutation"]` in [inference], with `assign` and `level`; for one estimate [placebo]'
 _HONEST = "[honest], with relative_magnitudes or smoothness, at [preferred] and for every event study of the curve"
@@ -71,11 +72,9 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "tobit xttobit qreg xtqreg qreg2 sqreg rifhdreg heckman heckprob truncreg ologit oprobit "
      "mlogit stcox cloglog betareg fracreg xtabond xtabond2 xtdpd xtdpdsys xtdpdgmm xthreg "
      "spxtregress spregress xsmle frontier sfpanel rdrobust rd mixed xtmixed sem gsem nl", _NONE),
-    ("Stata", "regression", "xtscc", 'errors by Driscoll and Kraay are `"DK(2) ~ time"` in [vcov], with `feols`'),
-    ("Stata", "regression", "newey newey2 xtgls xtpcse", 'errors by Newey and West are `"NW(2) ~ unit + time"` in '
-     "[vcov], with `feols`"),
-    ("Stata", "regression", "acreg ols_spatial_HAC",
-     'errors by Conley are `"conley(200) ~ lat + lon"` in [vcov], with `feols`'),
+    ("Stata", "regression", "xtscc", "errors by Driscoll and Kraay" + _ERRORS),
+    ("Stata", "regression", "newey newey2 xtgls xtpcse", "errors by Newey and West" + _ERRORS),
+    ("Stata", "regression", "acreg ols_spatial_HAC", "errors by Conley" + _ERRORS),
     ("Stata", "regression", "cgmreg cluster2 vcemway", 'clusters of two columns are `"~a + b"` in [vcov]'),
     ("Stata", "regression", "csdid csdid2 hdidregress xthdidregress drdid", _CSDID),
     ("R", "regression", "att_gt drdid ordid ipwdid", _CSDID),

@@ -130,7 +130,12 @@ _ALL = (
     _value("f", "lead by k periods within the unit", _X, _K, by_unit=True),
     _value("d", "x less its lag by k periods", _X, _K, by_unit=True),
     _value("at", "the unit's value where cond holds", _X, Parameter("cond", "condition"), by_unit=True),
-    _value("first", "the unit's first period where cond holds", Parameter("cond", "condition"), by_unit=True),
+    _value(
+        "first",
+        "the unit's first period where cond holds, Inf where it never does",
+        Parameter("cond", "condition"),
+        by_unit=True,
+    ),
     _value("ave", "mean of x by the levels of by", _X, Parameter("by", "value"), later=True),
     Function("pmin", (), "value", "smallest of the columns, row by row", many="value"),
     Function("pmax", (), "value", "largest of the columns, row by row", many="value"),

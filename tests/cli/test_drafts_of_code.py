@@ -820,7 +820,7 @@ def test_tsset_of_one_column_names_the_time():
         ("df <- df %>% group_by(id) %>% mutate(x = z - dplyr::lag(z)) %>% ungroup()", "TRUE", {"x": "z - l(z, 1)"}),
         ("df[, x := mean(z, na.rm = TRUE), by = .(id, year)]", "TRUE", {"x": "mean(z, by = group(id, year))"}),
         ("df[, x := fifelse(any(z == 1), min(year[z == 1]), 0), by = id]", "TRUE",
-         {"x": "ifelse(!is.na(first(z == 1)), first(z == 1), 0)"}),
+         {"x": "ifelse(is.finite(first(z == 1)), first(z == 1), 0)"}),
         ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(z > 3, 1, z / 2)"}),
         ("df <- transform(df, x = z)\ndf$junk <- NULL", "TRUE", {"x": "z"}),
         ("df$x <- df$z / 2\ndf$x[is.na(df$x)] <- 0", "TRUE", {"x": "z / 2", "x_2": "ifelse(is.na(x), 0, z / 2)"}),
@@ -892,6 +892,9 @@ def test_what_changes_data_in_r_and_is_not_taken_over_is_listed(change):
         ("", "cluster = ~id, ssc = ssc(t.df = 'conventional')", None, ""),
         ("setFixest_ssc(ssc(G.adj = FALSE))", "cluster = ~id", None, ""),
         ("", "vcov = NW(1)", None, ""),
+        ("", 'vcov = vcov_cluster("region")', "~region", ""),
+        ("", "vcov = vcov_cluster(~region + year)", "~region + year", ""),
+        ("", "vcov = vcov_cluster(c('id', 'year'))", None, ""),
     ],
 )
 def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, said, vcov, ssc):
@@ -899,6 +902,47 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     assert bool(found.skipped) == (vcov is None)
     assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
+
+
+@pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
+def test_errors_that_are_not_here_are_not_advised(errors):
+    ((_, _, why),) = read_code(f"feols(y ~ d | id + year, df, vcov = {errors})\n", ".R").skipped
+    assert "are not here" in why
+    assert "NW(" not in why.removeprefix(f"standard errors {errors}")
+    assert '"DK(2)' not in why
+
+
+NEVER = [
+    "mutate(g = ifelse(any(d == 1), min(year[d == 1]), 0))",
+    "mutate(g = dplyr::if_else(any(d == 1, na.rm = TRUE), min(year[d == 1], na.rm = TRUE), 0))",
+    "mutate(g = data.table::fifelse(!any(d == 1), 0, min(year[d == 1])))",
+    "mutate(g = case_when(any(d == 1) ~ min(year[d == 1]), TRUE ~ 0))",
+    "mutate(g = case_when(max(d, na.rm = TRUE) == 1 ~ min(year[d == 1]), TRUE ~ 0))",
+    "mutate(g = min(year[d == 1]), g = ifelse(is.infinite(g), 0, g))",
+    "mutate(g = min(year[d == 1]), g = ifelse(is.finite(g), g, 0))",
+    "mutate(g = ifelse(all(d == 0), 0, min(year[d == 1])))",
+]
+
+
+@pytest.mark.parametrize("verb", NEVER)
+def test_the_first_period_of_the_never_treated_is_what_the_code_says(verb):
+    code = f"df <- df %>% group_by(id) %>% {verb} %>% ungroup()\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R")
+    if found.skipped:
+        assert "changes `g`" in found.skipped[0][2]
+        return
+    columns = {"id": [1.0, 1, 2, 2], "year": [1.0, 2, 1, 2], "d": [0.0, 1, 0, 0]}
+    for name, expression in found.derived.items():
+        columns[name] = values(panel_of(columns, unit="id", time="year"), expression)
+    assert columns[found.regressions[0].terms[0]] == [2, 2, 0, 0]
+
+
+def test_what_min_of_a_time_does_with_missing_values_is_told_where_there_may_be_some():
+    code = "df[, g := min(year[d == 1]), by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    assert "derive" not in read_code(code, ".R", DataFacts(frozenset("d"), frozenset("d"))).comments
+    (told,) = read_code(code, ".R", DataFacts(frozenset("d"))).comments["derive"]
+    assert "missing value of `d`" in told
+    assert "derive" not in read_code(code.replace("1]", "1], na.rm = TRUE"), ".R").comments
 
 
 def test_a_frame_that_is_piped_into_a_regression_is_followed():
