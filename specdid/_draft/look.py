@@ -445,7 +445,10 @@ def _equal(partial: tuple[_Path, _Path], path: _Path) -> bool:
 def _no_treatment(
     paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], leading: Sequence[str], name: str, key: PanelKey
 ) -> SpecError:
-    help_ = "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated)"
+    help_ = (
+        "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated "
+        "beside one of since when)"
+    )
     if leading:
         several = len(leading) > 1
         message = (
@@ -538,6 +541,12 @@ def _since(paths: Mapping[str, _Path]) -> list[str]:
     return [n for n, p in paths.items() if p.by_time and not (p.by_unit or p.back or p.gaps or p.late)]
 
 
+TREATED_SINCE = (
+    "the treatment is 0 before and 1 after: write it in the file, or start from `specdid init` without --data and make it "
+    "in [derive], as ifelse(year >= 2012, pilot, 0)"
+)
+
+
 def _given(
     given: str,
     rest: Mapping[str, Column],
@@ -558,7 +567,7 @@ def _given(
             return Treatment(told, group=given, after=after[0], first=first)
         notes = [f"columns of since when: {_named(after)}"] if after else []
         message = f"`{given}` never changes within a `{key.unit}`: since when is it treated?"
-        raise _refused("draft_treatment", message, "the treatment is 0 before and 1 after; write it in the file", notes)
+        raise _refused("draft_treatment", message, TREATED_SINCE, notes)
     if path is not None and not (path.back or path.gaps or path.by_time):
         dated = [c for c, t in cohorts.items() if _agree(path, t, key)]
         cohort = cohorts[dated[0]] if dated else Treatment("")

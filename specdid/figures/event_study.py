@@ -282,7 +282,7 @@ def note(data: EventData) -> str:
     else:
         parts.append(say("No period is set to zero."))
     if any(not s.references for p in data.panels for s in p.series) and len(parts[0]) > 30:
-        parts.append(say("Curves without a hollow mark have no reference period."))
+        parts.append(say("Effects of curves without a hollow mark are not relative to one period."))
     if data.ticks:
         parts.append(_beginning(data))
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
