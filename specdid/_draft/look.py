@@ -542,7 +542,7 @@ def _since(paths: Mapping[str, _Path]) -> list[str]:
 
 
 TREATED_SINCE = (
-    "the treatment is 0 before and 1 after: write it in the file, or start from `specdid init` without --data and make it "
+    "the treatment is 0 before and 1 after: write it in the file, or start from `specdid init` alone and make it "
     "in [derive], as ifelse(year >= 2012, pilot, 0)"
 )
 
