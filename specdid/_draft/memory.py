@@ -75,6 +75,10 @@ class State:
     """Conditions of rows that were taken over, columns as versions."""
     cuts: tuple[tuple[int, str], ...] = ()
     """Lines of Stata that these conditions are of."""
+    groups: tuple[str, ...] = ()
+    """What group_by() of R has left in force."""
+    order: str = ""
+    """By what R has sorted the rows, where the row before is then not the unit's period before."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))
@@ -155,6 +159,7 @@ class Memory:
         """Leave out regressions on other data or rows than most, and name the versions."""
         self._same_rows()
         mapping = self._names()
+        self._tell_dependents(mapping)
         found = self.found
         found.regressions = [_renamed(r, mapping) for r in found.regressions]
         found.derived = {
@@ -168,6 +173,25 @@ class Memory:
     def _plain(self, key: str) -> str:
         version = self._versions.get(key)
         return version.name if version else key
+
+    def _tell_dependents(self, mapping: Mapping[str, str]) -> None:
+        """Note for every column that is not read what is made of it."""
+        used = {k: columns_of(v.expression) for k, v in self._versions.items() if k in mapping and v.expression}
+        for key, version in self._versions.items():
+            if key not in mapping or version.expression is not None:
+                continue
+            resting: set[str] = set()
+            while more := {k for k, names in used.items() if k not in resting and names & {key, *resting}}:
+                resting |= more
+            if resting:
+                listed = ", ".join(f"`{mapping[k]}`" for k in used if k in resting)
+                self.found.notes.append(
+                    (
+                        version.line,
+                        f"how `{version.name}` is made is not read; of it {'is' if len(resting) == 1 else 'are'} made "
+                        f"{listed}, right only with `{mapping[key]}` in the data as this line leaves it",
+                    )
+                )
 
     def _same_rows(self) -> None:
         found = self.found

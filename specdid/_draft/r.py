@@ -58,6 +58,12 @@ _SAME_ROWS = {
     "arrange",
     "setorder", "setorderv", "setkey", "setkeyv", "relocate", "collect", "as.tibble", "droplevels", "pdata.frame",
 }  # fmt: skip
+_SORTS = {"arrange", "setorder", "setorderv", "setkey", "setkeyv"}
+_UNGROUPED = {
+    "ungroup", "as.data.table", "as_tibble", "as.tibble", "as.data.frame", "data.frame", "data.table", "tibble",
+    "setDT", "setDF", "pdata.frame",
+}  # fmt: skip
+"""What leaves no groups of group_by()."""
 _VERBS = _SAME_ROWS | {
     "filter", "subset", "mutate", "transform", "group_by", "ungroup", "drop_na", "na.omit", "distinct", "slice",
     "panel",
@@ -151,7 +157,8 @@ class _R(Memory):
         }
         if any(self.makes(key) for key in keys if key):
             self.found.comments["study"] = [
-                f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time."
+                f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time. Lags and first() "
+                "in [derive] are meant of these as the data have them."
             ]
             self.found.unit = self.found.time = None
         return self.finish()
@@ -339,14 +346,20 @@ class _R(Memory):
                 looks = True
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
             new = re.sub(_SERIES, _lagged, text)
+            if new != text and self.state.order:
+                raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
             looks = looks or new != text
             text = new
+            if looks and (key := next((k for k in (unit, time) if k in self.state.columns), None)):
+                raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
         for found in [*re.finditer(rf"(?<![\w.])({'|'.join(_GROUPED)})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)][::-1]:
             inside, omits, _ = found[2].partition("na.rm")
             if not omits or not re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2]):
                 raise NotReadError(
                     f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
                 )
+            if not all(re.fullmatch(_NAME, name) for name in by):
+                raise NotReadError("its groups are not read")
             group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
             looks = True
             text = f"{text[: found.start()]}{found[1]}({inside.strip().rstrip(',')}{group}){text[found.end() :]}"
@@ -371,7 +384,7 @@ class _R(Memory):
         if assigned is None:
             frame, steps = _steps(text)
             if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
-                if any(":=" in inside or verb in _SAME_ROWS for verb, inside in steps):
+                if any(":=" in inside or verb.startswith("set") for verb, inside in steps):
                     if ":=" in text and frame in self._shared:
                         why = f"`{frame}` and `{self._shared[frame]}` are one table of data.table: this changes both"
                         self.skip(line, text, f"taken over for `{frame}`, but {why}")
@@ -458,14 +471,16 @@ class _R(Memory):
         """Apply what a statement makes of a frame to the frame that it assigns to."""
         known = base in self._of_frame or base == target
         simple = re.fullmatch(_NAME, base)
+        if not simple or not (known or base not in self._arguments):
+            sources = [n for n in re.findall(_NAME, base) if n in self._of_frame]
+            source = target if target in sources or not sources else sources[0]
+            self._of_frame[target] = self._of_frame.get(source, State()).copy()
+            self._follow(target, steps)
+            self._changed(target, "", line, text)
+            return
         old = self._of_frame.get(base, State()).copy()
         self._of_frame[target] = old
         self.state = old.copy()
-        if not simple or not (known or base not in self._arguments):
-            source = next((n for n in re.findall(_NAME, base) if n in self._of_frame and n != target), target)
-            self._of_frame[target] = self._of_frame.get(source, State()).copy()
-            self._changed(target, "", line, text)
-            return
         self._root[target] = self._root.get(base, base)
         if not steps and base != target:
             self._shared |= {target: base, base: target}
@@ -473,9 +488,42 @@ class _R(Memory):
             self._apply(base, steps, line)
         except NotReadError as error:
             self._of_frame[target] = old
+            self._follow(target, steps)
             self._changed(target, "", line, text, str(error))
             return
         self._of_frame[target] = self.state
+
+    def _follow(self, frame: str, steps: Sequence[tuple[str, str]]) -> None:
+        """Keep groups and order of a statement that is not taken over otherwise."""
+        self.state = self._of_frame[frame]
+        for verb, inside in steps:
+            parts = [part for part in _split(inside, ",") if part]
+            if verb == "[" and parts and parts[0].startswith("order("):
+                self._sort(_split(_inside(parts[0], 6), ","))
+            elif verb != "[":
+                self._group(verb, parts)
+
+    def _group(self, verb: str, parts: Sequence[str]) -> None:
+        """Put in force what a verb does to groups and to the order of rows, which last beyond its statement."""
+        if verb in ("group_by", "rowwise"):
+            self.state.groups = tuple(parts) if verb == "group_by" else ("rowwise()",)
+        elif verb in _UNGROUPED:
+            self.state.groups = ()
+        elif verb in _SORTS:
+            self._sort(parts)
+
+    def _sort(self, parts: Sequence[str]) -> None:
+        """Remember an order in which a unit's rows do not follow each other in time."""
+        unit, time = self.found.unit, self.found.time
+        joined = ", ".join(part for part in parts if not re.match(r"\.by_group\b|na\.last\b", part))
+        keys = re.sub(rf"(?<![\w.]){_NAME}\$|[\"']", "", re.sub(r"^c\((.*)\)$", r"\1", joined))
+        for key in filter(None, _split(keys, ",")):
+            if key == time:
+                self.state.order = ""
+                return
+            if re.sub(r"^-|^desc\((.*)\)$", r"\1", key) != unit:
+                self.state.order = f"`{joined}`"
+                return
 
     def _apply(self, frame: str, steps: Sequence[tuple[str, str]], line: int, rows_alone: bool = False) -> None:
         """Put steps into the present state.
@@ -485,26 +533,26 @@ class _R(Memory):
         NotReadError
             One of them is not read; the state is then not to be used.
         """
-        by: tuple[str, ...] = ()
         self._here = frame
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
+            by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
             if verb == "[":
                 self._bracket(parts, line, rows_alone)
-            elif verb in ("filter", "subset") and not by:
+            elif verb in ("filter", "subset"):
                 if not parts or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
                     raise NotReadError(f"{verb}() has an argument that is not read")
                 for part in parts:
-                    self._cut(part)
+                    self._cut(part, by)
             elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
                 for part in parts:
                     self._cut(f"!is.na({part})")
             elif rows_alone:
                 raise NotReadError("its data are made in the call: make them in a line of their own")
-            elif verb == "group_by" and parts and all(re.fullmatch(_NAME, part) for part in parts):
-                by = tuple(parts)
-            elif verb == "ungroup":
-                by = ()
+            elif (verb == "group_by" and all(re.fullmatch(_NAME, part) for part in parts)) or (
+                verb == "ungroup" and not parts
+            ):
+                self._group(verb, parts)
             elif verb in ("mutate", "transform"):
                 before = dict(self.state.columns)
                 for part in parts:
@@ -521,12 +569,15 @@ class _R(Memory):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
                 raise NotReadError(f"{verb}() is not taken over")
+            else:
+                self._group(verb, parts)
 
     def _bracket(self, parts: list[str], line: int, rows_alone: bool) -> None:
         """Apply ``[rows]``, ``[rows, ]`` or data.table's ``[rows, x := …, by = g]``."""
         rows, rest = parts[0], [part for part in parts[1:] if part]
         if not rest:
-            if re.match(r"order\(", rows):
+            if ordered := re.fullmatch(r"order\((.*)\)", rows):
+                self._sort(_split(ordered[1], ","))
                 return
             if not rows or not re.search(r"[<>=!&|]|%in%|\bis\.", rows):
                 raise NotReadError("its rows or columns are not taken over")
@@ -565,8 +616,8 @@ class _R(Memory):
             self.state.columns = after
             self.define(name, line, expression)
 
-    def _cut(self, condition: str) -> None:
-        found = self._value(condition, (), "condition")
+    def _cut(self, condition: str, by: Sequence[str] = ()) -> None:
+        found = self._value(condition, by, "condition")
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
         if found not in self.state.kept:
@@ -606,25 +657,33 @@ class _R(Memory):
         """Note that a line changes a frame: some of its columns where these are named, else its rows."""
         self.state = self._of_frame.setdefault(frame, State())
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
-        names = [column[1] or column[2]] if column else []
-        if not names and not re.search(
-            r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|slice|pivot|read[._]|fread", text
-        ):
-            bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
-            if "mutate(" in bare or "transform(" in bare:
-                names = re.findall(rf"(?:mutate\(|transform\(|,)\s*(?!na\.rm\b|\.)({_NAME})\s*=(?!=)", bare)
-            elif ":=" in bare:
-                names = re.findall(rf"({_NAME})\s*:=", bare)
+        names = [column[1] or column[2]] if column else _made_in(text)
         for name in names:
             self.define(name, line, None)
-        reason = f"{why}; " if why else ""
+        reasons = [why] if why else []
         if names:
-            listed = ", ".join(f"`{n}`" for n in names[:8])
-            reason += f"changes {listed}: write it in [derive], or have it in the data as this line leaves it"
-        else:
+            listed = ", ".join(f"`{n}`" for n in names)
+            reasons.append(f"changes {listed}: write it in [derive], or have it in the data as this line leaves it")
+        if not names or (
+            not column
+            and re.search(
+                r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|slice|pivot|read[._]|fread|across|mutate_"
+                r"|\b(?:complete|fill|head|tail|sample_\w+|rename\w*|expand\w*|uncount)\(",
+                text,
+            )
+        ):
             self.state.rows += ((line, text),)
-            reason += "may change rows or values: do it in the data before"
-        self.skip(line, text, reason)
+            reasons.append("may change rows or values: do it in the data before")
+        self.skip(line, text, "; ".join(reasons))
+
+
+def _made_in(text: str) -> list[str]:
+    """Return the columns that mutate(), transform() and := in a statement make."""
+    inside = [_inside(text, call.end()) for call in re.finditer(r"\b(?:mutate|transform)\(|`:=`\(", text)]
+    keys = [part.partition("=")[0].strip(" `\"'") for one in inside for part in _split(one, ",") if "=" in part]
+    for several, one in re.findall(rf"(?:c\(([^()]*)\)|[\"'`]?({_NAME})[\"'`]?)\s*:=", text):
+        keys += [*re.findall(_NAME, several), one]
+    return [key for key in dict.fromkeys(keys) if re.fullmatch(_NAME, key) and not key.startswith(".")]
 
 
 def _lagged(found: re.Match[str]) -> str:

@@ -811,6 +811,18 @@ def test_tsset_of_one_column_names_the_time():
         "y > 1", {"x": "y_2 + 1", "y_2": "log(y)"}),
         ("cut <- 3\ndf <- subset(df, z > cut)", "z > 3", {}),
         ("df <- filter(df, !(z %in% c(1, 2)), y > 1)", "!(z %in% c(1, 2)) & y > 1", {}),
+        ("df <- df %>% group_by(id) %>% filter(z > 1)", "z > 1", {}),
+        ("df <- group_by(df, id)\ndf <- df %>% filter(max(z, na.rm = TRUE) > 1)", "max(z, by = id) > 1", {}),
+        ("df <- df %>% group_by(id) %>% mutate(w = 1)\ndf <- df %>% mutate(x = mean(z, na.rm = TRUE))",
+         "TRUE", {"x": "mean(z, by = id)"}),
+        ("df <- group_by(df, id)\ndf <- mutate(df, x = lag(z))", "TRUE", {"x": "l(z, 1)"}),
+        ("df <- group_by(df, id)\ndf <- ungroup(df)\ndf <- mutate(df, x = mean(z, na.rm = TRUE))",
+         "TRUE", {"x": "mean(z)"}),
+        ("df <- as.data.table(group_by(df, id))\ndf <- mutate(df, x = mean(z, na.rm = TRUE))",
+         "TRUE", {"x": "mean(z)"}),
+        ("df <- group_by(df, id)\ndf <- transform(df, x = mean(z, na.rm = TRUE))", "TRUE", {"x": "mean(z)"}),
+        ("df <- df %>% arrange(desc(year)) %>% arrange(id, year) %>% group_by(id) %>% mutate(x = lag(z))",
+         "TRUE", {"x": "l(z, 1)"}),
         ("all <- df\ndf <- all[all$z > 1, ]", "z > 1", {}),
         ("setFixest_estimation(data = df)", "TRUE", {}),
         ("df <- tidyr::drop_na(df, y, z)", "!is.na(y) & !is.na(z)", {}),
@@ -849,7 +861,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "names(df)[2] <- 'x'",
         "df <- df[z > 1]\ndf[, x := shift(z), by = id]", "df %<>% filter(z > 1)",
         "df <- df %>% mutate(x = 1, .by = id)",
-        "df <- df %>% group_by(id) %>% filter(z > 1)", "df <- subset(df, z > 1, select = -x)", "df[z > 1, x := 2]",
+        "df <- subset(df, z > 1, select = -x)", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
         "df$x <- resid(feols(y ~ d, df))",
         "same <- df\nsame[, x := 2]\nfeols(y ~ x, same, cluster = ~id)",
@@ -868,6 +880,76 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
 def test_what_changes_data_in_r_and_is_not_taken_over_is_listed(change):
     found = read_code(f'df <- read.csv("a.csv")\n{change}\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n', ".R")
     assert [line for line, _, _ in found.skipped if line > 1]
+
+
+DOWN = [
+    "df <- df %>% arrange(desc(year))", "df <- arrange(df, id, -year)", "setorder(df, id, -year)",
+    "df <- df[order(df$id, -df$year), ]", "df <- df[order(-year)]", "df <- df %>% arrange(z)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sort", DOWN)
+def test_a_lag_in_another_order_of_rows_is_listed(sort):
+    code = (
+        f"{sort}\ndf <- df %>% group_by(id) %>% mutate(x = lag(z))\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    )
+    ((line, _, why),) = read_code(code, ".R").skipped
+    assert line == 2
+    assert "the row before is not the period before" in why
+
+
+def test_groups_and_order_of_a_statement_that_is_listed_stay_in_force():
+    code = """\
+df <- df %>% arrange(desc(year)) %>% group_by(id) %>% mutate(w = odd(z))
+df <- df %>% mutate(x = mean(z, na.rm = TRUE), v = lag(z))
+feols(y ~ d + x | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert [line for line, _, _ in found.skipped] == [1, 2]
+    assert "rows are sorted by" in found.skipped[1][2]
+    code = code.replace(", v = lag(z)", "")
+    assert read_code(code, ".R").derived == {"x": "mean(z, by = id)"}
+
+
+@pytest.mark.parametrize("made", ["min(year[d == 1])", "lag(z)", "max(lead(z, 2), na.rm = TRUE)"])
+@pytest.mark.parametrize("column", ["year", "id"])
+def test_what_counts_in_a_time_that_the_code_changes_is_listed_with_what_is_made_of_it(made, column):
+    code = f"""\
+df${column} <- df${column} + 1
+df <- df %>% group_by(id) %>% mutate(g = {made}) %>% ungroup()
+df <- df %>% mutate(x = year >= g, w = x * z)
+feols(y ~ w | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    ((line, _, why),) = found.skipped
+    assert line == 2
+    assert f"`{column}` is made anew before" in why
+    (told,) = (text for line, text in found.notes if line == 2)
+    assert "of it are made `x`, `w`" in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["colnames(df) <- tolower(colnames(df))", "df <- rbind(df, df)", "df <- tail(df, -10)",
+     "df <- Reduce(rbind, list(df, df))", "df <- rbind(other, df)"],
+)  # fmt: skip
+def test_columns_made_before_a_line_that_is_listed_stay(change):
+    code = f"other <- df\ndf$x <- df$z / 2\n{change}\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R")
+    assert found.derived == {"x": "z / 2"}
+    assert [line for line, _, _ in found.skipped] == [3]
+
+
+def test_all_columns_that_a_line_changes_are_named_and_no_arguments():
+    parts = ", ".join(f"c{k} = if_else(odd(z), coalesce(z, 1), 0, missing = {k})" for k in range(11))
+    found = read_code(f"df <- df %>% mutate({parts}, s = lag(z, default = 0))\nfeols(y ~ d + c10, df)\n", ".R")
+    why = found.skipped[0][2]
+    assert re.findall(r"`(\w+)`", why.partition("changes")[2]) == [*(f"c{k}" for k in range(11)), "s"]
+    code = "df[, c('a', 'b') := .(z * 2, odd(z, base = 2))]\nfeols(y ~ d + a, df)\n"
+    assert "changes `a`, `b`:" in read_code(code, ".R").skipped[0][2]
+    found = read_code("df <- rbind(df, df) %>% mutate(g = odd(z))\nfeols(y ~ d + g, df)\n", ".R")
+    assert "changes `g`" in found.skipped[0][2]
+    assert "may change rows" in found.skipped[0][2]
 
 
 @pytest.mark.parametrize(
