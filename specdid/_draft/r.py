@@ -157,8 +157,8 @@ class _R(Memory):
         }
         if any(self.makes(key) for key in keys if key):
             self.found.comments["study"] = [
-                f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time. Lags and first() "
-                "in [derive] are meant of these as the data have them."
+                f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time. Lags and "
+                "first() in [derive] are meant of these as the data have them."
             ]
             self.found.unit = self.found.time = None
         return self.finish()
