@@ -473,6 +473,23 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(Row(bench.label(t), tuple(say("yes") if t in o else say("no") for o in own)) for t in every)
 
 
+def _composition(column: int, one: EventPath) -> str:
+    """Say that periods hold other treated units, where the single ones have a fifth fewer rows than the most."""
+    single = np.array([int(k) not in one.bins for k in one.periods], dtype=bool)
+    size, periods = one.size[single], one.periods[single]
+    if not len(size) or size.min() > 0.8 * size.max():
+        return ""
+    return say(
+        "Column ({k}): not every treated unit is in every period, {least} rows in {a} and {most} in {b}, so that "
+        "effects differ by who is in them too.",
+        k=column,
+        least=count(int(size.min())),
+        a=one.clock.text(int(periods[size.argmin()])),
+        most=count(int(size.max())),
+        b=one.clock.text(int(periods[size.argmax()])),
+    )
+
+
 def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     tests = [p.pretrend() if p.failure is None else None for p in paths]
     known = [t if t is not None and np.isfinite(t.p_value) else None for t in tests]
@@ -501,6 +518,7 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found += [
         say("Column ({k}): {always}.", k=k, always=told(p.always, True)) for k, p in enumerate(paths, 1) if p.always
     ]
+    found += filter(None, (_composition(k, p) for k, p in enumerate(paths, 1) if p.failure is None))
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
         found.append(
             say(

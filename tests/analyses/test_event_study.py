@@ -553,3 +553,27 @@ def test_a_curve_that_could_not_be_estimated_is_named_with_its_reason():
     assert absent == why
     assert why in note(finding.charts[0].data)
     assert any(said.startswith("Column (2): ") for said in finding.tables[0].print.notes)
+
+
+@pytest.mark.parametrize(("cohorts", "told"), [((2003, 2006), True), ((2005, 2005), False)])
+def test_periods_of_fewer_treated_units_are_said(cohorts, told):
+    """Two cohorts in a panel of 2001 to 2008: four periods before are seen of the later one alone."""
+    ids, years = np.repeat(np.arange(30), 8), np.tile(np.arange(2001, 2009), 30)
+    cohort = np.choose(ids % 3, [0, *cohorts])
+    y = np.random.default_rng(1).normal(size=len(ids))
+    frame = pl.DataFrame(
+        {"id": ids, "year": years, "g": cohort, "d": ((cohort > 0) & (years >= cohort)).astype(int), "y": y}
+    )
+    study = small_study(
+        treatment={"d": {"term": "d", "cohort": "g"}},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        outcome={"y": "y"},
+        event_study={"window": [-4, 1], "ends": "drop"},
+    )
+    (found,) = specdid.run(study, frame, audit=0).analyses
+    notes = next(t.print.notes for t in found.finding.tables if t.print is not None)
+    said = [n for n in notes if "not every treated unit" in n]
+    assert bool(said) == told
+    if told:
+        assert said[0].startswith("Column (1): not every treated unit is in every period, 10 rows in −4 and 20 in ")
