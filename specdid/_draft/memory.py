@@ -79,6 +79,8 @@ class State:
     """What group_by() of R has left in force."""
     order: str = ""
     """By what R has sorted the rows, where the row before is then not the unit's period before."""
+    dropped: frozenset[str] = frozenset()
+    """Columns that Stata dropped and that were not made since."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))
@@ -134,6 +136,7 @@ class Memory:
             key = self._same.setdefault((name, expression), key)
         self._versions.setdefault(key, _Version(name, line, expression))
         self.state.columns[name] = key
+        self.state.dropped -= {name}
 
     def add(self, regression: Regression, frame: str = "") -> None:
         """Take a regression over.

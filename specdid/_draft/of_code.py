@@ -278,7 +278,8 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
 
 def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]:
     """Write what the code derives and the regressions use, directly or through each other."""
-    wanted = {name for r in kept for text in (*_options(r, term)[:5], term) for name in columns_of(text)}
+    texts = {text for r in kept for text in (*_options(r, term)[:5], term, *[r.vcov] * r.vcov.startswith("~"))}
+    wanted = {name for text in texts for name in columns_of(text)}
     used: dict[str, str] = {}
     while more := [n for n in code.derived if n in wanted and n not in used]:
         for name in more:

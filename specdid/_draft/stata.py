@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -118,11 +119,16 @@ _OPTIONS_READ = _words(
     a|bsorb ab|sorb vce cl|uster r|obust fe i be re
     keepsing|letons nolog nohead|er noheader notab|le nof|ootnote noomit|ted omitted vsq|uish baselevels allbaselevels
     noempty|cells l|evel b|eta depn|ame compact poolsize tol|erance iter|ate maxiter|ations verb|ose v timeit
-    nosamp|le noreg|ress sum|marize summ first version dof|adjustments irr ef|orm nonest d resid|uals guess nowarn
+    nosamp|le noreg|ress sum|marize summ first version dof|adjustments irr ef|orm nonest d res|iduals guess nowarn
     sformat cformat pformat title display dis|play accel|eration accelerate transf|orm prune fast nest
     """
 )
 """Options of regressions that are read, or change neither rows nor numbers beyond tolerance."""
+_OF_NUMBERS = {"absorb", "vce", "cluster", "robust", "fe", "be", "re", "i"}
+"""Those that decide what is estimated."""
+_VCE = _words("r|obust cl|uster ols conv|entional un|adjusted")
+_MAKES = ("generate", "egen", "gegen", "xtile", "fastxtile", "clonevar")
+"""Commands that are errors where the column that they make is there."""
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
@@ -259,13 +265,9 @@ class _Stata(Memory):
             if any("is.na(" in text for text in used):
                 found.comments[table] = ["In Stata a missing value is larger than any number; is.na() says so here."]
                 break
-        if any("by = " in text for text in found.derived.values()):
-            told = "A row whose group of egen is missing has no value here; in Stata such rows are a group."
-            groups = {
-                n for text in found.derived.values() for g in re.findall(r"by = ([\w^]+)", text) for n in g.split("^")
-            }
-            if any(self._missing(name) for name in groups):
-                found.comments.setdefault("derive", []).append(told)
+        if any("by = coalesce(" in text or "^coalesce(" in text for text in found.derived.values()):
+            told = "Rows whose group of egen is missing are a group in Stata: coalesce() says so."
+            found.comments.setdefault("derive", []).append(told)
         made = [n for n in (found.unit, found.time) if n in found.derived]
         if made:
             told = f"The code makes `{made[0]}`, its unit or time: have that column in the data."
@@ -404,6 +406,7 @@ class _Stata(Memory):
             return
         if self._macro(text):
             return
+        captured = bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
         text = _without_prefixes(text)
         by = re.match(r"^bys?o?r?t?\s+[^:]*:\s*", text)
         rest = _without_prefixes(text[by.end() :]) if by else text
@@ -427,11 +430,30 @@ class _Stata(Memory):
                 self._new_data(line, "input")
         elif by and command not in ("egen", "generate", "replace"):
             self._unread(command, arguments, line, text)
+        elif captured and command in _MAKES and self._stays(arguments, line, text):
+            return
         elif not self._of_data(command, arguments, line, text) and not self._of_columns(command, rest, line, text, by):
             if command in _COMMANDS:
                 self._regression(command, arguments, line, text)
             elif command or rest:
                 self._unread(command, arguments, line, text)
+                if command == "drop" and re.fullmatch(r"[\w\s]+", arguments):
+                    self.state.dropped |= {*arguments.split()}
+
+    def _stays(self, arguments: str, line: int, text: str) -> bool:
+        """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""
+        made = re.match(r"^\s+(?:(?:byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)", arguments)
+        if made is None or made[1] in self.state.dropped:
+            return False
+        if made[1] in self.state.columns or made[1] in self._facts.columns:
+            return True
+        if self._facts.columns:
+            return False
+        self.define(made[1], line, None)
+        self._skip_data(
+            line, text, f"leaves `{made[1]}` as it is where there is one, which is not known: have it in the data"
+        )
+        return True
 
     def _regression(self, command: str, arguments: str, line: int, text: str) -> None:
         try:
@@ -468,12 +490,11 @@ class _Stata(Memory):
         if len(found_words) < 2:
             raise NotReadError("it has no outcome and term")
         outcome, *words = found_words
-        absorbed = _option(options, r"a|abs|absorb")
-        effects = re.sub(r",\s*savefe\b", "", absorbed).replace(",", " ").split() if absorbed else []
-        effects = [effect.partition("=")[2] or effect for effect in effects]  # a name under which they are kept
-        if other := _other_option(options):
-            where = ". Here: a term `offset(log(x))` among the controls" if other.startswith(("exp", "off")) else ""
-            raise NotReadError(f"the option {other} is not read{where}")
+        given = _options(options)
+        absorbed, kept_under = _at_comma(re.sub(r"\s*(#+|=)\s*", r"\1", given.get("absorb", "")))
+        if not re.fullmatch(r"\s*(?:save(?:fe)?)?\s*", kept_under):
+            raise NotReadError(f"what absorb() has behind its comma is not read: {kept_under.strip()}")
+        effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
         for word in words:
             if re.fullmatch(r"\(.*\)", word) or "=" in word:
@@ -483,9 +504,11 @@ class _Stata(Memory):
             if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
                 raise NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
             self._regressor(word, terms, effects, line)
-        unit = _option(options, r"i") or found.unit
+        unit = given.get("i") or found.unit
         if command == "xtreg":
-            if not re.search(r"\bfe\b", options):
+            if "be" in given:
+                raise NotReadError("xtreg with be is a regression of the units' means: that is not here")
+            if "fe" not in given:
                 raise NotReadError(
                     "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects"
                 )
@@ -493,13 +516,13 @@ class _Stata(Memory):
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
             effects.insert(0, unit)
             found.unit = found.unit or unit
-        vcov, ssc = _errors(command, options, unit)
-        if made := _option(options, r"res\w*|d"):
+        vcov, ssc = _errors(command, given, unit, bool(weight and weight[1] == "p"))
+        if made := given.get("residuals") or given.get("d"):
             self.define(made, line, None)
-        if re.search(r"\bkeepsing\w*", options) and not any(at == line for at, _ in found.notes):
+        if "keepsingletons" in given and not any(at == line for at, _ in found.notes):
             told = "keepsingletons keeps rows that are alone in a fixed effect; here they are dropped"
             found.notes.append((line, f"{told}: estimates are the same, errors a little larger or smaller"))
-        written = " + ".join(_stata_ours(re.sub(r"^i\.(\w+)$", r"\1", e), "effects") for e in dict.fromkeys(effects))
+        written = " + ".join(_effects(effects))
         y = _stata_ours(outcome, "outcome")
         bare = frozenset(n for n in (y, *terms, *re.split(r"[\s+^]+", written)) if re.fullmatch(r"[^\W\d]\w*", n))
         return Regression(
@@ -509,7 +532,7 @@ class _Stata(Memory):
             written or "0",
             self._written(condition[1], "condition", bare) if condition else "TRUE",
             self._written(weight[2], "value") if weight else "1",
-            "hetero" if vcov == "iid" and weight and weight[1] == "p" else vcov,
+            vcov,
             ssc,
             _COMMANDS[command],
         )
@@ -853,7 +876,7 @@ class _Stata(Memory):
             raise NotReadError("it is not understood")
         function, inside, condition = call
         when = self._written(condition, "condition") if condition else ""
-        within = f", by = {'^'.join(groups)}" if groups else ""
+        within = f", by = {'^'.join(map(self._group, groups))}" if groups else ""
         names = inside.split() if re.fullmatch(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)*", inside) else []
         if function == "group" and names and not groups and not left and not when:
             return f"group({', '.join(names)})"
@@ -881,6 +904,10 @@ class _Stata(Memory):
             else:
                 raise NotReadError(f"egen's {function}() is not read")
         return f"ifelse({when}, {found}, NA)" if when else found
+
+    def _group(self, name: str) -> str:
+        """Return what egen groups by: rows where it is missing are a group of their own."""
+        return f"coalesce(group({name}), 0)" if self._missing(name) else name
 
     def _argument(self, inside: str, when: str) -> str:
         x = self._written(inside, "value")
@@ -974,6 +1001,7 @@ def _stata_ours(text: str, role: Role) -> str:
     text = re.sub(r"(?<![<>=!])=>", ">=", text)
     text = re.sub(r"(<|>=)\s*\.[a-z]?(?![\w.])", r"\1 .", text)  # extended missing values are missing values
     text = re.sub(r"(?<![\w.])(!?)\s*(?:missing|mi)\(([^(),]+(?:,[^(),]+)+)\)", _any_missing, text)
+    text = _without_inrange(text)
     text = re.sub(r"(?<![\w.])int\(", "as.integer(", text)
     if re.search(r"!\s*[\w.]+\s*(?:[<>]|[!=]=)", text):
         raise NotReadError("`!` of a part of a comparison: write it with brackets")
@@ -986,6 +1014,32 @@ def _stata_ours(text: str, role: Role) -> str:
     if re.search(r"(?<![\w.\d])\.[a-z]?(?![\w.(])", re.sub(r'"[^"]*"', "", found)):
         raise NotReadError("it compares with a missing value in a way that is not read")
     return found
+
+
+def _without_inrange(text: str) -> str:
+    """Write inrange() out: no missing value is in a range, and a missing end is none."""
+    while found := re.search(r"(?<![\w.])inrange\(", text):
+        depth, parts, end = 1, [""], found.end()
+        while end < len(text) and depth:
+            c = text[end]
+            depth += (c == "(") - (c == ")")
+            if c == "," and depth == 1:
+                parts.append("")
+            elif depth:
+                parts[-1] += c
+            end += 1
+        if depth or len(parts) != 3 or '"' in "".join(parts):
+            raise NotReadError("inrange() is not understood")
+        x, low, high = (part.strip() if re.fullmatch(r"[\s\w.]*", part) else f"({part.strip()})" for part in parts)
+        number = r"[-+*/()\s]*(?:(?:\d+\.?\d*|\.\d+)[-+*/()\s]*)+"
+        tests = [] if re.fullmatch(number, high) else [f"!missing({x})"]
+        if not re.fullmatch(r"\.[a-z]?", low):
+            tests.append(f"{x} >= {low}" if re.fullmatch(number, low) else f"(missing({low}) | {x} >= {low})")
+        if not re.fullmatch(r"\.[a-z]?", high):
+            tests.append(f"{x} <= {high}")
+        before, whole, behind = text[: found.start()], " & ".join(tests), text[end:]
+        text = f"{before}({whole}){behind}" if before.strip() or behind.strip() else whole
+    return text
 
 
 def _any_missing(match: re.Match[str]) -> str:
@@ -1059,17 +1113,60 @@ def _at_comma(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _other_option(options: str) -> str | None:
-    """Return an option that is neither read nor known to leave numbers alone."""
-    depth, bare = 0, ""
-    for c in options:
-        depth -= c == ")"
-        bare += "()"[c == ")"] if c in "()" and not depth else "" if depth or c == ")" else c
-        depth += c == "("
-    for word in re.findall(r"\w+(?:\(\))?", bare):
-        if word.removesuffix("()") not in _OPTIONS_READ:
-            return str(word)
-    return None
+def _options(text: str) -> dict[str, str]:
+    """Return what the brackets of every option hold, "" without brackets, by its name in full.
+
+    Raises
+    ------
+    NotReadError
+        One is neither read nor known to leave numbers alone.
+    """
+    found: dict[str, str] = {}
+    while text := text.lstrip(" ,"):
+        word = re.match(r"\w+", text)
+        name = word[0] if word else text[0]
+        text, inside = text[len(name) :].lstrip(), None
+        if text.startswith("("):
+            depths = itertools.accumulate((c == "(") - (c == ")") for c in text)
+            end = next((k for k, depth in enumerate(depths) if not depth), len(text))
+            inside, text = text[1:end].strip(), text[end + 1 :]
+        if name not in _OPTIONS_READ:
+            where = ". Here: a term `offset(log(x))` among the controls" if name.startswith(("exp", "off")) else ""
+            raise NotReadError(f"the option {name}{'()' * (inside is not None)} is not read{where}")
+        if (full := _OPTIONS_READ[name]) in found and full in _OF_NUMBERS:
+            raise NotReadError(f"the option {full} stands there twice")
+        if full in _OF_NUMBERS and (inside is None) != (full in ("robust", "fe", "be", "re")):
+            raise NotReadError(f"the option {name} is not understood")
+        found[full] = inside or ""
+    return found
+
+
+def _effects(written: Sequence[str]) -> list[str]:
+    """Write fixed effects; slopes of a factor have intercepts, ``f[x]``, only where the factor stands there, too."""
+    bare = [re.sub(r"(?<![\w.])i\.", "", one) for one in dict.fromkeys(written)]
+    parts = [(one, [p for p in one.split("#") if p]) for one in bare]
+    slopes = {one: (f, x) for one, pieces in parts if (found := _slope(pieces)) for f, x in [found]}
+    own = {f for one, (f, _) in slopes.items() if "##" in one} | {one for one in bare if "#" not in one}
+    texts: list[str] = []
+    for one, pieces in parts:
+        if one in slopes:
+            factor, x = slopes[one]
+            brackets = "[{}]" if factor in own else "[[{}]]"
+            text = factor + brackets.format(x)
+            own.discard(factor)
+            texts = [text if t == factor else t for t in texts] if factor in texts else [*texts, text]
+        elif any(piece.startswith("c.") for piece in pieces):
+            raise NotReadError(f"`{one}` in absorb() is not read: fixed effects have slopes of one column each")
+        elif one in own or "#" in one or not any(f == one for f, _ in slopes.values()):
+            texts.append(_stata_ours(one, "effects"))
+    return list(dict.fromkeys(texts))
+
+
+def _slope(pieces: Sequence[str]) -> tuple[str, str] | None:
+    """Return the factor and the number of ``state#c.year``."""
+    numbers = [found[1] for piece in pieces if (found := re.fullmatch(r"c\.\(?([^\W\d]\w*)\)?", piece))]
+    factors = [piece for piece in pieces if re.fullmatch(r"[^\W\d]\w*", piece)]
+    return (factors[0], numbers[0]) if len(pieces) == 2 and len(numbers) == len(factors) == 1 else None
 
 
 def _option(options: str, names: str) -> str | None:
@@ -1077,17 +1174,26 @@ def _option(options: str, names: str) -> str | None:
     return found[1].strip() if found else None
 
 
-def _errors(command: str, options: str, unit: str | None) -> tuple[str, str]:
-    vce = _option(options, "vce") or ""
-    clusters = _option(options, r"cl|cluster") or (vce.partition(" ")[2] if vce.startswith("cl") else "")
+def _errors(command: str, given: Mapping[str, str], unit: str | None, sampled: bool) -> tuple[str, str]:
+    """Return the errors of a command and how it counts; with weights of a sample (``sampled``) they are robust."""
+    vce, more = _at_comma(given.get("vce", ""))
+    kind, _, clusters = vce.strip().partition(" ")
+    sort = _VCE.get(kind)
+    if "vce" in given and (sort is None or (sort != "cluster" and clusters.strip())):
+        raise NotReadError(f"the errors of vce({given['vce']}) are not read")
+    if more and not re.fullmatch(r"\s*suite\(\w+\)\s*", more):
+        raise NotReadError(f"what vce() has behind its comma is not read: {more.strip()}")
+    if not re.fullmatch(r"(?:all|clusters?)?", given.get("dofadjustments", "")):
+        raise NotReadError("other degrees of freedom than Stata's own (dofadjustments) are not read")
+    clusters = given.get("cluster") or (clusters if sort == "cluster" else "")
     ssc = command if command in ("areg", "reghdfe") else "lsdv" if command in ("reg", "regress") else ""
-    if clusters:
+    if "cluster" in given or sort == "cluster":
         columns = re.sub(r"\s*#+\s*", "^", re.sub(r"\bi\.", "", clusters)).replace(",", " ").split()
+        if not columns or not all(re.fullmatch(r"[^\W\d]\w*(?:\^[^\W\d]\w*)*", one) for one in columns):
+            raise NotReadError(f"`{clusters}` names no columns that errors cluster by")
         if len(columns) > 2:
             raise NotReadError("errors by more than two clusterings")
         return "~" + " + ".join(columns), ssc
-    if vce.startswith(("r", "hc1")) or re.search(r"\b(?:r|ro|robust)\b", options):
+    if sort == "robust" or "robust" in given or sampled or (command == "ppmlhdfe" and sort is None):
         return (f"~{unit}", "") if command == "xtreg" and unit else ("hetero", ssc)
-    if vce and not vce.startswith(("ols", "conv", "un")):
-        raise NotReadError(f"vce({vce})")
     return "iid", ssc

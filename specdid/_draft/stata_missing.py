@@ -195,6 +195,8 @@ def _value(node: Node, missing: Missing) -> Node:
             return _truth(node, False, missing, frozenset())
         case Unary():
             return replace(node, operand=_value(node.operand, missing))
+        case Binary(operator="^"):
+            return _power(replace(node, left=_value(node.left, missing), right=_value(node.right, missing)), missing)
         case Binary():
             return replace(node, left=_value(node.left, missing), right=_value(node.right, missing))
         case Call(function="is.na"):
@@ -210,6 +212,13 @@ def _value(node: Node, missing: Missing) -> Node:
             return replace(node, arguments=tuple(_argument(a, missing) for a in node.arguments))
         case _:
             return node
+
+
+def _power(node: Binary, missing: Missing) -> Node:
+    """Write a power; ``x^0`` is 1 here where x is missing, and missing in Stata."""
+    if not _may_miss(node.left, missing) or node.right not in (Number(0.0), Unary("-", Number(0.0))):
+        return node
+    return Call("ifelse", (Argument(_is_na(node.left)), Argument(Constant(None)), Argument(node)))
 
 
 def _largest(node: Call, missing: Missing) -> Node:

@@ -322,7 +322,7 @@ def _category(prefix: str, name: str, place: HabitRole) -> str:
 
 
 def _products(text: str, place: HabitRole) -> str:
-    """Write ``c.x##c.x`` as ``x + I(x^2)``, ``i.id#c.year`` among effects as ``id[year]``."""
+    """Write ``c.x##c.x`` as ``x + I(x^2)``, ``i.id##c.year`` among effects as ``id[year]``, ``#`` as ``id[[year]]``."""
 
     def product(match: re.Match[str]) -> str:
         if place == "treatment" and "##" in match[0]:
@@ -337,7 +337,7 @@ def _products(text: str, place: HabitRole) -> str:
             if not levels:
                 return match[0]
             if slopes:
-                return joint + "".join(f"[{s}]" for s in slopes)
+                return joint + "".join(f"[{s}]" if full else f"[[{s}]]" for s in slopes)
             return " + ".join([*levels, joint]) if full else joint
         if len(set(names)) == 1 and {prefix for prefix, _ in pieces} <= {"c", ""}:
             powers = [f"I({names[0]}^{k})" for k in range(2, len(names) + 1)]

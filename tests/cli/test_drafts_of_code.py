@@ -1094,3 +1094,101 @@ def test_unit_and_time_that_the_code_makes_are_left_to_a_person(drafted):
     assert "# time = " in text
     assert "The code makes one of `sid` and `t`" in text
     assert tomllib.loads(text)["derive"] == {"t": "year - 2000"}
+
+
+@pytest.mark.parametrize(
+    ("regression", "errors"),
+    [
+        *(("areg y d, a(i) " + "robust"[:k], ("hetero", "areg")) for k in range(1, 7)),
+        *(("reg y d, " + "cluster"[:k] + "(s)", ("~s", "lsdv")) for k in range(2, 8)),
+        ("xtreg y d, fe robu", ("~id", "")),
+        ("xtreg y d [pw=w], fe", ("~id", "")),
+        ("reghdfe y d, abso(i) vce(clu s#t, suite(default))", ("~s^t", "reghdfe")),
+        ("reghdfe y d, a(i) vce (rob)", ("hetero", "reghdfe")),
+        ("ppmlhdfe y d, a(i)", ("hetero", "")),
+        ("reghdfe y d, a(i) vce(un)", ("iid", "reghdfe")),
+        *(
+            (f"reghdfe y d, a(i) {words}", None)
+            for words in ("vce(hc3)", "vce()", "vce", "cluster", "cl()", "c(s)", "vce(cluster s, bw(2))", "vce(s)",
+                          "robust(s)", "cluster(s*)", "vce(cluster s) cl(t)x(", "dof(none)", "vce(cl s) vce(r)")
+        ),
+    ],
+)  # fmt: skip
+def test_errors_are_those_of_the_option_or_the_regression_is_listed(regression, errors):
+    found = read_code(f"use a\nxtset id year\n{regression}\n", ".do")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == ([errors] if errors else [])
+    assert [line for line, _, _ in found.skipped] == ([] if errors else [3])
+
+
+@pytest.mark.parametrize(
+    ("absorbed", "effects"),
+    [
+        ("s#c.t t", "s[[t]] + t"), ("s c.x#i.t", "s + t[[x]]"), ("s##c.t t", "s[t] + t"), ("s i.s#c.t t", "s[t] + t"),
+        ("c.t#s s", "s[t]"), ("s##c.x s#c.z", "s[x] + s[[z]]"), ("s t, save", "s + t"), ("s t, savefe", "s + t"),
+        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", None), ("s##c.x##c.z", None), ("s#t#c.x", None),
+        ("s t, other", None),
+    ],
+)  # fmt: skip
+def test_slopes_have_intercepts_where_their_factor_is_absorbed(absorbed, effects):
+    found = read_code(f"use a\nreghdfe y d, a({absorbed}) cl(s)\n", ".do")
+    assert [r.effects for r in found.regressions] == ([effects] if effects else [])
+    assert len(found.skipped) == (effects is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "of_stata"),
+    [
+        ("inrange(x, a, b)", lambda x, a, b: x is not None and (a is None or x >= a) and (b is None or x <= b)),
+        ("inrange(x, ., b)", lambda x, a, b: x is not None and (b is None or x <= b)),
+        ("inrange(x, a, .)", lambda x, a, b: x is not None and (a is None or x >= a)),
+        ("inrange(x - a, 0, 1+0)", lambda x, a, b: None not in (x, a) and 0 <= x - a <= 1),
+        ("!inrange(x, 1, b+1)", lambda x, a, b: not (x is not None and x >= 1 and (b is None or x <= b + 1))),
+        ("x^0 + 0", lambda x, a, b: None if x is None else 1),
+        ("x^2", lambda x, a, b: None if x is None else x * x),
+    ],
+)
+def test_ranges_and_powers_of_missing_values_are_those_of_stata(text, of_stata):
+    rows = [*itertools.product((0.0, 1.0, 2.0, None), repeat=3)]
+    columns = {name: [row[k] for row in rows] for k, name in enumerate("xab")}
+    ours = panel_of({**columns, "id": [float(k) for k in range(len(rows))], "t": [1.0] * len(rows)}, "id", "t")
+    found = read_code(f"use a\nxtset id t\ngen v = {text}\nreg y v\n", ".do")
+    assert not found.skipped
+    assert values(ours, "v", **found.derived) == [None if (v := of_stata(*row)) is None else float(v) for row in rows]
+
+
+def test_rows_whose_group_is_missing_are_a_group_of_egen():
+    columns = {
+        "id": [1.0, 1.0, 2.0, 2.0], "t": [1.0, 2.0, 1.0, 2.0], "z": ["N", None, "S", None], "u": [1.0, 2.0, 3.0, 4.0],
+    }  # fmt: skip
+    code = (
+        "use a\nxtset id t\negen v = total(u), by(z)\nbysort z t: egen w = max(u)\negen k = sd(u), by(id)\nreg u v w k"
+    )
+    found = read_code(code, ".do")
+    ours = panel_of(columns, "id", "t")
+    assert values(ours, "v", **found.derived) == [1, 6, 3, 6]
+    assert values(ours, "w", **found.derived) == [1, 4, 3, 4]
+    assert found.derived["k"] == "sd(u, by = id)"
+    whole = read_code(code, ".do", DataFacts(frozenset(columns), frozenset({"z"})))
+    assert whole.derived["v"] == "coalesce(sum(u, by = z), 0)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "derived"),
+    [
+        ("cap gen x = 5", "yx", {}),
+        ("cap gen x = 5", "y", {"x": "5"}),
+        ("drop x\ncap gen x = 5", "yx", {"x": "5"}),
+        ("gen x = 4\nqui cap egen x = mean(y)", "y", {"x": "4"}),
+        ("cap gen x = 5", "", {}),
+    ],
+)
+def test_a_captured_generate_leaves_the_column_that_is_there(lines, columns, derived):
+    found = read_code(f"use a\n{lines}\nreg y x", ".do", DataFacts(frozenset(columns)))
+    assert found.derived == derived
+    assert bool(found.skipped) == (not columns)
+
+
+def test_a_column_that_errors_alone_use_keeps_its_definition(drafted):
+    done, spec = drafted("import delimited castle.csv\ngen c2 = floor(sid/5)\nreg homicide post, cluster(c2)\n", "a.do")
+    assert done.returncode == 0, done.stderr
+    assert tomllib.loads(spec.read_text("utf-8"))["derive"] == {"c2": "floor(sid/5)"}
