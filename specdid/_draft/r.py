@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from specdid._draft.memory import (
@@ -105,7 +105,9 @@ class _R(Memory):
 
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
-        statements = list(_r_statements(text))
+        statements, dead = _that_run(list(_r_statements(text)))
+        for line, head in dead:
+            self.skip(line, head, "what stands behind a condition that is FALSE is never run, and left out")
         calls = [_r_calls(statement) for _, statement, _ in statements]
         used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found if name in _CALLS]
         settings = (re.search(r"\bsetFixest_estimation\(", statement) for _, statement, _ in statements)
@@ -123,9 +125,12 @@ class _R(Memory):
         self._here = ""
         self._shared: dict[str, str] = {}
         self._singletons = 0
+        self._by_felm: list[int] = []
+        self._factors: list[int] = []
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         once = _read_once(statements, calls)
+        own = _own_regressions(statements, calls)
         for k, ((line, statement, within), found) in enumerate(zip(statements, calls, strict=True)):
             if once[k]:
                 why = "a loop, condition or function is not run: the regressions in it are read once, as written"
@@ -134,6 +139,9 @@ class _R(Memory):
             piped = "%>%" in statement or "|>" in statement
             for name, at, inside in found:
                 shown, at_line = " ".join(f"{name}({inside})".split()), line + statement.count("\n", 0, at)
+                if _without_texts(statement)[at] == " ":
+                    self.skip(at_line, shown, "it stands in a text: write it out where it is run")
+                    continue
                 try:
                     self._regression(name, inside, at_line, _piped(statement[:at]) if piped else None, local)
                 except NotReadError as error:
@@ -141,6 +149,9 @@ class _R(Memory):
             rest = statement
             for _, _, inside in found:
                 rest = rest.replace(inside, "")
+            if hidden := _not_written_out(" ".join(rest.split()), own):
+                why = f"`{hidden}` makes regressions that are not written out: write each out, or add it to the draft"
+                self.skip(line, " ".join(statement.split()), why)
             if found and _OTHER_ERRORS.search(rest):
                 self._other_errors(line, " ".join(statement.split()))
             if not found:
@@ -207,6 +218,24 @@ class _R(Memory):
                 "of panel.id, and that stands here; since 0.13 its errors are iid. Which version the code was written "
                 "for it does not say: state the vcov that is meant."
             ]
+        others = []
+        for at, why in (
+            (
+                self._by_felm,
+                "by felm: corrected for small samples as its version of lfe does; fixest's rule stands here",
+            ),
+            (
+                self._factors,
+                "factor() beside fixed effects: fixest counts it as coefficients, which are never within clusters",
+            ),
+        ):
+            if at:
+                named = ", ".join(map(str, sorted({*at})[:12]))
+                others.append(
+                    f"Line{'s' * (len({*at}) > 1)} {named}: {why}. Errors here may be a little larger or smaller."
+                )
+        if others:
+            self.found.comments["vcov"] = [*self.found.comments.get("vcov", ()), *others]
         if self._singletons:
             self.found.notes.append(
                 (
@@ -258,7 +287,16 @@ class _R(Memory):
             raise NotReadError(not_read("sunab"))
         effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
         terms: list[str] = []
+        absorbed = len(effects)
         for term in _split(parts[0], "+"):
+            if name == "felm" and "^" in _masked(term):  # an operator of R's formulas: x^2 is x
+                if not (power := re.fullmatch(rf"({_NAME})\s*\^\s*\d+", term)):
+                    raise NotReadError(f"`{term}` is not what it says in a formula of R: write I() around a power")
+                term = power[1]
+            if less := re.fullmatch(r"(.*?)\s*-\s*1", term):
+                if not absorbed:
+                    raise NotReadError("a regression without a constant is not here")
+                term = less[1]
             if factor := re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term):
                 effects.append(factor[1])
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
@@ -272,6 +310,14 @@ class _R(Memory):
         condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition") if condition else "TRUE"
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
         errors = read_errors(name, given, clusters, effects_text, self._defaults)
+        rule = errors.ssc
+        if name == "felm":
+            self._by_felm.append(line)
+        elif len(effects) > absorbed and errors.vcov.startswith("~") and not rule:
+            if absorbed or name != "feols":
+                self._factors.append(line)
+            else:
+                rule = "lsdv"
         if errors.unstated:
             self._unstated.append(line)
         if re.search(r"none", given.get("fixef.rm", "")):
@@ -284,7 +330,7 @@ class _R(Memory):
             condition,
             self._value(weights, ()) if weights and weights != "NULL" else "1",
             errors.vcov,
-            errors.ssc,
+            rule,
             _CALLS[name],
         )
         split = given.get("split") or given.get("fsplit")
@@ -430,7 +476,7 @@ class _R(Memory):
         """List what assigns to data within the brackets of a call."""
         for frame in sorted(frames):
             if re.search(
-                rf"(?<![\w.$]){re.escape(frame)}(?:\$[\w.]+|\[[^\]]*\])*\s*(?:<<?-|%<>%)|->>?\s*{re.escape(frame)}\b",
+                rf"(?<![\w.$]){re.escape(frame)}(?:\$[\w.]+|\[+[^\]]*\]+)*\s*(?:<<?-|%<>%)|->>?\s*{re.escape(frame)}\b",
                 text,
             ):
                 self._changed(frame, "", line, shown or text)
@@ -769,6 +815,60 @@ def _arguments_of(text: str) -> set[str]:
     return found | {*re.findall(rf"\bfor\s*\(\s*({_NAME})\s+in\b", text)}
 
 
+def _without_texts(text: str) -> str:
+    """Return a text of the same length without what stands in quotes."""
+    return re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", lambda m: f'"{" " * (len(m[0]) - 2)}"', text)
+
+
+def _that_run(statements: Sequence[tuple[int, str, bool]]) -> tuple[list[tuple[int, str, bool]], list[tuple[int, str]]]:
+    """Leave out what stands in ``if (FALSE)``; return what is left, and the heads of regressions that are out."""
+    left: list[tuple[int, str, bool]] = []
+    dead: list[tuple[int, str]] = []
+    depth, head = 0, (0, "")
+    for line, text, within in statements:
+        if depth:
+            depth += text.endswith("{") - (text == "}")
+        elif re.match(r"\s*if\s*\(\s*(?:FALSE|F|0L?)\s*\)", text) and not re.search(r"\belse\b", text):
+            depth, head = int(text.endswith("{")), (line, " ".join(text.split()))
+        else:
+            left.append((line, text, within))
+            continue
+        if _r_calls(text) and head not in dead:
+            dead.append(head)
+    return left, dead
+
+
+def _own_regressions(statements: Sequence[tuple[int, str, bool]], calls: Sequence[Sequence[object]]) -> set[str]:
+    """Return the script's own functions that make regressions, by themselves or through each other."""
+    bodies: list[tuple[str, str, bool]] = []
+    for k, (_, text, _) in enumerate(statements):
+        made = re.match(rf"\s*({_NAME})\s*(?:<<?-|=)\s*(?:function\b|\\\()", text)
+        if made:
+            end, depth = k + 1, int(text.endswith("{"))
+            while end < len(statements) and depth:
+                depth += statements[end][1].endswith("{") - (statements[end][1] == "}")
+                end += 1
+            body = " ".join(one for _, one, _ in statements[k:end])
+            bodies.append((made[1], _without_texts(body[made.end() :]), any(calls[k:end])))
+    found = {name for name, body, calls_one in bodies if calls_one or _not_written_out(body, ())}
+    while more := {name for name, body, _ in bodies if name not in found and _not_written_out(body, found)}:
+        found |= more
+    return found
+
+
+def _not_written_out(text: str, own: Iterable[str]) -> str:
+    """Return what makes regressions in a statement without a call that could be read, "" where nothing does."""
+    estimators = "|".join(map(re.escape, _CALLS))
+    if by_name := re.search(rf"do\.call\(\s*(?:what\s*=\s*)?[\"']?(?:[\w.]+::)?(?:{estimators})\b", text):
+        return by_name[0]
+    bare = _without_texts(text)
+    given = re.search(rf"(?<![\w.$])(?:{estimators})(?![\w.]|\s*[(=])|(?<![\w.$])update\(", bare)
+    wrapper = re.search(rf"(?<![\w.$])(?!(?:{estimators})\s*\()[\w.]*(?:{estimators})[\w.]*(?=\s*\()", bare)
+    names = "|".join(map(re.escape, sorted(own)))
+    called = re.search(rf"(?<![\w.$])(?:{names})(?![\w.]|\s*(?:<-|=[^=]))", bare) if names else None
+    return next((found[0] for found in (given, wrapper, called) if found), "")
+
+
 def _read_once(statements: Sequence[tuple[int, str, bool]], calls: Sequence[list[tuple[str, int, str]]]) -> list[bool]:
     """Say which statements are heads of loops, conditions or functions that regressions stand in."""
     holds: list[bool] = []  # whether a regression stands before the next closing brace
@@ -831,7 +931,7 @@ def _assigned(text: str) -> tuple[str, str, str] | None:
     left, value = text[: arrow.start()].strip(), text[arrow.end() :].strip()
     if arrow[0].startswith("->"):
         left, value = value, left
-    head = re.match(rf"^(?:\w+(?:<-)?\()*({_NAME})\)*(.*)$", left)
+    head = re.match(rf"^(?:[\w.]+(?:<-)?\()*({_NAME})\)*(.*)$", left)
     return (head[1], head[2].strip(), value) if head else None
 
 

@@ -882,6 +882,88 @@ def test_what_changes_data_in_r_and_is_not_taken_over_is_listed(change):
     assert [line for line, _, _ in found.skipped if line > 1]
 
 
+HIDDEN = [
+    "update(m1, . ~ . + metro)", "m2 <- update(m1, subset = ~ z > 1)",
+    "do.call(feols, list(y ~ d + metro | id, data = df))", "m2 <- do.call('feols', list(y ~ d, df))",
+    "do.call(fixest::feols, args)",
+    "m2 <- feols_wrapper('y', df)", "my.feols('y')", "lapply(formulas, feols, data = df)",
+    "Map(fixest::feols, formulas, list(df))", "is.na(df$z) <- df$z == 9", "is.na(df) <- df == 9",
+    "invisible(lapply(names(df), function(v) df[[v]] <<- df[[v]] + 1))",
+    "m2 <- eval(parse(text = 'feols(y ~ d + z | id, df, cluster = ~id)'))",
+    "update(feols(y ~ d, df, cluster = ~id), . ~ 1)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", HIDDEN)
+def test_what_makes_regressions_or_changes_data_without_a_plain_call_is_listed(line):
+    code = f"m1 <- feols(y ~ d | id + year, df, cluster = ~id)\n{line}\n"
+    found = read_code(code, ".R")
+    assert 2 in [at for at, _, _ in found.skipped]
+    assert not [r for r in found.regressions if "z" in r.terms]
+
+
+def test_calls_of_the_scripts_own_functions_that_make_regressions_are_listed():
+    code = """\
+run <- function(y) {
+  f <- as.formula(paste(y, "~ d | id"))
+  feols(f, df)
+}
+twice = function(y) list(run(y), 2)
+plus <- function(x) x + 1
+a <- run("z")
+b <- lapply(c("z", "w"), twice)
+c <- plus(1)
+feols(y ~ d | id + year, df, cluster = ~id)
+"""
+    listed = {line for line, _, _ in read_code(code, ".R").skipped}
+    assert {7, 8} <= listed
+    assert listed.isdisjoint({6, 9, 10})
+
+
+def test_what_is_never_run_is_left_out_and_listed():
+    code = """\
+if (FALSE) {
+  for (k in 1:2) {
+    feols(y ~ d + z | id, df, cluster = ~id)
+  }
+  df$y <- log(df$y)
+} else {
+  feols(y ~ d + w | id, df, cluster = ~id)
+}
+if (F) feols(y ~ d + v | id, df, cluster = ~id)
+if (0) {
+  print(1)
+}
+feols(y ~ d | id, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert [(r.line, r.terms) for r in found.regressions] == [(7, ("d", "w")), (13, ("d",))]
+    assert [line for line, _, why in found.skipped if "never run" in why] == [1, 9]
+    assert not found.derived
+
+
+@pytest.mark.parametrize(
+    ("call", "terms", "ssc", "told"),
+    [
+        ("feols(y ~ d + factor(id) + factor(year), df, cluster = ~id)", ("d",), "lsdv", False),
+        ("feols(y ~ d + factor(id), df, cluster = ~id, ssc = ssc(adj = FALSE))", ("d",), "glm", False),
+        ("feols(y ~ d + factor(id), df, vcov = 'iid')", ("d",), "", False),
+        ("feols(y ~ d + factor(year) | id, df, cluster = ~id)", ("d",), "", True),
+        ("felm(y ~ d + x^2 | id + year | 0 | id, df)", ("d", "x"), "", True),
+        ("felm(y ~ d + I(x^2) | id + year | 0 | id, df)", ("d", "I(x^2)"), "", True),
+        ("feols(y ~ d + x^2 | id, df, cluster = ~id)", ("d", "x^2"), "", False),
+        ("feols(y ~ d + x - 1 | id, df, cluster = ~id)", ("d", "x"), "", False),
+        ("feols(y ~ d + x - 1, df, cluster = ~id)", None, "", False),
+        ("felm(y ~ (d + x)^2 | id | 0 | id, df)", None, "", False),
+    ],
+)
+def test_errors_and_powers_of_felm_and_of_factors_are_told_or_taken_over(call, terms, ssc, told):
+    found = read_code(call + "\n", ".R")
+    assert [(r.terms, r.ssc) for r in found.regressions] == ([(terms, ssc)] if terms else [])
+    assert bool(found.skipped) == (terms is None)
+    assert any(text.startswith("Line 1") for text in found.comments.get("vcov", ())) == told
+
+
 DOWN = [
     "df <- df %>% arrange(desc(year))", "df <- arrange(df, id, -year)", "setorder(df, id, -year)",
     "df <- df[order(df$id, -df$year), ]", "df <- df[order(-year)]", "df <- df %>% arrange(z)",
