@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at, many
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
-from specdid.language.tree import Binary, Name, Node, Text, walk
+from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Text, Unary, walk
 from specdid.panel import EvaluationError, never_treated, number_text
 
 NEVER = "the never treated"
@@ -376,10 +376,10 @@ def _comparisons(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
         for node, _ in leaves(use.expression.tree, use.role):
             missing = None if (use.expression.origin, write(node)) in told else _missing(data, use, node)
             lost = np.zeros(0, dtype=bool) if missing is None else missing & data.sampled
-            for expression, one in _within(data, use.expression, node) if lost.any() else ():
+            for expression, one, rows in _within(data, use, use.expression, node, lost):
                 if (expression.origin, one) not in seen:
                     seen.add((expression.origin, one))
-                    yield from _compares(data, use, expression, one, lost)
+                    yield from _compares(data, use, expression, one, rows)
 
 
 def _has_own_fault(data: Data, use: Use) -> bool:
@@ -388,15 +388,62 @@ def _has_own_fault(data: Data, use: Use) -> bool:
     return missing is None or bool(_lost_units(data, missing & data.sampled).any())
 
 
-def _within(data: Data, expression: Expression, node: Node) -> Iterator[tuple[Expression, Binary]]:
-    """Return the comparisons in a part of an expression, and in the columns of [derive] that it names."""
+def _within(
+    data: Data, use: Use, expression: Expression, node: Node, lost: Bools
+) -> Iterator[tuple[Expression, Binary, Bools]]:
+    """Return the comparisons that make a part of an expression missing, and in which of the rows ``lost``.
+
+    Also those in the columns of [derive] that it names.
+    """
+    derive = data.study.derive
+    parts: list[Binary | Name] = []
     for part in walk(node):
-        if isinstance(part, Binary) and part.operator in COMPARISONS:
-            yield expression, part
-        elif isinstance(part, Name) and part.name in data.study.derive:
-            derived = data.study.derive[part.name]
-            if derived is not expression:
-                yield from _within(data, derived, derived.tree)
+        compares = isinstance(part, Binary) and part.operator in COMPARISONS
+        names = isinstance(part, Name) and part.name in derive and derive[part.name] is not expression
+        if (compares or names) and part not in parts:
+            parts.append(part)  # type: ignore[arg-type]
+    for part in parts if lost.any() else ():
+        rows = _because(data, use, node, parts, part, lost)
+        if isinstance(part, Binary):
+            yield expression, part, rows
+        else:
+            derived = derive[part.name]
+            yield from _within(data, use, derived, derived.tree, rows)
+
+
+def _because(data: Data, use: Use, node: Node, parts: Sequence[Node], part: Node, lost: Bools) -> Bools:
+    """Mark the rows in which ``node`` is missing because ``part`` is, were its other parts known."""
+    gone = _missing(data, use, part)
+    rows = lost if gone is None else lost & gone
+    if node == part or gone is None or not rows.any():
+        return rows
+    others = [other for other in parts if part not in walk(other)]
+    found = np.zeros_like(rows)
+    for known in (Constant(True), Constant(False)):
+        with_it = _missing(data, use, _filled(node, others, known))
+        without = _missing(data, use, _filled(node, [*others, part], known))
+        if with_it is None or without is None:
+            return rows  # no truth can stand there
+        found |= rows & with_it & ~without
+    return found
+
+
+def _filled(node: Node, parts: Sequence[Node], known: Node) -> Node:
+    """Write ``known`` for the empty cells of some parts of an expression."""
+    if node in parts:
+        return Call("coalesce", (Argument(node), Argument(known)))
+    match node:
+        case Unary():
+            return replace(node, operand=_filled(node.operand, parts, known))
+        case Binary():
+            return replace(node, left=_filled(node.left, parts, known), right=_filled(node.right, parts, known))
+        case Call():
+            filled = (
+                a if a.value is None else replace(a, value=_filled(a.value, parts, known)) for a in node.arguments
+            )
+            return replace(node, arguments=tuple(filled))
+        case _:
+            return node
 
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -408,10 +455,8 @@ def _true_in_stata(node: Binary, left: bool) -> bool:
     return operator in (">", ">=", "!=")
 
 
-def _compares(data: Data, use: Use, expression: Expression, node: Binary, lost: Bools) -> Iterator[Fault]:
+def _compares(data: Data, use: Use, expression: Expression, node: Binary, rows: Bools) -> Iterator[Fault]:
     """Say in how many rows one side of a comparison is empty, and what the comparison is in Stata and in pandas."""
-    missing = _missing(data, use, node)
-    rows = np.zeros(0, dtype=bool) if missing is None else missing & lost
     sides = [(side, _missing(data, use, side)) for side in (node.left, node.right)]
     empty = [side for side, gone in sides if gone is not None and rows.any() and gone[rows].all()]
     if len(empty) != 1:

@@ -182,9 +182,23 @@ def test_a_comparison_with_empty_cells_says_what_it_is_in_stata(changes, true, l
     assert known(fault.message, "zh")
 
 
-@pytest.mark.parametrize("control", ["I(is.na(g) | g > 0)", "g", "ifelse(is.na(g), 0, g > 0)", "I(x1 > 0)"])
-def test_what_is_written_for_empty_cells_has_no_warning(control):
-    assert "comparison_missing" not in {f.code for f in specdid.check(small_study(controls={"a": control}), GAPS)}
+GUARDED = [
+    "I(is.na(g) | g > 0)", "g", "ifelse(is.na(g), 0, g > 0)", "I(x1 > 0)", "I((!is.na(g) & g == 1) * g)",
+    "ifelse(!is.na(g) & g == 1, 0, g)", "case_when(g > 0 ~ g, TRUE ~ g)", "ifelse(is.na(g), g, ifelse(g > 0, 1, 2))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("control", GUARDED)
+@pytest.mark.parametrize("derived", [False, True])
+def test_what_is_written_for_empty_cells_has_no_warning(control, derived):
+    changes = {"derive": {"made": control}, "controls": {"a": "made * 2"}} if derived else {"controls": {"a": control}}
+    assert "comparison_missing" not in {f.code for f in specdid.check(small_study(**changes), GAPS)}
+
+
+def test_of_two_comparisons_that_are_missing_both_are_told():
+    changes = {"derive": {"made": "g < 5"}, "controls": {"a": "I((g > 0) + made)"}}
+    found = [f for f in specdid.check(small_study(**changes), GAPS) if f.code == "comparison_missing"]
+    assert [f.message.split("` is")[0] for f in found] == ["`g > 0", "`g < 5"]
 
 
 def test_the_line_for_stata_counts_empty_cells_as_large():
