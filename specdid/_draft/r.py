@@ -362,8 +362,11 @@ class _R(Memory):
                 f"min() of a time without na.rm = TRUE is missing in R for a unit with a missing value of {names}; "
                 "first() leaves such periods out."
             )
-            self.found.comments["derive"] = list(dict.fromkeys([*self.found.comments.get("derive", ()), told]))
+            self._tell_derived(told)
         return f"first({found[1]})"
+
+    def _tell_derived(self, text: str) -> None:
+        self.found.comments["derive"] = list(dict.fromkeys([*self.found.comments.get("derive", ()), text]))
 
     def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
         """Return an expression of R as it is written here, by groups where these are named.
@@ -383,17 +386,27 @@ class _R(Memory):
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
             elif name.startswith(".") or name in self._arguments or name in self._variables:
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
+        if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
+            raise NotReadError(f"`{other}()` is not taken over")  # another function than that of this name here
+        text = re.sub(r"\bis\.infinite\(([^()]*)\)", r"(!is.na(\1) & !is.finite(\1))", text)
         unit, time = self.found.unit, self.found.time
         alone = unit is not None and [*by] == [unit]
         looks = False
         if alone and time is not None:
-            new = re.sub(rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(,\s*na\.rm\s*=\s*\w+\s*)?\)", self._first, text)
+            chosen = rf"(?:if_?else|fifelse)\(([^(),]+),\s*{re.escape(time)}\s*,\s*NA\w*\s*\)"
+            new = re.sub(rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", self._first, text)
+            new = re.sub(rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(,\s*na\.rm\s*=\s*\w+\s*)?\)", self._first, new)
             if new != text:
                 looks = True
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
             new = re.sub(_SERIES, _lagged, text)
             if new != text and self.state.order:
                 raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
+            if new != text:
+                self._tell_derived(
+                    "lag(), lead() and shift() of R go by rows, l() and f() by periods: the same where the rows of a "
+                    "unit are in the order of time and none is absent."
+                )
             looks = looks or new != text
             text = new
             if looks and (key := next((k for k in (unit, time) if k in self.state.columns), None)):
@@ -408,7 +421,13 @@ class _R(Memory):
                 raise NotReadError("its groups are not read")
             group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
             looks = True
-            text = f"{text[: found.start()]}{found[1]}({inside.strip().rstrip(',')}{group}){text[found.end() :]}"
+            inside = inside.strip().rstrip(",").strip()
+            value = f"{found[1]}({inside}{group})"
+            if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
+                if re.search(r"\bNA(?:_\w+)?\b", inside):
+                    raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
+                self._tell_derived("min() and max() of groups without a value are infinite in R, missing here.")
+            text = f"{text[: found.start()]}{value}{text[found.end() :]}"
         allowed = _BY_ROW | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
         if other := next((n for n in _called(text) if n not in allowed), None):
             raise NotReadError(f"`{other}()` is not taken over")
@@ -521,6 +540,8 @@ class _R(Memory):
             sources = [n for n in re.findall(_NAME, base) if n in self._of_frame]
             source = target if target in sources or not sources else sources[0]
             self._of_frame[target] = self._of_frame.get(source, State()).copy()
+            if self._of_frame[target].groups:  # whether they are kept depends on what is called
+                self._of_frame[target].groups = (base,)
             self._follow(target, steps)
             self._changed(target, "", line, text)
             return
@@ -562,6 +583,9 @@ class _R(Memory):
         """Remember an order in which a unit's rows do not follow each other in time."""
         unit, time = self.found.unit, self.found.time
         joined = ", ".join(part for part in parts if not re.match(r"\.by_group\b|na\.last\b", part))
+        if re.search(r"\b(?:decreasing|order)\s*=", joined):
+            self.state.order = f"`{joined}`"
+            return
         keys = re.sub(rf"(?<![\w.]){_NAME}\$|[\"']", "", re.sub(r"^c\((.*)\)$", r"\1", joined))
         for key in filter(None, _split(keys, ",")):
             if key == time:
@@ -658,7 +682,7 @@ class _R(Memory):
                 old = self.derived(name)
                 if old is None or by:
                     raise NotReadError("sets some rows of a column that the code does not make")
-                expression = f"ifelse({self._value(rows, (), 'condition')}, {expression}, {old})"
+                expression = _where(self._value(rows, (), "condition"), expression, old)
             self.state.columns = after
             self.define(name, line, expression)
 
@@ -677,9 +701,7 @@ class _R(Memory):
         if some and (old := self._old(frame, some[1])):
             try:
                 rows = self._value(some[2], (), "condition")
-                new = f"ifelse({rows}, {self._value(value, ())}, {old})"
-                sure = re.fullmatch(r"!?is\.na\([^()]*\)", rows)
-                self.define(some[1], line, new if sure else f"ifelse(is.na({rows}), {old}, {new})")
+                self.define(some[1], line, _where(rows, self._value(value, ()), old))
             except NotReadError as error:
                 self._changed(frame, place, line, text, str(error))
             return
@@ -721,6 +743,15 @@ class _R(Memory):
             self.state.rows += ((line, text),)
             reasons.append("may change rows or values: do it in the data before")
         self.skip(line, text, "; ".join(reasons))
+
+
+def _where(rows: str, value: str, old: str) -> str:
+    """Return a column of which some rows are set: those where the condition is missing are not."""
+    new = f"ifelse({rows}, {value}, {old})"
+    sure = re.fullmatch(
+        r"!?is\.(?:na|finite)\([^()]*\)|!is\.na\([^()]*\) & !is\.finite\([^()]*\)", rows.strip("()") + ")"
+    )
+    return new if sure else f"ifelse(is.na({rows}), {old}, {new})"
 
 
 def _made_in(text: str) -> list[str]:

@@ -833,7 +833,7 @@ def test_tsset_of_one_column_names_the_time():
         ("df[, x := mean(z, na.rm = TRUE), by = .(id, year)]", "TRUE", {"x": "mean(z, by = group(id, year))"}),
         ("df[, x := fifelse(any(z == 1), min(year[z == 1]), 0), by = id]", "TRUE",
          {"x": "ifelse(is.finite(first(z == 1)), first(z == 1), 0)"}),
-        ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(z > 3, 1, z / 2)"}),
+        ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(is.na(z > 3), z / 2, ifelse(z > 3, 1, z / 2))"}),
         ("df <- transform(df, x = z)\ndf$junk <- NULL", "TRUE", {"x": "z"}),
         ("df$x <- df$z / 2\ndf$x[is.na(df$x)] <- 0", "TRUE", {"x": "z / 2", "x_2": "ifelse(is.na(x), 0, z / 2)"}),
         ("df$x <- 1\ndf$x[df$z > 3] <- 0", "TRUE", {"x": "ifelse(is.na(z > 3), 1, ifelse(z > 3, 0, 1))"}),
@@ -966,6 +966,7 @@ def test_errors_and_powers_of_felm_and_of_factors_are_told_or_taken_over(call, t
 
 DOWN = [
     "df <- df %>% arrange(desc(year))", "df <- arrange(df, id, -year)", "setorder(df, id, -year)",
+    "df <- df[order(df$year, decreasing = TRUE), ]", "setorderv(df, c('id', 'year'), order = c(1, -1))",
     "df <- df[order(df$id, -df$year), ]", "df <- df[order(-year)]", "df <- df %>% arrange(z)",
     ]  # fmt: skip
 
@@ -1085,6 +1086,9 @@ NEVER = [
     "mutate(g = min(year[d == 1]), g = ifelse(is.infinite(g), 0, g))",
     "mutate(g = min(year[d == 1]), g = ifelse(is.finite(g), g, 0))",
     "mutate(g = ifelse(all(d == 0), 0, min(year[d == 1])))",
+    "mutate(g = min(ifelse(d == 1, year, NA_real_), na.rm = TRUE), g = ifelse(is.infinite(g), 0, g))",
+    "mutate(g = min(ifelse(d == 1, year * 1, NA), na.rm = TRUE), g = ifelse(is.infinite(g), 0, g))",
+    "mutate(g = first(year) - mean(d, na.rm = TRUE))",
 ]
 
 
@@ -1099,6 +1103,24 @@ def test_the_first_period_of_the_never_treated_is_what_the_code_says(verb):
     for name, expression in found.derived.items():
         columns[name] = values(panel_of(columns, unit="id", time="year"), expression)
     assert columns[found.regressions[0].terms[0]] == [2, 2, 0, 0]
+
+
+def test_what_lags_and_extremes_of_groups_do_otherwise_in_r_is_told():
+    code = "df[, x := max(z, na.rm = TRUE), by = id]\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    assert "infinite in R" in read_code(code, ".R").comments["derive"][0]
+    assert "derive" not in read_code(code, ".R", DataFacts(frozenset("z"), frozenset("z"))).comments
+    code = code.replace("max(z, na.rm = TRUE)", "shift(z)")
+    assert "go by rows" in read_code(code, ".R").comments["derive"][0]
+
+
+def test_groups_behind_a_function_that_is_not_read_are_not_known():
+    code = """\
+df <- group_by(df, id)
+df <- other(df)
+df <- mutate(df, x = mean(z, na.rm = TRUE))
+feols(y ~ d + x | id + year, df, cluster = ~id)
+"""
+    assert [line for line, _, _ in read_code(code, ".R").skipped] == [2, 3]
 
 
 def test_what_min_of_a_time_does_with_missing_values_is_told_where_there_may_be_some():
