@@ -32,7 +32,8 @@ class Regression:
 class ReadCode:
     """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why).
 
-    ``comments`` stand at tables of the draft, by their names, of what no line states.
+    ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there
+    is none.
     """
 
     regressions: list[Regression] = field(default_factory=list)
@@ -243,6 +244,7 @@ class Memory:
             wanted |= new
             waiting += new
         mapping: dict[str, str] = {}
+        others: dict[tuple[int, str, str], list[str]] = {}
         taken = {name for name in wanted if name not in self._versions}
         for key, version in self._versions.items():
             if key not in wanted:
@@ -253,13 +255,12 @@ class Memory:
             taken.add(name)
             mapping[key] = name
             if name != version.name:
-                self.found.notes.append(
-                    (
-                        version.line,
-                        f"from here on `{version.name}` is another column than before: `{name}` in this draft"
-                        + (", which has to be in the data" if version.expression is None else ""),
-                    )
-                )
+                told = ", which has to be in the data" if version.expression is None else ""
+                others.setdefault((version.line, version.name, told), []).append(name)
+        for (line, name, told), so in others.items():  # in a loop many of one line
+            those = f"`{so[0]}`" if len(so) == 1 else f"`{so[0]}` to `{so[-1]}`, {len(so)} columns,"
+            text = f"from here on `{name}` is another column than before: {those} in this draft{told}"
+            self.found.notes.append((line, text))
         return mapping
 
 

@@ -166,7 +166,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
     """Return by line how many statements are not taken over, and the first of them with the reason."""
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", f"without `{term}`{_path(r.terms)}")
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _path(r.terms))
         for r in code.regressions
         if term not in r.terms
     ]
@@ -175,6 +175,12 @@ def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
         count = found[line][0] if line in found else 0
         found[line] = (count + 1, *found.get(line, (0, text, why))[1:])
     return found
+
+
+def _lacks(terms: Sequence[str], term: str) -> str:
+    """Say that ``term`` is none of the terms, and where it is a part of one."""
+    part = next((one for one in terms if columns_of(term) and columns_of(term) <= columns_of(one)), None)
+    return f"without `{term}`" if part is None else f"`{term}` is no term of its own, but a part of `{part}`"
 
 
 def _path(terms: Sequence[str]) -> str:
@@ -270,7 +276,8 @@ def _study(code: ReadCode, data: str | None, stem: str, kept: Sequence[Regressio
         if column is not None:
             lines.append(f"{role}  = {toml_text(write_name(column))}")
         else:
-            lines.append(f'# {role} = "…"  # COMPLETE: the code does not say it; lags and event studies need it')
+            why = code.comments.get(role) or ["the code does not say it; lags and event studies need it"]
+            lines.append(f'# {role} = "…"  # COMPLETE: {why[0]}')
     if code.step is not None:
         lines.append(f"step  = {code.step}")
     return [*lines, *(line for text in code.comments.get("study", ()) for line in comment(text))]

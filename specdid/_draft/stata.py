@@ -17,6 +17,7 @@ from specdid._draft.memory import (
     ReadCode,
     Regression,
     State,
+    columns_of,
     in_brackets,
     ours,
 )
@@ -126,9 +127,13 @@ _OPTIONS_READ = _words(
 """Options of regressions that are read, or change neither rows nor numbers beyond tolerance."""
 _OF_NUMBERS = {"absorb", "vce", "cluster", "robust", "fe", "be", "re", "i"}
 """Those that decide what is estimated."""
+_CORRECTED = {"areg": "areg", "reghdfe": "reghdfe", "ppmlhdfe": "reghdfe", "reg": "lsdv", "regress": "lsdv"}
+"""How errors are corrected for small samples; of a likelihood reghdfe's rule is ppmlhdfe's."""
 _VCE = _words("r|obust cl|uster ols conv|entional un|adjusted")
 _MAKES = ("generate", "egen", "gegen", "xtile", "fastxtile", "clonevar")
 """Commands that are errors where the column that they make is there."""
+_DRAWN = re.compile(r"(?<!\w)(?:uniform|r(?:uniform|normal|beta|gamma|binomial|poisson|chi2|logistic|t))\w*\(")
+"""Functions of random numbers."""
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
@@ -247,6 +252,7 @@ class _Stata(Memory):
         self._left = MOST
         self._until_end = ""
         self._of_data_alone: set[tuple[int, str, str]] = set()
+        self._drawn: dict[str, int] = {}
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
@@ -268,12 +274,17 @@ class _Stata(Memory):
         if any("by = coalesce(" in text or "^coalesce(" in text for text in found.derived.values()):
             told = "Rows whose group of egen is missing are a group in Stata: coalesce() says so."
             found.comments.setdefault("derive", []).append(told)
-        made = [n for n in (found.unit, found.time) if n in found.derived]
-        if made:
-            told = f"The code makes `{made[0]}`, its unit or time: have that column in the data."
-            found.comments["study"] = [told]
-            found.unit = None if found.unit in made else found.unit
-            found.time = None if found.time in made else found.time
+        if (unit := found.unit) in found.derived:
+            of = re.fullmatch(r"group\((\w+)\)", found.derived[unit])
+            known = of is not None and of[1] not in found.derived
+            found.unit = of[1] if of is not None and known else None
+            told = f"the code makes its unit, `{unit}`: have that column in the data"
+            found.comments["unit"] = [told]
+            if known:
+                found.comments["study"] = [f"The code numbers this unit, as `{unit}`."]
+        if found.time in found.derived:
+            found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
+            found.time = None
         return found
 
     def _missing(self, name: str) -> bool:
@@ -462,9 +473,30 @@ class _Stata(Memory):
                 parts = (regression.outcome, *regression.terms)
                 outcome, *terms = (self._masked_columns(part) for part in parts)
                 regression = replace(regression, outcome=outcome, terms=tuple(terms))
+            self._refuse_drawn(regression)
             self.add(regression)
         except NotReadError as error:
             self.skip(line, text, str(error))
+
+    def _refuse_drawn(self, regression: Regression) -> None:
+        """Leave a regression out that is of drawn numbers, directly or through other columns.
+
+        Raises
+        ------
+        NotReadError
+            It is.
+        """
+        waiting = [self.in_force(text) for text in (*regression.terms, regression.outcome, regression.condition)]
+        seen: set[str] = set()
+        while waiting:
+            for key in columns_of(waiting.pop()) - seen:
+                seen.add(key)
+                if key in self._drawn:
+                    raise NotReadError(
+                        f"`{self._versions[key].name}` of line {self._drawn[key]} is drawn at random. Here: a placebo "
+                        f"is {COMMANDS['permute'].here}"
+                    )
+                waiting.append(self._expression(key) or "1")
 
     def _command(self, command: str, rest: str, line: int) -> Regression:
         """Return what a command estimates.
@@ -556,6 +588,12 @@ class _Stata(Memory):
         names = [piece.rpartition(".")[2] for piece in pieces]
         factors = [bool(re.match(r"^(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", p)) or ("." not in p) for p in pieces]
         single = len(pieces) == 1
+        if re.fullmatch(r"1\.\w+", word) and self._binary(names[0]):
+            terms.append(names[0])
+            return
+        if len(set(names)) == 2 and re.fullmatch(r"c\.\w+##c\.\w+", word):
+            terms += [*names, ":".join(names)]
+            return
         if len(pieces) == 2 and factors[0] != factors[1] and not re.search(r"(?<![\w.])(?:\d+|\d+b)\.", word):
             self._slopes(word, terms, pieces if factors[0] else pieces[::-1])
             return
@@ -779,6 +817,8 @@ class _Stata(Memory):
             self.define(name, line, self._on_kept(self.in_force(expression)))
         except NotReadError as error:
             self.define(name, line, None)
+            if _DRAWN.search(made[3]):
+                self._drawn[self.state.columns[name]] = line
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
 
@@ -1186,7 +1226,7 @@ def _errors(command: str, given: Mapping[str, str], unit: str | None, sampled: b
     if not re.fullmatch(r"(?:all|clusters?)?", given.get("dofadjustments", "")):
         raise NotReadError("other degrees of freedom than Stata's own (dofadjustments) are not read")
     clusters = given.get("cluster") or (clusters if sort == "cluster" else "")
-    ssc = command if command in ("areg", "reghdfe") else "lsdv" if command in ("reg", "regress") else ""
+    ssc = _CORRECTED.get(command, "")
     if "cluster" in given or sort == "cluster":
         columns = re.sub(r"\s*#+\s*", "^", re.sub(r"\bi\.", "", clusters)).replace(",", " ").split()
         if not columns or not all(re.fullmatch(r"[^\W\d]\w*(?:\^[^\W\d]\w*)*", one) for one in columns):

@@ -35,6 +35,7 @@ _CURVE = "a spec file as a whole; every subset of controls is `mvsw(a, b, c)`"
 _IV = "[instruments], label = the excluded instruments, with `feols`; the instrumented variable is the treatment"
 _CSDID = "`csdid` in [estimator], with the cohort (the first treated period) at the treatment"
 _MATCH = "`match` of a sample, or [match] by name: nearest, radius, kernel, exact or entropy; [balance] tests it"
+_SCORE = _MATCH + "; its score is a probit where `logit` does not stand there, the score here a logit"
 _NONE = "nothing here does that; estimate it beside the curve"
 _BEFORE = "it makes other rows or columns than the data file has: do it before, and save the data"
 _ERRORS = " are not here: [vcov] has iid, hetero and clusters of one column or two; estimate those beside the curve"
@@ -55,7 +56,8 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "read", "areg", _FEOLS.format("areg") + "; what it absorbs stands in [fixed_effects]"),
     ("Stata", "read", "xtreg", "`feols` with the unit in [fixed_effects], where fe stands there; " + _RANDOM),
     ("Stata", "read", "regress reg", _FEOLS.format("lsdv") + "; i.x among its terms is a fixed effect"),
-    ("Stata", "read", "ppmlhdfe", "`fepois` in [estimator]; exposure(x) is `offset(log(x))` among the controls"),
+    ("Stata", "read", "ppmlhdfe", "`fepois` in [estimator]; exposure(x) is `offset(log(x))` among the controls; "
+     '`ssc = "reghdfe"` or "glm" at [vcov] corrects as it does'),
     ("R", "read", "feols", "`feols` in [estimator]; `formula` of [study] takes its formula as it stands"),
     ("R", "read", "fepois", "`fepois` in [estimator]; an offset is `offset(x)` among the controls"),
     ("R", "read", "felm", "`feols`: the second part of its formula is [fixed_effects], the third [instruments], the "
@@ -111,8 +113,9 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
      '[fixed_effects] (both for `effect = "twoways"`); ' + _RANDOM),
     ("Python", "regression", "PanelOLS", "`feols`; EntityEffects and TimeEffects stand in [fixed_effects]"),
     ("R", "regression", "PanelMatch staggered", _NONE),
-    ("Stata", "regression", "psmatch2 teffects kmatch nnmatch pscore attnd attk cem ebalance calipmatch psestimate "
-     "ccmatch radiusmatch dtalink optselect", _MATCH),
+    ("Stata", "regression", "psmatch2 pscore attnd attk", _SCORE),
+    ("Stata", "regression", "teffects kmatch nnmatch cem ebalance calipmatch psestimate ccmatch radiusmatch dtalink "
+     "optselect", _MATCH),
     ("R", "regression", "matchit Match weightit ebalance CBPS entbal", _MATCH),
     ("Stata", "analysis", "pstest tebalance covbal iebaltab balancetable orth_out", "[balance]"),
     ("R", "analysis", "bal.tab love.plot", "[balance], with its love plot"),
