@@ -126,6 +126,7 @@ class _R(Memory):
         self._shared: dict[str, str] = {}
         self._singletons = 0
         self._by_felm: list[int] = []
+        self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
@@ -150,7 +151,7 @@ class _R(Memory):
             for _, _, inside in found:
                 rest = rest.replace(inside, "")
             if hidden := _not_written_out(" ".join(rest.split()), own):
-                why = f"`{hidden}` makes regressions that are not written out: write each out, or add it to the draft"
+                why = f"what `{hidden}` makes is not read: write its regressions out, or add them to the draft"
                 self.skip(line, " ".join(statement.split()), why)
             if found and _OTHER_ERRORS.search(rest):
                 self._other_errors(line, " ".join(statement.split()))
@@ -172,7 +173,11 @@ class _R(Memory):
                 "first() in [derive] are meant of these as the data have them."
             ]
             self.found.unit = self.found.time = None
-        return self.finish()
+        code = self.finish()
+        called = {*_called(" ".join([*code.derived.values(), *(r.condition for r in code.regressions)]))}
+        if told := [text for text, functions in self._otherwise.items() if functions & called]:
+            code.comments["derive"] = told
+        return code
 
     def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:
         """Take unit and time from panel.id, from att_gt, else from what all regressions absorb."""
@@ -362,11 +367,12 @@ class _R(Memory):
                 f"min() of a time without na.rm = TRUE is missing in R for a unit with a missing value of {names}; "
                 "first() leaves such periods out."
             )
-            self._tell_derived(told)
+            self._tell_derived(told, "first")
         return f"first({found[1]})"
 
-    def _tell_derived(self, text: str) -> None:
-        self.found.comments["derive"] = list(dict.fromkeys([*self.found.comments.get("derive", ()), text]))
+    def _tell_derived(self, text: str, *functions: str) -> None:
+        """Say at [derive] what functions do otherwise in R, where the draft has one of them."""
+        self._otherwise[text] = {*functions}
 
     def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
         """Return an expression of R as it is written here, by groups where these are named.
@@ -405,7 +411,9 @@ class _R(Memory):
             if new != text:
                 self._tell_derived(
                     "lag(), lead() and shift() of R go by rows, l() and f() by periods: the same where the rows of a "
-                    "unit are in the order of time and none is absent."
+                    "unit are in the order of time and none is absent.",
+                    "l",
+                    "f",
                 )
             looks = looks or new != text
             text = new
@@ -426,7 +434,9 @@ class _R(Memory):
             if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
                 if re.search(r"\bNA(?:_\w+)?\b", inside):
                     raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
-                self._tell_derived("min() and max() of groups without a value are infinite in R, missing here.")
+                self._tell_derived(
+                    "min() and max() of groups without a value are infinite in R, missing here.", "min", "max"
+                )
             text = f"{text[: found.start()]}{value}{text[found.end() :]}"
         allowed = _BY_ROW | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
         if other := next((n for n in _called(text) if n not in allowed), None):
@@ -575,7 +585,7 @@ class _R(Memory):
         if verb in ("group_by", "rowwise"):
             self.state.groups = tuple(parts) if verb == "group_by" else ("rowwise()",)
         elif verb in _UNGROUPED:
-            self.state.groups = ()
+            self.state.groups = () if not parts or verb != "ungroup" else ("ungroup()",)
         elif verb in _SORTS:
             self._sort(parts)
 

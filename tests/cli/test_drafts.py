@@ -53,6 +53,7 @@ def test_a_draft_passes_check_and_plan_and_says_its_evidence(tmp_path):
     assert (found["study"]["unit"], found["study"]["time"]) == ("firm", "year")
     assert found["study"]["data"] == "../given.parquet"
     assert found["treatment"] == {"law": {"term": "law", "cohort": "cohort"}}
+    assert found["derive"]["cohort"] == "ifelse(is.finite(first(law == 1)), first(law == 1), 0)"  # first() may be Inf
     assert set(found["estimator"]) == {"OLS", "Sun-Abraham"}
     assert found["event_study"]["window"] == [-5, 5]
     assert not specdid.check(spec).errors

@@ -1111,6 +1111,7 @@ def test_what_lags_and_extremes_of_groups_do_otherwise_in_r_is_told():
     assert "derive" not in read_code(code, ".R", DataFacts(frozenset("z"), frozenset("z"))).comments
     code = code.replace("max(z, na.rm = TRUE)", "shift(z)")
     assert "go by rows" in read_code(code, ".R").comments["derive"][0]
+    assert "derive" not in read_code(code.replace("d + x", "d"), ".R").comments
 
 
 def test_groups_behind_a_function_that_is_not_read_are_not_known():
