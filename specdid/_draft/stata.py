@@ -119,7 +119,7 @@ _OPTIONS_READ = _words(
     """
     a|bsorb ab|sorb vce cl|uster r|obust fe i be re
     keepsing|letons nolog nohead|er noheader notab|le nof|ootnote noomit|ted omitted vsq|uish baselevels allbaselevels
-    noempty|cells l|evel b|eta depn|ame compact poolsize tol|erance iter|ate maxiter|ations verb|ose v timeit
+    noempty|cells l|evel b bet|a depn|ame compact poolsize tol|erance iter|ate maxiter|ations verb|ose v timeit
     nosamp|le noreg|ress sum|marize summ first version dof|adjustments irr ef|orm nonest d res|iduals guess nowarn
     sformat cformat pformat title display dis|play accel|eration accelerate transf|orm prune fast nest
     """
@@ -216,9 +216,13 @@ def _here(command: str) -> str:
     return f". Here: {found.here}" if found else ""
 
 
+def _calls(text: str) -> list[Call]:
+    return [node for node in walk(parse(text)) if isinstance(node, Call)]
+
+
 def _called(text: str) -> list[str]:
     """Return the functions that an expression in our spelling calls."""
-    return [node.function for node in walk(parse(text)) if isinstance(node, Call)]
+    return [node.function for node in _calls(text)]
 
 
 def _is_truth(node: Node) -> bool:
@@ -391,7 +395,10 @@ class _Stata(Memory):
             return _numbers(written)
         if sort.startswith("var") and re.search(r"[*?~]|\w-\w|\b_all\b", written):
             return None
-        return [next(filter(None, m.groups()), "") for m in re.finditer(r"""`"(.*?)"'|"([^"]*)"|([^\s"]+)""", written)]
+        one = r"""`"(.*?)"'|"([^"`]*)"|([^\s"]+)"""
+        if not re.fullmatch(rf"\s*(?:(?:{one})(?=\s|$)\s*)*", written):
+            return None
+        return [next(filter(None, m.groups()), "") for m in re.finditer(rf"(?:{one})(?=\s|$)", written)]
 
     def _expanded(self, text: str) -> str:
         return _expanded(text, self._macros)
@@ -889,6 +896,9 @@ class _Stata(Memory):
         written = self._written(value, "value")
         if other := next((n for n in _called(written) if n in _OF_STATA_ALONE), None):
             raise NotReadError(_OF_STATA_ALONE[other])
+        own = {n for called in _calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
+        if command == "replace" and name in own:
+            raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
         if not condition:
             return written
         when = self._written(condition, "condition") if command == "generate" else self._truth(condition)

@@ -430,6 +430,7 @@ def test_lines_that_lack_a_term_are_named(drafted):
         ("forvalues k = 1/`=_N' {\nlocal s y <= `k'", []),
         ("foreach v of varlist x* {\nlocal s `v' > 1", []),
         ("levelsof x, local(s)\nforeach s of local s {", []),
+        ("""foreach s in "a == 1" "b != `"S"'" {""", []),
     ],
 )
 def test_loops_are_written_out_or_listed(loop, conditions):
@@ -586,7 +587,7 @@ def test_rows_and_columns_of_stata_are_taken_over(before, condition, derived):
         "gen x = substr(name, -2, 2)", "gen x = (!z == 2)", "egen x = cut(z), group(4)", "egen x = tag(id)",
         "xtile x = z [aw=w], nq(4)", "winsor2 x, replace by(id)", "rename x*, lower", "keep if _n == 1", "keep in 1/5",
         "keep if `if'", "drop if e(sample)", "by id: drop if x == 1", "merge 1:1 id using b",
-        "replace x = 1 in 5",
+        "replace x = 1 in 5", "replace x = L.x if missing(x)",
     ],
 )  # fmt: skip
 def test_what_means_something_else_in_stata_is_listed(line):
@@ -1336,3 +1337,8 @@ def test_products_of_the_treatment_are_terms_beside_it(drafted):
     assert [*tomllib.loads(spec.read_text("utf-8"))["controls"]] == ["none", "poverty + post:poverty"]
     text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
     assert "5: homicide ~ post:sid (`post` is no term of its own, but a part of `post:sid`)" in text
+
+
+def test_between_effects_are_no_random_effects():
+    found = read_code("xtset id year\nxtreg y d, be\nxtreg y d, re\nxtreg y d\n", ".do")
+    assert ["units' means" in why for _, _, why in found.skipped] == [True, False, False]
