@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal
 
@@ -455,8 +456,15 @@ class _Stata(Memory):
                 self._regression(command, arguments, line, text)
             elif command or rest:
                 self._unread(command, arguments, line, text)
-                if command == "drop" and re.fullmatch(r"[\w\s]+", arguments):
-                    self.state.dropped |= {*arguments.split()}
+                if command in ("keep", "drop") and not re.match(r"\s*(?:if|in)\b", arguments):
+                    self._drop(command, arguments.split())
+
+    def _drop(self, command: str, patterns: Sequence[str]) -> None:
+        """Remember the columns that are no more."""
+        known = {*self._facts.columns, *self.state.columns, *patterns}
+        named = {name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)}
+        if command == "drop" or not any("-" in pattern for pattern in patterns):
+            self.state.dropped |= named if command == "drop" else known - named
 
     def _stays(self, arguments: str, line: int, text: str) -> bool:
         """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""
@@ -523,7 +531,7 @@ class _Stata(Memory):
         body = body.replace(weight[0], " ") if weight else body
         condition = re.search(r"\sif\s*(?=[\s(!])(.*)$", body)
         body = body[: condition.start()] if condition else body
-        if re.search(r"\sin\s+\S+$", f"{body} {condition[1] if condition else ''}"):
+        if re.search(r"\sin\s+\S+\s*$", f"{body} {condition[1] if condition else ''}"):
             raise NotReadError("`in` names rows by their number")
         found_words = re.findall(r"(?:[^\s(]|\([^()]*\))+", re.sub(r"\s*(#+)\s*", r"\1", body))
         if len(found_words) < 2:
@@ -1230,7 +1238,7 @@ def _errors(command: str, given: Mapping[str, str], unit: str | None, sampled: b
     kind, _, clusters = vce.strip().partition(" ")
     sort = _VCE.get(kind)
     if "vce" in given and (sort is None or (sort != "cluster" and clusters.strip())):
-        raise NotReadError(f"the errors of vce({given['vce']}) are not read")
+        raise NotReadError(f"the errors of vce({given['vce']}) are not read{_here(kind)}")
     if more and not re.fullmatch(r"\s*suite\(\w+\)\s*", more):
         raise NotReadError(f"what vce() has behind its comma is not read: {more.strip()}")
     if not re.fullmatch(r"(?:all|clusters?)?", given.get("dofadjustments", "")):

@@ -129,8 +129,8 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("R", "analysis", "boottest", _WILD),
     ("Stata", "analysis", "ritest permute randcmd", _PERMUTE),
     ("R", "analysis", "ritest conduct_ri", _PERMUTE),
-    ("Stata", "analysis", "bootstrap jackknife", 'clusters left out one by one are `"CR3 ~ unit"` in [vcov]; the '
-     'bootstrap of a curve is `null = ["wild"]`'),
+    ("Stata", "analysis", "bootstrap jackknife", "errors of rows or clusters that are left out or drawn" + _ERRORS
+     + '; the bootstrap of a curve is `null = ["wild"]`'),
     ("Stata", "analysis", "hausman xtoverid rhausman", "[hausman], with its cluster-robust version"),
     ("R", "analysis", "phtest", "[hausman], with its cluster-robust version"),
     ("Stata", "analysis", "suest bdiff chowtest permtest2", _GROUPS),

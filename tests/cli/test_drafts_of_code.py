@@ -1284,6 +1284,9 @@ def test_rows_whose_group_is_missing_are_a_group_of_egen():
         ("cap gen x = 5", "yx", {}),
         ("cap gen x = 5", "y", {"x": "5"}),
         ("drop x\ncap gen x = 5", "yx", {"x": "5"}),
+        ("drop x*\ncap gen x = 5", "yx", {"x": "5"}),
+        ("keep y\ncap gen x = 5", "yx", {"x": "5"}),
+        ("drop if x\ncap gen x = 5", "yx", {}),
         ("gen x = 4\nqui cap egen x = mean(y)", "y", {"x": "4"}),
         ("cap gen x = 5", "", {}),
     ],
@@ -1342,3 +1345,10 @@ def test_products_of_the_treatment_are_terms_beside_it(drafted):
 def test_between_effects_are_no_random_effects():
     found = read_code("xtset id year\nxtreg y d, be\nxtreg y d, re\nxtreg y d\n", ".do")
     assert ["units' means" in why for _, _, why in found.skipped] == [True, False, False]
+
+
+@pytest.mark.parametrize(("kind", "said"), [("bootstrap, reps(9)", "cluster"), ("hc3", "hc3"), ("jackknife", "[vcov]")])
+def test_errors_that_are_not_here_name_none_that_check_refuses(kind, said):
+    ((_, _, why),) = read_code(f"reg y d, vce({kind})", ".do").skipped
+    assert said in why
+    assert "CR3" not in why
