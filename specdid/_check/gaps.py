@@ -22,6 +22,8 @@ from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, 
 from specdid.panel import EvaluationError, never_treated, number_text
 
 NEVER = "the never treated"
+MOST_PARTS = 12
+"""Comparisons of an expression and derived columns of a use that are looked at: each costs evaluations of all of it."""
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 GUARDABLE = (*COMPARISONS, "&", "+", "-", "*", "/", "%%", "%/%", "^")
 """Operators of a condition before which `!is.na(x) &` may stand without brackets."""
@@ -376,7 +378,7 @@ def _comparisons(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
         for node, _ in leaves(use.expression.tree, use.role):
             missing = None if (use.expression.origin, write(node)) in told else _missing(data, use, node)
             lost = np.zeros(0, dtype=bool) if missing is None else missing & data.sampled
-            for expression, one, rows in _within(data, use, use.expression, node, lost):
+            for expression, one, rows in _within(data, use, use.expression, node, lost, set()):
                 if (expression.origin, one) not in seen:
                     seen.add((expression.origin, one))
                     yield from _compares(data, use, expression, one, rows)
@@ -389,11 +391,11 @@ def _has_own_fault(data: Data, use: Use) -> bool:
 
 
 def _within(
-    data: Data, use: Use, expression: Expression, node: Node, lost: Bools
+    data: Data, use: Use, expression: Expression, node: Node, lost: Bools, entered: set[str]
 ) -> Iterator[tuple[Expression, Binary, Bools]]:
     """Return the comparisons that make a part of an expression missing, and in which of the rows ``lost``.
 
-    Also those in the columns of [derive] that it names.
+    Also those in the columns of [derive] that it names, but for those already ``entered``.
     """
     derive = data.study.derive
     parts: list[Binary | Name] = []
@@ -402,13 +404,14 @@ def _within(
         names = isinstance(part, Name) and part.name in derive and derive[part.name] is not expression
         if (compares or names) and part not in parts:
             parts.append(part)  # type: ignore[arg-type]
-    for part in parts if lost.any() else ():
+    for part in parts[:MOST_PARTS] if lost.any() else ():
         rows = _because(data, use, node, parts, part, lost)
         if isinstance(part, Binary):
             yield expression, part, rows
-        else:
+        elif part.name not in entered and len(entered) < MOST_PARTS:
+            entered.add(part.name)
             derived = derive[part.name]
-            yield from _within(data, use, derived, derived.tree, rows)
+            yield from _within(data, use, derived, derived.tree, rows, entered)
 
 
 def _because(data: Data, use: Use, node: Node, parts: Sequence[Node], part: Node, lost: Bools) -> Bools:

@@ -5,6 +5,7 @@ import pytest
 import specdid
 from checked_studies import assert_says, faults, marked
 from small_studies import small_panel, small_study
+from specdid._check import gaps
 from specdid._words import known
 
 ERRORS = {
@@ -213,3 +214,20 @@ def test_the_line_for_stata_counts_empty_cells_as_large():
 def test_a_sample_says_that_stata_keeps_the_rows():
     (fault,) = [f for f in specdid.check(small_study(sample={"s": "g > 0"}), GAPS) if f.code == "condition_missing"]
     assert fault.help.startswith('to keep them, as Stata does, write "is.na(g) | g > 0"')
+
+
+def test_hundreds_of_comparisons_and_columns_of_columns_cost_no_more_than_a_few():
+    """Looking at each costs evaluations of the whole; columns that name two others would be entered 2^20 times."""
+    long = " | ".join(f"x1 > {k / 100}" for k in range(240))
+    derive = {"a0": "x1 > 0", "b0": "x1 < 1"}
+    for k in range(1, 21):
+        derive |= {f"a{k}": f"a{k - 1} | b{k - 1}", f"b{k}": f"a{k - 1} & b{k - 1}"}
+    frame = small_panel().with_columns(x1=pl.when(pl.col("x1") < 0.5).then(pl.col("x1")))
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        counted = gaps._missing
+        patch.setattr(gaps, "_missing", lambda *given: asked.append(1) or counted(*given))
+        study = small_study(controls={"long": f"I({long})", "deep": "a20"}, derive=derive)
+        found = [f for f in specdid.check(study, frame) if f.code == "comparison_missing"]
+    assert found
+    assert len(asked) < 1500
