@@ -126,6 +126,7 @@ class _R(Memory):
         self._shared: dict[str, str] = {}
         self._singletons = 0
         self._by_felm: list[int] = []
+        self._factor_of: set[str] = set()
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._set_panel(calls)
@@ -358,6 +359,11 @@ class _R(Memory):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
 
+    def _anew(self, name: str | None) -> bool:
+        """Say whether a column is not that of the data any more, nor a factor of its values."""
+        key = self.state.columns.get(name or "")
+        return key is not None and key not in self._factor_of
+
     def _first(self, found: re.Match[str]) -> str:
         """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
         columns = columns_of(found[1])
@@ -417,7 +423,7 @@ class _R(Memory):
                 )
             looks = looks or new != text
             text = new
-            if looks and (key := next((k for k in (unit, time) if k in self.state.columns), None)):
+            if looks and (key := next((k for k in (unit, time) if self._anew(k)), None)):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
         for found in [*re.finditer(rf"(?<![\w.])({'|'.join(_GROUPED)})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)][::-1]:
             inside, omits, _ = found[2].partition("na.rm")
@@ -737,7 +743,13 @@ class _R(Memory):
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
         names = [column[1] or column[2]] if column else _made_in(text)
         for name in names:
+            old = self.state.columns.get(name)
             self.define(name, line, None)
+            same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
+            if re.search(rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*{same}\s*(?:[,)\]]|$)", text) and (
+                old is None or old in self._factor_of
+            ):
+                self._factor_of.add(self.state.columns[name])
         reasons = [why] if why else []
         if names:
             listed = ", ".join(f"`{n}`" for n in names)

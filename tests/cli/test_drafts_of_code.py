@@ -686,6 +686,8 @@ def test_what_restore_undoes_is_one_line():
         ("psmatch2 d x", "`match`"), ("teffects psmatch (y) (d x)", "`match`"), ("bacondecomp y d", "[decomposition]"),
         ("honestdid, pre(1/3)", "[honest]"), ("boottest d", "`null"), ("hausman fe re", "[hausman]"),
         ("xtreg y x, re", "[hausman]"), ("qreg y x", "nothing here"), ("merge m:1 id using b", '[data."name"]'),
+        ("xtscc y x", "Driscoll and Kraay are not here"),
+        ("newey y x, lag(2)", "Newey and West are not here"), ("acreg y x", "Conley are not here"),
         ("reg y x, absorb(id) exposure(pop)", "offset(log(x))"), ("by g: reg y x", "each(g)"),
     ],
 )  # fmt: skip
@@ -1010,6 +1012,23 @@ feols(y ~ w | id + year, df, cluster = ~id)
     assert f"`{column}` is made anew before" in why
     (told,) = (text for line, text in found.notes if line == 2)
     assert "of it are made `x`, `w`" in told
+
+
+@pytest.mark.parametrize(
+    ("made", "listed"),
+    [
+        ("df$id <- factor(df$id)", [1]),
+        ("df <- df %>% mutate(id = as.factor(id), w = z)", [1]),
+        ("df[, id := as.character(id)]", [1]),
+        ("df$id <- as.numeric(factor(df$id)) + 1", [1, 2]),
+        ("df$id <- factor(df$region)", [1, 2]),
+    ],
+)
+def test_a_factor_of_the_unit_leaves_its_lags(made, listed):
+    code = (
+        f"{made}\ndf <- df %>% group_by(id) %>% mutate(x = lag(z))\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    )
+    assert [line for line, _, _ in read_code(code, ".R").skipped] == listed
 
 
 @pytest.mark.parametrize(
