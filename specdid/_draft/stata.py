@@ -599,6 +599,8 @@ class _Stata(Memory):
         elif "*" in word:
             terms.append(f'regex("^{word.replace("*", ".*")}$")')
             return
+        if re.search(r"(?<!\w)[ic]?o\d*\.", word):
+            raise NotReadError(f"`{word}` is left out by Stata: leave it out")
         pieces = re.split(r"#+", word)
         names = [piece.rpartition(".")[2] for piece in pieces]
         factors = [bool(re.match(r"^(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", p)) or ("." not in p) for p in pieces]
@@ -1063,6 +1065,8 @@ def _stata_ours(text: str, role: Role) -> str:
     text = re.sub(r"(?<![\w.])int\(", "as.integer(", text)
     if re.search(r"!\s*[\w.]+\s*(?:[<>]|[!=]=)", text):
         raise NotReadError("`!` of a part of a comparison: write it with brackets")
+    if re.search(r"(?:[<>]=?\s*\"|\"\s*[<>])", text):
+        raise NotReadError("texts are compared by their order, of which an empty one is the first")
     if re.search(r"substr\([^()]*,\s*-", text):
         raise NotReadError("substr() from the end is not read")
     if role == "value":

@@ -24,6 +24,7 @@ from specdid.language.tree import (
     chain,
     joined,
     joint_levels,
+    walk,
 )
 
 Missing = Callable[[str], bool]
@@ -116,8 +117,8 @@ def _truth(node: Node, loose: bool, missing: Missing, known: frozenset[Node]) ->
             return Unary("!", _truth(node.operand, False, missing, known))
         case Binary() if node.operator in _COMPARISONS:
             return _comparison(node, loose, may_miss, missing)
-        case Binary(operator="%in%"):
-            return node
+        case Binary(operator="%in%"):  # an empty text is a missing one
+            return Binary("|", _is_na(node.left), node) if Text("") in walk(node.right) else node
         case Binary(operator="%like%"):
             return node if loose or not may_miss(node.left) else Binary("&", node, _not_na(node.left))
         case Call(function="is.na") | Constant():

@@ -587,7 +587,7 @@ def test_rows_and_columns_of_stata_are_taken_over(before, condition, derived):
         "gen x = substr(name, -2, 2)", "gen x = (!z == 2)", "egen x = cut(z), group(4)", "egen x = tag(id)",
         "xtile x = z [aw=w], nq(4)", "winsor2 x, replace by(id)", "rename x*, lower", "keep if _n == 1", "keep in 1/5",
         "keep if `if'", "drop if e(sample)", "by id: drop if x == 1", "merge 1:1 id using b",
-        "replace x = 1 in 5", "replace x = L.x if missing(x)",
+        'gen x = name > "B"', 'gen x = "B" <= name', "replace x = 1 in 5", "replace x = L.x if missing(x)",
     ],
 )  # fmt: skip
 def test_what_means_something_else_in_stata_is_listed(line):
@@ -1371,3 +1371,23 @@ def test_errors_that_are_not_here_name_none_that_check_refuses(kind, said):
     ((_, _, why),) = read_code(f"reg y d, vce({kind})", ".do").skipped
     assert said in why
     assert "CR3" not in why
+
+
+def test_lists_name_missing_values_as_stata_does():
+    columns = {
+        "id": [1.0, 1.0, 2.0, 2.0],
+        "t": [1.0, 2.0, 1.0, 2.0],
+        "z": ["N", None, "S", "T"],
+        "q": [1.0, None, 3.0, 4.0],
+    }
+    code = (
+        'use a\nxtset id t\ngen v = inlist(z, "", "N")\ngen w = !inlist(q, ., 3)\ngen k = inlist(q, 1, 3)\nreg y v w k'
+    )
+    found = read_code(code, ".do")
+    ours = panel_of(columns, "id", "t")
+    expected = {"v": [1, 1, 0, 0], "w": [1, 0, 0, 1], "k": [1, 0, 1, 0]}
+    assert {name: values(ours, name, **found.derived) for name in expected} == expected
+
+
+def test_terms_that_stata_leaves_out_are_listed():
+    assert not read_code("reg y d o.x", ".do").regressions
