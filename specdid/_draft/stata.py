@@ -258,6 +258,7 @@ class _Stata(Memory):
         self._until_end = ""
         self._of_data_alone: set[tuple[int, str, str]] = set()
         self._drawn: dict[str, int] = {}
+        self._captured = False
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
@@ -376,7 +377,14 @@ class _Stata(Memory):
             return
         elif not all(_NAMES.get(w) in ("quietly", "capture", "noisily") for w in text.replace(":", " ").split()):
             self.skip(node.line, text, "is not decided: what stands in its braces is read once, as if it were run")
+        before = self._captured
+        if any(_NAMES.get(w) == "capture" for w in text.replace(":", " ").split()):
+            self._captured = True
+            self.skip(
+                node.line, text, "a block of capture ends at its first error; it is read as if all of it were run"
+            )
         self._run(body)
+        self._captured = before
 
     def _values(self, kind: str, text: str) -> list[str] | None:
         if kind != "foreach":
@@ -425,7 +433,7 @@ class _Stata(Memory):
             return
         if self._macro(text):
             return
-        captured = bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
+        captured = self._captured or bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
         text = _without_prefixes(text)
         by = re.match(r"^bys?o?r?t?\s+[^:]*:\s*", text)
         rest = _without_prefixes(text[by.end() :]) if by else text

@@ -1391,3 +1391,10 @@ def test_lists_name_missing_values_as_stata_does():
 
 def test_terms_that_stata_leaves_out_are_listed():
     assert not read_code("reg y d o.x", ".do").regressions
+
+
+def test_a_block_of_capture_leaves_the_column_that_is_there_and_is_listed():
+    code = "use a\ncapture {\ngen x = 5\n}\nqui {\ngen z = 5\n}\nreg y x z"
+    found = read_code(code, ".do", DataFacts(frozenset("yx")))
+    assert found.derived == {"z": "5"}
+    assert [line for line, _, _ in found.skipped] == [2]
