@@ -139,9 +139,10 @@ class _R(Memory):
                 self.skip(line, " ".join(statement.split()), why)
             local = self._arguments if within else _arguments_of(statement)
             piped = "%>%" in statement or "|>" in statement
+            bare = _without_texts(statement) if found else ""
             for name, at, inside in found:
                 shown, at_line = " ".join(f"{name}({inside})".split()), line + statement.count("\n", 0, at)
-                if _without_texts(statement)[at] == " ":
+                if bare[at] == " ":
                     self.skip(at_line, shown, "it stands in a text: write it out where it is run")
                     continue
                 try:
