@@ -116,7 +116,8 @@ def _key(page: Page, middle: float) -> None:
         x += 22 + page.fonts.width(words, SMALL)
     for start in (x, x + 5):
         page.line((start, start + 3), (middle, middle), INK, 0.6)
-    page.text(x + 11, middle, say("ends of common support"), SMALL, colour=QUIET)
+    words = page.fonts.first_fit((say("ends of common support"),), SMALL, page.width - x - 13)
+    page.text(x + 11, middle, words, SMALL, colour=QUIET)
 
 
 def _block(page: Page, block: ScoreBlock, top: float) -> None:
