@@ -89,6 +89,7 @@ class Treatment:
 class Looked:
     """What was found in a file; ``others`` are columns that might be treatments, with what speaks against each.
 
+    ``decided`` is the group, larger than the unit, in which all are treated alike at every time.
     ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
     whose cells are numbers, and how they become numbers.
     """
@@ -101,6 +102,7 @@ class Looked:
     outcome_given: bool
     others: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    decided: str | None = None
     weights: tuple[str, ...] = ()
     missing: Mapping[str, int] = field(default_factory=dict)
     positive: frozenset[str] = frozenset()
@@ -134,6 +136,7 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
     if not outcomes:
         message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
         raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN")
+    groups = dict(_groups(rest, key, treatment))
     return Looked(
         name,
         n_rows,
@@ -142,7 +145,8 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
         outcomes,
         chosen.outcome is not None,
         others,
-        dict(_groups(rest, key, treatment)),
+        groups,
+        _decided(groups, rest, key, treatment),
         tuple(n for n in outcomes if WEIGHT_NAMES.search(n) and not NO_SIZE.search(n) and _positive(columns[n])),
         {n: int(c.missing.sum()) for n, c in usable.items() if c.missing.any()},
         frozenset(n for n in outcomes if _positive(columns[n])),
@@ -672,8 +676,17 @@ def _words(name: str) -> set[str]:
     return {w for w in re.findall(r"[^\W\d_]{4,}", name.casefold()) if w not in _ANY_NAME}
 
 
+def _path_of(rest: Mapping[str, Column], treatment: Treatment) -> Floats | None:
+    """Return what of the treatment must be the same in a group: since when, else its value in each period."""
+    if treatment.first is not None:
+        return np.where(np.isinf(treatment.first), -1e9, treatment.first)
+    return None if treatment.term is None else rest[treatment.term].numbers
+
+
 def _groups(rest: Mapping[str, Column], key: PanelKey, treatment: Treatment) -> Iterator[tuple[str, tuple[int, bool]]]:
     """Return columns that hold whole units, and whether units of one group are treated alike."""
+    path, since = _path_of(rest, treatment), treatment.first is not None
+    place = np.unique(key.periods, return_inverse=True)[1].reshape(-1)
     for n, c in rest.items():
         if n == treatment.cohort or c.missing.any() or _binary(c) is not None:
             continue
@@ -682,10 +695,24 @@ def _groups(rest: Mapping[str, Column], key: PanelKey, treatment: Treatment) -> 
         codes, levels = rank(c)
         if not 3 <= levels <= key.units / 2 or not _constant(codes.astype(np.float64), key.codes):
             continue
-        alike = treatment.first is not None and _constant(
-            np.where(np.isinf(treatment.first), -1e9, treatment.first), codes
-        )
-        yield n, (levels, alike)
+        within = codes if since else codes * key.times + place
+        yield n, (levels, path is not None and _constant(path, within))
+
+
+def _decided(
+    groups: Mapping[str, tuple[int, bool]], rest: Mapping[str, Column], key: PanelKey, treatment: Treatment
+) -> str | None:
+    """Return the largest group in which all are treated alike; one that follows from the treatment says nothing."""
+    path = _path_of(rest, treatment)
+    if path is None or _constant(path, key.periods):
+        return None
+    since = np.unique(path, return_inverse=True)[1].reshape(-1)
+    found = [
+        (levels, n)
+        for n, (levels, alike) in groups.items()
+        if alike and not _constant(rank(rest[n])[0].astype(np.float64), since)
+    ]
+    return min(found)[1] if found else None
 
 
 def _positive(column: Column) -> bool:

@@ -40,7 +40,12 @@ def draft_text(found: Looked, data: str, stem: str, bare: bool = False) -> str:
         _weights(found),
         _estimator(found, terms, bare),
         _vcov(found),
-        ["[inference]", "draws = 999", 'null  = ["wild"]'],
+        [
+            "[inference]",
+            "draws = 999",
+            'null  = ["wild"]',
+            *([f"cluster = {toml_text(write_name(found.decided))}"] if found.decided is not None else []),
+        ],
         _event_study(found, terms, bare),
     ]
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
@@ -57,6 +62,8 @@ def findings(found: Looked) -> list[str]:
         lines.append(
             f"COMPLETE the outcome: {_code(found.outcomes[0])} stands in its place, for no better reason than order"
         )
+    if found.decided is not None:
+        lines.append(f"errors clustered by {_code(found.decided)}: all units of one are treated alike at every time")
     lines.append("COMPLETE the controls: none stands there; candidates are listed")
     texts = [f"left out {_code(n)}, which is text: {one_line(why)}" for n, why in found.text_numbers.items()]
     lines += texts[:MOST_SHOWN]
@@ -317,16 +324,21 @@ def _estimator(found: Looked, terms: _Terms, bare: bool) -> list[str]:
 
 
 def _vcov(found: Looked) -> list[str]:
-    unit = found.key.unit
-    lines = ["[vcov]", f"{toml_text(unit)} = {toml_text('~' + write_name(unit))}"]
-    for n, (levels, alike) in list(found.groups.items())[:3]:
-        row = f"# {toml_text(n)} = {toml_text('~' + write_name(n))}"
-        said = f"{levels:,} groups"
-        if alike:
-            said += (
-                "; COMPLETE: units of one group are always treated together. If it was decided by group, cluster by it"
-            )
-        lines.append(f"{row}  # {said}")
+    """Cluster by who the treatment is decided for, which may be a group of units; name the other levels."""
+    unit, decided = found.key.unit, found.decided
+    lines = ["[vcov]"]
+    if decided is not None:
+        levels, _ = found.groups[decided]
+        lines += comment(
+            f"All units of one {_code(decided)} are treated alike at every time: the treatment varies between its "
+            f"{levels:,} groups, and errors are clustered by it. COMPLETE: if it was decided for every "
+            f"{one_line(unit)} by itself, cluster by that, here and in [inference]."
+        )
+        lines.append(f"{toml_text(decided)} = {toml_text('~' + write_name(decided))}")
+    lines.append(f"{'# ' * (decided is not None)}{toml_text(unit)} = {toml_text('~' + write_name(unit))}")
+    for n, (levels, alike) in [(n, g) for n, g in found.groups.items() if n != decided][:3]:
+        said = f"{levels:,} groups" + ("; units of one group are always treated together" if alike else "")
+        lines.append(f"# {toml_text(n)} = {toml_text('~' + write_name(n))}  # {said}")
     return lines
 
 

@@ -298,3 +298,42 @@ def test_of_many_columns_of_numbers_as_text_the_rest_is_counted(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 further columns" in done.stdout
     assert "2 further columns likewise" in spec.read_text("utf-8")
+
+
+def by_province(f, y, *_):
+    return np.array([2004, 0, 2006, 0])[f // 3]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda f, y, *_: ((by_province(f, y) > 0) & (y >= by_province(f, y))).astype(int),
+        lambda f, y, *_: (f // 3 + y) % 3 * 1.5,
+    ],
+    ids=["once", "back and forth"],
+)
+def test_errors_are_clustered_where_the_treatment_is_decided(tmp_path, law):
+    columns = panel(
+        law=law,
+        province=lambda f, *_: f // 3,
+        town=lambda f, *_: f // 2,
+        kind=lambda f, *_: f % 3,
+        wave=lambda f, y, *_: by_province(f, y),
+    )
+    done, found, spec = draft(tmp_path, columns, "--treatment", "law")
+    assert done.returncode == 0, done.stderr
+    assert found["vcov"] == {"province": "~province"}
+    assert found["inference"]["cluster"] == "province"
+    assert not specdid.check(spec).errors
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    assert "the treatment varies between its 4 groups" in text
+    assert '"firm" = "~firm"' in text
+    assert "clustered by `province`" in done.stdout
+
+
+def test_a_treatment_of_units_or_of_all_is_clustered_by_unit(tmp_path):
+    columns = panel(province=lambda f, *_: f // 4, wave=lambda f, y, c, *_: np.where(c > 0, c - 2000, 9))
+    assert draft(tmp_path, columns)[1]["vcov"] == {"firm": "~firm"}
+    (tmp_path / "new/new.toml").unlink()
+    columns = panel(law=lambda f, y, c, d, r: r.normal(size=len(f)), province=lambda f, *_: f // 4)
+    assert draft(tmp_path, columns, "--treatment", "law")[1]["vcov"] == {"firm": "~firm"}
