@@ -335,14 +335,21 @@ def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float
     most = most or max(3, min(8, int(width / 26)))
     unit = width / (high - low)
 
-    def apart(ticks: list[float], labels: list[str]) -> bool:
-        half = [fonts.width(label, SMALL) / 2 for label in labels]
-        ends = zip(np.diff(ticks), half, half[1:], strict=False)
-        return bool(ticks) and all(unit * step >= a + b + _APART for step, a, b in ends)
-
     ways = (round_ticks(low, high, count) for count in range(most, 0, -1))
     first = round_ticks(low, high, most)
-    axes.set_xticks(*next((way for way in ways if apart(*way)), (first[0][:1], first[1][:1])))
+    fitting = (way for way in ways if way[0] and len(apart(*way, fonts, unit)) == len(way[0]))
+    axes.set_xticks(*next(fitting, (first[0][:1], first[1][:1])))
+
+
+def apart(ticks: Sequence[float], labels: Sequence[str], fonts: Fonts, unit: float) -> list[int]:
+    """Return which numbers along an axis, of ``unit`` points each, stand apart: the first, and then all that can."""
+    kept, end = [], -np.inf
+    for k, (tick, label) in enumerate(zip(ticks, labels, strict=True)):
+        half = fonts.width(label, SMALL) / 2
+        if unit * tick - half >= end:
+            kept.append(k)
+            end = unit * tick + half + _APART
+    return kept
 
 
 def style_rows(axes: Axes, fonts: Fonts, limits: tuple[float, float], width: float, count: int, most: int) -> None:

@@ -18,7 +18,7 @@ from specdid._words import later, say
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._page import apart, choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
@@ -146,7 +146,10 @@ def _draw_panel(page: Page, box: Box, panel: EffectPanel, data: EffectData) -> N
     strip.grid(False)
     strip.set_yticks([])
     if len(panel.at) <= FEW:
-        strip.set_xticks(panel.at, [minus(f"{value:g}") for value in panel.at.tolist()])
+        values = panel.at.tolist()
+        labels = [minus(f"{value:g}") for value in values]
+        kept = apart(values, labels, page.fonts, box.width / (high - low))
+        strip.set_xticks([values[k] for k in kept], [labels[k] for k in kept])
     _units(strip, panel, (low, high))
 
 
