@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced
@@ -33,7 +33,8 @@ class ReadCode:
     """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why).
 
     ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there
-    is none.
+    is none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
+    line's, and the line.
     """
 
     regressions: list[Regression] = field(default_factory=list)
@@ -45,15 +46,20 @@ class ReadCode:
     skipped: list[tuple[int, str, str]] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     comments: dict[str, list[str]] = field(default_factory=dict)
+    unread: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """What the data file shows: its columns, those without a missing value, those of 0 and 1 alone."""
+    """What the data file shows: its columns, those without a missing value, those of 0 and 1 alone.
+
+    ``nested`` says whether every level of one column is within one of another, None where that is not known.
+    """
 
     columns: frozenset[str] = frozenset()
     complete: frozenset[str] = frozenset()
     binary: frozenset[str] = frozenset()
+    nested: Callable[[str, str], bool | None] = lambda _group, _of: None
 
 
 FIRST = DataFacts()
@@ -100,10 +106,14 @@ class Memory:
     """What the code has done so far, so that a regression has the rows and definitions that are in force at its line.
 
     Every definition of a column is a version with a name of its own until all is read; then those that no regression
-    uses are forgotten, and the first of the others has the column's name.
+    uses are forgotten, and the first of the others has the column's name. One that is not read is never called as a
+    column of the data, which would be used in its place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, facts: DataFacts) -> None:
+        self._facts = facts
+        self._data = facts.columns
+        self.factors: set[str] = set()
         self.found = ReadCode()
         self.state = State()
         self._versions: dict[str, _Version] = {}
@@ -163,7 +173,7 @@ class Memory:
         """Leave out regressions on other data or rows than most, and name the versions."""
         self._same_rows()
         mapping = self._names()
-        self._tell_dependents(mapping)
+        self._tell_unread(mapping)
         found = self.found
         found.regressions = [_renamed(r, mapping) for r in found.regressions]
         found.derived = {
@@ -178,24 +188,25 @@ class Memory:
         version = self._versions.get(key)
         return version.name if version else key
 
-    def _tell_dependents(self, mapping: Mapping[str, str]) -> None:
-        """Note for every column that is not read what is made of it."""
+    def _tell_unread(self, mapping: Mapping[str, str]) -> None:
+        """Note for every column that is used and not read what is made of it."""
         used = {k: columns_of(v.expression) for k, v in self._versions.items() if k in mapping and v.expression}
         for key, version in self._versions.items():
-            if key not in mapping or version.expression is not None:
+            if key not in mapping or version.expression is not None or key in self.factors:
                 continue
             resting: set[str] = set()
             while more := {k for k, names in used.items() if k not in resting and names & {key, *resting}}:
                 resting |= more
-            if resting:
-                listed = ", ".join(f"`{mapping[k]}`" for k in used if k in resting)
-                self.found.notes.append(
-                    (
-                        version.line,
-                        f"how `{version.name}` is made is not read; of it {'is' if len(resting) == 1 else 'are'} made "
-                        f"{listed}, right only with `{mapping[key]}` in the data as this line leaves it",
-                    )
+            listed = ", ".join(f"`{mapping[k]}`" for k in used if k in resting)
+            what = f"of it {'is' if len(resting) == 1 else 'are'} made {listed}" if resting else "regressions use it"
+            self.found.unread[mapping[key]] = (version.name, version.line)
+            self.found.notes.append(
+                (
+                    version.line,
+                    f"how `{version.name}` is made is not read; {what}, right only with `{mapping[key]}` in the data "
+                    "as this line leaves it",
                 )
+            )
 
     def _same_rows(self) -> None:
         found = self.found
@@ -250,11 +261,14 @@ class Memory:
             if key not in wanted:
                 continue
             name, k = version.name, 2
-            while name in taken:
-                name, k = f"{version.name}_{k}", k + 1
+            if version.expression is None and name in self._data and key not in self.factors:
+                name = f"{name}_line_{version.line}"
+            base = name
+            while name in taken or (name != version.name and name in self._data):
+                name, k = f"{base}_{k}", k + 1
             taken.add(name)
             mapping[key] = name
-            if name != version.name:
+            if name != version.name and not (version.expression is None and version.name in self._data):
                 told = ", which has to be in the data" if version.expression is None else ""
                 others.setdefault((version.line, version.name, told), []).append(name)
         for (line, name, told), so in others.items():  # in a loop many of one line

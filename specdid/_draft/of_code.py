@@ -28,6 +28,7 @@ from specdid._toml import toml_text
 from specdid.language import LanguageError, expand, parse, write, write_name
 from specdid.language.tree import chain
 from specdid.panel import Column
+from specdid.panel.columns import rank
 
 ENCODINGS = ("utf-8-sig", "gb18030", "cp1252")
 """In what code is written, in the order in which it is tried."""
@@ -71,7 +72,16 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
     whole = {n for n, values in numbers.items() if not np.isnan(values).any()}
     whole |= {n for n, c in columns.items() if c.codes is not None and not (c.codes < 0).any()}
     binary = {n for n, values in numbers.items() if np.isin(values[~np.isnan(values)], (0, 1)).all()}
-    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary))
+
+    def nested(group: str, of: str) -> bool | None:
+        if group not in whole or of not in whole:
+            return None
+        inner, outer = rank(columns[group])[0], rank(columns[of])[0]
+        first = np.zeros(int(inner.max()) + 1, dtype=outer.dtype)
+        first[inner] = outer
+        return bool((first[inner] == outer).all())
+
+    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested)
 
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
@@ -292,10 +302,30 @@ def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]
         for name in more:
             used[name] = code.derived[name]
             wanted |= columns_of(used[name])
-    rows = [f"{_key(n)} = {toml_text(used[n])}" for n in code.derived if n in used]
+    left = {name: made for name, made in code.unread.items() if name in wanted}
+    rows: list[str] = []
+    for name in [n for n in code.derived if n in used]:
+        for other in [n for n in left if n in columns_of(used[name])]:  # it must stand before what is made of it
+            rows += _open(other, *left.pop(other))
+        rows.append(f"{_key(name)} = {toml_text(used[name])}")
+    rows += [line for name, made in left.items() for line in _open(name, *made)]
     changed = [line for at, text in code.notes for line in comment(f"Line {at}: {text}.")]
     told = [line for text in code.comments.get("derive", ()) for line in comment(text)]
-    return ["[derive]", *comment("As the code makes them."), *told, *changed, *rows] if rows else changed
+    return (
+        ["[derive]", *(comment("As the code makes them.") if used else ()), *told, *changed, *rows] if rows else changed
+    )
+
+
+def _open(name: str, column: str, line: int) -> list[str]:
+    """Leave a place for a column that a line makes and that is not read."""
+    said = (
+        f"COMPLETE: line {line} makes `{one_line(column)}`, and how is not read (see the end). Write it here, or "
+        "have it in the data"
+    )
+    if name == column:
+        return [*comment(f"{said}."), f'# {_key(name)} = "…"']
+    said += f" as `{one_line(name)}`, as it is called here after that line"
+    return [*comment(f"{said}:"), f"# {_key(name)} = {toml_text(write_name(column))}"]
 
 
 def _key(name: str) -> str:

@@ -100,8 +100,7 @@ class _R(Memory):
     """An R script, statement by statement; every frame has a state of its own."""
 
     def __init__(self, facts: DataFacts) -> None:
-        super().__init__()
-        self._facts = facts
+        super().__init__(facts)
 
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
@@ -125,8 +124,7 @@ class _R(Memory):
         self._here = ""
         self._shared: dict[str, str] = {}
         self._singletons = 0
-        self._by_felm: list[int] = []
-        self._factor_of: set[str] = set()
+        self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._set_panel(calls)
@@ -227,10 +225,7 @@ class _R(Memory):
             ]
         others = []
         for at, why in (
-            (
-                self._by_felm,
-                "by felm: corrected for small samples as its version of lfe does; fixest's rule stands here",
-            ),
+            *((at, f"by felm: {why}") for why, at in self._by_felm.items()),
             (
                 self._factors,
                 "factor() beside fixed effects: fixest counts it as coefficients, which are never within clusters",
@@ -304,12 +299,16 @@ class _R(Memory):
                 if not absorbed:
                     raise NotReadError("a regression without a constant is not here")
                 term = less[1]
-            if factor := re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term):
-                effects.append(factor[1])
+            if factor := self._factor(term, line):
+                effects.append(factor)
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 terms += [product[1], product[2], f"{product[1]}:{product[2]}"]
             elif term not in ("1", "0", ""):
                 terms.append(self._term(term, "terms"))
+        if name == "felm" and len(lefts := _split(left, "|")) > 1:
+            if not {*lefts} <= self._facts.complete - {*self.state.columns}:
+                raise NotReadError("felm takes the rows where all its outcomes are known: write a regression for each")
+            left = f"c({', '.join(lefts)})"
         effects_text = " + ".join(effects)
         condition = given.get("subset", "")
         if re.fullmatch(r"~?\s*-?\s*(?:c\(.*\)|[\d:L]+)", condition):
@@ -319,7 +318,9 @@ class _R(Memory):
         errors = read_errors(name, given, clusters, effects_text, self._defaults)
         rule = errors.ssc
         if name == "felm":
-            self._by_felm.append(line)
+            rule, why = self._of_felm(errors.vcov, effects)
+            if why:
+                self._by_felm.setdefault(why, []).append(line)
         elif len(effects) > absorbed and errors.vcov.startswith("~") and not rule:
             if absorbed or name != "feols":
                 self._factors.append(line)
@@ -360,10 +361,50 @@ class _R(Memory):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
 
+    def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
+        """Return the rule of [vcov] that corrects as felm does, and what is to be told of it.
+
+        lfe counts every fixed effect; in newer versions none at all where one is nested in a cluster.
+        """
+        clusters = re.split(r"\s*\+\s*", vcov[1:]) if vcov.startswith("~") else []
+        named = [one for part in effects for one in re.split(r"\s*\+\s*", part)]
+        if not clusters or (not named and len(clusters) == 1):
+            return "", ""
+        if len(clusters) > 1:
+            return "", "two clusterings, each with its own number of clusters; fixest's rule stands here, of the fewer"
+        (of,) = clusters
+        here = {of, *named}.isdisjoint(self.state.columns)
+        nested = [True if name == of else self._facts.nested(name, of) if here else None for name in named]
+        if all(one is False for one in nested):
+            return "lsdv", ""
+        older = 'older versions of lfe count every fixed effect, which is ssc = "lsdv"'
+        if not any(nested):
+            return (
+                "",
+                f"whether a fixed effect is nested in the clusters is not known; fixest's rule stands here; {older}",
+            )
+        if all(nested):
+            return "", f"fixest's rule stands here, which is that of newer versions of lfe; {older}"
+        return "", (
+            "newer versions of lfe count no fixed effect where one is nested in the clusters; fixest's rule stands "
+            f"here, which counts those that are not nested; {older}"
+        )
+
+    def _factor(self, term: str, line: int) -> str:
+        """Return the column whose levels a term is the dummies of, "" for another term."""
+        found = re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term)
+        name = found[1] if found else term if self.state.columns.get(term) in self.factors else ""
+        if found or not name or name in self._facts.binary:
+            return name if found else ""
+        if name not in self._data:
+            self.found.notes.append((line, f"`{name}` is a factor: if it has more than two levels, write i({name})"))
+            return ""
+        return name
+
     def _anew(self, name: str | None) -> bool:
         """Say whether a column is not that of the data any more, nor a factor of its values."""
         key = self.state.columns.get(name or "")
-        return key is not None and key not in self._factor_of
+        return key is not None and key not in self.factors
 
     def _first(self, found: re.Match[str]) -> str:
         """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
@@ -748,9 +789,9 @@ class _R(Memory):
             self.define(name, line, None)
             same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
             if re.search(rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*{same}\s*(?:[,)\]]|$)", text) and (
-                old is None or old in self._factor_of
+                old is None or old in self.factors
             ):
-                self._factor_of.add(self.state.columns[name])
+                self.factors.add(self.state.columns[name])
         reasons = [why] if why else []
         if names:
             listed = ", ".join(f"`{n}`" for n in names)

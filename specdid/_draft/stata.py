@@ -247,8 +247,7 @@ class _Stata(Memory):
     """A do-file, statement by statement."""
 
     def __init__(self, facts: DataFacts) -> None:
-        super().__init__()
-        self._facts = facts
+        super().__init__(facts)
         self._key: set[str] = set()
         self._macros: dict[str, str] = {}
         self._preserved: list[_Preserved] = []

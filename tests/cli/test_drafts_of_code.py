@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
 from specdid._draft.memory import DataFacts
-from specdid._draft.of_code import code_draft, read_code
+from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
+from specdid.panel.files import read_columns
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -1398,3 +1399,82 @@ def test_a_block_of_capture_leaves_the_column_that_is_there_and_is_listed():
     found = read_code(code, ".do", DataFacts(frozenset("yx")))
     assert found.derived == {"z": "5"}
     assert [line for line, _, _ in found.skipped] == [2]
+
+
+R_UNREAD = """\
+df <- read.csv("castle.csv")
+df$homicide <- Winsorize(df$homicide)
+df$region <- factor(df$region)
+df$lh <- log(df$homicide)
+feols(lh ~ post | sid + year, df, cluster = ~sid)
+feols(homicide ~ post + region | sid + year, df, cluster = ~sid)
+felm(robbery | assault ~ post | sid + year | 0 | sid, df)
+"""
+DO_UNREAD = """\
+import delimited using "castle.csv", clear
+xtset sid year
+recode homicide (0=1)
+gen lh = log(homicide)
+reghdfe lh post, absorb(sid year) cluster(sid)
+reghdfe homicide post, absorb(sid year) cluster(sid)
+"""
+
+
+@pytest.mark.parametrize(("name", "code", "line"), [("a.R", R_UNREAD, 2), ("a.do", DO_UNREAD, 3)])
+def test_a_column_of_the_data_that_a_line_changes_unread_is_not_used_as_it_was(drafted, name, code, line):
+    done, spec = drafted(code, name)
+    changed = f"homicide_line_{line}"
+    assert done.returncode == 2
+    assert f"no column `{changed}`" in done.stderr
+    text = spec.read_text("utf-8")
+    found = tomllib.loads(text)
+    assert found["derive"]["lh"] == f"log({changed})"
+    assert changed in found["outcome"].values()
+    assert f"COMPLETE: line {line} makes `homicide`" in text
+    open_ = f'# {changed} = "homicide"'
+    assert text.count(open_) == 1
+    spec.write_text(text.replace(open_, f'{changed} = "pmax(homicide, 1)"'), "utf-8")
+    assert not specdid.check(spec).errors
+    if name == "a.R":  # a factor is dummies; several outcomes of felm have rows in common
+        assert "sid + year + region" in found["fixed_effects"].values()
+        assert {"robbery", "assault"} <= {y for o in found["outcome"].values() for y in re.findall(r"\w+", o)}
+
+
+def test_outcomes_of_felm_with_missing_values_have_rows_in_common_and_are_listed():
+    code = "df <- read.csv('a.csv')\nfelm(y | z ~ d | id | 0 | id, df)\n"
+    assert [line for line, _, _ in read_code(code, ".R").skipped] == [2]
+    facts = DataFacts(frozenset("yzd"), frozenset("yzd"))
+    assert [r.outcome for r in read_code(code, ".R", facts).regressions] == ["c(y, z)"]
+
+
+def test_a_factor_is_a_term_where_it_is_0_and_1_and_told_where_that_is_not_known():
+    code = "df$d <- factor(df$d)\nfeols(y ~ d | id, df, cluster = ~id)\n"
+    facts = DataFacts(frozenset("yd"), frozenset("yd"), frozenset("d"))
+    assert [(r.terms, r.effects) for r in read_code(code, ".R", facts).regressions] == [(("d",), "id")]
+    assert "`d` is a factor" in read_code(code, ".R").notes[0][1]
+
+
+@pytest.mark.parametrize(
+    ("formula", "ssc", "told"),
+    [
+        ("y ~ d | id + year | 0 | 0", "", ""),
+        ("y ~ d | 0 | 0 | id", "", ""),
+        ("y ~ d | region + year | 0 | id", "lsdv", ""),
+        ("y ~ d | id | 0 | id", "", "which is that of newer versions"),
+        ("y ~ d | id | 0 | region", "", "which is that of newer versions"),
+        ("y ~ d | id + year | 0 | region", "", "newer versions of lfe count no fixed effect"),
+        ("y ~ d | id + year | 0 | id + year", "", "two clusterings"),
+        ("y ~ d | id + other | 0 | region", "", "count no fixed effect"),
+        ("y ~ d | other | 0 | region", "", "is not known"),
+    ],
+)
+def test_errors_of_felm_follow_from_what_is_nested_in_its_clusters(formula, ssc, told):
+    panel = pl.DataFrame({"id": [1, 1, 2, 2, 3, 3], "year": [1, 2] * 3, "region": [1, 1, 1, 1, 2, 2], "y": 1.0, "d": 0})
+    with tempfile.TemporaryDirectory() as place:
+        panel.write_csv(Path(place) / "a.csv")
+        facts = facts_of(read_columns(Path(place) / "a.csv", "a.csv").columns)
+    found = read_code(f"felm({formula}, df)\n", ".R", facts)
+    assert [r.ssc for r in found.regressions] == [ssc]
+    said = " ".join(found.comments.get("vcov", ()))
+    assert told in said
+    assert bool(said) == bool(told)
