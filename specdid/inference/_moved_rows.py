@@ -7,8 +7,8 @@ the draw's rows and one matrix of cross products A serve every regression of a b
     γ = A_XX⁻¹ A_X[D,y],   L = A_[D,y] − A_[D,y]X γ,   β = L_Dy / L_DD,   d = D − Xγ_D,   e = y − Xγ_y − βd,
     scores Σ_g w d e
 
-Cross products lose half of the digits that a QR keeps: a draw in which a pivot is small (`PIVOT`), or so small in its
-own units that the engine might drop its column, is left to the engine.
+Cross products lose half of the digits that a QR keeps: a draw in which a pivot is small (`PIVOT`), far above what the
+engine drops a column for, is left to the engine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from specdid.engine import ssc
 from specdid.engine.demean import demean, make_absorber, relevel
 from specdid.engine.listwise.grid import EffectGrid, make_grid
 from specdid.engine.problem import Members, Problem, Vcov
-from specdid.engine.qr_basis import collinear_share
 from specdid.engine.rows import sample_rows, without_singletons
 from specdid.inference._assignment import Moved
 
@@ -224,14 +223,12 @@ class _Net:
     Attributes
     ----------
     columns : (n, K + T) float64; ``unit`` and ``squares`` of each before
-    least : (K + T,), what must be left of ``squares``
     nobs, clusters : how many are in the draw
     """
 
     columns: Floats
     unit: Floats
     squares: Floats
-    least: Floats
     nobs: int
     clusters: int
     correction: ssc.Correction
@@ -268,15 +265,12 @@ def _net_of_effects(batch: RowsBatch, kept: Ints, treatments: Floats) -> _Net | 
         net = net - np.take(found.reshape(-1, width), batch.levels[1], axis=0)
     net = net - np.take(means, batch.levels[0], axis=0)
     net *= np.sqrt(weights)[:, None]
-    unit = np.concatenate([batch.unit, spread])
-    share = collinear_share(count, unit * np.sqrt(np.where(squares > 0, squares, 1.0) / count))
     codes = tuple(relevel(c[kept]) for c in batch.codes) or (np.zeros(count, np.int64),)
     cluster = relevel(batch.cluster[kept])
     return _Net(
         net,
-        unit,
+        np.concatenate([batch.unit, spread]),
         squares,
-        np.maximum(PIVOT, share) * squares,
         count,
         int(cluster[-1]) + 1,
         ssc.correction(batch.vcov.kind, batch.vcov.ssc, codes, (), (cluster,)),
@@ -307,7 +301,8 @@ def _solve_levels(mass: Floats, explained: Floats, right: Floats) -> Floats | No
 def _solve(batch: RowsBatch, draws: Sequence[_Net]) -> list[Floats | None]:
     """Solve all regressions of a batch in some draws; None where a pivot is too small to be sure of."""
     gram = np.array([draw.columns.T @ draw.columns for draw in draws])
-    least, before, units = (np.array([getattr(draw, name) for draw in draws]) for name in ("least", "squares", "unit"))
+    before, units = (np.array([getattr(draw, name) for draw in draws]) for name in ("squares", "unit"))
+    least = PIVOT * before
     sure = (gram.diagonal(axis1=1, axis2=2) > least).all(axis=1)
     width, count = gram.shape[1], len(batch.places)
     coefficients = np.zeros((len(draws), width, 2 * count))
@@ -327,7 +322,7 @@ def _solve(batch: RowsBatch, draws: Sequence[_Net]) -> list[Floats | None]:
             of_residual[:, x[:, None], mine] = slope[:, None] * gamma[:, :, d] - gamma[:, :, y]
             of_treatment[:, batch.treatment[mine], mine] = of_residual[:, batch.outcome[mine], mine] = 1.0
             of_residual[:, batch.treatment[mine], mine] = -slope
-        sure &= (rss > PIVOT * before[:, batch.outcome]).all(axis=1)
+        sure &= (rss > least[:, batch.outcome]).all(axis=1)
         for k, draw in enumerate(draws):
             both = draw.columns @ coefficients[k]
             scores = np.add.reduceat(both[:, :count] * both[:, count:], batch.starts, axis=0)

@@ -41,6 +41,46 @@ def test_are_those_of_the_engine(cluster, monkeypatch):
     np.testing.assert_allclose(ours[2:], theirs[2:], rtol=1e-9)
 
 
+def agrees(found, draws, monkeypatch):
+    ours, theirs = estimate_again(found, draws), by_engine(found, draws, monkeypatch)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-8)
+    np.testing.assert_array_equal(ours[3], theirs[3])
+    return theirs
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_are_those_of_the_engine_on_unbalanced_panels(seed, monkeypatch):
+    """Draws that are solved together have other numbers of cells, and in some cells nothing is left of one."""
+    rng = np.random.default_rng(seed)
+    data = panel(15)
+    data = data.filter(pl.Series(rng.random(len(data)) > 0.3)).with_columns(cohort=pl.col("cohort") - pl.col("id") % 2)
+    data = data.with_columns(cohort=pl.when(pl.col("cohort") < 2000).then(0).otherwise(pl.col("cohort")))
+    found, left = leaves_out(data, draws=8)
+    assert 0 < sum(map(sum, left)) < sum(map(len, left))
+    agrees(found, range(1, 9), monkeypatch)
+
+
+@pytest.mark.parametrize(("ssc", "distribution"), [("reghdfe", "normal"), ("lsdv", None), ("none", "t")])
+def test_correct_and_judge_as_the_vcov_says(ssc, distribution, monkeypatch):
+    found = work()
+    (vcov,) = found.problem.vcovs
+    vcovs = (dataclasses.replace(vcov, ssc=ssc, distribution=distribution),)
+    found = dataclasses.replace(
+        found, problem=dataclasses.replace(found.problem, vcovs=vcovs), token=f"{__name__} {ssc}".encode()
+    )
+    theirs = agrees(found, range(1, 3), monkeypatch)
+    assert np.isinf(theirs[3][np.isfinite(theirs[3]) | np.isinf(theirs[3])]).all() == (distribution == "normal")
+
+
+def test_an_outcome_that_controls_nearly_fit_is_left_to_the_engine(monkeypatch):
+    data = panel()
+    off = pl.Series(1e-4 * np.random.default_rng(3).normal(size=len(data)))
+    found, left = leaves_out(data.with_columns(y=2 * pl.col("x1") - pl.col("x3") + off), draws=2)
+    assert any(map(any, left))
+    agrees(found, range(1, 3), monkeypatch)
+
+
 def test_most_are_not_left_to_the_engine():
     found = work()
     batches = moved_batches(found.problem, found.members, found.moved)
@@ -66,6 +106,40 @@ def test_cohorts_treated_from_the_start_change_the_rows(monkeypatch):
     found, left = leaves_out(data)
     assert all(map(all, left))
     np.testing.assert_array_equal(estimate_again(found, range(1, 4)), by_engine(found, range(1, 4), monkeypatch))
+
+
+def test_without_never_treated_units_the_last_cohort_is_the_engines_to_choose(monkeypatch):
+    """With effects of units alone all cells have coefficients, though nothing is there to compare them with."""
+    data = panel().with_columns(cohort=pl.when(pl.col("cohort") == 0).then(2006).otherwise(pl.col("cohort")))
+    found, left = leaves_out(data, draws=3, fixed_effects={"unit": "id"})
+    assert all(map(all, left))
+    np.testing.assert_array_equal(estimate_again(found, range(1, 3)), by_engine(found, range(1, 3), monkeypatch))
+
+
+def test_cohorts_after_the_last_period_of_the_sample_are_never_treated(monkeypatch):
+    """Those of 2005 are seen until 2004 alone."""
+    found, left = leaves_out(panel(), draws=2, sample={"early": "year <= 2004"})
+    assert not all(left[0])
+    ours, theirs = estimate_again(found, range(1, 3)), by_engine(found, range(1, 3), monkeypatch)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-8)
+
+
+def test_cohorts_that_are_not_seen_treated_leave_nothing_to_average():
+    """In a draw who adopts may be seen before alone: no cell is in the average, or there is none at all."""
+    paired, short = pl.col("id") <= 4, pl.col("id") % 2 == 0
+    data = panel().filter(~paired | ~short | (pl.col("year") < 2004))
+    data = data.with_columns(cohort=pl.when(paired & ~short).then(2004).otherwise(0)).drop("d")
+    ctx = context("id", data, estimator=BOTH, treatment=TREATMENT)
+    of = split(ctx)
+    pairs = (ctx.panel.columns["id"].numbers.astype(np.int64) + 1) // 2
+    assignment = make_assignment(ctx.panel, of.names, ctx.panel.unit_codes, pairs)
+    found = make_again(ctx, of, assignment, np.flatnonzero(of.again | of.costly))
+    treated = [(permuted_problem(found, k).values[:, found.members.treatment[0]] > 0).any() for k in range(20)]
+    draw = treated.index(False)
+    batches = moved_batches(found.problem, found.members, found.moved)
+    assert batches
+    assert all(b.draw([permuted_problem(found, draw)]) == [None] for b in batches)
 
 
 def test_gaps_that_travel_change_the_rows(monkeypatch):
@@ -108,3 +182,5 @@ def test_what_moves_besides_is_not_taken():
             assert not moved_batches(found.problem, one, moved), (kind, place)
     loose = dataclasses.replace(found.problem, vcovs=(dataclasses.replace(found.problem.vcovs[0], kind="hetero"),))
     assert not moved_batches(loose, one, found.moved)
+    offset = dataclasses.replace(found.problem, offsets=np.array([one.controls[0]]))
+    assert not moved_batches(offset, one, found.moved)

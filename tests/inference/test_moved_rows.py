@@ -66,6 +66,20 @@ def test_are_those_of_the_engine_on_unbalanced_panels(seed, monkeypatch):
     same(found, range(1, 4), monkeypatch)
 
 
+@pytest.mark.parametrize(("ssc", "distribution"), [("reghdfe", "normal"), ("lsdv", None), ("none", "t")])
+def test_correct_and_judge_as_the_vcov_says(ssc, distribution, monkeypatch):
+    """Draws that are solved together have other levels, which these rules count."""
+    found = work()
+    (vcov,) = found.problem.vcovs
+    vcovs = (dataclasses.replace(vcov, ssc=ssc, distribution=distribution),)
+    found = dataclasses.replace(
+        found, problem=dataclasses.replace(found.problem, vcovs=vcovs), token=f"{__name__} {ssc}".encode()
+    )
+    assert any(taken(found))
+    theirs = same(found, range(1, 4), monkeypatch)
+    assert np.isinf(theirs[3]).any() == (distribution == "normal")
+
+
 def test_the_real_assignment_is_the_engines_to_the_bit(monkeypatch):
     found = work()
     np.testing.assert_array_equal(estimate_again(found, range(1)), by_engine(found, range(1), monkeypatch))
@@ -132,6 +146,44 @@ def test_an_outcome_that_controls_fit_perfectly_is_the_engines(monkeypatch):
     np.testing.assert_array_equal(np.isnan(estimate_again(found, range(1, 3))), np.isnan(theirs))
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-4])
+def test_an_outcome_that_the_treatment_fits_in_every_draw_is_the_engines(noise, monkeypatch):
+    """All who are in a draw are treated at once, and the outcome is 1 from then on, but for next to nothing."""
+    data = panel(30)
+    cohort = pl.when(pl.col("id") % 2 == 0).then(2004).otherwise(0)
+    off = pl.Series(noise * np.random.default_rng(1).normal(size=len(data)))
+    data = data.with_columns(cohort=cohort, y=(pl.col("year") >= 2004).cast(pl.Float64) + off)
+    bare = {"controls": {"none": "1"}, "fixed_effects": {"unit": "id"}, "weights": {"none": "1"}}
+    found = work(data, sample={"treated": "cohort > 0"}, **bare)
+    assert not any(taken(found))
+    ours, theirs = estimate_again(found, range(1, 3)), by_engine(found, range(1, 3), monkeypatch)
+    np.testing.assert_array_equal(ours, theirs)
+    assert np.isnan(theirs[1:]).all() == (noise == 0.0)
+
+
+def test_effects_that_fall_apart_in_a_draw_are_the_engines(monkeypatch):
+    """Early units and late ones share periods with one unit alone, which leaves the sample in some draws."""
+    data = pl.concat([panel(21), panel(21).with_columns(pl.col("year") + 7)]).with_columns(half=1)
+    early, link, lost = pl.col("id") <= 10, pl.col("id") == 21, pl.col("id") == 1
+    data = data.filter(link | (early == (pl.col("year") < 2008)))
+    begins = pl.when(early).then(2004).otherwise(2011)
+    cohort = pl.when(lost).then(1999).when(link | (pl.col("id") % 2 == 0)).then(0).otherwise(begins)
+    data = data.with_columns(cohort=cohort).sort("id", "year")
+    ctx = context("id", data, sample={"not 1999": "cohort != 1999"}, fixed_effects={"two-way": "id + year"})
+    of = split(ctx)
+    unit = ctx.panel.columns["id"].numbers
+    strata = np.where(np.isin(unit, (1, 21)), 0, np.where(unit <= 10, 1, 2))
+    assignment = make_assignment(ctx.panel, of.names, ctx.panel.unit_codes, strata)
+    found = make_again(ctx, of, assignment, np.flatnonzero(of.again | of.costly))
+    apart = [
+        bool((permuted_problem(found, k).values[unit == 21, found.members.treatment[0]] > 0).all()) for k in range(8)
+    ]
+    assert {*apart} == {True, False}
+    for draw, gone in enumerate(apart):
+        assert any(taken(found, draw)) is not gone
+    same(found, range(1, 6), monkeypatch)
+
+
 def test_a_draw_that_leaves_nothing_treated_is_the_engines(monkeypatch):
     found = work(sample={"never": "cohort == 0", "all": "TRUE"})
     assert not any(taken(found))
@@ -156,3 +208,5 @@ def test_what_moves_besides_is_not_taken():
             assert not rows_batches(found.problem, one, moved), (kind, place)
     loose = dataclasses.replace(found.problem, vcovs=(dataclasses.replace(found.problem.vcovs[0], kind="hetero"),))
     assert not rows_batches(loose, one, found.moved)
+    offset = dataclasses.replace(found.problem, offsets=np.array([one.controls[0]]))
+    assert not rows_batches(offset, one, found.moved)
