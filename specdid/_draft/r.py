@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -43,6 +44,49 @@ _NO_MATTER = {
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
+_KNOWN = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    library require requireNamespace suppressMessages suppressWarnings suppressPackageStartupMessages source setwd getwd
+    options invisible print cat message warning stop stopifnot paste paste0 sprintf format file.path here dir.create
+    file.exists basename dirname normalizePath Sys.time Sys.setenv Sys.getenv Sys.setlocale set.seed rm gc ls exists
+    get mget assign sessionInfo proc.time system.time tic toc install.packages p_load pacman data.frame data.table
+    tibble tribble list c vector matrix array cbind rbind t dim nrow ncol length names colnames rownames head tail str
+    summary glimpse View table xtabs prop.table unique duplicated rev sort order rank which which.max which.min any all
+    sum mean median min max sd var quantile range cor cumsum cumprod diff seq seq_len seq_along rep rnorm runif sample
+    rbinom apply sapply lapply vapply mapply tapply Map Filter Reduce do.call aggregate by with within subset transform
+    merge ifelse switch if for while repeat function return identical all.equal nchar substr substring strsplit gsub
+    sub grepl grep regmatches tolower toupper trimws toString rownames_to_column map map_dfr map_df map_dbl map_chr
+    walk imap pmap map2 reduce set_names keep discard mutate filter select arrange group_by ungroup summarise summarize
+    rename rename_with transmute distinct count n n_distinct slice pull left_join right_join inner_join full_join
+    anti_join semi_join bind_rows bind_cols pivot_longer pivot_wider spread gather separate unite nest unnest complete
+    fill drop_na replace_na expand_grid crossing across where everything starts_with ends_with contains matches all_of
+    any_of one_of vars if_else case_when case_match recode coalesce na_if lag lead shift between row_number first last
+    nth cut findInterval factor levels droplevels relevel fct_relevel nlevels interaction split unsplit unlist stack
+    setDT setDF setkey setkeyv setorder setorderv setnames setcolorder copy fread fwrite fifelse rbindlist dcast melt
+    melt.data.table uniqueN frank rleid coef coefficients coeftable confint vcov se pvalue tstat fitstat resid residuals
+    fitted predict nobs AIC BIC logLik deviance df.residual r2 wald waldtest linearHypothesis anova tidy glance augment
+    etable esttex esttable setFixest_dict setFixest_etable modelsummary stargazer texreg screenreg htmlreg kable
+    kable_styling xtable datasummary msummary coefplot iplot ggplot aes labs xlab ylab ggtitle xlim ylim ggsave png pdf
+    svg jpeg tiff dev.off par plot lines points abline legend hist barplot boxplot density curve axis text title layout
+    element_text element_blank element_line element_rect unit margin expansion position_dodge guides guide_legend arrow
+    saveRDS readRDS save load write.csv writeLines write.table sink capture.output tryCatch try round signif floor
+    ceiling abs sqrt exp log log2 log10 log1p sign pmin pmax cos sin Negate Vectorize Recall match match.arg setdiff
+    union intersect is.element nargs missing deparse substitute quote bquote eval parse expression formula as.formula
+    reformulate terms update all.vars environment sys.call on.exit Sys.Date ISOdate strptime strftime difftime months
+    weekdays year month quarter ymd mdy dmy lm glm nls t.test var.test chisq.test weighted.mean scale sweep outer
+    crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
+    ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
+    logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
+    ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
+    """,
+    )
+)
+"""Functions of R and of usual packages: other calls are of functions of a person's own, here or elsewhere."""
+_KNOWN_ALIKE = re.compile(
+    r"(?:is|as|read|write|Sys|file|str|stri|geom|stat|scale|theme|facet|coord|gg|annotate|setFixest|getFixest|parse|print)[._]\w*"
+)
 _READING = re.compile(r"(?:[\w.]+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _READ_ALIKE = {
@@ -129,6 +173,8 @@ class _R(Memory):
         self._factors: list[int] = []
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
+        self._set_helpers(statements)
+        self._told_unknown: set[str] = set()
         once = _read_once(statements, calls)
         own = _own_regressions(statements, calls)
         for k, ((line, statement, within), found) in enumerate(zip(statements, calls, strict=True)):
@@ -159,9 +205,15 @@ class _R(Memory):
                 self._other(" ".join(statement.split()).rstrip("{} "), line, frames, within)
             elif (made := _assigned(" ".join(statement.split()))) and made[0] in frames:
                 self._changed(made[0], made[1], line, " ".join(statement.split()))
+            self._tell_unknown(rest, line)
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
         self._tell_errors()
+        for role in ("unit", "time"):
+            given = getattr(self.found, role)
+            names = {state.columns.get(given, given) for _, state in self._states} if given else {given}
+            if not any(name and self.known(name) for name in names) and names:
+                setattr(self.found, role, names.pop() if len(names) == 1 else None)
         keys = {
             state.columns.get(name or "")
             for state in self._of_frame.values()
@@ -403,8 +455,8 @@ class _R(Memory):
 
     def _anew(self, name: str | None) -> bool:
         """Say whether a column is not that of the data any more, nor a factor of its values."""
-        key = self.state.columns.get(name or "")
-        return key is not None and key not in self.factors
+        key = self.state.columns.get(name or "", "")
+        return self.known(key) and key not in self.factors
 
     def _first(self, found: re.Match[str]) -> str:
         """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
@@ -422,6 +474,71 @@ class _R(Memory):
         """Say at [derive] what functions do otherwise in R, where the draft has one of them."""
         self._otherwise[text] = {*functions}
 
+    def _set_helpers(self, statements: Sequence[tuple[int, str, bool]]) -> None:
+        """Take up the script's functions of one expression, which are written out where they are called."""
+        self._helpers: dict[str, tuple[list[str], str]] = {}
+        self._own = {made[0] for _, text, _ in statements if (made := _assigned(" ".join(text.split())))}
+        made_twice = Counter(m[0] for _, text, _ in statements if (m := _assigned(" ".join(text.split()))))
+        for k, (_, text, _) in enumerate(statements):
+            head = re.match(rf"({_NAME})\s*(?:<-|=)\s*(?:function\s*|\\)\(([^()=]*)\)\s*(.*)$", " ".join(text.split()))
+            if head is None or made_twice[head[1]] > 1:
+                continue
+            body = head[3]
+            if body == "{":
+                body = (
+                    " ".join(statements[k + 1][1].split())
+                    if [t for _, t, _ in statements[k + 2 : k + 3]] == ["}"]
+                    else ""
+                )
+            if returned := re.match(r"return\(", body):
+                body = inside if len(inside := _inside(body, returned.end())) + 8 == len(body) else ""
+            names = [name.strip() for name in head[2].split(",")]
+            used = {*re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", _without_texts(body))}
+            if body and used <= {*names, "TRUE", "FALSE", "NA", "T", "F"} and not re.search(r"<-|[{}$@~\[\"']", body):
+                self._helpers[head[1]] = (names, body)
+
+    def _written_out(self, text: str) -> str:
+        """Return an expression in which the script's own functions of one expression are written out."""
+        if not self._helpers:
+            return text
+        calls = re.compile(rf"(?<![\w.$:])({'|'.join(map(re.escape, self._helpers))})\(")
+        for _ in range(MOST_CUTS):
+            if (found := calls.search(_without_texts(text))) is None or len(text) > LONGEST_CALL:
+                return text
+            names, body = self._helpers[found[1]]
+            inside = _inside(text, found.end())
+            given = _split(inside, ",")
+            if len(given) != len(names) or any(re.match(r"[\w.]+\s*=[^=]", part) for part in given):
+                raise NotReadError(f"`{found[1]}()` is called in a way that is not read")
+            values = dict(zip(names, given, strict=True))
+
+            def value(m: re.Match[str], values: Mapping[str, str] = values) -> str:
+                known = values.get(m[0], m[0])
+                return known if re.fullmatch(r"[\w.]+", known) else f"({known})"
+
+            new = re.sub(rf"(?<![\w.\"']){_NAME}(?![\w.]*\s*\(|[\w.]*\s*=[^=]|[\w.]*[\"'])", value, body)
+            whole = found.start() == 0 and found.end() + len(inside) + 1 == len(text)
+            call = re.match(r"[\w.]+\(", new)
+            alone = call is not None and call.end() + len(_inside(new, call.end())) + 1 == len(new)
+            new = new if whole or alone else f"({new})"
+            text = text[: found.start()] + new + text[found.end() + len(inside) + 1 :]
+        raise NotReadError("the script's functions call each other too often")
+
+    def _tell_unknown(self, statement: str, line: int) -> None:
+        """List a function that is neither the script's nor known, once."""
+        for name in _called(_without_texts(statement)):
+            if (
+                not re.search("[a-z]", name, re.IGNORECASE) or
+                name in _KNOWN or name in self._own or name in _CALLS or name in _OTHERS or name in _AROUND
+                or name in _VERBS or name in _BY_ROW or name in self._told_unknown or name in COMMANDS
+                or _KNOWN_ALIKE.fullmatch(name) or re.search(rf"::{re.escape(name)}\s*\(", statement)
+            ):  # fmt: skip
+                continue
+            self._told_unknown.add(name)
+            if all(line != at for at, _, _ in self.found.skipped):
+                why = f"`{name}()` is defined nowhere in this script: what it does to data or estimates is not read"
+                self.skip(line, " ".join(statement.split()), why)
+
     def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
         """Return an expression of R as it is written here, by groups where these are named.
 
@@ -432,6 +549,7 @@ class _R(Memory):
         """
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
+        text = _recoded(self._written_out(text))
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
@@ -683,22 +801,36 @@ class _R(Memory):
                 self._group(verb, parts)
             elif verb in ("mutate", "transform"):
                 before = dict(self.state.columns)
-                for part in parts:
-                    key, equals, value = part.partition("=")
-                    if not equals or not re.fullmatch(r"[A-Za-z][\w.]*", key.strip()):
-                        raise NotReadError(f"`{part}` is not read")
+                for key, value in [pair for part in parts for pair in _pairs(part)]:
                     after = self.state.columns
                     if verb == "transform":  # all at once, of the columns as they were
                         self.state.columns = before
                     expression = self._value(value, by)
                     self.state.columns = after if verb == "mutate" else dict(after)
-                    self.define(key.strip(), line, expression)
+                    self.define(key, line, expression)
+            elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
+                self._rename([part.partition("=") for part in parts if "=" in part], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
                 raise NotReadError(f"{verb}() is not taken over")
             else:
                 self._group(verb, parts)
+
+    def _rename(self, pairs: Sequence[tuple[str, str, str]], line: int) -> None:
+        """Call columns otherwise: here they keep the names that they have in the data."""
+        names = [(new.strip(" `\"'"), old.strip(" `\"'")) for new, _, old in pairs]
+        keys = {self.found.unit, self.found.time}
+        for new, old in names:
+            if not (re.fullmatch(_NAME, new) and re.fullmatch(_NAME, old)) or new in self._data or old in keys:
+                raise NotReadError(f"`{old}` becomes `{new}` in a way that is not read")
+        before = dict(self.state.columns)
+        for new, old in names:
+            self.state.columns.pop(old, None)
+            self.state.columns[new] = before.get(old, old)
+        if names:
+            told = ", ".join(f"`{new}` is `{old}`" for new, old in names)
+            self.found.notes.append((line, f"columns keep the names of the data: {told}"))
 
     def _bracket(self, parts: list[str], line: int, rows_alone: bool) -> None:
         """Apply ``[rows]``, ``[rows, ]`` or data.table's ``[rows, x := …, by = g]``."""
@@ -809,6 +941,65 @@ class _R(Memory):
         self.skip(line, text, "; ".join(reasons))
 
 
+def _pairs(part: str) -> list[tuple[str, str]]:
+    """Return the columns that an argument of mutate() makes, each with its value: one, or those of across().
+
+    Raises
+    ------
+    NotReadError
+        Which they are is not read.
+    """
+    key, equals, value = part.partition("=")
+    if equals and re.fullmatch(r"\s*[A-Za-z][\w.]*\s*", key):
+        return [(key.strip(), value)]
+    call = re.fullmatch(r"across\((.*)\)", part)
+    columns, function, *more = _split(call[1], ",") if call and "," in call[1] else ("", "")
+    named = re.fullmatch(rf"c\(({_NAME}(?:\s*,\s*{_NAME})*)\)|({_NAME})", columns)
+    pattern = re.fullmatch(r"\.names\s*=\s*[\"']([\w.]*)\{\.?col\}([\w.]*)[\"']", more[0]) if len(more) == 1 else None
+    form = re.fullmatch(rf"(?:function\s*|\\)\(({_NAME})\)\s*(.+)|~\s*(.+)|({_NAME})", function)
+    if named is None or form is None or (more and pattern is None) or re.search(r"[\"']", function):
+        raise NotReadError(f"`{part}` is not read")
+    variable, body = (form[1], form[2]) if form[1] else (r"\.x?", form[3] or f"{form[4]}(.x)")
+    found = []
+    for name in re.findall(_NAME, named[1] or named[2]):
+        new = f"{pattern[1]}{name}{pattern[2]}" if pattern else name
+        found.append((new, re.sub(rf"(?<![\w.]){variable}(?![\w.(])", name, body)))
+    return found
+
+
+def _recoded(text: str) -> str:
+    """Write dplyr's recode() out, from one value to another.
+
+    Raises
+    ------
+    NotReadError
+        It has an argument of another kind.
+    """
+    while found := re.search(r"(?<![\w.:])(?:dplyr::)?recode\(", _without_texts(text)):
+        inside = _inside(text, found.end())
+        x, *rules = _split(inside, ",")
+        literal = r"-?\d+(?:\.\d+)?L?|NA\w*|\"[^\"]*\"|'[^']*'"
+        pairs = [
+            re.fullmatch(rf"(\.default|\.missing|[`\"']?[^`\"'=]+[`\"']?)\s*=\s*({literal})", one) for one in rules
+        ]
+        if not rules or not all(pairs):
+            raise NotReadError("recode() from literals to literals alone is read")
+        given = {m[1].strip(" `\"'"): m[2] for m in pairs if m}
+        x = x if re.fullmatch(r"[\w.]+", x) else f"({x})"
+        other, missing = given.pop(".default", None), given.pop(".missing", None)
+        numbers = [bool(re.fullmatch(r"-?\d+(?:\.\d+)?", key)) for key in given]
+        texts = [value[0] in "\"'" for value in given.values()]
+        if not given or len({*numbers}) > 1 or len({*texts}) > 1:
+            raise NotReadError("recode() mixes numbers and texts")
+        new = other if other is not None else x if numbers[0] != texts[0] else "NA"
+        for key, value in reversed(given.items()):
+            new = f"ifelse({x} == {key if numbers[0] else chr(34) + key + chr(34)}, {value}, {new})"
+        if missing is not None:
+            new = f"ifelse(is.na({x}), {missing}, {new})"
+        text = text[: found.start()] + new + text[found.end() + len(inside) + 1 :]
+    return text
+
+
 def _where(rows: str, value: str, old: str) -> str:
     """Return a column of which some rows are set: those where the condition is missing are not."""
     new = f"ifelse({rows}, {value}, {old})"
@@ -821,7 +1012,9 @@ def _where(rows: str, value: str, old: str) -> str:
 def _made_in(text: str) -> list[str]:
     """Return the columns that mutate(), transform() and := in a statement make."""
     inside = [_inside(text, call.end()) for call in re.finditer(r"\b(?:mutate|transform)\(|`:=`\(", text)]
-    keys = [part.partition("=")[0].strip(" `\"'") for one in inside for part in _split(one, ",") if "=" in part]
+    many = re.findall(rf"\bacross\(\s*(?:c\(([\w.,\s]*)\)|({_NAME})\s*,)(?!.*\.names)", text)
+    keys = [name for several, one in many for name in re.findall(_NAME, several or one)]
+    keys += [part.partition("=")[0].strip(" `\"'") for one in inside for part in _split(one, ",") if "=" in part]
     for several, one in re.findall(rf"(?:c\(([^()]*)\)|[\"'`]?({_NAME})[\"'`]?)\s*:=", text):
         keys += [*re.findall(_NAME, several), one]
     return [key for key in dict.fromkeys(keys) if re.fullmatch(_NAME, key) and not key.startswith(".")]
@@ -1034,6 +1227,7 @@ def _sources(statements: Sequence[tuple[int, str, bool]], frames: set[str]) -> s
     """Return the frames and what they are made of."""
     found = set(frames)
     made = [a for _, text, _ in statements if (a := _assigned(" ".join(text.split())))]
+    made = [a for a in made if not re.match(r"function\b|\\\(", a[2])]
     targets = {target for target, _, _ in made}
     for target, _, value in reversed(made):
         if target in found:

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal
@@ -829,6 +830,8 @@ class _Stata(Memory):
             return self._rename(rest, line)
         if command == "winsor2" and not by:
             return self._winsor(rest, line)
+        if command == "recode" and not by:
+            return self._recode(rest, line)
         made = re.match(
             r"^(\w+)\s+(?:(?:byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
         )
@@ -858,6 +861,46 @@ class _Stata(Memory):
         for name in old:
             self.state.columns.pop(name, None)
         for name, expression in zip(new, before, strict=True):
+            self.define(name, line, expression)
+        return True
+
+    def _recode(self, rest: str, line: int) -> bool:
+        """Take over recode of numbers, ranges, missing and else, for all rows."""
+        body, options = _at_comma(rest)
+        rules = re.findall(r"\(([^()]*)\)", body) or re.findall(r"\S+\s*=\s*\S+", body)
+        left = re.sub(r"\([^()]*\)" if "(" in body else r"\S+\s*=\s*\S+", " ", body).split()[1:]
+        made = re.fullmatch(r"\s*(?:(?:g|ge|gen|gene\w*)\(([\w\s]+)\))?\s*", options)
+        new = (made[1] or "").split() if made else []
+        if not rules or not left or made is None or (new and len(new) != len(left)):
+            return False
+        if not all(re.fullmatch(r"[^\W\d]\w*", name) and name not in ("if", "in") for name in left):
+            return False
+        number = r"-?\d+(?:\.\d+)?"
+        found = []
+        for name in left:
+            expression, missing = name, "NA"
+            for rule in reversed(rules):
+                before, _, after = (part.strip() for part in rule.partition("="))
+                value = re.fullmatch(rf"({number}|\.)(?:\s+\"[^\"]*\")?", after)
+                if value is None:
+                    return False
+                to = "NA" if value[1] == "." else value[1]
+                if before.casefold() in ("else", "*"):
+                    if rule is not rules[-1]:
+                        return False
+                    expression, missing = to, to
+                elif before.casefold() in (".", "missing", "mis"):
+                    missing = to
+                elif re.fullmatch(rf"{number}(?:\s*/\s*{number})?(?:\s+{number}(?:\s*/\s*{number})?)*", before):
+                    ranges = re.findall(rf"({number})(?:\s*/\s*({number}))?", before)
+                    tests = [f"{name} >= {a} & {name} <= {b}" if b else f"{name} == {a}" for a, b in ranges]
+                    expression = f"ifelse({' | '.join(tests)}, {to}, {expression})"
+                else:
+                    return False
+            if missing != "NA":
+                expression = f"ifelse(is.na({name}), {missing}, {expression})"
+            found.append(self.in_force(expression))
+        for name, expression in zip(new or left, found, strict=True):
             self.define(name, line, expression)
         return True
 
@@ -1068,6 +1111,7 @@ def _stata_ours(text: str, role: Role) -> str:
     text = re.sub(r"(?<![<>=!])=>", ">=", text)
     text = re.sub(r"(<|>=)\s*\.[a-z]?(?![\w.])", r"\1 .", text)  # extended missing values are missing values
     text = re.sub(r"(?<![\w.])(!?)\s*(?:missing|mi)\(([^(),]+(?:,[^(),]+)+)\)", _any_missing, text)
+    text = re.sub(r"(?<![\w.])t([dmqhyw])\(([^()]*)\)", _date, text)
     text = _without_inrange(text)
     text = re.sub(r"(?<![\w.])int\(", "as.integer(", text)
     if re.search(r"!\s*[\w.]+\s*(?:[<>]|[!=]=)", text):
@@ -1083,6 +1127,27 @@ def _stata_ours(text: str, role: Role) -> str:
     if re.search(r"(?<![\w.\d])\.[a-z]?(?![\w.(])", re.sub(r'"[^"]*"', "", found)):
         raise NotReadError("it compares with a missing value in a way that is not read")
     return found
+
+
+_IN_A_YEAR = {"m": 12, "q": 4, "h": 2, "w": 52}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def _date(found: re.Match[str]) -> str:
+    """Return the number that Stata has for tm(2004m3), tq(2004q1), td(1jan2004) and the like, which count from 1960."""
+    kind, inside = found[1], found[2].strip().casefold()
+    if kind == "y" and re.fullmatch(r"\d{4}", inside):
+        return inside
+    if (day := re.fullmatch(r"(\d{1,2})\s*([a-z]{3})[a-z]*\s*(\d{4})", inside)) and kind == "d" and day[2] in _MONTHS:
+        try:
+            return str((date(int(day[3]), _MONTHS.index(day[2]) + 1, int(day[1])) - date(1960, 1, 1)).days)
+        except ValueError:
+            return found[0]
+    part = re.fullmatch(rf"(\d{{4}}){kind}(\d{{1,2}})", inside)
+    per_year = _IN_A_YEAR.get(kind, 0)
+    if part is None or not 1 <= int(part[2]) <= per_year:
+        return found[0]
+    return str((int(part[1]) - 1960) * per_year + int(part[2]) - 1)
 
 
 def _without_inrange(text: str) -> str:

@@ -233,7 +233,7 @@ by sid: replace police = police[_n-1]
 bysort sid (year): keep if _N==11
 duplicates drop
 tsfill
-recode poverty (1=0)
+recode poverty (min/1=0)
 rename a b
 encode state, gen(code)
 destring robbery, replace
@@ -876,7 +876,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "feols(y ~ d, df, ~id, ~w)",
         "summary(m, vcov = ~id)", "etable(m, cluster = ~id)", "setFixest_vcov(all = x)\nfeols(y ~ x, df)",
         "lm(y ~ x, df)",
-        "att_gt(yname = 'y', data = df)", "df <- df %>% mutate(across(y, log))", "df <- rbind(df, df)",
+        "att_gt(yname = 'y', data = df)", "df <- df %>% mutate(across(c(y, x), odd))", "df <- rbind(df, df)",
         "levels(df$x) <- 1:3",
         "df <- df %>% mutate(x = z %% 2)", "local(df <- df[z > 1])", "df <- df[z > 1, .(y, x)]",
     ],
@@ -1413,7 +1413,7 @@ felm(robbery | assault ~ post | sid + year | 0 | sid, df)
 DO_UNREAD = """\
 import delimited using "castle.csv", clear
 xtset sid year
-recode homicide (0=1)
+recode homicide (min/0=1)
 gen lh = log(homicide)
 reghdfe lh post, absorb(sid year) cluster(sid)
 reghdfe homicide post, absorb(sid year) cluster(sid)
@@ -1478,3 +1478,125 @@ def test_errors_of_felm_follow_from_what_is_nested_in_its_clusters(formula, ssc,
     said = " ".join(found.comments.get("vcov", ()))
     assert told in said
     assert bool(said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "derived"),
+    [
+        ("df <- df %>% rename(y = wage, x = z)", "wage", {}),
+        ("df <- rename(df, y = wage)\ndf <- df %>% mutate(y = log(y))", "y", {"y": "log(wage)"}),
+        ("df <- df %>% mutate(w = wage / 2) %>% select(id, year, d, y = w)", "w", {"w": "wage / 2"}),
+        ("df <- dplyr::select(df, -z)", "y", {}),
+        ("df <- df %>% mutate(across(c(y, x), log))", "y_2", {"y_2": "log(y)", "x_2": "log(x)"}),
+        ("df <- df %>% mutate(across(c(y, z), ~ .x / pop, .names = 'rel_{.col}')) %>% mutate(y = rel_y)",
+         "y_2", {"rel_y": "y / pop", "y_2": "rel_y"}),
+        ("df <- df %>% mutate(across(y, \\(v) asinh(v)))", "y_2", {"y_2": "asinh(y)"}),
+        ("df <- df %>% mutate(y = recode(g, `1` = 0, `2` = 1, .default = NA))",
+         "y", {"y": "ifelse(g == 1, 0, ifelse(g == 2, 1, NA))"}),
+        ("df$y <- dplyr::recode(df$g, 'a' = 1, b = 2)", "y", {"y": 'ifelse(g == "a", 1, ifelse(g == "b", 2, NA))'}),
+        ("df$y <- recode(df$g, `9` = 0)", "y", {"y": "ifelse(g == 9, 0, g)"}),
+        ("df$y <- recode(df$g, `9` = 0, .missing = 5)", "y", {"y": "ifelse(is.na(g), 5, ifelse(g == 9, 0, g))"}),
+        ("zero <- function(v) ifelse(is.na(v), 0, v)\ndf$y <- zero(df$g)", "y", {"y": "ifelse(is.na(g), 0, g)"}),
+        ("rel = function(a, b) {\n  return(a / b)\n}\ndf <- df %>% mutate(y = 100 * rel(g + 1, pop))",
+         "y", {"y": "100 * ((g + 1) / pop)"}),
+        ("rel <- function(a, b) log(a) - log(b)\ndf$y <- 2 * rel(df$g, df$pop)", "y", {"y": "2 * (log(g) - log(pop))"}),
+        ("lg <- \\(a) log(1 + a)\nrel <- function(a, b) lg(a) - lg(b)\ndf$y <- rel(df$g, df$pop)",
+         "y", {"y": "log(1 + g) - log(1 + pop)"}),
+    ],
+)  # fmt: skip
+def test_plain_ways_of_dplyr_and_functions_of_one_expression_are_taken_over(change, outcome, derived):
+    found = read_code(f'df <- read.csv("a.csv")\n{change}\nfeols(y ~ d | id + year, df, cluster = ~id)\n', ".R")
+    assert [r.outcome for r in found.regressions] == [outcome]
+    assert found.derived == {name: text for name, text in derived.items() if name != "x_2"}
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "df <- rename_with(df, tolower)", "df <- df %>% rename(any_of(names))", "df <- df %>% select(starts_with('y'))",
+        "df <- df %>% mutate(across(where(is.numeric), log))", "df <- df %>% mutate(across(c(y, x), list(log, exp)))",
+        "df$y <- recode(df$g, '1=0; else=1')", "df$y <- car::recode(df$g, '1=0')",
+        "df$y <- recode(df$g, a = 1, `2` = z)",
+        "cut <- 3\nbig <- function(v) v > cut\ndf$y <- big(df$g)",
+        "win <- function(v, p = 0.01) v\ndf$y <- win(df$g)",
+        "rel <- function(a, b) a / b\ndf$y <- rel(b = df$g, a = df$pop)",
+        "twice <- function(v) 2 * v\ntwice <- function(v) 3 * v\ndf$y <- twice(df$g)",
+        "deep <- function(v) {\n  v <- v + 1\n  v\n}\ndf$y <- deep(df$g)",
+        "loop <- function(v) loop(v)\ndf$y <- loop(df$g)",
+    ],
+)  # fmt: skip
+def test_other_ways_of_dplyr_and_functions_are_listed(change):
+    found = read_code(f'df <- read.csv("a.csv")\n{change}\nfeols(y ~ d | id + year, df, cluster = ~id)\n', ".R")
+    assert found.skipped
+    assert not found.derived
+
+
+def test_unit_and_time_that_are_renamed_are_those_of_the_data():
+    code = """\
+df <- read.csv("a.csv") %>% rename(id = county, year = yr)
+df <- df %>% group_by(id) %>% mutate(x = lag(z)) %>% ungroup()
+feols(y ~ d + x | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert (found.unit, found.time) == ("county", "yr")
+    ((effects, vcov),) = {(r.effects, r.vcov) for r in found.regressions}
+    assert (effects, vcov) == ("county + yr", "~county")
+    assert found.derived == {"x": "l(z, 1)"}
+
+
+def test_a_function_that_is_defined_nowhere_is_listed_once():
+    code = """\
+library(fixest)
+source("helpers.R")
+run_all(df, "y")
+run_all(df, "z")
+est <- my_table(y ~ d, df)
+own <- function(v) {
+  print(v)
+}
+own(df)
+p <- ggplot(df, aes(x = y)) + geom_point() + theme_bw()
+m <- feols(y ~ d | id + year, df, cluster = ~id)
+etable(m)
+pkg::something(m)
+"""
+    listed = {line: why for line, _, why in read_code(code, ".R").skipped}
+    assert {3, 5} <= set(listed)
+    assert set(listed).isdisjoint({4, 9, 10, 11, 12, 13})
+    assert "`run_all()` is defined nowhere" in listed[3]
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("gen x = ym >= tm(2004m3)", "ym >= 530"),
+        ("gen x = q >= tq(1959q4) & q < th(2000h2)", "q >= -1 & q < 81"),
+        ("gen x = day >= td(01jan1960) & day <= td(29 Feb 2004)", "day >= 0 & day <= 16130"),
+        ("recode z (1=0) (2 3=1) (4/6=2), gen(x)",
+         "ifelse(z == 1, 0, ifelse(z == 2 | z == 3, 1, ifelse(z >= 4 & z <= 6, 2, z)))"),
+        ('recode z (1 = 0 "no") (.=9) (else=1), generate(x)', "ifelse(is.na(z), 9, ifelse(z == 1, 0, 1))"),
+        ("recode z (1=0) (*=.), gen(x)", "ifelse(z == 1, 0, NA)"),
+        ("recode x 1=0", "ifelse(x == 1, 0, x)"),
+    ],
+)  # fmt: skip
+def test_dates_and_recode_of_stata_are_taken_over(line, made):
+    facts = DataFacts(frozenset(["q", "ym", "day"]), frozenset(["q", "ym", "day"]))
+    found = read_code(f"xtset id year\n{line}\nreghdfe y d x, absorb(id year) cluster(id)\n", ".do", facts)
+    assert [*found.derived.values()] == [made]
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gen x = ym >= tm(2004)", "gen x = ym >= tm(2004m13)", "gen x = day > td(31feb2004)",
+        "recode z (1=0) if d, gen(x)",
+        "recode z (min/3=0), gen(x)", "recode z (else=0) (1=2), gen(x)", "recode z (1=0), prefix(x)",
+        "by id: recode z (1=0), gen(x)",
+    ],
+)  # fmt: skip
+def test_other_dates_and_recodes_are_listed(line):
+    found = read_code(f"xtset id year\n{line}\nreghdfe y d x, absorb(id year) cluster(id)\n", ".do")
+    assert [at for at, _, _ in found.skipped] == [2]
+    assert not found.derived
