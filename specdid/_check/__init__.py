@@ -15,7 +15,7 @@ from specdid._check.dimensions import (
     check_together,
 )
 from specdid._check.gaps import check_lost_groups
-from specdid._check.inference import check_assignment, check_clusters, check_inference, check_level
+from specdid._check.inference import check_assignment, check_cluster_level, check_clusters, check_inference, check_level
 from specdid._check.names import check_names
 from specdid._check.samples import check_matches, check_patterns, check_unused
 from specdid._check.sound import Sound, sound_part
@@ -66,6 +66,7 @@ _ON_WHAT_IS_SOUND = (
     check_inference,
     check_assignment,
     check_level,
+    check_cluster_level,
 )
 """What looks at several options together, of which none may have a fault."""
 

@@ -561,6 +561,66 @@ def check_level(data: Data) -> Iterator[Fault]:
             yield from _nearly(data, option, columns, coarser, level, words or "row")
 
 
+def check_cluster_level(data: Data) -> Iterator[Fault]:
+    """Warn of errors by clusters that are finer than what the treatment varies by, be it declared or a data column."""
+    given, study = data.study.inference, data.study
+    asked = [option.clusters for option in study.vcov[:1]]
+    asked += [(given.cluster,)] if given.cluster is not None and given.draws else []
+    for clusters in {tuple(c.text for c in found): found for found in asked if found}.values():
+        levels = [codes for c in clusters if (codes := _codes_of(data, c)) is not None]
+        coarser = [found for codes in levels[:1] for found in _coarser(data, codes, every_column=True)]
+        coarser = [c for c in coarser if not any(_inside(data, c[1], codes) for codes in levels)]
+        for option in study.treatment if coarser else ():
+            yield from _finer(data, option, " + ".join(c.text for c in clusters), levels[0], coarser)
+
+
+def _finer(
+    data: Data, option: TreatmentOption, words: str, level: Ints, coarser: Sequence[tuple[str, Ints]]
+) -> Iterator[Fault]:
+    """Warn of the coarsest level within which a treatment does not vary, and which does not tell its path by itself."""
+    columns = [c for c in (*_terms(data, option.term), data.numbers(option.cohort)) if c is not None]
+    bounds = [b for t in _treated(data, option, data.scope) for b in (*t.factors, *_given(t.cohort))]
+    own = {write(Name(n)) for n in made_of(data.panel, bounds)}
+    for name, codes in coarser:
+        if name in own or not columns or not all(_constant_for_units(data, codes, c) for c in columns):
+            continue
+        used = data.sampled & (codes >= 0) & (level >= 0)
+        on = used & (columns[0] != 0) & ~np.isnan(columns[0])
+        parts = np.bincount(np.unique(np.stack([codes[used], level[used]]), axis=1)[0])
+        groups, treated = np.unique(codes[used]), np.unique(codes[on])
+        if not (parts[treated] > 1).any() or len(groups) <= _paths(data, codes, used, columns[0]):
+            continue
+        when = "" if data.panel.periods is None else f" and {data.study.time}"
+        message = (
+            f"errors are clustered by `{words}` ({len(np.unique(level[used])):,}), and the treatment "
+            f"`{option.term.text}` never varies within `{name}`{when} ({len(groups):,}, {len(treated):,} of them with "
+            "treatment): where it was assigned by these, errors and p are too small"
+        )
+        advice = (
+            f'cluster by what the treatment was assigned to: "~{name}" in [vcov] and cluster = "{name}" in [inference] '
+            "(Bertrand, Duflo and Mullainathan 2004; Abadie, Athey, Imbens and Wooldridge 2023)"
+        )
+        origin = data.study.vcov[0].origin if data.study.vcov else data.study.inference.origin
+        yield fault_at(origin, None, "cluster_too_fine", message, advice, "warning")
+        return
+
+
+def _inside(data: Data, fine: Ints, codes: Ints) -> bool:
+    """Say whether levels lie whole within others."""
+    known = data.sampled & (fine >= 0) & (codes >= 0)
+    return not changing_rows(np.where(known, fine, -1), codes.astype(np.float64)).size
+
+
+def _paths(data: Data, codes: Ints, used: Bools, values: Floats) -> int:
+    """Count the different paths over time of a column that is one value in a group and period."""
+    groups, of_group = np.unique(codes[used], return_inverse=True)
+    periods = np.zeros(int(used.sum()), np.int64) if data.panel.periods is None else data.panel.periods[used]
+    each, of_period = np.unique(periods, return_inverse=True)
+    path = np.full((len(groups), len(each)), np.inf)
+    path[of_group.reshape(-1), of_period.reshape(-1)] = np.nan_to_num(values[used], nan=np.inf)
+    return len(np.unique(path, axis=0))
+
+
 def _nearly(
     data: Data,
     option: TreatmentOption,
@@ -628,22 +688,26 @@ def _where(data: Data) -> Origin:
     return tables[0].origin if tables else given.origin
 
 
-def _coarser(data: Data, level: Ints) -> Iterator[tuple[str, Ints]]:
-    """Return what errors are clustered by and fixed effects are of that holds whole levels, the coarsest first."""
+def _coarser(data: Data, level: Ints, every_column: bool = False) -> Iterator[tuple[str, Ints]]:
+    """Return what errors are clustered by and fixed effects are of that holds whole levels, the coarsest first.
+
+    Of other columns, where every one is asked, those count that hold two levels or more on average.
+    """
     study = data.study
     declared = [study.inference.cluster, *(c for v in study.vcov for c in v.clusters)]
     declared += [option.formula for option in study.fixed_effects]
     names = dict.fromkeys(n.name for e in declared if e is not None for n in referenced(e.tree))
     used = data.sampled & (level >= 0)
     found = []
-    for name in names:
+    for name in (*names, *(n for n in data.names if every_column and n not in names)):
         codes = _codes_of(data, Expression(name, Name(name), study.inference.origin))
         if codes is None:
             continue
         known = np.where(used & (codes >= 0), codes, -1)
         inside = np.where(known >= 0, level, -1)
         groups, parts = (len(np.unique(c[known >= 0])) for c in (known, level))
-        if 1 < groups < parts and not changing_rows(inside, known.astype(np.float64)).size:
+        most = parts - 1 if name in names else parts // 2
+        if 1 < groups <= most and not changing_rows(inside, known.astype(np.float64)).size:
             found.append((groups, write(Name(name)), known))
     for _, name, codes in sorted(found, key=lambda f: f[0]):
         yield name, codes

@@ -17,6 +17,7 @@ from specdid._columns import OF_TWO_WAY
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
+from specdid._records.cautions import CautionSeverity
 from specdid._records.numerals import decimals_for, p_text, signed
 from specdid._records.results import TIMES
 from specdid.engine import execute
@@ -132,6 +133,33 @@ def two_way(results: Results) -> Iterator[Caution]:
             label,
             told,
         )
+
+
+def near_collinear(results: Results, compiled: Compiled) -> Iterator[Caution]:
+    """Say of which columns the others leave so little that values stored in single precision decide the rest."""
+    members, labels = compiled.members, compiled.problem.labels
+    found: dict[tuple[bool, int], list[tuple[float, int]]] = {}
+    for place, (column, times) in sorted(results.near.items()):
+        treated = int(members.treatment[np.searchsorted(members.index, place)]) == column
+        found.setdefault((treated, column), []).append((times, place))
+    for (treated, column), where in found.items():
+        times, place = min(where)
+        few = "less than one digit" if times < 10 else "one digit"
+        if treated:
+            said = (
+                f"the other terms and the fixed effects leave of it {times:.2g} times what single precision (Stata's "
+                f"float, 7 digits) rounds, at the least (#{place + 1}): where values were stored so, the estimate has "
+                f"{few} that is not rounding; leave out the terms that it is a combination of, or store them as double"
+            )
+        else:
+            said = (
+                f"the other terms and the fixed effects leave of it {times:.2g} times what single precision (Stata's "
+                f"float, 7 digits) rounds, at the least (#{place + 1}): where values were stored so, {few} of what is "
+                "left is not rounding, and programs that read other digits drop it as collinear; leave it out, or "
+                "store it as double"
+            )
+        severity: CautionSeverity = "serious" if treated else "note"
+        yield Caution(severity, "near_collinear", said, f"`{labels[column]}`", len(where))
 
 
 def comparability(results: Results) -> Iterator[Caution]:

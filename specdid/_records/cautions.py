@@ -61,6 +61,8 @@ CLAUSES: Mapping[str, str] = {
     "opposite_signs": later("outcomes of opposite signs cancel in one test"),
     "estimands_disagree": later("estimands disagree in sign"),
     "scales_disagree": later("scales disagree in sign"),
+    "near_collinear": later("a column is nearly a combination of others"),
+    "cluster_too_fine": later("errors are clustered more finely than the treatment varies"),
     "few_treated": later("few clusters are treated"),
     "few_untreated": later("few clusters are untreated"),
     "variance_indefinite": later("two-way variances are not positive semi-definite"),
@@ -119,6 +121,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
+    "cluster_too_fine",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

@@ -67,6 +67,7 @@ class _Store:
     messages: dict[int, str]
     vcov_notes: dict[tuple[int, int], str]
     dropped: dict[int, tuple[int, ...]]
+    near: dict[int, tuple[int, float]]
     extra: dict[str, Floats]
     seconds: Floats
     seen: dict[tuple[int, ...], tuple[int, ...]]
@@ -85,6 +86,7 @@ class _Store:
             messages={},
             vcov_notes={},
             dropped={},
+            near={},
             extra={},
             seconds=np.full(n, np.nan),
             seen={},
@@ -106,6 +108,7 @@ class _Store:
         self.seconds[at] = fits.seconds
         for place, columns in fits.dropped.items():
             self.dropped[int(at[place])] = self.seen.setdefault(columns, columns)
+        self.near.update({int(at[place]): found for place, found in fits.near.items() if ok[place]})
         self._notes(fits)
         self.messages.update(_messages(self.planned, fits, labels))
 
@@ -135,6 +138,7 @@ class _Store:
             values[later] = np.nan
         for place in later.tolist():
             self.dropped.pop(place, None)
+            self.near.pop(place, None)
             self.messages[place] = _SAME_MODEL
 
     def results(self, labels: Sequence[str]) -> Results:
@@ -157,6 +161,7 @@ class _Store:
             dict(sorted(self.extra.items())),
             self.seconds,
             self.dropped,
+            self.near,
         )
 
     def _terms(self, labels: Sequence[str]) -> dict[int, str]:

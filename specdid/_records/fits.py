@@ -90,6 +90,8 @@ class Fits:
     n_singletons : (S,) int64
     n_eff, y_mean, r2_within : (S,) float64
     dropped : position in the block -> columns of values dropped as collinear
+    near : position in the block -> a column of values that others leave hardly anything of, and how many times what
+        single precision rounds that is
     signature : (S, 2) uint64
         Equal where estimator, rows and the values of outcome, treatment, kept terms, fixed
         effects and weights (up to a factor) are: the same model twice, see engine/model_identity.
@@ -126,6 +128,7 @@ class Fits:
     signature: NDArray[np.uint64]
     seconds: Floats
     vcov_detail: dict[tuple[int, int], str] = field(default_factory=dict)
+    near: dict[int, tuple[int, float]] = field(default_factory=dict)
     extra: Mapping[str, Floats] = field(default_factory=dict)
 
 
@@ -184,10 +187,10 @@ def _not_identified(term: str, culprit: str) -> str:
     )
 
 
-_BY_POSITION = ("detail", "dropped")
+_BY_POSITION = ("detail", "dropped", "near")
 _APART = (*_BY_POSITION, "vcov_detail", "extra")
 _COLUMNS = tuple(f.name for f in fields(Fits) if f.name not in _APART)
-_STORED_APART = ("index", "culprit", "detail", "dropped", "vcov_detail", "extra")
+_STORED_APART = ("index", "culprit", *_APART)
 _STORED = tuple(f.name for f in fields(Fits) if f.name not in _STORED_APART)
 
 
@@ -281,6 +284,9 @@ def pack_fits(fits: Fits, columns: Ints, at: slice = slice(None)) -> dict[str, N
     if dropped:
         pairs = np.array(dropped, np.int64)
         found["dropped"] = np.column_stack([pairs[:, 0], np.searchsorted(columns, pairs[:, 1])])
+    near = [(place[p], np.searchsorted(columns, c), times) for p, (c, times) in sorted(fits.near.items()) if p in place]
+    if near:
+        found["near"] = np.array(near, np.float64)
     words = {
         "detail": {place[p]: text for p, text in sorted(fits.detail.items()) if p in place},
         "vcov_detail": [(place[p], v, text) for (p, v), text in sorted(fits.vcov_detail.items()) if p in place],
@@ -300,6 +306,7 @@ def unpack_fits(arrays: dict[str, NDArray[Any]], index: Ints, columns: Ints) -> 
     dropped: dict[int, tuple[int, ...]] = {}
     for p, c in arrays["dropped"].tolist() if "dropped" in arrays else ():
         dropped[p] = (*dropped.get(p, ()), int(columns[c]))
+    near = arrays["near"].tolist() if "near" in arrays else []
     words = json.loads(arrays["words"].tobytes()) if "words" in arrays else {"detail": {}, "vcov_detail": []}
     extra: dict[str, Floats] = {n.removeprefix("extra:"): a for n, a in arrays.items() if n.startswith("extra:")}
     return Fits(
@@ -307,6 +314,7 @@ def unpack_fits(arrays: dict[str, NDArray[Any]], index: Ints, columns: Ints) -> 
         culprit=np.where(culprit < 0, -1, np.append(columns, -1)[culprit]),
         detail={int(p): text for p, text in words["detail"].items()},
         dropped=dropped,
+        near={int(p): (int(columns[int(c)]), times) for p, c, times in near},
         vcov_detail={(p, v): text for p, v, text in words["vcov_detail"]},
         extra=extra,
         **{name: arrays[name] for name in _STORED},

@@ -337,6 +337,8 @@ class Results:
     seconds : (S,) float64, NaN where not estimated.
     dropped_columns : position -> columns of the problem's values that ``dropped`` names; none
         where results were read from a file.
+    near : position -> a column of the problem's values that others leave hardly anything of, and how many times what
+        single precision rounds that is; none where results were read from a file.
     """
 
     planned: Planned
@@ -350,6 +352,7 @@ class Results:
     extra: Mapping[str, Floats]
     seconds: Floats
     dropped_columns: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    near: Mapping[int, tuple[int, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.status)

@@ -51,6 +51,8 @@ NO_VARIANCE = 1e-24
 CANCELLED = 1e-12
 """Share of V₁ + V₂ + V₁₂ below which V₁ + V₂ − V₁₂ is."""
 EPS = float(np.finfo(np.float64).eps)
+NEAR = 100.0
+"""A column of which less is left than so many times what single precision rounds has not two digits by itself."""
 DOUBTFUL = 1e-7
 """A pivot below this is taken from the columns themselves, unless it clearly is none."""
 
@@ -274,6 +276,7 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     units = np.array([prepared.units[key] for key in zip(treatments, among, strict=True)], dtype=np.int64)
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
     _enter_errors(problem, prepared, solved, outcome, ok, unit, fits, at)
+    _enter_near(members, prepared, solved, (controls, treatment), ok, fits, at)
     if NAMES[0] in fits.extra:
         _enter_errors_of_others(problem, prepared, solved, (controls, treatment, outcome), fits, at)
     if solved.instrumented is not None:
@@ -477,6 +480,37 @@ def _influences(basis: Basis, solved: BasisRegressions, controls: Ints) -> Float
     return np.concatenate([own[:, None], dual - gamma * own[:, None]], axis=1)
 
 
+def _enter_near(
+    members: Members,
+    prepared: PreparedBatch,
+    solved: BasisRegressions,
+    columns: tuple[Ints, Ints],
+    ok: Bools,
+    fits: Fits,
+    at: Ints,
+) -> None:
+    """Write of which column the others leave so little that single precision may have made it.
+
+    A control is judged after those before it, by its own rounding. What rounding leaves of the treatment, D − Wγ,
+    is that of D and γ times that of W; where a control is rounding itself its γ means nothing, and that of D is taken.
+    """
+    controls, treatment = columns
+    rounding = prepared.basis.rounding
+    of_controls = solved.kept & ok & (solved.pivots < NEAR**2 * rounding[controls])
+    own = np.einsum("qm,qm->m", solved.on_controls**2, rounding[controls])
+    own = np.where(of_controls.any(axis=0), 0.0, own) + rounding[treatment]
+    if prepared.treatment >= 0:  # an average of dummies
+        own[:] = 0.0
+    left, noise = np.vstack([solved.own_squares, solved.pivots]), np.vstack([own, rounding[controls]])
+    near = np.vstack([ok & (solved.own_squares < NEAR**2 * own), of_controls])
+    for m in np.flatnonzero(near.any(axis=0)).tolist():
+        times = np.sqrt(left[near[:, m], m] / noise[near[:, m], m])
+        which = np.flatnonzero(near[:, m])
+        k = 0 if near[0, m] else int(np.argmin(times))
+        column = members.treatment[m] if which[k] == 0 else members.controls[members.start[m] + which[k] - 1]
+        fits.near[int(at[m])] = int(column), float(times[k])
+
+
 def _all_too_few(problem: Problem, ok: Bools, fits: Fits, at: Ints) -> None:
     """Fail the specifications that have too few clusters under every vcov."""
     failed = ok & (fits.vcov_code[at] == FEW_CLUSTERS).all(axis=1) & (len(problem.vcovs) > 0)
@@ -507,6 +541,7 @@ class BasisRegressions:
     instrumented : the first stages where the treatment is instrumented: ``treatment`` is then what they fit of it,
         ``squares`` are its, and ``own_squares`` those of v_D
     own_squares : (M,)
+    pivots : (q, M), squares of what the controls before it leave of a control
     """
 
     treatment: Floats
@@ -518,6 +553,7 @@ class BasisRegressions:
     on_controls: Floats
     instrumented: FirstStages | None
     own_squares: Floats
+    pivots: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,6 +563,7 @@ class _Triangles:
     lower: Floats
     inverse: Floats
     doubtful: Bools
+    pivots: Floats
 
     def solve(self, right: Floats) -> Floats:
         """Solve A x = right for (q, t, M), overwriting it."""
@@ -568,20 +605,22 @@ def solve_chunk(
     left = _times(basis.r, coefficients)
     kept = factor.inverse != 0
     for m in np.flatnonzero(factor.doubtful):
-        kept[:, m], gamma[:, 0, m], left[:, :, m] = _by_qr(basis, controls[:, m], targets[:, m])
+        kept[:, m], factor.pivots[:, m], gamma[:, 0, m], left[:, :, m] = _by_qr(basis, controls[:, m], targets[:, m])
     on_controls = np.ascontiguousarray(gamma[:, 0])
     if not len(instruments):
-        return _regress(left, kept, on_controls)
+        return _regress(left, kept, on_controls, factor.pivots)
     stages = first_stages(basis, instruments, left)
     fitted, residual, squares, rss, estimate = second_stage(stages, left)
-    return BasisRegressions(fitted, residual, squares, rss, estimate, kept, on_controls, stages, stages.squares)
+    return BasisRegressions(
+        fitted, residual, squares, rss, estimate, kept, on_controls, stages, stages.squares, factor.pivots
+    )
 
 
 def _times(matrix: Floats, stacked: Floats) -> Floats:
     return np.asarray((matrix @ stacked.reshape(len(stacked), -1)).reshape(len(matrix), *stacked.shape[1:]))
 
 
-def _regress(left: Floats, kept: Bools, on_controls: Floats) -> BasisRegressions:
+def _regress(left: Floats, kept: Bools, on_controls: Floats, pivots: Floats) -> BasisRegressions:
     """Regress the outcome's part that the controls leave on the treatment's."""
     d, y = np.ascontiguousarray(left[:, 0]), left[:, 1]
     squares = np.einsum("rm,rm->m", d, d)
@@ -591,7 +630,7 @@ def _regress(left: Floats, kept: Bools, on_controls: Floats) -> BasisRegressions
     slip = np.einsum("rm,rm->m", d, residual) / safe
     residual -= slip * d
     rss = np.einsum("rm,rm->m", residual, residual)
-    return BasisRegressions(d, residual, squares, rss, estimate + slip, kept, on_controls, None, squares)
+    return BasisRegressions(d, residual, squares, rss, estimate + slip, kept, on_controls, None, squares, pivots)
 
 
 def _factorise(basis: Basis, controls: Ints) -> _Triangles:
@@ -599,11 +638,11 @@ def _factorise(basis: Basis, controls: Ints) -> _Triangles:
     system = basis.gram[controls[:, None], controls]
     least = basis.least[controls]
     known = basis.absorbed[controls]
-    inverse = np.zeros(controls.shape)
+    inverse, pivots = np.zeros(controls.shape), np.zeros(controls.shape)
     doubtful = np.zeros(controls.shape[1], dtype=bool)
     smallest = np.ones(controls.shape[1])
     for j in range(size):
-        pivot = system[j, j]
+        pivots[j] = pivot = system[j, j]
         lost = (pivot < 0.25 * least[j]) & (0.25 * least[j] * smallest > 8 * EPS) | known[j]
         doubtful |= ~lost & (pivot < DOUBTFUL)
         inverse[j] = np.where(lost, 0.0, 1.0 / np.where(pivot > 0, pivot, 1.0))
@@ -611,19 +650,20 @@ def _factorise(basis: Basis, controls: Ints) -> _Triangles:
         row = system[j, j + 1 :].copy()
         system[j + 1 :, j] *= inverse[j]
         system[j + 1 :, j + 1 :] -= system[j + 1 :, None, j] * row
-    return _Triangles(system, inverse, doubtful)
+    return _Triangles(system, inverse, doubtful, pivots)
 
 
-def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, Floats]:
+def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, Floats, Floats]:
     """Decide and solve one specification by QR of the columns themselves.
 
     Returns
     -------
-    kept : (q,), on_controls : (q,), left : (r, targets)
+    kept, pivots, on_controls : (q,), left : (r, targets)
     """
     kept = independent(basis, controls)
     here = np.flatnonzero(kept)
     coefficients, left = project_out(basis.r[:, controls[here]], basis.r[:, targets])
-    on_controls = np.zeros(len(controls))
+    pivots, on_controls = np.zeros((2, len(controls)))
+    pivots[here] = np.diag(np.linalg.qr(basis.r[:, controls[here]], mode="r")) ** 2
     on_controls[here] = coefficients[:, 0]
-    return kept, on_controls, left
+    return kept, pivots, on_controls, left

@@ -46,6 +46,10 @@ LARGE_MEAN = 8.0
 """SDs from which on a mean is subtracted before anything else."""
 NEARLY_ABSORBED = 1e-5
 """Share of a column's variance below which what the effects leave is scaled up and demeaned again."""
+SINGLE = 2.0**-24 / 3**0.5
+"""Root mean square by which a value of single precision, as Stata's float, is rounded, at most, as a share of it."""
+WHOLE = 2.0**24
+"""Up to here whole numbers are exact in single precision."""
 BLOCK = 2**16
 """Cells worked on together."""
 NO_OUTCOME = 1e-18
@@ -190,6 +194,7 @@ class Basis:
     within : (K + 1,) float64, squares of the columns net of the effects alone: R'R has them net of the block too
     unit : (K + 1,) float64, one unit of a column of Z in the column's own units
     least : (K + 1,) float64, the pivot below which a column is collinear
+    rounding : (K + 1,) float64, the square of what single precision would have rounded in a column, 0 of whole numbers
     constant, absorbed : (K + 1,) bool, no variation in the rows, none beyond the fixed effects
     flat : (K + 1,) bool, the same as an outcome
     converged : bool
@@ -201,6 +206,7 @@ class Basis:
     within: Floats
     unit: Floats
     least: Floats
+    rounding: Floats
     constant: Bools
     absorbed: Bools
     flat: Bools
@@ -219,7 +225,7 @@ def make_basis(columns: Floats, absorber: Absorber, block: Floats | None = None,
     says so.
     """
     k = columns.shape[1]
-    sd, constant = _standardise(columns, centred=bool(absorber.codes))
+    sd, constant, rounded = _standardise(columns, centred=bool(absorber.codes))
     converged = demean(columns, absorber)
     converged &= _demean_again(columns, absorber)
     weights = absorber.weights
@@ -240,6 +246,7 @@ def make_basis(columns: Floats, absorber: Absorber, block: Floats | None = None,
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.where(flat, 2.0, collinear / share * within)
     unit = np.where(flat, 1.0, sd * norm)
+    rounded = len(columns) * (rounded / norm) ** 2
     return Basis(
         q,
         np.hstack([r, np.zeros((len(r), 1))]),
@@ -247,6 +254,7 @@ def make_basis(columns: Floats, absorber: Absorber, block: Floats | None = None,
         np.append(within, 0.0),
         np.append(unit, 1.0),
         np.append(least, 0.0),
+        np.append(rounded, 0.0),
         np.append(constant, True),
         np.append(absorbed, True),
         np.append(flat, True),
@@ -267,7 +275,7 @@ def _power_of_two(size: Floats) -> Floats:
     return np.asarray(np.exp2(np.round(np.log2(np.where(size > 0, size, 1.0)))))
 
 
-def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
+def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools, Floats]:
     """Scale, and where an intercept is absorbed bring large means down, in place.
 
     Both round nothing: the scale is a power of two, and a mean is subtracted only where it
@@ -277,13 +285,16 @@ def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
     -------
     scale : (K,), one unit of a column in its old units, its SD up to a factor √2
     constant : (K,) bool
+    rounded : (K,), root mean square of what single precision would have rounded, in the new units
     """
     n, k = columns.shape
-    scale, constant = np.ones(k), np.zeros(k, dtype=bool)
+    scale, constant, rounded = np.ones(k), np.zeros(k, dtype=bool), np.zeros(k)
     step = max(1, BLOCK // n)
     for first in range(0, k, step):
         x = columns[:, first : first + step]
-        peak = _power_of_two(np.maximum(x.max(axis=0), -x.min(axis=0)))
+        largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+        exact = (largest <= WHOLE) & (x == np.rint(x)).all(axis=0)
+        peak = _power_of_two(largest)
         x /= peak  # squares neither overflow nor vanish
         middle = x.mean(axis=0)
         spread = x.std(axis=0)
@@ -295,7 +306,8 @@ def _standardise(columns: Floats, centred: bool) -> tuple[Floats, Bools]:
         x[:, flat] = 0.0
         scale[first : first + step] = peak * unit
         constant[first : first + step] = flat
-    return scale, constant
+        rounded[first : first + step] = np.where(exact, 0.0, SINGLE * np.hypot(middle, spread) / unit)
+    return scale, constant, rounded
 
 
 def _demean_again(columns: Floats, absorber: Absorber) -> bool:

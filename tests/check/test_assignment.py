@@ -14,6 +14,7 @@ from specdid._check.inference import _agreement
 from specdid._records.cautions import from_fault
 from specdid._run import infer
 from specdid._run.prepare import examine
+from specdid._words import known
 from specdid.inference._assignment import deal, make_assignment, permute
 from specdid.inference._base import draw_null
 from specdid.inference._draw_tables import DrawTable
@@ -439,3 +440,46 @@ def test_without_unit_the_test_is_off(tmp_path):
     path.write_text('[study]\ndata = "d.csv"\n[outcome]\ny = "y"\n[treatment]\nd = "d"\n')
     (fault,) = examine(path)[1]
     assert (fault.code, fault.severity) == ("no_test", "warning")
+
+
+def finer(frame=COUNTIES, **changes):
+    return [f for f in specdid.check(study_of_counties(**changes), frame) if f.code == "cluster_too_fine"]
+
+
+UNIT = {"u": "~id"}
+
+
+def test_errors_by_units_of_a_treatment_of_states_are_warned_of_though_no_table_names_the_state():
+    (fault,) = finer(vcov=UNIT)
+    assert fault.severity == "warning"
+    assert "clustered by `id` (24), and the treatment `s` never varies within `state` and year (8, 4" in fault.message
+    assert '"~state" in [vcov]' in (fault.help or "")
+    assert known(fault.message, "zh")
+    (caution,) = [
+        c for c in specdid.run(study_of_counties(vcov=UNIT), COUNTIES, audit=0).warnings if c.code == "cluster_too_fine"
+    ]
+    assert caution.severity == "serious"
+    assert len(finer(inference={"draws": 19, "cluster": "id"})) == 1  # the tests', beside errors by state
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"vcov": {"u": "~state + year"}},
+        {"vcov": UNIT, "treatment": {"d": "d"}},
+        {"vcov": {"u": "hetero"}},
+        {"vcov": UNIT, "treatment": {"s": {"term": "s", "cohort": "wave"}}},
+    ],
+)
+def test_errors_by_what_the_treatment_varies_by_are_not_warned_of(changes):
+    """Nor is a column that the paths make, as a cohort, taken for a level of assignment."""
+    wave = pl.when(pl.col("s").max().over("id") == 1).then(2004).otherwise(0)
+    frame = COUNTIES.with_columns(wave=wave, group=wave + 1)
+    frame = frame.drop("state") if "cohort" in str(changes) else frame
+    assert not finer(frame, **changes)
+
+
+def test_units_of_two_treated_alone_in_their_states_tell_of_no_level():
+    rare = pl.col("id").is_in([2, 17]) & (pl.col("year") >= 2004)
+    assert not finer(COUNTIES.with_columns(s=rare.cast(pl.Int64)), vcov=UNIT)
