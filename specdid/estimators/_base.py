@@ -169,7 +169,8 @@ class Estimate:
     lags of those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
     otherwise than they were written, it tells whether two specifications are the same model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
-    which Estimator.alone explains.
+    which Estimator.alone explains. ``of_others`` has, by two-way vcov, the errors that fixest and reghdfe print of a
+    regression that is not told whole, NaN where they print ours (engine.semidefinite).
     """
 
     estimate: float
@@ -185,6 +186,7 @@ class Estimate:
     coefficients: Coefficients | None = None
     reads: Bools | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
+    of_others: Mapping[int, Floats] = field(default_factory=dict)
     units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
 
 

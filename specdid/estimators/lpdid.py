@@ -47,7 +47,7 @@ from specdid.estimators._base import (
     where_zero,
 )
 from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step
-from specdid.estimators._influences import errors_of, path_of
+from specdid.estimators._influences import errors_of, errors_of_others_of, path_of
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def _fit(task: Task) -> Estimate | Failure:
             notes[v] = "no_df"
         if found.perfect and not notes[v]:
             std_error[v], notes[v] = float("nan"), "perfect_fit"
+    every = np.column_stack([found.influence, found.beside])
+    others = errors_of_others_of(task, every, found.roots, found.spread) if found.beside.shape[1] else {}
     units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
     inside = len(cohorts_of(cohort, entering & found.used))
     treated = np.unique(task.unit[cohort <= period.max()])
@@ -130,6 +132,7 @@ def _fit(task: Task) -> Estimate | Failure:
         reads=_within_window(calendar, found.used, window),
         in_force={"post_window": window, "pre_window": None},
         vcov_notes=tuple(notes),
+        of_others={v: errors for v, errors in others.items() if notes[v] in ("", "not_positive")},
         extra={
             "post_window": float(window),
             "n_cohorts": float(inside),
@@ -257,6 +260,8 @@ class Contrast:
     Attributes
     ----------
     influence : (n,) of each row on the estimate, 0 outside ``used``
+    beside : (n, k) of each row on the kept controls' coefficients, none where these are fitted apart
+    spread : (1 + k,) standard deviations of entering and of these
     iid : standard error for independent errors before its factor, NaN where there is none
     roots, df : (V,) roots of the small-sample factors, and degrees of freedom of t, by vcov
     dropped : positions of controls left out as collinear
@@ -270,6 +275,8 @@ class Contrast:
     df: tuple[float, ...]
     dropped: tuple[int, ...]
     perfect: bool
+    beside: Floats
+    spread: Floats
 
 
 def contrast(task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints) -> Contrast:
@@ -325,7 +332,19 @@ def _regression(task: Task, change: Floats, entering: Bools, used: Bools, period
     influence[used] = d * residual / float(d @ d) * unit
     iid = float(np.linalg.norm(residual) / np.linalg.norm(d)) * unit
     perfect = bool(np.linalg.norm(residual) <= PERFECT * np.linalg.norm(net[:, -1]))
-    return _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
+    kept = [j for j in range(len(scaled)) if j not in dropped]
+    of_units = np.array([scaled[j][1] for j in kept])
+    beside = np.zeros((len(change), len(kept)))
+    beside[used] = _beside(net[:, [*kept, -2]], residual) * unit / of_units
+    spread = np.append(columns[:, -2].std(ddof=1), columns[:, kept].std(axis=0, ddof=1) * of_units)
+    found = _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
+    return replace(found, beside=beside, spread=spread)
+
+
+def _beside(net: Floats, residual: Floats) -> Floats:
+    """Return each row's influence on the coefficients of the controls, (n, k); the treatment is the last column."""
+    q, r = np.linalg.qr(net)
+    return np.asarray((np.linalg.solve(r, q.T).T * residual[:, None])[:, :-1])
 
 
 def _basis(net: Floats, size: Floats) -> tuple[Floats, tuple[int, ...]]:
@@ -394,7 +413,8 @@ def _contrast(
         asked = ssc.correction(kind, task.rule(v), (level,), (), clusters)
         roots[v] = float(np.sqrt(asked.factor(n, k, groups)))
         df.append(float(asked.t_df(n, k, groups)))
-    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect)
+    none = np.zeros((len(influence), 0))
+    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect, none, np.zeros(0))
 
 
 @guarded

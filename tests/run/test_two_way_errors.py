@@ -148,3 +148,35 @@ def test_show_has_both(run, tmp_path):
     said = CliRunner().invoke(main, ["show", str(tmp_path / "study.toml"), row["spec_id"]]).output
     (line,) = [line for line in said.splitlines() if "negative eigenvalues" in line]
     assert line.endswith(f"fixest {row[NAMES[0]]:.6g}, reghdfe {row[NAMES[1]]:.6g}")
+
+
+def test_local_projections_with_controls_have_both_and_one_coefficient_has_neither(tmp_path):
+    """Of lpdid it is a regression of changes; did2s's second stage has one coefficient, and its sum is all there is."""
+    local = {"estimator": {"lpdid": {"method": "lpdid", "post_window": 0}, "did2s": "did2s"}, "instruments": {}}
+    asked = {name: t for name, t in study(**local).items() if name != "instruments"}
+    asked["outcome"] = {"y": {"formula": "y", "scale": "level"}}
+    asked.pop("exclude")
+    specdid.run(asked, frame(), out=tmp_path, audit=None)
+    found, data = rows(tmp_path), frame().sort_values(["id", "year"])
+    before = data.groupby("id")[["y", "d"]].shift(1)
+    data = data.assign(change=data["y"] - before["y"], enters=data["d"] - before["d"])
+    data = data[data["change"].notna() & ((data["enters"] == 1) | (data["d"] == 0))]
+    different = 0
+    for row in found.iter_rows(named=True):
+        expected = [None, None]
+        if row["estimator"] == "lpdid":
+            terms = ["enters", *(CONTROLS if row["controls"] == "all" else ["x0"])]
+            fit = pf.feols(f"change ~ {' + '.join(terms)} | year", data, vcov={"CRV1": "state + year"})
+            order = [fit._coefnames.index(t) for t in terms]
+            vcov, sd = fit._vcov[np.ix_(order, order)], data[terms].std().to_numpy()
+            assert row["std_error"] == pytest.approx(np.sqrt(vcov[0, 0]), rel=1e-6)
+            scaled = without_negative(vcov * np.outer(sd, sd))
+            expected = [np.sqrt(without_negative(vcov)[0, 0]), np.sqrt(scaled[0, 0]) / sd[0]]
+        for name, error in zip(NAMES, expected, strict=True):
+            if error is None or error == pytest.approx(row["std_error"], rel=1e-6):
+                assert row.get(name) is None
+            else:
+                assert row[name] == pytest.approx(error, rel=1e-5)
+                assert row["message"] == INDEFINITE
+                different += 1
+    assert different
