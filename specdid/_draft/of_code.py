@@ -167,6 +167,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _vcov(vcovs, code.comments.get("vcov", ())),
         _merged(rows, kept),
         _together(rows, options),
+        _preferred(rows, options, kept),
         _inference(vcovs),
         _skipped(_listed(code, term)),
     ]  # fmt: skip
@@ -364,15 +365,15 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     return lines
 
 
-def _size(dimension: str, option: str) -> int:
-    """Return how many options one becomes that is written with c(), sw() and the like."""
+def _single(dimension: str, option: str) -> list[str]:
+    """Return the options that one becomes that is written with c(), sw() and the like."""
     empty = {"outcome": 1.0, "controls": 1.0, "fixed_effects": 0.0}.get(dimension)
     if empty is None:
-        return 1
+        return [option]
     try:
-        return len(expand(parse(option), {}, (), empty, MOST_ALTERNATIVES))
+        return [write(node) for node in expand(parse(option), {}, (), empty, MOST_ALTERNATIVES)]
     except LanguageError:
-        return 1
+        return [option]
 
 
 def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> list[str]:
@@ -382,7 +383,7 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> 
     crossed = prod(len(options[k]) for k in varying)
     if len(distinct) == crossed or len(varying) < 2:
         return []
-    sizes = {k: {o: _size(DIMENSIONS[k], o) for o in options[k]} for k in varying}
+    sizes = {k: {o: len(_single(DIMENSIONS[k], o)) for o in options[k]} for k in varying}
     planned = sum(prod(sizes[k][o] for k, o in zip(varying, row, strict=True)) for row in distinct)
     whole = prod(sum(sizes[k].values()) for k in varying)
     known = not any(re.search(r"\b(?:each|regex)\(", o) for k in varying for o in options[k])
@@ -403,6 +404,34 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> 
             "  [" + ", ".join(toml_text(_label(DIMENSIONS[k], o)) for k, o in zip(varying, row, strict=True)) + "],"
         )
     return [*lines, "]"]
+
+
+def _preferred(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], kept: Sequence[Regression]) -> list[str]:
+    """Propose the first regression that the code runs, where it is one specification of several."""
+    varying = [k for k, found in enumerate(options) if len(found) > 1]
+    first, line = rows[0], kept[0].line
+    several = [
+        DIMENSIONS[k]
+        for k, option in enumerate(first)
+        if len(_single(DIMENSIONS[k], option)) > 1
+        or re.search(r"\b(?:each|regex)\(", option)
+        or any(option in _single(DIMENSIONS[k], other) for other in options[k] if other != option)
+    ]
+    if several:
+        return comment(
+            f"COMPLETE: which is the regression that the paper reports? The first one, line {line}, stands for several "
+            f"by its {' and '.join(several)}: say it in [preferred], one option of each dimension."
+        )
+    if not varying:
+        return []
+    return [
+        *comment(
+            f"Proposed: the first regression that the code runs, line {line}. COMPLETE: if the paper reports another "
+            "as its main result, put that here."
+        ),
+        "[preferred]",
+        *(f"{DIMENSIONS[k]} = {toml_text(_label(DIMENSIONS[k], first[k]))}" for k in varying),
+    ]
 
 
 def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:

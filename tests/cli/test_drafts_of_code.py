@@ -1600,3 +1600,41 @@ def test_other_dates_and_recodes_are_listed(line):
     found = read_code(f"xtset id year\n{line}\nreghdfe y d x, absorb(id year) cluster(id)\n", ".do")
     assert [at for at, _, _ in found.skipped] == [2]
     assert not found.derived
+
+
+@pytest.mark.parametrize(
+    ("first", "preferred"),
+    [
+        ("feols(homicide ~ post | sid + year, df, cluster = ~sid)",
+         {"outcome": "homicide", "controls": "none", "weights": "unweighted"}),
+        ("feols(log(homicide) ~ post + poverty | sid + year, df, cluster = ~sid, weights = ~popwt)",
+         {"outcome": "log(homicide)", "controls": "poverty", "weights": "popwt"}),
+        ("feols(homicide ~ post + csw0(poverty, unemployrt) | sid + year, df, cluster = ~sid)", None),
+        ("feols(c(homicide, robbery) ~ post | sid + year, df, cluster = ~sid)", None),
+        ("feols(homicide ~ post | sw(sid + year, sid + region^year), df, cluster = ~sid)", None),
+        ("feols(homicide ~ post | sid + year, df, cluster = ~sid, split = ~region)", None),
+    ],
+)  # fmt: skip
+def test_the_first_regression_is_proposed_as_preferred_where_it_is_one(drafted, first, preferred):
+    code = f"""\
+df <- read.csv("castle.csv")
+{first}
+feols(log(homicide) ~ post + poverty | sid + year, df, cluster = ~sid, weights = ~popwt)
+feols(murder ~ post | sid + year, df, cluster = ~sid)
+"""
+    done, spec = drafted(code, "a.R", "--treatment", "post")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    assert ("Proposed: the first regression that the code runs, line 2." in text) == (preferred is not None)
+    assert ("The first one, line 2, stands for several" in text) == (preferred is None)
+    found = tomllib.loads(spec.read_text("utf-8")).get("preferred")
+    if preferred is None:
+        assert found is None
+        return
+    assert preferred.items() <= found.items()
+    assert specdid.plan(spec).preferred == 0
+
+
+def test_of_one_specification_none_is_proposed(drafted):
+    _, spec = drafted("df <- read.csv('castle.csv')\nfeols(homicide ~ post | sid + year, df, cluster = ~sid)\n", "a.R")
+    assert "preferred" not in tomllib.loads(spec.read_text("utf-8"))
