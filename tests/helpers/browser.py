@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pace import patience
@@ -28,6 +28,55 @@ def chromium() -> str:
     return found
 
 
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
+  .filter(e => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }))"""
+NAME = """e => {
+  const own = [];
+  for (; e && !e.id && e !== document.body; e = e.parentElement)
+    own.unshift(`:nth-child(${[...e.parentElement.children].indexOf(e) + 1})`);
+  return [e && e.id ? `#${CSS.escape(e.id)}` : "body", ...own].join(" > ");
+}"""
+"""A selector of one element, which finds it again when what is around it was built anew."""
+LOOKS = """() => JSON.stringify([location.hash, document.body.innerText,
+  [...document.querySelectorAll("input, select")].map(e => [e.value, e.checked]),
+  [...document.querySelectorAll("details")].map(e => e.open),
+  [...document.querySelectorAll("canvas")].map(c => c.toDataURL()),
+  [...document.querySelectorAll("[aria-sort]")].map(e => [e.cellIndex, e.ariaSort]),
+  document.querySelector("#chart").getAttribute("aria-valuenow")])"""
+KEYS = {
+    "select": ("ArrowDown", "End", "Home"),
+    "checkbox": ("Space", "Space"),
+    "range": ("ArrowRight", "End", "Home"),
+    "number": ("ArrowUp", "Enter", "ArrowDown", "Enter"),
+    "slider": (
+        "Home",
+        "ArrowRight",
+        "PageDown",
+        "End",
+        "p",
+        "Shift+ArrowLeft",
+        "a",
+        "Enter",
+        "ArrowLeft",
+        "b",
+        "Escape",
+    ),
+    "row": ("ArrowDown", "Enter", "Home"),
+    "region": (),
+}
+"""What a reader presses on each kind of control; Enter on all others."""
+
+
+class Pressed(NamedTuple):
+    """What a key did: processor's milliseconds to its answer, whether anything changed, whether focus was lost."""
+
+    name: str
+    key: str
+    ms: float
+    changed: bool
+    lost: bool
+
+
 @contextmanager
 def open_browser() -> Iterator[Any]:
     """Start a browser with a profile of its own."""
@@ -43,9 +92,10 @@ def open_browser() -> Iterator[Any]:
 class Watched:
     """A page that keeps what went wrong: messages, errors, dialogs, and requests to anything but its file."""
 
-    def __init__(self, browser: Any, path: Path, width: int = 1400, height: int = 1100) -> None:
+    def __init__(self, browser: Any, path: Path, width: int = 1400, height: int = 1100, scheme: str = "light") -> None:
         self.wrong: list[str] = []
-        self.page = browser.new_page(viewport={"width": width, "height": height})
+        self._meter: Any = None
+        self.page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.page.set_default_timeout(1000 * patience(60))
         self.page.on("console", lambda m: self.wrong.append(f"{m.type}: {m.text}"))
         self.page.on("pageerror", lambda e: self.wrong.append(f"error: {e}"))
@@ -84,6 +134,94 @@ class Watched:
         return self.page.eval_on_selector_all(
             "#table-box tbody tr[data-row]", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
         )
+
+    def controls(self) -> list[str]:
+        """Name, from top to bottom, all controls that are shown and can be used."""
+        return list(self.page.evaluate(f"() => ({CONTROLS})().map({NAME})"))
+
+    def walk(self) -> list[tuple[str, bool]]:
+        """Press Tab from the top to the end; give what had focus in turn, and whether that was seen."""
+        seen = """e => { const s = getComputedStyle(e), b = e.getBoundingClientRect();
+          return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 && b.bottom > 0 && b.top < innerHeight }"""
+        self.page.focus(".skip")
+        found: list[tuple[str, bool]] = []
+        while len(found) < 2_000:
+            told = self.page.evaluate(f"() => [({NAME})(document.activeElement), ({seen})(document.activeElement)]")
+            if told[0] == "body" or (found and told[0] == found[0][0]):
+                break
+            found.append((told[0], told[1]))
+            self.page.keyboard.press("Tab")
+        return found
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """Give what to press on the control of this name; nothing where it is not there, or leaves the page."""
+        kind = self.page.evaluate(
+            """name => { const e = document.querySelector(name);
+              if (!e || e.disabled || !e.checkVisibility()) return "region";
+              const role = e.getAttribute("role"), tag = e.tagName.toLowerCase();
+              if (tag === "a") return e.getAttribute("href").startsWith("#") ? "link" : "region";
+              return role === "slider" || role === "region" ? role : tag === "table" ? "region" :
+                e.dataset.row ? "row" : tag === "input" ? e.type : tag }""",
+            name,
+        )
+        return KEYS.get(kind, ("Enter",))
+
+    def press(self, name: str, key: str) -> float:
+        """Press a key on a control; give the processor's milliseconds until its answer is drawn."""
+        self.page.focus(name)
+        began = self.spent()
+        self.page.keyboard.press(key)
+        self.settle()
+        return self.spent() - began
+
+    def spent(self) -> float:
+        """Give the milliseconds that the page's process has taken of the processor."""
+        if self._meter is None:
+            self._meter = self.page.context.new_cdp_session(self.page)
+            self._meter.send("Performance.enable")
+        found = self._meter.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(m["value"]) for m in found if m["name"] == "ProcessTime")
+
+    def begin(self) -> None:
+        """Select, keep and pin by keyboard, so that every control has something to do."""
+        for key in ("Home", *["Shift+PageUp"] * 4, "a", "ArrowRight", "b", "Enter"):
+            self.press("#chart", key)
+
+    def drive(self, names: Sequence[str], watch: bool = True) -> list[Pressed]:
+        """Press on each of these controls what it takes; ``watch`` sees whether anything changes (and takes longer)."""
+        there = "name => [!!document.querySelector(name)?.checkVisibility(), document.querySelector(name)?.tagName]"
+        found, after = [], self.looks() if watch else ""
+        for name in names:
+            for key in self.keys(name):
+                shown, tag = self.page.evaluate(there, name)
+                if not shown:
+                    break
+                before = after
+                if name.startswith("#save"):
+                    with self.page.expect_download():
+                        ms = self.press(name, key)
+                    found.append(Pressed(name, key, ms, True, False))
+                    continue
+                ms = self.press(name, key)
+                lost = tag != "A" and self.page.evaluate("document.activeElement === document.body")
+                after = self.looks() if watch else ""
+                found.append(Pressed(name, key, ms, after != before, bool(lost)))
+        return found
+
+    def looks(self) -> str:
+        """Give all that a reader sees of the page, as a text to compare."""
+        self.settle()
+        return str(self.page.evaluate(LOOKS))
+
+    def unfold(self) -> None:
+        """Open all that is folded, but what spells out rows."""
+        self.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+
+    def axe(self) -> list[Any]:
+        """Give what axe-core finds wrong, as rules and elements; skips without it."""
+        axe = pytest.importorskip("axe_playwright_python")
+        self.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+        return list(self.page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"))
 
     def picture(self) -> str:
         """Give what the canvas shows, once it is drawn."""

@@ -14,7 +14,7 @@ from specdid.appendix.latex import CJK_FONTS
 
 PDF_TIMES = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
 OVERFULL = 1.0
-"""Points that a line may stand out."""
+"""Points that a line or a page may stand out."""
 
 
 def engine(name: str) -> str:
@@ -59,13 +59,13 @@ def compile_tex(main: Path, name: str = "pdflatex", pdf: bool = False) -> str:
 
 
 def complaints(log: str) -> list[str]:
-    """Give what a log says of missing references, commands, glyphs, tall floats and lines that stand out."""
+    """Give what a log says of missing references, commands, glyphs, tall floats, and lines and pages that stand out."""
     wrong = [
         line
         for line in log.splitlines()
         if re.search(r"undefined|multiply defined|Missing character|Float too large|Undefined control|^!", line)
     ]
-    out = re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log)
+    out = re.findall(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)", log)
     return wrong + [f"overfull by {points}pt" for points in out if float(points) > OVERFULL]
 
 

@@ -40,15 +40,16 @@ def hostile_study(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-def large_study() -> dict[str, Any]:
-    """10,240 specifications of one outcome under two fixed effects."""
-    controls = ", ".join(["x1", "x2", "x3", "w", *(f"I(x{k}^2)" for k in (1, 2, 3)), "I(w^2)", "x1:x2", "x1:x3"])
+def large_study(controls: int = 10, samples: int = 5, **changes: Any) -> dict[str, Any]:
+    """Subsets of controls in samples of one outcome under two fixed effects: 10,240 unless asked otherwise."""
+    names = ["x1", "x2", "x3", "w", *(f"I(x{k}^2)" for k in (1, 2, 3)), "I(w^2)", "x1:x2", "x1:x3", "x2:x3", "x1:w"]
     return small_study(
         outcome={"y": "y"},
-        controls={"any": f"mvsw({controls})"},
-        sample={f"no {k}": f"group != {k}" for k in range(5)},
+        controls={"any": f"mvsw({', '.join(names[:controls])})"},
+        sample={f"no {k}": f"group != {k}" for k in range(samples)},
         inference={"draws": 19},
         figure={"formats": ["png"]},
+        **changes,
     )
 
 

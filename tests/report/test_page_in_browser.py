@@ -556,23 +556,53 @@ def test_an_order_by_a_choice_is_labelled_with_medians(small):
     seen.page.close()
 
 
-def test_axe_finds_nothing(small):
-    axe = pytest.importorskip("axe_playwright_python")
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    for width, scheme in ((1300, "light"), (420, "dark")):
-        seen = small.fresh(width=width)
-        seen.page.emulate_media(color_scheme=scheme)
-        seen.drag(0.1, 0.4)
-        seen.page.focus("#chart")
-        for key in ("Home", "a", "Enter", "ArrowRight", "b"):
-            seen.page.keyboard.press(key)
-        seen.page.evaluate(
-            "document.querySelectorAll('details').forEach(d => { d.open = !d.classList.contains('rows') })"
-        )
-        seen.page.evaluate(script)
-        found = seen.page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
-        assert found == []
-        seen.page.close()
+EITHER_WINDOW = pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (420, "dark")])
+
+
+@EITHER_WINDOW
+def test_every_control_is_reached_seen_and_answers_by_keyboard(small, width, scheme):
+    seen = small.fresh(width=width, scheme=scheme)
+    seen.unfold()
+    seen.begin()
+    controls, walked = seen.controls(), seen.walk()
+    assert [name for name, _ in walked if name in controls] == controls
+    assert [name for name, shown in walked if not shown] == []
+    assert {"#chart", "#alpha", "#whole", "#zoom", "#save", "#next", "#from", "#to", "#clear-filters"} <= set(controls)
+    watch = width == 1300
+    pressed = seen.drive(controls, watch)
+    assert [(p.name, p.key) for p in pressed if p.lost] == []
+    idle = {p.name for p in pressed} - {p.name for p in pressed if p.changed}
+    assert [
+        name for name in idle if watch and not name.startswith("body > ")
+    ] == []  # links at the top, to where one is
+    assert seen.wrong == []
+    seen.page.close()
+
+
+def test_a_button_that_has_done_its_last_hands_the_focus_on(small):
+    seen = small.fresh()
+    seen.begin()
+    focused = "document.activeElement.id"
+    for button, kept in (("next", "next"), ("previous", "next"), ("zoom", "zoom"), ("whole", "from")):
+        seen.press(f"#{button}", "Enter")
+        assert seen.page.evaluate(focused) == kept
+    seen.page.fill("#to", "60")
+    seen.press("#to", "Enter")
+    seen.press("#next", "Enter")
+    assert seen.page.evaluate(focused) == "previous"
+    assert seen.wrong == []
+    seen.page.close()
+
+
+@EITHER_WINDOW
+def test_axe_finds_nothing(small, width, scheme):
+    seen = small.fresh(width=width, scheme=scheme)
+    seen.unfold()
+    seen.begin()
+    assert seen.axe() == []
+    seen.page.emulate_media(media="print")
+    assert seen.axe() == []
+    seen.page.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ function setBrush(brush) {
   byId("from").max = byId("to").max = placeNumber(last);
   byId("from").value = brush ? placeNumber(brush[0]) : 1;
   byId("to").value = placeNumber(brush ? brush[1] : last);
-  byId("zoom").disabled = !brush;
-  byId("whole").disabled = !brush && !state.zoom;
+  enable({ zoom: brush, whole: brush || state.zoom }, "from");
   fillTable();
   fillAnswer();
   fillChoices();

@@ -47,8 +47,7 @@ function fillTable(page = 0) {
   listing.page = page;
   const pages = Math.max(1, Math.ceil(listing.rows.length / PAGE));
   byId("page-of").textContent = tr`Page ${page + 1} of ${whole(pages)}`;
-  byId("previous").disabled = page === 0;
-  byId("next").disabled = page + 1 >= pages;
+  enable({ previous: page > 0, next: page + 1 < pages }, "table-box");
   const n = whole(listing.rows.length);
   const what = thinned() ? (state.brush ? tr`${n} specifications of this page selected` : tr`${n} specifications of this page on the curve`) :
     state.brush ? tr`${n} specifications selected` : tr`${n} specifications on the curve`;

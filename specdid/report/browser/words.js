@@ -17,6 +17,13 @@ function make(tag, text, attributes = {}, ...children) {
   return element;
 }
 
+// Which controls can be used; one that no longer can, and had the focus, hands it to one beside it.
+function enable(which, otherwise) {
+  const had = document.activeElement;
+  for (const [id, on] of Object.entries(which)) byId(id).disabled = !on;
+  if (had.disabled) byId(Object.keys(which).find((id) => which[id]) || otherwise).focus();
+}
+
 const minus = (text) => text.replace("-", "−");
 
 function whole(n) {
