@@ -52,16 +52,20 @@ def read_errors(name: str, given: Mapping[str, str], clusters: str, effects: str
         if "ssc" in given or "vcov" in given or "cluster" in given:
             raise NotReadError("felm has its clusters in its formula")
         named = clusters.strip()
-        return Errors("~" + named.replace(":", "^") if named not in ("", "0") else "iid")
+        return Errors(_of_two("~" + named) if named not in ("", "0") else "iid")
     said = given.get("cluster") or given.get("vcov") or given.get("se") or ""
     unstated = not said
     found = _stated(said, given, effects) if said else _default(given, effects, defaults.vcov)
     corrected = given.get("ssc") or given.get("dof") or (f"ssc({defaults.ssc})" if defaults.ssc else "")
-    if found.startswith("~"):
-        found = found.replace(":", "^")
-        if found.count("+") > 1:
-            raise NotReadError("errors by more than two clusterings")
+    found = _of_two(found)
     return Errors(found, _rule(corrected, found, effects), unstated and not defaults.vcov and bool(effects))
+
+
+def _of_two(vcov: str) -> str:
+    """Write joint levels of clusters as they are written here; there are no more than two clusterings."""
+    if vcov.count("+") > 1:
+        raise NotReadError("errors by more than two clusterings")
+    return vcov.replace(":", "^")
 
 
 def _stated(said: str, given: Mapping[str, str], effects: str) -> str:

@@ -456,6 +456,8 @@ def test_operators_of_time_series_may_have_small_letters_in_stata_alone():
         "feols(y ~ d, df, split = ~region, fsplit = ~region)",
         "feols(y ~ d, df, ssc = ssc(K.fixef = 'full', G.adj = FALSE), cluster = ~region)",
         "feols(y ~ d, df, ssc = mine)",
+        "feols(y ~ d, df, cluster = ~region + id + year)",
+        "felm(y ~ d | id | 0 | region + id + year, df)",
         "felm(y ~ d | id | 0 | id, df, exactDOF = TRUE)",
         "feols(y ~ d, df, subset = 1:100)",
         "map(unique(df$g), ~ feols(y ~ d, df[df$g == .x, ]))",
@@ -1081,6 +1083,7 @@ def test_all_columns_that_a_line_changes_are_named_and_no_arguments():
         ("", 'vcov = vcov_cluster("region")', "~region", ""),
         ("", "vcov = vcov_cluster(~region + year)", "~region + year", ""),
         ("", "vcov = vcov_cluster(c('id', 'year'))", None, ""),
+        ("", "cluster = ~id:year", "~id^year", ""),
     ],
 )
 def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, said, vcov, ssc):

@@ -50,7 +50,7 @@ def by_hand(problem, members, s, v):
         values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
         return vectors @ np.diag(np.maximum(values, least)) @ vectors.T
 
-    spread = x.std(axis=0, ddof=1)
+    spread = np.maximum(x.std(axis=0, ddof=1), 1e-3)  # reghdfe's floor
     reghdfe = without_negative(vcov[:k, :k] * np.outer(spread, spread), 0.0) / np.outer(spread, spread)
     found = vcov[0, 0], without_negative(vcov, 1e-16)[0, 0], reghdfe[0, 0]
     return [float(np.sqrt(f)) if f > 0 else np.nan for f in found]
@@ -107,9 +107,10 @@ def few_clusters(seed=1, n_controls=6):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("weights", [-1, 2])
-def test_equals_eigenvectors_of_a_regression_on_dummies(weights):
+@pytest.mark.parametrize(("weights", "unit"), [(-1, 1.0), (2, 1.0), (-1, 1e-3)])
+def test_equals_eigenvectors_of_a_regression_on_dummies(weights, unit):
     problem = few_clusters()
+    problem.values[:, 3:] *= unit  # some of 1e-5, below reghdfe's floor
     specs = [(0, 1, tuple(range(3, 3 + k)), 0, f, weights) for k in (0, 1, 3, 6) for f in (0, 1, 2)]
     specs.append((0, 1, (3, 4, 3, 5), 0, 2, weights))
     members = members_of(specs[:-1])
