@@ -195,7 +195,7 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Hausma
     y, X = bench.outcome(cell), np.column_stack([e.numbers for e in right])
     units = bench.panel.unit_codes
     assert units is not None
-    rows = bench.in_sample(cell) & np.isfinite(y) & np.isfinite(X).all(axis=1) & (units >= 0)
+    rows = bench.in_sample(cell) & np.isfinite(y) & np.isfinite(X).all(axis=1)
     labels, heading = _labels(request, cell), cells.shown(cell)
     names = tuple(e.label for e in right)
     if not rows.any():

@@ -9,7 +9,7 @@ import pytest
 from small_studies import small_panel, small_study
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses.hausman import both_effects, hausman, mundlak, warnings
+from specdid.analyses.hausman import HausmanColumn, Test, both_effects, hausman, mundlak, warnings
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
 
@@ -189,6 +189,35 @@ def test_without_unit_effects_random_effects_are_pooled_least_squares():
     assert effects.variance_u == 0
     assert not effects.theta.any()
     np.testing.assert_allclose(effects.re[0], np.polyfit(X[:, 0], y, 1)[0])
+
+    said = told(effects, 0.5, 0.5)
+    assert [c.code for c in said] == ["no_unit_variance"]
+
+
+def told(effects, classical, robust):
+    """Return what is said of a comparison with these p-values."""
+    both = Test(1.0, 1, np.inf, classical), Test(1.0, 1, 19.0, robust)
+    terms = tuple(f"x{k}" for k in range(len(effects.fe)))
+    return list(warnings([HausmanColumn({}, "y", terms, 100, 20, True, "", effects, *both)], 0.05))
+
+
+def test_what_differs_between_the_tests_and_what_cannot_be_told_apart_is_said():
+    """Of two columns that are the same for all rows of a unit and multiples, random effects alone have neither."""
+    rng = np.random.default_rng(3)
+    units, x, z = np.repeat(np.arange(20), 5), rng.normal(size=100), rng.normal(size=20)
+    y = x + rng.normal(size=20)[units] + rng.normal(size=100)
+    effects = both_effects(y, np.column_stack([x, z[units], 2 * z[units]]), units)
+    assert effects.open.tolist() == [False, True, False]
+    assert np.isfinite(effects.re).tolist() == [True, False, False]
+    (said,) = told(effects, 0.5, 0.5)
+    assert said.code == "not_identified"
+    assert "`x1` cannot be told apart" in said.message
+    for classical, robust, codes in (
+        (0.01, 0.5, ["hausman_disagree"]),
+        (0.5, 0.01, ["hausman_disagree"]),
+        (0.5, 0.5, []),
+    ):
+        assert [c.code for c in told(both_effects(y, x[:, None], units), classical, robust)] == codes
 
 
 @pytest.mark.parametrize(

@@ -1093,6 +1093,12 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
 
 
+def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
+    found = read_code("feols(y ~ d, df)\n", ".R")
+    assert [r.vcov for r in found.regressions] == ["iid"]
+    assert not found.comments.get("vcov")
+
+
 @pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
 def test_errors_that_are_not_here_are_not_advised(errors):
     ((_, _, why),) = read_code(f"feols(y ~ d | id + year, df, vcov = {errors})\n", ".R").skipped

@@ -217,6 +217,8 @@ def test_the_contracts_table_and_its_product(calls):
         "(a + sw(b, c))^2",
         "0 + sw(a, 1)",
         "sw(a, 0 + b)",
+        "sw(a, b) - 1",
+        "0 + sw(a, b) - 0",
     ],
 )
 def test_term_sets_equal_the_terms_of_trees(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,8 @@ from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
-from specdid._plan import PlanStatus
+from specdid._plan import PlanStatus, build_plan
+from specdid._run.prepare import prepare
 
 PANEL = small_panel()
 NAMES = ("x1", "x2", "x3", "w")
@@ -235,6 +237,15 @@ def test_preferred_takes_first_options_and_terms_in_any_order():
     assert made.dimensions[3].labels[row[3]] == "unit"
     assert row[0] == 0
     assert plan().preferred == -1
+
+
+def test_a_preferred_choice_that_there_is_not_makes_no_other_the_preferred_one():
+    """Of names `check` refuses it; a study that is cut down afterwards has none, and not its first option."""
+    prepared = prepare(small_study(preferred={"controls": "x1"}), PANEL)
+    (named,) = prepared.study.preferred["controls"]
+    gone = replace(prepared.study, preferred={"controls": (replace(named, text="x1 + w"),)})
+    assert build_plan(prepared.study, prepared.panel).preferred >= 0
+    assert build_plan(gone, prepared.panel).preferred == -1
 
 
 def test_a_preferred_specification_off_the_curve_is_warned_of():
