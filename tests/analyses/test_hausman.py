@@ -312,3 +312,10 @@ def test_effects_of_the_curve_that_are_in_neither_regression_are_said(effects, l
     assert (f"the curve's fixed effects {left}." in notes) == bool(left)
     (written,) = found(study | {"hausman": {"controls": "dudt + factor(year)"}})
     assert not [c for c in written.warnings if c.code == "not_read"]
+
+
+def test_weights_of_the_curve_are_said_to_be_in_neither_regression():
+    base = {"fixed_effects": {"unit": "id"}, "outcome": {"y": "y"}, "hausman": {}}
+    for weights, count in (("1", 0), ("w", 1)):
+        (finding,) = found(small_study(**base, weights={"given": weights}), small_panel())
+        assert [c.code for c in finding.warnings].count("not_read") == count

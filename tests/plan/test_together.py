@@ -165,10 +165,12 @@ def test_samples_by_pattern_are_tied_by_their_own_label_or_the_patterns():
     ],
 )
 def test_what_the_preferred_one_leaves_out_follows_its_tie(preferred, expected):
-    made = specdid.plan(small_study(**FORMS, together=[PAIR], preferred=preferred), PANEL)
-    assert made.preferred >= 0
-    chosen = made.codes[made.preferred]
-    assert (made.dimensions[0].labels[chosen[0]], made.dimensions[6].labels[chosen[6]]) == expected
+    for options in (PAIR["options"], PAIR["options"][::-1]):  # the first of the outcomes, not of the rows
+        tie = {**PAIR, "options": options}
+        made = specdid.plan(small_study(**FORMS, together=[tie], preferred=preferred), PANEL)
+        assert made.preferred >= 0
+        chosen = made.codes[made.preferred]
+        assert (made.dimensions[0].labels[chosen[0]], made.dimensions[6].labels[chosen[6]]) == expected
 
 
 def test_a_preferred_specification_across_a_tie_is_said():
