@@ -41,6 +41,7 @@ GROUPS = {
     "nulls": "Nulls",
     "matching": "Ways to match",
     "columns": "Columns of the results",
+    "files": "Columns of the other CSV files",
     "results": "Why a specification has no number",
     "warnings": "Warnings beside the numbers",
     "faults": "Faults of a spec file or its data",
@@ -69,17 +70,26 @@ class Entry:
 def entries() -> tuple[Entry, ...]:
     """Return all entries in the order of their groups."""
     meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
+    files = meanings.pop("files")
+    others = (Entry("files", n, t, (("in", _named(file)),)) for file, texts in files.items() for n, t in texts.items())
     coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
-    ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *coded)
+    ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *others, *coded)
     found = (*ours, *_commands({entry.name for entry in ours}))
     return tuple(sorted(found, key=lambda entry: list(GROUPS).index(entry.group)))
+
+
+def _named(file: str) -> str:
+    """Return the name of a file of results, which a set of files has not."""
+    return file if " " in file else f"{file}.csv"
 
 
 def find(word: str) -> tuple[Entry, ...]:
     """Return the entries of a word: those of its name, or the keys that are called so in any table."""
     wanted = " ".join(word.casefold().removesuffix("()").strip("[]").split()).lstrip(".")
-    named = tuple(e for e in entries() if wanted in (e.name.casefold(), e.last.casefold()))
-    return named or tuple(e for e in entries() if e.group == wanted)
+    ways = {wanted, wanted.replace(" ", "_")}
+    named = tuple(e for e in entries() if ways & {e.name.casefold(), e.last.casefold()})
+    found = named or tuple(e for e in entries() if e.group == wanted)
+    return found or (find(wanted.removesuffix("s")) if wanted.endswith("s") else ())
 
 
 def formats() -> Iterator[TableKeys]:

@@ -19,6 +19,7 @@ from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import formats
 from specdid._records.cautions import CLAUSES
 from specdid._records.results import CODES
+from specdid._study import STATISTICS
 from specdid.language import COMMANDS, FUNCTIONS
 from specdid.language.functions import SAMPLE_PATTERNS
 
@@ -132,6 +133,34 @@ def test_columns():
     """Every column that an estimator of the package adds is described, and none that no estimator has."""
     assert {c.name for c in OF_ESTIMATORS} == {c for e in _plugins.every("estimators") for c in e.columns}
     assert named("columns") == {c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY)}
+
+
+PLAIN = Path(__file__).parent / "plain_words.txt"
+"""Short words of figures, tables and pages that need no entry: plain English."""
+
+
+def test_terms_of_figures_tables_and_pages_have_an_entry():
+    """Every short text of the catalogue is explained or on a list of plain words, which holds no others."""
+    catalogue = tomllib.loads((PACKAGE / "_words/zh.toml").read_text("utf-8"))
+    short = {text.strip(" ,;:.").casefold() for text in catalogue if len(text.split()) <= 3 and "{" not in text}
+    unknown = {text for text in short if re.search(r"[a-z]", text) and not _manual.find(text)}
+    assert unknown == set(PLAIN.read_text("utf-8").splitlines())
+
+
+def test_what_is_measured_has_an_entry():
+    """The statistics of inference.csv and what choices.csv measures are explained."""
+    tree = ast.parse((PACKAGE / "_run/describe.py").read_text("utf-8"))
+    (writer,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "_choices_csv")
+    measures = [
+        k.value for d in ast.walk(writer) if isinstance(d, ast.Dict) for k in d.keys if isinstance(k, ast.Constant)
+    ]
+    assert len(measures) == 5
+    for word in (*measures, "variance share", "mean change", *STATISTICS, "trend_80", "log points", "bin", "breakdown"):
+        assert _manual.find(str(word)), word
+    assert _manual.find("log odds") == _manual.find("Log  Odds")
+    assert _manual.find("effective cluster") == ()
+    assert _manual.find("effective clusters")
+    assert _manual.find("forbidden comparisons") == _manual.find("forbidden comparison")
 
 
 def numbers(kind: Kind) -> Iterator[NumberValue]:
