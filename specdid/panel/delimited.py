@@ -37,13 +37,16 @@ def read_delimited(
         Not text, no header, two columns of one name, another delimiter, ragged rows.
     """
     content, remarks = decode(raw)
+    whole = content
     content = content.lstrip("\r\n")
+    above = len(whole[: len(whole) - len(content)].splitlines())
     if "\n" not in content:
         content = content.replace("\r", "\n")
     names = _header(content, separator)
     frame = _parse(content, names, separator)
     if frame.height and frame.to_series(-1).null_count():
         _refuse_ragged(content, len(names), separator)
+    refuse_header_again(frame, names, above + 2)
     if frame.height:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
@@ -159,6 +162,32 @@ def refuse_repeated(names: list[str]) -> None:
             "duplicate_columns",
             f"two columns have the same name: {shown}",
             help=f"rename one of the columns number {' and '.join(places)}",
+        )
+
+
+def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -> None:
+    """Raise where rows are the names again, as in files put one below the other; ``first`` is the sheet's first row."""
+    lead = next((k for k, name in enumerate(names[: frame.width]) if name), None)
+    if lead is None or frame.width < 2 or frame.to_series(lead).dtype != pl.String:
+        return
+    maybe = np.flatnonzero(frame.to_series(lead).str.strip_chars().is_in([*names]).fill_null(value=False).to_numpy())
+    cells = frame[maybe].select(pl.all().cast(pl.String, strict=False).str.strip_chars().fill_null("")).rows()
+    again = [
+        (row + first, list(line))
+        for row, line in zip(maybe.tolist(), cells, strict=True)
+        if sum(map(bool, line)) > 1 and all(cell in names or not cell for cell in line)
+    ]
+    if again:
+        shown = ", ".join(f"{row:,}" for row, _ in again[:3])
+        more = f" and {len(again) - 3:,} more" if len(again) > 3 else ""
+        moved = any(line != list(names[: len(line)]) for _, line in again)
+        words = ("rows", "repeat", "them") if len(again) > 1 else ("row", "repeats", "it")
+        raise ReadError(
+            "header_again",
+            f"{words[0]} {shown}{more} of the file {words[1]} the headings (which are row {first - 1:,})"
+            + (", in another order or not all of them" if moved else ""),
+            help=f"several files put one below the other? delete {words[2]}"
+            + (": the cells below must stand under their own headings" if moved else " and save the file again"),
         )
 
 

@@ -24,7 +24,7 @@ import polars as pl
 
 from specdid._diagnostics import did_you_mean
 from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, Remark, typed_column, written_column
-from specdid.panel.delimited import read_delimited, refuse_repeated
+from specdid.panel.delimited import read_delimited, refuse_header_again, refuse_repeated
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES
 
@@ -232,6 +232,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     names = [str(v).strip() if v is not None else "" for v in first.row(0)]
     refuse_repeated([n for n in names if n])
     frame = _attempt(lambda: book.load_sheet(0, header_row=None, skip_rows=1, column_names=None).to_polars())
+    refuse_header_again(frame, names, 2)
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book.sheet_names))
     chosen = set(wanted([n for n in names if n]))

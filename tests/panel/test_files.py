@@ -155,6 +155,30 @@ BROKEN = {
     "short row": ("d.csv", "a,b,c\n1,2,3\n\n4,5\n", "ragged", "line 4 has 2 cells and the header 3"),
     "short row, quotes": ("d.csv", 'a,b,c\n"1\n",2,3\n4,5\n', "ragged", "line 4 has 2 cells"),
     "open quote": ("d.csv", 'a,b\n1,2\n"3,4\n', "ragged", "line 3"),
+    "header again": (
+        "d.csv",
+        "\na,b\n1,2\n\na, b\n3,4\na,b\n",
+        "header_again",
+        "rows 5, 7 of `d.csv` repeat the headings (which are row 2)",
+    ),
+    "header again, quotes": (
+        "d.csv",
+        '"",a,b\n1,"x\ny",2\n"",a,b\n1,z,4\n',
+        "header_again",
+        "row 3 of `d.csv` repeats the headings (which are row 1)",
+    ),
+    "header again, moved": (
+        "d.csv",
+        "a,b,c\n1,2,3\na,c,\n",
+        "header_again",
+        "row 3 of `d.csv` repeats the headings (which are row 1), in another order or not all of them",
+    ),
+    "header again, workbook": (
+        "d.xlsx",
+        workbook([["a", "b"], [1, 2.5], [3, 4], ["a", "b"], [5, 6]]),
+        "header_again",
+        "row 4 of `d.xlsx` repeats the headings (which are row 1)",
+    ),
     "bytes": ("d.csv", b"a,b\n1,\xff\xff\n", "encoding", "neither UTF-8 (line 2) nor GB18030"),
     "utf-16 cut": ("d.csv", b"\xff\xfea\x00,", "encoding", "starts as utf-16-le"),
     "binary": ("d.csv", b"a,b\n\x00\x00", "not_text", "NUL bytes"),
@@ -186,6 +210,10 @@ def test_broken_files(read, case):
         read(name, content)
     assert caught.value.code == code
     assert words in caught.value.message
+
+
+def test_a_cell_that_holds_a_name_is_no_heading(read):
+    assert plain(read("d.csv", "a,b\na,2\nb,x\n,b\n")) == {"a": ["a", "b", None], "b": ["2", "x", "b"]}
 
 
 def test_a_zip_that_lies_about_its_size_is_damaged(read):
