@@ -34,6 +34,8 @@ from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, re
 from specdid.language.tree import Name, chain
 from specdid.panel import EvaluationError, Evaluator, never_treated
 
+LEVELS = 8
+"""A column that the study does not name and that has fewer is a group, as the batches of a programme are."""
 TRIED = 3
 """Draws in which the term and the cohort are compared."""
 ALIKE = 0.75
@@ -581,6 +583,7 @@ def _finer(
     columns = [c for c in (*_terms(data, option.term), data.numbers(option.cohort)) if c is not None]
     bounds = [b for t in _treated(data, option, data.scope) for b in (*t.factors, *_given(t.cohort))]
     own = {write(Name(n)) for n in made_of(data.panel, bounds)}
+    declared = [write(Name(n)) for n in _declared(data.study)]
     for name, codes in coarser:
         if name in own or not columns or not all(_constant_for_units(data, codes, c) for c in columns):
             continue
@@ -588,7 +591,9 @@ def _finer(
         on = used & (columns[0] != 0) & ~np.isnan(columns[0])
         parts = np.bincount(np.unique(np.stack([codes[used], level[used]]), axis=1)[0])
         groups, treated = np.unique(codes[used]), np.unique(codes[on])
-        if not (parts[treated] > 1).any() or len(groups) <= _paths(data, codes, used, columns[0]):
+        paths = _paths(data, codes, used, columns[0])
+        least = paths + 1 if name in declared else max(LEVELS, 2 * paths)
+        if not (parts[treated] > 1).any() or len(groups) < least:
             continue
         when = "" if data.panel.periods is None else f" and {data.study.time}"
         message = (
@@ -693,10 +698,7 @@ def _coarser(data: Data, level: Ints, every_column: bool = False) -> Iterator[tu
 
     Of other columns, where every one is asked, those count that hold two levels or more on average.
     """
-    study = data.study
-    declared = [study.inference.cluster, *(c for v in study.vcov for c in v.clusters)]
-    declared += [option.formula for option in study.fixed_effects]
-    names = dict.fromkeys(n.name for e in declared if e is not None for n in referenced(e.tree))
+    study, names = data.study, _declared(data.study)
     used = data.sampled & (level >= 0)
     found = []
     for name in (*names, *(n for n in data.names if every_column and n not in names)):
@@ -711,6 +713,13 @@ def _coarser(data: Data, level: Ints, every_column: bool = False) -> Iterator[tu
             found.append((groups, write(Name(name)), known))
     for _, name, codes in sorted(found, key=lambda f: f[0]):
         yield name, codes
+
+
+def _declared(study: Study) -> list[str]:
+    """Return the names of what errors are clustered by and fixed effects are of."""
+    found = [study.inference.cluster, *(c for v in study.vcov for c in v.clusters)]
+    found += [option.formula for option in study.fixed_effects]
+    return list(dict.fromkeys(n.name for e in found if e is not None for n in referenced(e.tree)))
 
 
 def _terms(data: Data, term: Expression) -> Iterator[Floats]:

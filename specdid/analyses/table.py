@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from specdid._decode.table import Table
+from specdid._describe.clusters import CLUSTERS, FEW
 from specdid._study import VcovOption
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
-from specdid.analyses._fit import CONSTANT_LABEL, Coefficient
+from specdid.analyses._fit import CONSTANT_LABEL, Coefficient, semidefinite
 from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, number
+from specdid.engine.scores import clusters_of
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 HEADER = (
@@ -154,11 +158,65 @@ def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tupl
     ]
     if constants and any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append(say("The constant is the mean outcome net of the regressors, as reghdfe reports it."))
+    found += _doubts(bench, fits)
     found += _instrumented(fits)
     found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
         found.append(say("Empty columns could not be estimated."))
     return tuple(found)
+
+
+def _doubts(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
+    """Say of which columns the errors that are printed, under the first vcov, are none, too few clusters' or doubtful."""
+    without: dict[str, list[str]] = {}
+    indefinite, few, few_treated = [], [], []
+    for k, fit in enumerate(fits, 1):
+        if fit.failure is not None or not len(fit.terms):
+            continue
+        column, own = f"({k})", fit.coefficient(0)
+        if own.note and fit.terms[0] not in fit.open:
+            without.setdefault(own.note, []).append(column)
+            continue
+        # Beside fixed effects the constant is an average, and no coefficient of these programs' matrices.
+        at = [j for j, term in enumerate(fit.terms) if term != CONSTANT_LABEL or not fit.effects]
+        if not semidefinite(fit.vcov[0][np.ix_(at, at)]):
+            indefinite.append(column)
+        clusters, treated = _clusters(fit)
+        if 0 < clusters < CLUSTERS:
+            few.append(column)
+        elif 0 < treated < FEW:
+            few_treated.append(column)
+    for why, columns in without.items():
+        yield say("Without a standard error in {columns}: {why}.", columns=said_list(columns), why=told(why, True))
+    if indefinite:
+        yield say(
+            "The two-way matrix of all coefficients is not positive semi-definite in {columns}: its diagonal is "
+            "given, and programs that set its negative eigenvalues to zero, as fixest and reghdfe, print other errors.",
+            columns=said_list(indefinite),
+        )
+    if few:
+        yield say(
+            "Fewer than {n} clusters in {columns}: standard errors may be too small.",
+            n=CLUSTERS,
+            columns=said_list(few),
+        )
+    if few_treated:
+        yield say(
+            "Fewer than {n} clusters with treatment in {columns}: standard errors may be too small.",
+            n=FEW,
+            columns=said_list(few_treated),
+        )
+
+
+def _clusters(fit: CellFit) -> tuple[int, int]:
+    """Count the clusters of the first vcov, and those with treatment; of two the smaller number, 0 without any."""
+    compiled = fit.cell.compiled
+    columns = compiled.problem.vcovs[0].clusters
+    if not columns or fit.n_clusters[0] < 0:
+        return 0, 0
+    on = compiled.problem.values[fit.rows, compiled.members.treatment[fit.cell.member]] != 0
+    codes = clusters_of(compiled.problem, fit.rows)
+    return int(fit.n_clusters[0]), min(len(np.unique(codes[c][on])) for c in columns)
 
 
 def _instrumented(fits: Sequence[CellFit]) -> Iterator[str]:

@@ -254,3 +254,44 @@ def test_fixed_effects_of_names_with_blanks_are_named_without_backticks():
     bench = SimpleNamespace(label=lambda text: text)
     (row,) = effects(bench, [SimpleNamespace(effects=("`Census region`^Year",))])
     assert row.label == "Census region×Year effects"
+
+
+DOUBTED = {
+    "few": ({}, "Fewer than 30 clusters in (1) and (2): standard errors may be too small."),
+    "few treated": (
+        {"vcov": {"unit": "~id"}, "treatment": {"d": "rare"}},
+        "Fewer than 10 clusters with treatment in (1) and (2): standard errors may be too small.",
+    ),
+    "none": ({"outcome": {"y": {"formula": "exact", "scale": "level"}}}, "Without a standard error in (1) and (2): "),
+    "indefinite": (
+        {"vcov": {"both": "~state + year"}},
+        "The two-way matrix of all coefficients is not positive semi-definite in (2): ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTED)
+@pytest.mark.usefixtures("audit_here", "undrawn")
+def test_what_is_doubtful_of_the_errors_stands_under_the_table(tmp_path, case):
+    rng = np.random.default_rng(11)
+    unit, year = np.repeat(np.arange(48), 6), np.tile(np.arange(2001, 2007), 48)
+    d = ((unit % 2 == 1) & (year >= 2004)) * 1.0
+    x = rng.normal(size=(len(unit), 8)) * 10.0 ** (np.arange(8) % 3)
+    y = 0.4 * d + 0.3 * x[:, 0] + rng.normal(size=48)[unit] + rng.normal(size=len(unit))
+    columns = {"id": unit, "state": unit // 3, "year": year, "d": d, "y": y, "rare": d * (unit < 10)}
+    data = pd.DataFrame({**columns, "exact": 2 * d + unit + year, **{f"x{j}": x[:, j] for j in range(8)}})
+    changes, words = DOUBTED[case]
+    study = {
+        "study": {"data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": {"formula": "y", "scale": "level"}},
+        "treatment": {"d": "d"},
+        "controls": {"one": "x0", "all": " + ".join(f"x{j}" for j in range(8))},
+        "fixed_effects": {"two-way": "id + year"},
+        "vcov": {"state": "~state"},
+        "inference": {"draws": 0},
+        "table": {"T": {"vary": ["controls"]}},
+        "run": {"backend": "serial"},
+        **changes,
+    }
+    specdid.run(study, data, out=tmp_path, audit=None)
+    assert escape(words.strip()) in " ".join((tmp_path / "table_T.tex").read_text().split())

@@ -469,13 +469,13 @@ def test_errors_by_units_of_a_treatment_of_states_are_warned_of_though_no_table_
         {"vcov": {"u": "~state + year"}},
         {"vcov": UNIT, "treatment": {"d": "d"}},
         {"vcov": {"u": "hetero"}},
-        {"vcov": UNIT, "treatment": {"s": {"term": "s", "cohort": "wave"}}},
+        {"vcov": UNIT, "treatment": {"s": {"term": "s", "cohort": "cohort"}}},
     ],
 )
 def test_errors_by_what_the_treatment_varies_by_are_not_warned_of(changes):
     """Nor is a column that the paths make, as a cohort, taken for a level of assignment."""
-    wave = pl.when(pl.col("s").max().over("id") == 1).then(2004).otherwise(0)
-    frame = COUNTIES.with_columns(wave=wave, group=wave + 1)
+    wave = pl.when(pl.col("s").max().over("id") == 1).then(2004).otherwise(pl.col("id") % 3)
+    frame = COUNTIES.with_columns(wave=wave, cohort=pl.when(wave > 3).then(wave).otherwise(0))
     frame = frame.drop("state") if "cohort" in str(changes) else frame
     assert not finer(frame, **changes)
 
