@@ -167,7 +167,7 @@ def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tupl
 
 
 def _doubts(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
-    """Say of which columns the errors that are printed, under the first vcov, are none, too few clusters' or doubtful."""
+    """Say of which columns the errors that are printed, under the first vcov, are none, of few clusters or doubtful."""
     without: dict[str, list[str]] = {}
     indefinite, few, few_treated = [], [], []
     for k, fit in enumerate(fits, 1):
