@@ -72,8 +72,8 @@ class Absorber:
 
 def make_absorber(problem: Problem, effects: Effects, rows: Ints, weights: Floats | None) -> Absorber:
     """Prepare the levels that ``rows`` have."""
-    codes = [relevel(problem.codes[rows, c]) for c in effects.fixed]
-    slopes = [(relevel(problem.codes[rows, c]), problem.values[rows, x]) for c, x in effects.slopes]
+    codes = [relevel(problem.codes[:, c].take(rows)) for c in effects.fixed]
+    slopes = [(relevel(problem.codes[:, c].take(rows)), problem.values[:, x].take(rows)) for c, x in effects.slopes]
     if not codes and not slopes:
         codes = [np.zeros(len(rows), dtype=np.int64)]
     return Absorber(tuple(codes), _sizes(codes), tuple(slopes), _sizes([c for c, _ in slopes]), weights)
@@ -117,12 +117,21 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
     return not absorber.slopes and _krylov(columns, absorber)
 
 
-def subtract_means(columns: Floats, codes: Ints, weights: Floats | None) -> None:
-    """Subtract each level's mean from (n, K) columns, in place."""
-    steps = np.diff(codes)
-    if weights is None and len(codes) and steps.min(initial=0) >= 0:
-        starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
-        counts = np.diff(starts, append=len(codes))
+def runs(codes: Ints) -> tuple[Ints, Ints] | None:
+    """Return where each level begins and its rows, where rows lie in the order of their levels."""
+    if not len(codes) or (codes[1:] < codes[:-1]).any():
+        return None
+    starts = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
+    return starts, np.diff(starts, append=len(codes))
+
+
+def subtract_means(
+    columns: Floats, codes: Ints, weights: Floats | None, known: tuple[Ints, Ints] | None = None
+) -> None:
+    """Subtract each level's mean from (n, K) columns, in place; ``known`` are its `runs`, where they were found."""
+    found = known if known is not None else runs(codes) if weights is None else None
+    if weights is None and found is not None:
+        starts, counts = found
         some = max(1, BLOCK // len(codes))
         for k in range(0, columns.shape[1], some):
             rows = columns[:, k : k + some].T
@@ -346,7 +355,9 @@ def components(first: Ints, n_first: int, others: Sequence[Ints], n_others: int)
 
     size = n_first + n_others
     rows, columns = np.concatenate([first] * len(others)), np.concatenate(list(others)) + n_first
-    links = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    order = np.argsort(rows, kind="stable")
+    ends = np.cumsum(np.bincount(rows, minlength=size))
+    links = csr_array((np.ones(len(rows)), columns[order], np.concatenate([[0], ends])), shape=(size, size))
     labels = connected_components(links, directed=False)[1].astype(np.int64)
     return labels[:n_first], labels[n_first:]
 

@@ -169,13 +169,18 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
     found = np.full((n_keys, 5), -1, dtype=np.int64)
     words = np.zeros((n_keys, 2), dtype=np.uint64)
     why, left_out = [""] * n_keys, np.zeros((n_keys, 2), dtype=np.int64)
+    bases: dict[tuple[int, ...], tuple[Bools, Bools, Bools]] = {}
     for key in which.tolist():
         member = int(keys.first[key])
-        sample, base, log0 = _base(problem, members, member)
+        same = tuple(int(a[member]) for a in (members.rows, members.effects, members.weights, members.sunab))
+        if same not in bases:
+            bases[same] = _base(problem, members, member)
+        sample, base, log0 = bases[same]
+        base, log0 = base.copy(), log0.copy()
         for pattern in _set_bits(keys.bits[key]):
             base &= ~patterns.missing[pattern]
             log0 |= patterns.log0[pattern]
-        complete = int(base.sum())
+        complete = np.count_nonzero(base)
         rows = without_singletons(np.flatnonzero(base), _effect_codes(problem, members, member))
         singletons = complete - len(rows)
         rows, code, why[key], left_out[key] = _compared(problem, members, member, rows)
@@ -207,7 +212,7 @@ def used_rows(problem: Problem, members: Members) -> Bools:
 
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
     """Return the row numbers of a packed mask over n rows."""
-    return np.flatnonzero(np.unpackbits(packed, count=n)).astype(np.int64)
+    return np.flatnonzero(np.unpackbits(packed, count=n).view(np.bool_)).astype(np.int64, copy=False)
 
 
 def without_singletons(rows: Ints, effects: tuple[Ints, ...]) -> Ints:

@@ -204,7 +204,7 @@ def variance_factor(kind: VcovKind, nobs: ArrayLike, df_k: ArrayLike, n_clusters
     """
     n, k, g = (np.asarray(a, dtype=np.float64) for a in (nobs, df_k, n_clusters))
     with np.errstate(divide="ignore", invalid="ignore"):
-        rows = {"iid": 1.0 / (n - k), "hetero": n / (n - k), "cluster": (n - 1) / (n - k)}[kind]
+        rows = {"iid": np.ones(()), "hetero": n, "cluster": n - 1}[kind] / (n - k)
         factor = rows * (g / (g - 1)) if kind == "cluster" else rows
     usable = (n > k) & (g > 1) if kind == "cluster" else n > k
     return np.asarray(np.where(usable, factor, np.nan))

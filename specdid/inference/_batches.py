@@ -94,7 +94,10 @@ def lay_out(problem: Problem, members: Members, batch: DrawBatch) -> Laid:
     rows = batch.rows
     weights = ordinary_weights(problem.values[rows, batch.weights]) if batch.weights >= 0 else None
     absorber = make_absorber(problem, batch.effects, rows, weights)
-    values = np.stack([problem.values[:, c].take(rows) for c in batch.columns]).T
+    values = np.empty((len(batch.columns), len(rows)))
+    for column, c in zip(values, batch.columns, strict=True):
+        problem.values[:, c].take(rows, out=column, mode="clip")  # without a copy in between
+    values = values.T
     place = {int(c): k for k, c in enumerate(batch.columns)}
     if batch.sunab < 0:
         return Laid(values, place, np.zeros(0, np.int64), -1, absorber)

@@ -13,7 +13,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, components, demean, places, subtract_means
+from specdid.engine.demean import Absorber, components, demean, places, runs, subtract_means
 
 SPLIT = 64
 """Levels below which components are not looked for: taking several as one is as right."""
@@ -82,9 +82,10 @@ def take_out(columns: Floats, net: Net, inner: Sequence[Ints]) -> bool:
     cells = [(net.of_level * size + net.level_place)[level] for level in net.levels]
     width, count = columns.shape[1], len(net.inverse) * size
     dummies = _dummies(cells, count) if count < SPLIT else None
+    known = [runs(effect) for effect in inner]
     for _ in range(PASSES):
-        for effect in inner:
-            subtract_means(columns, effect, None)
+        for effect, ordered in zip(inner, known, strict=True):
+            subtract_means(columns, effect, None, ordered)
         sums = _summed(columns, cells, count) if dummies is None else columns.T @ dummies
         solution = net.inverse @ sums.reshape(width, -1, size).transpose(1, 2, 0)
         if np.abs(solution).max(initial=0.0) <= SETTLED:

@@ -55,7 +55,7 @@ Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
-CACHED = 2**15
+CACHED = 2**14
 """Cells of signed scores that are formed together: what fits the cache."""
 
 
@@ -189,10 +189,11 @@ def _own_scores(
     d, u, dd, inverse = solve(rows @ rows.T, family)
     own = np.concatenate([d, u], axis=1).T @ rows
     regressors = np.concatenate([own[:1], rows[family.controls[0]]])
-    products = np.concatenate([regressors * own[1], regressors * own[0]])
     order, bounds = _by_cluster(prepared.clusters, len(prepared.present))
-    sums = np.add.reduceat(products if order is None else products[:, order], bounds, axis=1)[None]
-    of_outcome, of_treatment = sums[:, : len(regressors)], sums[:, len(regressors) :]
+    products = (regressors * own[1], regressors * own[0])
+    of_outcome, of_treatment = (
+        np.add.reduceat(p if order is None else p[:, order], bounds, axis=1)[None] for p in products
+    )
     c = np.concatenate([of_treatment[:, :1] / dd[:, None, None], inverse @ of_treatment[:, 1:]], axis=1)
     first, second = np.eye(2)[:, :1], np.eye(2)[:, 1:]
     return ClusterScores(first, second, dd, of_outcome, of_treatment, c), _carried(prepared, own.T, False)
@@ -262,7 +263,7 @@ def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepare
     out = np.empty((len(batch.members), 2), np.int64)
     out[:, 0] = len(prepared.present)
     for treatment in np.unique(members.treatment[batch.members]):
-        on = problem.values[batch.rows, treatment] != 0
+        on = problem.values[:, treatment].take(batch.rows) != 0
         mine = members.treatment[batch.members] == treatment
         out[mine, 1] = np.count_nonzero(np.bincount(prepared.clusters[on]))
     return out
@@ -374,7 +375,10 @@ def draw_family(
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate, std_error = omega[:, 0] / dd, error / dd
         real = std_error[:, :1]
-        imposed = np.stack([moved[:, 0] * real / error, 2 * real * product / ss, real**2 * square / ss])
+        imposed = np.empty((3, *error.shape))
+        np.divide(moved[:, 0] * real, error, out=imposed[0])
+        np.divide(2 * real * product, ss, out=imposed[1])
+        np.divide(real**2 * square, ss, out=imposed[2])
         return estimate, omega[:, 0] / error, std_error, imposed
 
 
@@ -505,16 +509,19 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
     index = np.minimum(stack.clusters, len(signs) - 1).ravel()  # padding meets zeros of the matrix
     ss, product, square = np.empty((3, m, signs.shape[1]))
     step = max(32, CACHED // (sets * g))
+    both, sums = np.stack(matrices, axis=1), np.stack([omega, moved], axis=1)
+    room = np.empty((2, 2, sets * g * step))  # the system clears new memory, and would do so for every chunk
     for first in range(0, signs.shape[1], step):
         some = slice(first, first + step)
         mine = signs[:, some][index].reshape(sets, g, -1)
+        formed, by_controls = (a[:, : mine.size].reshape(2, sets * g, -1) for a in room)
+        score, of_treatment = formed
         for one in range(m):
-            score, of_treatment = ((matrix[one] @ mine).reshape(sets * g, -1) for matrix in matrices)
-            score -= c[one] @ omega[one, :, some]
-            of_treatment -= c[one] @ moved[one, :, some]
-            ss[one, some] = np.einsum("gb,gb->b", score, score)
-            product[one, some] = np.einsum("gb,gb->b", score, of_treatment)
-            square[one, some] = np.einsum("gb,gb->b", of_treatment, of_treatment)
+            np.matmul(both[one], mine, out=formed.reshape(2, *mine.shape))
+            formed -= np.matmul(c[one], sums[one, :, :, some], out=by_controls)
+            np.einsum("gb,gb->b", score, score, out=ss[one, some])
+            np.einsum("gb,gb->b", score, of_treatment, out=product[one, some])
+            np.einsum("gb,gb->b", of_treatment, of_treatment, out=square[one, some])
     return ss, product, square
 
 
@@ -555,5 +562,5 @@ def cluster_gram(columns: Floats, clusters: Ints, n_clusters: int) -> Floats:
 
 def _by_cluster(clusters: Ints, n_clusters: int) -> tuple[Ints | None, Ints]:
     """Return the order that puts the rows of a cluster together, None where they are, and where each begins."""
-    order = np.argsort(clusters, kind="stable") if (np.diff(clusters) < 0).any() else None
+    order = np.argsort(clusters, kind="stable") if (clusters[1:] < clusters[:-1]).any() else None
     return order, np.searchsorted(clusters if order is None else clusters[order], np.arange(n_clusters))
