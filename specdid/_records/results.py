@@ -14,7 +14,7 @@ from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
 from specdid._words import later, say, say_choice, told
-from specdid.language import relabel
+from specdid.language import common_start, relabel
 
 Labels = NDArray[np.int32]
 Numbers = Mapping[str, NDArray[np.float64] | NDArray[np.int32]]
@@ -154,6 +154,12 @@ class Planned:
     def shown(self, text: str) -> str:
         """Return a term, a sum of terms or an option's label as readers know it."""
         return relabel(text, self.display)
+
+    def common(self, choice: str) -> dict[str, str]:
+        """Return by dimension of a choice what its labels have in common, where that is long: figures write …."""
+        names = [n for n in choice.split(" + ") if n in self.dimensions]
+        found = {n: common_start([*map(self.shown, self.labels[self.dimensions.index(n)])]) for n in names}
+        return {self.shown_choice(name): words for name, words in found.items() if words}
 
     @property
     def kind(self) -> NDArray[np.int8]:

@@ -20,9 +20,12 @@ from specdid._records.numerals import decimals_for, ordinal
 from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
+from specdid.language import briefly
 
 LONGEST_ESTIMAND = 60
 """Characters of an estimand that a key of the figure says in full."""
+MANY = 6
+"""Series of a panel beyond which a key has short names, and the note their estimands."""
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
 TOGETHER = " + "
@@ -47,6 +50,8 @@ class ChoiceRows:
 
     ``usual``: options of many tied dimensions are named by what differs from this one.
 
+    ``common``: by dimension, what … in the labels stands for.
+
     ``moves`` is the largest mean change that an option makes, as a share of the estimates' range, infinite
     where none can be compared with another; ``still``: no pair of specifications moves by STILL of the range.
     """
@@ -57,17 +62,23 @@ class ChoiceRows:
     moves: float = np.inf
     still: bool = False
     usual: str = ""
+    common: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The specifications that share an estimand and an estimator; ``colour`` is that of all panels."""
+    """The specifications that share an estimand and an estimator; ``colour`` is that of all panels.
+
+    ``short`` is what a key of many says: the estimator where no other series of the panel has it.
+    """
 
     label: str
     estimand: int
     n: int
     median: float
     colour: int = 0
+    short: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,16 @@ class CurvePanel:
     def decimals(self) -> int:
         """Decimals with which this panel's estimates are written."""
         return decimals_for(self.estimate)
+
+    @property
+    def many(self) -> bool:
+        """Whether a key has no room for all that there is to say of each series."""
+        return len(self.series) > MANY
+
+    def short(self, estimand: str) -> str:
+        """Return the name of the one of many series that has an estimand, or the estimand as it is told."""
+        of = [s.short for s in self.series if s.words == estimand]
+        return of[0] if self.many and len(of) == 1 else told(estimand)
 
     @property
     def nobs_varies(self) -> bool:
@@ -379,17 +400,23 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     places = order[first]
     several = len(set(planned.estimand.codes[places].tolist())) > 1
+    methods = len(np.unique(estimator))
     series = []
+    alone = methods == len(places)
     full = [told(planned.estimand.at(place) or say("estimate")) for place in places.tolist()]
     brief = [_brief(words) for words in full]
     named = brief if len({*brief}) == len({*full}) else full
     for k, (place, words) in enumerate(zip(places.tolist(), named, strict=True)):
+        short = words
         if "estimator" in planned.dimensions:
             method = planned.shown(planned.dimension("estimator").at(place) or "")
-            words = say("{words}: {name}", words=method, name=words) if several else method
+            short = method if alone else short
+            if methods > 1:
+                words = say("{words}: {name}", words=method, name=words) if several else method
         values = results.estimate[order][which.reshape(-1) == k]
         estimand = int(planned.estimand.codes[place])
-        series.append(Series(words, estimand, len(values), float(np.median(values))))
+        median = float(np.median(values))
+        series.append(Series(words, estimand, len(values), median, short=short, words=planned.estimand.at(place) or ""))
     return which.reshape(-1).astype(np.int64), tuple(series)
 
 
@@ -451,11 +478,12 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
             continue
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
         usual = _usual(results, choice)
-        labels = [_differing(planned, choice, row, usual) for row in options.tolist()]
+        common = planned.common(choice.name)
+        labels = [briefly(_differing(planned, choice, row, usual), common) for row in options.tolist()]
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
         heading = _capital(say_choice(choice.name, spaced=False))
         named = planned.option(choice, usual, shown=True) if usual else ""
-        yield replace(ChoiceRows(heading, rows, usual=named), **moved(choice.name))
+        yield replace(ChoiceRows(heading, rows, usual=named, common=common), **moved(choice.name))
 
 
 def _usual(results: Results, choice: Choice) -> list[int]:
@@ -495,8 +523,8 @@ def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any
     def of(choice: str) -> dict[str, Any]:
         sizes = [one for name in choice.split(" + ") for one in found.get(name, []) if np.isfinite(one[1])]
         if choice == "estimator" and (not sizes or len(families) > 1):
-            # Estimators of different estimands are told by their colours; no pair compares them.
-            return {"moves": 0.0}
+            # Estimators of different estimands are told by their colours, unless these are many; no pair compares them.
+            return {"moves": 0.0 if len(families) <= MANY else np.inf}
         if not sizes:
             return {}
         means, pairs = zip(*sizes, strict=True)

@@ -28,6 +28,10 @@ _OPTION = 36.0
 """Points that an option has beside the name of its choice, at least."""
 _LOW = 0.75
 """Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
+_LOWER, _HALF = 90.0, 0.5
+"""Height, and what is kept of the share, of curves below each other before a choice loses its rows."""
+_LOWEST = 0.4
+"""So much, and no less than FLAT, where no choice would have rows otherwise."""
 FLAT = 64.0
 """Height of curves where many panels stand below each other, at least."""
 
@@ -100,8 +104,9 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
 def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout]:
     """Return layouts that take less and less height.
 
-    Rows are set closer; then choices of two options have a row for one; then the curves are lower; then the choices
-    that move least have no rows.
+    Rows are set closer; then choices of two options have a row for one; then the curves are lower, several bands of
+    them more so; then the choices that move least have no rows. Curves are flat before no choice has any: without rows
+    a curve says nothing of them.
     """
     points = width * 72
     narrow = width < 1.4 * SINGLE
@@ -117,10 +122,10 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     still = tuple(heading for heading, (_, rests) in moves.items() if rests)
     order = [heading for heading, (_, rests) in moves.items() if not rests]
 
-    def made(kept: list[str], close: bool, curve: float, alone: bool = False, low: bool = False) -> CurveLayout:
+    def made(kept: list[str], close: bool, curve: float, alone: bool = False, low: float = 1.0) -> CurveLayout:
         row, space = _CLOSE if close else _LOOSE
         rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
-        share = (0.3 if narrow else 0.4) * (_LOW if low else 1.0)
+        share = (0.3 if narrow else 0.4) * low
         flat = curve == FLAT and len(rows) > 1
         return CurveLayout(points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), share, flat)
 
@@ -129,9 +134,12 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     yield made(order, True, full)
     for count in range(len(order), 1, -1):
         yield made(order[:count], True, full, True)
-        yield made(order[:count], True, full, True, True)
-    for count in range(min(2, len(order)), -1, -1):
-        yield made(order[:count], True, FLAT, True)
+        yield made(order[:count], True, full, True, _LOW)
+        if len(bands) > 1:
+            yield made(order[:count], True, _LOWER, True, _HALF)
+    for count in range(len(order), 0, -1):
+        yield made(order[:count], True, FLAT, True, _LOWEST)
+    yield made([], True, FLAT, True)
 
 
 def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:

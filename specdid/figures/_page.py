@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -279,6 +279,17 @@ def of_specifications(count: int) -> str:
 def listed(headings: Iterable[str]) -> str:
     """Name choices within a sentence."""
     return say(", ").join(f"{name[:1].lower()}{name[1:]}" for name in headings)
+
+
+def spelled_out(common: Iterable[Mapping[str, str]]) -> list[str]:
+    """Say what … stands for in the labels of dimensions, each once."""
+    every = {name: words for one in common for name, words in one.items()}
+    return [say("{name}: … stands for {words}.", name=capital(n), words=w) for n, w in every.items()]
+
+
+def capital(name: str) -> str:
+    """Begin a name with a capital."""
+    return name[:1].upper() + name[1:]
 
 
 def first_of(some: int, all_: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from specdid._words import say, sentences
+from specdid._words import later, say, sentences, told
 from specdid.figures._curve_axes import fixed, marker_in, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
@@ -79,13 +79,31 @@ def key_lines(
     ``untested``: another panel that the key is of has estimates without a p-value.
     """
     kinds = [] if own else _kinds(panel, alpha, bars, untested or not panel.tested.all())
-    entries = [*_series(panel, fonts, room, bars, most), *kinds, *_preferred(panel, fonts, room)]
+    series = () if own and panel.many else _series(panel, fonts, room, bars, most)
+    entries = [*series, *kinds, *_preferred(panel, fonts, room)]
     return break_lines([replace(entry, most=most) for entry in entries], fonts, room)
 
 
 def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, room: float, bars: bool) -> KeyLines:
-    """Return the entries that are those of all panels, as of one of them but for what any panel has."""
-    return break_lines(_kinds(panels[0], alpha, bars, any(not p.tested.all() for p in panels)), fonts, room)
+    """Return the entries that are those of all panels, as of one of them but for what any panel has.
+
+    Many series are named here, not by each panel.
+    """
+    named = [(p, k, s.short) for p in panels if p.many for k, s in enumerate(p.series)]
+    many = dict.fromkeys(KeyEntry("dot", shade(p, k, 1.0), name, marker_in(p, k, bars)) for p, k, name in named)
+    kinds = _kinds(panels[0], alpha, bars, any(not p.tested.all() for p in panels))
+    return break_lines([*many, *kinds], fonts, room)
+
+
+SHARES = later("{words} ({tested:,}): {negative:.0%} ({null_negative:.0%}), {positive:.0%} ({null_positive:.0%})")
+"""What is said of each of many series: shares significant, and in brackets what a null expects."""
+
+
+def estimands_of(panels: Sequence[CurvePanel]) -> list[str]:
+    """Say what many series estimate, whose names in the key do not."""
+    of = [(s.short, told(s.words)) for p in panels if p.many for s in p.series if s.short != told(s.words)]
+    said = [say("{words}: {name}", words=name, name=words) for name, words in dict.fromkeys(of)]
+    return [say("Estimands: {listed}.", listed=say("; ").join(said))] if said else []
 
 
 def without_error(colour: Any = QUIET) -> KeyEntry:
@@ -116,7 +134,8 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
         # A line that is broken between words is not full: the last one has room for the facts.
         space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
-        label = fonts.apart([other.label for other in panel.series], SMALL, space)[series.label]
+        name = {id(s): s.short if panel.many else s.label for s in panel.series}
+        label = fonts.apart([*name.values()], SMALL, space)[name[id(series)]]
         yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_in(panel, k, bars))
 
 

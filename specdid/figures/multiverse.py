@@ -25,7 +25,16 @@ from specdid.figures._curve_axes import beyond_words, draw_steps, draw_upright, 
 from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
-from specdid.figures._page import CUT, choose_fonts, highest, listed, of_specifications, style_across, with_room
+from specdid.figures._page import (
+    CUT,
+    choose_fonts,
+    highest,
+    listed,
+    of_specifications,
+    spelled_out,
+    style_across,
+    with_room,
+)
 from specdid.figures._panes import (
     Box,
     KeyEntry,
@@ -36,6 +45,7 @@ from specdid.figures._panes import (
     without_error,
 )
 from specdid.figures._style import ACCENT, CROSS, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
+from specdid.language import briefly
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +105,8 @@ class OptionRow:
 class MultiversePanel:
     """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p.
 
-    ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range.
+    ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range,
+    ``common`` by heading what … stands for.
     """
 
     name: str
@@ -108,6 +119,7 @@ class MultiversePanel:
     preferred: float | None
     tested: Bools
     moves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    common: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
         float(results.estimate[place]) if inside else None,
         np.isfinite(p),
         _moves(factors, y),
+        {_heading(f): results.planned.common(f.dimension) for f in factors if f.name == f.dimension},
     )
 
 
@@ -167,12 +180,13 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
             yield OptionRow(heading, factor.name, factor.codes == 1, change, variable=True)
             continue
         unnamed = _unnamed_sets(results, family) if factor.dimension == "controls" else np.zeros(len(y), bool)
+        common = results.planned.common(factor.dimension)
         levels = range(len(factor.labels))
         size = [np.inf if k == factor.reference else abs(found[id(factor), k]) for k in levels]
         kept = sorted(sorted(levels, key=lambda k: -np.nan_to_num(size[k], nan=-1.0))[:MOST])
         for k in (k for k in kept if not unnamed[factor.codes == k].any()):
             change = found.get((id(factor), k), np.nan)
-            yield OptionRow(heading, factor.words(k), factor.codes == k, change, k == factor.reference)
+            yield OptionRow(heading, briefly(factor.words(k), common), factor.codes == k, change, k == factor.reference)
         if unnamed.any():
             yield from _with_variables(results, family, unnamed)
 
@@ -573,6 +587,7 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
                 least=listed(dict.fromkeys(map(_choice, least))),
             )
         )
+    parts += spelled_out(c for p in panels for heading, c in p.common.items() if heading not in (*still, *least))
     absent = [
         f"{told(p.estimand) if p.several else p.name} ({len(p.estimate):,})"
         for p in data.panels

@@ -56,10 +56,11 @@ from specdid.figures._page import (
     listed,
     note_lines,
     of_specifications,
+    spelled_out,
     title_height,
     wrap,
 )
-from specdid.figures._panes import KeyLines, draw_key, key_lines, kinds_of_marks
+from specdid.figures._panes import SHARES, KeyLines, draw_key, estimands_of, key_lines, kinds_of_marks
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
 _HEAD = 13.0
 _DETAILS = 4
 """Lines of details below the band; warnings.csv has all."""
+_DOUBTS = 6
+"""Lines of serious warnings with their numbers, which would push the curve off a narrow page; beyond, their kinds."""
 _ROOM = 10.5
 _EDGE = 2.0
 """Height of a line of text."""
@@ -92,13 +95,16 @@ def _spellings(panel: CurvePanel, layout: CurveLayout, fonts: Fonts) -> tuple[st
     return names(panel)[bare:]
 
 
-def facts(panel: CurvePanel) -> list[tuple[str, ...]]:
-    """Return facts about a panel, each in spellings from long to short."""
+def facts(panel: CurvePanel, flat: bool = False) -> list[tuple[str, ...]]:
+    """Return facts about a panel, each in spellings from long to short; a ``flat`` one has no strip with N."""
     said: list[tuple[str, ...]] = [(of_specifications(len(panel)), say("{n:,} specs", n=len(panel)))]
     if len(panel.series) == 1:
         said.append((say("median {median}", median=fixed(panel.series[0].median, panel.decimals)),))
-    if not panel.nobs_varies:
-        said.append((f"N = {int(panel.nobs[0]):,}",))
+    least, most = int(panel.nobs.min()), int(panel.nobs.max())
+    if least == most:
+        said.append((f"N = {most:,}",))
+    elif flat:
+        said.append((say("N from {least:,} to {most:,}", least=least, most=most), f"N = {least:,}–{most:,}"))
     return said
 
 
@@ -138,13 +144,15 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
 
 def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
-    beside = 0 if layout.flat else 1
-    for panel in (p for p in data.panels if len(p.null_shares) > beside):
+    beside = {id(p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
+    for panel in (p for p in data.panels if len(p.null_shares) > beside[id(p)]):
         of = [
             say(
-                "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
+                SHARES
+                if panel.many
+                else "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
                 "positive (null: {null_positive:.0%})",
-                words=told(words),
+                words=panel.short(words),
                 tested=s.tested,
                 negative=s.negative,
                 null_negative=s.null_negative,
@@ -154,7 +162,13 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
             for words, s in panel.null_shares
         ]
         where = f", {panel.name}" if len(data.panels) > 1 else ""
-        yield say("With p < {alpha:g}{where}: {listed}.", alpha=data.alpha, where=where, listed=say("; ").join(of))
+        lead = "With p < {alpha:g}, negative and positive (null){where}: {listed}."
+        yield say(
+            lead if panel.many else "With p < {alpha:g}{where}: {listed}.",
+            alpha=data.alpha,
+            where=where,
+            listed=say("; ").join(of),
+        )
 
 
 def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: Sequence[str] = ()) -> str:
@@ -170,6 +184,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Drawn are medians of neighbouring specifications."))
     if not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
+    parts += estimands_of(data.panels)
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median and 95% band of the curve under the null."))
     parts += [*_shares_apart(data, layout), *_nulls(data)]
@@ -207,6 +222,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     named = {line.heading for b in layout.bands for line in b.lines}
     usual = {c.heading: c.usual for p in data.panels for c in p.choices if c.usual and c.heading in named}
     parts += [say("{heading}: what differs from {usual}.", heading=h, usual=u) for h, u in usual.items()]
+    common = [c.common for p in data.panels for c in p.choices if c.heading in named]
+    parts += spelled_out(common)
     if any(line.alone for b in layout.bands for line in b.lines):
         parts.append(say("Of choices with two options the rarer has a row."))
     if layout.still:
@@ -315,11 +332,13 @@ class Warned:
 def lay_warned(found: Against, fonts: Fonts, width: float) -> Warned:
     """Break the texts into lines for a figure of this width in points."""
     room = 0.97 * width - 8
+    doubts = wrap(found.brief, fonts, room)
+    doubts = doubts if len(doubts) <= _DOUBTS else wrap(found.verdict, fonts, room)
     band = wrap(found.failed, fonts, room, TITLE, bold=True)
     lines = [fonts.fit(text, SMALL, room) for text in found.details[:_DETAILS]]
     if lines != list(found.details):
         lines.append(say("in full in warnings.csv"))
-    return Warned(tuple(band), tuple(lines if band else ()), tuple(wrap(found.brief, fonts, room)))
+    return Warned(tuple(band), tuple(lines if band else ()), tuple(doubts))
 
 
 def draw_warned(page: Page, warned: Warned, doubts: float) -> None:
@@ -385,6 +404,7 @@ class _Placed:
     top: float
     wide: bool = False
     named: bool = False
+    flat: bool = False
 
     @property
     def head(self) -> float:
@@ -400,8 +420,8 @@ class _Placed:
 
     @property
     def strip(self) -> float:
-        """Height of the strip with N, which is drawn where N varies."""
-        return GAP + STRIP if any(p.nobs_varies for p in self.band.panels) else 0.0
+        """Height of the strip with N, which is drawn where N varies and there is room."""
+        return GAP + STRIP if not self.flat and any(p.nobs_varies for p in self.band.panels) else 0.0
 
     @property
     def sensitivity(self) -> float:
@@ -411,7 +431,8 @@ class _Placed:
     @property
     def height(self) -> float:
         """Height of the whole band but for its curves."""
-        return self.head + GAP + self.sensitivity + self.band.choices + self.strip + 12
+        below = self.sensitivity + self.band.choices + self.strip
+        return self.head + (GAP + below if below else 0.0) + 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +483,7 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
 
 def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     shared = _shared_key(data, layout, fonts)
+    one = bool(shared) and all(len(p.series) == 1 for p in data.panels)
     warned = lay_warned(data.found, fonts, layout.width)
     doubts = warned.above + 4.0 + title_height(data.title, fonts, layout.width)
     start = doubts + warned.below
@@ -470,14 +492,14 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
     for band in layout.bands:
         room = layout.panel_width(len(band.panels))
         keys = tuple(
-            () if shared and len(p.series) == 1 else _key(p, data.alpha, fonts, room, room, layout.flat, bool(shared))
-            for p in band.panels
+            () if one else _key(p, data.alpha, fonts, room, room, layout.flat, bool(shared)) for p in band.panels
         )
-        wide = len(keys) == 1 and any(entry.kind == "more" for line in keys[0] for entry in line)
+        broken = any(entry.kind == "more" for key in keys for line in key for entry in line)
+        wide = len(keys) == 1 and (broken or (not shared and band.panels[0].many))
         if wide:
             whole = layout.width - 3 * _EDGE
             keys = (_key(band.panels[0], data.alpha, fonts, whole, room, layout.flat, bool(shared)),)
-        placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels)))
+        placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels), layout.flat))
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
     cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
@@ -489,7 +511,9 @@ def _cut_series(placed: Sequence[_Placed]) -> list[str]:
     """Return the names of series that a key has cut: an estimand without its end would be another."""
     pairs = [pair for one in placed for pair in zip(one.band.panels, one.keys, strict=True)]
     said = [(p, "".join(e.words for line in key for e in line).replace(" ", "")) for p, key in pairs]
-    several = [(s.label, words) for p, words in said if words and len(p.series) > 1 for s in p.series]
+    several = [
+        (s.short if p.many else s.label, words) for p, words in said if words and len(p.series) > 1 for s in p.series
+    ]
     return list(dict.fromkeys(label for label, words in several if label.replace(" ", "") not in words))
 
 
@@ -511,11 +535,12 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
     several = {len(p.series) > 1 for p in data.panels}
     bars = {few(p, width) for p, width in widths}
-    if len(data.panels) == 1 or len(several) > 1 or (True in several and len(bars) > 1):
+    if len(data.panels) == 1 or (True in several and len(bars) > 1):
         return ()
     room = layout.width - layout.left
     if True in several:
-        return kinds_of_marks(data.panels, data.alpha, fonts, room, bars.pop())
+        named = sorted(data.panels, key=lambda p: len(p.series) == 1)
+        return kinds_of_marks(named, data.alpha, fonts, room, bars.pop())
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
     untested = any(not p.tested.all() for p in data.panels)
     return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat, untested=untested)
@@ -634,12 +659,12 @@ def _label(page: Page, line: ChoiceLine, middle: float) -> None:
 def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, layout: CurveLayout) -> tuple[list[str], list[str]]:
     """Return the lines of name and facts that stand beside a curve; a flat one has no room for shares."""
     room, name = layout.left - TICKS, _name_lines(panel, fonts, layout)
-    said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel)]
+    said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel, layout.flat)]
     return name, said if layout.flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
 
 
 def _name_lines(panel: CurvePanel, fonts: Fonts, layout: CurveLayout) -> list[str]:
-    most = max(1, int(FLAT / _ROOM) - len(facts(panel))) if layout.flat else sys.maxsize
+    most = max(1, int(FLAT / _ROOM) - len(facts(panel, flat=True))) if layout.flat else sys.maxsize
     return entry_lines(_spellings(panel, layout, fonts)[0], fonts, layout.left - TICKS, most, TEXT, bold=True)
 
 
@@ -675,7 +700,7 @@ def _name(
     """Write a panel's name and facts above it, where several stand side by side."""
     spellings = _spellings(panel, layout, page.fonts)
     page.text(left, top + 4, page.fonts.first_fit(spellings, TEXT, width, bold=True), TEXT, bold=True)
-    words = facts(panel)
+    words = facts(panel, layout.flat)
     # The shares need a line of their own, since what the null expects stands beside them.
     shares = share_facts(panel, alpha)
     for line, part in enumerate((words, shares) if shares else (words,)):
@@ -716,7 +741,7 @@ def _medians(page: Page, band: PanelRow, top: float, layout: CurveLayout) -> Non
 def _texts(data: CurveData) -> Iterator[str]:
     """Return every text of a user that the figure writes, and the signs it adds itself."""
     yield data.title + data.vcov + "−–…·≥" + ("M̄" if any(p.breakdowns for p in data.panels) else "")
-    yield from (*data.found.details, data.found.brief)
+    yield from (*data.found.details, data.found.brief, data.found.verdict)
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
 from specdid.figures._panes import (
+    SHARES,
     Box,
     KeyEntry,
     Pane,
     columns,
+    estimands_of,
     label_across,
     lay_sheet,
     one_key,
@@ -110,7 +112,13 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
         panel.name,
     )
     facts = [of_specifications(len(panel))]
+    if panel.many and volcano.nulls:
+        facts.append(say("p < {alpha:g}, negative and positive (null):", alpha=alpha))
+        found = ((panel.short(words), s) for words, s in volcano.nulls)
+        facts.append(say("; ").join(say(SHARES, words=name, **_numbers(s)) for name, s in found))
     for words, null in volcano.nulls:
+        if panel.many:
+            continue
         of = [told(words)] if len(volcano.nulls) > 1 else []
         if null.tested < len(panel):
             of.append(
@@ -139,11 +147,21 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
     return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
 
 
+def _numbers(shares: NullShares) -> dict[str, Any]:
+    names = ("tested", "negative", "null_negative", "positive", "null_positive")
+    return {name: getattr(shares, name) for name in names}
+
+
 def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
     binned = len(panel) > MANY
     if len(panel.series) > 1:
         for k, series in enumerate(panel.series):
-            yield KeyEntry("dot", shade(panel, k, 1.0), series.label, "s" if binned else _marker(panel, k))
+            yield KeyEntry(
+                "dot",
+                shade(panel, k, 1.0),
+                series.short if panel.many else series.label,
+                "s" if binned else _marker(panel, k),
+            )
         if not binned:
             yield KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))
     elif not binned:
@@ -266,6 +284,7 @@ def _note(data: VolcanoData) -> str:
             vcov=data.vcov,
         )
     ]
+    parts += estimands_of([v.panel for v in data.panels])
     without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
     if without:
         parts.append(

@@ -13,7 +13,7 @@ from specdid.language.grammar import FormulaParts, formula_parts, parse
 from specdid.language.habits import HabitRole, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
-from specdid.language.terms import Effect, Term, Terms, effects, lower_order, relabel, terms
+from specdid.language.terms import Effect, Term, Terms, briefly, common_start, effects, lower_order, relabel, terms
 from specdid.language.tree import LanguageError, Mistake, Name
 from specdid.language.write import write, write_name, write_number
 
@@ -37,8 +37,10 @@ __all__ = [
     "Terms",
     "argument",
     "bind",
+    "briefly",
     "check",
     "column_help",
+    "common_start",
     "effects",
     "elsewhere",
     "expand",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations, product, takewhile
 
 from specdid.language.functions import FUNCTIONS
 from specdid.language.grammar import parse
@@ -411,3 +411,30 @@ def _slope(node: Node) -> Node:
         return node
     help = "a slope is a column, as in `city_id[year]`; derive it in [derive] first"
     raise LanguageError(Mistake("not_an_effect", f"`{write(node)}` is not a slope", node.span, help))
+
+
+LONG = 20
+"""Characters that labels must have in common so that figures say them once."""
+
+
+def common_start(labels: Iterable[str]) -> str:
+    """Return the words, brackets closed, with which all labels as long as these begin; empty below LONG characters."""
+    long = [label.split(" ") for label in dict.fromkeys(labels) if len(label) >= LONG]
+    if len(long) < 2:
+        return ""
+    words = [found[0] for found in takewhile(lambda found: len({*found}) == 1, zip(*long, strict=False))]
+    while words and (_open(" ".join(words)) or not any(map(str.isalnum, words[-1]))):
+        words.pop()
+    start = " ".join(words)
+    return start if len(start) >= LONG else ""
+
+
+def _open(text: str) -> bool:
+    return any(text.count(a) != text.count(b) for a, b in ("()", "[]", "``", "（）")) or text.count('"') % 2 == 1
+
+
+def briefly(label: str, common: Mapping[str, str]) -> str:
+    """Write … for what labels of a dimension have in common."""
+    for words in common.values():
+        label = label.replace(words, "…", 1)
+    return label

@@ -21,11 +21,12 @@ from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._records import Code, NullShares, collect
 from specdid.appendix.content import _reading
+from specdid.figures import multiverse
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
 from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import lay_out, layouts
+from specdid.figures._layout import FLAT, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
@@ -400,7 +401,7 @@ def two_estimands(controls: int, long: str = ""):
 
 def test_curves_are_lower_before_a_choice_loses_its_rows():
     data, fonts = curve_data(results_of(smart_city(3))), fonts_for([])
-    found = list(layouts(data, fonts, 6.5))
+    found = [layout for layout in layouts(data, fonts, 6.5) if layout.curve > FLAT]
     whole = [k for k, layout in enumerate(found) if not layout.left_out]
     low = [k for k in whole if found[k].share < found[0].share]
     assert low
@@ -666,3 +667,28 @@ def test_an_arrow_at_the_edge_is_hollow_where_nothing_was_tested():
     axes = plot(collect(planned, [fits], ["x"])).axes[0]
     faces = [c.get_facecolors() for c in axes.collections if len(c.get_facecolors()) == 1]
     assert any(np.allclose(f[0], 1.0) for f in faces)
+
+
+def test_what_long_labels_have_in_common_is_said_once_and_their_rows_stay():
+    common = "!(first_exec < 1984 & !is.na(first_exec))"
+    samples = [common, f"{common} & south == 1", f"{common} & year <= 1994", "all"]
+    results = results_of(plan_of({"sample": samples, "outcome": ["a", "b", "c"]}, subsets("x", "y")))
+    for figure in (plot(results), multiverse.draw(multiverse.multiverse_data(results))):
+        texts = texts_of(figure)
+        assert {"…", "… & south == 1", "… & year <= 1994", "all"} <= set(texts)
+        said = " ".join(texts)
+        assert said.count("first_exec < 1984") == 1
+        assert f"Sample: … stands for {common}." in said
+
+
+def test_many_estimators_are_named_shortly_and_their_estimands_in_the_note():
+    names = {f"estimator {k}": f"average effect on the treated ({'weights ' * 5}{k})" for k in range(11)}
+    planned = plan_of({"estimator": list(names), "outcome": ["a", "b"]}, subsets("x", "y"), estimands=names)
+    data = curve_data(results_of(planned))
+    figure = draw(data, 3.5)
+    rows = [t for t in texts_of(figure) if t.startswith("estimator ")]
+    assert {*names} <= {*rows}
+    assert len(rows) >= 2 * len(names)  # in the key and as rows
+    said = " ".join(texts_of(figure))
+    assert all(words in said for words in names.values())
+    assert figure.get_size_inches()[1] <= 9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from specdid.language import relabel
+from specdid.language import briefly, common_start, relabel
 
 NAMES = {"x": "income", "I(x^2)": "income, squared", "d": "policy", "year": "calendar year", "a + b": "both"}
 
@@ -39,3 +39,19 @@ def test_terms_have_their_names_and_words_stay(text, shown):
 @pytest.mark.parametrize("text", ["x + I(x^2)", "d:z", "some words", "1"])
 def test_without_names_nothing_changes(text):
     assert relabel(text, {}) == text
+
+
+@pytest.mark.parametrize(
+    ("labels", "common"),
+    [
+        (("(a == 1 | city == 2) & year > 2000", "(a == 1 | city == 2) & x", "all"), "(a == 1 | city == 2)"),
+        (("!(a & b > 1000 & c > 1000)", "!(a & b > 1000 & d > 1000)"), ""),
+        (("cities from 2003 to 2016", "cities from 2003 to 2016 without capitals"), "cities from 2003 to 2016"),
+        (("cities from 2003 to 2016", "all"), ""),
+        (("cities of the north", "towns that are in the north"), ""),
+    ],
+)
+def test_labels_have_whole_words_and_brackets_in_common(labels, common):
+    assert common_start(labels) == common
+    if common:
+        assert [briefly(label, {"sample": common}) for label in labels][:1] == [labels[0].replace(common, "…")]
