@@ -22,7 +22,7 @@ clause in CLAUSES, at its rank; without one its own words are the clause.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
@@ -257,12 +257,11 @@ class Against:
     def __bool__(self) -> bool:
         return bool(self.failed or self.verdict)
 
-    @property
-    def plain(self) -> Against:
-        """The same without marks of code, for paper and figures."""
+    def shown(self, name: Callable[[str], str]) -> Against:
+        """Return the same in the readers' words for names, without marks of code, for paper and figures."""
 
         def bare(text: str) -> str:
-            return text.replace("`", "")
+            return re.sub("`([^`]*)`", lambda code: name(code[1]), text)
 
         items = tuple((bare(head), bare(text)) for head, text in self.items)
         return replace(self, details=tuple(map(bare, self.details)), items=items)

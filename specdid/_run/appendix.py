@@ -114,7 +114,8 @@ def _write_word(prepared: Prepared, appendix: Appendix, directory: Path) -> tupl
 
 def _material(prepared: Prepared, curve: Curve, notes: Mapping[str, str]) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
-    found, found_against = curve.results.families, against(curve.warnings).plain
+    found = curve.results.families
+    found_against = against(curve.warnings).shown(curve.results.planned.shown)
     selections, said = select(prepared, curve.results, found)
     material = Material(
         study.name,

@@ -178,7 +178,7 @@ def write_described(curve: Curve, directory: Path, files: FigureFiles) -> tuple[
             write_text(printer.write(table), directory / f"inference{printer.ending}")
     placebos = tuple(p for t in tests for p in t.placebos)
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
-    return tuple(_drawings((results, placebos), files, found.plain.brief)), said
+    return tuple(_drawings((results, placebos), files, found.shown(results.planned.shown).brief)), said
 
 
 def _drawings(given: tuple[object, ...], files: FigureFiles, doubt: str) -> Iterator[Drawing]:

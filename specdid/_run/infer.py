@@ -352,6 +352,8 @@ def _family(tests: CurveTests) -> str:
     )
 
 
+FAR = 20.0
+"""Standard errors beyond which the end of a band tells a reader nothing."""
 FARTHEST = later(
     "It holds zero for {n:,} of those with such a p, which tests zero alone: the band reaches to the farthest effect "
     "that is not rejected, far out where clusters are few."
@@ -362,7 +364,13 @@ def band_words(tests: CurveTests) -> str:
     """Say how far the simultaneous band reaches, by what it was made, or why there is none."""
     band, level = tests.adjusted.band, f"{100 * (1 - tests.alpha):g}%"
     ends = [
-        say("{z:.2f} standard errors {side} the estimates", z=z, side=say(side))
+        say(
+            "{z:,.0f} standard errors {side} the estimates, which is as good as no bound"
+            if z > FAR
+            else "{z:.2f} standard errors {side} the estimates",
+            z=z,
+            side=say(side),
+        )
         for z, side in ((band.below, later("below")), (band.above, later("above")))
         if not np.isnan(z)
     ]

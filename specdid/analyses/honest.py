@@ -25,7 +25,7 @@ from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart,
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
 from specdid.analyses._event_paths import check as check_event_study
 from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes, Smoothness
-from specdid.analyses._words import PANELS, decimals, estimate_and_error, labels_of, listed, number
+from specdid.analyses._words import PANELS, axis_of, decimals, estimate_and_error, labels_of, listed, number
 from specdid.analyses.table import numbered, spanners
 from specdid.engine.ssc import critical_values
 from specdid.figures._curve_data import SURVIVES, Breakdowns
@@ -455,7 +455,8 @@ def _charts(
                 bound, low, high = (np.array(x) for x in zip(*sets, strict=True))
                 base = (study.effect, *one.of.conventional())
                 heading = cells.shown(one.of.cell)
-                panels.append(HonestPanel(heading, name == RELATIVE, bound, low, high, base, one.breakdown[name]))
+                sort, end = name == RELATIVE, one.breakdown[name]
+                panels.append(HonestPanel(heading, sort, bound, low, high, base, end, axis_of(one.of.cell)))
     if panels:
         level = f"{1 - bench.study.inference.alpha:.0%}"
         yield Chart(

@@ -18,6 +18,7 @@ from specdid._arrays import Bools, Floats
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
+from specdid._records.numerals import minus
 from specdid._study import Core, Expression
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
@@ -500,8 +501,12 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
                 "note",
                 "extrapolated",
                 f"{where}: {outside:.0%} of units lie outside the moderator's range among the treated "
-                f"({m.treated.min():.4g} to {m.treated.max():.4g}), where the effect is extrapolated",
+                f"({_value(m.treated.min())} to {_value(m.treated.max())}), where the effect is extrapolated",
             )
+
+
+def _value(moderator: float) -> str:
+    return minus(f"{moderator:.4g}")
 
 
 def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorConfig) -> Iterator[str]:
@@ -511,10 +516,10 @@ def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorC
         effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
         effect = [
             say(
-                "{estimate} (p {p_value}) where it is {at:.4g}",
+                "{estimate} (p {p_value}) where it is {at}",
                 estimate=number(e.estimate),
                 p_value=p_is(e.p_value),
-                at=at,
+                at=_value(at),
             )
             for at, e in effects
         ]

@@ -304,7 +304,9 @@ def curve_data(
     if breakdowns is not None:
         panels = tuple(replace(p, breakdowns=_breakdowns_of(p, breakdowns)) for p in panels)
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).plain)
+    return CurveData(
+        planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).shown(planned.shown)
+    )
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:

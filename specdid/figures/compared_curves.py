@@ -16,8 +16,8 @@ from specdid._records.numerals import decimals_for
 from specdid._words import say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps, fixed, shown_range
-from specdid.figures._page import choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import KeyEntry, Pane, columns, label_across, lay_sheet, one_key
+from specdid.figures._page import Page, choose_fonts, round_ticks, style, with_room
+from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -137,18 +137,25 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
         panes, key = one_key([_pane(p, data) for p in data.panels])
         page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0, key=key)
         for panel, box in zip(data.panels, boxes, strict=False):
-            lower = _LOWER * box.height
+            label_across(page, box, say("specifications, by the old estimate"))
+            lower = _LOWER * box.height if np.isfinite(panel.move).any() else 0.0
+            if not lower:
+                _curves(page, box, panel)
+                continue
             upper = replace(box, height=box.height - lower - _BETWEEN)
             below = replace(box, top=box.top + box.height - lower, height=lower)
-            curves = page.axes(upper.left, upper.top, upper.width, upper.height)
-            style(curves, fonts, "y")
-            _draw_pairs(curves, panel)
+            _curves(page, upper, panel)
             moves = page.axes(below.left, below.top, below.width, below.height)
             style(moves, fonts, "y")
             _draw_moves(moves, panel)
             page.text(below.left + 3, below.top + 1, say("move in old standard errors"), SMALL, colour=QUIET)
-            label_across(page, box, say("specifications, by the old estimate"))
         return page.figure
+
+
+def _curves(page: Page, box: Box, panel: ComparedPanel) -> None:
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    style(axes, page.fonts, "y")
+    _draw_pairs(axes, panel)
 
 
 def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
@@ -296,6 +303,8 @@ def _note(data: ComparedData) -> str:
         )
     if any(len(own) for p in data.panels for own in p.alone):
         parts.append(say("At the right is what one run has alone."))
+    if any(not p.pairs.shape[1] for p in data.panels):
+        parts.append(say("No moves are drawn where no specification is in both runs."))
     still = sum(int(np.count_nonzero(~np.isfinite(p.move))) for p in data.panels)
     if still:
         parts.append(say("Without a move, since neither run has a standard error: {still:,}.", still=still))

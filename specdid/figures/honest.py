@@ -35,6 +35,7 @@ class HonestPanel:
     bound, low, high : (n,) the bounds and the ends of the sets
     base : estimate and ends of the interval under parallel trends
     breakdown : the bound at which zero enters; NaN where it is inside at 0, inf where it never is
+    axis : panels of one have the same limits
     """
 
     name: str
@@ -44,6 +45,7 @@ class HonestPanel:
     high: Floats
     base: tuple[float, float, float]
     breakdown: float
+    axis: str = ""
 
     @property
     def sign(self) -> str:
@@ -73,7 +75,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
     if not data.panels:
         raise ValueError("no effect has robust sets, so there is nothing to draw")
     fonts = choose_fonts(_texts(data))
-    labels = [label for p in data.panels for label in round_ticks(*_limits(p))[1]]
+    labels = [label for p in data.panels for label in round_ticks(*_limits(p, data))[1]]
     left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0)
     key = (
         KeyEntry("bar", ACCENT, say("parallel trends")),
@@ -93,7 +95,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
             of=data.of,
         )
         for panel, box in zip(data.panels, boxes, strict=False):
-            _draw_panel(page, box, panel)
+            _draw_panel(page, box, panel, _limits(panel, data))
             label_across(page, box, f"{panel.sign}: {_words(panel)}")
         return page.figure
 
@@ -112,20 +114,20 @@ def _pane(panel: HonestPanel) -> Pane:
     return Pane((panel.name, panel.name), (fact,))
 
 
-def _limits(panel: HonestPanel) -> tuple[float, float]:
-    return with_room([0.0, *panel.base, *panel.low.tolist(), *panel.high.tolist()])
+def _limits(panel: HonestPanel, data: HonestData) -> tuple[float, float]:
+    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+    return with_room([0.0, *(v for p in alike for v in (*p.base, *p.low.tolist(), *p.high.tolist()))])
 
 
-def _draw_panel(page: Page, box: Box, panel: HonestPanel) -> None:
+def _draw_panel(page: Page, box: Box, panel: HonestPanel, limits: tuple[float, float]) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
     most = float(panel.bound.max()) or 1.0
     begin = -0.14 * most
     style_across(axes, page.fonts, 1.7 * begin, most * 1.07, box.width)
     axes.set_xticks([t for t in axes.get_xticks() if 0 <= t <= most])
     style(axes, page.fonts, "y")
-    low, high = _limits(panel)
-    axes.set_ylim(low, high)
-    axes.set_yticks(*round_ticks(low, high))
+    axes.set_ylim(*limits)
+    axes.set_yticks(*round_ticks(*limits))
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     estimate, least, greatest = panel.base
     axes.axvline(0.5 * begin, color=QUIET, linewidth=0.4, zorder=1)  # left of it nothing is of a bound

@@ -225,7 +225,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     common = [c.common for p in data.panels for c in p.choices if c.heading in named]
     parts += spelled_out(common)
     if any(line.alone for b in layout.bands for line in b.lines):
-        parts.append(say("Of choices with two options the rarer has a row."))
+        parts.append(say("Of choices with two options the rarer has a row, of two as frequent the first."))
     if layout.still:
         parts.append(
             say(

@@ -44,7 +44,9 @@ def test_a_curve_against_nothing_is_drawn():
     planned = plan_of({"sample": ["all", "some"]}, subsets("a"))
     nothing = results_of(planned, fails=dict.fromkeys(range(4), Code.ABSORBED))
     found = compare_results(results_of(planned), nothing)
-    assert draw(compared_data(found)).axes
+    figure = draw(compared_data(found))
+    assert len(figure.axes) == 1  # no axis of moves where no specification is in both
+    assert any("No moves are drawn" in text for text in texts_of(figure))
     assert found.families[0].new.n == 0
     with pytest.raises(ValueError, match="neither run has an estimate"):
         draw(compared_data(compare_results(nothing, nothing)))

@@ -238,3 +238,6 @@ def test_a_band_that_holds_what_the_p_rejects_says_how():
     assert "It holds zero for 1 of those with such a p, which tests zero alone" in band_words(tests)
     narrow = replace(adjusted, band_low=np.array([0.5, 1.0, -3.0]))
     assert "holds zero" not in band_words(replace(tests, adjusted=narrow))
+    assert "46 standard errors below the estimates, which is as good as no bound" in band_words(tests)
+    near = replace(adjusted, band=j.JointBand(4.5, 4.7))
+    assert "4.50 standard errors below the estimates and 4.70" in band_words(replace(tests, adjusted=near))

@@ -17,6 +17,8 @@ from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
 from specdid.figures._style import ACCENT, CROSS, own_style, save
 from specdid.figures.decomposition import LOOKS
+from specdid.figures.honest import HonestData, HonestPanel
+from specdid.figures.honest import draw as draw_honest
 from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
@@ -399,3 +401,14 @@ def test_the_volcano_has_crosses_below_its_axis_for_what_has_no_p():
     assert sorted(map(len, below)) == [1, 1, 8]  # the crosses, and the preferred one's diamond and its edge
     whole = draw_volcano(volcano_data(results_of(planned)))
     assert "no standard error" not in texts_of(whole)
+
+
+def test_robust_sets_of_one_scale_have_one_axis():
+    bound = np.array([0.0, 1.0])
+
+    def panel(axis, size):
+        return HonestPanel(axis, True, bound, -size * bound - 1, size * bound, (0.0, -1.0, 1.0), np.nan, axis)
+
+    figure = draw_honest(HonestData("", (panel("a", 1), panel("a", 9), panel("b", 2)), "95%"))
+    ends = [axes.get_ylim() for axes in figure.axes]
+    assert ends[0] == ends[1] != ends[2]

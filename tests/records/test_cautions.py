@@ -10,6 +10,7 @@ from small_studies import small_panel, small_study
 from specdid._diagnostics import SpecError
 from specdid._records.cautions import AGAINST, CLAUSES, SERIOUS_FAULTS, Caution, against, beside, grouped, worst_first
 from specdid._run.write import read_warnings, warnings_table
+from specdid.language import relabel
 from specdid.tables._base import csv_text
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
@@ -142,3 +143,9 @@ def test_a_file_that_no_run_wrote_is_a_fault(tmp_path, content):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(SpecError, match=r"manifest\.json is not the file that a run writes"):
         read_warnings(tmp_path)
+
+
+def test_figures_name_terms_as_readers_know_them():
+    found = against([Caution("serious", "my_own_code", "`l_police` and `year::2004:lpop` differ")])
+    said = found.shown(lambda text: relabel(text, {"l_police": "log police"})).brief
+    assert "log police and year 2004 × lpop differ" in said
