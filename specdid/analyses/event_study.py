@@ -10,7 +10,7 @@ cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -473,16 +473,29 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(Row(bench.label(t), tuple(say("yes") if t in o else say("no") for o in own)) for t in every)
 
 
-def _composition(column: int, one: EventPath) -> str:
+def _of_columns(words: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Say what holds of columns (from 1), where it is the same of several once."""
+    places: dict[str, list[str]] = {}
+    for k, own in words:
+        if own:
+            places.setdefault(own, []).append(f"({k})")
+    for own, columns in places.items():
+        listed = said_list(columns)
+        if len(columns) > 1:
+            yield say("Columns {columns}: {words}.", columns=listed, words=own)
+        else:
+            yield say("Column {column}: {words}.", column=listed, words=own)
+
+
+def _composition(one: EventPath) -> str:
     """Say that periods hold other treated units, where the single ones have a fifth fewer rows than the most."""
     single = np.array([int(k) not in one.bins for k in one.periods], dtype=bool)
     size, periods = one.size[single], one.periods[single]
     if not len(size) or size.min() > 0.8 * size.max():
         return ""
     return say(
-        "Column ({k}): not every treated unit is in every period, {least} rows in {a} and {most} in {b}, so that "
-        "effects differ by who is in them too.",
-        k=column,
+        "not every treated unit is in every period, {least} rows in {a} and {most} in {b}, so that effects differ by "
+        "who is in them too",
         least=count(int(size.min())),
         a=one.clock.text(int(periods[size.argmin()])),
         most=count(int(size.max())),
@@ -515,10 +528,8 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
-    found += [
-        say("Column ({k}): {always}.", k=k, always=told(p.always, True)) for k, p in enumerate(paths, 1) if p.always
-    ]
-    found += filter(None, (_composition(k, p) for k, p in enumerate(paths, 1) if p.failure is None))
+    found += _of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
+    found += _of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
         found.append(
             say(
@@ -529,21 +540,15 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
                 power=POWER,
             )
         )
-    indefinite = [f"({k})" for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
-    if indefinite:
-        found.append(say("Column {columns}: {words}.", columns=said_list(indefinite), words=told(INDEFINITE, True)))
+    indefinite = [k for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
+    found += _of_columns((k, told(INDEFINITE, True)) for k in indefinite)
     if any(p.left_out for p in paths):
         found.append(
             say("Periods without a number are not identified in that column, and not in its test of the leads.")
         )
     if any(p.failure is not None for p in paths):
         found.append(say("Empty columns could not be estimated."))
-        of = [(k, p.failure) for k, p in enumerate(paths, 1) if p.failure is not None]
-        found += [
-            say("Column {columns}: {words}.", columns=said_list(columns), words=told(why, True))
-            for why in dict.fromkeys(why for _, why in of)
-            if (columns := [f"({k})" for k, own in of if own == why])
-        ]
+        found += _of_columns((k, told(p.failure, True)) for k, p in enumerate(paths, 1) if p.failure is not None)
     return tuple(note for note in found if note)
 
 

@@ -34,6 +34,8 @@ INDENT = 10.0
 """A quad, by which labels are indented."""
 _WORD = 80.0
 _STUB, _LONGEST_STUB = 72.0, 260.0
+_MOST_LINES = 3
+"""Of a label beside its numbers, where there is no room for a wider one."""
 
 
 @lru_cache(16_384)
@@ -141,7 +143,7 @@ class Size:
         return self.points / FONT
 
 
-UPRIGHT = (Size(9, 5.0, 70.0), Size(8, 3.5, 62.0), Size(8, 3.0, 50.0), Size(8, 2.5, 36.0))
+UPRIGHT = (Size(9, 5.0, 70.0), Size(8, 3.5, 62.0), Size(8, 3.0, 50.0), Size(8, 2.5, 36.5))
 ON_SIDE = (Size(9, 5.0, 70.0), Size(8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
 NOTES = 8.0
@@ -158,6 +160,7 @@ class TableLayout:
     size : its type
     turned : on a page that lies on its side
     stub : room for the labels of rows
+    spread : labels stand on lines of their own, above their numbers, since the stub would break them again and again
     spanners : lines of each spanner
     headings : lines of each heading, the stub's first
     part, parts : which part of how many
@@ -176,6 +179,7 @@ class TableLayout:
     width: float = 0.0
     height: float = 0.0
     continued: bool = False
+    spread: bool = False
 
     @property
     def tall(self) -> float:
@@ -243,6 +247,9 @@ def _layout(table: PrintTable, size: Size, turned: bool, stub: float, columns: S
     spanners = tuple(tuple(_spanner(line, columns, size)) for line in table.spanners)
     layout = TableLayout(table, size, turned, stub, spanners, headings)
     layout = replace(layout, width=(stub + sum(columns)) * size.share + 2 * size.gap * len(columns))
+    labels = [stub_lines(layout, row) for block in table.blocks for row in block if any(row.cells)]
+    spread = stub < _natural_stub(table) and max(map(len, labels), default=0) > _MOST_LINES
+    layout = replace(layout, spread=spread)
     return replace(layout, height=_height(layout))
 
 
@@ -304,13 +311,16 @@ def row_lines(layout: TableLayout, row: Row) -> int:
     if not any(row.cells):
         return 1
     cells = max(len(cell_lines(layout, c)) for c in row.cells)
+    if layout.spread:
+        return len(stub_lines(layout, row)) + cells + bool(any(row.under))
     return max(len(stub_lines(layout, row)), cells + bool(any(row.under)))
 
 
 def stub_lines(layout: TableLayout, row: Row) -> CellLines:
     """Break a row's label; lines after the first are indented by the writer."""
-    first, *rest = wrap(row.label, layout.stub + 0.1 - (INDENT if row.indent else 0))
-    return (first, *wrap(" ".join(rest), layout.stub + 0.1 - INDENT)) if rest else (first,)
+    room = (layout.width / layout.size.share if layout.spread else layout.stub) + 0.1
+    first, *rest = wrap(row.label, room - (INDENT if row.indent else 0))
+    return (first, *wrap(" ".join(rest), room - INDENT)) if rest else (first,)
 
 
 def cell_lines(layout: TableLayout, text: str) -> CellLines:

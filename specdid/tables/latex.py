@@ -150,7 +150,10 @@ def _head(layout: TableLayout) -> Iterator[str]:
         yield " & ".join(cells) + r" \\"
         if rules:
             yield "".join(rules)
-    yield " & ".join(_stack(h, "b", "l" if not k else "c") for k, h in enumerate(layout.headings)) + r" \\"
+    first, *headings = (_stack(h, "b", "l" if not k else "c") for k, h in enumerate(layout.headings))
+    # Labels above their numbers leave their column to nothing else that would hold it open.
+    held = rf"\hspace{{{layout.stub * layout.size.share:.1f}pt}}" if layout.spread else ""
+    yield " & ".join([held + first, *headings]) + r" \\"
     yield r"\midrule"
 
 
@@ -172,21 +175,30 @@ def _body(layout: TableLayout) -> Iterator[str]:
 
 
 def _row(layout: TableLayout, row: Row, points: Sequence[Point]) -> Iterator[str]:
-    """Write a row; a long label goes on beside the numbers below it, one without numbers spans the table."""
+    """Write a row; a long label goes on beside the numbers below it, or stands above; one without numbers is alone."""
+    across = rf"\multicolumn{{{len(layout.table.columns) + 1}}}{{@{{}}l@{{}}}}"
     if not any(row.cells):
-        width = len(layout.table.columns) + 1
-        yield rf"\multicolumn{{{width}}}{{@{{}}l@{{}}}}{{\emph{{{escape(row.label)}}}}} \\"
+        yield rf"{across}{{\emph{{{escape(row.label)}}}}} \\"
         return
     first, *rest = stub_lines(layout, row)
+    lead = r"\quad " if row.indent else ""
+    if layout.spread:
+        yield rf"{across}{{{lead}{escape(first)}}} \\*"
+        yield from (rf"{across}{{\quad {escape(line)}}} \\*" for line in rest)
+        lead, first, rest = "", "", []
     under = row.under if any(row.under) else ()
     lines = 1 + max(len(rest), bool(under))
-    lead = r"\quad " if row.indent else ""
     cells = [_aligned(c, p) or _stack(cell_lines(layout, c), "t") for c, p in zip(row.cells, points, strict=True)]
-    yield " & ".join([lead + escape(first), *cells]) + r" \\"
+    label = lead + escape(first)
+    if rest and not under and any(len(cell_lines(layout, c)) > 1 for c in row.cells):
+        # What goes on of a label stands beside what goes on of a text.
+        inside = r" \\ ".join([label, *(rf"\quad {escape(line)}" for line in rest)])
+        label, rest, lines = rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{inside}\end{{tabular}}", [], 1
+    yield " & ".join([label, *cells]) + r" \\"
     for k in range(lines - 1):
-        label = rf"\quad {escape(rest[k])}" if k < len(rest) else ""
+        more = rf"\quad {escape(rest[k])}" if k < len(rest) else ""
         below = under if not k and under else ("",) * len(row.cells)
-        yield " & ".join([label, *(_aligned(c, p) or escape(c) for c, p in zip(below, points, strict=True))]) + r" \\"
+        yield " & ".join([more, *(_aligned(c, p) or escape(c) for c, p in zip(below, points, strict=True))]) + r" \\"
 
 
 def _aligned(text: str, point: Point) -> str:

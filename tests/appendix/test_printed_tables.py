@@ -56,6 +56,32 @@ def test_labels_of_rows_keep_a_quarter_of_the_page_beside_nine_columns_in_word()
     assert all(own > width(cell) / 72 for own, cell in zip(inches[1:], cells, strict=True))
 
 
+def test_labels_that_a_narrow_stub_would_break_again_and_again_stand_above_their_numbers():
+    names = ("Estimates", "Median", "Lowest", "Highest", "Tested", "Below 0", "Null", "Above 0", "Null")
+    cells = ("16", "−0.0216", "−0.0503", "−0.0084", "8", "50.0%", "8.2%", "0.0%", "7.6%")
+    long = "Average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units)"
+    table = PrintTable("Estimates", names, ((Row(long, cells), Row("Semi-elasticity", cells)),))
+    (layout,) = lay_out(table)
+    assert not layout.turned
+    assert layout.spread
+    widest = max(width(line) for row in table.blocks[0] for line in _layout.stub_lines(layout, row))
+    assert widest * layout.size.share <= layout.width
+    _, lines = latex.write(table).split("midrule\n")
+    above = [line.startswith(r"\multicolumn{10}{@{}l@{}}{") for line in lines.splitlines()[:4]]
+    assert above == [True, False, True, False]
+    (short,) = lay_out(PrintTable("Estimates", names, ((Row("Semi-elasticity", cells),),)))
+    assert not short.spread
+
+
+def test_what_goes_on_of_a_label_stands_beside_what_goes_on_of_a_text():
+    table = PrintTable("T", ("a",), ((Row("label " * 20, ("a text of more than one line " * 4,)),),))
+    rows = latex.write(table).split("midrule\n")[1].split(r"\bottomrule")[0]
+    label, text = rows.split(" & ")
+    assert label.startswith(r"\begin{tabular}[t]{@{}l@{}}label")
+    assert label.count(r"\quad") == 1
+    assert text.startswith(r"\begin{tabular}[t]{@{}c@{}}a text")
+
+
 def test_a_very_long_word_is_broken_without_reading_it_again_and_again(monkeypatch):
     """A stranger's label of 40,000 characters took ten seconds."""
     read = 0

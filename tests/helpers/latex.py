@@ -91,7 +91,7 @@ def inlined(path: Path) -> str:
 
 
 _GONE = (
-    r"\\(label|ref|includegraphics|usebox|begin|end|setlength|cmidrule|multicolumn|fontsize|addtocounter)\b"
+    r"\\(label|ref|includegraphics|usebox|begin|end|setlength|cmidrule|multicolumn|fontsize|addtocounter|hspace)\b"
     r"(\([a-z]+\))?(\[[^\]]*\]|\{[^{}]*(\{[^{}]*\}[^{}]*)*\})*"
 )
 _PLAIN = {
