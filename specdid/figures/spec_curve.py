@@ -162,9 +162,10 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
             for words, s in panel.null_shares
         ]
         where = f", {panel.name}" if len(data.panels) > 1 else ""
-        lead = "With p < {alpha:g}, negative and positive (null){where}: {listed}."
         yield say(
-            lead if panel.many else "With p < {alpha:g}{where}: {listed}.",
+            "With p < {alpha:g}, negative and positive (null){where}: {listed}."
+            if panel.many
+            else "With p < {alpha:g}{where}: {listed}.",
             alpha=data.alpha,
             where=where,
             listed=say("; ").join(of),
