@@ -53,13 +53,15 @@ class ReadCode:
 class DataFacts:
     """What the data file shows: its columns, those without a missing value, those of 0 and 1 alone.
 
-    ``nested`` says whether every level of one column is within one of another, None where that is not known.
+    ``nested`` says whether every level of one column is within one of another, None where that is not known;
+    ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
     """
 
     columns: frozenset[str] = frozenset()
     complete: frozenset[str] = frozenset()
     binary: frozenset[str] = frozenset()
     nested: Callable[[str, str], bool | None] = lambda _group, _of: None
+    gaps: Callable[[str, str], tuple[bool, bool]] = lambda _unit, _time: (False, False)
 
 
 FIRST = DataFacts()
@@ -86,6 +88,8 @@ class State:
     """What group_by() of R has left in force."""
     order: str = ""
     """By what R has sorted the rows, where the row before is then not the unit's period before."""
+    sorted: bool = False
+    """Whether R has sorted the rows so that each unit's follow each other in time."""
     dropped: frozenset[str] = frozenset()
     """Columns that Stata dropped and that were not made since."""
 

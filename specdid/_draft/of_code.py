@@ -81,7 +81,17 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
         first[inner] = outer
         return bool((first[inner] == outer).all())
 
-    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested)
+    def gaps(unit: str, time: str) -> tuple[bool, bool]:
+        if unit not in whole or time not in whole:
+            return False, False
+        units, times = rank(columns[unit])[0], rank(columns[time])[0]
+        found = []
+        for order in (np.argsort(units, kind="stable"), np.lexsort((times, units))):
+            step = np.diff(times[order])[np.diff(units[order]) == 0]
+            found.append(bool((step != 1).any()))
+        return found[0], found[1]
+
+    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps)
 
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
@@ -91,6 +101,8 @@ MOST_ALTERNATIVES = 1_000
 """Combinations of c(), sw() and the like that one regression is written out into."""
 MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
+LONGEST_SHOWN = 400
+"""Characters of a statement that a draft lists."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
@@ -174,17 +186,16 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
 
 
-def _listed(code: ReadCode, term: str) -> dict[int, tuple[int, str, str]]:
-    """Return by line how many statements are not taken over, and the first of them with the reason."""
+def _listed(code: ReadCode, term: str) -> dict[int, Counter[tuple[str, str]]]:
+    """Return by line what is not taken over, each with its reason, and how often."""
     left = [
         (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _path(r.terms))
         for r in code.regressions
         if term not in r.terms
     ]
-    found: dict[int, tuple[int, str, str]] = {}
+    found: dict[int, Counter[tuple[str, str]]] = {}
     for line, text, why in [*code.skipped, *left]:
-        count = found[line][0] if line in found else 0
-        found[line] = (count + 1, *found.get(line, (0, text, why))[1:])
+        found.setdefault(line, Counter())[text, why] += 1
     return found
 
 
@@ -444,13 +455,16 @@ def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
     return ["[inference]", "draws = 999", 'null  = ["wild"]', f"cluster = {toml_text(cluster)}"]
 
 
-def _skipped(listed: Mapping[int, tuple[int, str, str]]) -> list[str]:
+def _skipped(listed: Mapping[int, Counter[tuple[str, str]]]) -> list[str]:
     if not listed:
         return []
     lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
-    for line, (count, text, why) in sorted(listed.items())[:MOST_LISTED]:
-        more = f"; and {count - 1:,} more of this line" if count > 1 else ""
-        lines += comment(f"{line}: {one_line(text)[:160]}  ({one_line(why)}{more})", "  ")
+    for line, found in sorted(listed.items())[:MOST_LISTED]:
+        shown = [*found][:MOST_LINES]
+        more = found.total() - len(shown)
+        for k, (text, why) in enumerate(shown):
+            rest = f"; and {more:,} more of this line" if more and k == len(shown) - 1 else ""
+            lines += comment(f"{line}: {one_line(text)[:LONGEST_SHOWN]}  ({one_line(why)}{rest})", "  ")
     if len(listed) > MOST_LISTED:
         lines.append(f"# and {len(listed) - MOST_LISTED:,} more")
     return lines

@@ -354,7 +354,9 @@ class _R(Memory):
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
-                terms += [product[1], product[2], f"{product[1]}:{product[2]}"]
+                terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
+            elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
+                terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
             elif term not in ("1", "0", ""):
                 terms.append(self._term(term, "terms"))
         if name == "felm" and len(lefts := _split(left, "|")) > 1:
@@ -550,10 +552,12 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _recoded(self._written_out(text))
+        if "case_when(" in text:
+            text = re.sub(r"(?<=[(,])(\s*)\.default\s*=(?!=)", r"\1TRUE ~", text)
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
-        for name in {*re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", bare)}:
+        for name in {*re.findall(rf"(?<![\w.])(?!\.\d){_NAME}(?![\w.])(?!\s*\(|\s*=[^=])", bare)}:
             if self._variables.get(name):
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
             elif name.startswith(".") or name in self._arguments or name in self._variables:
@@ -574,6 +578,12 @@ class _R(Memory):
             new = re.sub(_SERIES, _lagged, text)
             if new != text and self.state.order:
                 raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
+            as_given, as_sorted = self._facts.gaps(unit or "", time)
+            if new != text and (as_sorted if self.state.sorted else as_given):
+                raise NotReadError(
+                    "the data have gaps, or are not in the order of unit and time: the row before is not the period "
+                    "before"
+                )
             if new != text:
                 self._tell_derived(
                     "lag(), lead() and shift() of R go by rows, l() and f() by periods: the same where the rows of a "
@@ -587,7 +597,10 @@ class _R(Memory):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
         for found in [*re.finditer(rf"(?<![\w.])({'|'.join(_GROUPED)})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)][::-1]:
             inside, omits, _ = found[2].partition("na.rm")
-            if not omits or not re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2]):
+            within = columns_of(inside.strip()) if not omits else set()
+            known = bool(within) and within <= self._facts.complete - {*self.state.columns}
+            simple = not {*_called(inside)} - {"abs", "sign", "is.na"} and not re.search(r"[/^]", inside)
+            if not (known and simple) and not (omits and re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2])):
                 raise NotReadError(
                     f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
                 )
@@ -609,6 +622,14 @@ class _R(Memory):
             raise NotReadError(f"`{other}()` is not taken over")
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
+        if looks and self.state.rows:
+            at = self.state.rows[-1][0]
+            told = (
+                f"columns made of other rows after line {at}, which may change rows, are right only with the data as "
+                "it leaves them"
+            )
+            if (at, told) not in self.found.notes:
+                self.found.notes.append((at, told))
         return self.in_force(ours(text, role))  # type: ignore[arg-type]
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
@@ -632,7 +653,7 @@ class _R(Memory):
                     self._changes(frame, frame, steps, line, text)
                 return
             if _IN_PLACE.search(text):
-                name = re.match(rf"^(?:\w+\()?({_NAME})", text)
+                name = re.match(rf"^assign\(\s*[\"']({_NAME})[\"']", text) or re.match(rf"^(?:\w+\()?({_NAME})", text)
                 self._changed(name[1] if name else "", "", line, text)
             elif _OTHER_ERRORS.search(text):
                 self._other_errors(line, text)
@@ -727,14 +748,40 @@ class _R(Memory):
         self._root[target] = self._root.get(base, base)
         if not steps and base != target:
             self._shared |= {target: base, base: target}
-        try:
-            self._apply(base, steps, line)
-        except NotReadError as error:
-            self._of_frame[target] = old
-            self._follow(target, steps)
-            self._changed(target, "", line, text, str(error))
+        if len(steps) == 1 or any(verb == "[" for verb, _ in steps):
+            try:
+                self._apply(base, steps, line)
+            except NotReadError as error:
+                self._of_frame[target] = old
+                self._follow(target, steps)
+                if steps and steps[0][0] == "mutate" and len(_split(steps[0][1], ",")) > 1:
+                    self._one_by_one(target, base, steps, line)
+                else:
+                    self._changed(target, "", line, text, str(error))
+                return
+            self._of_frame[target] = self.state
             return
-        self._of_frame[target] = self.state
+        self._one_by_one(target, base, steps, line)
+
+    def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
+        """Apply what is read of a pipe, and list the steps that are not."""
+        single = [
+            (verb, part)
+            for verb, inside in steps
+            for part in (
+                _split(inside, ",") if verb == "mutate" and not re.search(r"[(,]?\s*\.\w+\s*=", inside) else [inside]
+            )
+        ]
+        self.state = self._of_frame[target]
+        for verb, inside in single:
+            before = self.state.copy()
+            try:
+                self._apply(base, [(verb, inside)], line)
+            except NotReadError as error:
+                self._of_frame[target] = before
+                self._follow(target, [(verb, inside)])
+                self._changed(target, "", line, f"{verb}({inside})", str(error))
+            self._of_frame[target] = self.state
 
     def _follow(self, frame: str, steps: Sequence[tuple[str, str]]) -> None:
         """Keep groups and order of a statement that is not taken over otherwise."""
@@ -759,13 +806,14 @@ class _R(Memory):
         """Remember an order in which a unit's rows do not follow each other in time."""
         unit, time = self.found.unit, self.found.time
         joined = ", ".join(part for part in parts if not re.match(r"\.by_group\b|na\.last\b", part))
+        self.state.sorted = False
         if re.search(r"\b(?:decreasing|order)\s*=", joined):
             self.state.order = f"`{joined}`"
             return
         keys = re.sub(rf"(?<![\w.]){_NAME}\$|[\"']", "", re.sub(r"^c\((.*)\)$", r"\1", joined))
         for key in filter(None, _split(keys, ",")):
             if key == time:
-                self.state.order = ""
+                self.state.order, self.state.sorted = "", True
                 return
             if re.sub(r"^-|^desc\((.*)\)$", r"\1", key) != unit:
                 self.state.order = f"`{joined}`"
@@ -808,6 +856,8 @@ class _R(Memory):
                     expression = self._value(value, by)
                     self.state.columns = after if verb == "mutate" else dict(after)
                     self.define(key, line, expression)
+            elif verb == "select" and "=" not in inside:
+                pass  # columns that are not there any more are not used any more
             elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
@@ -858,6 +908,14 @@ class _R(Memory):
             if several
             else [rest[0].partition(":=")[::2]]
         )
+        if ordered := re.fullmatch(r"order\((.*)\)", rows):  # of this line alone
+            here = self.state.order, self.state.sorted
+            self._sort(_split(ordered[1], ","))
+            try:
+                self._bracket(["", *rest], line, rows_alone)
+            finally:
+                self.state.order, self.state.sorted = here
+            return
         before = dict(self.state.columns)
         for key, value in pairs:
             name = key.strip().strip("\"'")

@@ -1049,8 +1049,8 @@ def test_columns_made_before_a_line_that_is_listed_stay(change):
 def test_all_columns_that_a_line_changes_are_named_and_no_arguments():
     parts = ", ".join(f"c{k} = if_else(odd(z), coalesce(z, 1), 0, missing = {k})" for k in range(11))
     found = read_code(f"df <- df %>% mutate({parts}, s = lag(z, default = 0))\nfeols(y ~ d + c10, df)\n", ".R")
-    why = found.skipped[0][2]
-    assert re.findall(r"`(\w+)`", why.partition("changes")[2]) == [*(f"c{k}" for k in range(11)), "s"]
+    named = [name for *_, why in found.skipped for name in re.findall(r"`(\w+)`", why.partition("changes")[2])]
+    assert named == [*(f"c{k}" for k in range(11)), "s"]
     code = "df[, c('a', 'b') := .(z * 2, odd(z, base = 2))]\nfeols(y ~ d + a, df)\n"
     assert "changes `a`, `b`:" in read_code(code, ".R").skipped[0][2]
     found = read_code("df <- rbind(df, df) %>% mutate(g = odd(z))\nfeols(y ~ d + g, df)\n", ".R")
@@ -1523,7 +1523,7 @@ def test_plain_ways_of_dplyr_and_functions_of_one_expression_are_taken_over(chan
 @pytest.mark.parametrize(
     "change",
     [
-        "df <- rename_with(df, tolower)", "df <- df %>% rename(any_of(names))", "df <- df %>% select(starts_with('y'))",
+        "df <- rename_with(df, tolower)", "df <- df %>% rename(any_of(names))",
         "df <- df %>% mutate(across(where(is.numeric), log))", "df <- df %>% mutate(across(c(y, x), list(log, exp)))",
         "df$y <- recode(df$g, '1=0; else=1')", "df$y <- car::recode(df$g, '1=0')",
         "df$y <- recode(df$g, a = 1, `2` = z)",
@@ -1647,3 +1647,78 @@ feols(murder ~ post | sid + year, df, cluster = ~sid)
 def test_of_one_specification_none_is_proposed(drafted):
     _, spec = drafted("df <- read.csv('castle.csv')\nfeols(homicide ~ post | sid + year, df, cluster = ~sid)\n", "a.R")
     assert "preferred" not in tomllib.loads(spec.read_text("utf-8"))
+
+
+def test_a_name_times_itself_is_the_name_in_r():
+    code = "feols(y ~ d + x:x + x:z:x | id, df, cluster = ~id)\nfelm(y ~ d + z*z | id | 0 | id, df)\n"
+    assert [r.terms for r in read_code(code, ".R").regressions] == [("d", "x", "x:z"), ("d", "z")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sort", "taken"),
+    [
+        ([(1, 1), (1, 2), (2, 1), (2, 2)], "", True),
+        ([(2, 1), (1, 1), (2, 2), (1, 2)], "", True),  # of each unit in the order of time
+        ([(1, 2), (1, 1), (2, 1), (2, 2)], "", False),
+        ([(1, 2), (1, 1), (2, 1), (2, 2)], "df <- arrange(df, id, year)", True),
+        ([(1, 1), (1, 3), (2, 1), (2, 2), (2, 3)], "df <- arrange(df, id, year)", False),
+    ],
+)
+def test_a_lag_of_rows_is_one_of_periods_where_the_data_have_no_gap(rows, sort, taken):
+    with tempfile.TemporaryDirectory() as place:
+        pl.DataFrame(rows, schema=["id", "year"], orient="row").write_csv(Path(place) / "a.csv")
+        facts = facts_of(read_columns(Path(place) / "a.csv", "a.csv").columns)
+    code = (
+        f"{sort}\ndf <- df %>% group_by(id) %>% mutate(x = lag(z))\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    )
+    found = read_code(code, ".R", facts)
+    assert (found.derived == {"x": "l(z, 1)"}) == taken
+    assert ([line for line, _, _ in found.skipped] == [2]) != taken
+
+
+def test_what_is_read_of_a_pipe_stays_where_a_step_is_not_and_every_step_is_named():
+    code = """\
+df <- read.csv("a.csv") %>%
+  mutate(a = odd(z), b = z / 2) %>%
+  left_join(other, by = "id") %>%
+  mutate(c = pol[year == 80]) %>%
+  filter(year >= 81)
+df <- df %>% group_by(g) %>% mutate(m = mean(z, na.rm = TRUE))
+feols(y ~ d + b | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert [r.condition for r in found.regressions] == ["year >= 81"]
+    assert found.derived == {"b": "z / 2"}
+    assert [text.partition("(")[0] for line, text, _ in found.skipped if line == 1] == ["mutate", "left_join", "mutate"]
+    draft = code_draft(found, "a.R", ("d", "named by you"), None, "a")
+    for part in ("odd(z)", "left_join(other", "pol[year == 80]"):
+        assert part in " ".join(draft.replace("#", " ").split())
+    found = read_code(code.replace("  filter(year >= 81)", "  arrange(id)").replace("+ b", "+ b + m"), ".R")
+    assert found.derived["m"] == "mean(z, by = g)"
+    assert any("columns made of other rows after line 1" in text for _, text in found.notes)
+
+
+def test_assign_changes_what_it_names():
+    code = "df <- read.csv('a.csv')\nD <- df\nassign('D', filter(df, z > 1))\nfeols(y ~ d | id, D, cluster = ~id)\n"
+    more = "".join(f"feols(y ~ d + x{k} | id, df, cluster = ~id)\n" for k in range(2))
+    found = read_code(code + more, ".R")
+    assert [r.line for r in found.regressions] == [5, 6]
+    assert {3, 4} <= {line for line, _, _ in found.skipped}
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ("df <- filter(df, z > .05)", {}),
+        ("df <- df %>% mutate(x = case_when(z < .4 ~ 1, .default = 3))", {"x": "case_when(z < .4 ~ 1, TRUE ~ 3)"}),
+        ("df[order(id, year), x := shift(z), by = id]", {"x": "l(z, 1)"}),
+        ("df <- df %>% group_by(id) %>% mutate(x = max(z))", {"x": "max(z, by = id)"}),
+        ("df <- df %>% mutate(x = z > median(z))", {"x": "z > median(z)"}),
+    ],
+)
+def test_numbers_defaults_orders_and_complete_columns_are_read(change, made):
+    facts = DataFacts(frozenset("yzd"), frozenset("yzd"))
+    code = f"df <- read.csv('a.csv')\n{change}\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R", facts)
+    assert not found.skipped
+    assert found.derived == made
