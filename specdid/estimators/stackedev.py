@@ -253,6 +253,7 @@ def _fit(task: Task) -> Estimate | Failure:
         nobs=int(found.used.sum()),
         dropped=found.dropped,
         keep=found.used,
+        reads=found.used,
         in_force={"pre_window": before, "post_window": after},
         vcov_notes=notes,
         extra={

@@ -45,7 +45,7 @@ def read_delimited(
     names = _header(content, separator)
     frame = _parse(content, names, separator)
     if frame.height and frame.to_series(-1).null_count():
-        _refuse_ragged(content, len(names), separator)
+        _refuse_ragged(whole, len(names), separator)
     refuse_header_again(frame, names, above + 2)
     if frame.height:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
@@ -184,7 +184,7 @@ def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -
         words = ("rows", "repeat", "them") if len(again) > 1 else ("row", "repeats", "it")
         raise ReadError(
             "header_again",
-            f"{words[0]} {shown}{more} of the file {words[1]} the headings (which are row {first - 1:,})"
+            f"{words[0]} {shown}{more} of the file, as a spreadsheet counts, {words[1]} the headings (row {first - 1:,})"
             + (", in another order or not all of them" if moved else ""),
             help=f"several files put one below the other? delete {words[2]}"
             + (": the cells below must stand under their own headings" if moved else " and save the file again"),

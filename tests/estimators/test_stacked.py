@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import specdid
 import statsmodels.api as sm
 from adoption import adoption_panel
 from small_problems import task_of
@@ -138,3 +139,24 @@ def test_what_fits_perfectly_has_no_standard_error():
     found = fit(frame, post_window=1)
     assert found.estimate == pytest.approx(1.0, abs=1e-12)
     assert found.vcov_notes == ("perfect_fit",)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_samples_that_differ_in_rows_of_no_stack_are_one_point():
+    unit, year = np.repeat(np.arange(20), 8), np.tile(np.arange(2001, 2009), 20)
+    cohort = np.where(unit % 2, 2004, 0)
+    d = ((cohort > 0) & (year >= cohort)) * 1.0
+    data = pd.DataFrame({"id": unit, "year": year, "cohort": cohort, "d": d})
+    data["y"] = d + np.random.default_rng(5).normal(size=len(data))
+    study = {
+        "study": {"data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": {"formula": "y", "scale": "level"}},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "sample": {"all": "TRUE", "to 2006": "year <= 2006", "to 2004": "year <= 2004"},
+        "estimator": {"stacked": {"method": "stackedev", "pre_window": 1, "post_window": 1}},
+        "inference": {"draws": 0},
+        "run": {"backend": "serial"},
+    }
+    found = specdid.run(study, data, audit=None).table
+    assert found["status"].to_list()[:2] == ["ok", "duplicate"]
+    assert found["estimate"].notna().to_list() == [True, False, False]
