@@ -184,8 +184,8 @@ def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -
         words = ("rows", "repeat", "them") if len(again) > 1 else ("row", "repeats", "it")
         raise ReadError(
             "header_again",
-            f"{words[0]} {shown}{more} of the file, as a spreadsheet counts, {words[1]} the headings (row {first - 1:,})"
-            + (", in another order or not all of them" if moved else ""),
+            f"{words[0]} {shown}{more} of the file, as a spreadsheet counts, {words[1]} the headings "
+            f"(row {first - 1:,})" + (", in another order or not all of them" if moved else ""),
             help=f"several files put one below the other? delete {words[2]}"
             + (": the cells below must stand under their own headings" if moved else " and save the file again"),
         )
