@@ -438,13 +438,29 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
                 continue
             if FUNCTIONS[call.function].later or call.function in LIMITED:
                 by = argument(call, "by") if call.function != "interpolate" else None
-                if by is None or Name(time) not in joint_levels(by):
+                if by is None or not _holds_time(by, names, time):
                     yield call
         for name in referenced(top):
             definition = names.definition(name.name)
             if definition is not None and definition.digest not in seen:
                 seen.add(definition.digest)
                 stack.append((definition.node, definition.scope))
+
+
+def _holds_time(by: Node, scope: Scope, time: str) -> bool:
+    """Say whether rows of one group are of one period: ``by`` holds the time, if within ``group()``."""
+    stack, seen = [(level, scope) for level in joint_levels(by)], set()
+    while stack:
+        level, names = stack.pop()
+        if level == Name(time):
+            return True
+        if isinstance(level, Call) and level.function == "group":
+            stack += [(a.value, names) for a in level.arguments if a.value is not None]
+        definition = names.definition(level.name) if isinstance(level, Name) else None
+        if definition is not None and definition.digest not in seen:
+            seen.add(definition.digest)
+            stack.append((definition.node, definition.scope))
+    return False
 
 
 CODES = {"cut": "an R user's cut() is a factor", "group": "its numbers have no order"}

@@ -357,13 +357,17 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     Parameters
     ----------
     preferred : position of the preferred member.
-    ok : positions of the members whose controls are asked about, but for the terms that belong to a treatment.
+    ok : positions of the members whose controls are asked about, but for the terms that belong to a treatment or are
+        an interaction with one.
     """
     problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
     treatments = np.unique(members.treatment[ok])
     belongs = [c for t in treatments.tolist() for c in compiled.beside.get(t, ())]
     controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs])]
+    recipes = compiled.value_recipes
+    made = [set(recipes[t].bounds) for t in treatments.tolist()]  # an interaction with one differs by construction
+    controls = controls[[not any(t and t <= set(recipes[c].bounds) for t in made) for c in controls.tolist()]]
     own = members.controls_of(preferred)
     held = own[np.isin(own, compiled.beside.get(int(members.treatment[preferred]), ()))]
     words = (*_effect_names(problem, int(members.effects[preferred])), *(problem.labels[c] for c in held.tolist()))
@@ -483,8 +487,8 @@ def _signs(
 ) -> Iterator[Caution]:
     """Warn of medians of opposite signs, of which one at least is an effect: by estimand, and by scale.
 
-    Compared are estimates of the same data, as an outcome in logs and in levels, and times the sign expected
-    where all of both have one: outcomes expected to move apart do not contradict each other by doing so.
+    Compared are estimates of the same treatments and data, as an outcome in logs and in levels, and times the sign
+    expected where all of both have one: outcomes expected to move apart do not contradict each other by doing so.
     """
     for a, b in combinations(results.families, 2):
         ours, theirs = _of_the_same_data(results, a, b, columns)
@@ -504,8 +508,10 @@ def _signs(
 def _of_the_same_data(
     results: Results, a: Family, b: Family, columns: Mapping[str, frozenset[str]]
 ) -> tuple[Ints, Ints]:
-    """Return the places of both whose outcome the other has too, or another of the same data columns."""
-    outcome = results.planned.dimension("outcome")
+    """Return the places of both whose treatment the other has, and whose outcome or another of its data columns."""
+    treatment, outcome = (results.planned.dimension(name) for name in ("treatment", "outcome"))
+    of_both = np.intersect1d(treatment.codes[a.places], treatment.codes[b.places])
+    a, b = (replace(f, places=f.places[np.isin(treatment.codes[f.places], of_both)]) for f in (a, b))
 
     def alike(one: int, other: int) -> bool:
         return one == other or bool(columns.get(outcome.words[one], NONE) & columns.get(outcome.words[other], NONE))
@@ -530,10 +536,11 @@ def _told(
     alike = (results.first("p_value")[places] < results.planned.alpha) & (np.sign(estimate) == np.sign(median))
     effect = tested[0].p_value < results.planned.alpha if tested else bool(np.mean(alike) >= 0.5)
     words = family.estimand or family.shown
-    if not whole:
-        outcome = results.planned.dimension("outcome")
-        shown = [results.planned.shown(outcome.words[k]) for k in np.unique(outcome.codes[places])]
-        words += f" on {first_few(shown)}"
+    for name, word in (("treatment", "of"), ("outcome", "on")):
+        dimension = results.planned.dimension(name)
+        left = np.unique(dimension.codes[places])
+        if len(left) < len(np.unique(dimension.codes[family.places])):
+            words += f" {word} {first_few([results.planned.shown(dimension.words[k]) for k in left])}"
     if tested:
         part = tested[0].specifications
         of = f" of the {part:,} of {len(places):,} tested" if part < len(places) else ""

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Columns of one analysis: more is a mistake in `vary`."""
+NAMED = 3
+"""Columns left out for one reason that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,17 +445,25 @@ def _cells(planned: PlannedCells, compiled: Compiled) -> Cells:
     plan, varying, preferred = planned.plan, planned.varying, planned.preferred
     member = {int(place): m for m, place in enumerate(compiled.members.index)}
     differing = [d for d, one in enumerate(plan.dimensions) if one.name in varying and one.name != "outcome"]
-    items, notes = [], []
+    items: list[Cell] = []
+    without: dict[str, list[str]] = {}
     for place in range(len(plan)):
         labels = {d.name: d.labels[c] for d, c in zip(plan.dimensions, plan.codes[place], strict=True)}
         shown = ", ".join(labels[n] for n in varying or ("outcome",))
         if plan.status[place] == PlanStatus.EXCLUDED:
-            why = plan.reasons[plan.reason[place]].message
-            notes.append(Caution("note", "no_column", f"no column for {shown}: {why}"))
-            continue
-        if plan.status[place] == PlanStatus.DUPLICATE:
-            notes.append(Caution("note", "no_column", f"no column for {shown}: it is the same model as another column"))
-            continue
-        chosen = all(plan.codes[place, d] == preferred[d] for d in differing)
-        items.append(Cell(labels, place, member[place], chosen, plan, compiled))
-    return Cells(tuple(items), varying, tuple(notes), plan.study.labels)
+            without.setdefault(plan.reasons[plan.reason[place]].message, []).append(shown)
+        elif plan.status[place] == PlanStatus.DUPLICATE:
+            without.setdefault("it is the same model as another column", []).append(shown)
+        else:
+            chosen = all(plan.codes[place, d] == preferred[d] for d in differing)
+            items.append(Cell(labels, place, member[place], chosen, plan, compiled))
+    notes = tuple(_without(without, len(plan)))
+    return Cells(tuple(items), varying, notes, plan.study.labels)
+
+
+def _without(found: Mapping[str, Sequence[str]], of: int) -> Iterator[Caution]:
+    """Say which columns there are not: a few by name, those that one reason takes by their number."""
+    for why, which in found.items():
+        few = len(which) <= NAMED
+        for shown in which if few else [f"{len(which):,} of {of:,}, the first {which[0]}"]:
+            yield Caution("note", "no_column", f"no column for {shown}: {why}")

@@ -15,6 +15,7 @@ import specdid
 from specdid._decode.table import FILE_SUFFIXES
 from specdid._run.analyse import sections
 from specdid._study import file_stem
+from specdid._words import known
 from specdid.analyses.table import effects
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
 from specdid.tables.latex import escape, write
@@ -91,15 +92,25 @@ def test_excluded_and_repeated_columns_are_left_out_with_their_reason(tmp_path):
     found = finding(tmp_path, keys)
     assert tuple(map(str, found.warnings)) == (
         "no column for ln SO2, OLS, 1: it is the same model as another column",
+        "no column for ln wastewater, OLS, 1: it is the same model as another column",
         "no column for ln SO2, PPML, none: PPML takes levels",
         "no column for ln SO2, PPML, 1: PPML takes levels",
-        "no column for ln wastewater, OLS, 1: it is the same model as another column",
         *(
             f"no column for ln wastewater, PPML, {controls}: fepois needs an outcome of zero or more, "
             "and `ln_ww` has values from -1.183 to 5.734"
             for controls in ("none", "1")
         ),
     )
+
+
+def test_many_columns_that_one_reason_takes_are_one_note(tmp_path):
+    own = '"none", "all controls", { formula = "pgdp" }, { formula = "ind2" }'
+    keys = f'fix = {{ estimator = ["OLS", "PPML"], controls = [{own}] }}'
+    said = [str(w) for w in finding(tmp_path, keys).warnings]
+    assert said[0] == "no column for 4 of 16, the first ln SO2, PPML, none: PPML takes levels"
+    assert said[1].startswith("no column for 4 of 16, the first ln wastewater, PPML, none: fepois needs an outcome")
+    assert len(said) == 2
+    assert all(known(w, "zh") for w in said)
 
 
 def test_an_estimator_with_one_coefficient_says_why(tmp_path):

@@ -73,6 +73,25 @@ def test_a_time_that_is_derived_is_told_that_it_cannot_be(tmp_path):
     assert fault.help.startswith("the time cannot be derived: [derive] follows it; write `yr` into the file")
 
 
+@pytest.mark.parametrize(
+    ("by", "warned"),
+    [
+        ("zone^year", False),
+        ("group(zone, year)", False),
+        ("group(zone, group(id, year))", False),
+        ("zy", False),
+        ("alias^zone", False),
+        ("zone", True),
+        ("group(zone, id)", True),
+        ("power", True),
+    ],
+)
+def test_means_of_groups_within_a_period_hold_no_later_values(tmp_path, by, warned):
+    derive = 'zy = "group(zone, year)"\nalias = "zy"\npower = "x^year"'
+    found = faults(tmp_path, derive=derive, controls=f'"c" = "mean(x, by = {by})"')
+    assert ("later_values" in {f.code for f in found}) == warned
+
+
 SPELT = DATA.replace("2010,1.5,0.0,0,0,0.2,2,b", "2010,1.5,0.0,0,0,0.2,2,B").replace("0.8,3,b,p", "0.8,3,b ,p")
 
 

@@ -147,6 +147,18 @@ def test_what_is_a_treatment_of_the_study_is_no_bad_control():
     assert "of 2 controls" in found
 
 
+def test_an_interaction_with_the_treatment_is_no_bad_control():
+    """It is the treatment where the other factor is not zero: that it differs says nothing of what is held fixed."""
+    noise = np.random.default_rng(3).normal(size=len(PANEL))
+    frame = PANEL.with_columns(same=pl.col("d") + 0.1 * pl.Series(noise), old=pl.col("id") % 3 == 0)
+    frame = frame.with_columns(pl.col("old").cast(pl.Int64))
+    controls = {"one": "x1 + same", "by age": "old + d:old + x1"}
+    found = warned(run(frame, controls=controls, preferred={"controls": "x1 + same"}), "bad control?")
+    assert "`same`" in found
+    assert "`d:old`" not in found
+    assert "of 2 controls" in found
+
+
 def interacted():
     """x follows the law alone, moved the law among the poor, of a trait that half of the rows have at random."""
     rng = np.random.default_rng(1)
@@ -424,6 +436,27 @@ def test_estimands_are_compared_by_the_outcomes_that_both_have():
     fits.estimate[poisson & ~z] = 0.3
     (told,) = (c for c in contradictions(collect(planned, [fits], ["x"]), [], {}) if c.code == "estimands_disagree")
     assert told.message == "medians of opposite signs: -0.200 (two-way) and 0.300 (semi on y)"
+
+
+def of_two_treatments(*failed):
+    """Give OLS of d an effect of -0.2, and SA of e one of 0.1; further fits as ``failed`` leaves them."""
+    shape = {"outcome": ["y"], "treatment": ["d", "e"], "estimator": ["OLS", "SA"], "sample": list("abc")}
+    planned = plan_of(shape, estimands=ESTIMANDS)
+    fits = fits_of(planned)
+    treatment, by = (planned.codes[fits.index, planned.dimensions.index(name)] for name in ("treatment", "estimator"))
+    fits.estimate[:], fits.p_value[:] = np.where(by == 0, -0.2, 0.1), 0.001
+    fits.estimate[(treatment == 1) & (by == 0)] = 0.3
+    for t, e in failed:
+        fits.code[(treatment == t) & (by == e)] = 3
+        fits.estimate[(treatment == t) & (by == e)] = np.nan
+    return collect(planned, [fits], ["x"])
+
+
+def test_effects_of_different_treatments_have_no_signs_to_compare():
+    """Of an order and of a prisoner more the signs differ by what the treatments are, whatever the estimands are."""
+    assert codes(of_two_treatments((0, 1), (1, 0)), [], {}) == [("serious", "many_failed")]
+    (told,) = (c for c in contradictions(of_two_treatments((1, 0)), [], {}) if c.code == "estimands_disagree")
+    assert told.message == "medians of opposite signs: -0.200 (two-way) and 0.100 (treated of d)"
 
 
 def test_a_p_value_stands_beside_the_median_that_it_is_of():
