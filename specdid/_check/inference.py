@@ -592,7 +592,7 @@ def _finer(
         parts = np.bincount(np.unique(np.stack([codes[used], level[used]]), axis=1)[0])
         groups, treated = np.unique(codes[used]), np.unique(codes[on])
         paths = _paths(data, codes, used, columns[0])
-        least = paths + 1 if name in declared else max(LEVELS, 2 * paths)
+        least = paths + 1 if name in declared else max(LEVELS, paths + 2)
         if not (parts[treated] > 1).any() or len(groups) < least:
             continue
         when = "" if data.panel.periods is None else f" and {data.study.time}"

@@ -483,3 +483,11 @@ def test_errors_by_what_the_treatment_varies_by_are_not_warned_of(changes):
 def test_units_of_two_treated_alone_in_their_states_tell_of_no_level():
     rare = pl.col("id").is_in([2, 17]) & (pl.col("year") >= 2004)
     assert not finer(COUNTIES.with_columns(s=rare.cast(pl.Int64)), vcov=UNIT)
+
+
+def test_states_that_adopt_at_many_dates_are_told_from_their_dates():
+    begin = pl.when(pl.col("state") < 5).then(2001 + pl.col("state")).otherwise(9999)
+    frame = COUNTIES.with_columns(begin=begin).with_columns(s=(pl.col("year") >= pl.col("begin")).cast(pl.Int64))
+    (fault,) = finer(frame, vcov=UNIT)
+    assert "within `state` and year (8, 5" in fault.message
+    assert not finer(frame.drop("state"), vcov=UNIT)  # `begin` is the dates themselves
