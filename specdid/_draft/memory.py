@@ -34,7 +34,7 @@ class ReadCode:
 
     ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there
     is none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
-    line's, and the line.
+    line's, and the line. ``unused`` are columns whose making is read and that only lines name that are not taken over.
     """
 
     regressions: list[Regression] = field(default_factory=list)
@@ -47,6 +47,7 @@ class ReadCode:
     notes: list[tuple[int, str]] = field(default_factory=list)
     comments: dict[str, list[str]] = field(default_factory=dict)
     unread: dict[str, tuple[str, int]] = field(default_factory=dict)
+    unused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,25 @@ class Memory:
             for k, v in self._versions.items()
             if k in mapping and v.expression is not None
         }
+        found.unused = self._unused(mapping)
         found.unit, found.time = (mapping.get(n, self._plain(n)) if n else n for n in (found.unit, found.time))
         return found
+
+    def _unused(self, mapping: Mapping[str, str]) -> dict[str, str]:
+        """Return what is made for lines that are not taken over alone, in the order in which it is made."""
+        named = {word for _, text, _ in self.found.skipped for word in re.findall(r"[A-Za-z_][\w.]*", text)}
+        last = {v.name: k for k, v in self._versions.items() if v.expression is not None and k not in mapping}
+        wanted = {k for name, k in last.items() if name in named and name not in mapping.values()}
+        while more := {
+            inner
+            for k in wanted
+            for inner in columns_of(self._versions[k].expression or "")
+            if inner in self._versions and self._versions[inner].expression and inner not in {*mapping, *wanted}
+        }:
+            wanted |= more
+        names = {k: mapping.get(k, v.name) for k, v in self._versions.items()}
+        made = {names[k]: v.expression or "" for k, v in self._versions.items() if k in wanted}
+        return {name: _with_names(text, names) for name, text in made.items()}
 
     def _plain(self, key: str) -> str:
         version = self._versions.get(key)

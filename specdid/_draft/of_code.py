@@ -103,6 +103,8 @@ MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
 LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
+MOST_UNUSED = 40
+"""Columns that a draft keeps as comments."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
@@ -320,11 +322,19 @@ def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]
         for other in [n for n in left if n in columns_of(used[name])]:  # it must stand before what is made of it
             rows += _open(other, *left.pop(other))
         rows.append(f"{_key(name)} = {toml_text(used[name])}")
+    unused = [f"# {_key(name)} = {toml_text(text)}" for name, text in code.unused.items()][:MOST_UNUSED]
+    if unused:
+        unused = [
+            *comment("Made by the code, and named only by lines that are listed at the end; for [derive]:"),
+            *unused,
+        ]
     rows += [line for name, made in left.items() for line in _open(name, *made)]
     changed = [line for at, text in code.notes for line in comment(f"Line {at}: {text}.")]
     told = [line for text in code.comments.get("derive", ()) for line in comment(text)]
     return (
-        ["[derive]", *(comment("As the code makes them.") if used else ()), *told, *changed, *rows] if rows else changed
+        ["[derive]", *(comment("As the code makes them.") if used else ()), *told, *changed, *rows, *unused]
+        if rows
+        else [*changed, *unused]
     )
 
 

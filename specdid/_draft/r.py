@@ -120,6 +120,18 @@ _BY_ROW = {
     "as.logical", "paste", "paste0", "substr", "tolower", "toupper", "trimws", "nchar", "grepl", "c", "asinh",
 }  # fmt: skip
 """Functions that give here, row by row, what they give in R."""
+_HERE = {
+    "cumsum": "no running sum; first() and l() are of periods",
+    "ntile": "quantile_group(x, n), whose ties stay together",
+    "cut": "case_when(), or quantile_group(x, n)",
+    "rank": "rank(x, by = g)",
+    "sum": "sum(x, by = g), missing where a group has no value, where R has 0",
+    "quantile": "quantile(x, p, by = g)",
+    "fcase": "case_when(a ~ 1, TRUE ~ 0)",
+    "scale": "scale(x, by = g)",
+    "n": "sum(1, by = g)",
+}
+"""What a function of R that is not taken over is here."""
 _IN_FORMULAS = _BY_ROW | {
     "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..",
 }  # fmt: skip
@@ -203,7 +215,11 @@ class _R(Memory):
                 self._other_errors(line, " ".join(statement.split()))
             if not found:
                 self._other(" ".join(statement.split()).rstrip("{} "), line, frames, within)
-            elif (made := _assigned(" ".join(statement.split()))) and made[0] in frames:
+            elif (
+                (made := _assigned(" ".join(statement.split())))
+                and made[0] in frames
+                and (made[1] or not _is_one_call(made[2]))
+            ):
                 self._changed(made[0], made[1], line, " ".join(statement.split()))
             self._tell_unknown(rest, line)
         if data := _READING.search(text):
@@ -251,7 +267,7 @@ class _R(Memory):
             if len(times) == 1 and len(units) == 1:
                 self.found.unit, self.found.time = units[0], times[0]
                 told = (
-                    "COMPLETE: unit and time are the two fixed effects that all regressions have. Mend what is not so."
+                    "COMPLETE: unit and time are what all regressions with fixed effects absorb. Mend what is not so."
                 )
                 self.found.comments["study"] = [told]
 
@@ -261,7 +277,8 @@ class _R(Memory):
         self._variables: dict[str, str] = {}
         for _, statement, _ in statements:
             made = _assigned(" ".join(statement.split()))
-            literal = made and re.fullmatch(r"-?\d+(?:\.\d+)?L?|\"[^\"]*\"|'[^']*'", made[2])
+            one = r"-?\d+(?:\.\d+)?L?|\"[^\"]*\"|'[^']*'"
+            literal = made and re.fullmatch(rf"{one}|c\((?:{one})(?:\s*,\s*(?:{one}))*\)", made[2])
             if made and not made[1] and (literal or made[0] not in frames):
                 self._variables[made[0]] = made[2].rstrip("L") if literal and made[0] not in self._variables else ""
         frames -= {*self._variables}
@@ -410,7 +427,8 @@ class _R(Memory):
         """Return a part of a formula as it is written here."""
         names = _called(text)
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
-            raise NotReadError(f"`{other}()` in a formula is not taken over")
+            here = ". Here: offset() among the controls" if other == "offset" else ""
+            raise NotReadError(f"`{other}()` in a formula is not taken over{here}")
         if self.state.kept and (across := next((n for n in names if n in _ACROSS_ROWS), None)):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
@@ -552,13 +570,15 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _recoded(self._written_out(text))
-        if "case_when(" in text:
-            text = re.sub(r"(?<=[(,])(\s*)\.default\s*=(?!=)", r"\1TRUE ~", text)
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
         for name in {*re.findall(rf"(?<![\w.])(?!\.\d){_NAME}(?![\w.])(?!\s*\(|\s*=[^=])", bare)}:
-            if self._variables.get(name):
+            if (listed := self._variables.get(name, "")).startswith("c("):
+                if re.search(rf"(?<![\w.])(?<!%in% ){re.escape(name)}(?![\w.])", re.sub(r"%in%\s*", "%in% ", bare)):
+                    raise NotReadError(f"`{name}` has several values, which are read behind %in% alone")
+                text = re.sub(rf"%in%\s*{re.escape(name)}(?![\w.])", lambda _, k=listed: f"%in% {k}", text)  # type: ignore[misc]
+            elif listed:
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
             elif name.startswith(".") or name in self._arguments or name in self._variables:
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
@@ -617,9 +637,18 @@ class _R(Memory):
                     "min() and max() of groups without a value are infinite in R, missing here.", "min", "max"
                 )
             text = f"{text[: found.start()]}{value}{text[found.end() :]}"
-        allowed = _BY_ROW | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
+        if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
+            looks, scaled = True, {"scale"}
+        else:
+            scaled = set()
+        allowed = _BY_ROW | scaled | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
         if other := next((n for n in _called(text) if n not in allowed), None):
-            raise NotReadError(f"`{other}()` is not taken over")
+            here = f". Here: {_HERE[other]}" if other in _HERE else ""
+            raise NotReadError(f"`{other}()` is not taken over{here}")
+        if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
+            raise NotReadError(
+                f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {found_at[2]}), of one row of each unit"
+            )
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
         if looks and self.state.rows:
@@ -863,7 +892,9 @@ class _R(Memory):
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
-                raise NotReadError(f"{verb}() is not taken over")
+                called = f"{verb}()" if re.fullmatch(r"[\w.]+", verb) else f"`{verb}`"
+                here = f". Here: {COMMANDS[verb].here}" if verb in COMMANDS else ""
+                raise NotReadError(f"{called} is not taken over{here}")
             else:
                 self._group(verb, parts)
 
@@ -895,7 +926,7 @@ class _R(Memory):
             return
         grouped = [part for part in rest[1:] if re.match(r"(?:by|keyby)\s*=", part)]
         if rows_alone or not re.search(r":=", rest[0]) or len(rest) - 1 != len(grouped):
-            raise NotReadError("is not taken over")
+            raise NotReadError("what stands in its brackets is not taken over")
         by: tuple[str, ...] = ()
         for part in grouped:
             inner = re.sub(r"^(?:\.|c|list)\((.*)\)$", r"\1", part.partition("=")[2].strip())
@@ -1266,6 +1297,12 @@ def _r_calls(statement: str) -> list[tuple[str, int, str]]:
             end = call.end() + len(inside)
             found.append((call[1], call.start(), inside))
     return found
+
+
+def _is_one_call(value: str) -> bool:
+    """Say whether a value is a regression and nothing else, which is no data."""
+    call = re.match(rf"(?:[\w.]+::)?(?:{'|'.join(_CALLS)})\s*\(", value)
+    return call is not None and len(_inside(value, call.end())) + call.end() + 1 == len(value)
 
 
 def _assigned(text: str) -> tuple[str, str, str] | None:

@@ -1710,7 +1710,7 @@ def test_assign_changes_what_it_names():
     ("change", "made"),
     [
         ("df <- filter(df, z > .05)", {}),
-        ("df <- df %>% mutate(x = case_when(z < .4 ~ 1, .default = 3))", {"x": "case_when(z < .4 ~ 1, TRUE ~ 3)"}),
+        ("df <- df %>% mutate(x = case_when(z < .4 ~ 1, .default = 3))", {"x": "case_when(z < .4 ~ 1, .default = 3)"}),
         ("df[order(id, year), x := shift(z), by = id]", {"x": "l(z, 1)"}),
         ("df <- df %>% group_by(id) %>% mutate(x = max(z))", {"x": "max(z, by = id)"}),
         ("df <- df %>% mutate(x = z > median(z))", {"x": "z > median(z)"}),
@@ -1722,3 +1722,42 @@ def test_numbers_defaults_orders_and_complete_columns_are_read(change, made):
     found = read_code(code, ".R", facts)
     assert not found.skipped
     assert found.derived == made
+
+
+def test_columns_that_unread_lines_alone_use_are_kept_as_comments(drafted):
+    code = """\
+df <- read.csv("castle.csv")
+keep <- c("a", "b")
+big <- c(1, 2)
+df <- df %>% mutate(start = effyear * 1, cohort = ifelse(is.na(start), 10000, start), z = scale(poverty), other = 2)
+df <- df %>% filter(!(sid %in% big))
+d <- feols(homicide ~ post + z | sid + year, df, cluster = ~sid)
+feols(homicide ~ sunab(cohort, year) | sid + year, df, cluster = ~sid)
+coef(d)
+"""
+    _, spec = drafted(code, "a.R", "--treatment", "post")
+    text = spec.read_text("utf-8")
+    found = tomllib.loads(text)
+    assert found["derive"] == {"z": "scale(poverty)"}
+    assert [*found["sample"].values()] == ["!(sid %in% c(1, 2))"]
+    assert '# start = "effyear * 1"\n# cohort = "ifelse(is.na(start), 10000, start)"\n' in text
+    assert "other" not in text.partition("# Not understood")[0]
+    listed = text.partition("# Not understood")[2]
+    assert re.findall(r"^#   (\d+):", listed, re.MULTILINE) == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("line", "here"),
+    [
+        ("df$x <- df$z[df$year == 80]", "at(z, year == 80)"),
+        ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
+        ("df$x <- cumsum(df$z)", "no running sum"),
+        ("df$x <- ntile(df$z, 4)", "quantile_group"),
+        ("df$x <- fcase(df$z > 1, 1)", "case_when"),
+        ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
+        ("keep <- c(1, 2)\ndf$x <- df$z == keep", "behind %in% alone"),
+    ],
+)
+def test_what_a_function_is_here_is_said(line, here):
+    found = read_code(f"{line}\nfeols(y ~ d | id + year, df, cluster = ~id)\n", ".R")
+    assert here in " ".join(why for *_, why in found.skipped)
