@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
 from specdid.analyses._words import number
-from specdid.analyses.placebo import Placebos, Placed, disagreement
+from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
 from specdid.inference._base import draw_null
@@ -336,6 +337,18 @@ def test_more_placebos_than_chance_would_give_are_an_exact_binomial_test(draws):
         random = Placebos(1.0, 2.6, 0.38, 0.01, 30.0, estimates, estimates, np.full(draws, 0.5))
         found = disagreement(Placed(None, None, random), 0.05)
         assert (found.severity, found.code) == (severity, "few_draws" if severity == "note" else "placebo_disagrees")
+
+
+@pytest.mark.parametrize(
+    ("draws", "share", "codes"),
+    [(ENOUGH, 0.11, ["placebo_rejects"]), (ENOUGH, 0.1, []), (ENOUGH - 1, 1.0, [])],
+)
+def test_placebos_that_reject_more_than_twice_as_often_as_they_may_are_told_of_enough_draws(draws, share, codes):
+    p = np.where(np.arange(draws) < share * draws, 0.01, 0.5)
+    placed = Placed(None, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, p, p, p))
+    bench = SimpleNamespace(study=SimpleNamespace(inference=SimpleNamespace(alpha=0.05)))
+    cells = SimpleNamespace(shown=lambda cell: "y")
+    assert [c.code for c in _warnings(bench, cells, [placed], None)] == codes
 
 
 def test_an_insignificant_estimate_is_at_odds_with_no_placebo():

@@ -255,6 +255,16 @@ def test_reghdfe_has_no_more_degrees_of_freedom_than_rows_leave(frame):
     assert fits.df[0].tolist() == [len(few) - 2 - levels, len(few) - 21]
 
 
+def test_reghdfe_gives_the_constant_back_where_an_effect_is_nested():
+    """4 units of 3 rows, nested in the clusters: N − k − absorbed has nothing of them, df_k has the constant."""
+    unit = np.repeat(np.arange(4), 3)
+    nested = ssc.correction("cluster", "reghdfe", (unit,), (), (unit,))
+    assert [int(nested.df_k(k)) for k in (1, 8)] == [2, 9]
+    assert nested.t_df(12, np.array([1, 8, 9, 10]), 4).tolist() == [3, 3, 3, 2]
+    apart = ssc.correction("cluster", "reghdfe", (unit,), (), (np.arange(12) % 4,))
+    assert apart.t_df(12, np.array([1, 5, 6]), 4).tolist() == [3, 3, 2]
+
+
 def test_glm_counts_nothing(frame):
     kinds = (("hetero", ()), ("cluster", (STATE,)), ("iid", ()))
     vcovs = tuple(Vcov(*v, rule) for v in kinds for rule in ("glm", "none", "fixest"))

@@ -178,6 +178,18 @@ def test_first_rule_gives_the_reason_and_excluded_comes_before_duplicate():
         assert word == want
 
 
+def test_a_rule_of_several_terms_is_of_all_of_those_it_has_and_none_of_those_it_lacks():
+    rules = [
+        {"when": {"controls": {"has": "x3 + x1"}}, "because": "both"},
+        {"when": {"controls": {"lacks": "x1 + x2"}}, "because": "neither"},
+    ]
+    made = plan(exclude=rules)
+    words = [made.reasons[r].message if r >= 0 else "" for r in made.reason]
+    labels = [made.dimensions[2].labels[c] for c in made.codes[:, 2]]
+    both, neither = {"x1 + x3", "x1 + x2 + x3"}, {"1", "x3"}
+    assert words == ["both" if label in both else "neither" if label in neither else "" for label in labels]
+
+
 def test_generated_exclusions():
     made = plan(
         controls={"none": "1", "own": "y", "x": "x1"},
