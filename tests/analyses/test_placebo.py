@@ -13,6 +13,7 @@ import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
+from specdid.analyses import placebo
 from specdid.analyses._words import number
 from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement
 from specdid.figures import placebo_density
@@ -349,6 +350,19 @@ def test_placebos_that_reject_more_than_twice_as_often_as_they_may_are_told_of_e
     bench = SimpleNamespace(study=SimpleNamespace(inference=SimpleNamespace(alpha=0.05)))
     cells = SimpleNamespace(shown=lambda cell: "y")
     assert [c.code for c in _warnings(bench, cells, [placed], None)] == codes
+
+
+@pytest.mark.parametrize(("p", "told"), [(0.049, 1), (0.05, 0), (np.nan, 0)])
+def test_a_timing_placebo_has_an_effect_at_the_studys_level(p, told, monkeypatch):
+    monkeypatch.setattr(placebo, "timing", lambda bench, cell: SimpleNamespace(undated=0))
+    monkeypatch.setattr(placebo, "treated_now", lambda bench, cell: None)
+    monkeypatch.setattr(placebo, "few_treated", lambda bench, cell, rows: "")
+    none = np.zeros(0)
+    fit = SimpleNamespace(failure=None, coefficient=lambda: SimpleNamespace(p_value=p, estimate=1.0))
+    placed = Placed(None, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, none, none, none), ((2, fit),))
+    bench = SimpleNamespace(study=SimpleNamespace(inference=SimpleNamespace(alpha=0.05)))
+    cells = SimpleNamespace(shown=lambda cell: "y")
+    assert [c.code for c in _warnings(bench, cells, [placed], None)] == ["placebo_timing"] * told
 
 
 def test_an_insignificant_estimate_is_at_odds_with_no_placebo():

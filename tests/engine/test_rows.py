@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from panels import COLUMNS, members_of, random_problem
 from specdid.engine.demean import relevel
 from specdid.engine.execute import run
-from specdid.engine.problem import Code
+from specdid.engine.problem import Code, Effects, Sunab
 from specdid.engine.rows import (
+    count_units,
+    cut_rows,
     number_rows,
+    other_arms,
     rows_of,
     rows_of_members,
     without_singletons,
@@ -167,3 +170,68 @@ def test_levels_are_numbered_without_gaps(codes):
     assert found.dtype == np.int64
     assert found.tolist() == np.unique(before, return_inverse=True)[1].tolist()
     assert before.tolist() == codes
+
+
+def test_logs_of_nothing_among_weights_and_slopes_are_counted():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    log0 = np.zeros(problem.values.shape, bool)
+    log0[[1, 2, 3], W], log0[[3, 4], X1] = True, True
+    problem = replace(problem, log0=log0, effects=(*problem.effects, Effects((0,), ((0, X1),))))
+    sloped = len(problem.effects) - 1
+    members = members_of(
+        [(0, D, (), 0, 0, W), (0, D, (), 0, sloped, -1), (0, D, (), 0, sloped, W), (0, D, (), 0, 0, -1)]
+    )
+    keys, samples = rows_of_members(problem, members)
+    assert samples.n_log0[keys.of_member].tolist() == [3, 2, 4, 0]
+    assert [cut_rows(problem, members, s).n_log0 for s in range(4)] == [3, 2, 4, 0]
+
+
+def test_rows_that_lack_controls_alone_are_records_of_changes_and_no_singletons():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    values = problem.values.copy(order="F")
+    values[:, MISSING] = 1.0
+    values[problem.codes[:, 0] == 2, MISSING] = np.nan  # a unit without the control, but for one row
+    values[np.flatnonzero(problem.codes[:, 0] == 2)[0], MISSING] = 1.0
+    problem = replace(problem, values=values)
+    members = members_of([(0, D, (MISSING,), 0, 1, -1)])
+    plain, changes = cut_rows(problem, members, 0), cut_rows(problem, members, 0, changes="controls")
+    assert (plain.n_singletons, changes.n_singletons) == (1, 0)
+    assert np.setdiff1d(changes.rows, plain.rows).tolist() == [np.flatnonzero(problem.codes[:, 0] == 2)[0]]
+    assert set(changes.rows.tolist()) < set(changes.record.tolist())
+    assert plain.record.tolist() == plain.rows.tolist()
+    assert plain.n_missing == changes.n_missing == len(values) - len(plain.rows) - 1
+
+
+def test_treated_rows_that_sun_and_abraham_leave_out_are_counted_with_the_units_that_lose_all():
+    """Without never treated units the last cohort serves until it is treated: 2 units, which stay with earlier rows."""
+    unit, time = np.repeat(np.arange(6), 5), np.tile(np.arange(5.0), 6)
+    cohort = np.array([2.0, 2.0, 3.0, 3.0, 0.0, 2.0])[unit]  # unit 4 is treated from the start
+    base = random_problem(3, 6, 5, 1.0, False)
+    values = np.column_stack([np.zeros(30), time >= cohort, time, cohort])
+    problem = replace(
+        base,
+        values=values,
+        codes=np.column_stack([unit, time.astype(int)]),
+        rows=np.ones((1, 30), bool),
+        labels=("y", "d", "time", "cohort"),
+        effect_labels=("unit", "time"),
+        log0=None,
+        unit=0,
+    )
+    members = members_of([(0, 1, (), 0, 2, -1)], [0], (Sunab(3, 2, control="notyet"),))
+    keys, samples = rows_of_members(problem, members)
+    # 2 rows each of units 2 and 3, 5 of unit 4, and the others' from period 3 on, of which one row each stays
+    assert samples.left_out[keys.of_member[0]].tolist() == [4 + 5 + 3 * 2, 3]
+
+
+def test_units_are_counted_by_what_they_ever_take():
+    unit, treatment = np.repeat(np.arange(4), 2), np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0])
+    assert count_units(unit, treatment) == (4, 1, 2, 1)
+    other = np.array([[0.0], [0.0], [0.0], [1.0], [0.0], [0.0], [0.0], [0.0]])
+    assert count_units(unit, treatment, other) == (4, 1, 1, 1)
+
+
+def test_other_arms_are_those_of_a_regression_that_has_them_all():
+    arms = {D: (X1, MISSING)}
+    members = members_of([(0, D, (X1, MISSING), 0, 0, -1), (0, D, (X1,), 0, 0, -1), (0, X1, (MISSING,), 0, 0, -1)])
+    assert [other_arms(arms, members, s).tolist() for s in range(3)] == [[X1, MISSING], [], []]

@@ -30,6 +30,7 @@ def digest(text, scope=BASE):
         ("l(x = a, k = 1L)", "l(a)"),
         ("I(a^2)", "a^2"),
         ("C(a)", "factor(a)"),
+        ('..("^a")', 'regex("^a")'),
         ("'x'", '"x"'),
         ("poly(a, 2)", "poly(a, degree = 2, raw = FALSE)"),
     ],
