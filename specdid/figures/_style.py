@@ -28,6 +28,8 @@ SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "v", "P", "X")
 CROSS = "x"
 """The mark of estimates without a p-value, in every figure."""
+RING = "ring"
+"""A hollow dot, which grey print tells from a full one."""
 CROSSED = "crossed"
 """That of the preferred one: a hollow diamond with the cross in it."""
 
@@ -40,7 +42,7 @@ def marker_of(series: int) -> str:
 def shape_of(marker: str, size: float) -> tuple[Any, float]:
     """Return a marker as matplotlib takes it, and its size in points."""
     if marker != CROSSED:
-        return marker, size
+        return "o" if marker == RING else marker, size
     from matplotlib.path import Path as Outline
 
     corners = [(0, 1), (1, 0), (0, -1), (-1, 0), (0, 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps, fixed, shown_range
 from specdid.figures._page import Page, choose_fonts, round_ticks, style, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet, one_key
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, SMALL, blend, own_style
+from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, RING, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,7 +194,8 @@ def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]
             yield KeyEntry(
                 "dot",
                 colour,
-                say(
+                marker=RING if colour == OLD else "o",
+                words=say(
                     "{which}: {run} ({n:,}, median {median})",
                     which=words,
                     run=_short(name),
@@ -230,15 +231,21 @@ def _draw_pairs(axes: Axes, panel: ComparedPanel) -> None:
     if len(before) <= _PAIRS:
         axes.vlines(x, np.minimum(before, after), np.maximum(before, after), color=blend(NEW, 0.4), linewidth=0.7)
         size = float(np.clip(160 / max(stop, 1.0), 1.6, 3.6)) ** 2
-        axes.scatter(x, before, s=size, color=OLD, linewidths=0, zorder=3)
+        axes.scatter(x, before, s=size, zorder=3, **_ring(size))
         axes.scatter(x, after, s=size, color=NEW, linewidths=0, zorder=4)
     else:
         _ranges(axes, after, 3)
         _steps(axes, before, OLD, 1.2, 5)
     for start, own, colour in ((old, panel.alone[0], OLD), (new, panel.alone[1], NEW)):
         size = float(np.clip(160 / max(stop, 1.0), 1.2, 3.6)) ** 2
-        axes.scatter(start + np.arange(len(own)) + 0.5, own, s=size, color=colour, linewidths=0, zorder=3)
+        looks = _ring(size) if colour == OLD else {"color": colour, "linewidths": 0}
+        axes.scatter(start + np.arange(len(own)) + 0.5, own, s=size, zorder=3, **looks)
     _draw_preferred(axes, panel)
+
+
+def _ring(size: float) -> dict[str, Any]:
+    """Return the looks of an old estimate: hollow, since grey print has one grey for both runs."""
+    return {"facecolors": "white", "edgecolors": OLD, "linewidths": 0.22 * size**0.5}
 
 
 def _bins(n: int) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
@@ -260,7 +267,7 @@ def _ranges(axes: Axes, values: Floats, order: float) -> None:
 def _steps(axes: Axes, values: Floats, colour: str, wide: float, order: float) -> None:
     runs, edges = _bins(len(values))
     medians = [float(np.median(values[run])) for run in runs]
-    draw_steps(axes, medians, edges, None, order, fill=False, edgecolor=colour, linewidth=wide)
+    draw_steps(axes, medians, edges, None, order, fill=False, edgecolor=colour, linewidth=wide, linestyle=(0, (2, 1)))
 
 
 def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:
@@ -299,7 +306,7 @@ def _note(data: ComparedData) -> str:
         parts.append(say("A line joins a specification's old and new estimate."))
     if True in many:
         parts.append(
-            say("Of many: median, quartiles and extremes of neighbours in steps, the old ones' median in grey.")
+            say("Of many: median, quartiles and extremes of neighbours in steps, the old ones' median dashed.")
         )
     if any(len(own) for p in data.panels for own in p.alone):
         parts.append(say("At the right is what one run has alone."))

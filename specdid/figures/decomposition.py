@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specdid._records.numerals import minus
+import numpy as np
+
+from specdid._records.numerals import decimals_for
 from specdid._words import later, say
 from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import fixed
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
@@ -87,7 +90,7 @@ def _pane(panel: ComparisonPanel) -> Pane:
     kinds = [k for k in LOOKS if any(c.kind == k for c in panel.comparisons)]
     facts = (
         say("estimates of {comparisons:,} comparisons over their weights", comparisons=len(panel.comparisons)),
-        say("dashed: coefficient {estimate}", estimate=minus(f"{panel.estimate:.3g}")),
+        say("dashed: coefficient {estimate}", estimate=fixed(panel.estimate, decimals_for(np.array([panel.estimate])))),
     )
     return Pane(
         (panel.name, panel.name), facts, tuple(KeyEntry("dot", LOOKS[k][1], say(k), LOOKS[k][0]) for k in kinds)

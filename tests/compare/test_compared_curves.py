@@ -35,6 +35,9 @@ def test_the_figure_shows_both_curves():
     assert np.array_equal(panel.pairs, np.stack([found.old.estimate[order], found.new.estimate[order]]))
     figure = draw(data)
     assert any("outputs/before" in text for text in texts_of(figure))
+    before, after = (c for c in figure.axes[0].collections[1:3])
+    assert np.allclose(before.get_facecolor()[0], 1)  # hollow, since grey print has one grey for both runs
+    assert not np.allclose(after.get_facecolor()[0], 1)
     lines = next(c for c in figure.axes[0].collections if type(c).__name__ == "LineCollection")
     ends = np.array([np.sort(segment[:, 1]) for segment in lines.get_segments()])
     assert np.array_equal(ends, np.sort(panel.pairs.T, axis=1))
