@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from specdid import _plugins
 from specdid._records.numerals import p_digits, signed
-from specdid._words import say
+from specdid._words import said_list, say
 from specdid.analyses._cells import Cell, Cells
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
@@ -127,3 +127,17 @@ def p_value(p: float) -> str:
 def p_is(p: float) -> str:
     """Write a p-value as a relation, for a sentence: ``= 0.012`` or ``< 0.001``."""
     return p_value(p) if p < LEAST else f"= {p_value(p)}"
+
+
+def of_columns(words: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Say what holds of columns (from 1), where it is the same of several once."""
+    places: dict[str, list[str]] = {}
+    for k, own in words:
+        if own:
+            places.setdefault(own, []).append(f"({k})")
+    for own, columns in places.items():
+        listed = said_list(columns)
+        if len(columns) > 1:
+            yield say("Columns {columns}: {words}.", columns=listed, words=own)
+        else:
+            yield say("Column {column}: {words}.", column=listed, words=own)

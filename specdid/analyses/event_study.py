@@ -10,7 +10,7 @@ cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,23 @@ from specdid._format import Key, Many, NumberValue, Word
 from specdid._records.cautions import CautionSeverity, capital
 from specdid._records.fits import NOT_POSITIVE
 from specdid._records.numerals import degrees
-from specdid._words import later, said_list, say, told
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import shared_sample
 from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
-from specdid.analyses._words import axis_of, count, decimals, estimate_and_error, listed, number, p_is, p_value
+from specdid.analyses._words import (
+    axis_of,
+    count,
+    decimals,
+    estimate_and_error,
+    listed,
+    number,
+    of_columns,
+    p_is,
+    p_value,
+)
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
@@ -473,20 +483,6 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(Row(bench.label(t), tuple(say("yes") if t in o else say("no") for o in own)) for t in every)
 
 
-def _of_columns(words: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """Say what holds of columns (from 1), where it is the same of several once."""
-    places: dict[str, list[str]] = {}
-    for k, own in words:
-        if own:
-            places.setdefault(own, []).append(f"({k})")
-    for own, columns in places.items():
-        listed = said_list(columns)
-        if len(columns) > 1:
-            yield say("Columns {columns}: {words}.", columns=listed, words=own)
-        else:
-            yield say("Column {column}: {words}.", column=listed, words=own)
-
-
 def _composition(one: EventPath) -> str:
     """Say that periods hold other treated units, where the single ones have a fifth fewer rows than the most."""
     single = np.array([int(k) not in one.bins for k in one.periods], dtype=bool)
@@ -528,8 +524,8 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
-    found += _of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
-    found += _of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
+    found += of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
+    found += of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
         found.append(
             say(
@@ -541,14 +537,14 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
             )
         )
     indefinite = [k for k, p in enumerate(paths, 1) if p.failure is None and p.doubt() == INDEFINITE]
-    found += _of_columns((k, told(INDEFINITE, True)) for k in indefinite)
+    found += of_columns((k, told(INDEFINITE, True)) for k in indefinite)
     if any(p.left_out for p in paths):
         found.append(
             say("Periods without a number are not identified in that column, and not in its test of the leads.")
         )
     if any(p.failure is not None for p in paths):
         found.append(say("Empty columns could not be estimated."))
-        found += _of_columns((k, told(p.failure, True)) for k, p in enumerate(paths, 1) if p.failure is not None)
+        found += of_columns((k, told(p.failure, True)) for k, p in enumerate(paths, 1) if p.failure is not None)
     return tuple(note for note in found if note)
 
 

@@ -22,7 +22,7 @@ from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
 from specdid._records.numerals import p_digits
 from specdid._study import Expression
-from specdid._words import later, said_list, say
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
@@ -35,6 +35,7 @@ from specdid.analyses._words import (
     estimate_and_error,
     labels_of,
     number,
+    of_columns,
     p_is,
     p_value,
     shown,
@@ -619,6 +620,12 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     said = [note, say("Standard errors in parentheses.")]
     few = {n for p in placed if (n := len(p.random.null_estimate)) and least_p(n) >= alpha}
     said += [say("{n:,} draws give no permutation p below {least:.3f}.", n=n, least=least_p(n)) for n in sorted(few)]
+    undrawn = [(k, p) for k, p in enumerate(placed, 1) if not len(p.random.null_estimate)]
+    whys: list[tuple[int, str]] = []
+    for k, p in undrawn:
+        messages = (p.fit.failure,) if p.fit.failure else (note.message for note in p.random.notes)
+        whys.append((k, "; ".join(told(message, True) for message in messages)))
+    said += of_columns(whys)
     moved = coefficient_rows(earlier, places)
     if moved:
         said.append(say(EARLIER))

@@ -24,7 +24,8 @@ from specdid._run.prepare import examine, prepare
 from specdid._words import speaking, told
 from specdid.analyses._event_paths import noncentrality, path, simultaneous
 from specdid.analyses._fit import joint_test
-from specdid.analyses.event_study import _of_columns, _power
+from specdid.analyses._words import of_columns
+from specdid.analyses.event_study import _power
 from specdid.figures.event_study import note
 from studies import PANEL, SPEC, bench_of, columns, fault_texts, reference, run_tables
 
@@ -580,6 +581,6 @@ def test_periods_of_fewer_treated_units_are_said(cohorts, told):
 
 
 def test_what_holds_of_several_columns_is_said_once():
-    both, one = _of_columns([(1, "it ends early"), (2, "no leads"), (3, "it ends early"), (4, "")])
+    both, one = of_columns([(1, "it ends early"), (2, "no leads"), (3, "it ends early"), (4, "")])
     assert both.startswith("Columns (1) and (3): it ends early")
     assert one.startswith("Column (2): no leads")

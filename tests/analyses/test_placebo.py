@@ -386,7 +386,9 @@ def test_timing_placebos_without_random_ones_are_told(tmp_path):
         "placebo": {"draws": 19, "periods": [1, 2], "vary": ["estimator"]},
         "figure": {"formats": ["svg"]},
     }
-    specdid.run(study, simulated(), out=tmp_path, audit=0)
+    (found,) = specdid.run(study, simulated(), out=tmp_path, audit=0).analyses
+    why = pl.read_csv(tmp_path / "placebo.csv").filter(pl.col("estimator") == "cs")["message"]
+    assert f"Column (2): {why.item()}." in found.finding.tables[0].print.notes
     row = pl.read_csv(tmp_path / "placebo_timing.csv").filter((pl.col("estimator") == "cs") & (pl.col("vcov") == "id"))
     lines = (tmp_path / "details.md").read_text("utf-8").splitlines()
     (line,) = [one for one in lines if one.startswith("- cs, moved earlier by periods: ")]
