@@ -55,7 +55,7 @@ Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
-CACHED = 2**14
+CACHED = 2**16
 """Cells of signed scores that are formed together: what fits the cache."""
 
 
@@ -509,16 +509,15 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
     index = np.minimum(stack.clusters, len(signs) - 1).ravel()  # padding meets zeros of the matrix
     ss, product, square = np.empty((3, m, signs.shape[1]))
     step = max(32, CACHED // (sets * g))
-    both, sums = np.stack(matrices, axis=1), np.stack([omega, moved], axis=1)
-    room = np.empty((2, 2, sets * g * step))  # the system clears new memory, and would do so for every chunk
+    room = np.empty((3, sets * g * step))  # the system clears new memory, and would do so for every chunk
     for first in range(0, signs.shape[1], step):
         some = slice(first, first + step)
         mine = signs[:, some][index].reshape(sets, g, -1)
-        formed, by_controls = (a[:, : mine.size].reshape(2, sets * g, -1) for a in room)
-        score, of_treatment = formed
+        score, of_treatment, by_controls = (a[: mine.size].reshape(sets * g, -1) for a in room)
         for one in range(m):
-            np.matmul(both[one], mine, out=formed.reshape(2, *mine.shape))
-            formed -= np.matmul(c[one], sums[one, :, :, some], out=by_controls)
+            for out, matrix, sums in ((score, matrices[0], omega), (of_treatment, matrices[1], moved)):
+                np.matmul(matrix[one], mine, out=out.reshape(mine.shape))
+                out -= np.matmul(c[one], sums[one, :, some], out=by_controls)
             np.einsum("gb,gb->b", score, score, out=ss[one, some])
             np.einsum("gb,gb->b", score, of_treatment, out=product[one, some])
             np.einsum("gb,gb->b", of_treatment, of_treatment, out=square[one, some])
