@@ -345,14 +345,14 @@ def ours(text: str, role: Role, *, of_stata: bool = False) -> str:
         Where that is not known.
     """
     text = text.strip()
-    if of_stata and _OF_STATA.search(text) and (found := in_our_spelling(text, role)) is not None:
+    if of_stata and _OF_STATA.search(text) and (found := in_our_spelling(text, role, meant=False)) is not None:
         return found
     try:
         if not check(parse(text), role):
             return text
     except LanguageError:
         pass
-    found = in_our_spelling(text, role)
+    found = in_our_spelling(text, role, meant=False)
     if found is None:
         raise NotReadError(f"`{text}` is not understood")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -23,8 +24,9 @@ from specdid._draft.memory import (
     in_brackets,
     ours,
 )
+from specdid._draft.stata_expression import tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing
-from specdid.language import COMMANDS, Role, not_read, parse, write
+from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, write
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
 
 MOST = 2_000
@@ -98,16 +100,6 @@ _VALUES = _words(
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
-_OF_STATA_ALONE = {
-    "sum": "sum() of generate is a running sum in the order of rows",
-    "group": "group() of generate numbers rows",
-    "round": "Stata rounds halves up, and here as in R to the even number",
-    "nchar": "the length of a missing text is 0 in Stata",
-    **dict.fromkeys(
-        ("mean", "median", "min", "max", "sd", "rank", "count", "first", "at", "quantile"), "it is none of generate"
-    ),
-}
-"""Functions of the same name, or a near one, that do something else in an expression of Stata."""
 _MASKED = {
     "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
     "trim",
@@ -954,8 +946,6 @@ class _Stata(Memory):
             inner = f"ifelse({self._written(condition, 'condition')}, {inner}, NA)" if condition else inner
             return f"quantile_group({inner}, {groups[1]}, type = 2)"
         written = self._written(value, "value")
-        if other := next((n for n in _called(written) if n in _OF_STATA_ALONE), None):
-            raise NotReadError(_OF_STATA_ALONE[other])
         own = {n for called in _calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
         if command == "replace" and name in own:
             raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
@@ -1021,8 +1011,6 @@ class _Stata(Memory):
 
     def _argument(self, inside: str, when: str) -> str:
         x = self._written(inside, "value")
-        if other := next((n for n in _called(x) if n in _OF_STATA_ALONE), None):
-            raise NotReadError(_OF_STATA_ALONE[other])
         return f"ifelse({when}, {x}, NA)" if when else x
 
     def _across_columns(self, function: str, names: list[str]) -> str:
@@ -1107,26 +1095,27 @@ def _changed(command: str, arguments: str) -> list[str]:
 
 def _stata_ours(text: str, role: Role) -> str:
     """Write an expression of Stata; there operators of time series may have small letters, which in R are names."""
-    text = re.sub(r"~(?!=)", "!", text.strip())
-    text = re.sub(r"(?<![<>=!])=>", ">=", text)
-    text = re.sub(r"(<|>=)\s*\.[a-z]?(?![\w.])", r"\1 .", text)  # extended missing values are missing values
-    text = re.sub(r"(?<![\w.])(!?)\s*(?:missing|mi)\(([^(),]+(?:,[^(),]+)+)\)", _any_missing, text)
-    text = re.sub(r"(?<![\w.])t([dmqhyw])\(([^()]*)\)", _date, text)
-    text = _without_inrange(text)
-    text = re.sub(r"(?<![\w.])int\(", "as.integer(", text)
-    if re.search(r"!\s*[\w.]+\s*(?:[<>]|[!=]=)", text):
-        raise NotReadError("`!` of a part of a comparison: write it with brackets")
-    if re.search(r"(?:[<>]=?\s*\"|\"\s*[<>])", text):
-        raise NotReadError("texts are compared by their order, of which an empty one is the first")
-    if re.search(r"substr\([^()]*,\s*-", text):
-        raise NotReadError("substr() from the end is not read")
-    if role == "value":
-        text = re.sub(r"(^|[(,])(\s*)\.(?=\s*(?:$|[,)]|\sif\s))", r"\1\2NA", text)
+    if role in ("value", "condition"):
+        return _expression_ours(text, role)
     lag = r"(?<![\w.])([lfds][lfds\d]*)\.(?=[A-Za-z_])"
-    found = ours(re.sub(lag, lambda m: m[0].upper(), text), role, of_stata=True)
+    found = ours(re.sub(lag, lambda m: m[0].upper(), text.strip()), role, of_stata=True)
     if re.search(r"(?<![\w.\d])\.[a-z]?(?![\w.(])", re.sub(r'"[^"]*"', "", found)):
         raise NotReadError("it compares with a missing value in a way that is not read")
     return found
+
+
+def _expression_ours(text: str, role: Role) -> str:
+    """Write what a column or condition is set to; how it is put together is decided by its tree alone."""
+    text = re.sub(r"~(?!=)", "!", text.strip()).replace("~=", "!=")
+    text = re.sub(r"(?<![<>=!])=>", ">=", text)
+    text = re.sub(r"(?<![\w.])t([dmqhyw])\(([^()]*)\)", _date, text)
+    node = tree_of(_without_inrange(text))
+    if problems := check(node, role):
+        raise NotReadError(f"`{text}` is not understood: {problems[0].message}")
+    with suppress(LanguageError):  # as it stands, where that is the same
+        if parse(text) == node:
+            return text
+    return write(node)
 
 
 _IN_A_YEAR = {"m": 12, "q": 4, "h": 2, "w": 52}
@@ -1174,11 +1163,6 @@ def _without_inrange(text: str) -> str:
         before, whole, behind = text[: found.start()], " & ".join(tests), text[end:]
         text = f"{before}({whole}){behind}" if before.strip() or behind.strip() else whole
     return text
-
-
-def _any_missing(match: re.Match[str]) -> str:
-    joined = " | ".join(f"is.na({one.strip()})" for one in match[2].split(","))
-    return f"{match[1]}({joined})"
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:

@@ -88,7 +88,7 @@ def elsewhere(text: str, place: HabitRole) -> str | None:
     return next((help for places, pattern, help in _ELSEWHERE if place in places and re.search(pattern, text)), None)
 
 
-def in_our_spelling(text: str, place: HabitRole) -> str | None:
+def in_our_spelling(text: str, place: HabitRole, *, meant: bool = True) -> str | None:
     """Write ``text`` as it is written here, None where nothing is known that is sure to be right.
 
     Parameters
@@ -97,17 +97,21 @@ def in_our_spelling(text: str, place: HabitRole) -> str | None:
         What cannot be read, does not pass the check, or names columns that are not there.
     place : str
         The role, "treatment" or "column".
+    meant : bool
+        Whether what was probably meant is written; else, of code that was run, what it does, or nothing.
     """
-    if len(text) > min(LONGEST, MAX_LENGTH) or re.search("[\0\x01]", text):
+    if len(text) > min(LONGEST, MAX_LENGTH) or re.search("[\0-\x03]", text):
         return None
     kept: list[str] = []
     new = _hidden(text.strip(), kept)
     for rule in _BEFORE:
         new = rule(new, place)
-    new = _parts(new, place, kept)
+    new = _parts(new, place, kept, meant)
     for rule in _AFTER:
+        if rule is _mended and not meant:
+            continue
         new = _restored_names(rule(new, place), kept)
-    found = _whole(new, kept).strip()
+    found = _bracketed(_whole(new, kept).strip())
     found = re.sub(r"(?<=\()\s+|\s+(?=\))", "", found)
     role: Role = {"treatment": "terms", "column": "names"}.get(place, place)  # type: ignore[assignment]
     return found if found != text and _fine(found, role) else None
@@ -125,6 +129,34 @@ def _hidden(text: str, kept: list[str]) -> str:
 
 def _whole(text: str, kept: list[str]) -> str:
     return re.sub(r"\0(\d+)\0", lambda m: kept[int(m[1])], text)
+
+
+def _pasted(pattern: str, form: str, text: str) -> str:
+    r"""Put ``form`` in the place of calls; marks around it and its parts \\1, \\2 … may become brackets."""
+
+    def put(match: re.Match[str]) -> str:
+        whole = form
+        for k, group in enumerate(match.groups(), 1):
+            part = group if re.fullmatch(rf"[\w.\0]+|{_NUMBER}|\s*", group) else f"\x02{group}\x03"
+            whole = whole.replace(f"\\{k}", part)
+        return f"\x02{whole}\x03"
+
+    return re.sub(pattern, put, text)
+
+
+def _bracketed(text: str) -> str:
+    """Write brackets in the place of marks, but for those that change nothing."""
+    while (close := text.find("\x03")) >= 0 and (begin := text.rfind("\x02", 0, close)) >= 0:
+        inside = text[begin + 1 : close]
+        without, within = (
+            f"{text[:begin]}{one}{text[close + 1 :]}".translate({2: "(", 3: ")"}) for one in (inside, f"({inside})")
+        )
+        try:
+            plain = parse(without) == parse(within)
+        except LanguageError:
+            plain = False
+        text = text[:begin] + (inside if plain else f"({inside})") + text[close + 1 :]
+    return text
 
 
 def _restored_names(text: str, kept: list[str]) -> str:
@@ -213,7 +245,7 @@ def _formula(text: str, place: HabitRole) -> str:
     return text
 
 
-def _parts(text: str, place: HabitRole, kept: list[str]) -> str:
+def _parts(text: str, place: HabitRole, kept: list[str], meant: bool) -> str:
     """Write every part of a formula in the spelling of its role."""
     if place != "formula" or text.count("~") != 1:
         return text
@@ -222,7 +254,9 @@ def _parts(text: str, place: HabitRole, kept: list[str]) -> str:
     roles: tuple[HabitRole, ...] = ("value", "terms", "effects")
     if len(parts) > len(roles):
         return text
-    found = [in_our_spelling(_whole(part.strip(), kept), role) for part, role in zip(parts, roles, strict=False)]
+    found = [
+        in_our_spelling(_whole(part.strip(), kept), role, meant=meant) for part, role in zip(parts, roles, strict=False)
+    ]
     own = [part.strip() if new is None else _hidden(new, kept) for part, new in zip(parts, found, strict=True)]
     return text if not any(found) else f"{own[0]} ~ {' | '.join(own[1:])}"
 
@@ -408,17 +442,16 @@ def _names(text: str, place: HabitRole) -> str:
         lambda m: f"\1{m[4]}\1({m[1]}, by = {f'{chr(1)}{m[2]}{chr(1)}' if m[2] else m[3]})",
         text,
     )
-    text = re.sub(rf"(?<![\w.])grepl\(\s*(\0\d+\0)\s*,\s*({_NAME})\s*\)", r"\2 %like% \1", text)
+    text = _pasted(rf"(?<![\w.])grepl\(\s*(\0\d+\0)\s*,\s*({_NAME})\s*\)", r"\2 %like% \1", text)
     finds = r"(?:str_detect|u?s?t?r?regexm)"
-    text = re.sub(rf"(?<![\w.]){finds}\(\s*({_NAME})\s*,\s*(\0\d+\0)\s*\)", r"\1 %like% \2", text)
+    text = _pasted(rf"(?<![\w.]){finds}\(\s*({_NAME})\s*,\s*(\0\d+\0)\s*\)", r"\1 %like% \2", text)
     if place == "value":
-        text = re.sub(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * (\1)", text)
+        text = _pasted(r"(?<![\w.])(?:as\.(?:integer|numeric)|int)\(([^()]*[<>=][^()]*)\)", r"1 * \1", text)
     text = re.sub(r"(?<![\w.])(?:notna|notnull|nonmissing)\(", "!is.na(", text)
     text = _CONVERSION.sub(_converted, text)
     filled = rf"(?<![\w.])(?:fillna|nvl)\(({_NAME})\s*,\s*({_NUMBER})\)"
     text = re.sub(filled, r"ifelse(is.na(\1), \2, \1)", text)
-    text = re.sub(r"(?<![\w.])mod\(\s*([^(),]*?)\s*,\s*([^(),]*?)\s*\)", r"\1 %% \2", text)
-    text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))(?![^()]*\bby\s*=)", r"p\1(", text)
+    text = _pasted(r"(?<![\w.])mod\(\s*([^(),]*?)\s*,\s*([^(),]*?)\s*\)", r"\1 %% \2", text)
     return re.sub(r"(?<![\w.])([A-Za-z_.][\w.]*)\(", _renamed, text)
 
 
@@ -474,8 +507,8 @@ def _conditions(text: str, place: HabitRole) -> str:
     """Write comparisons, lists and missing values as R has them."""
     a = rf"({_NAME}|is\.na\({_NAME}\))"
     if place in ("condition", "value", "treatment", "terms"):
-        text = re.sub(r"(?<![\w.])inlist\(([^,()]+),([^()]*)\)", r"\1 %in% c(\2)", text)
-        text = re.sub(
+        text = re.sub(r"(?<![\w.])inlist\(([^,()]+),([^()]*)\)", _one_of, text)
+        text = _pasted(
             r"(?<![\w.])(?:inrange|between)\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)",
             r"\1 >= \2 & \1 <= \3",
             text,
@@ -493,6 +526,21 @@ def _conditions(text: str, place: HabitRole) -> str:
         text = re.sub(rf"(?<![\w.])not\s+({_NAME}\s*(?:[<>=!]=|<|>|%in%)\s*(?:{_VALUE}|c\([^()]*\)))", r"!(\1)", text)
         text = re.sub(r"(?<![\w.])not\s*\(", "!(", text)
         text = re.sub(r"(?<![\w.)\]\0] )(?<![\w.)\]\0])~\s*\(", "!(", text)
+        text = re.sub(r"(?<![\w.])(?:[Tt]rue)(?![\w.(])", "TRUE", text)
+        text = re.sub(r"(?<![\w.])(?:[Ff]alse)(?![\w.(])", "FALSE", text)
+    if place == "condition":
+        text = re.sub(r"\s*,\s*(?![^()]*\))", " & ", text)
+    return text
+
+
+def _one_of(match: re.Match[str]) -> str:
+    return f"\x02\x02{match[1].strip()}\x03 %in% c({match[2].strip()})\x03"
+
+
+def _mended(text: str, place: HabitRole) -> str:
+    """Write what was meant by ``region == 2 | 3`` and the like, which programs read and take for something else."""
+    text = re.sub(r"(?<![\w.])(max|min)\((?=[^(),]+,[^()]*\))(?![^()]*\bby\s*=)", r"p\1(", text)
+    if place in ("condition", "value", "treatment", "terms"):
         text = re.sub(rf"(?<![\w.])({_VALUE})\s*(<=?)\s*({_NAME})\s*(<=?)\s*({_VALUE})", r"\1 \2 \3 & \3 \4 \5", text)
         text = re.sub(rf"({_NAME})\s*==\s*(c\([^()]*\)|\d+:\d+)", r"\1 %in% \2", text)
         text = re.sub(
@@ -500,12 +548,8 @@ def _conditions(text: str, place: HabitRole) -> str:
             lambda m: f"{m[1]} %in% c({re.sub('[ ]*[|][ ]*', ', ', m[2])})",
             text,
         )
-        text = re.sub(r"(?<![\w.])(?:[Tt]rue)(?![\w.(])", "TRUE", text)
-        text = re.sub(r"(?<![\w.])(?:[Ff]alse)(?![\w.(])", "FALSE", text)
     if place in ("condition", "treatment"):
         text = re.sub(r"(?<![<>=!~])=(?![=<>~])(?![^()]*\))", "==", text)
-    if place == "condition":
-        text = re.sub(r"\s*,\s*(?![^()]*\))", " & ", text)
     return text
 
 
@@ -535,5 +579,6 @@ def _two_tails(match: re.Match[str]) -> str:
 _BEFORE: tuple[HabitRule, ...] = (_macros, _commands, _formula, _nothing)
 """Rules of a whole text; then a formula's parts are looked at by themselves."""
 _AFTER: tuple[HabitRule, ...] = (
-    _numbers, _names, _series, _products, _wildcards, _choices, _conditions, _operators, _effects, _terms, _listed,
+    _numbers, _names, _series, _products, _wildcards, _choices, _conditions, _mended, _operators, _effects, _terms,
+    _listed,
 )  # fmt: skip

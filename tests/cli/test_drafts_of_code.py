@@ -547,6 +547,98 @@ def test_comparisons_with_missing_values_are_what_stata_makes_of_them(text, know
     assert [v == 1 for v in kept] == [v == 1 for v in of_stata(panel, lines, "k")], found.regressions[0].condition
 
 
+OF_NUMBERS = st.recursive(
+    st.sampled_from(["x", "y", "z", "t", "2", "3", "0.5"]),
+    lambda inner: (
+        st.builds("{} {} {}".format, inner, st.sampled_from("+-*"), inner)
+        | st.builds("{}{}".format, inner, st.sampled_from(["/2", " / 4", "^2", "^3", "/2/2"]))
+        | st.builds("{}({})".format, st.sampled_from(["abs", "int", "floor", "ceil", "sign", "-", "", ""]), inner)
+        | st.builds("-{}".format, inner)
+        | st.builds("{}({}, {})".format, st.sampled_from(["mod", "max", "min"]), inner, inner)
+        | st.builds("mod({}, {})".format, inner, st.sampled_from("234"))
+        | st.builds("cond({} {} {}, {}, {})".format, inner, st.sampled_from(["<", ">=", "=="]), *[inner] * 3)
+        | st.builds("{}({}, {}, {})".format, st.sampled_from(["inrange", "inlist"]), inner, inner, inner)
+        | st.builds("({} {} {})".format, inner, st.sampled_from(["<", ">", "<=", ">=", "==", "!="]), inner)
+        | st.builds("!missing({})".format, inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(text=OF_NUMBERS)
+def test_expressions_of_stata_keep_their_brackets(text):
+    """What is pasted together of any expressions has the value that a reader with Stata's precedence gives it."""
+    panel = pl.DataFrame(EVERY_ROW, schema=["x", "y", "z", "id", "t"], orient="row").with_columns(t=pl.lit(5.0))
+    lines = [f"generate v = {text}", f"generate k = 1 if ({text}) > 1"]
+    found = read_code("\n".join([*lines, f"reg v id k if ({text}) > 1"]), ".do", DataFacts(frozenset(panel.columns)))
+    if found.skipped:
+        assert all("comparison" in why or "nested" in why or "range" in why for _, _, why in found.skipped), (
+            found.skipped
+        )
+        return
+    ours = panel_of(panel.to_dict(as_series=False), "id", "t")
+    with np.errstate(all="ignore"):
+        expected = of_stata(panel, lines, "v"), [v == 1 for v in of_stata(panel, lines, "k")]
+    assert values(ours, "v", **found.derived) == pytest.approx(expected[0], nan_ok=True), found.derived["v"]
+    kept = values(ours, f"ifelse({found.regressions[0].condition}, 1, 0)", **found.derived)
+    assert [v == 1 for v in kept] == expected[1], found.regressions[0].condition
+
+
+@pytest.mark.parametrize(
+    ("of_stata", "here"),
+    [
+        ("mod(year - 1980, 4)", "(year - 1980) %% 4"),
+        ("mod(m, 3)^2", "(m %% 3)^2"),
+        ("-mod(m, 3)", "-(m %% 3)"),
+        ("100/mod(m + 1, 4)", "100 / (m + 1) %% 4"),
+        ("z - mod(m, 1000)/10", "z - m %% 1000 / 10"),
+        ("m^3^2", "(m^3)^2"),
+        ("inlist(z - 1, m, 2) + 1", "(z - 1 == m | z - 1 == 2) + 1"),
+        ("substr(name, 2, 2)", "substr(name, 2, 3)"),
+        ("z == float(.3)", "z == 0.30000001192092896"),
+    ],
+)
+def test_a_function_of_stata_is_one_operand(of_stata, here):
+    facts = DataFacts(frozenset({"z", "m", "year"}), frozenset({"z", "m", "year"}))
+    found = read_code(f"use a\ngen v = {of_stata}\nreg y v\nreg y v if v > {of_stata}", ".do", facts)
+    assert found.derived == {"v": here}
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("region == 2 | 3", "always true in Stata: `| 3` asks whether 3 is other than 0; if you meant one of several "
+         "values, write `inlist(region, 2, 3)`"),
+        ("1980 < year < 1990", "always true in Stata: `1980 < year < 1990` is `(1980 < year) < 1990`; if you meant "
+         "both bounds, write `1980 < year & year < 1990`"),
+        ("a == 1 & 2", "a part that decides nothing in Stata: `& 2` asks whether 2 is other than 0; leave it out"),
+        ("a > year > 3", "never true in Stata: `a > year > 3` is `(a > year) > 3`; if you meant both bounds, write "
+         "`a > year & year > 3`"),
+        ("round(a/4) == 2", "Stata rounds halves up, and here as in R to the even number"),
+        ("sum(a) == 2", "sum() of generate is a running sum in the order of rows"),
+        ("strlen(a) == 2", "the length of a missing text is 0 in Stata"),
+    ],
+)  # fmt: skip
+def test_conditions_that_are_something_else_in_stata_are_listed(condition, told):
+    for line in (
+        f"reg y x if {condition}",
+        f"gen v = {condition}",
+        f"gen v = 1 if {condition}",
+        f"drop if !({condition})",
+    ):
+        found = read_code(f"use a\n{line}\nreg y x\n", ".do")
+        assert [at for at, _, _ in found.skipped] == [2]
+        assert told in found.skipped[0][2]
+
+
+@pytest.mark.parametrize("condition", ["region == c(2, 3)", "region == 2 | 3", "region == 2:3", "max(a, 3) > 1"])
+def test_what_r_takes_for_something_else_is_not_mended(condition):
+    found = read_code(f"feols(y ~ d, subset(df, {condition}))", ".R")
+    assert not found.regressions
+    assert found.skipped
+
+
 @pytest.mark.parametrize(
     ("before", "condition", "derived"),
     [

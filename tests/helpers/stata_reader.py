@@ -143,7 +143,16 @@ def _cond(test: Vector, yes: Vector, no: Vector) -> Vector:
 
 
 def _inlist(x: Vector, *values: Vector) -> Vector:
-    return np.logical_or.reduce([_operate("==", x, v) != 0 for v in values]).astype(float)
+    return np.logical_or.reduce(np.broadcast_arrays(*(_operate("==", x, v) != 0 for v in values))).astype(float)
+
+
+def _inrange(x: Vector, low: Vector, high: Vector) -> Vector:
+    above, below = np.isnan(low) | (x >= low), np.isnan(high) | (x <= high)
+    return (~np.isnan(x) & above & below).astype(float)
+
+
+def _mod(x: Vector, y: Vector) -> Vector:
+    return np.where(y > 0, np.mod(x, np.where(y > 0, y, 1)), np.nan)
 
 
 def _extreme(function: Any) -> Callable[..., Vector]:
@@ -196,11 +205,11 @@ FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "missing": _missing, "cond": _cond, "inlist": _inlist, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
     "round": lambda x: np.floor(x + 0.5), "sqrt": np.sqrt, "exp": np.exp, "ln": np.log, "log10": np.log10,
     "ln1p": np.log1p,
-    "asinh": np.arcsinh, "mod": np.mod, "min": _extreme(np.fmin), "max": _extreme(np.fmax), "real": _real,
+    "asinh": np.arcsinh, "mod": _mod, "int": np.trunc, "trunc": np.trunc, "sign": np.sign, "inrange": _inrange,
+    "min": _extreme(np.fmin), "max": _extreme(np.fmax), "real": _real,
     "maxdouble": lambda: np.array([LARGEST]), "trim": lambda x: np.array([t.strip() for t in x], object),
     "uchar": lambda x: np.array([chr(int(x[0]))], object), "string": _string, "daily": _week_or_day,
-    "inrange": lambda x, a, b: ((x >= a) & (x <= b)).astype(float),
-    "sign": np.sign, "sum": lambda x: np.cumsum(np.where(np.isnan(x), 0, x)), "ustrlower": _each(str.lower),
+    "sum": lambda x: np.cumsum(np.where(np.isnan(x), 0, x)), "ustrlower": _each(str.lower),
     "ustrupper": _each(str.upper), "ustrtrim": _each(str.strip), "ustrlen": _each(lambda t: float(len(t))),
     "subinstr": lambda x, old, new, _: np.array([t.replace(old[0], new[0]) for t in x], object),
     "char": lambda x: np.array([chr(int(x[0]))], object),
