@@ -16,7 +16,7 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, leaves
-from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at
+from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._study import RULES, Expression, Study, TreatmentOption, VcovOption
 from specdid.engine.compile import compile_plan
@@ -566,6 +566,7 @@ def check_level(data: Data) -> Iterator[Fault]:
 def check_cluster_level(data: Data) -> Iterator[Fault]:
     """Warn of errors by clusters that are finer than what the treatment varies by, be it declared or a data column."""
     given, study = data.study.inference, data.study
+    yield from _not_clustered(data)
     asked = [option.clusters for option in study.vcov[:1]]
     asked += [(given.cluster,)] if given.cluster is not None and given.draws else []
     for clusters in {tuple(c.text for c in found): found for found in asked if found}.values():
@@ -574,6 +575,26 @@ def check_cluster_level(data: Data) -> Iterator[Fault]:
         coarser = [c for c in coarser if not any(_inside(data, c[1], codes) for codes in levels)]
         for option in study.treatment if coarser else ():
             yield from _finer(data, option, " + ".join(c.text for c in clusters), levels[0], coarser)
+
+
+def _not_clustered(data: Data) -> Iterator[Fault]:
+    """Warn where the first errors take the rows of a unit for independent."""
+    first, units = (data.study.vcov or (None,))[0], data.panel.unit_codes
+    if first is None or first.clusters or units is None or data.panel.periods is None:
+        return
+    if not first.origin.path or any(dimension == "vcov" for dimension, _ in data.study.unread):
+        return  # what was written first has a fault, and something else stands in its place
+    rows, count = int(data.sampled.sum()), data.count_units(data.sampled)
+    if rows >= 2 * count > 0:
+        message = (
+            f"errors `{first.name}` take {many(rows, 'row')} of {data.units(data.sampled)} for independent: where the "
+            "outcomes of a unit go together over time, they and their p are too small"
+        )
+        advice = (
+            f'write "~{data.study.unit}" first in [vcov], or what the treatment was assigned to '
+            "(Bertrand, Duflo and Mullainathan 2004)"
+        )
+        yield fault_at(first.origin, None, "not_clustered", message, advice, "warning")
 
 
 def _finer(

@@ -62,6 +62,7 @@ CLAUSES: Mapping[str, str] = {
     "estimands_disagree": later("estimands disagree in sign"),
     "scales_disagree": later("scales disagree in sign"),
     "near_collinear": later("a column is nearly a combination of others"),
+    "not_clustered": later("errors take the rows of a unit for independent"),
     "cluster_too_fine": later("errors are clustered more finely than the treatment varies"),
     "few_treated": later("few clusters are treated"),
     "few_untreated": later("few clusters are untreated"),
@@ -121,7 +122,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
-    "cluster_too_fine",
+    "cluster_too_fine", "not_clustered",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

@@ -491,3 +491,15 @@ def test_states_that_adopt_at_many_dates_are_told_from_their_dates():
     (fault,) = finer(frame, vcov=UNIT)
     assert "within `state` and year (8, 5" in fault.message
     assert not finer(frame.drop("state"), vcov=UNIT)  # `begin` is the dates themselves
+
+
+def test_errors_that_take_a_units_rows_for_independent_are_warned_of_where_they_come_first():
+    def said(**vcov):
+        return [f for f in specdid.check(study_of_counties(vcov=vcov), COUNTIES) if f.code == "not_clustered"]
+
+    (fault,) = said(robust="hetero", u="~id")
+    assert fault.severity == "warning"
+    assert f"`robust` take {len(COUNTIES):,} rows of 24 units for independent" in fault.message
+    assert known(fault.message, "zh")
+    assert from_fault(fault).severity == "serious"
+    assert not said(u="~id", robust="hetero")
