@@ -80,7 +80,12 @@ _TAIL = (
     _plan("estimand", "never", "what the estimate is an estimate of, in words"),
     _plan("scale", "where none is declared", "what the estimate is in: the outcome's scale, or the estimator's own"),
     _number("estimate", "the coefficient, in units of `scale`"),
-    _number("std_error", "standard error of the estimate", "vcov"),
+    _number(
+        "std_error",
+        "standard error of the estimate; with two clusters that of V₁ + V₂ − V₁₂, as pyfixest's: where other programs "
+        "print another one, it is in `std_error_fixest` and `std_error_reghdfe`",
+        "vcov",
+    ),
     _number("statistic", "t or z", "vcov"),
     _number("p_value", "two-sided", "vcov"),
     _number("conf_low", "lower end of the interval at 1 - alpha", "vcov"),

@@ -20,6 +20,7 @@ from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.cautions import CautionSeverity
 from specdid._records.numerals import decimals_for, p_text, signed
 from specdid._records.results import TIMES
+from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Members, Problem
@@ -133,6 +134,26 @@ def two_way(results: Results) -> Iterator[Caution]:
             label,
             told,
         )
+
+
+def two_way_error(results: Results, place: int) -> str:
+    """Return whose the error beside an estimate is, where other programs print others of its two-way clusters."""
+    others = [(c.name, float(results.extra[c.name][place, 0])) for c in OF_TWO_WAY if c.name in results.extra]
+    told = [
+        say("{program} prints {error}", program=name.removeprefix("std_error_"), error=f"{error:.4g}")
+        for name, error in others
+        if np.isfinite(error)
+    ]
+    own = f"{float(results.first('std_error')[place]):.4g}"
+    return (
+        say(
+            " Its standard error, {own}, is that of V1 + V2 − V12, as in pyfixest; {others}.",
+            own=own,
+            others=said_list(told),
+        )
+        if told
+        else ""
+    )
 
 
 def near_collinear(results: Results, compiled: Compiled) -> Iterator[Caution]:

@@ -191,7 +191,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _listed(code: ReadCode, term: str) -> dict[int, Counter[tuple[str, str]]]:
     """Return by line what is not taken over, each with its reason, and how often."""
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _path(r.terms))
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _path(r.terms, code.time))
         for r in code.regressions
         if term not in r.terms
     ]
@@ -207,12 +207,15 @@ def _lacks(terms: Sequence[str], term: str) -> str:
     return f"without `{term}`" if part is None else f"`{term}` is no term of its own, but a part of `{part}`"
 
 
-def _path(terms: Sequence[str]) -> str:
-    """Point to the event study where terms look like leads and lags."""
+def _path(terms: Sequence[str], time: str | None) -> str:
+    """Point to the event study where terms look like leads and lags, of the calendar where they are of ``time``."""
     numbered = [t for t in terms if re.fullmatch(r"(?i)(?:lead|lag|pre|post|before|after|rel|event|[fld])\w*?_?\d+", t)]
     looks = len(numbered) > 1 or any(
         t.startswith("i(") or re.match(r'regex\("\^(?:pre|post|lead|lag)', t) for t in terms
     )
+    if time is not None and any(t.startswith(f"i({time},") for t in terms):
+        by_year = 'with time = "calendar" and reference; of several cohorts see `specdid explain event_study.time`'
+        return f". Here: an event study by year is [event_study], {by_year}"
     return ". Here: an event study is [event_study], with window and reference" if looks else ""
 
 

@@ -4,8 +4,9 @@ Relative time is the period less the treatment option's cohort. Least squares ha
 per relative period of the treated, ``i(rel, ever, ref = -1)`` in fixest; Sun-Abraham
 averages its cohorts in each period; did2s and lpdid give their own (Gardner 2021; Dube
 et al. 2023). With ``time = "calendar"`` the periods are those of the data: effects on the
-units treated by then and, before the first adoption, leads of all that will be; with one
-cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest.
+units treated by then and, before the first adoption, leads of all that will be. With one
+cohort these are the same numbers, ``i(year, ever, ref = 2011)`` in fixest; with several they
+are not, since that has a unit among the treated of a year before its own adoption, too.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ KEYS = (
     Key(
         "time",
         Word(TIMES),
-        "What periods are counted from: relative to the first treated one, which is 0, or the calendar's.",
+        "What periods are counted from: relative to the first treated one, which is 0, or the calendar's. In calendar "
+        "time a unit counts in its cohort's first period and after and, as a lead, before the first of all. With one "
+        "cohort that is fixest's `i(year, ever, ref = 2011)`, which with several has all ever treated in every year: "
+        "for that give them one cohort, in `fix` a `treatment` of `ever * (year >= 2012)`, derived, with the cohort "
+        "`ifelse(ever == 1, 2012, 0)`.",
         '"calendar"',
         "relative",
     ),

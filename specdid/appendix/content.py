@@ -11,6 +11,7 @@ import numpy as np
 
 from specdid._describe.choices import Change, Choices
 from specdid._describe.curve_tests import CurveTests, pooled_with, statistic_names, towards
+from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
@@ -592,7 +593,7 @@ def _preferred(results: Results) -> str:
         of=of,
         sample=of_sample,
     )
-    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
 
 
 def _samples(results: Results) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
 from specdid._describe.curve_tests import primary_lines
+from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
@@ -353,7 +354,7 @@ def _preferred(results: Results) -> Section:
             ),
             "",
         ]
-    return Section(say("Preferred specification"), (*lines, _number(results, place)))
+    return Section(say("Preferred specification"), (*lines, _number(results, place) + _behind(results, place)))
 
 
 def preferred_line(results: Results) -> str:
@@ -363,7 +364,7 @@ def preferred_line(results: Results) -> str:
         return ""
     within = results.planned.within(results.planned.preferred)
     written = _number(results, place).removesuffix(say("."))
-    return written + (say(" ({kind})", kind=within) if within else "") + say(".")
+    return written + (say(" ({kind})", kind=within) if within else "") + say(".") + _behind(results, place)
 
 
 def _number(results: Results, place: int) -> str:
@@ -375,14 +376,18 @@ def _number(results: Results, place: int) -> str:
     ends = {"low": minus(f"{low:,.{decimals}f}"), "high": minus(f"{high:,.{decimals}f}")}
     interval = say(" ({level} CI {low} to {high}, {p})", level=level, **ends, p=p_text(p))
     beside = interval if np.isfinite(low) else say(" (no standard error)")
-    said = say(
+    return say(
         "{estimate}{beside}: {rank} of {of:,}, from the lowest estimate.",
         estimate=minus(f"{estimate:,.{decimals}f}"),
         beside=beside,
         rank=ordinal(rank),
         of=of,
     )
-    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
+
+
+def _behind(results: Results, place: int) -> str:
+    """Say what stands behind an estimate with instruments, and behind an error of two clusters."""
+    return told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
 
 
 def _rows(results: Results) -> Section:

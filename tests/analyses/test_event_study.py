@@ -7,6 +7,7 @@ Event studies in calendar time: relative time shifted, several cohorts, months.
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from scipy.integrate import quad
 from scipy.stats import chi2, f, ncx2, norm
 from simulated import analysed, simulated
 from small_studies import small_panel, small_study
+from specdid import _manual
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid._words import speaking, told
@@ -444,6 +446,23 @@ def test_calendar_time_of_several_cohorts_is_a_regression_on_treated_by_year(tmp
     wald = beta @ np.linalg.solve(covariance.loc[leads, leads].to_numpy(), beta) / len(leads)
     assert columns(finding.tables[1])["statistic"][0] == pytest.approx(wald, rel=1e-6)
     assert columns(finding.tables[1])["df1"][0] == 6
+
+
+def test_one_cohort_for_all_is_fixests_interaction_of_years_and_ever_treated(tmp_path):
+    """What `explain event_study.time` and the dictionary give for i(year, ever, ref = 2011) with several cohorts."""
+    cohort = "ifelse(ever == 1, 2012, 0)"
+    assert cohort in " ".join(_manual.screen(_manual.find("event_study.time")).split())
+    assert cohort in (Path(__file__).parents[2] / "docs/dictionary.md").read_text("utf-8")
+    base = SPEC.replace("c12 =", 'ever = "batch > 0"\nadopted = "ever * (year >= 2012)"\nc12 =')
+    fix = f'fix = {{ outcome = "ln SO2", controls = "none", treatment = {{ term = "adopted", cohort = "{cohort}" }} }}'
+    (found,) = run_tables(tmp_path, f'[event_study]\n{fix}\ntime = "calendar"\nreference = 2011\n', base)
+    ours = {k[2]: v for k, v in periods_of(found.finding).items() if k[1] == "city"}
+    frame = pd.read_csv(PANEL)
+    frame["ever"] = (frame["batch"] > 0).astype(float)
+    fit = pf.feols("ln_so2 ~ i(year, ever, ref = 2011) | city_id + year", frame, vcov={"CRV1": "city_id"})
+    for year in sorted(set(frame["year"]) - {2011}):
+        name = f"year::{year}:ever"
+        np.testing.assert_allclose(ours[year][:2], (fit.coef()[name], fit.se()[name]), rtol=1e-7)
 
 
 def test_calendar_time_averages_the_cells_of_sunab_that_are_treated_by_then(tmp_path):

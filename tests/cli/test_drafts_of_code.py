@@ -848,6 +848,15 @@ def test_event_studies_are_pointed_to(drafted, terms):
     assert "[event_study]" in spec.read_text("utf-8")
 
 
+def test_effects_of_years_are_pointed_to_calendar_time(drafted):
+    code = 'd <- read.csv("castle.csv")\nfeols(homicide ~ post | sid + year, d)\n'
+    code += "feols(homicide ~ i(year, ever, ref = 2005) | sid + year, d)\n"
+    done, spec = drafted(code, "a.R", "--treatment", "post")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(spec.read_text("utf-8").replace("\n#", "").split())
+    assert 'Here: an event study by year is [event_study], with time = "calendar" and reference;' in text
+
+
 def test_code_without_a_term_is_refused(drafted):
     done, spec = drafted("reghdfe y i.d, a(id)\n", "a.do")
     assert done.returncode == 2

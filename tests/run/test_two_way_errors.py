@@ -11,6 +11,7 @@ import specdid
 from click.testing import CliRunner
 from specdid._cli import main
 from specdid._columns import OF_TWO_WAY
+from specdid._describe.design_warnings import two_way_error
 from specdid._records.fits import INDEFINITE
 from specdid._records.read import read_results
 from specdid._words import speaking
@@ -116,6 +117,22 @@ def test_every_estimator_has_what_fixest_prints_and_least_squares_what_reghdfe_d
 def test_one_way_errors_have_neither(run):
     other = pl.read_csv(run[1] / "results.csv").filter(pl.col("vcov") == "state")
     assert other.select(*NAMES, "message").filter(pl.any_horizontal(pl.col(NAMES).is_not_null())).is_empty()
+
+
+def test_beside_the_preferred_estimate_stands_whose_error_it_is(tmp_path):
+    chosen = {"outcome": "y", "controls": "all", "estimator": "ols", "instruments": "none"}
+    curve = specdid.run(study(preferred=chosen), frame(), out=tmp_path, audit=None)
+    place = curve.results.preferred
+    (row,) = rows(tmp_path).filter(pl.col("index") == place + 1).iter_rows(named=True)
+    own, theirs = f"{row['std_error']:.4g}", f"{row['std_error_reghdfe']:.4g}"
+    assert row["std_error_fixest"] is None  # there fixest prints the same
+    words = f" Its standard error, {own}, is that of V1 + V2 − V12, as in pyfixest; reghdfe prints {theirs}."
+    for name in ("summary.md", "details.md", "appendix.md"):
+        assert words in (tmp_path / name).read_text("utf-8"), name
+    one_way = specdid.run(study(preferred=chosen, vcov={"state": "~state"}), frame(), audit=None)
+    assert two_way_error(one_way.results, one_way.results.preferred) == ""
+    with speaking("zh"):
+        assert two_way_error(curve.results, place).startswith(f"其标准误 {own} 取自")
 
 
 def test_a_warning_counts_the_rows_and_has_the_largest_difference(run):
