@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from panels import random_problem
 from specdid.engine import scores
 from specdid.engine.problem import Vcov
-from specdid.engine.scores import make_meat, squared_scores
+from specdid.engine.scores import clusters_of, make_meat, squared_scores
 
 RNG = np.random.default_rng(6)
 N, R, M = 400, 5, 7
@@ -29,3 +30,13 @@ def test_scores_of_blocks_are_those_of_clusters(block, clusters, monkeypatch):
     for part, total in zip(meat.parts, want, strict=True):
         np.testing.assert_allclose(sum(sign * found[place] for sign, place in part), total, rtol=1e-10)
     assert meat.n_clusters == (-1, len(np.unique(one)), min(len(np.unique(one)), len(np.unique(two))))
+
+
+def test_a_cluster_that_is_missing_in_a_row_is_one_cluster_of_them_all():
+    problem = random_problem(3, 12, 6, 1.0, False)
+    problem.codes[7, 2] = -1
+    rows = np.arange(20)
+    found = clusters_of(problem, rows)
+    assert set(found) == {c for vcov in problem.vcovs for c in vcov.clusters}
+    for column, codes in found.items():
+        assert codes.tolist() == ([-1] * 20 if column == 2 else problem.codes[rows, column].tolist())

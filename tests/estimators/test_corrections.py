@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from specdid._study import RULES
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.engine.problem import Vcov
+from specdid.estimators._influences import errors_of
 
 NAMES = _plugins.names("estimators")
 N_VCOVS = len(VCOVS)
@@ -226,3 +228,19 @@ def test_the_row_says_which_corrections_there_are():
     assert fits.vcov_detail == {(0, 0): said}
     assert np.isnan(fits.std_error[0, 0])
     assert fits.std_error[0, 1] > 0
+
+
+def test_two_clusters_of_influences_count_what_lies_in_both_once():
+    rng = np.random.default_rng(4)
+    one, two = rng.integers(0, 9, 300), rng.integers(0, 12, 300)
+    influence = rng.normal(size=(300, 2)) + rng.normal(size=9)[one][:, None] + rng.normal(size=12)[two][:, None]
+    task = SimpleNamespace(vcovs=("cluster",), clusters=[(one, two)], rule=lambda v: "none")
+    found = errors_of(task, influence, np.ones(300, dtype=bool))
+
+    def summed(codes):
+        sums = np.array([influence[codes == c].sum(axis=0) for c in np.unique(codes)])
+        return sums.T @ sums
+
+    want = summed(one) + summed(two) - summed(one * 12 + two)
+    np.testing.assert_allclose(found.vcov[0] * found.size**2, want, rtol=1e-12)
+    assert (found.df, found.n_clusters) == ((8.0,), (9,))

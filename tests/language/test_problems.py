@@ -75,6 +75,7 @@ WRONG = [
     ("value", "log(x, 1)", "1", "`1` is not a positive constant", ""),
     ("value", "a^b", "b", "the exponent is not a constant", "exp(a * log(x))"),
     ("value", "a^11", "11", "the exponent is above 10", ""),
+    ("value", "a^-11", "-11", "the exponent is above 10", ""),
     ("terms", "a^11", "11", "the exponent is above 10", ""),
     ("terms", "(a + b)^0.5", "0.5", "the exponent is not 1, 2", ""),
     ("terms", "poly(x, 11)", "11", "`11` is not a whole number from 1 to 10", ""),
