@@ -156,7 +156,7 @@ class Planned:
         return relabel(text, self.display)
 
     def common(self, choice: str) -> dict[str, str]:
-        """Return by dimension of a choice what its labels have in common, where that is long: figures write …."""
+        """Return by dimension of a choice what its labels have in common, where that is long: figures write […]."""
         names = [n for n in choice.split(" + ") if n in self.dimensions]
         found = {n: common_start([*map(self.shown, self.labels[self.dimensions.index(n)])]) for n in names}
         return {self.shown_choice(name): words for name, words in found.items() if words}

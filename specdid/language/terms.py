@@ -434,7 +434,7 @@ def _open(text: str) -> bool:
 
 
 def briefly(label: str, common: Mapping[str, str]) -> str:
-    """Write … for what labels of a dimension have in common."""
+    """Write […] for what labels of a dimension have in common: a bare … is where one is cut."""
     for words in common.values():
-        label = label.replace(words, "…", 1)
+        label = label.replace(words, "[…]", 1)
     return label

@@ -675,10 +675,10 @@ def test_what_long_labels_have_in_common_is_said_once_and_their_rows_stay():
     results = results_of(plan_of({"sample": samples, "outcome": ["a", "b", "c"]}, subsets("x", "y")))
     for figure in (plot(results), multiverse.draw(multiverse.multiverse_data(results))):
         texts = texts_of(figure)
-        assert {"…", "… & south == 1", "… & year <= 1994", "all"} <= set(texts)
+        assert {"[…]", "[…] & south == 1", "[…] & year <= 1994", "all"} <= set(texts)
         said = " ".join(texts)
         assert said.count("first_exec < 1984") == 1
-        assert f"Sample: … stands for {common}." in said
+        assert f"Sample: […] stands for {common}." in said
 
 
 def test_many_estimators_are_named_shortly_and_their_estimands_in_the_note():

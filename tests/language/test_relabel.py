@@ -54,4 +54,4 @@ def test_without_names_nothing_changes(text):
 def test_labels_have_whole_words_and_brackets_in_common(labels, common):
     assert common_start(labels) == common
     if common:
-        assert [briefly(label, {"sample": common}) for label in labels][:1] == [labels[0].replace(common, "…")]
+        assert [briefly(label, {"sample": common}) for label in labels][:1] == [labels[0].replace(common, "[…]")]
