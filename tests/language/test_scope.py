@@ -5,6 +5,7 @@ import pickle
 import pytest
 from pace import within
 from specdid.language import Bound, LanguageError, Scope, argument, bind, parse, unknown_columns, write_out
+from specdid.language.scope import sources
 
 BASE = Scope.of(["a", "b", "so2", "pop", "year", "my col"])
 
@@ -164,3 +165,9 @@ def test_arguments_by_name_place_and_default():
 def test_bound_expressions_compare_by_content_alone():
     assert bind(parse("a+b"), BASE) == bind(parse(" a +b"), Scope.of(["b", "a"]))
     assert isinstance(bind(parse("a"), BASE), Bound)
+
+
+def test_an_alias_leads_to_what_its_column_is_made_of():
+    scope = Scope.of(["a"]).define("b", parse("log(a)")).define("c", parse("b"))
+    assert [write_out(bind(parse(name), scope)) for name in ("b", "c")] == ["log(a)", "log(a)"]
+    assert sources(bind(parse("c"), scope)) == {"a"}
