@@ -20,6 +20,12 @@ from specdid._run.cost import needed
 from specdid._run.prepare import Prepared, examine
 
 WIDTH = 100
+SHORT = 90.0
+"""Seconds of a run below which loading programs is worth a line."""
+LOADING = (
+    "without what loading takes: about 2 s of processor for each worker (`--jobs` above 1), and 5 to 10 s more where "
+    "Python has its files to compile, in the first run after an installation and in all under PYTHONDONTWRITEBYTECODE"
+)
 LOOKED_AT = 200
 """Specifications among which the first different formulas are looked for."""
 
@@ -145,6 +151,8 @@ def _cost(prepared: Prepared) -> list[str]:
     work = count_work(prepared, compiled, cost)
     parts = ", ".join(f"{_duration(seconds)} {part}" for part, seconds in work.parts.items() if seconds >= 0.5)
     lines.append(f"about {_duration(work.seconds)} on one core: {parts}")
+    if work.seconds < SHORT:
+        lines.append(LOADING)
     if work.beyond:
         lines.append(
             f"{specifications(work.beyond, 'are')} more work than the refits of the permutation null take, "
@@ -162,6 +170,6 @@ def _cost(prepared: Prepared) -> list[str]:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 90:
+    if seconds < SHORT:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
