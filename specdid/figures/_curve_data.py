@@ -50,7 +50,7 @@ class ChoiceRows:
 
     ``usual``: options of many tied dimensions are named by what differs from this one.
 
-    ``common``: by dimension, what … in the labels stands for.
+    ``common``: by dimension, what […] in the labels stands for.
 
     ``moves`` is the largest mean change that an option makes, as a share of the estimates' range, infinite
     where none can be compared with another; ``still``: no pair of specifications moves by STILL of the range.

@@ -282,7 +282,7 @@ def listed(headings: Iterable[str]) -> str:
 
 
 def spelled_out(common: Iterable[Mapping[str, str]]) -> list[str]:
-    """Say what … stands for in the labels of dimensions, each once."""
+    """Say what […] stands for in the labels of dimensions, each once."""
     every = {name: words for one in common for name, words in one.items()}
     return [say("{name}: […] stands for {words}.", name=capital(n), words=w) for n, w in every.items()]
 

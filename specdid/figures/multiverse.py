@@ -106,7 +106,7 @@ class MultiversePanel:
     """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p.
 
     ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range,
-    ``common`` by heading what … stands for.
+    ``common`` by heading what […] stands for.
     """
 
     name: str
