@@ -91,7 +91,8 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
             found.append(bool((step != 1).any()))
         return found[0], found[1]
 
-    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps)
+    integers = {n for n, values in numbers.items() if (np.floor(known := values[~np.isnan(values)]) == known).all()}
+    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, frozenset(integers))
 
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")

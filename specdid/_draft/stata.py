@@ -24,10 +24,22 @@ from specdid._draft.memory import (
     in_brackets,
     ours,
 )
-from specdid._draft.stata_expression import tree_of
+from specdid._draft.stata_expression import single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing
-from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, write
-from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
+from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Unary,
+    children,
+    number_value,
+    walk,
+)
 
 MOST = 2_000
 """Statements, loops written out."""
@@ -100,6 +112,11 @@ _VALUES = _words(
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
+_COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
+LONGEST_NUMBER = 10
+"""Characters of a number that somebody writes; longer ones are what float() makes."""
+_WHOLE = {"as.integer", "floor", "ceiling", "sign", "count", "group", "quantile_group", "year", "month", "quarter"}
+"""Functions whose values are whole numbers."""
 _MASKED = {
     "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
     "trim",
@@ -251,6 +268,8 @@ class _Stata(Memory):
         self._of_data_alone: set[tuple[int, str, str]] = set()
         self._drawn: dict[str, int] = {}
         self._captured = False
+        self._single: set[str] = set()
+        self._in_double = False
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
@@ -317,11 +336,74 @@ class _Stata(Memory):
         if role == "condition" and re.fullmatch(r"\s*(\d+)\s*==\s*\1\s*", text):
             return "TRUE"
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
-        return as_stata(_stata_ours(text, role), asked, lambda name: name not in but and self._missing(name))
+        found = _stata_ours(text, role)
+        self._refuse_rounded(parse(found))
+        return as_stata(found, asked, lambda name: name not in but and self._missing(name))
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
-        return as_stata(_stata_ours(text, "condition"), "truth", self._missing)
+        found = _stata_ours(text, "condition")
+        self._refuse_rounded(parse(found))
+        return as_stata(found, "truth", self._missing)
+
+    def _refuse_rounded(self, node: Node) -> None:
+        """Refuse comparisons that turn on how single precision rounds a column that the code makes.
+
+        Raises
+        ------
+        NotReadError
+            There is one.
+        """
+        for found in walk(node):
+            if not isinstance(found, Binary) or found.operator not in _COMPARED:
+                continue
+            for one, other in ((found.left, found.right), (found.right, found.left)):
+                names = [n.name for n in referenced(one) if self.state.columns.get(n.name) in self._single]
+                if not names or self._is_whole(parse(self.in_force(write(one)))):
+                    continue
+                numbers = [number_value(n) for n in (children(other) if isinstance(other, Call) else (other,))]
+                odd = [n for n in numbers if n is not None and (single(n) != n or len(repr(n)) > LONGEST_NUMBER)]
+                exact = found.operator in ("==", "!=") and bool(self._facts.columns)
+                if odd:
+                    raise NotReadError(
+                        f"gen and egen make `{names[0]}` in single precision (float), which does not hold {odd[0]:g} "
+                        f"but {single(odd[0]):.9g}: rows of {odd[0]:g} are in or out by that rounding. If you meant "
+                        f"the number itself, write `double` where `{names[0]}` is made"
+                    )
+                if exact and (not isinstance(one, Name) or None in numbers):
+                    raise NotReadError(
+                        f"gen and egen make `{names[0]}` in single precision (float), so what is made of it equals a "
+                        f"number or column only by its rounding: write `double` where `{names[0]}` is made"
+                    )
+
+    def _is_whole(self, node: Node) -> bool:
+        """Say whether an expression of versions has whole numbers alone, which single precision holds."""
+        if _is_truth(node):
+            return True
+        match node:
+            case Name() if self.known(node.name):
+                expression = self._expression(node.name)
+                return expression is not None and self._is_whole(parse(expression))
+            case Name():
+                return node.name in self._facts.whole or node.name in self._key
+            case Number():
+                return node.value.is_integer()
+            case Constant():
+                return True
+            case Unary():
+                return self._is_whole(node.operand)
+            case Binary(operator="+" | "-" | "*" | "%%"):
+                return self._is_whole(node.left) and self._is_whole(node.right)
+            case Call(function="ifelse"):
+                return all(a.value is not None and self._is_whole(a.value) for a in node.arguments[1:])
+            case Call(function="pmax" | "pmin" | "coalesce"):
+                return all(a.value is not None and self._is_whole(a.value) for a in node.arguments)
+            case Call(function="min" | "max" | "sum" | "l" | "f" | "d" | "abs"):
+                return node.arguments[0].value is not None and self._is_whole(node.arguments[0].value)
+            case Call():
+                return node.function in _WHOLE
+            case _:
+                return False
 
     def _run(self, nodes: Sequence[_Node]) -> None:
         decided: bool | None = None  # whether one of the conditions before an `else` holds
@@ -439,6 +521,8 @@ class _Stata(Memory):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
             self.skip(line, text, "a condition is not decided: what stands behind it is not read")
             return
+        if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
+            self._in_double = kind[1] == "double"
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
             for name in re.findall(r"\w+", arguments):
                 self._macros.pop(name, None)
@@ -825,18 +909,24 @@ class _Stata(Memory):
         if command == "recode" and not by:
             return self._recode(rest, line)
         made = re.match(
-            r"^(\w+)\s+(?:(?:byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
+            r"^(\w+)\s+(?:(byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
         )
         if command not in ("generate", "egen", "gegen", "replace", "xtile", "fastxtile") or made is None:
             return False
-        name = made[2]
+        storage, name, given = made[2] or ("double" if self._in_double else "float"), made[3], made[4]
+        before = self.state.columns.get(name)
         try:
             groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
-            expression = self._value(command, name, made[3], groups[1].split() if groups else None)
-            self.define(name, line, self._on_kept(self.in_force(expression)))
+            expression = self._value(command, name, given, groups[1].split() if groups else None)
+            expression = self._on_kept(self.in_force(expression))
+            if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
+                expression = f"as.integer({expression})"  # Stata cuts decimal places off
+            self.define(name, line, expression)
+            if before in self._single if command == "replace" else storage == "float":
+                self._single.add(self.state.columns[name])
         except NotReadError as error:
             self.define(name, line, None)
-            if _DRAWN.search(made[3]):
+            if _DRAWN.search(given):
                 self._drawn[self.state.columns[name]] = line
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
@@ -854,6 +944,8 @@ class _Stata(Memory):
             self.state.columns.pop(name, None)
         for name, expression in zip(new, before, strict=True):
             self.define(name, line, expression)
+            if expression in self._single:
+                self._single.add(self.state.columns[name])
         return True
 
     def _recode(self, rest: str, line: int) -> bool:

@@ -632,6 +632,40 @@ def test_conditions_that_are_something_else_in_stata_are_listed(condition, told)
         assert told in found.skipped[0][2]
 
 
+@pytest.mark.parametrize(
+    ("made", "condition", "listed"),
+    [
+        ("gen g = m/10", "g == .3", True),
+        ("gen float g = m/10", "g >= .7", True),
+        ("gen g = m/10", "inlist(g, .5, .7)", True),
+        ("gen g = m/10", "g == float(.3)", True),
+        ("gen g = m/10\nrename g k", "k > .1", True),
+        ("gen g = m/10", "g*10 == 3", True),
+        ("egen g = mean(m), by(id)", "g != .1", True),
+        ("gen g = m/10\nreplace g = g*2", "g < .1", True),
+        ("gen g = m/10", "g >= .5", False),
+        ("gen double g = m/10", "g == .3", False),
+        ("set type double\ngen g = m/10", "g == .3", False),
+        ("gen g = m + 1", "g*10 == 3.1", False),
+        ("gen g = m > 1", "g*2 > .3", False),
+        ("clear", "m == .3", False),
+    ],
+)
+def test_comparisons_that_single_precision_decides_are_listed(made, condition, listed):
+    """Stata has 0.3 of single precision as 0.300000012, which is not 0.3; numbers that it holds are compared."""
+    columns = frozenset({"id", "t", "m", "y", "x"})
+    facts = DataFacts(columns, columns, whole=frozenset({"id", "t", "m"}))
+    for line in (f"reg y x if {condition}", f"gen v = {condition}", f"keep if {condition}"):
+        found = read_code(f"use a\nxtset id t\n{made}\n{line}\nreg y x", ".do", facts)
+        assert bool(found.skipped) == listed, found.skipped
+        assert all("single precision" in why for _, _, why in found.skipped)
+
+
+def test_whole_types_of_stata_cut_decimal_places_off():
+    found = read_code("use a\ngen int v = z/2\ngen byte w = z > 2\ngen long u = 7\nreg y v w u", ".do")
+    assert found.derived == {"v": "as.integer(z/2)", "w": "z > 2 | is.na(z)", "u": "7"}
+
+
 @pytest.mark.parametrize("condition", ["region == c(2, 3)", "region == 2 | 3", "region == 2:3", "max(a, 3) > 1"])
 def test_what_r_takes_for_something_else_is_not_mended(condition):
     found = read_code(f"feols(y ~ d, subset(df, {condition}))", ".R")
@@ -659,7 +693,7 @@ def test_what_r_takes_for_something_else_is_not_mended(condition):
         ("xtile x = z if year > 2000, nq(4)", "TRUE", {"x": "quantile_group(ifelse(year > 2000, z, NA), 4, type = 2)"}),
         ("rename (z w) (x v)", "TRUE", {"x": "z"}),
         ("gen byte first = x\ngen treated = year >= first\nrename x old\ngen x = treated * 2", "TRUE",
-         {"first": "x", "treated": "year >= first & !is.na(first)", "x_2": "treated * 2"}),
+         {"first": "as.integer(x)", "treated": "year >= first & !is.na(first)", "x_2": "treated * 2"}),
         ("keep if year > 2000\ndrop if L.z < 1",
          "year > 2000 & !(l(ifelse(year > 2000, z, NA), 1) < 1 & !is.na(l(ifelse(year > 2000, z, NA), 1)))", {}),
         ("egen x = max(ln(z)) if !missing(w), by(id)", "TRUE",

@@ -54,6 +54,8 @@ def habits() -> str:
         f"\n{len(everyday)} everyday expressions and {len(typed)} slips from Stata, R, dplyr, data.table, "
         "fixest and pandas. A test types each of them: the first kind is compared with values, the second with help "
         "that `specdid check` gives. The shorter, hand-made list is the [dictionary](dictionary.md).\n"
+        "\nStata's `gen` and `egen` make columns in single precision (`float`), unless `double` stands there: 0.7 is "
+        "0.699999988 in them, and `if g >= .7` leaves those rows out. Here every column is of double precision.\n"
     )
     lines.append("\n## Everyday expressions\n")
     for source in FROM:
