@@ -16,7 +16,7 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.panel import Column, StepError, number_text, period_numbers
-from specdid.panel.columns import footer, listed_rows, rank
+from specdid.panel.columns import footer, listed_rows, rank, repeats_advice
 from specdid.panel.operators import number_advice
 from specdid.panel.times import fitting_step, numbering_advice
 
@@ -308,6 +308,7 @@ def _pairs(one: Ints, other: Ints) -> int:
 
 def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, name: str, chosen: Chosen) -> SpecError:
     notes = []
+    closest: list[tuple[int, str, str]] = []
     for time in times[:3]:
         best: list[tuple[int, str]] = []
         for unit in [chosen.unit] if chosen.unit else usable:
@@ -319,14 +320,29 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
                 best.append((n_rows - _pairs(codes, time.periods), unit))
         for repeats, unit in sorted(best)[:3]:
             told = f"repeats in {many(repeats, 'row')}" if repeats else "has one row each, but most units are seen once"
-            notes.append(f"`{unit}` × `{time.name}` {told}")
+            notes.append(f"`{unit}` × `{time.name}` {told}" + (_twice(usable, unit, time) if repeats else ""))
+            closest.append((repeats, unit, time.name))
+        closest.sort()
         if not best:
             notes.append(f"with `{time.name}` as time no column names units")
     what = f"`{chosen.unit}` and time are no key" if chosen.unit else "no column and a time have one row each"
     help_ = (
         "a panel has one row for each unit and period; for repeated cross-sections write the file by hand, without unit"
     )
+    if closest and 0 < closest[0][0] <= 0.9 * n_rows:
+        advice = repeats_advice(usable, *closest[0][1:])
+        help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
+
+
+def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
+    """Name the first two rows of one unit and period."""
+    cell = (
+        rank(usable[unit])[0] * (int(time.periods.max() - time.periods.min()) + 1) + time.periods - time.periods.min()
+    )
+    order = np.argsort(cell, kind="stable")
+    (places,) = np.nonzero(np.diff(cell[order]) == 0)
+    return f", first rows {order[places[0]] + 1:,} and {order[places[0] + 1] + 1:,}"
 
 
 # treatments

@@ -794,13 +794,11 @@ class _R(Memory):
 
     def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
         """Apply what is read of a pipe, and list the steps that are not."""
-        single = [
-            (verb, part)
-            for verb, inside in steps
-            for part in (
-                _split(inside, ",") if verb == "mutate" and not re.search(r"[(,]?\s*\.\w+\s*=", inside) else [inside]
-            )
-        ]
+        single: list[tuple[str, str]] = []
+        for verb, inside in steps:
+            parts = [part for part in _split(inside, ",") if part]
+            apart = verb == "mutate" and not any(re.match(r"\.\w+\s*=", part) for part in parts)
+            single += [(verb, part) for part in parts] if apart else [(verb, inside)]
         self.state = self._of_frame[target]
         for verb, inside in single:
             before = self.state.copy()

@@ -127,6 +127,34 @@ def rank(column: Column) -> tuple[Ints, int]:
     return codes, count
 
 
+MOST_APART = 40
+"""Levels of a column that is told to split a unit's period into rows."""
+
+
+def repeats_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
+    """Say which column tells the rows of one unit and period apart, as a sector or gender does, and what to do."""
+    (units, _), (times, count) = rank(columns[unit]), rank(columns[time])
+    cell = compact(units * count + times)[0]
+    apart = []
+    for name, column in columns.items():
+        if name in (unit, time) or column.kind or column.missing.any():
+            continue
+        codes, levels = rank(column)
+        if 2 <= levels <= min(MOST_APART, len(cell) // 2) and len(np.unique(cell * levels + codes)) == len(cell):
+            apart.append(f"`{name}`")
+    if not apart:
+        return (
+            "each unit may have one row a period; of rows that are the same delete one, of parts (ages, genders, "
+            f"sectors) make one row by sum or mean, or put a column of `{unit}` and part into the data, which is then "
+            "the unit"
+        )
+    return (
+        f"each unit may have one row a period, and here a row is one of each {' or '.join(apart[:3])}: make one row of "
+        f"them by sum or mean, keep one of them, or put a column of `{unit}` and {apart[0]} together into the data and "
+        "name it as the unit (cluster by the first)"
+    )
+
+
 def _ranked(values: Floats) -> tuple[Ints, int]:
     """Code known values in sorted order; whole numbers close to each other without sorting them."""
     if not values.size:

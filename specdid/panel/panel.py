@@ -17,7 +17,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._hashing import Words, spread, text_word
 from specdid._study import Never, Study
-from specdid.panel.columns import Column, ReadColumns, cell_text, footer, listed_rows, number_text, rank
+from specdid.panel.columns import Column, ReadColumns, cell_text, footer, listed_rows, number_text, rank, repeats_advice
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
@@ -416,6 +416,6 @@ def _duplicates(study: Study, source: ReadColumns, name: str, order: Ints, twice
         None,
         "unit_time",
         f"{places.size:,} {rows} a `{study.unit}` × `{study.time}` that is already in {name}",
-        help="each unit may have one row a period",
+        help=repeats_advice(source.columns, study.unit or "", study.time or ""),
         notes=notes,
     )

@@ -337,3 +337,22 @@ def test_a_treatment_of_units_or_of_all_is_clustered_by_unit(tmp_path):
     (tmp_path / "new/new.toml").unlink()
     columns = panel(law=lambda f, y, c, d, r: r.normal(size=len(f)), province=lambda f, *_: f // 4)
     assert draft(tmp_path, columns, "--treatment", "law")[1]["vcov"] == {"firm": "~firm"}
+
+
+def test_several_rows_of_a_unit_and_period_are_told_with_what_tells_them_apart(tmp_path):
+    columns = panel()
+    double = {name: np.repeat(values, 2) for name, values in columns.items()}
+    double["sex"] = np.tile(["m", "f"], 120)
+    said = refused(tmp_path, double)
+    assert "`firm` × `year` repeats in 120 rows, first rows 1 and 2" in said
+    assert "a row is one of each `sex`" in said
+    assert "a column of `firm` and `sex` together" in said
+    del double["sex"]
+    said = refused(tmp_path, double | {"noise": np.arange(240) / 7})
+    assert "of parts (ages, genders, sectors)" in said
+    spec = (
+        '[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n[outcome]\ny = "sales"\n[treatment]\nlaw = "law"\n'
+    )
+    (tmp_path / "spec.toml").write_text(spec, "utf-8")
+    done = call_specdid(["check", "spec.toml"], tmp_path)
+    assert "of parts (ages, genders, sectors)" in " ".join(done.stderr.split())

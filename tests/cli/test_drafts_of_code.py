@@ -1814,7 +1814,7 @@ def test_a_lag_of_rows_is_one_of_periods_where_the_data_have_no_gap(rows, sort, 
 def test_what_is_read_of_a_pipe_stays_where_a_step_is_not_and_every_step_is_named():
     code = """\
 df <- read.csv("a.csv") %>%
-  mutate(a = odd(z), b = z / 2) %>%
+  mutate(a = odd(z), b = z / 2, e = mean(z, na.rm = TRUE), ) %>%
   left_join(other, by = "id") %>%
   mutate(c = pol[year == 80]) %>%
   filter(year >= 81)
