@@ -380,6 +380,7 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
     """`.ci/site` as it stands, with a report of eight specifications in place of the flagship's 960."""
     for name in ("docs", "specs", "specdid", ".ci"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("results", "live", "__pycache__"))
+    shutil.copytree(ROOT / "tests/bench/results", tmp_path / "tests/bench/results")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     build = ["bash", ".ci/site", "specs/training_grants.toml"]
@@ -410,6 +411,12 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
             wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
             assert page.eval_on_selector_all(".md-typeset__scrollwrap", wide) == 0, name
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    for name, up in (("validation", ""), ("howto/staggered", "../")):  # what was measured is a link
+        found = re.findall(r'<a href="([^"]+)"><code>tests/bench/', (tmp_path / f"site/{name}.html").read_text("utf-8"))
+        assert found
+        assert all(
+            one.startswith(f"{up}bench/") and (tmp_path / "site" / one.removeprefix("../")).is_file() for one in found
+        )
     missing = (tmp_path / "site/404.html").read_text("utf-8")
     assert {f"/{name}.html" for name in ("index", "tutorial", "reference")} <= set(
         re.findall(r'href="([^"]+)"', re.search("<h1>Not found</h1><p>.*", missing)[0])
