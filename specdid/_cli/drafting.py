@@ -23,6 +23,7 @@ from specdid._draft import (
     look,
     named_file,
     read_code,
+    refuse_applied_twice,
     treatment_of,
 )
 from specdid._example import SCHEMA
@@ -87,7 +88,7 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
         text = decoded(path.read_bytes())
         code = read_code(text, path.suffix)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = f"{error.strerror}, in {path.parent.absolute()}" if isinstance(error, OSError) else str(error)
         raise SpecError([Fault("draft_code", f"`{path.name}` cannot be read: {why}")]) from None
     stem, spec, schema = _places(directory)
     named = named_file(code)
@@ -96,6 +97,8 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     if beside is not None and there:
         with suppress(ReadError):  # which is told when the draft is checked
             code = read_code(text, path.suffix, facts_of(read_columns(beside, beside.name).columns))
+    if data is not None:
+        refuse_applied_twice(code, path.name, data.name)
     chosen = treatment_of(code, path.name, treatment)
     draft = code_draft(
         code, path.name, chosen, _relative(beside, directory) if beside is not None and there else None, stem

@@ -35,6 +35,8 @@ class ReadCode:
     ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there
     is none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
     line's, and the line. ``unused`` are columns whose making is read and that only lines name that are not taken over.
+    ``made_again`` are lines that make a column which the data have already, an error in Stata; ``changed_again`` those
+    that change one of the data by itself.
     """
 
     regressions: list[Regression] = field(default_factory=list)
@@ -47,6 +49,8 @@ class ReadCode:
     notes: list[tuple[int, str]] = field(default_factory=list)
     comments: dict[str, list[str]] = field(default_factory=dict)
     unread: dict[str, tuple[str, int]] = field(default_factory=dict)
+    made_again: list[tuple[int, str]] = field(default_factory=list)
+    changed_again: list[tuple[int, str]] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
 
 

@@ -184,6 +184,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _together(rows, options),
         _preferred(rows, options, kept),
         _inference(vcovs),
+        _by_line(own),
         _skipped(_listed(code, term)),
     ]  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
@@ -380,7 +381,7 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     if len(vcovs) > 1:
         lines += comment(
             "The first, of most regressions, is on the curve; the others are further rows of every specification. "
-            "Which regression had which is not kept."
+            "Which regression had which is said by line below."
         )
     for formula, ssc in vcovs:
         label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
@@ -469,10 +470,31 @@ def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
     return ["[inference]", "draws = 999", 'null  = ["wild"]', f"cluster = {toml_text(cluster)}"]
 
 
+def _by_line(own: Sequence[Regression]) -> list[str]:
+    """Say of every line of the code which specification it is, and which errors it had."""
+    lines = comment("The regressions by their lines in the code:")
+    for r in own[:MOST_LISTED]:
+        formula = f"{r.outcome} ~ {' + '.join(r.terms)}{f' | {r.effects}' if r.effects != '0' else ''}"
+        more = [
+            *([f"if {r.condition}"] if r.condition != "TRUE" else []),
+            *([f"weights {r.weights}"] if r.weights != "1" else []),
+            *([_NAMES[r.estimator]] if r.estimator != "feols" else []),
+            f"vcov {r.vcov}{f', {r.ssc}' if r.ssc else ''}",
+        ]
+        lines += comment(one_line(f"{r.line}: {formula}; {'; '.join(more)}"), "  ")
+    return lines if len(own) > 1 else []
+
+
 def _skipped(listed: Mapping[int, Counter[tuple[str, str]]]) -> list[str]:
     if not listed:
         return []
-    lines = [*comment("Not understood, or not taken over. Line of the code, what stands there, why:")]
+    lines = [
+        *comment(
+            "Not understood, or not taken over. What has to be done in the data before: save the data after that line, "
+            "and write `use` of that file into the code there (with --data alone the lines before are applied again). "
+            "Line of the code, what stands there, why:"
+        )
+    ]
     for line, found in sorted(listed.items())[:MOST_LISTED]:
         shown = [*found][:MOST_LINES]
         more = found.total() - len(shown)
@@ -498,6 +520,36 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
+
+
+def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:
+    """Refuse data that hold what lines of the code make; note lines that may be applied to them a second time.
+
+    Raises
+    ------
+    SpecError
+        The code makes a column, which in Stata is an error where there is one, and the data have it.
+    """
+    named = PurePath((code.data or data).replace("\\", "/"))
+    if data in (named.name, f"{named.name}.dta"):
+        return
+    if code.made_again:
+        line, column = code.made_again[0]
+        message = (
+            f"`{data}` has `{column}` already, which line {line} of {name} makes: it was saved after that line, "
+            "and the lines before would be applied to it a second time"
+        )
+        help_ = (
+            f'write `use "{data}", clear` into {name} at the line after which it was saved, and run this without --data'
+        )
+        notes = tuple(f"line {at} makes `{one}`, too" for at, one in code.made_again[1:8])
+        raise SpecError([Fault("draft_applied_twice", message, help=help_, notes=notes)])
+    for line, column in code.changed_again:
+        told = (
+            f"changes `{column}` of {named.name} by itself. The data are {data}: where that was saved after this line, "
+            f'it is changed a second time; then write `use "{data}", clear` into the code there, and leave --data out'
+        )
+        code.notes.append((line, told))
 
 
 def named_file(code: ReadCode) -> PurePath | None:

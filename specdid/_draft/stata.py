@@ -270,6 +270,9 @@ class _Stata(Memory):
         self._captured = False
         self._single: set[str] = set()
         self._in_double = False
+        self._first_data: str | None = None
+        self._of_file = facts
+        self._read_at: dict[str, int] = {}
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
@@ -278,6 +281,8 @@ class _Stata(Memory):
                 self._key |= {name for name in key.groups() if name}
         self._run(_nested(statements))
         found = self.finish()
+        begin = self._read_at.get(found.data or "", 0)
+        found.skipped[:begin] = [one for one in found.skipped[:begin] if one not in self._of_data_alone]
         for (at, cut), line in self._before.items():
             if (at, cut) in self.usual_rows:
                 self.skip(at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before")
@@ -760,7 +765,11 @@ class _Stata(Memory):
                 name = f"{command} {name}"
             else:
                 self.found.data = self.found.data or name
-            self.state = self._saved.get(name.removesuffix(".dta"), State(name)).copy()
+            saved = self._saved.get(name.removesuffix(".dta"))
+            if saved is None:  # what was done before, to other data, is in this file
+                self._facts, self._read_at[name] = self._of_file, len(self.found.skipped)
+            self._first_data = self._first_data or name
+            self.state = (saved or State(name)).copy()
             part = re.search(r"\s(if|in)\s+(.*?)(?:\s+using\s.*)?$", f" {_at_comma(body)[0]}")
             if part and part[1] == "if":
                 self._cut(part[2], line, text)
@@ -915,6 +924,12 @@ class _Stata(Memory):
             return False
         storage, name, given = made[2] or ("double" if self._in_double else "float"), made[3], made[4]
         before = self.state.columns.get(name)
+        of_file = self.state.data == self._first_data and not self.state.made and name not in self.state.dropped
+        if before is None and name in self._data and of_file:
+            if command != "replace":
+                self.found.made_again.append((line, name))
+            elif re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", given):
+                self.found.changed_again.append((line, name))
         try:
             groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
             expression = self._value(command, name, given, groups[1].split() if groups else None)
@@ -942,6 +957,7 @@ class _Stata(Memory):
         before = [self.in_force(name) for name in old]
         for name in old:
             self.state.columns.pop(name, None)
+        self.state.dropped |= {*old}
         for name, expression in zip(new, before, strict=True):
             self.define(name, line, expression)
             if expression in self._single:

@@ -403,7 +403,7 @@ def test_what_is_one_specification_is_said(drafted):
     text = " ".join(spec.read_text("utf-8").replace("#", " ").split())
     assert "Lines 3 and 4 are the same specification, but for the standard errors." in text
     assert "Lines 5 and 7 (2 times) are the same specification, but" in text
-    assert "Which regression had which is not kept" in text
+    assert "Which regression had which is said by line below" in text
     assert "5 regressions are 2 specifications" in done.stdout
 
 
@@ -664,6 +664,59 @@ def test_comparisons_that_single_precision_decides_are_listed(made, condition, l
 def test_whole_types_of_stata_cut_decimal_places_off():
     found = read_code("use a\ngen int v = z/2\ngen byte w = z > 2\ngen long u = 7\nreg y v w u", ".do")
     assert found.derived == {"v": "as.integer(z/2)", "w": "z > 2 | is.na(z)", "u": "7"}
+
+
+TWICE = """\
+import delimited "raw.csv", clear
+xtset sid year
+replace homicide = homicide*10
+gen l_homicide = ln(homicide)
+merge m:1 sid using regions
+USE
+reghdfe l_homicide post if poverty > 1, absorb(sid year) vce(cluster sid)
+reghdfe l_homicide post, absorb(sid year) vce(robust)
+"""
+
+
+def test_data_that_hold_what_the_code_makes_are_refused(drafted):
+    code = TWICE.replace("USE", "")
+    done, spec = drafted(code, "a.do", "--data", "castle.csv")
+    assert done.returncode == 0, done.stderr
+    assert "line 3: changes `homicide` of raw.csv by itself" in done.stdout
+    header, _, rest = CASTLE.read_text("utf-8").partition("\n")
+    (spec.parent.parent / "clean.csv").write_text(header.replace("robbery", "l_homicide") + "\n" + rest, "utf-8")
+    done = call_specdid(["init", "other", "--from", "a.do", "--data", "clean.csv"], spec.parent.parent)
+    assert done.returncode != 0
+    assert "`clean.csv` has `l_homicide` already, which line 4 of a.do makes" in done.stderr
+    assert not (spec.parent.parent / "other").exists()
+
+
+def test_use_in_the_middle_takes_the_place_of_what_stands_before(drafted):
+    """Here `l_homicide` and `homicide` are those of the file, whose columns are known, and no line is listed."""
+    done, spec = drafted(
+        TWICE.replace("USE", "use castle.csv, clear").replace("l_homicide post", "homicide post"), "a.do"
+    )
+    assert done.returncode == 0, done.stderr
+    found, text = tomllib.loads(spec.read_text("utf-8")), spec.read_text("utf-8")
+    assert found["study"]["data"] == "../castle.csv"
+    assert "derive" not in found
+    assert "Not understood" not in text
+    assert list(found["sample"].values()) == ["poverty > 1", "TRUE"]
+    assert "7: homicide ~ post | sid + year; if poverty > 1; vcov ~sid, reghdfe" in text
+    assert "8: homicide ~ post | sid + year; vcov hetero, reghdfe" in text
+
+
+def test_a_column_that_was_dropped_or_renamed_is_made_once(drafted):
+    code = (
+        "import delimited raw.csv\nxtset sid year\ndrop robbery\nrename poverty old\ngen robbery = 1\ngen poverty = old"
+    )
+    done, _ = drafted(f"{code}\nreghdfe homicide post poverty robbery, a(sid year)", "a.do", "--data", "castle.csv")
+    assert "already" not in done.stderr
+
+
+def test_code_that_is_not_there_is_said_with_its_directory(tmp_path):
+    done = call_specdid(["init", "new", "--from", "none.do"], tmp_path)
+    assert str(tmp_path) in done.stderr
 
 
 @pytest.mark.parametrize("condition", ["region == c(2, 3)", "region == 2 | 3", "region == 2:3", "max(a, 3) > 1"])
