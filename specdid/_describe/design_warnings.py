@@ -378,14 +378,14 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     Parameters
     ----------
     preferred : position of the preferred member.
-    ok : positions of the members whose controls are asked about, but for the terms that belong to a treatment or are
-        an interaction with one.
+    ok : positions of the members whose controls are asked about, but for offsets, whose coefficient is 1, and the
+        terms that belong to a treatment or are an interaction with one.
     """
     problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
     treatments = np.unique(members.treatment[ok])
     belongs = [c for t in treatments.tolist() for c in compiled.beside.get(t, ())]
-    controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs])]
+    controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs, *problem.offsets])]
     recipes = compiled.value_recipes
     made = [set(recipes[t].bounds) for t in treatments.tolist()]  # an interaction with one differs by construction
     controls = controls[[not any(t and t <= set(recipes[c].bounds) for t in made) for c in controls.tolist()]]

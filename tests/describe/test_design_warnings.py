@@ -159,6 +159,18 @@ def test_an_interaction_with_the_treatment_is_no_bad_control():
     assert "of 2 controls" in found
 
 
+def test_an_offset_is_no_bad_control():
+    """Its coefficient is 1 whatever it does: it says in which unit the outcome is counted."""
+    noise = np.random.default_rng(3).normal(size=len(PANEL))
+    frame = PANEL.with_columns(same=pl.col("d") + 0.1 * pl.Series(noise), per=pl.col("d") + 0.05 * pl.Series(noise))
+    frame = frame.with_columns(count=(pl.col("y") - pl.col("y").min()).exp())
+    changes = {"outcome": {"count": "count"}, "controls": {"one": "x1 + same", "two": "x1 + offset(per)"}}
+    found = warned(run(frame, estimator={"OLS": "feols", "Poisson": "fepois"}, **changes), "bad control?")
+    assert "`same`" in found
+    assert "offset" not in found
+    assert "of 2 controls" in found
+
+
 def interacted():
     """x follows the law alone, moved the law among the poor, of a trait that half of the rows have at random."""
     rng = np.random.default_rng(1)
