@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, changing_rows, leaves
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
-from specdid._study import RULES, Expression, Study, TreatmentOption, VcovOption
+from specdid._study import RULES, Expression, OutcomeOption, Study, TreatmentOption, VcovOption
 from specdid.engine.compile import compile_plan
 from specdid.engine.rows import used_rows
 from specdid.inference._assignment import (
@@ -31,7 +32,7 @@ from specdid.inference._assignment import (
     permute,
 )
 from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, referenced, terms, write
-from specdid.language.tree import Name, chain
+from specdid.language.tree import Name, Node, chain
 from specdid.panel import EvaluationError, Evaluator, never_treated
 
 LEVELS = 8
@@ -360,12 +361,14 @@ def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fau
     every = [t for o in data.study.treatment for scope in _settings(data) for t in _treated(data, o, scope)]
     used = set(made_of(data.panel, [b for t in every for b in (*t.factors, *_given(t.cohort))]))
     any_moves = bool(used & set(names))
+    explained = {n for _, _, made in _made_outcomes(data) for n in made}
     for treated in every:
         option = treated.option
         term, cohort = made_of(data.panel, treated.factors), made_of(data.panel, _given(treated.cohort))
         moves, follows = bool(set(term) & set(names)), bool(set(cohort) & set(names))
         kept = names if any_moves else ()
-        wanted = [n for n in dict.fromkeys((*kept, *term, *cohort)) if n in kept or _differs(data, n, level)]
+        differ = [n for n in dict.fromkeys((*kept, *term, *cohort)) if n in kept or _differs(data, n, level)]
+        wanted = [n for n in differ if n in kept or (n not in explained and not _within_level(data, n, level))]
         line = f'write assign = "{" + ".join(write(Name(n)) for n in wanted)}"'
         text = treated.term.text
         if treated.cohort is not None and moves != follows:
@@ -381,9 +384,11 @@ def _treatments(data: Data, level: Ints, names: tuple[str, ...]) -> Iterator[Fau
             message = f"`assign` does not move the treatment `{text}`, which is made of {made}"
             advice = line if owned else "name the columns of the data that say who is treated"
             still.append(fault_at(assign.origin, assign.tree.span, "assign_still", message, advice))
-        elif left := [n for n in _left(data, treated, names) if n in wanted]:
+        elif left := [n for n in _left(data, treated, names) if n in differ]:
             message = f"`assign` moves `{text}` but for {', '.join(f'`{n}`' for n in left)}, which stays"
             advice = f"where that belongs to the assignment, {line}"
+            if set(left).isdisjoint(wanted):
+                advice = "it cannot be assigned, too: an outcome is made of it, or it differs within a level"
             faults.append(fault_at(assign.origin, assign.tree.span, "assign_part", message, advice, "warning"))
     severity: Severity = "error" if len(still) == len(every) else "warning"
     yield from dict.fromkeys((*faults, *(replace(f, severity=severity) for f in still)))
@@ -409,19 +414,31 @@ def _differs(data: Data, name: str, level: Ints) -> bool:
     return bool(changing_rows(np.where(level < 0, -1, codes.reshape(-1)), values).size)
 
 
+def _within_level(data: Data, name: str, level: Ints) -> bool:
+    """Say whether a column differs within a level in a period: then it cannot be dealt out to levels."""
+    column = data.panel.columns[name]
+    values = column.numbers if column.numbers is not None else np.asarray(column.codes, np.float64)
+    periods = data.panel.periods
+    joint = level if periods is None else _joint_codes(level, periods)
+    return bool(changing_rows(np.where(np.isnan(values), -1, joint), values).size)
+
+
 def _outcomes(data: Data, names: tuple[str, ...]) -> Iterator[Fault]:
     """Find outcomes made of what is permuted: they would move with it."""
+    for outcome, node, used in _made_outcomes(data):
+        shared = [n for n in used if n in names]
+        if shared:
+            message = f"the outcome is made of `{shared[0]}`, which `assign` permutes: it would move with it"
+            advice = "the null is of outcomes that stay: put the outcome in a column of the data"
+            yield fault_at(outcome.formula.origin, node.span, "assign_outcome", message, advice)
+
+
+def _made_outcomes(data: Data) -> Iterator[tuple[OutcomeOption, Node, tuple[str, ...]]]:
+    """Return every outcome with the columns of the data that it is made of."""
     for outcome in data.study.outcome:
         for node, _ in leaves(outcome.formula.tree, "outcome"):
-            try:
-                used = made_of(data.panel, [bind(node, data.scope)])
-            except LanguageError:
-                continue
-            shared = [n for n in used if n in names]
-            if shared:
-                message = f"the outcome is made of `{shared[0]}`, which `assign` permutes: it would move with it"
-                advice = "the null is of outcomes that stay: put the outcome in a column of the data"
-                yield fault_at(outcome.formula.origin, node.span, "assign_outcome", message, advice)
+            with suppress(LanguageError):
+                yield outcome, node, tuple(made_of(data.panel, [bind(node, data.scope)]))
 
 
 def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:

@@ -132,6 +132,15 @@ def test_a_part_that_stays_without_a_cohort_is_said():
     assert tuple(found("d", with_)) == ()  # a moderator is no part of it
 
 
+def test_no_column_is_advised_that_an_outcome_is_made_of():
+    """What would be an error is not proposed: the outcome would move with it."""
+    changes = {"outcome": {"y": "y / (1 + since)"}}
+    (fault,) = found("treat", {"t": "I(treat * since)"}, changes=changes)
+    assert (fault.code, fault.severity) == ("assign_part", "warning")
+    assert "it cannot be assigned, too" in fault.help
+    assert found("treat + since", {"t": "I(treat * since)"}, changes=changes).errors[0].code == "assign_outcome"
+
+
 def test_an_outcome_that_would_move_with_the_assignment():
     (fault,) = found("d", BARE, changes={"outcome": {"y": "y - 2 * d"}}).errors
     assert fault.code == "assign_outcome"
