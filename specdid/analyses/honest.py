@@ -154,8 +154,6 @@ def bounded(bench: Bench, cell: Cell, config: HonestConfig) -> Bounded:
         return Bounded(cell, "no treated unit is in the sample")
     clock = clock_of(bench, cell, config.event)
     found = path(bench, cell, clock)
-    if found.from_previous:
-        found = path(bench, cell, replace(clock, periods=tuple(sorted({*clock.periods, clock.reference}))))
     if found.failure is not None:
         return Bounded(cell, found.failure)
     if doubt := found.doubt():

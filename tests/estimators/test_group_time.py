@@ -309,6 +309,9 @@ def test_a_path_without_one_base_period_says_so():
     task = task_of(adoption_panel(), spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options=options)
     found = CSDID.path(task, task.time - task.cohort, (-3, -2, 0, 1), -1)
     assert "varying" in found.note
+    assert found.periods == (-3, -2, -1, 0, 1)  # csdid's Tm1 and did's -1: the change since the period before
+    levels = CSDID.path(replace(task, options={}), task.time - task.cohort, (-3, -2, 0, 1), -1)
+    assert found.estimate[2] == pytest.approx(-levels.estimate[1], rel=1e-9)
     ahead = replace(task, options={"anticipation": 1})
     moved = CSDID.path(ahead, task.time - task.cohort, (-3, 0, 1), -1)
     assert moved.note == "effects of csdid are changes since period -2, which anticipation leaves untouched"

@@ -244,9 +244,11 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     """Average the cells of each relative period by their cohorts' units.
 
     With one base period all effects are changes since ``reference``, or since the last period that
-    anticipation leaves untouched.
+    anticipation leaves untouched. Otherwise ``reference`` is a lead like others, and has a change of its own.
     """
     asked, panel = _begin(task)
+    if not asked.universal:
+        periods = tuple(sorted({*periods, reference}))
     place = _places(panel, relative)
     untouched = min(reference, -1 - asked.anticipation)
     found: list[CohortEffect] = []
@@ -313,8 +315,8 @@ def _note(asked: _Asked, reference: int, untouched: int) -> str:
     since = f"effects of csdid are changes since period {untouched}, which anticipation leaves untouched"
     if not asked.universal:
         return (
-            'leads of csdid are changes since the period before each (base_period = "varying"), not since the '
-            "reference period"
+            'leads of csdid are changes since the period before each (base_period = "varying"), that of the reference '
+            "period too"
         )
     return since if untouched != reference else ""
 
@@ -432,7 +434,8 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "base_period",
             Word(("universal", "varying")),
-            "What leads of an [event_study] are changes since: the reference period, or the period before each.",
+            "What leads of an [event_study] are changes since: the reference period, or the period before each. The "
+            "latter is the default of Stata's csdid and R's did: the row of the reference is then a change too (Tm1).",
             '"varying"',
             "universal",
         ),
