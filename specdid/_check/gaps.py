@@ -18,7 +18,7 @@ from specdid._check.data import Data, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at, many
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
-from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Text, Unary, walk
+from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, walk
 from specdid.panel import EvaluationError, never_treated, number_text
 
 NEVER = "the never treated"
@@ -399,8 +399,9 @@ def _within(
     """
     derive = data.study.derive
     parts: list[Binary | Name] = []
+    decided = _decided(node)
     for part in walk(node):
-        compares = isinstance(part, Binary) and part.operator in COMPARISONS
+        compares = isinstance(part, Binary) and part.operator in COMPARISONS and id(part) not in decided
         names = isinstance(part, Name) and part.name in derive and derive[part.name] is not expression
         if (compares or names) and part not in parts:
             parts.append(part)  # type: ignore[arg-type]
@@ -412,6 +413,30 @@ def _within(
             entered.add(part.name)
             derived = derive[part.name]
             yield from _within(data, use, derived, derived.tree, rows, entered)
+
+
+def _decided(node: Node) -> set[int]:
+    """Return the comparisons, by identity, beside which `& !is.na(x)` or `| is.na(x)` says what an empty cell is."""
+    found: set[int] = set()
+    for part in walk(node):
+        if not isinstance(part, Binary) or part.operator not in ("&", "|"):
+            continue
+        operands = chain(part, part.operator)
+        asked = [
+            o.operand if part.operator == "&" and isinstance(o, Unary) and o.operator == "!" else o for o in operands
+        ]
+        known = {
+            argument.value
+            for one, operand in zip(asked, operands, strict=True)
+            if isinstance(one, Call) and one.function == "is.na" and (one is operand) == (part.operator == "|")
+            for argument in one.arguments
+        }
+        for one in operands:
+            if isinstance(one, Binary) and one.operator in COMPARISONS:
+                sides = (one.left, one.right)
+                if all(side in known or isinstance(side, Number | Text) for side in sides):
+                    found.add(id(one))
+    return found
 
 
 def _because(data: Data, use: Use, node: Node, parts: Sequence[Node], part: Node, lost: Bools) -> Bools:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from specdid._cli.exits import Exit, print_faults
-from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean
+from specdid._diagnostics import Fault, OutputError, SpecError, did_you_mean, many
 
 if TYPE_CHECKING:
     from specdid.report.comparison import ComparedBlock
@@ -30,7 +30,10 @@ def show_spec(spec: Path, which: str, out: Path | None, language: str | None, ta
     from specdid._run.show import shown_text
 
     prepared = prepare(spec)
-    print_faults(prepared.warnings)
+    if language is None:
+        print_faults(prepared.warnings)
+    elif count := len(prepared.warnings):
+        click.echo(f"{many(count, 'warning')} of this file: `specdid check {spec}` shows them", err=True)
     directory = out if out is not None else default_directory(prepared.study)
     _give(shown_text(prepared, which, directory, language), target)
     return Exit.OK

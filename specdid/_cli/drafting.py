@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -114,13 +115,27 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     for line in code_findings(code, chosen):
         click.echo(line)
-    faults = _faults(spec) if there else Faults()
+    faults = _unread_columns(_faults(spec), code.unread, path.name) if there else Faults()
     print_faults(faults)
     if not there:
         click.echo("COMPLETE the data file: the draft was not checked")
     click.echo()
     say_next(written)
     return Exit.SPEC if faults.errors else Exit.OK
+
+
+def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], name: str) -> Faults:
+    """Say of columns that are not there which line of the code makes them, in the place of columns with like names."""
+    found: list[Fault] = []
+    for fault in faults:
+        place = fault.place
+        column = place.line_text[place.column - 1 :][: place.length].strip("`") if place else ""
+        if fault.code == "no_column" and column in unread:
+            made, line = unread[column]
+            told = f"line {line} of {name} makes `{made}`, and how is not read"
+            fault = replace(fault, help=f"{told}: write it in [derive], or have it in the data")
+        found.append(fault)
+    return replace(faults, items=tuple(found))
 
 
 def _relative(data: Path, directory: Path) -> str:

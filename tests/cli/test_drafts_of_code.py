@@ -714,6 +714,13 @@ def test_a_column_that_was_dropped_or_renamed_is_made_once(drafted):
     assert "already" not in done.stderr
 
 
+def test_a_column_that_a_listed_line_makes_is_said_by_that_line(drafted):
+    code = "import delimited castle.csv\nxtset sid year\negen l_incom = mad(l_income)\n"
+    done, _ = drafted(f"{code}reghdfe homicide post l_incom, a(sid year)", "a.do")
+    assert "line 3 of a.do makes `l_incom`, and how is not read" in done.stderr
+    assert "did you mean" not in done.stderr
+
+
 def test_code_that_is_not_there_is_said_with_its_directory(tmp_path):
     done = call_specdid(["init", "new", "--from", "none.do"], tmp_path)
     assert str(tmp_path) in done.stderr
