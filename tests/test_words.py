@@ -474,6 +474,7 @@ COMPOSED_ELSEWHERE = (
     "in all units compared in it treatment has been above and below its first value by then, and what follows is left "
     "out, as in DIDmultiplegtDYN",
     "the ends of sunab's window are single periods: it does not bin",
+    "csdid has no rows beyond the window, which moves effects inside it, too",
     "leads and effects of did2s are not changes from one period (leads of did2s are measured against all untreated "
     "rows, not against the reference period); sunab, csdid and feols have such",
     " Effective F of the first stage 14.1; 95% Anderson-Rubin set 0.028 to 0.281, p = 0.016.",

@@ -486,7 +486,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         found.nobs,
         (clock.reference,) if found.from_reference else (),
         None,
-        tuple(_notes(cell, found, ends)),
+        tuple(_notes(bench, cell, clock, found, ends)),
         found.left_out,
         ends if found.binned else {},
         from_previous=found.from_previous,
@@ -495,9 +495,13 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     )
 
 
-def _notes(cell: Cell, found: Path, ends: Mapping[int, float]) -> Iterator[str]:
+def _notes(bench: Bench, cell: Cell, clock: Clock, found: Path, ends: Mapping[int, float]) -> Iterator[str]:
     if found.note:
         yield found.note
+    if not clock.keep[_known(bench, cell)].all():
+        yield f"{cell.method} has no rows beyond the window, which moves effects inside it, too"
+    if ends and found.binned and found.of_bins:
+        yield found.of_bins
     if ends and not found.binned:
         yield f"the ends of {cell.method}'s window are single periods: it does not bin"
 

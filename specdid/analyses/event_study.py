@@ -90,8 +90,10 @@ KEYS = (
     Key(
         "ends",
         Word(ENDS),
-        "What lies beyond the window: binned into its first and last period, or dropped. Of Sun-Abraham an end is the "
-        "average of its cells beyond, each estimated on its own: no period is binned in the regression.",
+        "What lies beyond the window: binned into its first and last period, or dropped. Dropped are rows, so that "
+        "effects inside the window change too: cohorts lose base periods and comparisons. Of Sun-Abraham and csdid an "
+        "end is the average of its cells there and beyond, each estimated on its own: no period is binned in the "
+        "regression, and `estat event` of Stata's csdid has no such number.",
         '"drop"',
         "bin",
     ),

@@ -199,7 +199,8 @@ class Path:
     no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
     as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
     which is drawn at zero; ``from_previous``, whether effects are, and leads from the period before each; ``note``
-    what else a reader of the path must know; ``untestable`` why leads are no test of parallel trends, where they are
+    what else a reader of the path must know; ``of_bins`` what a first and last period are that hold more, where it is
+    said; ``untestable`` why leads are no test of parallel trends, where they are
     none; ``per_unit``, whether estimates are divided by the treatment of their period.
     """
 
@@ -218,6 +219,7 @@ class Path:
     from_previous: bool = False
     untestable: str = ""
     per_unit: bool = False
+    of_bins: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,17 @@ def test_a_pre_trend_test_by_errors_of_few_treated_clusters_is_not_headlined_as_
     assert not said(many, "pretrend_few_treated")
 
 
+@pytest.mark.parametrize(
+    ("ends", "words"), [("bin", "Stata's `estat event`"), ("drop", "csdid has no rows beyond the window")]
+)
+def test_ends_of_csdid_that_stata_does_not_have_are_told(ends, words):
+    """Dropped are rows, with the base periods and comparisons of the effects inside the window."""
+    design = {"estimator": {"cs": "csdid"}, "controls": {"none": "1"}, "vcov": {"unit": "~id"}}
+    for window, told in (({"window": [-2, 1]}, [words]), ({}, [])):
+        curve, _, _ = run(small_panel(1), event_study={**window, "ends": ends}, **design)
+        assert [w in m for (_, m), w in zip(said(curve, "curves_differ"), told, strict=True)] == [True] * len(told)
+
+
 def test_always_treated_units_of_least_squares_are_counted_with_what_they_do():
     always = pl.col("id").is_in([2, 5, 8])
     frame = small_panel(1)

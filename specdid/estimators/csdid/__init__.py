@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 
 NOBODY = "no unit of the cohort, or none to compare it with, is seen in it and in the base period"
 
+BINS = (
+    "ends of csdid's window average its effects there and beyond by size of cohort: Stata's `estat event` and R's "
+    "`aggte` have no such number"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -297,6 +302,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         from_reference=asked.universal and untouched == reference,
         note=_note(asked, reference, untouched),
         from_previous=not asked.universal and untouched == reference == -1,
+        of_bins=BINS,
     )
 
 
