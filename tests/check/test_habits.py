@@ -19,7 +19,7 @@ import pytest
 import specdid
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import prepare
-from specdid.language import bind, parse
+from specdid.language import bind, in_our_spelling, parse
 from specdid.language.scope import Scope
 from specdid.panel import Evaluator
 
@@ -128,3 +128,26 @@ def check_values(text: str, meant: str) -> None:
     expected = panel().select(eval(meant, {"c": pl.col, "pl": pl, "lit": pl.lit}).alias("e"))["e"]
     values = np.broadcast_to(expected.cast(pl.Float64).fill_null(float("nan")).to_numpy(), (160,))
     np.testing.assert_allclose(np.asarray(found, float), values, rtol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("mod(year - 1980, 4)", "(year - 1980) %% 4"),
+        ("mod(m, 3)^2", "(m %% 3)^2"),
+        ("-mod(m, 3)", "-(m %% 3)"),
+        ("100/mod(m, 4)", "100/m %% 4"),
+        ("inrange(m - 2, 1, 3) == 1", "(m - 2 >= 1 & m - 2 <= 3) == 1"),
+        ("inrange(m, 1, 3) & year > 2", "m >= 1 & m <= 3 & year > 2"),
+        ("inlist(m + 1, 1, 2)", "(m + 1) %in% c(1, 2)"),
+        ("m^inlist(year, 1, 2)", None),
+    ],
+)
+def test_what_takes_the_place_of_a_call_is_one_operand(typed, proposed):
+    assert in_our_spelling(typed, "value") == proposed
+
+
+@pytest.mark.parametrize("typed", ["region == 2 | 3", "1980 < year < 1990", "m == c(1, 2)", "max(m, 2) > 1"])
+def test_of_code_that_was_run_nothing_is_mended(typed):
+    assert in_our_spelling(typed, "condition") is not None
+    assert in_our_spelling(typed, "condition", meant=False) is None
