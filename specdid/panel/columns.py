@@ -160,7 +160,7 @@ def _ranked(values: Floats) -> tuple[Ints, int]:
     if not values.size:
         return np.zeros(0, dtype=np.int64), 0
     low, high = values.min(), values.max()
-    if np.isfinite(low) and np.isfinite(high) and high - low < 10 * values.size:
+    if np.isfinite(low) and np.isfinite(high) and high < low + 10 * values.size:
         above = values - low
         whole = above.astype(np.int64)
         if (whole == above).all() and low == np.floor(low):
