@@ -185,6 +185,11 @@ class Memory:
         mapping = self._names()
         self._tell_unread(mapping)
         found = self.found
+
+        def named(key: re.Match[str]) -> str:
+            return mapping.get(key[0], self._plain(key[0]))
+
+        found.skipped = [(line, re.sub(r"\w+__\d+__", named, text), why) for line, text, why in found.skipped]
         found.regressions = [_renamed(r, mapping) for r in found.regressions]
         found.derived = {
             mapping[k]: _with_names(v.expression, mapping)
@@ -243,7 +248,7 @@ class Memory:
         usual_frame, usual = most[0], State(most[1], "", most[2])
         kept: list[Regression] = []
         for regression, (frame, state) in zip(found.regressions, self._states, strict=True):
-            shown = f"{self._told(regression.outcome)} ~ {' + '.join(map(self._told, regression.terms))}"
+            shown = f"{regression.outcome} ~ {' + '.join(regression.terms)}"  # of versions, until they have names
             if frame != usual_frame:
                 why = (
                     f"its data are `{frame}`, those of most regressions `{usual_frame}`: where these are a part of "
@@ -267,9 +272,6 @@ class Memory:
         found.regressions = kept
         found.data = usual.data or found.data
         self.usual_rows = usual.rows
-
-    def _told(self, text: str) -> str:
-        return _with_names(text, {k: v.name for k, v in self._versions.items()})
 
     def _names(self) -> dict[str, str]:
         """Return the final name of every version that a regression uses, directly or through another."""

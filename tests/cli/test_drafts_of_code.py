@@ -721,6 +721,12 @@ def test_a_column_that_a_listed_line_makes_is_said_by_that_line(drafted):
     assert "did you mean" not in done.stderr
 
 
+def test_a_listed_regression_names_columns_as_the_draft_does():
+    code = "use a\ngen post = x > 1\nreg y post\nreplace post = 1 if z == 1\nreg y post\nappend using b\nreg w post\n"
+    found = read_code(code, ".do")
+    assert (7, "w ~ post_2") in [(line, text) for line, text, _ in found.skipped]
+
+
 def test_code_that_is_not_there_is_said_with_its_directory(tmp_path):
     done = call_specdid(["init", "new", "--from", "none.do"], tmp_path)
     assert str(tmp_path) in done.stderr
