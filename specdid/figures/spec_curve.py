@@ -122,7 +122,7 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
             (*(3 * [say("of the {tested:,} tested:", tested=s.tested)]), say("{tested:,} tested:", tested=s.tested))
         )
     if s.errors:  # the points are dark by others
-        named, bare = say("errors by {errors}:", errors=s.errors), say("other errors:")
+        named, bare = say("errors by {errors}:", errors=s.errors), say("null's errors:")
         said.append((named, named, bare, bare))
     for share, word, short, null in (
         (s.negative, say("negative"), "−", s.null_negative),

@@ -30,7 +30,7 @@ from specdid.figures._layout import FLAT, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
-from specdid.figures.spec_curve import _pieces, draw, plot
+from specdid.figures.spec_curve import _pieces, draw, plot, share_facts
 
 
 def test_the_shelf_finds_it():
@@ -324,8 +324,10 @@ def test_n_is_drawn_where_it_varies():
 
 def test_shares_of_a_part_say_of_how_many_and_under_which_errors():
     shares = {("log points", "ATT"): NullShares(200, 0.25, 0.0, 0.031, 0.02, "province")}
-    texts = texts_of(draw(curve_data(results_of(smart_city(3)), null_shares=shares)))
+    data = curve_data(results_of(smart_city(3)), null_shares=shares)
+    texts = texts_of(draw(data))
     assert "of the 200 tested:" in texts
+    assert [f[-1] for f in share_facts(data.panels[0], 0.05)][1] == "null's errors:"  # where a key is narrow
     assert "errors by province:" in texts  # beside the share: the points are dark by the curve's own
     assert "Shares with p < 0.05: standard errors of the null, by province." in " ".join(texts)
 

@@ -328,9 +328,8 @@ def _note(asked: _Asked, reference: int, untouched: int) -> str:
 
 
 _WORDS = {
-    "group": "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by units or "
-    "first weights)",
-    "simple": "average effect on the treated (group-time effects; cohorts in every period by units or first weights)",
+    "group": "average effect on the treated (group-time effects; each cohort's periods alike, cohorts by size)",
+    "simple": "average effect on the treated (group-time effects; each by the size of its cohort)",
     "dynamic": "average effect on the treated (group-time effects; times since treatment alike)",
     "calendar": "average effect on the treated (group-time effects; calendar periods alike)",
 }
@@ -422,8 +421,9 @@ ESTIMATOR = Estimator(
         EstimatorSetting(
             "aggregate",
             Word(("group", "simple", "dynamic", "calendar")),
-            "How effects by cohort and period are averaged, by units or first weights: within cohorts first, all "
-            "alike, within times since treatment first, or within calendar periods first.",
+            "How effects by cohort and period are averaged, by the size of cohorts (their units or, with weights, "
+            "what these weigh in their first rows): within cohorts first, all alike, within times since treatment "
+            "first, or within calendar periods first.",
             '"simple"',
             "group",
         ),
