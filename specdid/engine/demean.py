@@ -119,9 +119,10 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
 
 def runs(codes: Ints) -> tuple[Ints, Ints] | None:
     """Return where each level begins and its rows, where rows lie in the order of their levels."""
-    if not len(codes) or (codes[1:] < codes[:-1]).any():
+    steps = np.diff(codes)
+    if not len(codes) or (steps < 0).any():
         return None
-    starts = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
+    starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
     return starts, np.diff(starts, append=len(codes))
 
 
