@@ -289,8 +289,9 @@ def test_every_column_is_the_dense_paths(seed: int, missing: float):
     np.testing.assert_allclose(*(np.nan_to_num(s) / largest**2 for s in squares), rtol=0, atol=1e-10)
     whole = dense.std_error[decided] > 0.01 * largest
     assert whole.mean() > 0.9
+    assert not {*fits.near, *dense.near} & {*decided.tolist()}
     for field in fields(fits):
-        if field.name in ("detail", "dropped", "seconds", "vcov_detail", "extra"):
+        if field.name in ("detail", "dropped", "near", "seconds", "vcov_detail", "extra"):
             continue
         found, expected = getattr(fits, field.name)[decided], getattr(dense, field.name)[decided]
         if field.name in ("std_error", "statistic", "p_value", "conf_low", "conf_high"):
