@@ -312,9 +312,14 @@ def _over_curve(table: AnalysisTable, members: int) -> int:
     return 0 if most is None else min(most(table.values), members)
 
 
+_OF_NULLS = "null_density"
+"""The figure that a run without a null does not draw."""
+
+
 def _pictures(prepared: Prepared) -> int:
-    """Count figures × formats: the curve, volcano and multiverse, one of each null, those of analyses."""
+    """Count figures × formats: the curve, those that every run draws, one of each null, those of analyses."""
     study = prepared.study
     drawn = sum(bool(_plugins.load("analyses", table.kind).drawn) for table in study.analyses)
     nulls = len(study.inference.null) if study.inference.draws else 0
-    return (3 + nulls + drawn) * len(study.figure.formats)
+    whole = [f for f in _plugins.every("figures") if f.curve is not None and f.name != _OF_NULLS]
+    return (1 + len(whole) + nulls + drawn) * len(study.figure.formats)

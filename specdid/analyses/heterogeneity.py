@@ -184,7 +184,9 @@ def _printed(
         if np.isfinite((t := s.tests[0]).statistic):
             rows.append(Row(say("Equality of groups"), (_f(t), p_value(t.p_value), *[""] * (len(PRINTED) - 2))))
         blocks.append(tuple(rows))
-    said = [*table_notes(bench, [f for s in splits for _, f in _named_fits(s, config)], constants=False)]
+    named = [(s, label, fit) for s in splits for label, fit in _named_fits(s, config)]
+    names = [", ".join([cells.shown(s.cell)] * (len(splits) > 1) + [_part(label)]) for s, label, _ in named]
+    said = [*table_notes(bench, [fit for _, _, fit in named], False, names)]
     said.append(say("Effects by group are from split samples."))
     if any(np.isfinite(s.tests[0].statistic) and not s.note for s in splits):
         said.append(say("Equality is tested with everything interacted."))

@@ -233,7 +233,16 @@ def _mediator_printed(bench: Bench, request: Request, cells: Cells, done: Sequen
     through = Row(say("Difference"), tuple(c for m in done for c in ("", "", number(m.through, places))))
     lines = tuple(tuple((text, 3 * width) for text, width in line) for line in spanners(bench, cells))
     blocks = (coefficients(bench, fits), (through,), statistics(fits))
-    said = (say("Difference: the effect without the mediator minus that with it."), say(CAVEAT), *notes(bench, fits))
+    names = (
+        columns
+        if len(done) == 1
+        else [f"{cells.shown(m.cell)}, {c}" for m, c in zip([m for m in done for _ in range(3)], columns, strict=True)]
+    )
+    said = (
+        say("Difference: the effect without the mediator minus that with it."),
+        say(CAVEAT),
+        *notes(bench, fits, names=names),
+    )
     return PrintTable(request.title, columns, blocks, lines, said)
 
 

@@ -148,8 +148,11 @@ def statistics(fits: Sequence[CellFit]) -> tuple[Row, ...]:
     return tuple(r for r in rows if any(r.cells))
 
 
-def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tuple[str, ...]:
-    """Say what the parentheses hold, and what could not be estimated; ``constants``: the table prints them."""
+def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Say what the parentheses hold, and what could not be estimated.
+
+    ``constants``: the table prints them; ``names`` are those of what stands for a fit, where columns have no numbers.
+    """
     found = [error_note(bench)]
     alone = {f.cell.labels.get("estimator", f.cell.method): f.alone for f in fits if f.alone}
     found += [
@@ -158,22 +161,27 @@ def notes(bench: Bench, fits: Sequence[CellFit], constants: bool = True) -> tupl
     ]
     if constants and any(CONSTANT_LABEL in f.terms and f.effects and f.full is not None for f in fits):
         found.append(say("The constant is the mean outcome net of the regressors, as reghdfe reports it."))
-    found += _doubts(bench, fits)
+    found += _doubts(bench, fits, names or [f"({k})" for k in range(1, len(fits) + 1)])
     found += _instrumented(fits)
     found += _left_open(bench, fits)
     if any(f.failure is not None for f in fits):
-        found.append(say("Empty columns could not be estimated."))
+        empty = [name for name, f in zip(names, fits, strict=True) if f.failure is not None] if names else []
+        found.append(
+            say("Empty: {names}, which could not be estimated.", names=said_list(empty))
+            if names
+            else say("Empty columns could not be estimated.")
+        )
     return tuple(found)
 
 
-def _doubts(bench: Bench, fits: Sequence[CellFit]) -> Iterator[str]:
+def _doubts(bench: Bench, fits: Sequence[CellFit], names: Sequence[str]) -> Iterator[str]:
     """Say of which columns the errors that are printed, under the first vcov, are none, of few clusters or doubtful."""
     without: dict[str, list[str]] = {}
     indefinite, few, few_treated = [], [], []
-    for k, fit in enumerate(fits, 1):
+    for column, fit in zip(names, fits, strict=True):
         if fit.failure is not None or not len(fit.terms):
             continue
-        column, own = f"({k})", fit.coefficient(0)
+        own = fit.coefficient(0)
         if own.note and fit.terms[0] not in fit.open:
             without.setdefault(own.note, []).append(column)
             continue

@@ -245,7 +245,7 @@ _READERS = {
     "parquet": ("arrow", "arrow::read_parquet(DATA)"),
     "feather": ("arrow", "arrow::read_feather(DATA)"),
     "dta": ("haven", "haven::zap_labels(haven::read_dta(DATA))"),
-    "xlsx": ("readxl", "readxl::read_excel(DATA, na = MISSING, guess_max = 1e6)"),
+    "xlsx": ("readxl", "readxl::read_excel(DATA, na = MISSING, guess_max = 1048576)"),
 }
 _LOCALE = (
     'if (!l10n_info()[["UTF-8"]]) '

@@ -48,8 +48,10 @@ class FigureKind:
     ``data(records, **options)`` gives frozen arrays; ``draw(data, **options)`` a matplotlib
     Figure. The module's top level does not import matplotlib.
     ``curve(results, placebos)`` gives the data of a figure that every run draws, under the figure's
-    name; it has ``panels``, none where there is nothing to draw, and ``doubt``, words against what it
-    shows. ``on_page``: the report shows such a figure as it was drawn.
+    name; it has ``panels``, none where there is nothing to draw, ``doubt``, words against what it shows, and
+    ``title``. A page is 9 inches high: `_panes.lay_sheet` leaves out and counts what has no room. Its texts are
+    laid out in the fonts of `_page.choose_fonts`, which have Chinese where
+    one is installed. ``on_page``: the report shows such a figure as it was drawn.
     """
 
     name: str

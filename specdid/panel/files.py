@@ -231,7 +231,9 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
         raise ReadError("empty_file", "the file is empty: its first sheet has no cells")
     names = [str(v).strip() if v is not None else "" for v in first.row(0)]
     refuse_repeated([n for n in names if n])
-    frame = _attempt(lambda: book.load_sheet(0, header_row=None, skip_rows=1, column_names=None).to_polars())
+    # Of a type guessed from the first rows, a later cell of text would become a missing value.
+    sheet = partial(book.load_sheet, 0, header_row=None, skip_rows=1, column_names=None, schema_sample_rows=None)
+    frame = _attempt(lambda: sheet().to_polars())
     refuse_header_again(frame, names, 2)
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book.sheet_names))

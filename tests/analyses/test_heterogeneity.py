@@ -94,6 +94,14 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     assert f": {rows}, of {outside} of 60 units" in said
 
 
+def test_what_is_doubtful_names_groups_and_no_columns(data):
+    groups = {"never": "id > 40 & pilot == 0", "few": "id <= 20", "others": "id > 20 & id <= 40"}
+    finding = analysed("heterogeneity", {"groups": groups}, data).finding
+    notes = finding.tables[0].print.notes
+    assert "Fewer than 30 clusters in few and others: standard errors may be too small." in notes
+    assert "Empty: never, which could not be estimated." in notes
+
+
 def test_without_a_unit_rows_are_in_no_group(data):
     groups = {"few": "id <= 3", "others": "id > 20"}
     rows = {"study": {"title": "t", "data": "given.csv", "time": "year"}, "fixed_effects": {"t": "id + year"}}

@@ -125,6 +125,16 @@ def test_excel(read):
     assert "only the first sheet, `Sheet`, was read; there are also `notes`" in source.remarks[0].message
 
 
+def test_text_far_down_a_workbook_makes_its_column_text(read):
+    """A type guessed from the first thousand rows would make these cells missing."""
+    rows = [["v", "w"], *([k, k] for k in range(2500))]
+    rows[2001][0] = "1,234"
+    source = read("d.xlsx", workbook(rows))
+    assert source.columns["v"].numbers is None
+    assert plain(source)["v"][1999:2002] == ["1999", "1,234", "2001"]
+    assert plain(source)["w"][2499] == 2499
+
+
 def test_excel_without_fastexcel_says_what_to_install(read, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fastexcel", None)
     with pytest.raises(ReadError) as caught:
