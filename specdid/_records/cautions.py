@@ -413,6 +413,13 @@ def from_figure(message: str) -> Caution:
     return Caution("note", "figure", message)
 
 
+NO_ROWS = from_figure(
+    "the figure of the curve has no room for rows of choices; what choices move is in choices.csv: rows have room "
+    "with a larger `width` in [figure], fewer scales or outcomes in one study, or shorter names"
+)
+"""The curve's figure lost all that stands below the curves."""
+
+
 def from_fault(fault: Fault) -> Caution:
     """Return a fault of severity "warning" as a caution of the run."""
     return Caution("serious" if fault.code in SERIOUS_FAULTS else "note", fault.code, fault.message)

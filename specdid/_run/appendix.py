@@ -16,7 +16,7 @@ from specdid import _plugins
 from specdid._curve import Curve
 from specdid._plan import PlanStatus
 from specdid._records import Caution, Family, Results, Status
-from specdid._records.cautions import against
+from specdid._records.cautions import NO_ROWS, against
 from specdid._records.files import replacing
 from specdid._run.describe import inference_table
 from specdid._run.prepare import Prepared
@@ -135,6 +135,7 @@ def _material(prepared: Prepared, curve: Curve, notes: Mapping[str, str]) -> tup
         found_against,
         notes,
         tuple((f.name, f.title) for f in _plugins.every("figures") if f.curve is not None and f.name in notes),
+        NO_ROWS not in curve.warnings,
     )
     return material, said
 

@@ -75,6 +75,7 @@ class Material:
     against : what stands against the numbers
     notes : of figures that are drawn without title and note, by file stem
     others : such figures that the appendix itself leaves out, as (file stem, kind)
+    rows : whether the figure of the curve has rows of choices
     """
 
     name: str
@@ -94,6 +95,7 @@ class Material:
     against: Against = field(default_factory=Against)
     notes: Mapping[str, str] = field(default_factory=dict)
     others: tuple[tuple[str, str], ...] = ()
+    rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ _READING = later(
     "The upper panel shows the estimates with their confidence intervals, in order of size{within}, "
     "the lower one which options made each."
 )
+_WITHOUT_ROWS = later(
+    "The figure shows the estimates with their confidence intervals, in order of size{within}; for choices below them "
+    "it has no room."
+)
 IN_WORDS = 2
 """Up to so many families of estimates are described in the text, more in a table."""
 
@@ -345,7 +349,8 @@ def _reading(material: Material) -> str:
     groups = [family.group for family in material.families]
     within = say(" within an estimand") if len(set(groups)) < len(groups) else ""
     marked = material.results.preferred >= 0 and material.results.status[material.results.preferred] == Status.OK
-    return say(_READING, within=within) + (say(" The preferred specification is marked.") if marked else "")
+    reading = say(_READING if material.rows else _WITHOUT_ROWS, within=within)
+    return reading + (say(" The preferred specification is marked.") if marked else "")
 
 
 def curve_account(material: Material) -> tuple[tuple[str, str], ...]:

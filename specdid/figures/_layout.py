@@ -83,6 +83,11 @@ class CurveLayout:
     share: float = 0.4
     flat: bool = False
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether choices stand below the curves."""
+        return any(band.lines for band in self.bands)
+
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
         return self.left + place * (self.panel_width(count) + TICKS + RIGHT)

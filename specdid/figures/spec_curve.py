@@ -6,6 +6,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import numpy as np
 
 from specdid._describe.curve_tests import Bands
 from specdid._records import Results
-from specdid._records.cautions import Against, headline
+from specdid._records.cautions import NO_ROWS, Against, headline
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -183,7 +184,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     parts = [say("{shape}: 90% and 95% confidence intervals (standard errors: {vcov}).", shape=shape, vcov=data.vcov)]
     if longest > THIN:
         parts.append(say("Drawn are medians of neighbouring specifications."))
-    if not all(separate(p, width) for p, width in widths):
+    if layout.has_rows and not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
     parts += estimands_of(data.panels)
     if any(p.null_band is not None for p in data.panels):
@@ -457,6 +458,8 @@ class _Sheet:
 def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     sheet = _fitting(data, fonts, width)
     layout = sheet.layout
+    if layout.left_out and not layout.has_rows:
+        warnings.warn(NO_ROWS.message, stacklevel=4)
     page = Page.new(fonts, layout.width, sheet.height)
     page.title(data.title, sheet.warned.above)
     draw_warned(page, sheet.warned, sheet.doubts)

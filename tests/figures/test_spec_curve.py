@@ -20,6 +20,8 @@ from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._records import Code, NullShares, collect
+from specdid._records.cautions import NO_ROWS
+from specdid._run import pipeline
 from specdid.appendix.content import _reading
 from specdid.figures import multiverse
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
@@ -30,7 +32,7 @@ from specdid.figures._layout import FLAT, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
-from specdid.figures.spec_curve import _pieces, draw, plot, share_facts
+from specdid.figures.spec_curve import _pieces, draw, note, plot, share_facts
 
 
 def test_the_shelf_finds_it():
@@ -51,9 +53,9 @@ def test_everything_a_reader_needs_is_written():
         "ind2",
     ):
         assert text in texts
-    note = " ".join(texts)
-    assert "1 planned specification could not be estimated." in note
-    assert "(standard errors: city)" in note
+    written = " ".join(texts)
+    assert "1 planned specification could not be estimated." in written
+    assert "(standard errors: city)" in written
 
 
 def test_headings_are_bold_and_no_text_is_smaller_than_print_allows():
@@ -237,6 +239,7 @@ def test_only_a_preferred_specification_is_said_to_be_marked(curve):
     class Given:
         families = ()
         results = curve.results
+        rows = True
 
     assert "is marked" not in _reading(Given())
 
@@ -475,9 +478,9 @@ def test_nothing_overlaps_in_two_panels_of_a_column_for_latex():
     results = results_of(plan_of(dims, subsets(*(f"x{k}" for k in range(6))), scales=scales, preferred=9))
     shares = {(scale, "ATT"): NullShares(384, 0.0, 0.3, 0.03, 0.03) for scale in scales.values()}
     data = curve_data(results, null_shares=shares)
-    figure, note = draw_bare(lambda width: draw(data, width), 3.5)
+    figure, told = draw_bare(lambda width: draw(data, width), 3.5)
     assert layout_faults(figure) == []
-    assert any("(null" in text for text in texts_of(figure)) != ("(null: 3%)" in note)
+    assert any("(null" in text for text in texts_of(figure)) != ("(null: 3%)" in told)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -694,3 +697,38 @@ def test_many_estimators_are_named_shortly_and_their_estimands_in_the_note():
     said = " ".join(texts_of(figure))
     assert all(words in said for words in names.values())
     assert figure.get_size_inches()[1] <= 9
+
+
+def many_scales(count, controls="ab"):
+    scales = {f"y{k}": f"scale {k}" for k in range(count)}
+    return results_of(plan_of({"outcome": [*scales], "sample": ["all", "some"]}, subsets(*controls), scales=scales))
+
+
+def test_the_note_speaks_of_rows_of_choices_only_where_there_are_some():
+    data = curve_data(many_scales(2, "abcdefgh"))
+    first, *_, last = layouts(data, fonts_for([]), 6.5)
+    assert "Below: " in note(data, first)
+    assert not any(band.lines for band in last.bands)
+    assert "Below: " not in note(data, last)
+
+
+def test_a_curve_without_rows_of_choices_says_what_gives_them_room():
+    with pytest.warns(UserWarning, match=r"no room for rows of choices.*`width` in \[figure\]"):
+        draw_bare(lambda width: draw(curve_data(many_scales(12)), width), 3.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(curve_data(many_scales(2)), 6.5)
+
+
+def test_the_appendix_speaks_of_no_panel_of_choices_where_the_figure_lost_it(curve):
+    def reading(rows):
+        return _reading(SimpleNamespace(families=(), results=curve.results, rows=rows))
+
+    assert "the lower one" in reading(True)
+    assert "the lower one" not in reading(False)
+
+
+def test_a_run_tells_its_appendix_that_the_figure_lost_its_rows(monkeypatch, tmp_path):
+    monkeypatch.setattr(pipeline, "draw_figures", lambda *_: [NO_ROWS])
+    specdid.run(small_study(), small_panel(), out=tmp_path, jobs=1, audit=0)
+    assert "for choices below them it has no room" in (tmp_path / "appendix.md").read_text()
