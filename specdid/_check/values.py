@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
 import numpy as np
 
-from specdid._arrays import Bools
-from specdid._check.data import Data, LeafKind, Use, leaves, located, match_uses, spelling, uses
+from specdid._arrays import Bools, Floats
+from specdid._check.data import Data, LeafKind, Use, changing_rows, leaves, located, match_uses, spelling, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
-from specdid.panel import Column, EvaluationError
+from specdid.panel import Column, EvaluationError, missing_codes, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.operators import USABLE, numbers_as_text, parse
 
@@ -241,6 +241,70 @@ def check_infinite(data: Data) -> Iterator[Fault]:
             if rows.size:
                 message = f"`{write(node)}` is infinite in {data.rows(rows)}, which count as missing"
                 yield fault_at(use.expression.origin, node.span, "infinite", message, severity="warning")
+
+
+def check_missing_codes(data: Data) -> Iterator[Fault]:
+    """Warn of -999 and the like in columns that an estimate uses, where they are codes of a missing value."""
+    cohorts = [option.cohort for option in data.study.treatment]
+    said: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    for use in uses(data.study):
+        scope = data.scope if use.option is None else data.scope_of((use.option,))
+        if scope is None or use.role not in ("outcome", "treatment", "terms", "number") or use.expression in cohorts:
+            continue
+        for node, kind in leaves(use.expression.tree, use.role):
+            if kind == "level":
+                continue
+            for name, found in _coded(data, node, scope, data.sampled, seen):
+                if name not in said:
+                    said.add(name)
+                    yield _code(use.expression.origin, node.span, name, found)
+
+
+def _coded(
+    data: Data, node: Node, scope: Scope, kept: Bools, seen: set[tuple[str, int]]
+) -> Iterator[tuple[str, tuple[tuple[float, int], ...]]]:
+    """Return the columns behind ``node`` that hold codes of missing values which it takes for values.
+
+    It does not where it names the code, or is missing wherever the code stands; ``kept`` are the rows where what is
+    made of it is not. A definition is looked at once for each number of them.
+    """
+    column = data.column(node, scope)
+    kept = kept if column is None else kept & ~column.missing
+    own = {abs(number.value) for number in walk(node) if isinstance(number, Number)} | set(data.study.never.values)
+    for name in dict.fromkeys(referenced(node)):
+        definition, behind = scope.definition(name.name), data.column(name, scope)
+        found = []
+        if definition is not None:
+            key = (definition.digest, int(kept.sum()))
+            if key in seen:
+                continue
+            seen.add(key)
+            found = list(_coded(data, definition.node, definition.scope, kept, seen))
+        if not found and behind is not None and behind.numbers is not None:
+            values = behind.numbers
+            codes = missing_codes(values[data.sampled])
+            codes = tuple(c for c in codes if abs(c[0]) not in own and (values[kept] == c[0]).any())
+            found = [(name.name, codes)] if codes and not _first_period(data, values, codes) else []
+        yield from found
+
+
+def _first_period(data: Data, values: Floats, codes: Sequence[tuple[float, int]]) -> bool:
+    """Say whether a column is the period since which a unit is treated, of which 9999 may mean never."""
+    time = data.panel.columns[data.panel.time].numbers if data.panel.time is not None else None
+    if time is None or changing_rows(data.panel.unit_codes, values).size:
+        return False
+    dates = np.unique(values[np.isfinite(values) & (values != 0) & ~np.isin(values, [code for code, _ in codes])])
+    if time.min() >= 1000:
+        return bool(((dates > time.min() - 200) & (dates < time.max() + 200)).all())
+    return bool(np.isin(dates, time).all())
+
+
+def _code(origin: Origin, span: Span, name: str, codes: Sequence[tuple[float, int]]) -> Fault:
+    shown, made = told_codes(write(Name(name)), codes)
+    message = f"`{name}` is {shown}, far from its other values, and every estimate takes that for a value"
+    help = f"if it means missing: {made}, in [derive], under a name that takes the place of {write(Name(name))}"
+    return fault_at(origin, span, "missing_code", message, help, "warning")
 
 
 def check_conditions(data: Data) -> Iterator[Fault]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, many
-from specdid.panel import Column, StepError, number_text, period_numbers
+from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, rank, repeats_advice
 from specdid.panel.operators import number_advice
 from specdid.panel.times import fitting_step, numbering_advice
@@ -91,7 +91,8 @@ class Looked:
 
     ``decided`` is the group, larger than the unit, in which all are treated alike at every time.
     ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
-    whose cells are numbers, and how they become numbers.
+    whose cells are numbers, and how they become numbers;
+    ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Looked:
     positive: frozenset[str] = frozenset()
     aside: Mapping[str, str] = field(default_factory=dict)
     text_numbers: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
 
 
 def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -152,6 +154,7 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
         frozenset(n for n in outcomes if _positive(columns[n])),
         dict(_aside(outcomes, columns, key, treatment)),
         {n: advice for n, c in rest.items() if n not in used and c.is_text and (advice := number_advice(c))},
+        {n: codes for n in outcomes if (v := columns[n].numbers) is not None and (codes := missing_codes(v))},
     )
 
 

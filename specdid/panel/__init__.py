@@ -1,6 +1,6 @@
 """The data: reading files and frames, the panel's structure, and expressions evaluated on it."""
 
-from specdid.panel.columns import Column, cell_text, number_text
+from specdid.panel.columns import Column, cell_text, missing_codes, number_text, told_codes
 from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
 from specdid.panel.evaluate import Evaluator
@@ -22,8 +22,10 @@ __all__ = [
     "data_name",
     "declared_never",
     "first_periods",
+    "missing_codes",
     "never_treated",
     "number_text",
     "period_numbers",
     "read_panel",
+    "told_codes",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._diagnostics import Origin, SpecdidError
+from specdid._diagnostics import Origin, SpecdidError, many
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +244,48 @@ def number_text(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "Inf" if value > 0 else "-Inf"
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"
+
+
+CODES_OF_MISSING = (9, 99, 999, 9999, 99999)
+"""Numbers that files of surveys and yearbooks write, with or without a minus, where a value is missing."""
+
+
+def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
+    """Return (value, rows) of numbers that are codes of a missing value rather than values.
+
+    Such a number stands at least twice (-999 and longer: once), beyond all others, and far from them: further than
+    three times their range, or their range once for -999 and longer. Among others none of which is negative a negative
+    code of two digits or more is one at any distance.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size or (-known.min() not in CODES_OF_MISSING and known.max() not in CODES_OF_MISSING):
+        return ()
+    distinct, counts = np.unique(known, return_counts=True)
+    first, last = 0, len(distinct)
+    while first < last and -distinct[first] in CODES_OF_MISSING:
+        first += 1
+    while last > first and distinct[last - 1] in CODES_OF_MISSING:
+        last -= 1
+    if last - first < 2:
+        return ()
+    low, high = distinct[first], distinct[last - 1]
+    found = []
+    for at in (*range(first), *range(last, len(distinct))):
+        code, rows = float(distinct[at]), int(counts[at])
+        long = code <= -999
+        gap = low - code if code < 0 else code - high
+        alone = code < -9 and low >= 0
+        if (rows > 1 or long) and (alone or gap > (high - low) * (1 if long else 3)):
+            found.append((code, rows))
+    return tuple(found)
+
+
+def told_codes(name: str, codes: Sequence[tuple[float, int]]) -> tuple[str, str]:
+    """Say in how many rows codes of missing values stand, and write the expression that makes them missing."""
+    made = name
+    for code, _ in codes:
+        made = f"ifelse({name} == {number_text(code)}, NA, {made})"
+    return " and ".join(f"{number_text(code)} in {many(rows, 'row')}" for code, rows in codes), made
 
 
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")

@@ -234,6 +234,15 @@ def test_numbers_as_text_are_named_and_not_dropped_in_silence(tmp_path):
     assert "outcome" in found
 
 
+def test_a_code_of_missing_values_is_told_with_what_takes_it_out(tmp_path):
+    rate = np.where(np.arange(120) % 50 == 7, -999, 50 + np.arange(120) % 31)
+    done, _, spec = draft(tmp_path, panel(rate=lambda *_: rate))
+    written = " ".join(spec.read_text("utf-8").replace("#", "").split())
+    for text in (" ".join(done.stderr.split()) + " ".join(done.stdout.split()), written):
+        assert "`rate` is -999 in 3 rows" in text
+        assert "ifelse(rate == -999, NA, rate)" in text
+
+
 def test_the_treatment_and_parts_of_the_outcome_are_no_controls(tmp_path):
     def share(f, y, c, d, r):
         return np.where((c > 0) & (y == c), 0.4 + 0.01 * f, d)

@@ -1,0 +1,75 @@
+"""Numbers that stand for missing values, like -999, are said; what data have of their own is not."""
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid.panel import missing_codes
+
+N = small_panel().height
+
+
+def found(values, **changes):
+    study = small_study(**{"outcome": {"c": "c"}, **changes})
+    frame = small_panel().with_columns(c=pl.Series(values, dtype=pl.Float64))
+    return [f for f in specdid.check(study, frame) if f.code == "missing_code"]
+
+
+def percentages(*codes):
+    values = 40 + 30 * np.sin(np.arange(N))
+    values[: len(codes)] = codes
+    return values
+
+
+def test_the_column_the_value_its_rows_and_what_to_do():
+    (fault,) = found(percentages(-999, -999))
+    assert fault.severity == "warning"
+    assert fault.message.startswith("`c` is -999 in 2 rows")
+    assert "ifelse(c == -999, NA, c)" in fault.help
+
+
+def test_several_codes_of_one_column():
+    (fault,) = found(percentages(-99, -99, -999))
+    assert "-999 in 1 row and -99 in 2 rows" in fault.message
+    assert "ifelse(c == -99, NA, ifelse(c == -999, NA, c))" in fault.help
+
+
+def test_the_advice_makes_it_missing_and_a_sample_without_the_rows_needs_none():
+    values = percentages(-999, -999)
+    assert not found(values, derive={"known": "ifelse(c == -999, NA, c)"}, outcome={"c": "known"})
+    assert not found(values, derive={"known": "ifelse(c < 0, NA, c)"}, outcome={"c": "known"})
+    assert not found(values, sample={"known": "c >= 0"})
+    assert found(values, derive={"twice": "2 * c"}, outcome={"c": "twice"})
+    assert found(values, outcome={"y": "y"}, controls={"c": "x1 + c"})
+
+
+def test_never_treated_written_9999_is_no_missing_value():
+    frame = small_panel()
+    first = np.where(frame["cohort"] > 0, frame["cohort"], 9999)
+    study = {"derive": {"late": "year >= c"}, "outcome": {"y": "y"}, "treatment": {"late": "late"}}
+    assert not found(first, **study)
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ([1, 2, 3, 4, 5, 9, 9], ()),
+        ([0, 1, 9, 9], ((9.0, 2),)),
+        ([0, 1, 9], ()),
+        ([3, 40, 88, 999, 999], ((999.0, 2),)),
+        ([3, 40, 88, 98, 99, 99], ()),
+        ([3, 40, 88, -99, -99], ((-99.0, 2),)),
+        ([-30, 40, 88, -99, -99], ()),
+        ([30, 60, -9, -9], ()),
+        ([1, 5, -9, -9], ()),
+        ([1, 3, -9, -9], ((-9.0, 2),)),
+        ([0, 120_000, -999, -999], ((-999.0, 2),)),
+        ([-50, 3_000, -9999], ((-9999.0, 1),)),
+        ([-8_000, 3_000, -9999, -9999], ()),
+        ([7, 7, 999, 999], ()),
+        ([np.nan, np.inf], ()),
+    ],
+)
+def test_what_is_a_code_and_what_a_value(values, codes):
+    assert missing_codes(np.array(values, float)) == codes
