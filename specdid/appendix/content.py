@@ -358,7 +358,7 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
     account = (
         (say("The figure"), _reading(material) if material.figures else ""),
         (say("What was varied"), varied(material)),
-        (say("Specifications"), counts_words(material.results.counts)),
+        (say("Specifications"), counts_words(material.results.counts, ruled_out(material.results))),
         (say("Estimates"), _estimates(material, material.families)),
         joint_tests(material.tests, material.results),
         (say("Against them"), material.against.verdict),
@@ -370,11 +370,19 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
     return tuple((head, text) for head, text in account if text)
 
 
-def counts_words(counts: Counts) -> str:
-    """Say what became of the specifications planned, in the words of a paper."""
+def ruled_out(results: Results) -> tuple[tuple[str, int], ...]:
+    """Return (reason, specifications) of the study's own [[exclude]], the most first."""
+    return tuple((r.message, len(r.places)) for r in results.reasons() if r.code == "rule")
+
+
+def counts_words(counts: Counts, ruled: Sequence[tuple[str, int]] = ()) -> str:
+    """Say what became of the specifications planned, in the words of a paper; ``ruled`` are those of own rules."""
+    own = sum(n for _, n in ruled)
+    why = [f"“{reason}”" + (f": {n:,}" if len(ruled) > 1 else "") for reason, n in ruled]
     rest = (
         (counts.failed, say("could not be estimated")),
-        (counts.excluded, say("excluded beforehand, since the options do not go together")),
+        (own, say("excluded beforehand by rules of the study ({why})", why="; ".join(why))),
+        (counts.excluded - own, say("excluded beforehand, since the options do not go together")),
         (counts.duplicate, say("left out as the same model as another")),
     )
     if counts.ok == counts.planned:

@@ -124,6 +124,20 @@ def test_what_became_of_the_plan_in_words(counts, text):
     assert counts_words(counts) == text
 
 
+def test_specifications_that_the_study_rules_out_stand_with_its_own_reasons(tmp_path):
+    two = (("a check of the main design only", 300), ("too short", 52))
+    assert counts_words(Counts(1152, 784, 0, 368, 0), two) == (
+        "1,152 planned: 784 estimated, 352 excluded beforehand by rules of the study (“a check of the main design "
+        "only”: 300; “too short”: 52) and 16 excluded beforehand, since the options do not go together."
+    )
+    rule = {"when": {"controls": "x1", "fixed_effects": "id"}, "because": "x1 is late"}
+    effects = {"fixed_effects": {"both": "id + year", "id": "id"}}
+    run(tmp_path, exclude=[rule], appendix={"formats": ["md", "tex"]}, **effects)
+    text = (tmp_path / "appendix.md").read_text(encoding="utf-8")
+    assert "12 planned: 10 estimated and 2 excluded beforehand by rules of the study (“x1 is late”)." in text
+    assert "rules of the study (``x1 is late'')." in inlined(tmp_path / "appendix.tex")
+
+
 def test_options_stand_indented_below_what_they_replace(plain):
     out, _ = plain
     text = (out / "appendix_choices.tex").read_text(encoding="utf-8")
