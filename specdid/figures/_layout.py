@@ -29,7 +29,7 @@ _OPTION = 36.0
 _LOW = 0.75
 """Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
 _LOWER, _HALF = 90.0, 0.5
-"""Height, and what is kept of the share, of curves below each other before a choice loses its rows."""
+"""Height of curves below each other, and what any keep of their share, before a choice loses its rows."""
 _LOWEST = 0.4
 """So much, and no less than FLAT, where no choice would have rows otherwise."""
 FLAT = 64.0
@@ -69,7 +69,7 @@ class CurveLayout:
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
     ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
     ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
-    shares significant, which are in the note.
+    shares significant, which are in the note; a ``brief`` note leaves them and what belongs to them to summary.md.
     """
 
     width: float
@@ -82,6 +82,7 @@ class CurveLayout:
     left_out: tuple[str, ...] = ()
     share: float = 0.4
     flat: bool = False
+    brief: bool = False
 
     @property
     def has_rows(self) -> bool:
@@ -109,9 +110,9 @@ def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
 def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout]:
     """Return layouts that take less and less height.
 
-    Rows are set closer; then choices of two options have a row for one; then the curves are lower, several bands of
-    them more so; then the choices that move least have no rows. Curves are flat before no choice has any: without rows
-    a curve says nothing of them.
+    Rows are set closer; then choices of two options have a row for one; then the note is brief; then the curves are
+    lower, several bands of them more so; then the choices that move least have no rows. Curves are flat before no
+    choice has any: without rows a curve says nothing of them.
     """
     points = width * 72
     narrow = width < 1.4 * SINGLE
@@ -127,24 +128,27 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     still = tuple(heading for heading, (_, rests) in moves.items() if rests)
     order = [heading for heading, (_, rests) in moves.items() if not rests]
 
-    def made(kept: list[str], close: bool, curve: float, alone: bool = False, low: float = 1.0) -> CurveLayout:
+    def made(
+        kept: list[str], close: bool, curve: float, alone: bool = True, low: float = 1.0, brief: bool = True
+    ) -> CurveLayout:
         row, space = _CLOSE if close else _LOOSE
         rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
         share = (0.3 if narrow else 0.4) * low
         flat = curve == FLAT and len(rows) > 1
-        return CurveLayout(points, left, medians, curve, row, rows, still, tuple(order[len(kept) :]), share, flat)
+        left_out = tuple(order[len(kept) :])
+        return CurveLayout(points, left, medians, curve, row, rows, still, left_out, share, flat, brief)
 
     full = 150.0 if side_by_side == 1 and not narrow else 125.0
-    yield made(order, False, full)
-    yield made(order, True, full)
+    yield made(order, False, full, alone=False, brief=False)
+    yield made(order, True, full, alone=False, brief=False)
+    yield made(order, True, full, brief=False)
     for count in range(len(order), 1, -1):
-        yield made(order[:count], True, full, True)
-        yield made(order[:count], True, full, True, _LOW)
-        if len(bands) > 1:
-            yield made(order[:count], True, _LOWER, True, _HALF)
+        yield made(order[:count], True, full)
+        yield made(order[:count], True, full, low=_LOW)
+        yield made(order[:count], True, _LOWER if len(bands) > 1 else full, low=_HALF)
     for count in range(len(order), 0, -1):
-        yield made(order[:count], True, FLAT, True, _LOWEST)
-    yield made([], True, FLAT, True)
+        yield made(order[:count], True, FLAT, low=_LOWEST)
+    yield made([], True, FLAT)
 
 
 def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:

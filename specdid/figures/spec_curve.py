@@ -186,10 +186,17 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Drawn are medians of neighbouring specifications."))
     if layout.has_rows and not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
-    parts += estimands_of(data.panels)
+    estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
+    if layout.brief and estimands:
+        estimands = [say("What each name in the key estimates is in results.csv.")]
+    parts += estimands
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median and 95% band of the curve under the null."))
-    parts += [*_shares_apart(data, layout), *_nulls(data)]
+    if layout.brief and shares:
+        parts.append(say("Shares with p < {alpha:g} are in summary.md.", alpha=data.alpha))
+    else:
+        parts += shares
+    parts += _nulls(data, layout.brief)
     parts += _sensitivity(data)
     alone = sum(int(np.isnan(p.low95).sum()) for p in data.panels)
     if alone:
@@ -206,7 +213,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if any(p.apart for p in data.panels):
         parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
-    if errors:
+    if errors and not (layout.brief and shares):
         parts.append(
             say(
                 "Shares with p < {alpha:g}: standard errors of the null, by {errors}.",
@@ -281,8 +288,8 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             yield say("Dots: specifications without one.")
 
 
-def _nulls(data: CurveData) -> Iterator[str]:
-    """Name the null of the curves drawn and that of the shares: once where all are the same."""
+def _nulls(data: CurveData, brief: bool) -> Iterator[str]:
+    """Name the null of the curves drawn and that of the shares: once where all are the same, or ``brief``."""
     alone = len(data.panels) == 1
     shown = [
         (
@@ -297,6 +304,10 @@ def _nulls(data: CurveData) -> Iterator[str]:
     every = {*(null for _, null in shown), *(null for _, _, null in curves)}
     if len(every) == 1:
         yield say("The null: {null}.", null=every.pop())
+        return
+    if brief and every:
+        listed_nulls = say("; ").join(dict.fromkeys(null for *_, null in (*curves, *shown)))
+        yield say("The null, by estimand (which is in inference.csv): {listed}.", listed=listed_nulls)
         return
     bands = [(say("; ").join(filter(None, ("" if alone else name, told(words)))), null) for name, words, null in curves]
     yield from _said(say("Dashed"), bands)
@@ -473,16 +484,26 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
 
 
 def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
-    """Place everything so that the curves have their share of the height, and the figure fits a page."""
+    """Place everything so that the curves have their share of the height, and the figure fits a page.
+
+    Curves that had to be lower take what room is left, up to their usual share.
+    """
+    usual = 0.0
     for layout in layouts(data, fonts, width):
         sheet = _sheet(data, fonts, layout)
         bands = len(layout.bands)
         rest = sheet.height - layout.curve * bands
         least = max(layout.curve, _least(data, fonts, layout))
-        curve = max(least, layout.share / (1 - layout.share) * rest / bands)
-        if rest + curve * bands <= highest(PAGE):
+        usual = max(usual, layout.share)
+        if rest + bands * max(least, _part(layout.share, rest) / bands) <= highest(PAGE):
             break
-    return _sheet(data, fonts, replace(layout, curve=min(curve, max(least, (highest(PAGE) - rest) / bands))))
+    curve = min(_part(usual, rest), highest(PAGE) - rest) / bands
+    return _sheet(data, fonts, replace(layout, curve=max(least, curve)))
+
+
+def _part(share: float, rest: float) -> float:
+    """Return the height of a part that has this share beside the ``rest``."""
+    return share / (1 - share) * rest
 
 
 def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:

@@ -694,8 +694,9 @@ def test_many_estimators_are_named_shortly_and_their_estimands_in_the_note():
     rows = [t for t in texts_of(figure) if t.startswith("estimator ")]
     assert {*names} <= {*rows}
     assert len(rows) >= 2 * len(names)  # in the key and as rows
-    said = " ".join(texts_of(figure))
-    assert all(words in said for words in names.values())
+    whole, *_, brief = (note(data, layout) for layout in layouts(data, fonts_for([]), 3.5))
+    assert all(words in whole for words in names.values())
+    assert "results.csv" in brief
     assert figure.get_size_inches()[1] <= 9
 
 
@@ -718,6 +719,28 @@ def test_a_curve_without_rows_of_choices_says_what_gives_them_room():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(curve_data(many_scales(2)), 6.5)
+
+
+def test_a_note_is_shortened_before_a_choice_loses_its_rows_and_says_where_the_rest_is():
+    estimands = {"OLS": "average effect", "did2s": "effect on the treated"}
+    planned = plan_of({"estimator": [*estimands]}, subsets("a", "b"), estimands=estimands, scales={"ln SO2": "log"})
+    nulls = [NullShares(4, 0.5, 0.0, 0.03, 0.02, null=f"null {k}") for k in (0, 1)]
+    shares = dict(zip((("log", words) for words in estimands.values()), nulls, strict=True))
+    data = curve_data(results_of(planned), null_shares=shares)
+    found = list(layouts(data, fonts_for([]), 6.5))
+    assert not any(layout.left_out for layout in found if not layout.brief)
+    whole, brief = note(data, found[0]), note(data, next(layout for layout in found if layout.brief))
+    assert "50% negative" in whole
+    assert "50% negative" not in brief
+    for words in ("summary.md", "inference.csv", "null 0", "null 1"):
+        assert words in brief
+
+
+def test_curves_that_had_to_be_lower_take_the_room_that_is_left_of_the_page():
+    dims = {"outcome": ["y0", "y1"], "sample": [f"sample {k}" for k in range(20)]}
+    scales = {"y0": "one scale", "y1": "another"}
+    figure = draw(curve_data(results_of(plan_of(dims, subsets("a", "b"), scales=scales))), 3.5)
+    assert figure.get_size_inches()[1] == pytest.approx(9, abs=0.01)
 
 
 def test_the_appendix_speaks_of_no_panel_of_choices_where_the_figure_lost_it(curve):
