@@ -231,8 +231,9 @@ def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
         "too rarely (.085 or .015 at 5% where the 6 smallest or largest of 30 are treated): read the median t"
     )
     said = (
-        f"unequal clusters: {found.effective:.1f} effective of {count:,} (rows a cluster {found.rows.min():,} to "
-        f"{found.rows.max():,}, coefficient of variation {found.variation:.2f}); {advice}"
+        f"unequal clusters: {found.effective:.1f} effective of {count:,} (coefficient of variation "
+        f"{found.partial_variation:.2f} of partial leverage, which the effective number is of, and "
+        f"{found.variation:.2f} of rows, {found.rows.min():,} to {found.rows.max():,} a cluster); {advice}"
     )
     few = found.effective < FEW
     yield Caution("serious" if few else "note", "few_effective" if few else "unequal_clusters", said)
@@ -262,9 +263,10 @@ def cluster_section(facts: ClusterFacts | None) -> Section:
                 variation=found.variation,
             ),
             say(
-                "- effective number of clusters: {effective:.1f} (Carter, Schnepel and Steigerwald 2017, errors "
-                "uncorrelated within clusters)",
+                "- effective number of clusters: {effective:.1f} = G/(1 + CV²), CV = {variation:.2f} of their partial "
+                "leverage (Carter, Schnepel and Steigerwald 2017, errors uncorrelated within clusters)",
                 effective=found.effective,
+                variation=found.partial_variation,
             ),
             say(
                 "- largest share of a cluster: {max:.1%} of the treatment's partial leverage, {max2:.1%} of all "
@@ -294,7 +296,7 @@ def cluster_rows(facts: ClusterFacts | None) -> tuple[tuple[str, float], ...]:
         ("largest rows", float(found.rows.max())),
         ("coefficient of variation, rows", found.variation),
         ("coefficient of variation, leverage", float(np.std(found.leverage) / np.mean(found.leverage))),
-        ("coefficient of variation, partial leverage", float(np.std(found.partial) / np.mean(found.partial))),
+        ("coefficient of variation, partial leverage", found.partial_variation),
         ("largest share of leverage", float(found.leverage.max() / found.leverage.sum())),
         ("largest partial leverage", float(found.partial.max())),
     )
@@ -328,6 +330,11 @@ class ClusterLeverage:
     def variation(self) -> float:
         """The coefficient of variation of the clusters' rows."""
         return float(np.std(self.rows) / np.mean(self.rows))
+
+    @property
+    def partial_variation(self) -> float:
+        """The coefficient of variation of the clusters' partial leverage, by which ``effective`` is G / (1 + CV^2)."""
+        return float(np.std(self.partial) / np.mean(self.partial))
 
 
 def cluster_leverage(

@@ -93,7 +93,7 @@ def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
     text = many.summary()
     assert "## Clusters of the preferred specification" in text
     assert "- 40 clusters of `state`: 38 with treatment, 2 without" in text
-    assert f"- effective number of clusters: {measured['effective clusters']:.1f} " in text
+    assert f"- effective number of clusters: {measured['effective clusters']:.1f} = G/(1 + CV²), CV = " in text
 
 
 @pytest.mark.parametrize(("treated", "code"), [(2, "few_treated"), (38, "few_untreated")])
@@ -164,7 +164,10 @@ def test_unequal_clusters_are_named_with_what_to_read():
     curve = run(panel(15, tuple(range(1, 31))))
     ((severity, message),) = said(curve, "unequal_clusters")
     assert severity == "note"
-    assert "rows a cluster 6 to 180, coefficient of variation 0.56" in message
+    found = facts(curve).leverage
+    assert "0.56 of rows, 6 to 180 a cluster" in message
+    assert f"(coefficient of variation {found.partial_variation:.2f} of partial leverage" in message
+    assert found.effective == pytest.approx(len(found.rows) / (1 + found.partial_variation**2))
     assert "read the median t" in message
 
 
