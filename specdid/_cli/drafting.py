@@ -133,7 +133,11 @@ def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], name:
         if fault.code == "no_column" and column in unread:
             made, line = unread[column]
             told = f"line {line} of {name} makes `{made}`, and how is not read"
-            fault = replace(fault, help=f"{told}: write it in [derive], or have it in the data")
+            help_ = f"{told}: write it in [derive], or have it in the data"
+            if not made:
+                told = f"line {line} of {name} may change rows or values, and how is not read"
+                help_ = f"{told}: write in [derive] which rows are left, or TRUE where the data are as it leaves them"
+            fault = replace(fault, help=help_)
         found.append(fault)
     return replace(faults, items=tuple(found))
 

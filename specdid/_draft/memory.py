@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced
@@ -32,11 +32,11 @@ class Regression:
 class ReadCode:
     """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why).
 
-    ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there
-    is none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
-    line's, and the line. ``unused`` are columns whose making is read and that only lines name that are not taken over.
-    ``made_again`` are lines that make a column which the data have already, an error in Stata; ``changed_again`` those
-    that change one of the data by itself.
+    ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there is
+    none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
+    line's ("" for the rows), and the line. ``unused`` are columns whose making is read and that only lines name that
+    are not taken over. ``made_again`` are lines that make a column which the data have already, an error in Stata;
+    ``changed_again`` those that change one of the data by itself.
     """
 
     regressions: list[Regression] = field(default_factory=list)
@@ -184,6 +184,7 @@ class Memory:
         self._same_rows()
         mapping = self._names()
         self._tell_unread(mapping)
+        self._ask_rows({*mapping.values()})
         found = self.found
 
         def named(key: re.Match[str]) -> str:
@@ -239,6 +240,36 @@ class Memory:
                     "as this line leaves it",
                 )
             )
+
+    def _ask_rows(self, taken: set[str]) -> None:
+        """Put a condition that is nowhere defined where lines change rows or values that are not known.
+
+        Else the draft would run on the data as they were before.
+        """
+        lines = sorted({line for line, _ in self._open_rows()})
+        if not lines or not self.found.regressions:
+            return
+        name = base = f"rows_line_{lines[-1]}"
+        k = 2
+        while name in taken or name in self._data:
+            name, k = f"{base}_{k}", k + 1
+        self.found.regressions = [
+            replace(r, condition=name if r.condition == "TRUE" else f"{name} & {in_brackets(r.condition)}")
+            for r in self.found.regressions
+        ]
+        self.found.unread[name] = ("", lines[-1])
+        listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
+        self.found.notes.append(
+            (
+                lines[-1],
+                f"what line{'s' * (len(lines) > 1)} {listed} may do to rows or values is not read; regressions are "
+                f"right only with data as it leaves them, which `{name}` asks for",
+            )
+        )
+
+    def _open_rows(self) -> Iterable[tuple[int, str]]:
+        """Return lines that change rows, or values of columns that are not known, and are not read."""
+        return ()
 
     def _same_rows(self) -> None:
         found = self.found

@@ -344,7 +344,13 @@ def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]
 
 
 def _open(name: str, column: str, line: int) -> list[str]:
-    """Leave a place for a column that a line makes and that is not read."""
+    """Leave a place for a column, or a condition of rows, that a line makes and that is not read."""
+    if not column:
+        said = (
+            f"COMPLETE: line {line} may change rows or values, and how is not read (see the end, also for lines before "
+            "it). Write which rows are left, or TRUE where the data are as that line leaves them"
+        )
+        return [*comment(f"{said}:"), f'# {_key(name)} = "TRUE"']
     said = (
         f"COMPLETE: line {line} makes `{one_line(column)}`, and how is not read (see the end). Write it here, or "
         "have it in the data"

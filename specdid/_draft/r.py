@@ -97,6 +97,24 @@ _READ_ALIKE = {
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
+_OF_ROWS = re.compile(
+    r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|slice|pivot|read[._]|fread"
+    r"|\b(?:complete|head|tail|sample_\w+|rename\w*|expand\w*|uncount)\("
+)
+_ROWS_ALONE = re.compile(
+    r"(?:\b(?:filter|subset|merge|\w+_join|bind_rows|rbind\w*|drop_na|na\.omit|distinct|slice\w*|complete|head|tail"
+    rf"|sample_\w+|expand\w*|uncount|unique)\(|<-\s*{_NAME}\[[^\[])(?!.*(?:(?:mutate|transform|within|replace|fill)\w*\(|:=))"
+)
+"""What leaves the values of the rows that stay."""
+_OF_VALUES = re.compile(r"\b(?:replace_na|fill|mutate_at|within|na_if)\(|:=")
+_OTHERS_TOO = re.compile(rf"\b(?:across|mutate_\w+)\(|\b(?:for|while)\s*\(|!!|\{{\{{|\(\s*{_NAME}\s*\)\s*:=")
+"""What changes columns besides those that mutate() and := name."""
+_UNSURE = re.compile(
+    r"\b(?:where|everything|starts_with|ends_with|contains|matches|all_of|any_of|one_of|across|for|while|function|get"
+    r"|assign|names|colnames|mutate_all|mutate_if|setnames)\s*\(|\.SD\b|!!|\{\{|\[\[\s*\w+\s*\]\]|[(,]\s*[-!]\s*\w|\w:\w"
+)
+"""What changes columns that are not written out, or more than are."""
+_TEXTS = r"(?:[\"'][^\"']+[\"']|c\((?:\s*[\"'][^\"']+[\"']\s*,?)+\))"
 _SAME_ROWS = {
     "as.data.table", "as_tibble", "as.data.frame", "data.frame", "data.table", "tibble", "setDT", "setDF", "copy",
     "arrange",
@@ -179,6 +197,7 @@ class _R(Memory):
         self._unstated: list[int] = []
         self._here = ""
         self._shared: dict[str, str] = {}
+        self._begun: set[tuple[int, str]] = set()
         self._singletons = 0
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
@@ -571,7 +590,7 @@ class _R(Memory):
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _recoded(self._written_out(text))
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
-        if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like)%", " ", bare)):
+        if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like|/|)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
         for name in {*re.findall(rf"(?<![\w.])(?!\.\d){_NAME}(?![\w.])(?!\s*\(|\s*=[^=])", bare)}:
             if (listed := self._variables.get(name, "")).startswith("c("):
@@ -708,7 +727,7 @@ class _R(Memory):
             others = {part.partition("=")[0].strip() for part in _split(inside, ",")[1:]} - _READ_ALIKE
             if others:
                 self.skip(line, text, f"reads with `{min(others)}`: have the data in the file as this line leaves them")
-            self._of_frame[target] = State(data=reading[1])
+            self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
             self._changes(target, target, steps, line, text)
             return
@@ -769,7 +788,12 @@ class _R(Memory):
             if self._of_frame[target].groups:  # whether they are kept depends on what is called
                 self._of_frame[target].groups = (base,)
             self._follow(target, steps)
-            self._changed(target, "", line, text)
+            call = re.match(r"(?:[\w.]+::)?(?:read\w*|fread|import)\b[\w.]*\(", base)
+            whole = call is not None and len(_inside(base, call.end())) + call.end() + 1 == len(base)
+            first = whole and not sources and not _READING.search(base)  # the data of the draft are what it reads
+            if first and not steps:
+                self._begun.add((line, text))
+            self._changed(target, "", line, text, of_frame=bool(first))
             return
         old = self._of_frame.get(base, State()).copy()
         self._of_frame[target] = old
@@ -998,11 +1022,23 @@ class _R(Memory):
         self.state = self._of_frame.setdefault(frame, State())
         return self.derived(name)
 
-    def _changed(self, frame: str, place: str, line: int, text: str, why: str = "") -> None:
-        """Note that a line changes a frame: some of its columns where these are named, else its rows."""
+    def _changed(self, frame: str, place: str, line: int, text: str, why: str = "", *, of_frame: bool = True) -> None:
+        """Note that a line changes a frame: some of its columns where these are named, else its rows, too.
+
+        ``of_frame`` is whether named columns are changed in that frame, not in what a function makes of it.
+        """
         self.state = self._of_frame.setdefault(frame, State())
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
-        names = [column[1] or column[2]] if column else _made_in(text)
+        exact = [column[1] or column[2]] if column else self._targets(place)
+        names = exact or _made_in(text)
+        certain = bool(exact)
+        if not exact and not _ROWS_ALONE.search(text):
+            unsure = (_OTHERS_TOO if names else _UNSURE).search(text)
+            certain = of_frame and not unsure and not _OF_ROWS.search(text)
+            if not names or not certain:
+                certain = certain and (bool(names) or _OF_VALUES.search(text) is not None)
+                names = [*dict.fromkeys([*names, *self._named(text, frame)])]
+            certain = certain and bool(names)
         for name in names:
             old = self.state.columns.get(name)
             self.define(name, line, None)
@@ -1015,17 +1051,28 @@ class _R(Memory):
         if names:
             listed = ", ".join(f"`{n}`" for n in names)
             reasons.append(f"changes {listed}: write it in [derive], or have it in the data as this line leaves it")
-        if not names or (
-            not column
-            and re.search(
-                r"filter|subset|merge|join|bind|summari|drop_na|na\.omit|distinct|slice|pivot|read[._]|fread|across|mutate_"
-                r"|\b(?:complete|fill|head|tail|sample_\w+|rename\w*|expand\w*|uncount)\(",
-                text,
-            )
-        ):
+        if not certain:
             self.state.rows += ((line, text),)
             reasons.append("may change rows or values: do it in the data before")
         self.skip(line, text, "; ".join(reasons))
+
+    def _targets(self, place: str) -> list[str]:
+        """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""
+        inside = place[1:-1].strip("[]") if re.fullmatch(r"\[.*\]", place) else ""
+        parts = _split(inside, ",")
+        last = parts[-1] if len(parts) < 3 else ""
+        last = self._variables.get(last, last) if last not in self._arguments else ""
+        return re.findall(r"[\"']([^\"']+)[\"']", last) if re.fullmatch(_TEXTS, last) else []
+
+    def _named(self, text: str, frame: str) -> list[str]:
+        """Return the columns that a statement names, also by variables of the script."""
+        words = re.findall(rf"(?<![\w.]){_NAME}(?![\w.]|\s*\()", text)
+        words += [word for one in words for word in re.findall(_NAME, self._variables.get(one, ""))]
+        known = {*self._data, *self.state.columns} - {frame}
+        return [word for word in dict.fromkeys(words) if word in known]
+
+    def _open_rows(self) -> Iterable[tuple[int, str]]:
+        return [one for one in self.usual_rows if one not in self._begun]
 
 
 def _pairs(part: str) -> list[tuple[str, str]]:

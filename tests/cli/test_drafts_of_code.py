@@ -1081,7 +1081,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "lm(y ~ x, df)",
         "att_gt(yname = 'y', data = df)", "df <- df %>% mutate(across(c(y, x), odd))", "df <- rbind(df, df)",
         "levels(df$x) <- 1:3",
-        "df <- df %>% mutate(x = z %% 2)", "local(df <- df[z > 1])", "df <- df[z > 1, .(y, x)]",
+        "df <- df %>% mutate(x = z %o% 2)", "local(df <- df[z > 1])", "df <- df[z > 1, .(y, x)]",
     ],
 )  # fmt: skip
 def test_what_changes_data_in_r_and_is_not_taken_over_is_listed(change):
@@ -1888,7 +1888,7 @@ df <- df %>% group_by(g) %>% mutate(m = mean(z, na.rm = TRUE))
 feols(y ~ d + b | id + year, df, cluster = ~id)
 """
     found = read_code(code, ".R")
-    assert [r.condition for r in found.regressions] == ["year >= 81"]
+    assert [r.condition for r in found.regressions] == ["rows_line_1 & year >= 81"]
     assert found.derived == {"b": "z / 2"}
     assert [text.partition("(")[0] for line, text, _ in found.skipped if line == 1] == ["mutate", "left_join", "mutate"]
     draft = code_draft(found, "a.R", ("d", "named by you"), None, "a")
@@ -1897,6 +1897,77 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
     found = read_code(code.replace("  filter(year >= 81)", "  arrange(id)").replace("+ b", "+ b + m"), ".R")
     assert found.derived["m"] == "mean(z, by = g)"
     assert any("columns made of other rows after line 1" in text for _, text in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "unread", "rows"),
+    [
+        ('df[is.na(df$psa), "psa"] <- 0', ["psa"], False),
+        ('df[is.na(df$z), c("psa", "lunch")] <- 0', ["lunch", "psa"], False),
+        ('cols <- c("psa")\ndf[cols] <- lapply(df[cols], log)', ["psa"], False),
+        ("df <- df %>% replace_na(list(psa = 0))", ["psa"], False),
+        ("df <- df %>% filter(z > 1) %>% fill(psa)", ["psa"], False),
+        ("df <- fill(df, psa)", ["psa"], None),
+        ("df <- df %>% fill(-psa)", ["psa"], True),
+        ("df <- df %>% mutate_at(vars(lunch), log)", ["lunch"], None),
+        ("df <- within(df, lunch <- lunch / 2)", ["lunch"], False),
+        ("df <- within(df, {\n  lunch <- psa / 2\n})", ["lunch", "psa"], False),
+        ('cols <- c("lunch")\ndf[, (cols) := lapply(.SD, log), .SDcols = cols]', ["lunch"], True),
+        ("df[, (f()) := lapply(.SD, log)]", [], True),
+        ('for (v in c("lunch")) df[[v]] <- log(df[[v]])', ["lunch"], True),
+        ("for (v in names(df)) {\n  df[[v]] <- log(df[[v]])\n}", [], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p))", [], True),
+        ('df <- df %>% mutate(across(c("psa"), log1p))', ["psa"], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", ["lunch"], True),
+        ("df <- df %>% mutate(psa = odd(lunch))", ["psa"], False),
+        ("df$psa <- odd(df$lunch)", ["psa"], False),
+        ("df[is.na(df)] <- 0", [], True),
+        ("df <- clean(df)", [], True),
+        ('df <- clean(df, "psa")', ["psa"], True),
+        ("df <- clean(df) %>% mutate(psa = odd(z))", ["psa"], True),
+        ("df <- distinct(df, id, year)", [], True),
+        ("df <- df %>% slice(1:9)", [], True),
+        ("df <- df[1:2000, ]", [], True),
+        ("df <- df[!duplicated(df$id), ]", [], True),
+        ("df <- left_join(df, other, by = 'id')", [], True),
+        ('df <- read.csv("a.csv", nrows = 100)', [], True),
+    ],
+)
+def test_what_a_line_of_r_changes_and_is_not_read_is_asked_for(change, unread, rows):
+    facts = DataFacts(frozenset(["id", "year", "y", "d", "z", "psa", "lunch"]))
+    code = f"df <- read.csv('a.csv')\n{change}\nfeols(y ~ d + lunch + psa | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R", facts)
+    assert sorted(column for column, _ in found.unread.values() if column) == unread
+    asked = [name for name, (column, _) in found.unread.items() if not column]
+    assert rows is None or bool(asked) == rows
+    (regression,) = found.regressions
+    assert all(name in regression.condition for name in asked)
+    assert all(name in regression.terms for name, (column, _) in found.unread.items() if column)
+
+
+def test_a_file_whose_name_is_put_together_is_no_change_of_the_data():
+    code = "df <- fread(file.path(d, 'a.csv'))\nfeols(y ~ d | id + year, df, cluster = ~id)\n"
+    assert not read_code(code, ".R").unread
+
+
+def test_rows_that_a_line_changes_unread_are_an_open_question_of_check(drafted):
+    code = """\
+df <- read.csv("castle.csv")
+df <- df[1:2000, ]
+df <- clean(df)
+df <- df[df$year %% 2 == 0 & df$year %/% 2 > 1000, ]
+feols(homicide ~ post | sid + year, df, cluster = ~sid)
+"""
+    done, spec = drafted(code, "a.R")
+    assert done.returncode == 2
+    assert "no column `rows_line_3`" in done.stderr
+    assert "line 3 of a.R may change rows or values" in " ".join(done.stderr.split())
+    text = spec.read_text("utf-8")
+    assert "rows_line_3 & (" in text or "rows_line_3 & year %% 2 == 0" in text
+    open_ = '# rows_line_3 = "TRUE"'
+    assert text.count(open_) == 1
+    spec.write_text(text.replace(open_, open_[2:]), "utf-8")
+    assert not specdid.check(spec).errors
 
 
 def test_assign_changes_what_it_names():
@@ -1915,6 +1986,8 @@ def test_assign_changes_what_it_names():
         ("df[order(id, year), x := shift(z), by = id]", {"x": "l(z, 1)"}),
         ("df <- df %>% group_by(id) %>% mutate(x = max(z))", {"x": "max(z, by = id)"}),
         ("df <- df %>% mutate(x = z > median(z))", {"x": "z > median(z)"}),
+        ("df$x <- -z %% 2 * z %/% 3", {"x": "-z %% 2 * z %/% 3"}),
+        ("df <- df %>% filter(z %% 2 == 0) %>% mutate(x = z %/% 3)", {"x": "z %/% 3"}),
     ],
 )
 def test_numbers_defaults_orders_and_complete_columns_are_read(change, made):
