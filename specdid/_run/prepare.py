@@ -108,7 +108,7 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
     if panel is None:
         study = expand_sample_levels(study, None, None)[0]
         faults = faults + tuple(_without_keys(study, (*check_study(study, None), *read_requests(study)[1])))
-        return None, file_order(faults)
+        return None, file_order(_in_backticks((), faults))
     if panel.unit != study.unit or panel.time != study.time:
         study = _keyless(study, panel)
     evaluator = Evaluator(panel)
@@ -123,7 +123,7 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
     faults = faults + tuple(check_sources(study, panel, faults))
     if faults.errors:
         faults = faults + tuple(_without_keys(study, _in_part(study, panel, evaluator, faults)))
-        return None, file_order(_in_backticks(panel, _of_known_columns(study, panel, faults)))
+        return None, file_order(_in_backticks(panel.columns, _of_known_columns(study, panel, faults)))
     faults = file_order(faults)
     try:
         plan = build_plan(study, panel, evaluator)
@@ -183,9 +183,9 @@ def _of_known_columns(study: Study, panel: Panel, faults: Iterable[Fault]) -> It
     yield from (f for f in faults if not (lost and f.code in UNKNOWN and f.path[:1] != ("data",)))
 
 
-def _in_backticks(panel: Panel, faults: Iterable[Fault]) -> Iterator[Fault]:
-    """Say of what is no expression that it is the name of a column, where there is one called so."""
-    named = sorted((n for n in panel.columns if write_name(n) != n), key=len, reverse=True)
+def _in_backticks(columns: Iterable[str], faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Say of what is no expression that it is the name of a column, where there is one called so; of keys always."""
+    named = sorted((n for n in columns if write_name(n) != n), key=len, reverse=True)
     for f in faults:
         if f.code in ("syntax", "keyword", "operator") and f.place is not None:
             place, text = f.place.column - 1, f.place.line_text
@@ -196,6 +196,9 @@ def _in_backticks(panel: Panel, faults: Iterable[Fault]) -> Iterator[Fault]:
                     shown = f"`` {write_name(name)} ``"
                     f = replace(f, help=f"in backticks where the column is meant: {shown}")
                     break
+            else:
+                if f.path in (("study", "unit"), ("study", "time")):
+                    f = replace(f, help="a column's name of several words stands in backticks: `` `…` ``")
         yield f
 
 

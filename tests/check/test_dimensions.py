@@ -1,6 +1,7 @@
 """Faults of estimators' options, and of labels in rules and in the preferred specification."""
 
 import pytest
+import specdid
 from checked_studies import DATA, assert_says, faults
 
 ERRORS = {
@@ -120,3 +121,10 @@ def test_assignment_is_not_judged_where_the_time_is_not_known(tmp_path):
     found = faults(tmp_path, data=data, **asked)
     assert [f.code for f in found.errors] == ["missing_time"]
     assert not [f for f in found if f.code.startswith("assign")]
+
+
+def test_a_unit_of_several_words_is_told_of_backticks_where_no_data_can_be_read(tmp_path):
+    spec = tmp_path / "s.toml"
+    spec.write_text('[study]\ndata = "none.csv"\nunit = "District code"\ntime = "year"\n', encoding="utf-8")
+    (fault,) = (f for f in specdid.check(spec) if f.path == ("study", "unit"))
+    assert fault.help == "a column's name of several words stands in backticks: `` `…` ``"
