@@ -839,6 +839,9 @@ class _Stata(Memory):
         self.skip(line, text, why)
         self._of_data_alone.add(self.found.skipped[-1])
 
+    def _open_rows(self) -> tuple[tuple[int, str], ...]:
+        return self.usual_rows
+
     def _rows(self, line: int, text: str, why: str) -> None:
         """List a change of rows; cuts before it are to be done before it, too."""
         for cut in self.state.cuts:
@@ -1150,6 +1153,13 @@ class _Stata(Memory):
             self._skip_data(
                 line, text, "makes other data: save them, and convert the code that follows it" + _here(command)
             )
+        elif command in ("duplicates", "missings") and re.match(
+            r"\s*(?:report|list|examples|table|breakdown)\b", arguments
+        ):
+            pass
+        elif command in ("duplicates", "missings") and (made := re.match(r"\s*tag\b.*\bg\w*\((\w+)\)", arguments)):
+            self.define(made[1], line, None)
+            self._skip_data(line, text, f"changes `{made[1]}`: write it in [derive], or have it in the data")
         elif command in _ROWS:
             self._rows(line, text, "changes rows or brings columns: do it in the data before" + _here(command))
             self.define("_merge", line, None)

@@ -681,7 +681,10 @@ reghdfe l_homicide post, absorb(sid year) vce(robust)
 def test_data_that_hold_what_the_code_makes_are_refused(drafted):
     code = TWICE.replace("USE", "")
     done, spec = drafted(code, "a.do", "--data", "castle.csv")
-    assert done.returncode == 0, done.stderr
+    assert "line 5 of a.do may change rows or values" in " ".join(done.stderr.split())
+    answer = '# rows_line_5 = "TRUE"'
+    spec.write_text(spec.read_text("utf-8").replace(answer, answer[2:]), "utf-8")
+    assert not specdid.check(spec).errors
     assert "line 3: changes `homicide` of raw.csv by itself" in done.stdout
     header, _, rest = CASTLE.read_text("utf-8").partition("\n")
     (spec.parent.parent / "clean.csv").write_text(header.replace("robbery", "l_homicide") + "\n" + rest, "utf-8")
@@ -793,9 +796,23 @@ def test_what_means_something_else_in_stata_is_listed(line):
 
 def test_cuts_before_rows_are_brought_are_to_be_done_before():
     found = read_code("use a\nkeep if x == 1\nappend using b\nkeep if z == 1\nreg y x\n", ".do")
-    assert [r.condition for r in found.regressions] == ["z == 1"]
+    assert [r.condition for r in found.regressions] == ["rows_line_3 & z == 1"]
     assert sorted(line for line, _, _ in found.skipped) == [2, 3]
     assert any("before line 3" in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("merge 1:1 id using b", True), ("qui duplicates drop id, force", True), ("keep in 1/9", True),
+        ("duplicates report id", False), ("missings list y", False), ("duplicates tag id, gen(t)", False),
+        ("preserve\nmerge 1:1 id using b\nrestore", False), ("append using b\nsave c\nuse c", False),
+    ],
+)  # fmt: skip
+def test_lines_of_stata_that_change_rows_are_an_open_question(line, asked):
+    found = read_code(f"use a\n{line}\nreg y x\n", ".do")
+    assert [r.condition for r in found.regressions] == ["rows_line_2" if asked else "TRUE"]
+    assert [*found.unread] == ["rows_line_2"] * asked
 
 
 def test_cuts_that_restore_undid_are_not_listed():
