@@ -56,7 +56,7 @@ class ReadCode:
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """What the data file shows: its columns, those without a missing value, of 0 and 1 alone, of whole numbers.
+    """What the data file shows: its columns, those without a missing value, of 0 and 1, of whole numbers, never 0.
 
     ``nested`` says whether every level of one column is within one of another, None where that is not known;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
@@ -68,6 +68,7 @@ class DataFacts:
     nested: Callable[[str, str], bool | None] = lambda _group, _of: None
     gaps: Callable[[str, str], tuple[bool, bool]] = lambda _unit, _time: (False, False)
     whole: frozenset[str] = frozenset()
+    nonzero: frozenset[str] = frozenset()
 
 
 FIRST = DataFacts()

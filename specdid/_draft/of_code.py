@@ -92,7 +92,9 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
         return found[0], found[1]
 
     integers = {n for n, values in numbers.items() if (np.floor(known := values[~np.isnan(values)]) == known).all()}
-    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, frozenset(integers))
+    nonzero = frozenset(n for n, values in numbers.items() if (values != 0).all())
+    whole_numbers = frozenset(integers)
+    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero)
 
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")

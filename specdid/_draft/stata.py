@@ -25,7 +25,7 @@ from specdid._draft.memory import (
     ours,
 )
 from specdid._draft.stata_expression import single, tree_of
-from specdid._draft.stata_missing import as_stata, may_be_missing
+from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
     Argument,
@@ -293,6 +293,9 @@ class _Stata(Memory):
             if any("is.na(" in text for text in used):
                 found.comments[table] = ["In Stata a missing value is larger than any number; is.na() says so here."]
                 break
+        if any(re.search(r" == 0, NA, [^,]* / ", text) for text in found.derived.values()):
+            told = "In Stata what is divided by 0 is missing, and here infinite: ifelse() says so."
+            found.comments.setdefault("derive", []).append(told)
         if any("by = coalesce(" in text or "^coalesce(" in text for text in found.derived.values()):
             told = "Rows whose group of egen is missing are a group in Stata: coalesce() says so."
             found.comments.setdefault("derive", []).append(told)
@@ -323,6 +326,16 @@ class _Stata(Memory):
             return expression is None or may_be_missing(expression, self._missing_version)
         return key not in self._key and key not in self._facts.complete
 
+    def _zero(self, name: str) -> bool:
+        """Say whether a column may be 0, by its definition in force, else by the data."""
+        return self._zero_version(self.state.columns.get(name, name))
+
+    def _zero_version(self, key: str) -> bool:
+        if not self.known(key):
+            return key not in self._facts.nonzero
+        expression = self._expression(key)
+        return expression is None or may_be_zero(parse(expression), self._zero_version)
+
     def _binary(self, name: str) -> bool | None:
         """Say whether a column is 0 and 1, None where that is not known."""
         key = self.state.columns.get(name)
@@ -343,13 +356,13 @@ class _Stata(Memory):
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
         found = _stata_ours(text, role)
         self._refuse_rounded(parse(found))
-        return as_stata(found, asked, lambda name: name not in but and self._missing(name))
+        return as_stata(found, asked, lambda name: name not in but and self._missing(name), self._zero)
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
         found = _stata_ours(text, "condition")
         self._refuse_rounded(parse(found))
-        return as_stata(found, "truth", self._missing)
+        return as_stata(found, "truth", self._missing, self._zero)
 
     def _refuse_rounded(self, node: Node) -> None:
         """Refuse comparisons that turn on how single precision rounds a column that the code makes.

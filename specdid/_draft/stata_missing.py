@@ -24,6 +24,7 @@ from specdid.language.tree import (
     chain,
     joined,
     joint_levels,
+    number_value,
     walk,
 )
 
@@ -35,21 +36,76 @@ _AS_IT_IS = {"abs", "floor", "ceiling", "exp", "asinh", "sign", "factor", "I", "
 """Functions that are missing where their argument is, and nowhere else."""
 
 
-def as_stata(text: str, asked: Literal["value", "truth", "rows"], missing: Missing) -> str:
+def as_stata(
+    text: str,
+    asked: Literal["value", "truth", "rows"],
+    missing: Missing,
+    zero: Callable[[str], bool] = lambda _name: True,
+) -> str:
     """Return an expression with the value that Stata gives it, also where a column is missing.
 
     Parameters
     ----------
     asked : what the expression is; what rows are chosen by may be missing where it is false
+    zero : whether a column may be 0
     """
     node = parse(text)
     new = _value(node, missing) if asked == "value" else _truth(node, asked == "rows", missing, frozenset())
+    new = _finite(new, zero)
     return text if new == node else write(new)
 
 
 def may_be_missing(text: str, missing: Missing) -> bool:
     """Say whether an expression that was written out may be missing."""
     return _may_miss(parse(text), missing)
+
+
+def may_be_zero(node: Node, zero: Callable[[str], bool]) -> bool:
+    """Say whether a value may be 0, by what is known of its columns."""
+    match node:
+        case Name():
+            return zero(node.name)
+        case Number():
+            return not node.value
+        case Constant():
+            return node.value is not None
+        case Unary(operator="-"):
+            return may_be_zero(node.operand, zero)
+        case Binary(operator="*"):
+            return may_be_zero(node.left, zero) or may_be_zero(node.right, zero)
+        case Binary(operator="/" | "^"):
+            return may_be_zero(node.left, zero)
+        case Call(function="exp"):
+            return False
+        case Call(function="ifelse", arguments=(_, yes, no)):
+            return any(a.value is None or may_be_zero(a.value, zero) for a in (yes, no))
+        case Call(function="pmax" | "pmin" | "coalesce"):
+            return any(a.value is None or may_be_zero(a.value, zero) for a in node.arguments)
+        case Call(function="l" | "f" | "abs" | "sqrt" | "max" | "min", arguments=(first, *_)):
+            return first.value is None or may_be_zero(first.value, zero)
+        case _:
+            return True
+
+
+def _finite(node: Node, zero: Callable[[str], bool]) -> Node:
+    """Write out that what is divided by 0 is missing in Stata, as is a negative power of 0; here it is infinite."""
+    match node:
+        case Unary():
+            return replace(node, operand=_finite(node.operand, zero))
+        case Binary():
+            new = replace(node, left=_finite(node.left, zero), right=_finite(node.right, zero))
+        case Call():
+            given = (a if a.value is None else replace(a, value=_finite(a.value, zero)) for a in node.arguments)
+            return replace(node, arguments=tuple(given))
+        case _:
+            return node
+    divisor = {"/": new.right, "^": new.left}.get(new.operator)
+    if new.operator == "^" and (number_value(new.right) or 0) >= 0:
+        return new
+    if divisor is None or not may_be_zero(divisor, zero):
+        return new
+    at_zero = Binary("==", divisor, Number(0.0))
+    return Call("ifelse", (Argument(at_zero), Argument(Constant(None)), Argument(new)))
 
 
 def _is_na(node: Node) -> Node:

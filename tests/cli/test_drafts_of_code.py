@@ -550,8 +550,8 @@ def test_comparisons_with_missing_values_are_what_stata_makes_of_them(text, know
 OF_NUMBERS = st.recursive(
     st.sampled_from(["x", "y", "z", "t", "2", "3", "0.5"]),
     lambda inner: (
-        st.builds("{} {} {}".format, inner, st.sampled_from("+-*"), inner)
-        | st.builds("{}{}".format, inner, st.sampled_from(["/2", " / 4", "^2", "^3", "/2/2"]))
+        st.builds("{} {} {}".format, inner, st.sampled_from("+-*/"), inner)
+        | st.builds("{}{}".format, inner, st.sampled_from(["^-1", "/2", " / 4", "^2", "^3", "/2/2"]))
         | st.builds("{}({})".format, st.sampled_from(["abs", "int", "floor", "ceil", "sign", "-", "", ""]), inner)
         | st.builds("-{}".format, inner)
         | st.builds("{}({}, {})".format, st.sampled_from(["mod", "max", "min"]), inner, inner)
@@ -591,7 +591,7 @@ def test_expressions_of_stata_keep_their_brackets(text):
         ("mod(year - 1980, 4)", "(year - 1980) %% 4"),
         ("mod(m, 3)^2", "(m %% 3)^2"),
         ("-mod(m, 3)", "-(m %% 3)"),
-        ("100/mod(m + 1, 4)", "100 / (m + 1) %% 4"),
+        ("100/mod(m + 1, 4)", "ifelse((m + 1) %% 4 == 0, NA, 100 / (m + 1) %% 4)"),
         ("z - mod(m, 1000)/10", "z - m %% 1000 / 10"),
         ("m^3^2", "(m^3)^2"),
         ("inlist(z - 1, m, 2) + 1", "(z - 1 == m | z - 1 == 2) + 1"),
@@ -603,6 +603,38 @@ def test_a_function_of_stata_is_one_operand(of_stata, here):
     facts = DataFacts(frozenset({"z", "m", "year"}), frozenset({"z", "m", "year"}))
     found = read_code(f"use a\ngen v = {of_stata}\nreg y v\nreg y v if v > {of_stata}", ".do", facts)
     assert found.derived == {"v": here}
+
+
+@pytest.mark.parametrize(
+    ("lines", "here"),
+    [
+        ("gen v = -100/x", "ifelse(x == 0, NA, -100 / x)"),
+        ("gen v = 100/y", "100/y"),
+        ("gen v = x/(2*12)", "x/(2*12)"),
+        ("gen d = 2*abs(y)\ngen v = x/d", "x/d"),
+        ("gen v = x/L.y", "x / l(y, 1)"),
+        ("gen v = D.y/L.x", "ifelse(l(x, 1) == 0, NA, d(y, 1) / l(x, 1))"),
+        ("gen v = (y - L.y)/(x - L.x)", "ifelse(x - l(x, 1) == 0, NA, (y - l(y, 1)) / (x - l(x, 1)))"),
+        ("gen d = y\nreplace d = 0 if x == 2\ngen v = 1/d", "ifelse(d == 0, NA, 1 / d)"),
+        ("gen v = 1 if y/x > 1", "ifelse(ifelse(x == 0, NA, y / x) > 1 | is.na(ifelse(x == 0, NA, y / x)), 1, NA)"),
+        ("gen v = x/y\nreplace v = y/x if x != 2", None),
+        ("egen v = mean(y/x), by(id)", "mean(ifelse(x == 0, NA, y / x), by = id)"),
+        ("gen v = x^-1 + y^-1", "ifelse(x == 0, NA, x^-1) + y^-1"),
+        ("gen r = y/x\ngen v = r\nreplace v = 0 if r == .", None),
+    ],
+)
+def test_what_is_divided_by_zero_is_missing_as_in_stata(lines, here):
+    rows = [(k // 3, k % 3, x, y) for k, (x, y) in enumerate(itertools.product((0.0, 1.0, 2.0), (1.0, -2.0, 4.0)))]
+    panel = pl.DataFrame(rows, schema=["id", "t", "x", "y"], orient="row")
+    facts = facts_of(panel_of(panel.to_dict(as_series=False), "id", "t").columns)
+    found = read_code(f"xtset id t\n{lines}\nreghdfe y v, absorb(id t)", ".do", facts)
+    assert not found.skipped
+    assert here in (None, found.derived["v"])
+    if "egen" not in lines and "L." not in lines:
+        ours = panel_of(panel.to_dict(as_series=False), "id", "t")
+        assert values(ours, "v", **found.derived) == of_stata(
+            panel, lines.replace("gen ", "generate ").split("\n"), "v"
+        )
 
 
 @pytest.mark.parametrize(
