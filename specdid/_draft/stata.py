@@ -744,6 +744,11 @@ class _Stata(Memory):
             terms.append(_stata_ours(f"{factor}#{number}", "terms"))
             return
         name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")
+        key = self.state.columns.get(name)
+        if key is not None and self._expression(key) is None:
+            raise NotReadError(
+                f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
+            )
         name = name if self._binary(name) else f"factor({name})"
         terms += [name, x, f"{name}:{x}"]
 

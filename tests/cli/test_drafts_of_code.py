@@ -962,6 +962,12 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     assert bool(found.skipped) == (terms is None)
 
 
+def test_slopes_of_a_factor_that_an_unread_line_makes_are_listed():
+    found = read_code("use a\nxtset id year\negen poor = cut(x), at(0 1 2)\nreg y c.post##i.poor, cluster(id)\n", ".do")
+    assert not found.regressions
+    assert 4 in [line for line, _, _ in found.skipped]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_code_is_read_in_any_usual_encoding_and_line_ending(tmp_path, encoding):
     code = '* 表一\r\nuse 数据.dta\r\nreghdfe y d if 省份 == "北京", absorb(id year)\r\n'
