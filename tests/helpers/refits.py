@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pyfixest as pf
@@ -21,6 +23,13 @@ EFFECTS = {
 
 def panel(units: int = 24) -> pl.DataFrame:
     return small_panel(3, units).with_columns(half=(pl.col("year") > 2003).cast(pl.Int64))
+
+
+def with_rule(work, ssc: str, distribution: str | None):
+    """Return permutation work whose one vcov corrects and judges in another way."""
+    (vcov,) = work.problem.vcovs
+    problem = replace(work.problem, vcovs=(replace(vcov, ssc=ssc, distribution=distribution),))
+    return replace(work, problem=problem, token=work.token + ssc.encode())
 
 
 def context(cluster: str, frame: pl.DataFrame, **changes) -> Context:

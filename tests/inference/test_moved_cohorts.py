@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import polars as pl
 import pytest
-from refits import context, panel
+from refits import context, panel, with_rule
 from specdid.inference import _permutation_strategy
 from specdid.inference._assignment import make_assignment
 from specdid.inference._moved_cohorts import moved_batches
@@ -63,12 +63,7 @@ def test_are_those_of_the_engine_on_unbalanced_panels(seed, monkeypatch):
 
 @pytest.mark.parametrize(("ssc", "distribution"), [("reghdfe", "normal"), ("lsdv", None), ("none", "t")])
 def test_correct_and_judge_as_the_vcov_says(ssc, distribution, monkeypatch):
-    found = work()
-    (vcov,) = found.problem.vcovs
-    vcovs = (dataclasses.replace(vcov, ssc=ssc, distribution=distribution),)
-    found = dataclasses.replace(
-        found, problem=dataclasses.replace(found.problem, vcovs=vcovs), token=f"{__name__} {ssc}".encode()
-    )
+    found = with_rule(work(), ssc, distribution)
     theirs = agrees(found, range(1, 3), monkeypatch)
     assert np.isinf(theirs[3][np.isfinite(theirs[3]) | np.isinf(theirs[3])]).all() == (distribution == "normal")
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import polars as pl
 import pytest
-from refits import context, panel
+from refits import context, panel, with_rule
 from specdid.inference import _permutation_strategy
 from specdid.inference._assignment import make_assignment
 from specdid.inference._moved_rows import rows_batches
@@ -69,12 +69,7 @@ def test_are_those_of_the_engine_on_unbalanced_panels(seed, monkeypatch):
 @pytest.mark.parametrize(("ssc", "distribution"), [("reghdfe", "normal"), ("lsdv", None), ("none", "t")])
 def test_correct_and_judge_as_the_vcov_says(ssc, distribution, monkeypatch):
     """Draws that are solved together have other levels, which these rules count."""
-    found = work()
-    (vcov,) = found.problem.vcovs
-    vcovs = (dataclasses.replace(vcov, ssc=ssc, distribution=distribution),)
-    found = dataclasses.replace(
-        found, problem=dataclasses.replace(found.problem, vcovs=vcovs), token=f"{__name__} {ssc}".encode()
-    )
+    found = with_rule(work(), ssc, distribution)
     assert any(taken(found))
     theirs = same(found, range(1, 4), monkeypatch)
     assert np.isinf(theirs[3]).any() == (distribution == "normal")
