@@ -332,7 +332,7 @@ def _first_stage(basis: Basis, kept: Ints, last: int, one: Members) -> Floats:
     Estimates are those of a regression on these, and residuals those of the regressors themselves.
     """
     beside = np.append(kept[1:], np.arange(last + 1, last + 1 + len(one.instruments_of(0))))
-    q = np.linalg.qr(basis.r[:, beside[independent(basis, beside)]])[0]
+    q = np.linalg.qr(basis.r[:, beside[independent(basis, beside)[0]]])[0]
     treatment = basis.r[:, kept[0]]
     fitted = q @ (q.T @ treatment)
     fitted += q @ (q.T @ (treatment - fitted))

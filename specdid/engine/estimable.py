@@ -85,7 +85,7 @@ def null_space(basis: Basis, columns: Ints) -> tuple[Bools, NullSpace]:
     kept : (k,) bool
     NullSpace
     """
-    kept, k = independent(basis, columns), len(columns)
+    kept, k = independent(basis, columns)[0], len(columns)
     unit = basis.unit[columns]
     here, gone = np.flatnonzero(kept), np.flatnonzero(~kept)
     if not len(gone):

@@ -660,10 +660,9 @@ def _by_qr(basis: Basis, controls: Ints, targets: Ints) -> tuple[Bools, Floats, 
     -------
     kept, pivots, on_controls : (q,), left : (r, targets)
     """
-    kept = independent(basis, controls)
+    kept, pivots = independent(basis, controls)
     here = np.flatnonzero(kept)
     coefficients, left = project_out(basis.r[:, controls[here]], basis.r[:, targets])
-    pivots, on_controls = np.zeros((2, len(controls)))
-    pivots[here] = np.diag(np.linalg.qr(basis.r[:, controls[here]], mode="r")) ** 2
+    on_controls = np.zeros(len(controls))
     on_controls[here] = coefficients[:, 0]
     return kept, pivots, on_controls, left

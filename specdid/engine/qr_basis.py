@@ -330,7 +330,7 @@ def collinear_share(n: int, sd: Floats) -> Floats:
     return np.asarray(np.clip(PYFIXEST_PIVOT / (n * scale**2), LEAST, MOST))
 
 
-def independent(basis: Basis, columns: Ints) -> Bools:
+def independent(basis: Basis, columns: Ints) -> tuple[Bools, Floats]:
     """Tell which columns of the basis are no combination of the effects and of earlier ones kept.
 
     Parameters
@@ -339,7 +339,8 @@ def independent(basis: Basis, columns: Ints) -> Bools:
 
     Returns
     -------
-    (q,) bool
+    kept : (q,) bool
+    pivots : (q,) float64, squares of what earlier ones kept leave of a column, 0 of those not kept
     """
     kept = ~basis.absorbed[columns]
     while True:
@@ -349,5 +350,7 @@ def independent(basis: Basis, columns: Ints) -> Bools:
         pivots[: len(r)] = np.diag(r) ** 2
         lost = np.flatnonzero(pivots < basis.least[columns[here]])
         if not len(lost):
-            return np.asarray(kept)
+            left = np.zeros(len(columns))
+            left[here] = pivots
+            return np.asarray(kept), left
         kept[here[lost[0]]] = False
