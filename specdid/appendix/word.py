@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import accumulate
+from math import ceil
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
@@ -12,9 +14,9 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 from specdid._records.cautions import AGAINST, capital
 from specdid._records.files import is_regular
 from specdid._words import later, say, sentences
-from specdid.appendix._base import Appendix, FigureItem, TableItem
+from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.tables._base import PrintTable, Row
-from specdid.tables._layout import width
+from specdid.tables._layout import FONT, width
 
 _STYLE = {"font_size_pt": 9, "notes_font_size_pt": 8, "caption_font_size_pt": 10, "prevent_page_breaks": False}
 _WIDTH, _STUB = 6.5, 2.6
@@ -23,6 +25,12 @@ _MOST_STYLES = 8 << 20
 """Bytes of a reference's styles."""
 _CLOSE, _APART = 0.1, 0.25
 """Inches between columns, at least and at most before there is room to share."""
+_HEADING, _SLACK = 0.55, 0.5
+"""Inches of a part's heading, and by which an estimated height may be wrong."""
+_READABLE = 0.8
+"""Of its size, which a figure keeps where it is made to fit below the text."""
+_BODY, _LEADING, _BELOW = 11.0, 1.4, 10.0
+"""Points of Word's own text and below a paragraph; height of lines by their size, in fonts that stand in for others."""
 
 
 class StylesError(Exception):
@@ -61,21 +69,75 @@ def write_word(appendix: Appendix, directory: Path, reference: Path | None = Non
         rest = [(say("Besides"), say("; ").join(found.rest))] if found.rest else []
         _boxed(document, say(AGAINST), [*((capital(clause), text) for clause, text in found.items), *rest])
     for part in appendix.parts:
-        document.add_heading(_plain(part.heading), 1)
+        document.add_heading(_plain(part.heading), 1).paragraph_format.keep_with_next = True
         if found.failed:
             _boxed(document, found.failed, [], heavy=True)
+            for paragraph in (*document.tables[-1].rows[0].cells[0].paragraphs, document.paragraphs[-1]):
+                paragraph.paragraph_format.keep_with_next = True
         for text in part.text:
             document.add_paragraph(_plain(text))
         before, after = part.around
+        lead, room = _placed(document, part, directory)
+        _account(document, part.account[:lead])
         for item in before:
-            _item(document, item, directory, numbered)
-        for head, text in part.account:
-            paragraph = document.add_paragraph()
-            paragraph.add_run(say("{head}. ", head=_plain(head))).bold = True
-            paragraph.add_run(_plain(text))
+            _item(document, item, directory, numbered, room)
+        _account(document, part.account[lead:])
         for item in after:
-            _item(document, item, directory, numbered)
+            _item(document, item, directory, numbered, room)
     return _dated(document)
+
+
+def _account(document: Any, account: Sequence[tuple[str, str]]) -> None:
+    for head, text in account:
+        paragraph = document.add_paragraph()
+        paragraph.add_run(say("{head}. ", head=_plain(head))).bold = True
+        paragraph.add_run(_plain(text))
+
+
+def _placed(document: Any, part: Part, directory: Path) -> tuple[int, float]:
+    """Return how many paragraphs of its account stand before a part's figure, and how many inches high this may be.
+
+    A figure without room below what is written leaves it to the account, as LaTeX's floats do.
+    """
+    page = _page(document)
+    room = page - _HEADING - _SLACK
+    picture = _picture(part.figures[0], directory) if part.account and part.figures else None
+    if picture is None:
+        return 0, room
+    left = page - _written(document) % page - _SLACK
+    high = _size(document, part.figures[0], picture, room)[1]
+    if left >= _READABLE * high:
+        return 0, min(left, room)
+    ends = accumulate(_high(document, f"{head}. {text}") for head, text in part.account)
+    return sum(end <= left for end in ends), room
+
+
+def _page(document: Any) -> float:
+    """Return the height of the text on a page, in inches."""
+    from docx.shared import Length
+
+    section = document.sections[0]
+    return float(Length(section.page_height - section.top_margin - section.bottom_margin).inches)
+
+
+def _written(document: Any) -> float:
+    """Estimate the height of what is written, frames too, in inches."""
+    cells = (p for table in document.tables for row in table.rows for cell in row.cells for p in cell.paragraphs)
+    return sum(_high(document, p.text, p) for p in (*document.paragraphs, *cells))
+
+
+def _high(document: Any, text: str, paragraph: Any = None) -> float:
+    """Estimate the height of a paragraph, in the style of the text where there is none yet, in inches."""
+    normal = document.styles["Normal"]
+    style = normal if paragraph is None else paragraph.style
+    sizes = [run.font.size for run in paragraph.runs] if paragraph is not None else []
+    size = next((one.pt for one in (*sizes, style.font.size, normal.font.size) if one), _BODY)
+    spaced = normal.paragraph_format.line_spacing
+    lines = ceil(width(text) * size / FONT / (_WIDTH * 72)) or 1
+    above = style.paragraph_format.space_before
+    return (
+        lines * size * (spaced if isinstance(spaced, float) else 1.0) * _LEADING + _BELOW + (above.pt if above else 0.0)
+    ) / 72
 
 
 def _take_styles(document: Any, reference: Path) -> None:
@@ -138,12 +200,12 @@ def _boxed(document: Any, title: str, items: Sequence[tuple[str, str]], heavy: b
     document.add_paragraph()
 
 
-def _item(document: Any, item: TableItem | FigureItem, directory: Path, numbered: Counter[str]) -> None:
+def _item(document: Any, item: TableItem | FigureItem, directory: Path, numbered: Counter[str], room: float) -> None:
     if isinstance(item, TableItem):
         _captioned(document, later("Table"), item.table.title, numbered)
         _table(document, item.table)
     else:
-        _figure(document, item, directory, numbered)
+        _figure(document, item, directory, numbered, room)
 
 
 def _table(document: Any, table: PrintTable) -> None:
@@ -228,14 +290,30 @@ def _label(row: Row) -> str:
     return f"\u2003{_plain(row.label)}" if row.indent else _plain(row.label)
 
 
-def _figure(document: Any, item: FigureItem, directory: Path, numbered: Counter[str]) -> None:
+def _figure(document: Any, item: FigureItem, directory: Path, numbered: Counter[str], room: float) -> None:
+    """Add a figure in the size it was drawn in, smaller where it would not fit the line and ``room`` inches."""
     from docx.shared import Inches
 
-    picture = (directory / item.file).with_suffix(".png")
-    if picture.is_file():
-        document.add_picture(str(picture), width=Inches(_WIDTH))
+    if (picture := _picture(item, directory)) is not None:
+        document.add_picture(str(picture), width=Inches(_size(document, item, picture, room)[0]))
         document.paragraphs[-1].paragraph_format.keep_with_next = True
     _captioned(document, later("Figure"), item.caption, numbered)
+
+
+def _picture(item: FigureItem, directory: Path) -> Path | None:
+    picture = (directory / item.file).with_suffix(".png")
+    return picture if picture.is_file() else None
+
+
+def _size(document: Any, item: FigureItem, picture: Path, room: float) -> tuple[float, float]:
+    """Return the width of a picture, and the height that it and its caption take, in inches."""
+    from docx.image.image import Image
+
+    image = Image.from_file(str(picture))
+    wide, high = image.width.inches, image.height.inches
+    caption = _high(document, item.caption) + 0.2
+    share = min(1.0, _WIDTH / wide, (room - caption) / high)
+    return share * wide, share * high + caption
 
 
 def _plain(text: str) -> str:

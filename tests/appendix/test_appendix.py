@@ -15,7 +15,7 @@ from pace import patience
 from small_studies import small_panel, small_study
 from specdid._describe.curve_tests import CurveTests
 from specdid._records import Counts, JointTest
-from specdid.appendix._base import Appendix, Part, TableItem
+from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
 from specdid.appendix.content import counts_words, joint_tests
 from specdid.appendix.word import StylesError, write_word
 from specdid.tables._base import PrintTable
@@ -353,6 +353,49 @@ def test_a_template_that_is_none_is_said(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(StylesError, match=r"journal\.docx is not read as a Word document: "):
         write_word(APPENDIX, tmp_path, path)
+
+
+SENTENCES = tuple((f"Point {k}", "Words that fill a line of this paragraph and of the next. " * 5) for k in range(12))
+
+
+def word_with_figure(folder, wide, high, account=SENTENCES):
+    """Give Word's document of a part with a figure of so many inches and an account."""
+    from docx import Document
+    from PIL import Image
+
+    Image.new("RGB", (round(100 * wide), round(100 * high))).save(folder / "curve.png", dpi=(100, 100))
+    before = Part("Before it", (), text=tuple(text for _, text in SENTENCES[:3]))
+    part = Part("Curve", (FigureItem("curve.pdf", "The curve", "fig:curve"),), account=account)
+    (folder / "made.docx").write_bytes(write_word(Appendix("A study", (before, part)), folder))
+    return Document(str(folder / "made.docx"))
+
+
+def at_picture(document):
+    return next(k for k, p in enumerate(document.paragraphs) if p._p.xpath(".//w:drawing"))
+
+
+def test_a_figure_in_word_leaves_a_page_room_for_its_heading_and_caption(tmp_path):
+    document = word_with_figure(tmp_path, 6.5, 9, account=())
+    (picture,) = document.inline_shapes
+    assert picture.height <= 8 * 914400
+    assert picture.width / picture.height == pytest.approx(6.5 / 9, abs=0.01)
+    at = at_picture(document)
+    assert all(p.paragraph_format.keep_with_next for p in document.paragraphs[at - 1 : at + 1])
+
+
+def test_a_figure_of_one_column_is_not_enlarged_in_word(tmp_path):
+    (picture,) = word_with_figure(tmp_path, 3.5, 3).inline_shapes
+    assert picture.width / 914400 == pytest.approx(3.5, abs=0.01)
+
+
+def test_the_account_fills_a_page_of_word_that_a_tall_figure_leaves(tmp_path):
+    tall, nearly, low = (word_with_figure(tmp_path, 6.5, high) for high in (9, 5, 3))
+    first = at_picture(low)
+    assert low.paragraphs[first - 1].text == "Curve"
+    assert first + 2 <= at_picture(tall) < first + len(SENTENCES)
+    # Where it is nearly low enough, it is made so.
+    assert at_picture(nearly) == first
+    assert nearly.inline_shapes[0].height < 5 * 914400
 
 
 def test_libreoffice_opens_it(plain, tmp_path):
