@@ -202,6 +202,7 @@ class _R(Memory):
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
+        self._levels: set[str] = set()
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
@@ -390,6 +391,7 @@ class _R(Memory):
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
+                self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
@@ -444,6 +446,11 @@ class _R(Memory):
 
     def _term(self, text: str, role: str) -> str:
         """Return a part of a formula as it is written here."""
+        powers = [text[: found.start()].rstrip() for found in re.finditer(r"\^", _masked(text))]
+        if text == "." or (role == "terms" and any(base.endswith(")") for base in powers)):
+            raise NotReadError(f"`{text}` stands for terms that are not written out")
+        if factor := next((n for n in re.findall(_NAME, text) if ":" in text and self._is_factor(n)), None):
+            raise NotReadError(f"`{text}` has a slope for each level of `{factor}`, a factor: write i({factor}, x)")
         names = _called(text)
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
             here = ". Here: offset() among the controls" if other == "offset" else ""
@@ -491,6 +498,10 @@ class _R(Memory):
             self.found.notes.append((line, f"`{name}` is a factor: if it has more than two levels, write i({name})"))
             return ""
         return name
+
+    def _is_factor(self, name: str) -> bool:
+        """Say whether a line has made a column a factor, unless that has but two values, 0 and 1."""
+        return self.state.columns.get(name) in self.factors and name not in self._facts.binary
 
     def _anew(self, name: str | None) -> bool:
         """Say whether a column is not that of the data any more, nor a factor of its values."""
@@ -603,6 +614,9 @@ class _R(Memory):
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             raise NotReadError(f"`{other}()` is not taken over")  # another function than that of this name here
+        for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
+            if self.state.columns.get(number[1]) in self._levels:
+                raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
         text = re.sub(r"\bis\.infinite\(([^()]*)\)", r"(!is.na(\1) & !is.finite(\1))", text)
         unit, time = self.found.unit, self.found.time
         alone = unit is not None and [*by] == [unit]
@@ -1042,10 +1056,11 @@ class _R(Memory):
         for name in names:
             old = self.state.columns.get(name)
             self.define(name, line, None)
+            made = rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*"
+            if re.search(rf"{made}(?:as\.factor|factor|ordered|cut)\(", text):
+                self._levels.add(self.state.columns[name])
             same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
-            if re.search(rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*{same}\s*(?:[,)\]]|$)", text) and (
-                old is None or old in self.factors
-            ):
+            if re.search(rf"{made}{same}\s*(?:[,)\]]|$)", text) and (old is None or old in self.factors):
                 self.factors.add(self.state.columns[name])
         reasons = [why] if why else []
         if names:

@@ -62,6 +62,15 @@ def read_stata(text: str, facts: DataFacts = FIRST) -> ReadCode:
     return _Stata(facts).read(text)
 
 
+def _set_in(nodes: Sequence[_Node]) -> list[tuple[str, str]]:
+    """Return the macros that statements set, with what sets them."""
+    found: list[tuple[str, str]] = []
+    for node in nodes:
+        found += re.findall(r"^(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(?:\+\+|--)?(\w+)", node.text)
+        found += _set_in(node.body or ())
+    return found
+
+
 def _words(text: str) -> dict[str, str]:
     """Return what every way to write a command stands for; ``su|mmarize`` may be cut down to ``su``."""
     found: dict[str, str] = {}
@@ -112,6 +121,8 @@ _VALUES = _words(
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
+_IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
+"""Those that change columns that are there, if they do not say where to write what they make."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LONGEST_NUMBER = 10
 """Characters of a number that somebody writes; longer ones are what float() makes."""
@@ -253,6 +264,19 @@ def _is_truth(node: Node) -> bool:
             return node in (parse("0"), parse("1"))
 
 
+def _is_exact(node: Node) -> bool:
+    """Say whether an expression of numbers is one that single precision holds, as far as that is plain."""
+    match node:
+        case Number():
+            return single(node.value) == node.value
+        case Unary():
+            return _is_exact(node.operand)
+        case Binary(operator="+" | "-" | "*"):
+            return _is_exact(node.left) and _is_exact(node.right)
+        case _:
+            return isinstance(node, Constant)
+
+
 class _Stata(Memory):
     """A do-file, statement by statement."""
 
@@ -273,6 +297,8 @@ class _Stata(Memory):
         self._first_data: str | None = None
         self._of_file = facts
         self._read_at: dict[str, int] = {}
+        self._patterns: dict[str, list[str]] = {}
+        """Of loops over columns that are not written out: patterns of their names."""
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
@@ -381,6 +407,12 @@ class _Stata(Memory):
                     continue
                 numbers = [number_value(n) for n in (children(other) if isinstance(other, Call) else (other,))]
                 odd = [n for n in numbers if n is not None and (single(n) != n or len(repr(n)) > LONGEST_NUMBER)]
+                if None in numbers and not [*referenced(other)] and not _is_exact(other):
+                    raise NotReadError(
+                        f"gen and egen make `{names[0]}` in single precision (float), which does not hold "
+                        f"`{write(other)}`: rows of it are in or out by that rounding. If you meant the number itself, "
+                        f"write `double` where `{names[0]}` is made"
+                    )
                 exact = found.operator in ("==", "!=") and bool(self._facts.columns)
                 if odd:
                     raise NotReadError(
@@ -461,15 +493,21 @@ class _Stata(Memory):
                 self._run(body)
             self._macros.pop(loop[2], None)
             return
+        repeated = loop is not None or text.startswith("while")
+        if repeated:  # what an earlier turn has set is not known
+            for sort, name in _set_in(body):
+                self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
         if loop:
             self._macros.pop(loop[2], None)
+            if over := re.match(r"^of\s+varl?i?s?t?\s+([\w*?\s]+)$", loop[3]):
+                self._patterns[loop[2]] = ["*" if one == "_all" else one for one in over[1].split()]
             self.skip(node.line, text, "its values are not written out: the loop is read once, without them")
         elif re.match(r"^(?:pr\w*|mata|python)\b", text):
             self.skip(node.line, text, "what stands in its braces is not read")
             return
         elif not all(_NAMES.get(w) in ("quietly", "capture", "noisily") for w in text.replace(":", " ").split()):
             self.skip(node.line, text, "is not decided: what stands in its braces is read once, as if it were run")
-        before = self._captured
+        before, columns, count, kept = self._captured, dict(self.state.columns), len(self._versions), self.state.copy()
         if any(_NAMES.get(w) == "capture" for w in text.replace(":", " ").split()):
             self._captured = True
             self.skip(
@@ -477,6 +515,31 @@ class _Stata(Memory):
             )
         self._run(body)
         self._captured = before
+        if repeated:
+            self._patterns.pop(loop[2] if loop else "", None)
+            self._not_once(columns, count)
+        elif re.match(r"^(?:if|else)\b", text) and (self.state.data, self.state.made) == (kept.data, kept.made):
+            for name, key in [*self.state.columns.items()]:
+                if key != columns.get(name) and self.makes(key):
+                    self.define(name, self._versions[key].line, None)
+            if cuts := [cut for cut in self.state.cuts if cut not in kept.cuts]:
+                self.state.kept, self.state.cuts = kept.kept, kept.cuts
+                self._rows(
+                    *cuts[0], "changes rows where a condition holds that is not decided: do it in the data before"
+                )
+
+    def _not_once(self, before: Mapping[str, str], count: int) -> None:
+        """Forget what columns are of which a turn of a loop, read once, takes up what the one before has left."""
+        fresh = [*self._versions][count:]
+        last = {key for name, key in self.state.columns.items() if before.get(name) != key}
+        old = {before.get(self._versions[key].name, self._versions[key].name) for key in last & {*fresh}}
+        taken = {*old}
+        for key in fresh:  # a version names earlier ones alone
+            version = self._versions[key]
+            if version.expression is not None and columns_of(version.expression) & taken:
+                taken.add(key)
+                self._versions[key] = replace(version, expression=None)
+                self._same.pop((version.name, version.expression), None)
 
     def _values(self, kind: str, text: str) -> list[str] | None:
         if kind != "foreach":
@@ -538,6 +601,7 @@ class _Stata(Memory):
             for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
             self.skip(line, text, "a condition is not decided: what stands behind it is not read")
+            self._undecided(arguments, line, text)
             return
         if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
             self._in_double = kind[1] == "double"
@@ -560,6 +624,43 @@ class _Stata(Memory):
                 self._unread(command, arguments, line, text)
                 if command in ("keep", "drop") and not re.match(r"\s*(?:if|in)\b", arguments):
                     self._drop(command, arguments.split())
+
+    def _undecided(self, text: str, line: int, shown: str) -> None:
+        """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
+        if found := re.search(
+            r"\s(?:g|gene?\w*|egen|replace|recode)\s+(?:(?:byte|int|long|float|double|str\w*)\s+)?([^\W\d]\w*)",
+            f" {text}",
+        ):
+            self.define(found[1], line, None)
+        elif re.search(rf"\s(?:(?:keep|drop)\s+(?:if|in)\b|(?:{'|'.join(_ROWS)})\s+[\w(])", f" {_at_comma(text)[0]}"):
+            self.state.rows += ((line, shown),)
+
+    def _changes_some(self, command: str, arguments: str, line: int, text: str) -> bool:
+        """Take for unknown the columns that a statement may change by macros not known; say whether it does."""
+        body, options = _at_comma(arguments)
+        in_place = command in _IN_PLACE and not _option(options, r"g|gen|gene\w*")
+        if not in_place and (command in _HARMLESS or not re.search(r"\breplace\b", options) or " using " in body):
+            return False
+        words = re.split(r"\sif\s|\sin\s|=|\(", f" {body}")[0].split()
+        if not re.search(r"[`$]", " ".join(words)):
+            return False
+        patterns: list[str] = []
+        for word in words:
+            parts = re.split(r"`(\w+)'|`\S*'|\$\{?\w+\}?", word)
+            pieces = [self._patterns.get(part or "", ["*"]) if k % 2 else [part] for k, part in enumerate(parts)]
+            patterns += ["".join(one) for one in itertools.islice(itertools.product(*pieces), MOST_CUTS)]
+        known = {*self._facts.columns, *self.state.columns}
+        why = "changes columns that are not written out"
+        if not self._facts.columns or any(not pattern.strip("*") for pattern in patterns):
+            self.state.rows += ((line, text),)
+            self._facts = FIRST
+        else:
+            names = sorted(n for n in known if any(fnmatchcase(n, pattern) for pattern in patterns))
+            for name in names:
+                self.define(name, line, None)
+            why += f", of these {', '.join(f'`{n}`' for n in names[:8])}{', …' * (len(names) > 8)}" if names else ""
+        self._skip_data(line, text, f"{why}: do it in the data before{_here(command)}")
+        return True
 
     def _drop(self, command: str, patterns: Sequence[str]) -> None:
         """Remember the columns that are no more."""
@@ -1186,6 +1287,8 @@ class _Stata(Memory):
             if by := re.match(r"^bys?o?r?t?\s+(\w+)\s*(?:,[^:]*)?:", text):
                 why += f'. Here: a sample for each group, "each({by[1]})" in [sample]'
             self.skip(line, text, why)
+        elif self._changes_some(command, arguments, line, text):
+            pass
         elif (names := _changed(command, arguments)) or command not in _HARMLESS:
             for name in names:
                 self.define(name, line, None)

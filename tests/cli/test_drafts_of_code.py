@@ -2090,3 +2090,81 @@ coef(d)
 def test_what_a_function_is_here_is_said(line, here):
     found = read_code(f"{line}\nfeols(y ~ d | id + year, df, cluster = ~id)\n", ".R")
     assert here in " ".join(why for *_, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("lines", "used"),
+    [
+        ("forvalues i = 1/`n' {\nreplace x = x + 1\n}", "x_line_3"),
+        ("forvalues i = 1/`n' {\ngen a = x\nreplace x = a + 1\ndrop a\n}", "x_line_4"),
+        ("foreach v of varlist x* {\nreplace `v' = ln(`v')\n}", "x_line_3"),
+        ("foreach v of varlist x* {\nwinsor2 `v', replace cuts(1 99)\n}", "x_line_3"),
+        ("local i = 1\nwhile `i' <= 3 {\nreplace x = x + z`i'\nlocal i = `i' + 1\n}", "x_line_4"),
+        ("if `k' == 1 {\nreplace x = 1\n}\nelse {\nreplace x = 2\n}", "x_line_6"),
+        ("if `k' == 1 replace x = 0 if z == 1", "x_line_2"),
+        ("forvalues i = 1/`n' {\nreplace x = z + 1\n}", "x"),
+        ("forvalues i = 1/`n' {\nreplace q`i' = 1\n}", "x"),
+        (
+            "foreach v of varlist x* {\ngen l`v' = ln(`v')\negen m_`v' = mean(`v')\nesttab `v' using t.tex, replace\n}",
+            "x",
+        ),
+        ("if `k' > 1 outreg2 using t, append", "x"),
+    ],
+)
+def test_what_an_unread_loop_or_condition_changes_is_asked_for(lines, used):
+    code = f"use a.dta, clear\n{lines}\nreghdfe y d x, absorb(id year) vce(cluster id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "x", "z", "d", "id", "year", "z1"})))
+    assert [(r.terms, r.condition) for r in found.regressions] == [(("d", used), "TRUE")]
+    assert (used in found.unread) == ("_line_" in used)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "foreach v of varlist x-z {\nreplace `v' = 0 if `v' == .\n}",
+        "ds, has(type numeric)\nforeach v in `r(varlist)' {\nrecode `v' (-9 = .)\n}",
+        "if `k' == 1 {\nkeep if z == 1\n}",
+        "if `k' == 1 keep if z == 1",
+        "mvdecode $all, mv(-9)",
+    ],
+)
+def test_what_may_change_any_column_or_row_makes_the_draft_ask_for_its_rows(lines):
+    code = f"use a.dta, clear\n{lines}\nreghdfe y d x, absorb(id year) vce(cluster id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "x", "z", "d", "id", "year"})))
+    (regression,) = found.regressions
+    assert regression.condition in found.unread
+    assert regression.condition.startswith("rows_line_")
+
+
+@pytest.mark.parametrize(
+    ("condition", "refused"),
+    [
+        ("g > 1/3", True),
+        ("g >= 7/10", True),
+        ("g == 1/4", True),
+        ("g > 1 + 2", False),
+        ("g > -3", False),
+        ("x > 1/3", False),
+    ],
+)
+def test_a_column_of_single_precision_is_not_compared_with_a_fraction(condition, refused):
+    code = f"gen g = x/3\ngen h = {condition}\nreghdfe y d h, absorb(id year) vce(cluster id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "x", "d", "id", "year"})))
+    assert any("single precision" in why for *_, why in found.skipped) == refused
+
+
+def test_a_factor_of_r_has_no_numbers():
+    code = """\
+df <- read.csv("a.csv")
+df$region <- factor(df$region)
+df <- df %>% mutate(code = as.numeric(region), f = as.factor(year), t = as.integer(f), is = region == "1")
+feols(y ~ d + code + t + is | id, df, cluster = ~id)
+feols(y ~ d:region | id, df, cluster = ~id)
+feols(y ~ d*region | id, df, cluster = ~id)
+feols(y ~ (d + x)^2 | id, df, cluster = ~id)
+feols(y ~ d + . | id, df, cluster = ~id)
+"""
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "d", "id", "year", "region"})))
+    assert [r.line for r in found.regressions] == [4]
+    assert {*found.unread} == {"code", "t"}
+    assert {*found.derived} == {"is"}
