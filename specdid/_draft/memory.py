@@ -32,7 +32,7 @@ class Regression:
 class ReadCode:
     """What was read: regressions, and what else the code says of the panel; ``skipped`` is (line, text, why).
 
-    ``comments`` stand at tables of the draft, by their names, of what no line states; at "unit" and "time" why there is
+    ``comments`` stand at tables of the draft, by their names ("alone" is at vcov); at "unit" and "time" why there is
     none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
     line's ("" for the rows), and the line. ``unused`` are columns whose making is read and that only lines name that
     are not taken over. ``made_again`` are lines that make a column which the data have already, an error in Stata;
@@ -59,6 +59,7 @@ class DataFacts:
     """What the data file shows: its columns, those without a missing value, of 0 and 1, of whole numbers, never 0.
 
     ``nested`` says whether every level of one column is within one of another, None where that is not known;
+    ``alone`` whether a row is the only one of a joint level of columns, True where that is not known;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
     """
 
@@ -69,6 +70,7 @@ class DataFacts:
     gaps: Callable[[str, str], tuple[bool, bool]] = lambda _unit, _time: (False, False)
     whole: frozenset[str] = frozenset()
     nonzero: frozenset[str] = frozenset()
+    alone: Callable[[tuple[str, ...]], bool] = lambda _columns: True
 
 
 FIRST = DataFacts()
@@ -131,6 +133,7 @@ class Memory:
         self._same: dict[tuple[str, str], str] = {}
         self._states: list[tuple[str, State]] = []
         self.usual_rows: tuple[tuple[int, str], ...] = ()
+        self._keeping: dict[int, str] = {}
 
     def skip(self, line: int, text: str, why: str) -> None:
         self.found.skipped.append((line, text, why))
@@ -160,8 +163,8 @@ class Memory:
         self.state.columns[name] = key
         self.state.dropped -= {name}
 
-    def add(self, regression: Regression, frame: str = "") -> None:
-        """Take a regression over.
+    def add(self, regression: Regression, frame: str = "", keeps: str = "") -> None:
+        """Take a regression over; ``keeps`` is what keeps rows that are alone in a fixed effect, "" where they go.
 
         Raises
         ------
@@ -178,11 +181,37 @@ class Memory:
         conditions = [c for c in (*self.state.kept, renamed.condition) if c != "TRUE"]
         joined = " & ".join(c if len(conditions) == 1 else in_brackets(c) for c in conditions)
         self.found.regressions.append(replace(renamed, condition=joined or "TRUE"))
+        if keeps and self._may_be_alone(self.found.regressions[-1]):
+            self._keeping[regression.line] = keeps
         self._states.append((frame, self.state.copy()))
+
+    def _may_be_alone(self, regression: Regression) -> bool:
+        """Say whether rows may be alone in a fixed effect, and errors depend on it: those that are iid do not."""
+        if regression.effects == "0" or regression.vcov == "iid":
+            return False
+        used = {name for text in _texts(regression) for name in columns_of(text)}
+        parts = re.split(r"\s*\+\s*", regression.effects)
+        plain = all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts)
+        if regression.condition != "TRUE" or not plain or not used <= self._facts.complete:
+            return True
+        return any(self._facts.alone(tuple(part.split("^"))) for part in parts)
+
+    def _tell_kept(self) -> None:
+        """Say which regressions keep rows that are alone in a fixed effect, which are dropped here."""
+        taken = {r.line for r in self.found.regressions}
+        for what in dict.fromkeys(self._keeping.values()):
+            if lines := sorted(line for line, one in self._keeping.items() if one == what and line in taken):
+                listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
+                told = (
+                    f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
+                    "are dropped, as by reghdfe: estimates are the same, errors may be a little larger or smaller."
+                )
+                self.found.comments.setdefault("alone", []).append(told)
 
     def finish(self) -> ReadCode:
         """Leave out regressions on other data or rows than most, and name the versions."""
         self._same_rows()
+        self._tell_kept()
         mapping = self._names()
         self._tell_unread(mapping)
         self._ask_rows({*mapping.values()})

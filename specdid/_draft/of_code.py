@@ -91,10 +91,18 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
             found.append(bool((step != 1).any()))
         return found[0], found[1]
 
+    def alone(names: tuple[str, ...]) -> bool:
+        if not {*names} <= whole:
+            return True
+        joint = np.stack([rank(columns[name])[0] for name in names])
+        return bool((np.unique(joint, axis=1, return_counts=True)[1] == 1).any())
+
     integers = {n for n, values in numbers.items() if (np.floor(known := values[~np.isnan(values)]) == known).all()}
     nonzero = frozenset(n for n, values in numbers.items() if (values != 0).all())
     whole_numbers = frozenset(integers)
-    return DataFacts(frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero)
+    return DataFacts(
+        frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero, alone
+    )
 
 
 DIMENSIONS = ("outcome", "controls", "fixed_effects", "sample", "weights", "estimator")
@@ -181,7 +189,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(term)} = {toml_text(term)}"],
         *(_table(dimension, options[k], code) for k, dimension in enumerate(DIMENSIONS) if k),
-        _vcov(vcovs, code.comments.get("vcov", ())),
+        _vcov(vcovs, [*code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
         _merged(rows, kept),
         _together(rows, options),
         _preferred(rows, options, kept),

@@ -353,8 +353,11 @@ class _R(Memory):
             raise NotReadError("its data are made in the call: make them in a line of their own")
         self.state = self._of_frame.setdefault(frame, State()).copy()
         self._apply(frame, steps, line, rows_alone=True)
+        keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
+        if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
+            keeps = ""
         for regression in self._read_call(name, given, line):
-            self.add(regression, self._root.get(frame, frame))
+            self.add(regression, self._root.get(frame, frame), keeps)
 
     def _read_call(self, name: str, given: Mapping[str, str], line: int) -> list[Regression]:
         """Return the regressions of a call, one, or two with ``fsplit``."""

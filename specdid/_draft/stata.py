@@ -692,7 +692,8 @@ class _Stata(Memory):
                 outcome, *terms = (self._masked_columns(part) for part in parts)
                 regression = replace(regression, outcome=outcome, terms=tuple(terms))
             self._refuse_drawn(regression)
-            self.add(regression)
+            keeps = command in ("xtreg", "areg", "reg", "regress")
+            self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
         except NotReadError as error:
             self.skip(line, text, str(error))
 

@@ -2168,3 +2168,28 @@ feols(y ~ d + . | id, df, cluster = ~id)
     assert [r.line for r in found.regressions] == [4]
     assert {*found.unread} == {"code", "t"}
     assert {*found.derived} == {"is"}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("areg y d, absorb(id) vce(cluster id)", True),
+        ("xtreg y d, fe i(id) vce(robust)", True),
+        ("areg y d, absorb(id)", False),
+        ("areg y d, absorb(region) vce(cluster id)", False),
+        ("areg y d if d != 2, absorb(region) vce(cluster id)", True),
+        ("areg y d x, absorb(region) vce(cluster id)", True),
+        ("reghdfe y d, absorb(id) vce(cluster id)", False),
+        ("felm(y ~ d | id | 0 | id, df)", True),
+        ("feols(y ~ d | id, df, cluster = ~id)", True),
+        ("feols(y ~ d | id, df, cluster = ~id, fixef.rm = 'singleton')", False),
+        ("feols(y ~ d | region, df, cluster = ~id)", False),
+    ],
+)
+def test_programs_that_keep_rows_alone_in_a_fixed_effect_are_named(line, told, tmp_path):
+    data = "id,region,y,d,x\n1,1,1,0,1\n1,1,2,1,1\n2,1,3,0,1\n2,2,4,1,2\n3,2,3,0,\n"
+    (tmp_path / "a.csv").write_text(data)
+    facts = facts_of(read_columns(tmp_path / "a.csv", "a.csv").columns)
+    found = read_code(line, ".R" if "(df" in line or ", df" in line else ".do", facts)
+    assert len(found.regressions) == 1
+    assert ("alone" in found.comments) == told
