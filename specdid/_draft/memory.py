@@ -134,6 +134,7 @@ class Memory:
         self._states: list[tuple[str, State]] = []
         self.usual_rows: tuple[tuple[int, str], ...] = ()
         self._keeping: dict[int, str] = {}
+        self.dropped_at: dict[str, int] = {}
 
     def skip(self, line: int, text: str, why: str) -> None:
         self.found.skipped.append((line, text, why))
@@ -233,9 +234,17 @@ class Memory:
 
     def _unused(self, mapping: Mapping[str, str]) -> dict[str, str]:
         """Return what is made for lines that are not taken over alone, in the order in which it is made."""
-        named = {word for _, text, _ in self.found.skipped for word in re.findall(r"[A-Za-z_][\w.]*", text)}
+        named: dict[str, list[int]] = {}
+        for line, text, _ in self.found.skipped:
+            for word in {*re.findall(r"[A-Za-z_][\w.]*", text)}:
+                named.setdefault(word, []).append(line)
         last = {v.name: k for k, v in self._versions.items() if v.expression is not None and k not in mapping}
-        wanted = {k for name, k in last.items() if name in named and name not in mapping.values()}
+        wanted = {
+            k
+            for name, k in last.items()
+            if name not in mapping.values() and any(self._versions[k].line <= at for at in named.get(name, ()))
+            if name not in self.state.dropped or any(at <= self.dropped_at.get(name, at) for at in named[name])
+        }
         while more := {
             inner
             for k in wanted
@@ -243,7 +252,15 @@ class Memory:
             if inner in self._versions and self._versions[inner].expression and inner not in {*mapping, *wanted}
         }:
             wanted |= more
-        names = {k: mapping.get(k, v.name) for k, v in self._versions.items()}
+        names = dict(mapping)
+        taken = {*mapping.values()}
+        for key, version in self._versions.items():
+            if key not in mapping:
+                name, k = version.name, 2
+                while key in wanted and (name in taken or name in self._data):
+                    name, k = f"{version.name}_{k}", k + 1
+                names[key] = name
+                taken |= {name} if key in wanted else set()
         made = {names[k]: v.expression or "" for k, v in self._versions.items() if k in wanted}
         return {name: _with_names(text, names) for name, text in made.items()}
 

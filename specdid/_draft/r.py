@@ -189,7 +189,7 @@ class _R(Memory):
             for found in settings
             if found and "data" in found.string
         ]
-        frames = _sources(statements, {f for _, f in used if f})
+        frames = self._frames = _sources(statements, {f for _, f in used if f})
         self._of_frame: dict[str, State] = {}
         self._root: dict[str, str] = {}
         self._defaults = Defaults()
@@ -613,7 +613,10 @@ class _R(Memory):
                 text = re.sub(rf"%in%\s*{re.escape(name)}(?![\w.])", lambda _, k=listed: f"%in% {k}", text)  # type: ignore[misc]
             elif listed:
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
-            elif name.startswith(".") or name in self._arguments or name in self._variables:
+            elif (
+                name.startswith(".") or name in self._arguments or name in self._variables
+                or (name in self._frames and name not in {*self._data, *self.state.columns})
+            ):  # fmt: skip
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             raise NotReadError(f"`{other}()` is not taken over")  # another function than that of this name here
@@ -1027,6 +1030,10 @@ class _R(Memory):
             self._changed(frame, place, line, text)
             return
         if value.strip() == "NULL":
+            return
+        bare = re.findall(rf"(?<![\w.$\"']){_NAME}(?![\w.$\[\"']|\s*\()", value)
+        if other := next((name for name in bare if name in self._frames), None):
+            self._changed(frame, place, line, text, f"`{other}` is a variable of the script, not a column")
             return
         try:
             self.state = self._of_frame.setdefault(frame, State())

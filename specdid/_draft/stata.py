@@ -297,6 +297,7 @@ class _Stata(Memory):
         self._first_data: str | None = None
         self._of_file = facts
         self._read_at: dict[str, int] = {}
+        self._scalars: dict[str, tuple[int, str]] = {}
         self._patterns: dict[str, list[str]] = {}
         """Of loops over columns that are not written out: patterns of their names."""
 
@@ -380,15 +381,38 @@ class _Stata(Memory):
         if role == "condition" and re.fullmatch(r"\s*(\d+)\s*==\s*\1\s*", text):
             return "TRUE"
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
-        found = _stata_ours(text, role)
+        found = _stata_ours(self._with_scalars(text), role)
         self._refuse_rounded(parse(found))
         return as_stata(found, asked, lambda name: name not in but and self._missing(name), self._zero)
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
-        found = _stata_ours(text, "condition")
+        found = _stata_ours(self._with_scalars(text), "condition")
         self._refuse_rounded(parse(found))
         return as_stata(found, "truth", self._missing, self._zero)
+
+    def _with_scalars(self, text: str) -> str:
+        """Put scalars in that are numbers; where a column has a scalar's name, Stata takes the column.
+
+        Raises
+        ------
+        NotReadError
+            The value of one is not known.
+        """
+        columns = {*self.state.columns, *self._facts.columns}
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            if name not in self._scalars or (found[2] and name in columns) or found[0].startswith('"'):
+                return found[0]
+            line, number = self._scalars[name]
+            if not number:
+                raise NotReadError(f"`{name}` is the scalar of line {line}, whose value is not known")
+            return number if number[0] not in "+-" else f"({number})"
+
+        if not self._scalars:
+            return text
+        return re.sub(r"\"[^\"]*\"|(?<![\w.])scalar\(\s*(\w+)\s*\)|(?<![\w.])([^\W\d]\w*)(?![\w(.])", value, text)
 
     def _refuse_rounded(self, node: Node) -> None:
         """Refuse comparisons that turn on how single precision rounds a column that the code makes.
@@ -603,6 +627,8 @@ class _Stata(Memory):
             self.skip(line, text, "a condition is not decided: what stands behind it is not read")
             self._undecided(arguments, line, text)
             return
+        if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
+            self._scalars[one[1]] = (line, one[2] if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", one[2]) else "")
         if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
             self._in_double = kind[1] == "double"
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
@@ -623,7 +649,7 @@ class _Stata(Memory):
             elif command or rest:
                 self._unread(command, arguments, line, text)
                 if command in ("keep", "drop") and not re.match(r"\s*(?:if|in)\b", arguments):
-                    self._drop(command, arguments.split())
+                    self._drop(command, arguments.split(), line)
 
     def _undecided(self, text: str, line: int, shown: str) -> None:
         """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
@@ -662,12 +688,14 @@ class _Stata(Memory):
         self._skip_data(line, text, f"{why}: do it in the data before{_here(command)}")
         return True
 
-    def _drop(self, command: str, patterns: Sequence[str]) -> None:
+    def _drop(self, command: str, patterns: Sequence[str], line: int) -> None:
         """Remember the columns that are no more."""
         known = {*self._facts.columns, *self.state.columns, *patterns}
         named = {name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)}
         if command == "drop" or not any("-" in pattern for pattern in patterns):
-            self.state.dropped |= named if command == "drop" else known - named
+            gone = named if command == "drop" else known - named
+            self.state.dropped |= gone
+            self.dropped_at |= dict.fromkeys(gone, line)
 
     def _stays(self, arguments: str, line: int, text: str) -> bool:
         """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""

@@ -2193,3 +2193,61 @@ def test_programs_that_keep_rows_alone_in_a_fixed_effect_are_named(line, told, t
     found = read_code(line, ".R" if "(df" in line or ", df" in line else ".do", facts)
     assert len(found.regressions) == 1
     assert ("alone" in found.comments) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("gen v = x*a", "x*5"),
+        ("gen v = x*scalar(a)", "x*5"),
+        ("gen v = x if x > b", "ifelse(x > -2 | is.na(x), x, NA)"),
+        ("gen v = x*c", None),
+        ("gen v = x*z", "x*z"),
+        ("gen v = x*scalar(z)", "x*7"),
+        ('gen v = s == "a"', 's == "a"'),
+    ],
+)
+def test_a_scalar_of_stata_is_its_number_or_listed(line, made):
+    code = f"scalar a = 5\nscalar define b = -2\nscalar c = r(mean)\nscalar z = 7\n{line}\nreghdfe y v, absorb(id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "x", "z", "id", "s"}), frozenset({"s"})))
+    assert found.derived.get("v") == made
+    assert ("v" in found.unread) == (made is None)
+
+
+def test_a_variable_of_an_r_script_is_no_column():
+    code = """\
+df <- read.csv("a.csv")
+m <- mean(df$y)
+w <- sum(df$x)
+df$a <- df$y - m
+df$b <- df$y / w
+df <- df %>% mutate(c = y / w, e = y - m)
+feols(y ~ d + a + b + c + e | id, df, cluster = ~id)
+"""
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "w", "d", "id"})))
+    assert found.derived == {"c": "y / w"}
+    assert {*found.unread} == {"a", "b", "e"}
+
+
+def test_columns_kept_as_comments_do_not_name_themselves_and_are_there(drafted):
+    code = """\
+import delimited using castle.csv, clear
+gen a = homicide
+replace a = a + 1 if year > 2005
+replace a = round(a, .1)
+gen b = 2
+drop b
+gen robbery2 = robbery
+replace robbery = robbery/2
+sum b robbery2
+poisson homicide a robbery
+tobit homicide b robbery2
+reghdfe homicide post, absorb(sid year) vce(cluster sid)
+"""
+    _, spec = drafted(code, "a.do")
+    made = re.findall(r'^# (\w+) = "(.*)"$', spec.read_text("utf-8"), re.MULTILINE)
+    assert made
+    for name, text in made:
+        assert not re.search(rf"\b{name}\b", text)
+    assert "b" not in dict(made)
+    assert len(dict(made)) == len(made)
