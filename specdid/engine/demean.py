@@ -42,6 +42,8 @@ LARGEST = 3_000
 """Levels beside the first effect's up to which they can be solved for."""
 MANY_COLUMNS, FEW_LEVELS = 16, 512
 """From so many columns on, the normal equations of so few levels are worth their price on a few rows too."""
+SHORT = 4
+"""Passes along the rows after which components are found by a library of graphs."""
 BLOCK = 2**20
 """Cells that are demeaned together."""
 NULL = 1e-10
@@ -351,6 +353,10 @@ def components(first: Ints, n_first: int, others: Sequence[Ints], n_others: int)
 
     Rows tie a level of the first to one of each other.
     """
+    lowest = _lowest_of_component(first, n_first, others, n_others)
+    if lowest is not None:
+        number = np.cumsum(lowest[0] == np.arange(n_first)) - 1
+        return number[lowest[0]], number[lowest[1]]
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
@@ -361,6 +367,24 @@ def components(first: Ints, n_first: int, others: Sequence[Ints], n_others: int)
     links = csr_array((np.ones(len(rows)), columns[order], np.concatenate([[0], ends])), shape=(size, size))
     labels = connected_components(links, directed=False)[1].astype(np.int64)
     return labels[:n_first], labels[n_first:]
+
+
+def _lowest_of_component(first: Ints, n_first: int, others: Sequence[Ints], n_others: int) -> tuple[Ints, Ints] | None:
+    """Return the lowest level of ``first`` in each level's component; None where it is not found in a few passes.
+
+    Where all rows agree on it, the components are found: their chains are short as a rule (cities of a province).
+    """
+    lowest = np.arange(n_first)
+    for _ in range(SHORT):
+        known = lowest[first]
+        of_other = np.full(n_others, n_first)
+        for other in others:
+            np.minimum.at(of_other, other, known)
+        for other in others:
+            np.minimum.at(lowest, first, of_other[other])
+        if (lowest[first] == known).all():
+            return (lowest, of_other) if (of_other < n_first).all() else None
+    return None
 
 
 def places(labels: Ints) -> Ints:

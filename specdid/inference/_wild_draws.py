@@ -55,6 +55,8 @@ Shared = tuple[Problem, Members, dict[int, tuple[int, ...]], Ints, Floats]
 DRAWN = ("estimate", "statistic", "imposed", "error", "facts")
 FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
+ORDERS = 4
+"""Orders of the signs that are kept at most."""
 CACHED = 2**16
 """Cells of signed scores that are formed together: what fits the cache."""
 
@@ -105,21 +107,20 @@ def _drawn_batches(
     places = np.concatenate([b.members for b in batches])
     local = {int(p): k for k, p in enumerate(places)}
     drawn = WildDraws.empty(len(places), signs.shape[1] - 1)
-    squares = signs**2 if len(signs) < FEW else None
+    table = Signs(signs, signs**2 if len(signs) < FEW else None, {})
     for batch in batches:
         if _slopes_across(problem, batch, cluster):
             continue
-        prepared = _prepare(problem, members, batch, cluster, signs)
+        prepared = _prepare(problem, members, batch, cluster, table)
         at = np.array([local[int(p)] for p in batch.members])
         drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
-        mine = None if squares is None else among(prepared.present, squares)
         blocks = None if len(batch.members) == 1 else _batch_sums(prepared, len(batch.members))
         for places_, family in _families(members, dropped, batch, prepared):
             if blocks is None:
                 scores, carried = _own_scores(prepared, family)
             else:
                 scores, carried = cluster_scores(blocks, family), blocks.carried
-            b, t, se, imposed = draw_family(scores, carried, family.correction, prepared.signs, mine)
+            b, t, se, imposed = draw_family(scores, carried, family.correction, prepared.signs)
             scale = prepared.scale[family.outcome] / prepared.scale[family.treatment]
             at = np.array([local[int(p)] for p in places_])
             drawn.estimate[at] = b * scale[:, None]
@@ -136,6 +137,39 @@ def _slopes_across(problem: Problem, batch: DrawBatch, cluster: Ints) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """What the scores of clusters are multiplied by.
+
+    Attributes
+    ----------
+    table : (G, B) float64; a column of ones gives the real statistics.
+    squares : (G, B) float64, their squares, or None where all are 1.
+    ordered : the table in other orders of its rows, as they were asked for.
+    """
+
+    table: Floats
+    squares: Floats | None
+    ordered: dict[bytes, Floats]
+
+    def among(self, present: Ints) -> Signs:
+        """Take the rows of the clusters that are present; nothing is copied where all are."""
+        if len(present) == len(self.table):
+            return self
+        return Signs(self.table[present], None if self.squares is None else self.squares[present], {})
+
+    def in_order(self, index: Ints) -> Floats | None:
+        """Return the rows ``index``, which batches share as a rule; None where these are many more than there are."""
+        if len(index) > 2 * len(self.table):
+            return None
+        key = index.tobytes()
+        if key not in self.ordered:
+            if len(self.ordered) == ORDERS:
+                self.ordered.clear()
+            self.ordered[key] = self.table[index]
+        return self.ordered[key]
+
+
+@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A batch's residuals times the root of the weights, which clusters are in it, and what the correction needs."""
 
@@ -143,7 +177,7 @@ class _Prepared:
     residual: Floats
     net: Net | None
     root: Floats | None
-    signs: Floats
+    signs: Signs
     present: Ints
     scale: Floats
     nobs: int
@@ -152,9 +186,8 @@ class _Prepared:
     clusters: Ints
 
 
-def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints, signs: Floats) -> _Prepared:
-    present, clusters = _clusters_present(cluster[batch.rows], len(signs))
-    mine = among(present, signs)
+def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints, signs: Signs) -> _Prepared:
+    present, clusters = _clusters_present(cluster[batch.rows], len(signs.table))
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
     residual, scale = standardised(laid.values)
@@ -165,7 +198,9 @@ def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints
         residual *= root[:, None]
     counts = np.zeros(0, np.int64) if plain else absorber.levels
     absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), absorber.slope_levels.sum()))
-    return _Prepared(laid, residual, net, root, mine, present, scale, len(clusters), absorbed, int(plain), clusters)
+    return _Prepared(
+        laid, residual, net, root, signs.among(present), present, scale, len(clusters), absorbed, int(plain), clusters
+    )
 
 
 def _batch_sums(prepared: _Prepared, count: int) -> BatchSums:
@@ -177,7 +212,7 @@ def _batch_sums(prepared: _Prepared, count: int) -> BatchSums:
 def _carried(prepared: _Prepared, columns: Floats, shared: bool) -> tuple[Carried, ...] | CarriedStack:
     if prepared.net is None:
         return ()
-    signs = prepared.signs if shared else None
+    signs = prepared.signs.table if shared else None
     return carry(columns, prepared.clusters, len(prepared.present), prepared.net, prepared.root, signs)
 
 
@@ -223,11 +258,6 @@ def _clusters_present(cluster: Ints, count: int) -> tuple[Ints, Ints]:
     """Return the clusters among ``count`` that rows have, and each row's place among these."""
     seen = np.bincount(cluster, minlength=count) > 0
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
-
-
-def among(present: Ints, table: Floats) -> Floats:
-    """Take the rows of the clusters that are present; no copy where all are."""
-    return table if len(present) == len(table) else table[present]
 
 
 def _families(
@@ -348,15 +378,9 @@ def draw_family(
     scores: ClusterScores,
     carried: tuple[Carried, ...] | CarriedStack,
     correction: Floats,
-    signs: Floats,
-    squares: Floats | None,
+    signs: Signs,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw the coefficient and t of every regression of a family.
-
-    Parameters
-    ----------
-    signs : (G, B) float64; a column of ones gives the real statistics.
-    squares : (G, B) float64, their squares, or None where all are 1.
 
     Returns
     -------
@@ -366,10 +390,10 @@ def draw_family(
         the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
     if isinstance(carried, CarriedStack):
-        omega, moved = _signed(scores.of_outcome, signs), _signed(scores.of_treatment, signs)
+        omega, moved = _signed(scores.of_outcome, signs.table), _signed(scores.of_treatment, signs.table)
         ss, product, square = _direct(carried, scores, omega, moved, signs)
     else:
-        omega, moved, (ss, product, square) = _multiplied_out(carried, scores, signs, squares)
+        omega, moved, (ss, product, square) = _multiplied_out(carried, scores, signs.table, signs.squares)
     error = np.sqrt(np.maximum(ss, 0.0) * correction[:, None])
     dd = scores.dd[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -485,12 +509,14 @@ def _dot(left: Floats, right: Floats) -> Floats:
     return np.asarray(np.einsum("mpb,mpb->mb", left, right))
 
 
-def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Floats, signs: Floats) -> Three:
+def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Floats, signs: Signs) -> Three:
     """Return the three sums from the scores, formed one by one.
 
     Within a set of clusters the dummies' part of r is linear in these clusters' signs,
     (H A q') v, a small square matrix.
     """
+    from scipy.linalg.blas import dgemm
+
     width, sets, g, levels = stack.cells.shape
     flat = stack.cells.reshape(width, -1)
     m = scores.d.shape[1]
@@ -506,18 +532,20 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
         matrices.append(matrix)
     c = np.concatenate([scores.c, np.zeros((*scores.c.shape[:2], 1))], axis=2)[:, :, stack.clusters]
     c = np.ascontiguousarray(c.reshape(m, -1, sets * g).transpose(0, 2, 1))
-    index = np.minimum(stack.clusters, len(signs) - 1).ravel()  # padding meets zeros of the matrix
-    ss, product, square = np.empty((3, m, signs.shape[1]))
+    index = np.minimum(stack.clusters, len(signs.table) - 1).ravel()  # padding meets zeros of the matrix
+    ordered, count = signs.in_order(index), signs.table.shape[1]
+    ss, product, square = np.empty((3, m, count))
     step = max(32, CACHED // (sets * g))
-    room = np.empty((3, sets * g * step))  # the system clears new memory, and would do so for every chunk
-    for first in range(0, signs.shape[1], step):
+    room = np.empty((2, sets * g * step))  # the system clears new memory, and would do so for every chunk
+    for first in range(0, count, step):
         some = slice(first, first + step)
-        mine = signs[:, some][index].reshape(sets, g, -1)
-        score, of_treatment, by_controls = (a[: mine.size].reshape(sets * g, -1) for a in room)
+        rows = signs.table[:, some][index] if ordered is None else ordered[:, some]
+        mine = rows.reshape(sets, g, -1)
+        score, of_treatment = (a[: mine.size].reshape(sets * g, -1) for a in room)
         for one in range(m):
             for out, matrix, sums in ((score, matrices[0], omega), (of_treatment, matrices[1], moved)):
                 np.matmul(matrix[one], mine, out=out.reshape(mine.shape))
-                out -= np.matmul(c[one], sums[one, :, some], out=by_controls)
+                dgemm(-1.0, sums[one, :, some].T, c[one].T, 1.0, out.T, overwrite_c=1)
             np.einsum("gb,gb->b", score, score, out=ss[one, some])
             np.einsum("gb,gb->b", score, of_treatment, out=product[one, some])
             np.einsum("gb,gb->b", of_treatment, of_treatment, out=square[one, some])

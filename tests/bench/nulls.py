@@ -17,7 +17,7 @@ from specdid.inference import wild
 from specdid.inference._batches import make_batches
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._wild_draws import draw_part
-from specdid.inference.wild import cut
+from specdid.inference.wild import cut, gather
 
 DRAWS = 999
 SETS = tuple(EFFECTS)
@@ -25,11 +25,12 @@ SETS = tuple(EFFECTS)
 
 def wild_seconds(problem: Problem, members: Members, cluster: np.ndarray) -> float:
     """Seconds a specification of the wild null takes, once libraries are loaded (as of the fit beside it)."""
-    signs = wild.cluster_signs(cluster, DRAWS, 1)
-    draw_part((problem, members, {}, cluster, signs), cut(make_batches(problem, members), len(members))[0][-8:])
+    shared = (problem, members, {}, cluster, wild.cluster_signs(cluster, DRAWS, 1))
+    draw_part(shared, cut(make_batches(problem, members), len(members))[0][-8:])
     began = perf_counter()
-    for batch in cut(make_batches(problem, members), len(members))[0]:
-        draw_part((problem, members, {}, cluster, signs), [batch])
+    slices, size = cut(make_batches(problem, members), len(members))
+    for part in gather(slices, list(range(len(slices))), size):
+        draw_part(shared, [slices[k] for k in part])
     return (perf_counter() - began) / len(members)
 
 

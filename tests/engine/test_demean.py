@@ -126,3 +126,23 @@ def test_a_slope_that_is_the_treatment_absorbs_it():
     problem = problem_with(Effects((0,), ((0, TIME_TREND),)))
     fits = run(problem, members_of([(0, TIME_TREND, [X1], 0, 0, -1)]))
     assert fits.code[0] == 4
+
+
+def test_components_both_ways(monkeypatch):
+    """Short chains are followed along the rows, long ones and levels of no row by the library: the same numbers."""
+    chain = np.arange(20)
+    ways = set()
+    for _ in range(400):
+        n_first, n_others = (int(n) for n in RNG.integers(1, 12, 2))
+        count = int(RNG.integers(1, 25))
+        first, *others = (RNG.integers(0, n, count) for n in (n_first, n_others, n_others))
+        cases = [(first, n_first, others[:1], n_others), (first, n_first, others, n_others)]
+        cases.append((np.concatenate([chain[1:], chain]), 20, [np.concatenate([chain[:-1], chain])], 20))
+        for case in cases:
+            found = module.components(*case)
+            ways.add(module._lowest_of_component(*case) is None)
+            with monkeypatch.context() as patch:
+                patch.setattr(module, "_lowest_of_component", lambda *_: None)
+                for one, other in zip(found, module.components(*case), strict=True):
+                    np.testing.assert_array_equal(one, other)
+    assert ways == {True, False}

@@ -28,7 +28,7 @@ from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
 from specdid.inference._batches import make_batches
 from specdid.inference._draw_tables import DrawTable
-from specdid.inference._wild_draws import BatchSums, RegressionFamily, cluster_scores, draw_family, draw_part
+from specdid.inference._wild_draws import BatchSums, RegressionFamily, Signs, cluster_scores, draw_family, draw_part
 
 
 @pytest.mark.parametrize(("cluster", "units"), [("id", 24), ("group", 60), ("group", 24), ("year", 24)])
@@ -334,7 +334,9 @@ def test_a_singular_regression_has_no_test_and_costs_the_others_nothing():
     one = RegressionFamily(np.array([0]), np.array([1]), np.array([[2]]), np.ones(1))
 
     def drawn(family):
-        return draw_family(cluster_scores(blocks, family), blocks.carried, family.correction, signs, signs**2)
+        return draw_family(
+            cluster_scores(blocks, family), blocks.carried, family.correction, Signs(signs, signs**2, {})
+        )
 
     estimate, statistic, *_ = drawn(two)
     assert np.isnan(estimate[1]).all()
@@ -464,3 +466,16 @@ def test_synthetic_weights_are_found_anew_and_placebos_within_the_budget():
         estimate, error = by_hand.estimate(), by_hand.jackknife(np.arange(24))
         assert np.asarray(drawn.null_estimate)[0, b] == pytest.approx(estimate, rel=1e-7)
         assert np.asarray(drawn.null_statistic)[0, b] == pytest.approx(estimate / error, rel=1e-6)
+
+
+def test_signs_in_another_order_are_the_same_whether_kept_or_not():
+    table = np.arange(12.0).reshape(4, 3)
+    signs = Signs(table, None, {})
+    order = np.array([3, 0, 0, 1])
+    np.testing.assert_array_equal(signs.in_order(order), table[order])
+    assert signs.in_order(order) is signs.in_order(order)
+    assert signs.in_order(np.zeros(9, np.int64)) is None  # padding would take more room than the draws
+    for first in range(4):
+        for second in range(4):
+            np.testing.assert_array_equal(signs.in_order(np.array([first, second])), table[[first, second]])
+    assert len(signs.ordered) <= 4
