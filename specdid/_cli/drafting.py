@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +115,8 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     for line in code_findings(code, chosen):
         click.echo(line)
-    faults = _unread_columns(_faults(spec), code.unread, path.name) if there else Faults()
+    joins = sorted({line for line, *_ in code.skipped} & {*code.joins})
+    faults = _unread_columns(_faults(spec), code.unread, joins, path.name) if there else Faults()
     print_faults(faults)
     if not there:
         click.echo("COMPLETE the data file: the draft was not checked")
@@ -124,7 +125,7 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     return Exit.SPEC if faults.errors else Exit.OK
 
 
-def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], name: str) -> Faults:
+def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], joins: Sequence[int], name: str) -> Faults:
     """Say of columns that are not there which line of the code makes them, in the place of columns with like names."""
     found: list[Fault] = []
     for fault in faults:
@@ -138,6 +139,10 @@ def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], name:
                 told = f"line {line} of {name} may change rows or values, and how is not read"
                 help_ = f"{told}: write in [derive] which rows are left, or TRUE where the data are as it leaves them"
             fault = replace(fault, help=help_)
+        elif fault.code == "no_column" and joins:
+            lines = f"line{'s' * (len(joins) > 1)} {', '.join(map(str, joins[:8]))} of {name}"
+            told = f'{lines} may bring it from other data: write [data."name"] with file and by, or save the data after'
+            fault = replace(fault, help=f"{told}; {fault.help}" if fault.help else told)
         found.append(fault)
     return replace(faults, items=tuple(found))
 

@@ -35,7 +35,8 @@ class ReadCode:
     ``comments`` stand at tables of the draft, by their names ("alone" is at vcov); at "unit" and "time" why there is
     none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
     line's ("" for the rows), and the line. ``unused`` are columns whose making is read and that only lines name that
-    are not taken over. ``made_again`` are lines that make a column which the data have already, an error in Stata;
+    are not taken over. ``joins`` are lines that bring columns of other data.
+    ``made_again`` are lines that make a column which the data have already, an error in Stata;
     ``changed_again`` those that change one of the data by itself.
     """
 
@@ -52,6 +53,7 @@ class ReadCode:
     made_again: list[tuple[int, str]] = field(default_factory=list)
     changed_again: list[tuple[int, str]] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
+    joins: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from specdid._decode.table import LONGEST_LABEL
 from specdid._diagnostics import Fault, SpecError
-from specdid._draft.memory import FIRST, DataFacts, ReadCode, Regression, columns_of
+from specdid._draft.memory import FIRST, DataFacts, ReadCode, Regression, columns_of, in_brackets
 from specdid._draft.r import read_r
 from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
@@ -116,6 +116,8 @@ LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
 MOST_UNUSED = 40
 """Columns that a draft keeps as comments."""
+LEAST_COMMON = 30
+"""Characters of a condition of all samples from which on labels leave it out."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
@@ -180,19 +182,21 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
     kept = _apart(own, term)
     rows = _rows(kept, term)
     options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
+    labels = {(d, o): _label(d, o) for d, those in zip(DIMENSIONS, options, strict=True) for o in those}
+    labels |= _without_common(options[DIMENSIONS.index("sample")], code)
     vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
     blocks = [
         _head(name, stem, len(own)),
         _study(code, data, stem, kept),
         _derived(code, kept, term),
-        _table(DIMENSIONS[0], options[0], code),
+        _table(DIMENSIONS[0], options[0], code, labels),
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(term)} = {toml_text(term)}"],
-        *(_table(dimension, options[k], code) for k, dimension in enumerate(DIMENSIONS) if k),
+        *(_table(dimension, options[k], code, labels) for k, dimension in enumerate(DIMENSIONS) if k),
         _vcov(vcovs, [*code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
         _merged(rows, kept),
-        _together(rows, options),
-        _preferred(rows, options, kept),
+        _together(rows, options, labels),
+        _preferred(rows, options, kept, labels),
         _inference(vcovs),
         _by_line(own),
         _skipped(_listed(code, term)),
@@ -375,11 +379,15 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
 
 
-def _table(dimension: str, options: Sequence[str], code: ReadCode) -> list[str]:
+_Labels = Mapping[tuple[str, str], str]
+"""The label of every option, by its dimension and its text."""
+
+
+def _table(dimension: str, options: Sequence[str], code: ReadCode, labels: _Labels) -> list[str]:
     if dimension in ("sample", "weights", "estimator") and len(options) == 1 and options[0] in ("TRUE", "1", "feols"):
         return []
     told = [line for text in code.comments.get(dimension, ()) for line in comment(text)]
-    return [f"[{dimension}]", *told, *(f"{toml_text(_label(dimension, o))} = {toml_text(o)}" for o in options)]
+    return [f"[{dimension}]", *told, *(f"{toml_text(labels[dimension, o])} = {toml_text(o)}" for o in options)]
 
 
 def _label(dimension: str, option: str) -> str:
@@ -390,6 +398,29 @@ def _label(dimension: str, option: str) -> str:
     if len(label) <= LONGEST_LABEL:
         return label
     return f"{label[: LONGEST_LABEL // 2]} … {zlib.crc32(label.encode()):08x}"  # alike at their beginnings, perhaps
+
+
+def _without_common(samples: Sequence[str], code: ReadCode) -> dict[tuple[str, str], str]:
+    """Return labels without the long condition that all samples have in common, which a comment says once."""
+    parts: dict[str, list[str]] = {}
+    try:
+        for sample in samples:
+            parts[sample] = [write(part) for part in chain(parse(sample), "&")]
+    except LanguageError:
+        return {}
+    common = [part for part in parts[samples[0]] if all(part in own for own in parts.values())]
+    if len(samples) < 2 or len(" & ".join(common)) < LEAST_COMMON:
+        return {}
+    found = {}
+    for sample, own in parts.items():
+        left = [part for part in own if part not in common]
+        left = left if len(left) == 1 else [in_brackets(part) for part in left]
+        found["sample", sample] = _label("sample", " & ".join(left) or "TRUE")
+    if len({*found.values()}) < len(found):
+        return {}
+    told = f"All samples have `{' & '.join(map(in_brackets, common))}`, which the labels leave out."
+    code.comments.setdefault("sample", []).append(told)
+    return found
 
 
 def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
@@ -418,7 +449,7 @@ def _single(dimension: str, option: str) -> list[str]:
         return [option]
 
 
-def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> list[str]:
+def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], labels: _Labels) -> list[str]:
     """Plan the combinations of the code alone, where a crossing would make others."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
     distinct = list(dict.fromkeys(tuple(row[k] for k in varying) for row in rows))
@@ -443,12 +474,14 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]]) -> 
     ]
     for row in distinct:
         lines.append(
-            "  [" + ", ".join(toml_text(_label(DIMENSIONS[k], o)) for k, o in zip(varying, row, strict=True)) + "],"
+            "  [" + ", ".join(toml_text(labels[DIMENSIONS[k], o]) for k, o in zip(varying, row, strict=True)) + "],"
         )
     return [*lines, "]"]
 
 
-def _preferred(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], kept: Sequence[Regression]) -> list[str]:
+def _preferred(
+    rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], kept: Sequence[Regression], labels: _Labels
+) -> list[str]:
     """Propose the first regression that the code runs, where it is one specification of several."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
     first, line = rows[0], kept[0].line
@@ -472,7 +505,7 @@ def _preferred(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], ke
             "as its main result, put that here."
         ),
         "[preferred]",
-        *(f"{DIMENSIONS[k]} = {toml_text(_label(DIMENSIONS[k], first[k]))}" for k in varying),
+        *(f"{DIMENSIONS[k]} = {toml_text(labels[DIMENSIONS[k], first[k]])}" for k in varying),
     ]
 
 

@@ -139,9 +139,26 @@ _BY_ROW = {
 }  # fmt: skip
 """Functions that give here, row by row, what they give in R."""
 _HERE = {
-    "cumsum": "no running sum; first() and l() are of periods",
-    "ntile": "quantile_group(x, n), whose ties stay together",
-    "cut": "case_when(), or quantile_group(x, n)",
+    "cumsum": "cumsum(x), along the unit's time, without by",
+    "cummax": "cummax(x), along the unit's time, without by",
+    "lag": "l(x, 1), along the time of [study], where unit and time stand there",
+    "lead": "f(x, 1), along the time of [study], where unit and time stand there",
+    "shift": "l(x, 1) and f(x, 1), along the time of [study], where unit and time stand there",
+    "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
+    "cut": "cut(x, c(2, 4, 6)), codes from 0 on, or quantile_group(x, n)",
+    "replace_na": "coalesce(x, 0)",
+    "na_if": "ifelse(x == 1, NA, x)",
+    "any": "max(x, by = g) == 1 of a condition x",
+    "all": "min(x, by = g) == 1 of a condition x",
+    "xor": "(a) != (b)",
+    "trunc": "as.integer(x)",
+    "ave": "mean(x, by = g)",
+    "min_rank": "rank(x, by = g), where ties have their mean",
+    "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
+    "first": "at(x, year == 2000), the value in a year",
+    "last": "at(x, year == 2000), the value in a year",
+    "nth": "at(x, year == 2000), the value in a year",
+    "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
     "sum": "sum(x, by = g), missing where a group has no value, where R has 0",
     "quantile": "quantile(x, p, by = g)",
@@ -203,6 +220,8 @@ class _R(Memory):
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._levels: set[str] = set()
+        self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
+        self._saved: dict[str, str] = {}
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
@@ -619,7 +638,8 @@ class _R(Memory):
             ):  # fmt: skip
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
-            raise NotReadError(f"`{other}()` is not taken over")  # another function than that of this name here
+            here = f". Here: {_HERE[other]}" if other in _HERE else ""
+            raise NotReadError(f"`{other}()` is not taken over{here}")  # another function than that of this name here
         for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
             if self.state.columns.get(number[1]) in self._levels:
                 raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
@@ -708,6 +728,11 @@ class _R(Memory):
             except NotReadError as error:
                 self.skip(line, text, str(error))
             return
+        if written := re.match(
+            rf"^(?:[\w.]+::)?(?:write[._]?\w*|fwrite|saveRDS|export)\(\s*(?:x\s*=\s*)?({_NAME})\s*,[^\"']*[\"']([^\"']+)[\"']",
+            text,
+        ):
+            self._saved[written[2]] = written[1]
         guard = r"^(?:if|while|for)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
         guarded = within or re.match(guard, text)
         assigned = _assigned(re.sub(guard, "", text))
@@ -747,11 +772,21 @@ class _R(Memory):
             others = {part.partition("=")[0].strip() for part in _split(inside, ",")[1:]} - _READ_ALIKE
             if others:
                 self.skip(line, text, f"reads with `{min(others)}`: have the data in the file as this line leaves them")
+            self._forget({target, self._saved.get(reading[1], target)})
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
+
+    def _forget(self, frames: set[str]) -> None:
+        """List no more what was done to frames before their file is read again: the file has it."""
+        roots = {self._root.get(frame, frame) for frame in frames}
+        if roots & {self._root.get(frame, frame) for frame, _ in self._states}:
+            return
+        for frame, listed in self._listed_of.items():
+            if self._root.get(frame, frame) in roots:
+                self.found.skipped = [one for one in self.found.skipped if one not in listed]
 
     def _other_errors(self, line: int, text: str) -> None:
         self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
@@ -1080,6 +1115,9 @@ class _R(Memory):
             self.state.rows += ((line, text),)
             reasons.append("may change rows or values: do it in the data before")
         self.skip(line, text, "; ".join(reasons))
+        self._listed_of.setdefault(frame, []).append(self.found.skipped[-1])
+        if re.search(r"\b(?:\w+_join|merge|bind_cols|cbind)\(", text):
+            self.found.joins.append(line)
 
     def _targets(self, place: str) -> list[str]:
         """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""

@@ -999,6 +999,8 @@ class _Stata(Memory):
         self.state.rows += ((line, text),)
         self._skip_data(line, text, why)
         self._facts = FIRST
+        if re.match(r"(?:mer\w*|mmerge|joinby|append|nearmrg|rangejoin|reclink|frget|frlink)", text):
+            self.found.joins.append(line)
 
     def _cut(self, condition: str, line: int, text: str) -> None:
         """Keep the rows that meet a condition, for the regressions that follow."""

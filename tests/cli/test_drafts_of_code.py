@@ -2080,7 +2080,11 @@ coef(d)
     [
         ("df$x <- df$z[df$year == 80]", "at(z, year == 80)"),
         ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
-        ("df$x <- cumsum(df$z)", "no running sum"),
+        ("df$x <- cumsum(df$z)", "cumsum(x)"),
+        ("df <- df %>% mutate(x = replace_na(z, 0))", "coalesce(x, 0)"),
+        ("df <- df %>% mutate(x = lag(z))", "l(x, 1)"),
+        ("df <- df %>% mutate(x = first(z))", "at(x, year == 2000)"),
+        ("df$x <- cut(df$z, 3)", "codes from 0"),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
@@ -2251,3 +2255,46 @@ reghdfe homicide post, absorb(sid year) vce(cluster sid)
         assert not re.search(rf"\b{name}\b", text)
     assert "b" not in dict(made)
     assert len(dict(made)) == len(made)
+
+
+def test_labels_of_samples_leave_out_what_all_have_in_common(drafted):
+    code = """\
+import delimited using castle.csv, clear
+keep if year >= 2001 & !missing(popwt, poverty) & sid != 12
+reghdfe homicide post, absorb(sid year) vce(cluster sid)
+reghdfe homicide post if year < 2009, absorb(sid year) vce(cluster sid)
+reghdfe homicide post if sid > 3 | sid == 1, absorb(sid year) vce(cluster sid)
+"""
+    _, spec = drafted(code, "a.do")
+    found = tomllib.loads(spec.read_text("utf-8"))
+    assert [*found["sample"]] == ["all", "year < 2009", "sid > 3 | sid == 1"]
+    assert all("year >= 2001" in condition for condition in found["sample"].values())
+    assert found["preferred"] == {"sample": "all"}
+    assert "year >= 2001 & " in spec.read_text("utf-8").partition("[sample]")[2].partition('"all"')[0]
+    assert len(specdid.plan(spec)) == 3
+
+
+def test_lines_before_a_frame_is_read_again_are_not_listed_and_joins_are_named(drafted):
+    code = """\
+df <- read.csv("raw.csv")
+df <- df %>% left_join(other, by = "sid")
+df$q <- cumsum(df$homicide)
+write.csv(df, "castle.csv", row.names = FALSE)
+df <- read.csv("castle.csv")
+df <- left_join(df, pop, by = "sid")
+feols(homicide ~ post + gdp | sid + year, df, cluster = ~sid)
+"""
+    done, spec = drafted(code, "a.R")
+    listed = spec.read_text("utf-8").partition("# Not understood")[2]
+    assert re.findall(r"^#   (\d+):", listed, re.MULTILINE) == ["6"]
+    assert "line 6 of a.R may bring it from other data" in done.stderr
+    both = code.replace(
+        'df <- read.csv("castle.csv")', 'feols(homicide ~ post | sid + year, df)\ndf <- read.csv("castle.csv")'
+    )
+    assert {2, 3} <= {line for line, *_ in read_code(both, ".R").skipped}
+
+
+def test_a_column_that_merge_may_bring_names_its_line(drafted):
+    code = "import delimited castle.csv, clear\nmerge m:1 sid using pop\nreghdfe homicide post gdp, absorb(sid year)\n"
+    done, _ = drafted(code, "a.do")
+    assert "line 2 of a.do may bring it from other data" in done.stderr
