@@ -186,7 +186,6 @@ _OF_ESTIMATORS = {
     "that a switcher's change goes over",
     "dose": "what treatments changed by, per switcher and effect in the estimate; of a normalized effect, summed since "
     "the switch; empty where nothing is divided by it",
-    "n_stacked_rows": "rows of all stacks, a row counted in each that it is in",
     "post_window": "the last period after adoption in the average, 0 being that of adoption",
     "n_without_entrants": "rows of periods in which no unit enters, which count in N and clusters",
     "n_separated": "rows dropped by separation: in levels of a fixed effect in which the outcome never varies, or is "

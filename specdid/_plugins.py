@@ -2,13 +2,17 @@
 
 A plug-in is a module of the shelf's package whose name does not start with ``_``, or an
 entry point of the group ``specdid.<shelf>`` of another distribution. Its module holds one
-declared object under the shelf's word (``ESTIMATOR`` in estimators/).
+declared object under the shelf's word (``ESTIMATOR`` in estimators/), and may hold what
+readers are told of it alone under ``OWN`` (:class:`Own`).
 """
 
 from __future__ import annotations
 
 import os
+import string
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +21,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from specdid._diagnostics import SpecdidError, closest
+from specdid._words import ask_too
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +45,43 @@ REFIT = "_refit"
 
 class PluginError(SpecdidError):
     """There is no such plug-in, or it does not declare what its shelf asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What readers are told of a plug-in alone: ``OWN`` of its module, of which all may be left out.
+
+    Attributes
+    ----------
+    zh : the Chinese of the texts that its code gives to `say` or `later`, by their English, as in ``_words/zh.toml``.
+    zh_kept : that of what results keep of it in English, as in ``_words/zh_kept.toml``: an analysis's name, estimands,
+        warnings, reasons.
+    clauses : what its codes of warnings say in a clause, each marked by `later`; they stand behind those of
+        ``_records/cautions.py``.
+    meanings : sentences by word under the name of a table of ``_manual/meanings.toml``, such as "warnings" or
+        "files.balance"; and "columns", those that an estimator adds to the results.
+    example : keys of an analysis for the conformance tests, which run it on ``tests/helpers/panels.py``.
+    """
+
+    zh: Mapping[str, str] = field(default_factory=dict)
+    zh_kept: Mapping[str, str] = field(default_factory=dict)
+    clauses: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    example: str = ""
+
+    def __post_init__(self) -> None:
+        for english, text in self.zh.items():
+            if set(_values(text)) != set(_values(english)):
+                raise ValueError(f"OWN.zh has other values than its English: {english}")
+        for english, text in self.zh_kept.items():
+            given = _values(english)
+            if not set(_values(text)) <= set(given) or len(given) != len(set(given)):
+                raise ValueError(f"OWN.zh_kept has values that its English has not once: {english}")
+
+
+def _values(text: str) -> list[str]:
+    """Return the names in braces of a text."""
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
 def names(shelf: str) -> tuple[str, ...]:
@@ -106,6 +148,28 @@ def broken(shelf: str) -> dict[str, str]:
         except PluginError as error:
             found[name] = str(error)
     return found
+
+
+def owned() -> dict[tuple[str, str], Own]:
+    """Return what plug-ins say of themselves, by shelf and name; of those that cannot be used nothing."""
+    found = {}
+    for shelf in DECLARED:
+        bad, ours, outside = broken(shelf), _modules(shelf), _outside(shelf)
+        for name in names(shelf):
+            if name not in bad:
+                load(shelf, name)
+                module = sys.modules[f"specdid.{shelf}.{name}" if name in ours else outside[name].module]
+                own = getattr(module, "OWN", None)
+                if isinstance(own, Own):
+                    found[shelf, name] = own
+    return found
+
+
+def _own_texts(catalogue: str) -> dict[str, str]:
+    return {english: text for own in owned().values() for english, text in getattr(own, catalogue).items()}
+
+
+ask_too(_own_texts)
 
 
 def sources_outside() -> tuple[Path, ...]:

@@ -84,6 +84,15 @@ def test_entry_points_of_other_distributions_are_found(tmp_path, monkeypatch):
     assert _plugins.load("exports", "julia") == "julia code"
 
 
+@pytest.mark.parametrize(
+    "texts", [{"zh": {"{n} rows": "{m} 行"}}, {"zh_kept": {"{n} rows": "{m} 行"}}, {"zh_kept": {"{n} of {n}": "{n}"}}]
+)
+def test_words_of_a_plug_in_whose_values_are_others_are_refused(texts):
+    """As it is imported, not as a reader is told."""
+    with pytest.raises(ValueError, match="values"):
+        _plugins.Own(**texts)
+
+
 def test_names_take_milliseconds():
     _plugins._entry_points.cache_clear()
     with within(0.05):  # 2 ms measured

@@ -192,6 +192,7 @@ def test_specs_of_the_pages_run(
     assert curve.table.groupby("estimator")["estimate"].count().min() > 0
     assert "analysis_failed" not in (tmp_path / "warnings.csv").read_text("utf-8")
     known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY)}
+    known |= {name for own in _plugins.owned().values() for name in own.meanings.get("columns", ())}
     if page != "docs/results.md":  # which is of any study
         assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)
     if place == "0":
@@ -321,7 +322,7 @@ def test_exit_codes_are_those_of_the_program() -> None:
 def test_estimators_are_those_on_the_shelf() -> None:
     line = next(line for line in blocks("docs/spec-file.md", "toml")[0].splitlines() if line.startswith("[estimator]"))
 
-    assert set(line.split("# ", 1)[1].split(", ")) == set(_plugins.names("estimators"))
+    assert set(line.split("among them ", 1)[1].split(", ")) <= set(_plugins.names("estimators"))
 
 
 def test_whom_the_page_of_methods_cites_it_lists() -> None:

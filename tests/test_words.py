@@ -3,8 +3,11 @@
 import ast
 import re
 import string
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -142,13 +145,26 @@ def test_texts_of_results_are_the_programs(language):
 
 @cache
 def literals() -> frozenset[str]:
-    """Return the program's texts, the constant parts of those with values put together."""
+    """Return the program's texts, the constant parts of those with values put together; not what plug-ins translate."""
     found = set()
     for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        waiting: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["OWN"]:
+                continue
+            waiting += ast.iter_child_nodes(node)
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
     return frozenset(found)
+
+
+@pytest.mark.parametrize("name", [f"{code}{end}" for code in OTHERS for end in ("", "_kept")])
+def test_a_text_stands_in_one_place(name):
+    """What a plug-in says of its own is in no other file and not in the catalogue, which would be read in its place."""
+    texts = [[*tomllib.loads((PACKAGE / f"_words/{name}.toml").read_text("utf-8"))]]
+    texts += [[*getattr(own, name)] for own in _plugins.owned().values()]
+    assert [text for text, n in Counter(chain(*texts)).items() if n > 1] == []
 
 
 FROM_TO = re.compile(r"from (?:period )?\{(\w+)[^}]*\} to \{(\w+)[^}]*\}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY, ResultColumn
 from specdid._format import (
     FILE,
     ColumnValue,
@@ -71,6 +71,11 @@ def entries() -> tuple[Entry, ...]:
     """Return all entries in the order of their groups."""
     meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
     files = meanings.pop("files")
+    for own in _plugins.owned().values():
+        for group, texts in own.meanings.items():
+            name, _, file = group.partition(".")
+            if group != "columns":
+                (files if file else meanings).setdefault(file or name, {}).update(texts)
     others = (Entry("files", n, t, (("in", _named(file)),)) for file, texts in files.items() for n, t in texts.items())
     coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
     ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *others, *coded)
@@ -266,9 +271,16 @@ def _commands(ours: Set[str]) -> Iterator[Entry]:
 def _columns() -> Iterable[Entry]:
     for one in (*COLUMNS, *OF_INSTRUMENTS, *OF_TWO_WAY):
         yield _column(one.name, one.doc, one.null, one.form)
-    for one in OF_ESTIMATORS:
+    for one in (*OF_ESTIMATORS, *_own_columns()):
         by = [estimator.name for estimator in _plugins.every("estimators") if one.name in estimator.columns]
         yield _column(one.name, one.doc, f"except with {', '.join(by)}", one.form)
+
+
+def _own_columns() -> Iterator[ResultColumn]:
+    """Yield the columns of results that the files of estimators describe."""
+    for own in _plugins.owned().values():
+        for name, doc in own.meanings.get("columns", {}).items():
+            yield replace(OF_ESTIMATORS[0], name=name, doc=doc.rstrip("."))
 
 
 def _column(name: str, doc: str, empty: str, form: str) -> Entry:

@@ -16,7 +16,8 @@ Severities:
     Worth knowing, and no reason to doubt.
 
 Nothing is decided by reading ``message``: that is what ``code`` is for. A new code gets a
-clause in CLAUSES, at its rank; without one its own words are the clause.
+clause in CLAUSES, at its rank, or in its plug-in's own file, behind all of these; without one its own words are
+the clause.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
+from specdid import _plugins
 from specdid._diagnostics import Fault
 from specdid._words import later, said_list, say, sentences, told
 
@@ -327,7 +329,7 @@ def _found(group: Cautions) -> str:
 
 def clause(code: str) -> str:
     """Return what a code says in a clause."""
-    found = CLAUSES.get(code)
+    found = CLAUSES.get(code) or next((o.clauses[code] for o in _plugins.owned().values() if code in o.clauses), "")
     return say(found) if found else code.replace("_", " ")
 
 

@@ -11,13 +11,15 @@ these texts with ``{name}`` for what varies (a number where the name is one lett
 one stands there. A name that ends in ``list`` is of several, joined by commas and "and"; ``quoted``: each in marks;
 ``parts``: each with brackets behind. Nothing is decided by such a match. A text of ours that the file lacks is given in
 English with a word that says so.
+
+What only a plug-in says stands in its own file (`_plugins.Own`): these catalogues are what several say.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 __all__ = [
-    "ENGLISH", "LANGUAGES", "catalogue", "catalogue_texts", "kept", "known", "later", "page_words",
+    "ENGLISH", "LANGUAGES", "ask_too", "catalogue", "catalogue_texts", "kept", "known", "later", "page_words",
     "said_list", "say", "say_choice", "sentences", "speaking", "spoken", "told",
 ]  # fmt: skip
 
@@ -226,13 +228,13 @@ def catalogue_texts() -> Iterable[str]:
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return the messages of a language, by their English."""
-    return _read(f"{language}.toml")
+    return _with_others(language)
 
 
 @cache
 def kept(language: str) -> Mapping[str, str]:
     """Return the texts of the results in a language, by their English."""
-    return _read(f"{language}_kept.toml")
+    return _with_others(f"{language}_kept")
 
 
 def page_words() -> Mapping[str, str]:
@@ -245,9 +247,23 @@ def page_words() -> Mapping[str, str]:
 
 @cache
 def _page_words(language: str) -> Mapping[str, str]:
-    return _read(f"{language}_page.toml")
+    return _read(f"{language}_page")
+
+
+_others: list[Callable[[str], Mapping[str, str]]] = []
+
+
+def ask_too(texts: Callable[[str], Mapping[str, str]]) -> None:
+    """Have ``texts(name)`` asked for more texts of a catalogue, ``zh`` or ``zh_kept``; none of ours is replaced."""
+    _others.append(texts)
+
+
+def _with_others(name: str) -> Mapping[str, str]:
+    ours = _read(name)
+    more = [item for texts in _others for item in texts(name).items()]
+    return {**ours, **{english: text for english, text in more if english not in ours}}
 
 
 def _read(name: str) -> Mapping[str, str]:
-    found: Mapping[str, str] = tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
+    found: Mapping[str, str] = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
     return found

@@ -8,6 +8,8 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
     # Counts the columns that an analysis would have.
     from specdid import _plugins
     from specdid._format import Key, NumberValue
+    from specdid._plugins import Own
+    from specdid._words import later
     from specdid.analyses._base import Analysis, Caution, Chart, Finding
     from specdid.tables._base import PrintTable, Row, TidyTable
 
@@ -34,6 +36,23 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
 
 
     ANALYSIS = Analysis("example_count", "Example count", decode, run, check, KEYS)
+
+    OWN = Own(
+        zh_kept={
+            "Example count": "示例计数",
+            "Example count: {name}": "示例计数：{name}",
+            "The example was here.": "示例在此。",
+        },
+        clauses={"example": later("an example was here")},
+        meanings={
+            "files.example_count": {"column": "A column's number, from 0 on."},
+            "warnings": {"example": "The example was here."},
+        },
+        example="from = 3",
+    )
+
+**OWN** is what readers are told of it alone (``specdid._plugins.Own``): Chinese beside its English, meanings of its
+columns and codes, and keys for the conformance tests.
 
 **KEYS** describe what the table takes beside ``fix`` and ``vary`` (``specdid._format``): reading, unknown and
 misspelt keys, the JSON Schema and the manual follow them. **decode** gets their values by name, a key's default

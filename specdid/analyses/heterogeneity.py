@@ -17,6 +17,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
+from specdid._plugins import Own
 from specdid._records.numerals import degrees
 from specdid._study import Expression
 from specdid._words import later, say
@@ -531,3 +532,31 @@ def _named(bench: Bench, rows: NDArray[np.int64]) -> str:
 
 
 ANALYSIS = Analysis("heterogeneity", later("Effects by group"), decode, run, check, KEYS)
+
+OWN = Own(
+    zh={
+        "  Some groups differ from zero and others do not, but the groups do not differ from each other "
+        "at {alpha:g}.": ("  部分组的效应显著异于零，其余组不显著，但在 {alpha:g} 水平上各组之间并无显著差异。"),
+        "- {column}: {groups}. Equality: {test}.": "- {column}：{groups}。组间相等检验：{test}。",
+        "Effects by group are from split samples.": "各组效应来自分样本估计。",
+        "Effects from split samples with {level} intervals (standard errors: {errors}).": (
+            "分样本估计的效应及 {level} 置信区间（标准误：{errors}）。"
+        ),
+        "Equality is tested with everything interacted.": "组间相等检验采用全部交互的模型。",
+        "Equality of groups": "组间相等检验",
+        "Equality of groups: {equality}": "组间相等检验：{equality}",
+        "Whole sample": "全样本",
+        "not tested": "未检验",
+        "treated / units": "处理组 / 个体数",
+        "Effects by group": "分组效应",
+    },
+    zh_kept={
+        "Heterogeneity": "异质性分析",
+        "Heterogeneity: {name}": "异质性分析：{name}",
+    },
+    meanings={"files.heterogeneity": {"group": "A group's label.", "condition": "A group's condition."}},
+    example="""
+fix = { sample = "batch 1" }
+groups = { small = 'at(pop, year == 2011) <= 350', large = 'at(pop, year == 2011) > 350' }
+""",
+)

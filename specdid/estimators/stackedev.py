@@ -24,6 +24,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
+from specdid._plugins import Own
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Levels, Script
@@ -611,4 +612,26 @@ ESTIMATOR = Estimator(
         "r": Program(write_r, ("fixest",)),
         "stata": Program(write_stata, ("reghdfe",)),
     },
+)
+
+OWN = Own(
+    zh_kept={
+        "effects of stackedev are changes since period -1; write reference = -1": (
+            "stackedev 的效应为自第 -1 期以来的变化；请写 reference = -1"
+        ),
+        "the treatment is, within stacks, a combination of the controls": "在各堆叠之内，处理变量是控制变量的线性组合",
+        "{n} ‹cohort is|cohorts are› not seen in all of it": "{n} 个批次未在整个窗口内被观察到",
+        "stackedev averages effects over periods 0 to post_window = {n} from adoption on": (
+            "stackedev 对采纳起第 0 至 post_window = {n} 期的效应取平均"
+        ),
+        "stackedev leaves out {n} of {m} cohorts that adopt and {units}: not seen in all of the window "
+        "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (
+            "stackedev 略去 {m} 个采纳批次中的 {n} 个和 {units}：它们未在整个窗口内与一直未受处理"
+            "的个体同时出现（n_cohorts_left_out 与 n_treated_left_out 列）"
+        ),
+        "stackedev has the cohorts and units that are seen in the whole window": (
+            "stackedev 只含在整个窗口内均被观察到的批次与个体"
+        ),
+    },
+    meanings={"columns": {"n_stacked_rows": "rows of all stacks, a row counted in each that it is in"}},
 )

@@ -5,6 +5,8 @@ drawn by an analysis that names it in a Chart. A whole one, ``specdid/figures/ex
 
     # Every estimate as a dot.
     from dataclasses import dataclass
+    from specdid._plugins import Own
+    from specdid._words import later
     from specdid.figures._base import FigureKind
 
 
@@ -30,8 +32,12 @@ drawn by an analysis that names it in a Chart. A whole one, ``specdid/figures/ex
 
 
     FIGURE = FigureKind(
-        "example_dots", "Example dots", data, draw, lambda results, placebos: data(results.estimate.tolist())
+        "example_dots", later("Example dots"), data, draw, lambda results, placebos: data(results.estimate.tolist())
     )
+
+    OWN = Own(zh={"Example dots": "示例点图"})
+
+What it writes goes through ``say`` (``specdid._words``), and its Chinese stands in **OWN** (``specdid._plugins.Own``).
 """
 
 from __future__ import annotations

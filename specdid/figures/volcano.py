@@ -10,6 +10,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._describe.curve_tests import Placebo, shares_by_estimand
+from specdid._plugins import Own
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
@@ -316,3 +317,27 @@ def _texts(data: VolcanoData) -> Iterator[str]:
 
 
 FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data, draw, volcano_data, on_page=False)
+
+OWN = Own(
+    zh={
+        "; of the ": "；",
+        "p < {alpha:g}, negative and positive (null):": "p < {alpha:g} 的负、正比例（括号内为原假设下）：",
+        "Estimates against p-values": "估计值与 p 值",
+        "Under the null: the mean share over the draws of the {listed}.": "原假设下：抽样的平均比例（{listed}）。",
+        "a point is a specification": "每个点为一个设定",
+        "of many, the darker a square the more specifications": "设定较多时，方格颜色越深，设定越多",
+        "of the {tested:,} tested": "受检验的 {tested:,} 个设定中",
+        "p, log scale": "p（对数刻度）",
+        "preferred: {estimate}, {words}": "首选：{estimate}，{words}",
+        "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).": "{marks}；虚线：p = {alpha:g}（标准误：{vcov}）。",
+        "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)": (
+            "{negative:.1%} 显著为负，p < {alpha:g}（原假设下 {null_negative:.1%}）"
+        ),
+        "{positive:.1%} positive, p < {alpha:g} ({null_positive:.1%} under the null)": (
+            "{positive:.1%} 显著为正，p < {alpha:g}（原假设下 {null_positive:.1%}）"
+        ),
+        "{tested:,} tested": "受检验 {tested:,} 个",
+        "{without:,} without a p-value stand below the axis of p.": "{without:,} 个没有 p 值的设定绘于 p 轴下方。",
+        "{without:,} without a p-value stands below the axis of p.": "{without:,} 个没有 p 值的设定绘于 p 轴下方。",
+    },
+)

@@ -1,7 +1,8 @@
 """What a user reads for every wrong spec file, word by word.
 
 A case is ``cases/<name>.toml`` with the expected text beside it in ``<name>.txt``. After a
-wanted change of words: SPECDID_UPDATE_GOLDEN=1 pytest tests/faults, then read the diff.
+wanted change of words: SPECDID_UPDATE_GOLDEN=1 pytest tests/faults, then read the diff. ``{estimators}`` and
+``{nulls}`` stand for all that there are.
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import specdid
+from specdid import _plugins
 from specdid._diagnostics import render_all
 
 CASES = Path(__file__).parent / "cases"
@@ -18,7 +20,10 @@ UPDATE = os.environ.get("SPECDID_UPDATE_GOLDEN") == "1"
 
 
 def text_of(name: str) -> str:
-    return render_all(specdid.check(f"{name}.toml"))
+    found = render_all(specdid.check(f"{name}.toml"))
+    for shelf, there_are in (("estimators", _plugins.names("estimators")), ("nulls", _plugins.nulls())):
+        found = found.replace(", ".join(there_are), f"{{{shelf}}}")
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)

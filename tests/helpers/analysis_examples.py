@@ -1,18 +1,21 @@
 """A table of every analysis on the reference panel."""
 
+from specdid import _plugins
+
 FIX = 'fix = { sample = "batch 1" }\n'
-SIZE = "at(pop, year == 2011)"
 EXAMPLES = {
     "table": FIX + 'vary = ["controls"]',
     "event_study": FIX,
     "honest": FIX + "smoothness = [0, 0.05]",
     "hausman": 'controls = "pgdp + ind2"',
     "balance": "",
-    "heterogeneity": FIX + f"groups = {{ small = '{SIZE} <= 350', large = '{SIZE} > 350' }}",
     "mechanism": FIX + 'moderator = "ind3"',
     "placebo": FIX + "draws = 20",
 }
-"""The keys of each; one that is not here runs without any."""
+"""The keys of each; one that is not here brings its example, or runs without any."""
+EXAMPLES |= {
+    name: own.example for (shelf, name), own in _plugins.owned().items() if shelf == "analyses" and own.example
+}
 
 
 def table_of(kind: str, keys: str | None = None) -> str:

@@ -242,6 +242,22 @@ def test_a_wrong_name_lists_the_plug_ins_of_others_too(place):
     assert "example_null" in err
 
 
+def test_it_brings_its_chinese_and_its_meanings(place):
+    """Of a plug-in of others, too: no catalogue of ours knows it."""
+    chinese = SPEC.replace('title = "dummies"', 'title = "dummies"\nlanguage = "zh"')
+    (place / "zh.toml").write_text(chinese, encoding="utf-8")
+    code, _, err = specdid(place, "run", "zh.toml", "--out", "zh", "--jobs", "1", "--audit", "0")
+    assert code == 0, err
+    read = {name: (place / "zh" / name).read_text(encoding="utf-8") for name in ("details.md", "appendix.md")}
+    assert "示例计数" in read["details.md"]
+    assert "示例在此。" in read["details.md"]
+    assert "示例点图" in read["appendix.md"]
+    assert "The example was here." in (place / "zh" / "warnings.csv").read_text(encoding="utf-8")
+    code, told, _ = specdid(place, "explain", "column")
+    assert code == 0
+    assert "A column's number, from 0 on." in told
+
+
 def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     """One that the study uses is named; one that it does not use stands among the warnings of its run."""
     broken = place / "broken"
