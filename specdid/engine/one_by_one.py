@@ -218,15 +218,18 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
 
 def _signature(work: OneByOneWork, s: int, cut: Cut, task: Task, result: Estimate) -> Words:
     """Hash the values that the estimate depends on, of the record where there is one, with the options in force."""
-    rows, own = (cut.rows, None) if task.record is None else (cut.record, digest_of(task.record.place).hex())
+    rows = cut.rows if task.record is None else cut.record
     method, members, dropped = work.methods[work.method[s]], work.members, set(result.dropped)
     declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
-    read = slice(None) if result.reads is None else result.reads
+    read = np.ones(len(rows), bool) if result.reads is None else result.reads
+    known = "" if task.record is None else digest_of(np.isin(np.flatnonzero(read), task.record.place)).hex()
     kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
     cohort = work.problem.values[rows[read], work.cohort[s]] if declared.cohort and work.cohort[s] >= 0 else None
     return Values(work.problem, rows[read]).signature(
-        repr((method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets], own)),
+        repr(
+            (method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets], known)
+        ),
         int(members.outcome[s]),
         int(members.treatment[s]),
         kept,

@@ -537,3 +537,27 @@ def test_effects_per_unit_of_treatment_have_a_panel_of_their_own(tmp_path):
     for name in ("raw", "normalized"):
         assert rows[name, 2] == pytest.approx(table.estimate[name], rel=1e-9)
         assert "(period 2, that of the switch being 0" in table.estimand[name]
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("options", [{"aggregate": "effect", "effects": 1}, {"effects": 2}, {"normalized": True}])
+def test_samples_that_differ_in_units_and_rows_of_no_change_are_one_point(options):
+    """A sample that leaves out who is always treated had a second point with the same number."""
+    unit, year = np.repeat(np.arange(30), 8), np.tile(np.arange(2001, 2009), 30)
+    cohort = np.where(unit < 6, 2001, np.where(unit % 2, 2004, 0))
+    d = ((cohort > 0) & (year >= cohort)) * 1.0
+    data = pd.DataFrame({"id": unit, "year": year, "cohort": cohort, "d": d})
+    data["y"] = d + np.random.default_rng(5).normal(size=len(data))
+    data.loc[data.id == 29, "y"] = data.y.where(data.year != 2004)
+    study = {
+        "study": {"data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": {"formula": "y", "scale": "level"}},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "sample": {"all": "TRUE", "not always": "id >= 6", "to 2006": "year <= 2006", "fewer": "id != 8"},
+        "estimator": {"switches": {"method": "did_multiplegt_dyn", **options}},
+        "inference": {"draws": 0},
+        "run": {"backend": "serial"},
+    }
+    curve = specdid.run(study, data, audit=None)
+    assert curve.table["status"].to_list() == ["ok", "duplicate", "duplicate", "ok"]
+    assert [len(f.places) for f in curve.results.families] == [2]

@@ -23,6 +23,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import many
 from specdid._format import Flag, NumberValue, Word
+from specdid._hashing import digest_of
 from specdid._programs.names import quoted
 from specdid._programs.script import Script
 from specdid._programs.stata import Stata, filled
@@ -141,7 +142,9 @@ def _fit(task: Task) -> Estimate | Failure:
     switches = panel.sign != 0
     had = {one.steps for one in found}
     lacking = [lack_of(panel, [lag], only_never=asked.only_never) for lag in steps if lag not in had]
-    force: dict[str, object] = {"same_switchers": None} if not asked.same or asked.effects == 1 else {}
+    reads, changes = _reads(task, panel, found)
+    force: dict[str, object] = {"changes": changes}
+    force |= {"same_switchers": None} if not asked.same or asked.effects == 1 else {}
     if whole:
         force |= {"normalized": None, "effects": max(one.steps for one in found)}
     return Estimate(
@@ -151,6 +154,7 @@ def _fit(task: Task) -> Estimate | Failure:
         n_clusters=errors.n_clusters,
         nobs=int(used.sum()),
         keep=used,
+        reads=reads,
         in_force=force,
         vcov_notes=errors.notes,
         extra={
@@ -206,6 +210,25 @@ def _ends(panel: SwitchPanel, found: Sequence[Horizon], size: int) -> Bools:
     rows = np.zeros(size, bool)
     rows[panel.row[read & (panel.row >= 0)]] = True
     return rows
+
+
+def _reads(task: Task, panel: SwitchPanel, found: Sequence[Horizon]) -> tuple[Bools, str]:
+    """Mark the rows of the task, or of its record, on which the changes compared depend; name these changes.
+
+    They are a unit's rows from the period before a change to its end: those between have the treatments of a dose, and
+    which rows there are does not yet say which of them are compared.
+    """
+    known, inside = task.history(), np.zeros(panel.row.shape, bool)
+    for one in found:
+        for lag in range(one.steps + 1):
+            inside[:, : panel.periods - lag] |= one.used[:, lag:]
+    own = known.unit[known.place[panel.row.max(axis=1)]]
+    unit = np.full(int(known.unit.max()) + 1, -1, np.int64)
+    unit[own] = np.arange(panel.size)
+    at = np.searchsorted(panel.times, known.time)
+    reads = (unit[known.unit] >= 0) & inside[unit[known.unit], at]
+    held = np.ix_(inside.any(axis=1), inside.any(axis=0))
+    return np.asarray(reads), digest_of(*(np.packbits(one.used[held]) for one in found)).hex()
 
 
 @dataclass(frozen=True, slots=True)
