@@ -291,6 +291,9 @@ def told_codes(name: str, codes: Sequence[tuple[float, int]]) -> tuple[str, str]
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
 """Cells of a text file that stand for a missing value, after trimming."""
 
+ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+"""What spreadsheets write where a formula has no value."""
+
 _LOGICAL = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
 _LARGEST = 2.0**53
 
@@ -311,6 +314,31 @@ def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, .
         strange = cells.filter(cells.is_not_null() & numbers.is_null())
         odd = tuple(strange.unique(maintain_order=True).head(3))
     return _texts(cells, odd=odd), ()
+
+
+def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing: bool) -> Remark:
+    """Warn of errors of a spreadsheet in a column: how many, and the first as a spreadsheet names it.
+
+    Parameters
+    ----------
+    place : of the column in the sheet, from 0
+    found : (row of the sheet, error), by row
+    missing : whether they are read as missing values, and not as texts
+    """
+    letters, rest = "", place + 1
+    while rest:
+        rest, digit = divmod(rest - 1, 26)
+        letters = chr(65 + digit) + letters
+    which = ", ".join(dict.fromkeys(error for _, error in found))
+    one = len(found) == 1
+    read = "read as a missing value" if one else "read as missing values"
+    said = f"{'is' if one else 'are'} {read}" if missing else f"{'is' if one else 'are'} read as text"
+    return Remark(
+        "error_cells",
+        f"`{name}` has {many(len(found), 'cell')} with an error of a spreadsheet ({which}), "
+        f"{'in' if one else 'the first in'} {letters}{found[0][0]}, that {said}",
+        help="mend the formulas, or empty these cells if their values are not known",
+    )
 
 
 def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ...]]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
-from specdid.panel.columns import UNREAD, Column, ReadError, Remark, written_column
+from specdid.panel.columns import ERRORS, MISSING, UNREAD, Column, ReadError, Remark, error_cells, written_column
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 LONGEST_NAME = 10_000
@@ -47,11 +47,12 @@ def read_delimited(
     if frame.height and frame.to_series(-1).null_count():
         _refuse_ragged(whole, len(names), separator)
     refuse_header_again(frame, names, above + 2)
+    chosen = set(wanted([name for name in names if name]))
+    errors = [*written_errors(frame, names, chosen, above + 2)] if "#" in content else []
     if frame.height:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
-    found = list(remarks)
-    chosen = set(wanted([name for name in names if name]))
+    found = [*remarks, *errors]
     for name, series in zip(names, frame.iter_columns(), strict=True):
         if name in chosen:
             columns[name], notes = written_column(name, series)
@@ -189,6 +190,18 @@ def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -
             help=f"several files put one below the other? delete {words[2]}"
             + (": the cells below must stand under their own headings" if moved else " and save the file again"),
         )
+
+
+def written_errors(frame: pl.DataFrame, names: Sequence[str], chosen: Collection[str], first: int) -> Iterator[Remark]:
+    """Warn of errors of a spreadsheet that stand as text; ``first`` is the sheet's row of the first of the frame."""
+    for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
+        if name not in chosen or series.dtype != pl.String:
+            continue
+        cells = series.str.strip_chars()
+        at = np.flatnonzero(cells.is_in(ERRORS).fill_null(value=False).to_numpy())
+        if len(at):
+            found = [(row + first, error) for row, error in zip(at.tolist(), cells[at].to_list(), strict=True)]
+            yield error_cells(name, place, found, all(error in MISSING for _, error in found))
 
 
 @contextmanager

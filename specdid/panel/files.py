@@ -13,7 +13,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,8 +23,17 @@ import numpy as np
 import polars as pl
 
 from specdid._diagnostics import did_you_mean
-from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, Remark, typed_column, written_column
-from specdid.panel.delimited import read_delimited, refuse_header_again, refuse_repeated
+from specdid.panel.columns import (
+    UNREAD,
+    Column,
+    ReadColumns,
+    ReadError,
+    Remark,
+    error_cells,
+    typed_column,
+    written_column,
+)
+from specdid.panel.delimited import read_delimited, refuse_header_again, refuse_repeated, written_errors
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES
 
@@ -238,6 +247,8 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book.sheet_names))
     chosen = set(wanted([n for n in names if n]))
+    remarks += _errors_of_formulas(raw, names, chosen)
+    remarks += written_errors(frame, names, chosen, 2)
     for name, series in zip(names, frame.iter_columns(), strict=False):
         if name in chosen:
             column = written_column if series.dtype == pl.String else typed_column
@@ -246,6 +257,45 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
         elif name:
             columns[name] = UNREAD
     return columns, frame.height, tuple(remarks)
+
+
+_ERROR = re.compile(
+    rb"""<(?:\w+:)?c\b(?=[^>]*?\bt=["']e["'])[^>]*?\br=["']([A-Za-z]+)([0-9]+)["'][^>]*>"""
+    rb"""(?:(?!</(?:\w+:)?c>).){0,9999}?<(?:\w+:)?v>([^<]{1,20})</""",
+    re.DOTALL,
+)
+
+
+def _errors_of_formulas(raw: bytes, names: Sequence[str], chosen: Collection[str]) -> Iterator[Remark]:
+    """Warn of cells of the first sheet whose formula has an error: they are read as empty."""
+    sheet = _first_sheet(raw)
+    if not re.search(rb"""\bt=["']e["']""", sheet):
+        return
+    cells = [(_column_number(c), int(row[:12]), e.decode(errors="replace")) for c, row, e in _ERROR.findall(sheet)]
+    placed = [(_column_number(c), int(row[:12] or 0)) for c, row in _PLACED.findall(sheet)]
+    left, top = (min(place, default=1) for place in ([c for c, _ in placed], [row for _, row in placed]))
+    for k, name in enumerate(names):
+        found = sorted((row, error) for column, row, error in cells if column == left + k and row > top)
+        if found and name in chosen:
+            yield error_cells(name, left + k - 1, found, True)
+
+
+def _first_sheet(raw: bytes) -> bytes:
+    """Return the first sheet's XML; empty where it is not where workbooks have it."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        held = {m.filename.lower(): m.filename for m in archive.infolist()}
+        book, relations = (
+            archive.read(held[name]) if name in held else b""
+            for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+        )
+        named = re.search(rb"""<(?:\w+:)?sheet\b[^>]*?\s\w+:id=["']([^"']+)["']""", book)
+        for relation in re.findall(rb"<(?:\w+:)?Relationship\b[^>]*>", relations):
+            given = dict(re.findall(rb"""\b(Id|Target)=["']([^"']+)["']""", relation))
+            if named and given.get(b"Id") == named[1] and b"Target" in given:
+                path = given[b"Target"].decode(errors="replace")
+                path = path.lstrip("/") if path.startswith("/") else f"xl/{path}"
+                return archive.read(held[path.lower()]) if path.lower() in held else b""
+    return b""
 
 
 def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:

@@ -429,3 +429,49 @@ def test_a_pandas_memory_error_is_a_fault(tmp_path, monkeypatch):
     monkeypatch.setattr("specdid.panel.files.read_stata", none)
     _, (fault,) = read_panel(bare_study("d.dta", directory=tmp_path))
     assert fault.code == "too_large"
+
+
+def test_errors_of_a_workbook_are_missing_and_said_with_their_cell(read):
+    rows = [
+        ["id", "y", "x", "z", "u"],
+        [1, 1.5, 2, "a", 1],
+        [1, "#DIV/0!", 3, "b", 1],
+        [2, 2.5, "#N/A", "#REF!", 1],
+        [2, "#VALUE!", 4, "c", 1],
+    ]
+    source = read("d.xlsx", workbook(rows))
+    assert plain(source)["y"] == [1.5, None, 2.5, None]
+    assert plain(source)["z"] == ["a", "b", None, "c"]
+    one = "1 cell with an error of a spreadsheet"
+    assert [(r.code, r.message) for r in source.remarks] == [
+        (
+            "error_cells",
+            "`y` has 2 cells with an error of a spreadsheet (#DIV/0!, #VALUE!), the first in B3, that are read as "
+            "missing values",
+        ),
+        ("error_cells", f"`x` has {one} (#N/A), in C4, that is read as a missing value"),
+        (
+            "error_cells",
+            f"`z` has {one} (#REF!), in D4, that is read as a missing value",
+        ),
+    ]
+
+
+def test_errors_of_a_workbook_stand_where_its_table_does(read):
+    source = read("d.xlsx", workbook([[None, "id", "y"], [None, 1, 2], [None, 1, "#NUM!"]]))
+    (remark,) = source.remarks
+    assert ", in C3, " in remark.message
+    assert plain(source) == {"id": [1.0, 1.0], "y": [2.0, None]}
+
+
+def test_errors_of_a_spreadsheet_as_text_are_said_with_their_cell(read):
+    source = read("d.csv", b'\n\nid,y,x\n1,1.5,#N/A\n,,\n1,#DIV/0!,2\n2,"2\n",#N/A\n')
+    assert [r.message for r in source.remarks] == [
+        "`y` has 1 cell with an error of a spreadsheet (#DIV/0!), in B6, that is read as text",
+        "`x` has 2 cells with an error of a spreadsheet (#N/A), the first in C4, that are read as missing values",
+    ]
+    assert plain(source)["x"] == [None, 2.0, None]
+
+
+def test_errors_in_columns_that_nobody_reads_are_not_said(read):
+    assert not read("d.csv", b"id,y\n1,#N/A\n1,2\n", {"id"}).remarks
