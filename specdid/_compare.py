@@ -451,7 +451,7 @@ class OptionMove:
 
 @dataclass(frozen=True, slots=True)
 class FamilyMove:
-    """The curve of one scale and estimand, before and after.
+    """The curve of one scale, estimand and kind, before and after.
 
     Attributes
     ----------
@@ -463,11 +463,13 @@ class FamilyMove:
     median_both : move of the median among these; the rest of the median's move is due to
         what was added, removed or changed its status.
     options : by the share of their choice.
+    apart : the kind, where no joint test takes it.
     """
 
     group: str
     estimand: str
     scaled: bool
+    apart: str
     old: Side
     new: Side
     places_old: Ints
@@ -481,9 +483,9 @@ class FamilyMove:
 def family_moves(
     old: Results, new: Results, pairs: PairedSpecifications, relabelled: tuple[Renamed, ...]
 ) -> tuple[FamilyMove, ...]:
-    """Compare family by family; an outcome that was renamed stays the same family."""
+    """Compare pool by pool; an outcome that was renamed stays the same family."""
     outcomes = {r.old: r.new for r in relabelled if r.dimension == "outcome"}
-    before, after = _families(old, outcomes), _families(new, {})
+    before, after = _pools(old, outcomes), _pools(new, {})
     ok = (old.status[pairs.old] == Status.OK) & (new.status[pairs.new] == Status.OK)
     return tuple(
         _move(old, new, key, before.get(key), after.get(key), pairs.old[ok], pairs.new[ok])
@@ -491,17 +493,18 @@ def family_moves(
     )
 
 
-def _families(results: Results, outcomes: Mapping[str, str]) -> dict[tuple[str, str, bool], Family]:
-    """Return the families by scale (or outcome, under its new label), estimand and whether a scale is declared."""
+def _pools(results: Results, outcomes: Mapping[str, str]) -> dict[tuple[str, str, bool, str], Family]:
+    """Return the pools by scale (or outcome, under its new label), estimand, whether a scale is declared, and kind."""
     return {
-        (f.group if f.scaled else outcomes.get(f.group, f.group), f.estimand, f.scaled): f for f in results.families
+        (f.group if f.scaled else outcomes.get(f.group, f.group), f.estimand, f.scaled, f.apart): f
+        for f in results.pools
     }
 
 
 def _move(
     old: Results,
     new: Results,
-    key: tuple[str, str, bool],
+    key: tuple[str, str, bool, str],
     before: Family | None,
     after: Family | None,
     both_old: Ints,

@@ -156,6 +156,7 @@ class Spread:
     robustness : estimate (the preferred one, or the median) by the root of both variances' sum.
     sign : share of estimates with the sign of that estimate.
     of_preferred : whether that estimate is the preferred one.
+    n : of how many estimates, all of one kind.
     """
 
     modelling: float
@@ -164,6 +165,7 @@ class Spread:
     robustness: float
     sign: float
     of_preferred: bool
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,9 +384,10 @@ def joint_codes(columns: Sequence[Ints], n: int) -> Ints:
 
 
 def spread(results: Results, family: Family) -> Spread:
-    """Compare what choices move with what sampling moves."""
-    y = results.estimate[family.places]
-    error = results.first("std_error")[family.places]
+    """Compare what choices move with what sampling moves, in the specifications that are one curve."""
+    places = results.ranked(family)
+    y = results.estimate[places]
+    error = results.first("std_error")[places]
     error = error[np.isfinite(error)]
     preferred = results.preferred
     inside = preferred >= 0 and bool(np.any(family.places == preferred))
@@ -403,4 +406,5 @@ def spread(results: Results, family: Family) -> Spread:
         centre / float(both) if both > 0 else float("nan"),
         float(np.mean(np.sign(y) == np.sign(centre))),
         inside,
+        len(places),
     )

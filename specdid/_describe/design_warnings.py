@@ -289,9 +289,10 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
     again, rows = on_common_rows(compiled, ok, shared)
     count = rows or count
     whose = "all" if len(places) == np.count_nonzero(ok) else "all least-squares specifications"
-    found = results.families
+    found = results.pools
     alone = {f.group: sum(g.group == f.group for g in found) == 1 for f in found}
-    whole = [(f, f.shown if alone[f.group] else f"{f.shown}; {f.estimand}") for f in found]
+    parts_of = [(f, f"{f.shown}; {f.estimand}" + (f"; {f.apart}" if f.apart else "")) for f in found]
+    whole = [(f, f.shown if alone[f.group] else words) for f, words in parts_of]
     parts = [text for f, words in whole if (text := _explained(results, again, f, words))]
     alike = "no two estimates of one estimand differ" if np.isfinite(again).any() else "none can be estimated"
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else alike
@@ -511,7 +512,7 @@ def _signs(
     Compared are estimates of the same treatments and data, as an outcome in logs and in levels, and times the sign
     expected where all of both have one: outcomes expected to move apart do not contradict each other by doing so.
     """
-    for a, b in combinations(results.families, 2):
+    for a, b in combinations([f for f in results.pools if not f.apart], 2):
         ours, theirs = _of_the_same_data(results, a, b, columns)
         if not len(ours) or not len(theirs):
             continue

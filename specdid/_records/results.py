@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 
@@ -281,8 +281,8 @@ class ScaleGroup:
 class Family:
     """The ok specifications of one scale (or outcome) and one estimand: the estimates that can be compared.
 
-    What is said of estimates is said of a family: tests of medians, shares, ranks, choices. Those of one
-    kind in it are one curve (:meth:`Results.ranked`).
+    Those of one kind in it are one curve (:meth:`Results.ranked`) and one pool (:attr:`Results.pools`): medians,
+    ranges, ranks and the tests of a family are of these. What choices change is said of all of a family.
 
     Attributes
     ----------
@@ -291,6 +291,7 @@ class Family:
     scaled : whether the outcomes declare the scale.
     places : (n,) int64, places in the plan, ascending.
     kinds : (n,) int8, places in KINDS.
+    apart : the kind of all of them, of a pool that no joint test takes; "" of others and of whole families.
     """
 
     group: str
@@ -299,6 +300,7 @@ class Family:
     scaled: bool
     places: Ints
     kinds: NDArray[np.int8]
+    apart: str = ""
 
     def __contains__(self, place: object) -> bool:
         return bool(np.any(self.places == place))
@@ -310,8 +312,17 @@ class Family:
 
     @property
     def name(self) -> str:
-        """Scale (or outcome) and estimand as readers know them."""
-        return say("; ").join(part for part in (self.shown, told(self.estimand)) if part)
+        """Scale (or outcome) and estimand as readers know them, and what kind is apart."""
+        return say("; ").join(part for part in (self.shown, self.what) if part)
+
+    @property
+    def what(self) -> str:
+        """The estimand as readers know it, and what kind is apart."""
+        return say("; ").join(part for part in (told(self.estimand), self.apart and say(self.apart)) if part)
+
+    def shares(self, found: Mapping[tuple[str, str], NullShares]) -> NullShares | None:
+        """Return the shares significant of this family; a pool that no test takes has none."""
+        return None if self.apart else found.get(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +412,7 @@ class Results:
         return values if values.ndim == 1 else values[:, 0]
 
     def spread(self, family: Family) -> tuple[float, float, float]:
-        """Return the median, the lowest and the highest estimate of a family."""
+        """Return the median, the lowest and the highest estimate of a pool."""
         estimate = self.estimate[family.places]
         return float(np.median(estimate)), float(estimate.min()), float(estimate.max())
 
@@ -437,6 +448,15 @@ class Results:
                 mine = ok[codes == code]
                 found.append(Family(group.name, words, group.shown, group.scale is not None, mine, kind[mine]))
         return tuple(found)
+
+    @cached_property
+    def pools(self) -> tuple[Family, ...]:
+        """The families, each by kind: medians and ranges are of these, the first as the joint tests take them."""
+        return tuple(
+            replace(f, places=f.places[f.kinds == k], kinds=f.kinds[f.kinds == k], apart=KINDS[k] if k else "")
+            for f in self.families
+            for k in np.unique(f.kinds).tolist()
+        )
 
     def families_of(self, group: ScaleGroup) -> tuple[Family, ...]:
         """Return the families of one scale (or outcome), one for each estimand."""

@@ -16,7 +16,7 @@ from specdid._describe.instruments import beside_estimate
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
 from specdid._records.numerals import decimals_for, ordinal, p_text
-from specdid._records.results import MEDIAN
+from specdid._records.results import KINDS, MEDIAN
 from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Bench, CellFit
 from specdid.analyses._fit import CONSTANT_LABEL
@@ -34,7 +34,7 @@ _COLUMNS = (later("Share of variance"), later("Mean change"), later("Pairs"))
 _TREATMENT = later("Treatment effect")
 _ID = 8
 ESTIMATES = (
-    "scale", "estimand", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
+    "scale", "estimand", "type", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
     "significant_positive", "null_positive", "null",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
@@ -359,7 +359,7 @@ def curve_account(material: Material) -> tuple[tuple[str, str], ...]:
         (say("The figure"), _reading(material) if material.figures else ""),
         (say("What was varied"), varied(material)),
         (say("Specifications"), counts_words(material.results.counts, ruled_out(material.results))),
-        (say("Estimates"), _estimates(material, material.families)),
+        (say("Estimates"), _estimates(material, material.results.pools)),
         joint_tests(material.tests, material.results),
         (say("Against them"), material.against.verdict),
         (say("Preferred specification"), _preferred(material.results)),
@@ -468,7 +468,7 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
     results, places = material.results, family.places
     decimals = decimals_for(results.estimate[places])
     head = (f"{len(places):,}", *(number(v, decimals) for v in results.spread(family)))
-    null = material.null_shares.get(family.key)
+    null = family.shares(material.null_shares)
     if null is None:
         return (*head, "", "", "", "", "")
     shares = (null.negative, null.null_negative, null.positive, null.null_positive)
@@ -476,20 +476,21 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
 
 
 def estimates_csv(material: Material) -> TidyTable:
-    """Return every family's numbers in full, and of those tested the shares beside those the first null expects."""
+    """Return every pool's numbers in full, and of those tested the shares beside those the first null expects."""
     rows: list[tuple[Value, ...]] = []
-    for family in material.families:
-        null = material.null_shares.get(family.key)
+    for family in material.results.pools:
+        null = family.shares(material.null_shares)
         names = ("tested", "negative", "null_negative", "positive", "null_positive")
         shares = [None if null is None else getattr(null, name) for name in names]
         spread = material.results.spread(family)
-        rows.append((*family.key, len(family.places), *spread, *shares, None if null is None else null.null or None))
+        lead = (*family.key, family.apart or KINDS[0], len(family.places))
+        rows.append((*lead, *spread, *shares, None if null is None else null.null or None))
     return TidyTable(ESTIMATES, tuple(rows))
 
 
 def estimates_table(material: Material) -> PrintTable | None:
     """Tabulate the families where they are too many for the note below the figure."""
-    found = material.families
+    found = material.results.pools
     if len(found) <= IN_WORDS:
         return None
     rows = [(f, numbers(material, f)) for f in found]
@@ -508,12 +509,12 @@ def estimates_table(material: Material) -> PrintTable | None:
     )
     blocks = []
     for group in dict.fromkeys(f.shown for f, _ in rows):
-        mine = [Row(capital(told(f.estimand) or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
+        mine = [Row(capital(f.what or group), tuple(c[k] for k in kept)) for f, c in rows if f.shown == group]
         alone = len({f.shown for f, _ in rows}) == 1 or mine[0].label == capital(group)
         blocks.append(tuple(mine) if alone else (Row(group, ("",) * len(kept)), *mine))
-    nulls = dict.fromkeys(told(s.null) for f in found if (s := material.null_shares.get(f.key)) and s.null)
+    nulls = dict.fromkeys(told(s.null) for f in found if (s := f.shares(material.null_shares)) and s.null)
     of = {
-        null: [f.name for f in found if (s := material.null_shares.get(f.key)) and told(s.null) == null]
+        null: [f.name for f in found if (s := f.shares(material.null_shares)) and told(s.null) == null]
         for null in nulls
     }
     named = [

@@ -69,6 +69,7 @@ class ChoiceRows:
 class Series:
     """The specifications that share an estimand and an estimator; ``colour`` is that of all panels.
 
+    ``n`` and ``median`` are of those that joint tests take, or of the nearest kind where they take none.
     ``short`` is what a key of many says: the estimator where no other series of the panel has it.
     """
 
@@ -415,7 +416,8 @@ def _series(results: Results, order: Ints) -> tuple[Ints, tuple[Series, ...]]:
             short = method if alone else short
             if methods > 1:
                 words = say("{words}: {name}", words=method, name=words) if several else method
-        values = results.estimate[order][which.reshape(-1) == k]
+        mine = order[which.reshape(-1) == k]
+        values = results.estimate[mine[planned.kind[mine] == planned.kind[mine].min()]]
         estimand = int(planned.estimand.codes[place])
         median = float(np.median(values))
         series.append(Series(words, estimand, len(values), median, short=short, words=planned.estimand.at(place) or ""))

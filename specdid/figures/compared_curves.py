@@ -43,7 +43,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPanel:
-    """One scale and estimand.
+    """One scale, estimand and kind.
 
     Attributes
     ----------
@@ -52,6 +52,7 @@ class ComparedPanel:
     move : (m,) their moves in old standard errors, NaN without one.
     alone : the estimates that only the old and only the new run has, ascending.
     preferred : places in ``pairs`` of the old and the new run's preferred specification, -1 where not among them.
+    apart : the kind, where no joint test takes it.
     """
 
     group: str
@@ -63,6 +64,7 @@ class ComparedPanel:
     move: Floats
     alone: tuple[Floats, Floats]
     preferred: tuple[int, int]
+    apart: str = ""
 
     @property
     def gap(self) -> float:
@@ -112,6 +114,7 @@ def _panel(comparison: Comparison, family: FamilyMove) -> ComparedPanel:
         in_errors(old, new, before, after),
         (np.sort(old.estimate[alone[0]]), np.sort(new.estimate[alone[1]])),
         (int(marked[0][0]) if len(marked[0]) else -1, int(marked[1][0]) if len(marked[1]) else -1),
+        family.apart,
     )
 
 
@@ -167,7 +170,8 @@ def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
         (panel.pairs.shape[1], *map(len, panel.alone)), (say("in both"), say("only old"), say("only new")), strict=True
     )
     present = [f"{n:,} {words}" for n, words in counts if n or words == say("in both")]
-    facts = (*present, *([told(panel.estimand)] if data.several and panel.estimand else []))
+    named = (told(panel.estimand) if data.several and panel.estimand else "", panel.apart and say(panel.apart))
+    facts = (*present, *filter(None, named))
     entries = tuple(_entries(panel, data.names))
     if len(data.panels) == 1:
         return Pane(names, facts, entries)

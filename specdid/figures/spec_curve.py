@@ -211,7 +211,12 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if any(joint_crosses(p, width) for p, width in widths):
         parts.append(say("Crosses that would run together are one for several neighbours."))
     if any(p.apart for p in data.panels):
-        parts.append(say("Uncertain and nonequivalent: specifications with an option of that type; in no joint test."))
+        parts.append(
+            say(
+                "Uncertain and nonequivalent: specifications with an option of that type; in no joint test, nor in "
+                "medians of the others."
+            )
+        )
     errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
     if errors and not (layout.brief and shares):
         parts.append(

@@ -172,6 +172,12 @@ def _estimands(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(f.estimand for f in comparison.families))
 
 
+def _what(comparison: Comparison, family: FamilyMove) -> str:
+    """Name the estimand where runs have several, and a kind that is apart."""
+    estimand = visible(family.estimand) if len(_estimands(comparison)) > 1 else ""
+    return "; ".join(filter(None, (estimand, family.apart)))
+
+
 def _family(comparison: Comparison, family: FamilyMove) -> ComparedBlock:
     old, new = family.old, family.new
     ends = [s.low for s in (old, new)] + [s.high for s in (old, new)]
@@ -190,7 +196,8 @@ def _family(comparison: Comparison, family: FamilyMove) -> ComparedBlock:
     if old.rank or new.rank:
         rows += [row("preferred", "preferred"), ("its rank", _rank(old), _rank(new), "")]
     name = f"{'Estimates in' if family.scaled else 'Effect on'} {visible(shown_group(comparison, family))}"
-    title = f"{name}: {visible(family.estimand)}" if len(_estimands(comparison)) > 1 else name
+    what = _what(comparison, family)
+    title = f"{name}: {what}" if what else name
     return ComparedBlock(title, _decomposed(family, decimals), ("", "old", "new", "move"), tuple(rows))
 
 
@@ -327,9 +334,8 @@ def _options(comparison: Comparison) -> Iterator[ComparedBlock]:
             )
             for k, o in enumerate(shown)
         )
-        several = len(_estimands(comparison)) > 1
-        estimand = f"; {visible(family.estimand)}" if several else ""
-        name = f": {visible(shown_group(comparison, family))}{estimand}" if len(comparison.families) > 1 else ""
+        named = [visible(shown_group(comparison, family)), _what(comparison, family)]
+        name = f": {'; '.join(filter(None, named))}" if len(comparison.families) > 1 else ""
         line = (
             f"Once for each choice its share of the variance of the moves, where at least {LEAST:.0%}; "
             "mean moves of the specifications in both runs."

@@ -427,18 +427,19 @@ class FamilyNumbers:
 
 
 def family_numbers(curve: Curve) -> tuple[FamilyNumbers, ...]:
-    """Return the numbers of every family."""
-    return tuple(_numbers(curve, family) for family in curve.results.families)
+    """Return the numbers of every family, by kind."""
+    return tuple(_numbers(curve, family) for family in curve.results.pools)
 
 
 def _numbers(curve: Curve, family: Family) -> FamilyNumbers:
     decimals = decimals_for(curve.results.estimate[family.places])
-    return FamilyNumbers(family, decimals, *curve.results.spread(family), curve.null_shares.get(family.key))
+    return FamilyNumbers(family, decimals, *curve.results.spread(family), family.shares(curve.null_shares))
 
 
 def lead(found: Sequence[FamilyNumbers], results: Results) -> FamilyNumbers:
-    """Return the family of the preferred specification, or the largest."""
-    return next((f for f in found if results.preferred in f.family), max(found, key=lambda f: f.n))
+    """Return the family of the preferred specification, or the largest of those that joint tests take, where any."""
+    largest = max(found, key=lambda f: (not f.family.apart, f.n))
+    return next((f for f in found if results.preferred in f.family), largest)
 
 
 def finding(report: Report, found: Sequence[FamilyNumbers]) -> Iterator[Element]:
@@ -504,7 +505,7 @@ def _box(doubts: Against) -> Iterator[Element]:
 
 def _primary(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[tuple[str, JointTest]]:
     """Return every null's title and primary test; of several medians that of the family."""
-    own = (mine.family.key, ("", ""))
+    own = (("", ""),) if mine.family.apart else (mine.family.key, ("", ""))
     for joint in joints:
         primary = (t for t in joint.tests if t.role == "primary")
         found = next((t for t in primary if (t.group, t.estimand) in own), None)
@@ -517,7 +518,7 @@ def _own_median(joints: Sequence[CurveTests], mine: FamilyNumbers) -> Iterator[t
     for joint in joints:
         primary = next((t for t in joint.tests if t.role == "primary"), None)
         for test in joint.tests:
-            own = test.kind == MEDIAN and (test.group, test.estimand) == mine.family.key
+            own = test.kind == MEDIAN and (test.group, test.estimand) == mine.family.key and not mine.family.apart
             if own and primary is not None and pooled_with(test, primary):
                 yield joint.title, test
 
@@ -545,7 +546,7 @@ def _sentence(
     head = say(
         "{many} of the {estimand}{of}: median {median}{unit}",
         many=many,
-        estimand=told(mine.family.estimand),
+        estimand=mine.family.what,
         of=of,
         median=mine.written(mine.median),
         unit=mine.unit,
@@ -593,7 +594,7 @@ def _dominant(mine: FamilyNumbers, shares: NullShares) -> tuple[str, float, floa
 def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]]:
     results = report.curve.results
     counts = report.curve.counts
-    several = len(report.curve.results.families) > 1
+    several = len(report.curve.results.pools) > 1
     yield say("Median"), mine.written(mine.median), mine.family.name if several else mine.family.shown
     yield say("Range"), _between(mine), say("{n:,} estimates", n=mine.n)
     if mine.shares is not None:
@@ -635,7 +636,7 @@ def estimates_table(found: Sequence[FamilyNumbers], alpha: float, asked: bool) -
     """Tabulate every scale and estimand; shares only beside what the null of the same specifications expects."""
     header: tuple[str, ...] = (say("Scale"), say("Estimand"), "n", say("Median"), say("Lowest"), say("Highest"))
     rows: list[tuple[str, ...]] = [
-        (f.family.shown, told(f.family.estimand), f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)))
+        (f.family.shown, f.family.what, f"{f.n:,}", *(f.written(v) for v in (f.median, f.lowest, f.highest)))
         for f in found
     ]
     covered = [f.shares for f in found if f.shares]

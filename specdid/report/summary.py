@@ -260,16 +260,16 @@ def _estimates(curve: Curve) -> Iterator[Section]:
 
 
 def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], TextRows]]:
-    """Return title, header and one line per estimand of every scale that has estimates.
+    """Return title, header and one line per estimand, and kind apart, of every scale that has estimates.
 
     Shares significant are those of the specifications that a null tested, beside what it expects.
     """
     results, alpha = curve.results, curve.results.planned.alpha
     for group in results.groups():
-        found = results.families_of(group)
+        found = _pools(results, group)
         if not found:
             continue
-        shares = [curve.null_shares.get(family.key) for family in found]
+        shares = [family.shares(curve.null_shares) for family in found]
         header: tuple[str, ...] = (say("estimand"), "n", say("median"), say("lowest"), say("highest"))
         lines = [_line(results, family) for family in found]
         if any(shares):
@@ -284,6 +284,10 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], TextRo
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
         title = say("Estimates in {name}" if group.scale else "Effect on {name}", name=group.shown)
         yield title, header, tuple(lines)
+
+
+def _pools(results: Results, group: ScaleGroup) -> tuple[Family, ...]:
+    return tuple(f for f in results.pools if (f.group, f.scaled) == (group.name, group.scale is not None))
 
 
 def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
@@ -309,15 +313,15 @@ def shares_words(covered: Sequence[NullShares], kinds: int, asked: bool) -> str:
 
 def shares_note(curve: Curve, group: ScaleGroup) -> str:
     """Say of a scale why no share significant is printed, or under which errors they are; or nothing."""
-    found = {family.key for family in curve.results.families_of(group)}
-    covered = [shares for key, shares in curve.null_shares.items() if key in found]
+    found = _pools(curve.results, group)
+    covered = [shares for family in found if (shares := family.shares(curve.null_shares))]
     return shares_words(covered, len(found), null_asked(curve))
 
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:
     decimals = decimals_for(results.estimate[family.places])
     numbers = (minus(f"{v:,.{decimals}f}") for v in results.spread(family))
-    return told(family.estimand), f"{len(family.places):,}", *numbers
+    return family.what, f"{len(family.places):,}", *numbers
 
 
 def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...]:
@@ -567,7 +571,7 @@ def _spread(spread: Spread, choices: Choices) -> list[str]:
             say(
                 "{sign:.0%} of {places:,} estimates have the sign of {of}.",
                 sign=spread.sign,
-                places=len(choices.family.places),
+                places=spread.n,
                 of=of,
             )
         ]
@@ -579,7 +583,7 @@ def _spread(spread: Spread, choices: Choices) -> list[str]:
             "ratio; 2 or more counts as robust).",
             ratio=spread.ratio,
             sign=spread.sign,
-            places=len(choices.family.places),
+            places=spread.n,
             of=of,
             robustness=abs(spread.robustness),
         )

@@ -220,7 +220,7 @@ def test_shares_are_of_those_tested_alone_wherever_they_are_printed(made):
     assert [c.strip() for c in line.strip("|").split("|")][5] == str(len(mine))
     poisson = next(row for row in summary.splitlines() if row.startswith("| semi-elasticity"))
     assert "%" not in poisson
-    assert f"of the {len(mine)} tested" in (out / "report.html").read_text(encoding="utf-8")
+    assert f"{len(mine)} estimates of the average effect" in (out / "report.html").read_text(encoding="utf-8")
     assert f"{len(mine)}</td>" in curve._repr_html_()
     assert f"of the {len(mine)} tested:" in [t.get_text() for t in curve.plot().texts]
 

@@ -13,12 +13,16 @@ import pytest
 import specdid
 from panels import levels, members_of
 from small_studies import small_panel, small_study
+from specdid._records.numerals import decimals_for, minus
 from specdid._run import infer
 from specdid.engine.problem import Effects, Problem, Vcov
+from specdid.figures._curve_data import curve_data
 from specdid.inference import permutation
 from specdid.inference._assignment import with_error
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
+from specdid.report.page import family_numbers, lead
+from specdid.report.summary import estimate_tables
 
 IN_GAP = "median_in_gap"
 """What these few specifications of two kinds of fixed effects have beside it."""
@@ -249,3 +253,32 @@ def test_only_what_is_tested_takes_draws_from_the_others(why, monkeypatch):
     assert (1 in test.index, test.draws) == ((True, 5) if why == "draws_failed" else (False, 99))
     if why == "draws_failed":
         assert test.notes[0].message.endswith("most often number 2 of the plan, in 94")
+
+
+def test_medians_and_ranges_are_of_the_specifications_that_the_joint_test_takes():
+    curve = run(("equivalent", "nonequivalent"), primary="median estimate", null=["wild"])
+    primary = [t for t in curve.joint if t.role == "primary"]
+    assert len(primary) == 2
+    for test in primary:
+        mine = curve.table[(curve.table["scale"].fillna(curve.table["outcome"]) == test.group)]
+        taken, rest = (mine[mine["weights"] == name]["estimate"] for name in ("none", "w"))
+        pools = {f.apart: f for f in curve.results.pools if f.key == (test.group, test.estimand)}
+        assert {kind: len(f.places) for kind, f in pools.items()} == {"": 4, "nonequivalent": 4}
+        assert np.allclose(curve.results.spread(pools[""]), (test.value, taken.min(), taken.max()), rtol=1e-12)
+        assert np.isclose(curve.results.spread(pools["nonequivalent"])[0], rest.median())
+        assert pools["nonequivalent"].shares(curve.null_shares) is None
+        lines = {
+            line[0]: line[1:5] for title, _, table in estimate_tables(curve) if test.group in title for line in table
+        }
+        decimals = [decimals_for(values.to_numpy()) for values in (taken, rest)]
+        words = (test.estimand, f"{test.estimand}; nonequivalent")
+        for name, values, places in zip(words, (taken, rest), decimals, strict=True):
+            numbers = (values.median(), values.min(), values.max())
+            assert lines[name] == ("4", *(minus(f"{v:,.{places}f}") for v in numbers))
+        (panel,) = (p for p in curve_data(curve.results).panels if p.group == test.group)
+        assert [s.n for s in panel.series] == [4]
+        assert np.isclose(panel.series[0].median, test.value)
+        (spread,) = (c.spread for c in curve.choices if c.family.key == (test.group, test.estimand))
+        assert spread.n == 4
+    numbers = family_numbers(curve)
+    assert not lead(numbers, curve.results).family.apart

@@ -62,14 +62,15 @@ function fillAnswer() {
       [make("p", none, { class: "lead" })]));
 }
 
-// Medians estimand by estimand: medians of different things are not pooled.
+// Medians by estimand and type of option: medians of different things are not pooled.
 function medianLines(some) {
   const { decimals, estimands } = group();
-  return estimands.flatMap(({ words }) => {
-    const mine = some.filter((i) => data.estimand.words[data.estimand.codes[i]] === words);
+  return estimands.flatMap(({ words }) => data.kind.words.flatMap((kind, k) => {
+    const mine = some.filter((i) => data.estimand.words[data.estimand.codes[i]] === words && data.kind.codes[i] === k);
     if (!mine.length) return [];
     const [low, middle, high] = quantiles(mine, [0, 0.5, 1]);
-    const name = estimands.length > 1 ? tr`${words}: ${manyWords(mine)}, median` : tr`Median`;
+    const what = [...(estimands.length > 1 ? [words] : []), ...(kind === "equivalent" ? [] : [kindWords(kind)])].join("; ");
+    const name = what ? tr`${what}: ${manyWords(mine)}, median` : tr`Median`;
     return [tr`${name} ${fixed(middle, decimals)}, ${fixed(low, decimals)} to ${fixed(high, decimals)}.`];
-  });
+  }));
 }
