@@ -486,7 +486,8 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
         labels = [briefly(_differing(planned, choice, row, usual), common) for row in options.tolist()]
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
         heading = _capital(say_choice(choice.name, spaced=False))
-        named = planned.option(choice, usual, shown=True) if usual else ""
+        held = (planned.labels[d][code] for d, code in zip(choice.places, usual, strict=False) if code >= 0)
+        named = ", ".join(map(planned.shown, held))
         yield replace(ChoiceRows(heading, rows, usual=named, common=common), **moved(choice.name))
 
 
@@ -495,11 +496,17 @@ def _usual(results: Results, choice: Choice) -> list[int]:
 
     It is that of the whole plan, so that a label means the same on every panel.
     """
-    if len(choice.places) < TIED:
+    if len(choice.places) < 2:
         return []
     tried = np.flatnonzero(results.status != Status.EXCLUDED)
     options, _ = results.planned.combined(choice, tried)
-    usual = [int(np.bincount(column).argmax()) for column in options.T]
+    counts = [np.bincount(column) for column in options.T]
+    if len(choice.places) < TIED:
+        least = len(options) / 2 if len(options) > MANY else len(options)
+        counts = [np.where(count > least, count, 0) for count in counts]
+    usual = [int(count.argmax()) if count.any() else -1 for count in counts]
+    if max(usual) < 0:
+        return []
     labels = {_differing(results.planned, choice, row, usual) for row in options.tolist()}
     return (
         usual if len(labels) == len(options) else []

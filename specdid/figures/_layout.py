@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -89,6 +90,11 @@ class CurveLayout:
         """Whether choices stand below the curves."""
         return any(band.lines for band in self.bands)
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The headings that have rows, in their order."""
+        return tuple(dict.fromkeys(line.heading for band in self.bands for line in band.lines))
+
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
         return self.left + place * (self.panel_width(count) + TICKS + RIGHT)
@@ -151,6 +157,14 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     yield made([], True, FLAT)
 
 
+def with_rows(layout: CurveLayout, kept: Sequence[str], fonts: Fonts, most: int = sys.maxsize) -> CurveLayout:
+    """Give a close layout rows for these choices in place of its own, for ``most`` options of each."""
+    room, (row, space) = layout.left - 8, _CLOSE
+    bands = tuple(_band(band.panels, fonts, room, row, space, kept, True, most) for band in layout.bands)
+    left_out = tuple(name for name in (*layout.kept, *layout.left_out) if name not in kept)
+    return replace(layout, bands=bands, left_out=left_out)
+
+
 def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:
     """Return the headings, those that move the estimates most first, and whether they move them at all."""
     found: dict[str, list[ChoiceRows]] = {}
@@ -187,6 +201,7 @@ def _band(
     space: float,
     kept: Sequence[str],
     alone: bool,
+    most: int = sys.maxsize,
 ) -> PanelRow:
     lines: list[ChoiceLine] = []
     top = 0.0
@@ -204,7 +219,7 @@ def _band(
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         short = fonts.apart(labels, TEXT, room - INDENT)
-        for label in labels:
+        for label in labels[:most]:
             first, *others = label.split(TOGETHER) if heading == say(_CONTROLS) else (label,)
             ways = (label, say("{first} + {others} more", first=first, others=len(others)))
             said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]

@@ -130,13 +130,18 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
 
 
 def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int) -> Iterator[KeyEntry]:
-    for k, series in enumerate(panel.series if len(panel.series) > 1 else ()):
-        facts = say(" ({n:,}, median {median})", n=series.n, median=fixed(series.median, panel.decimals))
-        # A line that is broken between words is not full: the last one has room for the facts.
-        space = max(most - 1, 1) * (room - _SWATCH) - fonts.width(facts, SMALL)
-        name = {id(s): s.short if panel.many else s.label for s in panel.series}
-        label = fonts.apart([*name.values()], SMALL, space)[name[id(series)]]
-        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts, marker_in(panel, k, bars))
+    if len(panel.series) < 2:
+        return
+    facts = [say(" ({n:,}, median {median})", n=s.n, median=fixed(s.median, panel.decimals)) for s in panel.series]
+    # A line that is broken between words is not full: the last one has room for the facts.
+    spaces = [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
+    names = [s.label for s in panel.series]
+    # Where there is one line alone, the note has what the name is short of.
+    if panel.many or (most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces, strict=True))):
+        names = [s.short for s in panel.series]
+    for k, (name, text, space) in enumerate(zip(names, facts, spaces, strict=True)):
+        label = fonts.apart(names, SMALL, space)[name]
+        yield KeyEntry("dot", shade(panel, k, 1.0), label + text, marker_in(panel, k, bars))
 
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:

@@ -44,6 +44,7 @@ from specdid.figures._layout import (
     CurveLayout,
     PanelRow,
     layouts,
+    with_rows,
 )
 from specdid.figures._page import (
     CUT,
@@ -73,6 +74,8 @@ _DETAILS = 4
 _DOUBTS = 6
 """Lines of serious warnings with their numbers, which would push the curve off a narrow page; beyond, their kinds."""
 _ROOM = 10.5
+_PARTS = (6, 4, 3, 2)
+"""Options of one choice that have rows where no choice has room for all of its own."""
 _EDGE = 2.0
 """Height of a line of text."""
 
@@ -248,6 +251,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 headings=listed(layout.still),
             )
         )
+    parts += _first_rows(data, layout)
     if layout.left_out:
         parts.append(
             say(
@@ -269,6 +273,16 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if series:
         parts.append(say("Cut in the key: {listed}.", listed=say("; ").join(series)))
     return sentences([*parts, data.absent]).strip()
+
+
+def _first_rows(data: CurveData, layout: CurveLayout) -> Iterator[str]:
+    """Say of which choices only the first options have rows."""
+    rows = {(line.heading, line.label): line for band in layout.bands for line in band.lines if line.label}
+    for name in layout.kept:
+        all_ = len({row.label for p in data.panels for c in p.choices if c.heading == name for row in c.rows})
+        mine = [line for (heading, _), line in rows.items() if heading == name]
+        if len(mine) < all_ and not mine[0].alone:
+            yield say("{heading}: the first {some} of {all} options have rows.", heading=name, some=len(mine), all=all_)
 
 
 def _is_cut(line: ChoiceLine) -> bool:
@@ -495,15 +509,36 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
     """
     usual = 0.0
     for layout in layouts(data, fonts, width):
-        sheet = _sheet(data, fonts, layout)
-        bands = len(layout.bands)
-        rest = sheet.height - layout.curve * bands
-        least = max(layout.curve, _least(data, fonts, layout))
         usual = max(usual, layout.share)
-        if rest + bands * max(least, _part(layout.share, rest) / bands) <= highest(PAGE):
+        if _fits(data, fonts, layout):
             break
+    layout = _filled(data, fonts, layout) if layout.left_out else layout
+    rest, bands = _rest(data, fonts, layout), len(layout.bands)
     curve = min(_part(usual, rest), highest(PAGE) - rest) / bands
-    return _sheet(data, fonts, replace(layout, curve=max(least, curve)))
+    return _sheet(data, fonts, replace(layout, curve=max(layout.curve, _least(data, fonts, layout), curve)))
+
+
+def _filled(data: CurveData, fonts: Fonts, layout: CurveLayout) -> CurveLayout:
+    """Give rows to choices for which there is room, though one that moves more has too many; if to none, to a part."""
+    for name in layout.left_out:
+        more = with_rows(layout, (*layout.kept, name), fonts)
+        layout = more if _fits(data, fonts, more) else layout
+    if layout.has_rows:
+        return layout
+    parts = (with_rows(layout, (name,), fonts, most) for most in _PARTS for name in layout.left_out)
+    return next((part for part in parts if _fits(data, fonts, part)), layout)
+
+
+def _rest(data: CurveData, fonts: Fonts, layout: CurveLayout) -> float:
+    """Return the height of all but the curves."""
+    return _sheet(data, fonts, layout).height - layout.curve * len(layout.bands)
+
+
+def _fits(data: CurveData, fonts: Fonts, layout: CurveLayout) -> bool:
+    """Whether a page has room for it, with curves that have their share."""
+    rest, bands = _rest(data, fonts, layout), len(layout.bands)
+    least = max(layout.curve, _least(data, fonts, layout))
+    return rest + bands * max(least, _part(layout.share, rest) / bands) <= highest(PAGE)
 
 
 def _part(share: float, rest: float) -> float:
@@ -533,16 +568,22 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
     cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
-    notes = note_lines(note(data, layout, cut, _cut_series(placed)), fonts, 0.97 * layout.width - 4)
+    notes = note_lines(note(data, layout, cut, _cut_series(placed, bool(shared))), fonts, 0.97 * layout.width - 4)
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
-def _cut_series(placed: Sequence[_Placed]) -> list[str]:
-    """Return the names of series that a key has cut: an estimand without its end would be another."""
+def _cut_series(placed: Sequence[_Placed], shared: bool) -> list[str]:
+    """Return the names of series that a key has cut: an estimand without its end would be another.
+
+    Beside a ``shared`` key a panel's own does not name many series.
+    """
     pairs = [pair for one in placed for pair in zip(one.band.panels, one.keys, strict=True)]
     said = [(p, "".join(e.words for line in key for e in line).replace(" ", "")) for p, key in pairs]
     several = [
-        (s.short if p.many else s.label, words) for p, words in said if words and len(p.series) > 1 for s in p.series
+        (s.short if p.many else s.label, words)
+        for p, words in said
+        if words and len(p.series) > 1 and not (shared and p.many)
+        for s in p.series
     ]
     return list(dict.fromkeys(label for label, words in several if label.replace(" ", "") not in words))
 
@@ -689,7 +730,9 @@ def _label(page: Page, line: ChoiceLine, middle: float) -> None:
 def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, layout: CurveLayout) -> tuple[list[str], list[str]]:
     """Return the lines of name and facts that stand beside a curve; a flat one has no room for shares."""
     room, name = layout.left - TICKS, _name_lines(panel, fonts, layout)
-    said = [fonts.first_fit(texts, SMALL, room) for texts in facts(panel, layout.flat)]
+    # A number that is cut is another one.
+    written = (fonts.first_fit((*texts, ""), SMALL, room) for texts in facts(panel, layout.flat))
+    said = [text for text in written if text]
     return name, said if layout.flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -495,9 +496,11 @@ def test_a_share_beside_a_narrow_curve_says_of_what_it_is(share):
 
 
 @pytest.mark.parametrize("width", [3.5, 6.5])
-def test_an_estimand_that_the_key_cuts_is_whole_in_the_note(width):
+@pytest.mark.parametrize(("count", "times"), [(1, 5), (6, 1)])
+def test_an_estimand_that_the_key_cuts_is_whole_in_the_note(width, count, times):
     long = "average effect on the treated in the first treated period over all cohorts that are observed in it whole"
-    outcomes = [f"outcome {k}" for k in range(6)]
+    long = ", ".join([long] * times)
+    outcomes = [f"outcome {k}" for k in range(count)]
     estimands = {"OLS": "average effect", "CS": long}
     figure = draw(
         curve_data(
@@ -506,10 +509,11 @@ def test_an_estimand_that_the_key_cuts_is_whole_in_the_note(width):
         width,
     )
     texts = texts_of(figure)
-    cut = [t for t in texts if t.startswith("CS: ") and "…" in t]
     whole = f"CS: {long}"
-    assert cut
-    assert f"Cut in the key: {whole}." in " ".join(texts)
+    # The only line of a flat curve's key has the estimator alone.
+    assert any(t.startswith("CS (") for t in texts) == (count > 1)
+    assert any("…" in t for t in texts) or count > 1
+    assert f"{whole}." in " ".join(texts).partition("Cut in the key: ")[2]
     assert layout_faults(figure) == []
 
 
@@ -719,6 +723,65 @@ def test_a_curve_without_rows_of_choices_says_what_gives_them_room():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(curve_data(many_scales(2)), 6.5)
+
+
+def test_choices_that_fit_have_rows_though_one_that_moves_more_does_not():
+    names = {f"estimator {k}": f"effect of kind {k}" for k in range(11)}
+    outcomes = ["jobs", "wages", "hours"]
+    dims = {"outcome": outcomes, "estimator": list(names), "sample": ["all", "some"]}
+    planned = plan_of(dims, subsets("x", "y"), estimands=names, scales=dict(zip(outcomes, "abc", strict=True)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = draw(curve_data(results_of(planned)), 3.5)
+    texts = texts_of(figure)
+    assert figure.get_size_inches()[1] <= 9
+    assert layout_faults(figure) == []
+    assert texts.count("Sample: all") == 3
+    said = " ".join(texts)
+    assert "Without rows for lack of room: estimator;" in said
+    assert "Cut in the key" not in said
+
+
+def test_a_choice_that_does_not_fit_has_its_first_rows_where_no_other_has_any():
+    outcomes = [f"y{k}" for k in range(4)]
+    dims = {"outcome": outcomes, "sample": [f"sample {k}" for k in range(14)]}
+    planned = plan_of(dims, scales={y: f"scale {y}" for y in outcomes})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = draw(curve_data(results_of(planned)), 3.5)
+    texts = texts_of(figure)
+    assert figure.get_size_inches()[1] <= 9
+    some = texts.count("sample 0") and len({t for t in texts if re.fullmatch(r"sample \d+", t)})
+    assert 2 <= some < 14
+    said = " ".join(texts)
+    assert f"Sample: the first {some} of 14 options have rows." in said
+    assert "lack of room" not in said
+
+
+def test_what_most_of_a_pair_of_tied_choices_have_is_not_in_the_names_of_their_rows():
+    names = [f"estimator {k}" for k in range(8)]
+    dims = {"outcome": ["ln jobs in thousands", "jobs in thousands"], "estimator": names}
+    excluded = dict.fromkeys({*range(7, 15)}, "not together")
+    planned = plan_of(dims, excluded=excluded, scales=dict.fromkeys(dims["outcome"], "log points"))
+    planned = replace(planned, together=(("outcome", "estimator"),))
+    texts = texts_of(draw(curve_data(results_of(planned)), 3.5))
+    assert {*names[:7]} <= {*texts}
+    assert any(text.startswith("jobs in") for text in texts)
+    assert "Outcome + estimator: what differs from ln jobs in thousands." in " ".join(texts)
+
+
+def test_a_flat_curve_has_whole_names_of_estimators_and_whole_numbers(dejavu):
+    names = {name: f"average effect on the treated, {'weighted ' * 3}by {name}" for name in ("two-way", "two-stage")}
+    outcomes = ["jobs", "wages"]
+    dims = {"outcome": outcomes, "estimator": list(names), "sample": [f"sample {k}" for k in range(12)]}
+    planned = plan_of(dims, subsets("x", "y"), estimands=names, scales={y: f"log {y}" for y in outcomes})
+    fits = fits_of(planned)
+    fits.nobs[:] = 123_456_789 + np.arange(len(fits.nobs)).reshape(fits.nobs.shape)
+    figure, told = draw_bare(lambda width: draw(curve_data(collect(planned, [fits], ["x"])), width), 3.5)
+    texts = texts_of(figure)
+    assert {text.split(" (")[0] for text in texts if "median" in text} == {*names}
+    assert all(f"{name}: {words}" in told for name, words in names.items())
+    assert not any("…" in text for text in texts if text.startswith("N = "))
 
 
 def test_a_note_is_shortened_before_a_choice_loses_its_rows_and_says_where_the_rest_is():
