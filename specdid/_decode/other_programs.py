@@ -44,7 +44,7 @@ _INSTEAD = {
     "psmatch2": 'matching belongs to a sample: match = { on = "x1 + x2", method = "nearest" } in [sample]',
     "re": "random effects stand beside fixed ones in a [hausman] table",
     "random": "random effects stand beside fixed ones in a [hausman] table",
-    "bacondecomp": "it is a decomposition of one estimate, and not here",
+    "bacondecomp": "it decomposes one estimate: write a table [decomposition]",
     "honestdid": "it bounds an event study: write a table [honest]",
 }
 

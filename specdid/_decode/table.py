@@ -234,7 +234,9 @@ class Log:
         if text is None or text in choices:
             return text
         listed = f"there are {', '.join(choices)}"
-        near = did_you_mean({"dripw": "dr"}.get(text, text), choices)  # the default of Stata's csdid
+        near = did_you_mean({"dripw": "dr"}.get(text, text), choices)  # of Stata's csdid
+        if text == "drimp" and "dr" in choices:
+            near = 'csdid\'s improved estimator is not here; the nearest is "dr", its dripw'
         notes = (listed,) if near else ()
         self.add(item.origin, f"no_{what}", f"no {what} `{text}`", near or listed, notes=notes)
         return None

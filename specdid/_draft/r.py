@@ -745,7 +745,11 @@ class _R(Memory):
                         self.skip(line, text, f"taken over for `{frame}`, but {why}")
                     self._changes(frame, frame, steps, line, text)
                 return
-            if _IN_PLACE.search(text):
+            if re.match(r"^(?:base::)?(?:source|sys\.source|eval|list2env|load)\(", text):
+                self._other_code(line, text)
+            elif re.match(r"^(?:base::)?(?:at|de)tach\(", text):
+                pass  # names of columns alone; a regression without data is listed
+            elif _IN_PLACE.search(text):
                 name = re.match(rf"^assign\(\s*[\"']({_NAME})[\"']", text) or re.match(rf"^(?:\w+\()?({_NAME})", text)
                 self._changed(name[1] if name else "", "", line, text)
             elif _OTHER_ERRORS.search(text):
@@ -787,6 +791,14 @@ class _R(Memory):
         for frame, listed in self._listed_of.items():
             if self._root.get(frame, frame) in roots:
                 self.found.skipped = [one for one in self.found.skipped if one not in listed]
+
+    def _other_code(self, line: int, text: str) -> None:
+        """List a line that runs or brings what is not read; it may change every frame that is there."""
+        for state in self._of_frame.values():
+            state.rows += ((line, text),)
+        for frame in self._frames - self._own - {*self._of_frame}:  # which it brings, perhaps
+            self._of_frame[frame] = State()
+        self.skip(line, text, "runs or brings other code or data, which are not read: what they change, do before")
 
     def _other_errors(self, line: int, text: str) -> None:
         self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")

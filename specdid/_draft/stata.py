@@ -1331,6 +1331,9 @@ class _Stata(Memory):
                 why = f"{command} is not read; what it changes in rows or values has to be done in the data before"
             if command in ("do", "run", "include"):
                 why = "runs other code, which is not read: what that does to the data, do before"
+                if self.state.data is not None:
+                    self.state.rows += ((line, text),)
+                    self._facts = FIRST
             known = COMMANDS.get(command)
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
 

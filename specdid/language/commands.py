@@ -78,8 +78,11 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "newey newey2 xtgls xtpcse", "errors by Newey and West" + _ERRORS),
     ("Stata", "regression", "acreg ols_spatial_HAC", "errors by Conley" + _ERRORS),
     ("Stata", "regression", "cgmreg cluster2 vcemway", 'clusters of two columns are `"~a + b"` in [vcov]'),
-    ("Stata", "regression", "csdid csdid2 hdidregress xthdidregress drdid", _CSDID),
-    ("R", "regression", "att_gt drdid ordid ipwdid", _CSDID),
+    ("Stata", "regression", "csdid csdid2", _CSDID + '; est_method "dr" is its dripw; drimp is not here'),
+    ("Stata", "regression", "hdidregress xthdidregress drdid", _CSDID),
+    ("R", "regression", "att_gt", _CSDID + '; `unbalanced = "drop"` is its default, '
+     '`base_period = "varying"` for its leads'),
+    ("R", "regression", "drdid ordid ipwdid", _CSDID),
     ("R", "regression", "aggte", '`aggregate = "simple"`, "group", "dynamic" or "calendar" at `csdid` in [estimator]'),
     ("Python", "regression", "ATTgt", _CSDID),
     ("Stata", "regression", "eventstudyinteract", "`sunab` in [estimator], with the cohort at the treatment; the path "

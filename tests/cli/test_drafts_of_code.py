@@ -2298,3 +2298,22 @@ def test_a_column_that_merge_may_bring_names_its_line(drafted):
     code = "import delimited castle.csv, clear\nmerge m:1 sid using pop\nreghdfe homicide post gdp, absorb(sid year)\n"
     done, _ = drafted(code, "a.do")
     assert "line 2 of a.do may bring it from other data" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "asked"),
+    [
+        ('df <- read.csv("a.csv")\nsource("clean.R")', ".R", "rows_line_2"),
+        ('source("clean.R")\ndf <- read.csv("a.csv")', ".R", None),
+        ('load("a.rda")', ".R", None),
+        ('load("a.rda")\nsource("clean.R")', ".R", "rows_line_2"),
+        ('df <- read.csv("a.csv")\nattach(df)', ".R", None),
+        ("use a.dta, clear\ndo clean.do", ".do", "rows_line_2"),
+        ("do clean.do\nuse a.dta, clear", ".do", None),
+    ],
+)
+def test_other_code_that_may_change_the_data_is_asked_for(code, name, asked):
+    line = "feols(y ~ d | id, df, cluster = ~id)" if name == ".R" else "reghdfe y d, absorb(id)"
+    found = read_code(f"{code}\n{line}\n", name)
+    assert [r.condition for r in found.regressions] == [asked or "TRUE"]
+    assert [*found.unread] == [asked] * (asked is not None)

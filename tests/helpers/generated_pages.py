@@ -56,6 +56,9 @@ def habits() -> str:
         "that `specdid check` gives. The shorter, hand-made list is the [dictionary](dictionary.md).\n"
         "\nStata's `gen` and `egen` make columns in single precision (`float`), unless `double` stands there: 0.7 is "
         "0.699999988 in them, and `if g >= .7` leaves those rows out. Here every column is of double precision.\n"
+        "\nStata's `x / y` is missing where y is 0. Here, as in R, it is infinite there, and missing where x is 0 as "
+        "well. Estimates leave such rows out in all three; `if x / y > 1`, means and sums differ: write "
+        "`ifelse(y == 0, NA, x / y)` for what Stata has.\n"
     )
     lines.append("\n## Everyday expressions\n")
     for source in FROM:

@@ -268,3 +268,8 @@ def test_the_reference_manual_is_up_to_date():
     if os.environ.get("SPECDID_UPDATE_GOLDEN"):
         stored.write_text(_manual.markdown(), encoding="utf-8", newline="\n")
     assert _manual.markdown() == stored.read_text("utf-8")
+
+
+@pytest.mark.parametrize("word", ["##", "#", "drimp", "dripw"])
+def test_what_stata_users_type_is_answered(word):
+    assert _manual.find(word)
