@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
