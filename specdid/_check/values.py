@@ -17,7 +17,7 @@ from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError, missing_codes, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
-from specdid.panel.operators import USABLE, numbers_as_text, parse
+from specdid.panel.operators import USABLE, mixed_percents, number_advice, numbers_as_text, parse, percent_advice
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -453,6 +453,31 @@ def check_functions(data: Data) -> Iterator[Fault]:
             yield fault_at(place[0].origin, place[1].span, note.code, note.message, note.help, "warning")
 
 
+def check_percents(data: Data) -> Iterator[Fault]:
+    """Warn where parse_number() reads cells with a percent sign beside numbers in another unit.
+
+    An expression that asks for the sign by %like% tells them apart itself.
+    """
+    bases = [(e, data.scope) for e in (*data.study.derive.values(), *(use.expression for use in uses(data.study)))]
+    for variant in data.study.variants:
+        for option in variant.options:
+            scope = data.scope_of((option,)) or data.scope
+            bases += [(e, scope) for e in option.derive.values()]
+    said: set[Node] = set()
+    for expression, scope in bases:
+        nodes = list(walk(expression.tree))
+        if any(isinstance(n, Binary) and n.operator == "%like%" and n.right == Text("%") for n in nodes):
+            continue
+        for call in nodes:
+            x = argument(call, "x") if isinstance(call, Call) and call.function == "parse_number" else None
+            column = data.column(x, scope) if x is not None else None
+            if x is None or column is None or x in said or not (mixed := mixed_percents(column)):
+                continue
+            said.add(x)
+            message = f"`{write(x)}` holds {mixed}: parse_number() leaves both as they are"
+            yield fault_at(expression.origin, call.span, "percent_mixed", message, percent_advice(write(x)), "warning")
+
+
 LIMITED = ("winsorize", "trim")
 """Functions that cut a column at quantiles."""
 
@@ -548,8 +573,12 @@ def check_codes(data: Data) -> Iterator[Fault]:
 
 
 def check_spellings(data: Data) -> Iterator[Fault]:
-    """Warn of levels that differ only in case or blanks, of what is a group: effects, factors, clusters, the unit."""
+    """Warn of levels that differ only in case or blanks, of what is a group: the unit, effects, factors, clusters."""
     seen: set[str] = set()
+    unit = data.study.unit
+    if unit is not None and (column := data.panel.columns.get(unit)) is not None and column.is_text:
+        seen.add(write(Name(unit)))
+        yield from _spelled(data.study.unit_origin or Origin(("study", "unit")), None, unit, column, unit=True)
     for use in uses(data.study):
         for node, kind in leaves(use.expression.tree, use.role):
             for grouped in _grouped(node, kind):
@@ -567,21 +596,21 @@ def _grouped(node: Node, kind: LeafKind) -> Iterator[Node]:
         yield node
 
 
-def _spelled(origin: Origin, span: Span, words: str, column: Column) -> Iterator[Fault]:
+def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit: bool = False) -> Iterator[Fault]:
     groups: dict[str, list[str]] = {}
     for level in column.levels:
         groups.setdefault(spelling(level), []).append(level)
     alike = [levels for levels in groups.values() if len(levels) > 1]
     if alike:
         shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in alike], 3)
-        yield fault_at(
-            origin,
-            span,
-            "level_spelling",
-            f"`{words}` has levels that differ only in case or blanks, each a group of its own: {shown}",
-            f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`",
-            "warning",
+        whose = "a unit" if unit else "a group"
+        message = f"`{words}` has levels that differ only in case or blanks, each {whose} of its own: {shown}"
+        advice = (
+            f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`"
         )
+        if unit:
+            advice = "where they are the same, write them alike in the file: the unit cannot be derived"
+        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:
@@ -622,7 +651,9 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
         if others := [level for level in levels if level not in set(alike)]:
             message += f", except {first_few([f'“{level}”' for level in others], 3)}"
         advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
-        if parse(alike):
+        if mixed_percents(column):
+            advice = number_advice(column, name)
+        elif parse(alike):
             read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name
             advice = f"parse_number({read}), in [derive], reads numbers out of text"
         advice += f"; where dummies are meant, write `i({name})`"

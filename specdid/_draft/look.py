@@ -15,6 +15,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, many
+from specdid.language import write_name
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, rank, repeats_advice
 from specdid.panel.operators import number_advice
@@ -153,7 +154,11 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
         {n: int(c.missing.sum()) for n, c in usable.items() if c.missing.any()},
         frozenset(n for n in outcomes if _positive(columns[n])),
         dict(_aside(outcomes, columns, key, treatment)),
-        {n: advice for n, c in rest.items() if n not in used and c.is_text and (advice := number_advice(c))},
+        {
+            n: advice
+            for n, c in rest.items()
+            if n not in used and c.is_text and (advice := number_advice(c, write_name(n)))
+        },
         {n: codes for n in outcomes if (v := columns[n].numbers) is not None and (codes := missing_codes(v))},
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._arrays import Bools, Floats
+from specdid._diagnostics import many
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
 from specdid.panel.columns import Column, merge_levels, number
@@ -164,8 +165,47 @@ def parse(levels: Iterable[str]) -> bool:
     return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in levels)
 
 
-def number_advice(column: Column) -> str:
+PERCENT = 5
+"""Ratio of medians from which cells with a percent sign and cells without one are in different units."""
+
+
+def mixed_percents(column: Column) -> str:
+    """Describe cells with a percent sign beside numbers of another size; nothing where there are none."""
+    signed = [level.rstrip(" \t").endswith("%") for level in column.levels]
+    if column.numbers is not None or not any(signed) or all(signed) or column.codes is None:
+        return ""
+    cells: dict[bool, list[str]] = {True: [], False: []}
+    sizes: dict[bool, list[float]] = {True: [], False: []}
+    counts = np.bincount(np.atleast_1d(column.codes).reshape(-1) + 1, minlength=len(column.levels) + 1)[1:]
+    for level, percent, count in zip(column.levels, signed, counts.tolist(), strict=True):
+        if count and parse([level]):
+            cells[percent] += [level] * count
+            size = abs(float(re.sub("[ \t,%]", "", level)))
+            sizes[percent] += [size] * (count if size else 0)
+    if not sizes[True] or not sizes[False]:
+        return ""
+    ratio = float(np.median(sizes[True]) / np.median(sizes[False]))
+    if 1 / PERCENT < ratio < PERCENT:
+        return ""
+    with_, without = (", ".join(f"“{cell}”" for cell in dict.fromkeys(cells[k][:3])) for k in (True, False))
+    return (
+        f"{many(len(cells[True]), 'cell')} with a percent sign ({with_}) and {len(cells[False]):,} without one "
+        f"({without}), {max(ratio, 1 / ratio):.3g} times apart"
+    )
+
+
+def percent_advice(words: str) -> str:
+    """Say how a column of shares, some of them written in percent, becomes one of shares."""
+    return (
+        f'where the others are shares, write ifelse({words} %like% "%", parse_number({words}) / 100, '
+        f"parse_number({words})) in [derive]"
+    )
+
+
+def number_advice(column: Column, words: str = "x") -> str:
     """Say how numbers that are stored as text become numbers; nothing where they are none."""
+    if mixed := mixed_percents(column):
+        return f"{mixed}: parse_number({words}) alone leaves both as they are; {percent_advice(words)}"
     if column.odd:
         commas = any("," in cell for cell in column.odd)
         hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"

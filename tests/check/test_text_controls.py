@@ -4,6 +4,8 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._records.cautions import from_fault
+from specdid._words import known
 
 N = small_panel().height
 
@@ -107,3 +109,26 @@ def test_a_variant_that_puts_text_in_a_number_s_place(tmp_path):
     (fault,) = found(["0.1%", "0.2%"], "x1 + x3", variant=variant)
     assert fault.message.startswith("`x1` is text under source = “other”, so that it becomes 1 dummy; its values look")
     assert fault.path[:3] == ("variant", "source", "other")
+
+
+def percents(signed, plain, **changes):
+    n = small_panel().height
+    cells = [signed if k % 5 == 0 else f"{plain + k % 7 / 1000}" for k in range(n)]
+    study = small_study(**{"derive": {"c": "parse_number(rate)"}, "outcome": {"c": "c"}, **changes})
+    return list(specdid.check(study, small_panel().with_columns(rate=pl.Series(cells))))
+
+
+def test_percent_signs_beside_numbers_of_another_size_are_warned_of():
+    (fault,) = (f for f in percents("4.59%", 0.04) if f.code == "percent_mixed")
+    assert "34 cells with a percent sign (“4.59%”)" in fault.message
+    assert from_fault(fault).severity == "serious"
+    assert known(fault.message, "zh")
+    assert "percent_mixed" not in {f.code for f in percents("4.59%", 4)}
+    right = {"c": 'ifelse(rate %like% "%", parse_number(rate) / 100, parse_number(rate))'}
+    assert right["c"] in fault.help
+    assert "percent_mixed" not in {f.code for f in percents("4.59%", 0.04, derive=right)}
+
+
+def test_other_advice_does_not_name_parse_number_alone_there():
+    (fault,) = (f for f in percents("4.59%", 0.04, derive={}, outcome={"y": "rate"}) if f.severity == "error")
+    assert 'ifelse(x %like% "%", parse_number(x) / 100, parse_number(x))' in fault.help

@@ -2,6 +2,7 @@
 
 import pytest
 from checked_studies import DATA, faults, marked, write
+from specdid._records.cautions import from_fault
 from specdid._run.prepare import examine
 from specdid._words import known
 
@@ -113,6 +114,16 @@ def test_levels_that_differ_only_in_case_or_blanks_are_named_once(tmp_path, tabl
     assert known(fault.message, "zh")
     right = {"derive": 'z = "tolower(trimws(zone))"'} | {k: v.replace("zone", "z") for k, v in tables.items()}
     assert "level_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, **right)}
+
+
+def test_units_that_differ_only_in_case_or_blanks_are_a_serious_warning(tmp_path):
+    named = DATA.replace("\n", "\nU ").removesuffix("U ")
+    spelt = named.replace("U 1,", "u  1,", 1)
+    found = [f for f in faults(tmp_path, data=spelt) if f.code.endswith("_spelling")]
+    assert [f.code for f in found] == ["unit_spelling"]
+    assert from_fault(found[0]).severity == "serious"
+    assert known(found[0].message, "zh")
+    assert not [f for f in faults(tmp_path, data=named) if f.code.endswith("_spelling")]
 
 
 @pytest.mark.parametrize("where", ["gap < 99", "gap == 1 & year > 0", "!is.na(gap) & gap > 0", "is.na(gap) | gap > 0"])
