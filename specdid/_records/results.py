@@ -522,9 +522,9 @@ def empty_numbers(n: int, n_vcovs: int) -> dict[str, NDArray[np.float64] | NDArr
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and lines of Markdown that a later stage adds to the summary.
+    """A heading and lines of Markdown that a later stage adds to details.md.
 
-    ``on_page``: report.html shows it, which has the rest of the summary in parts of its own.
+    ``on_page``: report.html shows it, which has the rest of details.md in parts of its own.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The analyses of a study: run, written to files, and put into the summary."""
+"""The analyses of a study: run, written to files, and put into details.md."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _with_sample(finding: Finding, words: str) -> Finding:
 
 
 def sections(found: Sequence[Analysed]) -> tuple[Section, ...]:
-    """Return what the analyses add to the summary."""
+    """Return what the analyses add to details.md."""
     return tuple(Section(told(a.heading), _lines(a)) for a in found)
 
 

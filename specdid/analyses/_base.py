@@ -163,7 +163,7 @@ class Finding:
     ----------
     tables, charts : files
     warnings : what a reader must know; without a place, so that the table's name becomes it
-    lines : Markdown for the summary, under a heading of the analysis
+    lines : Markdown for details.md and the report, under a heading of the analysis
     breakdowns : what the figure of the curve shows below it of every specification
     """
 
@@ -182,7 +182,7 @@ def _never(values: Mapping[str, object]) -> bool:
 class Analysed:
     """What an analysis's table gave: its finding, or why there is none.
 
-    ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in the summary.
+    ``kind`` and ``name`` are those of the table, ``stem`` is the name of its files, ``heading`` that in details.md.
     """
 
     kind: str

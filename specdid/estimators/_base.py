@@ -281,7 +281,8 @@ class Estimator:
     ``beside(options)`` names the units that ``n_control`` counts, where they are not the never treated alone.
 
     ``changes``: it takes changes of the outcome between rows, and what a row may lack and still be read: "controls", as
-    an end of a change; "outcome" or a weight, as a treatment that tells when a unit switches. "": nothing.
+    an end of a change; "outcome" or a weight, as a treatment that tells when a unit switches. "": nothing, as where
+    controls are changes, too, so that both ends need every variable.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.

@@ -190,6 +190,20 @@ def test_a_rule_of_several_terms_is_of_all_of_those_it_has_and_none_of_those_it_
     assert words == ["both" if label in both else "neither" if label in neither else "" for label in labels]
 
 
+def test_a_condition_means_the_sample_of_its_rows_and_no_match_among_them():
+    """Nor is a match one of the samples that have, or lack, the condition: it is meant by its label."""
+    match = {"on": "x1", "at": "year == 2002"}
+    samples = {"late": "year > 2001", "matched late": {"where": "year > 2001", "match": match}, "all": "TRUE"}
+    for when, meant in (
+        ("year > 2001", {"late"}),
+        ({"has": "year > 2001"}, {"late"}),
+        ("matched late", {"matched late"}),
+    ):
+        made = plan(sample=samples, controls={"none": "1"}, exclude=[{"when": {"sample": when}, "because": "so"}])
+        labels = np.array(made.dimensions[4].labels)[made.codes[:, 4]]
+        np.testing.assert_array_equal(made.reason >= 0, np.isin(labels, [*meant]))
+
+
 def test_generated_exclusions():
     made = plan(
         controls={"none": "1", "own": "y", "x": "x1"},
