@@ -244,18 +244,16 @@ def warnings_written() -> set[str]:
         for function in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(function, ast.FunctionDef):
                 continue
-            assigned = {
-                target.id: node.value
-                for node in ast.walk(function)
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            }
+            assigned: dict[str, list[ast.expr]] = {}
+            for node in ast.walk(function):
+                for target in node.targets if isinstance(node, ast.Assign) else ():
+                    if isinstance(target, ast.Name):
+                        assigned.setdefault(target.id, []).append(node.value)
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (at := place_of_message(node)):
                     said = node.args[at] if len(node.args) > at else None
-                    said = assigned.get(said.id, said) if isinstance(said, ast.Name) else said
-                    found |= {as_written(said)} if isinstance(said, (ast.JoinedStr, ast.Constant)) else set()
+                    ways = assigned.get(said.id, []) if isinstance(said, ast.Name) else [said]
+                    found |= {as_written(way) for way in ways if isinstance(way, (ast.JoinedStr, ast.Constant))}
     return found
 
 
@@ -272,6 +270,41 @@ def as_written(node: ast.JoinedStr | ast.Constant) -> str:
 
 
 COMPOSED = {
+    "7: 7 of 7 without a value of the moderator 7 left out": (
+        "x: 3 of 24 units without a value of the moderator in 2005 left out"
+    ),
+    "7 77 an effective F of 7 or more, but below its critical value for a bias of at most 10% of the worst case "
+    "(`effective_f_critical`)": (
+        "3 of 4 two-stage least squares have an effective F of 10 or more, but below its critical value for a bias of "
+        "at most 10% of the worst case (`effective_f_critical`)"
+    ),
+    "7 77 weak instruments (effective F below 7, the lowest 7): estimates are biased towards least squares, and their "
+    "standard errors, p-values and intervals do not hold; read the Anderson-Rubin sets (`ar_p`, `ar_low`, `ar_high`)": (
+        "1 of 4 two-stage least squares has weak instruments (effective F below 10, the lowest 3.2): estimates are "
+        "biased towards least squares, and their standard errors, p-values and intervals do not hold; read the "
+        "Anderson-Rubin sets (`ar_p`, `ar_low`, `ar_high`), 1 of which is unbounded"
+    ),
+    "7: the test of equality rests on 7: it rejects too often": (
+        "x: the test of equality rests on 1 such small group: it rejects too often"
+    ),
+    "`7` is 7 in row 77 of 7, 7 steps 7, 7": (
+        "`year` is 2999 in row 12 and 3 more of `p.csv`, 985 steps after the last of the others, 2014"
+    ),
+    "as few as 7: standard errors may be too small; 7": (
+        "as few as 9 clusters: standard errors may be too small; rely on the median t of the permutation null, if the "
+        "assignment could have fallen on other clusters"
+    ),
+    "nothing is left for this rule to exclude: [[together]] ties 7": (
+        "nothing is left for this rule to exclude: [[together]] ties `controls` and `sample`"
+    ),
+    "the joint test is off: 7": (
+        "the joint test is off: neither null is one of two-stage least squares; `ar_p` in the results tests each "
+        "specification for no effect, whatever the strength of its instruments"
+    ),
+    "the periods of `7` are 7 apart (7, 7): lags, leads and event time ": (
+        "the periods of `year` are 5 apart (2000, 2005): lags, leads and event time count the periods between, which "
+        "no row has"
+    ),
     "7 7 the same |t| in every draw: this null cannot move 7, and 7 not in this test": (
         "2 specifications have the same |t| in every draw: this null cannot move them, and they are not in this test"
     ),
@@ -387,7 +420,7 @@ COMPOSED = {
 def test_warnings_of_parts_are_told_whole(language, written):
     with speaking(language):
         said = told(COMPOSED[written], ours=True)
-    names = r"n_treated\w*|did2s|sunab|csdid|lpdid|state|Stata|Hansen|Sargan"
+    names = r"n_treated\w*|did2s|sunab|csdid|lpdid|state|Stata|Hansen|Sargan|Anderson-Rubin|\[\[together\]\]"
     rest = re.sub(rf"`[^`]*`|\([^)]*column[^)]*\)|{names}", "", said)
     assert not re.search("[A-Za-z]{3,}", rest), said
 
