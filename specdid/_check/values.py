@@ -603,12 +603,12 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
     alike = [levels for levels in groups.values() if len(levels) > 1]
     if alike:
         shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in alike], 3)
-        whose = "a unit" if unit else "a group"
-        message = f"`{words}` has levels that differ only in case or blanks, each {whose} of its own: {shown}"
+        message = f"`{words}` has levels that differ only in case or blanks, each a group of its own: {shown}"
         advice = (
             f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`"
         )
         if unit:
+            message = f"`{words}` has levels that differ only in case or blanks, each a unit of its own: {shown}"
             advice = "where they are the same, write them alike in the file: the unit cannot be derived"
         yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
 
