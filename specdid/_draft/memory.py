@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced
+from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced, write
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
 """What would be read as a name as in R: L.x, and the missing value."""
+
+
+_MASKED = {
+    "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
+    "trim",
+}  # fmt: skip
+"""Functions of other rows that give the same where rows that were cut off are missing in their first argument."""
+ACROSS = _MASKED | {
+    "count", "first", "at", "ave", "growth", "cumsum", "cummax", "interpolate", "carry_forward", "scale", "center",
+    "n_distinct", "ntile", "poly", "bs", "ns", "roll_mean", "roll_sum", "roll_sd",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,8 @@ class Memory:
         self.usual_rows: tuple[tuple[int, str], ...] = ()
         self._keeping: dict[int, str] = {}
         self.dropped_at: dict[str, int] = {}
+        self._of_rows: dict[tuple[tuple[int, str], ...], str] = {}
+        """Versions that ask for the rows which lines leave that are not read."""
 
     def skip(self, line: int, text: str, why: str) -> None:
         self.found.skipped.append((line, text, why))
@@ -156,6 +170,50 @@ class Memory:
     def makes(self, key: str) -> bool:
         """Say whether a version has an expression, so that its column is not one of the data."""
         return key in self._versions and self._versions[key].expression is not None
+
+    def rows_left(self) -> list[str]:
+        """Return the conditions, of versions, of the rows that are left: of lines not read, and those that are."""
+        rows = self.open(self.state.rows)
+        if not rows:
+            return [*self.state.kept]
+        if rows not in self._of_rows:
+            line = rows[-1][0]
+            key = f"rows_line_{line}__{len(self._versions)}__"
+            self._versions[key] = _Version(f"rows_line_{line}", line, None)
+            self._of_rows[rows] = key
+        return [self._of_rows[rows], *self.state.kept]
+
+    def on_kept(self, text: str) -> str:
+        """Return an expression of versions in which functions of other rows do not see those that were cut off.
+
+        Raises
+        ------
+        NotReadError
+            A function looks at rows in a way of its own.
+        """
+        if not (self.state.kept or self.open(self.state.rows)) or not any(name in ACROSS for name in called(text)):
+            return text
+        kept = " & ".join(in_brackets(one) for one in self.rows_left())
+
+        def masked(node: Node) -> Node:
+            match node:
+                case Call() if node.function in _MASKED and node.arguments and node.arguments[0].value is not None:
+                    first = Call("ifelse", (Argument(parse(kept)), node.arguments[0], Argument(Constant(None))))
+                    return Call(node.function, (Argument(first), *node.arguments[1:]))
+                case Call() if node.function in ACROSS:
+                    raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
+                case Call():
+                    return Call(node.function, tuple(
+                        Argument(masked(a.value), a.name) if a.value is not None else a for a in node.arguments
+                    ))  # fmt: skip
+                case Unary():
+                    return Unary(node.operator, masked(node.operand))
+                case Binary():
+                    return Binary(node.operator, masked(node.left), masked(node.right))
+                case _:
+                    return node
+
+        return write(masked(parse(text)))
 
     def define(self, name: str, line: int, expression: str | None) -> None:
         """Put a version in force; an expression names the versions that it is made of."""
@@ -217,7 +275,7 @@ class Memory:
         self._tell_kept()
         mapping = self._names()
         self._tell_unread(mapping)
-        self._ask_rows({*mapping.values()})
+        self._ask_rows(mapping)
         found = self.found
 
         def named(key: re.Match[str]) -> str:
@@ -276,6 +334,9 @@ class Memory:
         for key, version in self._versions.items():
             if key not in mapping or version.expression is not None or key in self.factors:
                 continue
+            if key in self._of_rows.values():
+                self.found.unread[mapping[key]] = ("", version.line)
+                continue
             resting: set[str] = set()
             while more := {k for k, names in used.items() if k not in resting and names & {key, *resting}}:
                 resting |= more
@@ -290,17 +351,20 @@ class Memory:
                 )
             )
 
-    def _ask_rows(self, taken: set[str]) -> None:
+    def _ask_rows(self, mapping: Mapping[str, str]) -> None:
         """Put a condition that is nowhere defined where lines change rows or values that are not known.
 
         Else the draft would run on the data as they were before.
         """
-        lines = sorted({line for line, _ in self._open_rows()})
+        lines = sorted({line for line, _ in self.open(self.usual_rows)})
         if not lines or not self.found.regressions:
             return
         name = base = f"rows_line_{lines[-1]}"
         k = 2
-        while name in taken or name in self._data:
+        taken = {*mapping.values(), *self._data}
+        if (asked := self._of_rows.get(self.open(self.usual_rows), "")) in mapping:
+            name, taken = mapping[asked], set()
+        while name in taken:
             name, k = f"{base}_{k}", k + 1
         self.found.regressions = [
             replace(r, condition=name if r.condition == "TRUE" else f"{name} & {in_brackets(r.condition)}")
@@ -316,9 +380,9 @@ class Memory:
             )
         )
 
-    def _open_rows(self) -> Iterable[tuple[int, str]]:
-        """Return lines that change rows, or values of columns that are not known, and are not read."""
-        return ()
+    def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
+        """Return the lines of these that change rows, or values of columns that are not known, and are not read."""
+        return rows
 
     def _same_rows(self) -> None:
         found = self.found
@@ -385,6 +449,15 @@ class Memory:
             text = f"from here on `{name}` is another column than before: {those} in this draft{told}"
             self.found.notes.append((line, text))
         return mapping
+
+
+def calls(text: str) -> list[Call]:
+    return [node for node in walk(parse(text)) if isinstance(node, Call)]
+
+
+def called(text: str) -> list[str]:
+    """Return the functions that an expression in our spelling calls."""
+    return [node.function for node in calls(text)]
 
 
 def in_brackets(condition: str) -> str:

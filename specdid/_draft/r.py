@@ -710,15 +710,8 @@ class _R(Memory):
             )
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
-        if looks and self.state.rows:
-            at = self.state.rows[-1][0]
-            told = (
-                f"columns made of other rows after line {at}, which may change rows, are right only with the data as "
-                "it leaves them"
-            )
-            if (at, told) not in self.found.notes:
-                self.found.notes.append((at, told))
-        return self.in_force(ours(text, role))  # type: ignore[arg-type]
+        written = self.in_force(ours(text, role))  # type: ignore[arg-type]
+        return self.on_kept(written) if looks else written
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
         """Follow what is done to data and to fixest's defaults, list what else may change them."""
@@ -1146,8 +1139,8 @@ class _R(Memory):
         known = {*self._data, *self.state.columns} - {frame}
         return [word for word in dict.fromkeys(words) if word in known]
 
-    def _open_rows(self) -> Iterable[tuple[int, str]]:
-        return [one for one in self.usual_rows if one not in self._begun]
+    def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
+        return tuple(one for one in rows if one not in self._begun)
 
 
 def _pairs(part: str) -> list[tuple[str, str]]:

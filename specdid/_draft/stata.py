@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal
 
 from specdid._draft.memory import (
+    ACROSS,
     FIRST,
     DataFacts,
     Memory,
@@ -20,6 +21,8 @@ from specdid._draft.memory import (
     ReadCode,
     Regression,
     State,
+    called,
+    calls,
     columns_of,
     in_brackets,
     ours,
@@ -28,7 +31,6 @@ from specdid._draft.stata_expression import single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
-    Argument,
     Binary,
     Call,
     Constant,
@@ -128,15 +130,6 @@ LONGEST_NUMBER = 10
 """Characters of a number that somebody writes; longer ones are what float() makes."""
 _WHOLE = {"as.integer", "floor", "ceiling", "sign", "count", "group", "quantile_group", "year", "month", "quarter"}
 """Functions whose values are whole numbers."""
-_MASKED = {
-    "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
-    "trim",
-}  # fmt: skip
-"""Functions of other rows that give the same where rows that were cut off are missing in their first argument."""
-_ACROSS = _MASKED | {
-    "count", "first", "at", "ave", "growth", "cumsum", "cummax", "interpolate", "carry_forward", "scale", "center",
-    "n_distinct", "ntile", "poly", "bs", "ns", "roll_mean", "roll_sum", "roll_sd",
-}  # fmt: skip
 _OPTIONS_READ = _words(
     """
     a|bsorb ab|sorb vce cl|uster r|obust fe i be re
@@ -236,15 +229,6 @@ def _holds(text: str) -> tuple[bool | None, str]:
 def _here(command: str) -> str:
     found = COMMANDS.get(command)
     return f". Here: {found.here}" if found else ""
-
-
-def _calls(text: str) -> list[Call]:
-    return [node for node in walk(parse(text)) if isinstance(node, Call)]
-
-
-def _called(text: str) -> list[str]:
-    """Return the functions that an expression in our spelling calls."""
-    return [node.function for node in _calls(text)]
 
 
 def _is_truth(node: Node) -> bool:
@@ -715,7 +699,7 @@ class _Stata(Memory):
     def _regression(self, command: str, arguments: str, line: int, text: str) -> None:
         try:
             regression = self._command(command, arguments, line)
-            if self.state.kept:
+            if self.state.kept or self.state.rows:
                 parts = (regression.outcome, *regression.terms)
                 outcome, *terms = (self._masked_columns(part) for part in parts)
                 regression = replace(regression, outcome=outcome, terms=tuple(terms))
@@ -884,17 +868,15 @@ class _Stata(Memory):
 
     def _masked_columns(self, text: str) -> str:
         """Return a term that looks at other rows, of a column that is missing where rows were cut off."""
-        masked = self._on_kept(self.in_force(text))
+        masked = self.on_kept(self.in_force(text))
         if masked == self.in_force(text):
             return text
         plain = re.fullmatch(r"[lfd]\((\w+), (\d+)\)", text)
         if plain is None:
             raise NotReadError("it looks at rows that the code has cut off before: write that column by `generate`")
-        kept = " & ".join(in_brackets(one) for one in self.state.kept)
+        kept = " & ".join(in_brackets(one) for one in self.rows_left())
         name = f"{plain[1]}_kept"
-        self.define(
-            name, self.state.cuts[-1][0] if self.state.cuts else 0, f"ifelse({kept}, {self.in_force(plain[1])}, NA)"
-        )
+        self.define(name, (*self.state.rows, *self.state.cuts)[-1][0], f"ifelse({kept}, {self.in_force(plain[1])}, NA)")
         return f"{text[0]}({name}, {plain[2]})"
 
     def _new_data(self, line: int, command: str) -> None:
@@ -987,9 +969,6 @@ class _Stata(Memory):
         self.skip(line, text, why)
         self._of_data_alone.add(self.found.skipped[-1])
 
-    def _open_rows(self) -> tuple[tuple[int, str], ...]:
-        return self.usual_rows
-
     def _rows(self, line: int, text: str, why: str) -> None:
         """List a change of rows; cuts before it are to be done before it, too."""
         for cut in self.state.cuts:
@@ -1028,39 +1007,7 @@ class _Stata(Memory):
         written = self._written(condition, "condition")
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
-        return self._on_kept(self.in_force(written))
-
-    def _on_kept(self, text: str) -> str:
-        """Return an expression of versions in which functions of other rows do not see those that were cut off.
-
-        Raises
-        ------
-        NotReadError
-            A function looks at rows in a way of its own.
-        """
-        if not self.state.kept or not any(name in _ACROSS for name in _called(text)):
-            return text
-        kept = " & ".join(in_brackets(one) for one in self.state.kept)
-
-        def masked(node: Node) -> Node:
-            match node:
-                case Call() if node.function in _MASKED and node.arguments and node.arguments[0].value is not None:
-                    first = Call("ifelse", (Argument(parse(kept)), node.arguments[0], Argument(Constant(None))))
-                    return Call(node.function, (Argument(first), *node.arguments[1:]))
-                case Call() if node.function in _ACROSS:
-                    raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
-                case Call():
-                    return Call(node.function, tuple(
-                        Argument(masked(a.value), a.name) if a.value is not None else a for a in node.arguments
-                    ))  # fmt: skip
-                case Unary():
-                    return Unary(node.operator, masked(node.operand))
-                case Binary():
-                    return Binary(node.operator, masked(node.left), masked(node.right))
-                case _:
-                    return node
-
-        return write(masked(parse(text)))
+        return self.on_kept(self.in_force(written))
 
     def _of_columns(self, command: str, rest: str, line: int, text: str, by: re.Match[str] | None) -> bool:
         """Read what makes or changes a column by an expression; whether ``command`` is one that does."""
@@ -1086,7 +1033,7 @@ class _Stata(Memory):
         try:
             groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
             expression = self._value(command, name, given, groups[1].split() if groups else None)
-            expression = self._on_kept(self.in_force(expression))
+            expression = self.on_kept(self.in_force(expression))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
             self.define(name, line, expression)
@@ -1174,12 +1121,14 @@ class _Stata(Memory):
         suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
         for name in names:
             function = "trim" if trims else "winsorize"
-            expression = self._on_kept(self.in_force(f"{function}({name}, {cuts[0] / 100:.12g}, type = 2)"))
+            expression = self.on_kept(self.in_force(f"{function}({name}, {cuts[0] / 100:.12g}, type = 2)"))
             self.define(name + suffix.strip("\"'"), line, expression)
         return bool(names)
 
     def _value(self, command: str, name: str, expression: str, by: list[str] | None) -> str:
         """Return what a column is set to, by the names that the code has for columns."""
+        if by and command == "generate" and re.fullmatch(r"\s*_N\s*", expression):
+            return self._count(by)
         if re.search(r"(?<!\w)_[nN]\b", expression):
             raise NotReadError("rows have no number here")
         if by is not None and command not in ("egen", "gegen"):
@@ -1207,7 +1156,7 @@ class _Stata(Memory):
             inner = f"ifelse({self._written(condition, 'condition')}, {inner}, NA)" if condition else inner
             return f"quantile_group({inner}, {groups[1]}, type = 2)"
         written = self._written(value, "value")
-        own = {n for called in _calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
+        own = {n for called in calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
         if command == "replace" and name in own:
             raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
         if not condition:
@@ -1222,7 +1171,7 @@ class _Stata(Memory):
     def _definition(self, name: str) -> str:
         """Return what a column was: its definition, where that is short and is the same in its place."""
         found = self.derived(name)
-        if found is None or len(found) > LONGEST_STATEMENT // 20 or any(n in _ACROSS for n in _called(found)):
+        if found is None or len(found) > LONGEST_STATEMENT // 20 or any(n in ACROSS for n in called(found)):
             return name
         return found
 
@@ -1266,6 +1215,11 @@ class _Stata(Memory):
                 raise NotReadError(f"egen's {function}() is not read")
         return f"ifelse({when}, {found}, NA)" if when else found
 
+    def _count(self, groups: Sequence[str]) -> str:
+        """Return how many rows a group has."""
+        within = "^".join(map(self._group, groups))
+        return f"{'sum(1, ' if self.state.kept or self.state.rows else 'count('}by = {within})"
+
     def _group(self, name: str) -> str:
         """Return what egen groups by: rows where it is missing are a group of their own."""
         return f"coalesce(group({name}), 0)" if self._missing(name) else name
@@ -1293,7 +1247,13 @@ class _Stata(Memory):
         """List a statement that is not read, unless it is known to change nothing."""
         if command in ("keep", "drop"):
             found = re.match(r"^\s*(if|in)\b\s*(.*)$", arguments)
-            if found and found[1] == "if" and text == command + arguments:
+            by = re.match(r"^bys?\w*\s+([\w\s]+?)\s*(?:\([\w\s]*\)\s*)?:", text)
+            if found and found[1] == "if" and by and re.search(r"(?<!\w)_N\b", found[2]) and "_n" not in found[2]:
+                name = f"rows_of_{'_'.join(by[1].split())}"
+                self.define(name, line, self.on_kept(self.in_force(self._count(by[1].split()))))
+                condition = re.sub(r"(?<!\w)_N\b", name, found[2])
+                self._cut(condition if command == "keep" else f"!({condition})", line, text)
+            elif found and found[1] == "if" and text == command + arguments:
                 condition = found[2] if command == "keep" else f"!({found[2]})"
                 self._cut(condition, line, text)
             elif found:

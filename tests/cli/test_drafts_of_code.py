@@ -1950,8 +1950,8 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
     for part in ("odd(z)", "left_join(other", "pol[year == 80]"):
         assert part in " ".join(draft.replace("#", " ").split())
     found = read_code(code.replace("  filter(year >= 81)", "  arrange(id)").replace("+ b", "+ b + m"), ".R")
-    assert found.derived["m"] == "mean(z, by = g)"
-    assert any("columns made of other rows after line 1" in text for _, text in found.notes)
+    assert found.derived["m"] == "mean(ifelse(rows_line_1, z, NA), by = g)"
+    assert found.unread == {"rows_line_1": ("", 1)}
 
 
 @pytest.mark.parametrize(
@@ -2317,3 +2317,40 @@ def test_other_code_that_may_change_the_data_is_asked_for(code, name, asked):
     found = read_code(f"{code}\n{line}\n", name)
     assert [r.condition for r in found.regressions] == [asked or "TRUE"]
     assert [*found.unread] == [asked] * (asked is not None)
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("bysort id: keep if _N >= 9", {"n": "count(by = id)", "m": "mean(ifelse({n} >= 9, x, NA), by = year)"}),
+        ("bys id (year): drop if _N < 9 & z > 2", {"n": "count(by = id)"}),
+        ("keep if z > 1\nbysort id: keep if _N == 10", {"n": "sum(ifelse(z > 1 | is.na(z), 1, NA), by = id)"}),
+        ("drop in 1/5", {"m": "mean(ifelse(rows_line_2, x, NA), by = year)"}),
+        ("merge 1:1 id year using u\ndrop in 1/5", {"m": "mean(ifelse(rows_line_3, x, NA), by = year)"}),
+    ],
+)
+def test_columns_made_behind_rows_that_are_cut_do_not_see_them(line, made):
+    regression = "xtset id year\nreghdfe y d m L.x, absorb(id year) vce(cluster id)"
+    code = f"use a.dta, clear\n{line}\negen m = mean(x), by(year)\n{regression}\n"
+    facts = DataFacts(frozenset({"y", "x", "z", "d", "id", "year"}), frozenset({"id", "year"}))
+    found = read_code(code, ".do", facts)
+    assert len(found.regressions) == 1
+    name = next((n for n in found.derived if n.startswith("rows_of")), "")
+    for key, text in made.items():
+        assert found.derived[name if key == "n" else key] == text.format(n=name)
+    assert ("rows_line" in found.regressions[0].condition) == ("in 1/5" in line)
+    assert any(term.startswith("l(x_kept") for term in found.regressions[0].terms)
+    assert {*found.unread} <= {found.regressions[0].condition}
+
+
+def test_columns_of_r_behind_lines_that_may_cut_rows_ask_for_these():
+    code = """\
+df <- read.csv("a.csv")
+df <- na.omit(df)
+df <- df %>% group_by(id) %>% mutate(m = mean(x, na.rm = TRUE), b = x > 1) %>% ungroup()
+feols(y ~ d + m + b | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "d", "id", "year"})))
+    assert found.derived == {"m": "mean(ifelse(rows_line_2, x, NA), by = id)", "b": "x > 1"}
+    assert [r.condition for r in found.regressions] == ["rows_line_2"]
+    assert found.unread == {"rows_line_2": ("", 2)}
