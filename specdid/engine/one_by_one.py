@@ -6,7 +6,7 @@ they give back columns. Nothing of pyfixest crosses a process boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
@@ -20,9 +20,11 @@ from specdid._hashing import Words, digest_of
 from specdid._records.fits import blank_fits, pack_fits, unpack_fits
 from specdid._study import RULES
 from specdid.engine.cache_keys import Content, digest
-from specdid.engine.demean import relevel
+from specdid.engine.demean import make_absorber, relevel
+from specdid.engine.least_squares import NEAR
 from specdid.engine.model_identity import Values
-from specdid.engine.problem import Code, Fits, Members, Problem
+from specdid.engine.problem import Code, Effects, Fits, Members, Problem
+from specdid.engine.qr_basis import make_basis, triangle
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
 from specdid.engine.semidefinite import NAMES, errors_of_one
@@ -213,7 +215,38 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
     columns = work.members.controls_of(s)
     if result.dropped:
         fits.dropped[at] = tuple(int(columns[j]) for j in result.dropped)
+    _enter_near(work.problem, work.members, s, cut.rows[keep], [int(c) for c in columns], declared, fits, at)
     fits.signature[at] = _signature(work, s, cut, task, result)
+
+
+def _enter_near(
+    problem: Problem,
+    members: Members,
+    s: int,
+    rows: Ints,
+    columns: Sequence[int],
+    declared: Estimator,
+    fits: Fits,
+    at: int,
+) -> None:
+    """Write of which control those before it and the effects leave so little that single precision may have made it.
+
+    Estimators of changes put controls beside a constant: there they are judged without unit and period effects.
+    """
+    kept = [c for c in columns if c not in fits.dropped.get(at, ()) and c not in problem.offsets]
+    if not kept or len(rows) <= len(kept):
+        return
+    weights = problem.values[rows, members.weights[s]] if members.weights[s] >= 0 else None
+    effects = Effects((), ()) if declared.changes else problem.effects[members.effects[s]]
+    absorber = make_absorber(problem, effects, rows, weights)
+    values = problem.values[np.ix_(rows, np.array(kept, np.int64))]
+    basis = make_basis(np.asfortranarray(values), absorber, factors=triangle)
+    left, noise = np.square(np.diagonal(basis.r)), basis.rounding[: len(kept)]
+    near = ~basis.flat[: len(kept)] & (left > 0) & (left < NEAR**2 * noise)
+    if near.any():
+        times = np.sqrt(left / np.where(near, noise, np.nan))
+        k = int(np.nanargmin(times))
+        fits.near[at] = kept[k], float(times[k])
 
 
 def _signature(work: OneByOneWork, s: int, cut: Cut, task: Task, result: Estimate) -> Words:

@@ -85,3 +85,17 @@ def test_a_control_that_slopes_absorb_but_for_rounding_is_named():
     data["trend"] = (data["year"] * (0.1 + 0.00001 * (data["id"] % 5))).astype(np.float32).astype(float)
     _, (one,) = cautions(data, controls={"all": "a + trend"}, fixed_effects={"trends": "id + year + id[year]"})
     assert (one.severity, one.where) == ("note", "`trend`")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["csdid", "did_imputation", "did2s", "sdid", "stackedev", "lpdid"])
+def test_estimators_that_take_one_specification_at_a_time_say_it_too(method):
+    data = frame().assign(cohort=lambda f: np.where(f["id"] % 2, 2005, 0), y=lambda f: np.exp(f["y"] / 9))
+    options = {"sdid": {"vce": "jackknife"}, "stackedev": {"post_window": 1}, "lpdid": {"post_window": 1}}
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    estimator = {"one": {"method": method, **options.get(method, {})}}
+    _, (one,) = cautions(data, treatment=treatment, estimator=estimator)
+    assert (one.severity, one.where, one.specifications) == ("note", "`mix`", 1)
+    assert "less than one digit" in one.message
+    ordinary = data.assign(mix=lambda f: f["mix"] + np.random.default_rng(1).normal(size=len(f)) * 1e-3)
+    assert not cautions(ordinary, treatment=treatment, estimator=estimator)[1]
