@@ -18,7 +18,7 @@ from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.cautions import CautionSeverity
-from specdid._records.numerals import decimals_for, p_text, signed
+from specdid._records.numerals import decimals_for, p_text, percent, signed
 from specdid._records.results import TIMES
 from specdid._words import said_list, say
 from specdid.engine import execute
@@ -30,6 +30,8 @@ CHEAP, CHEAP_SUNAB = 20_000, 100
 RESPONDS, HALF = 0.05, 0.5
 NONE: frozenset[str] = frozenset()
 SAME = 1e-9
+UNCHANGED = 5e-4
+"""A change of a variance by less than this share of it is none that is spoken of."""
 """Estimates that differ by less, relative to themselves or their errors, are one number."""
 LARGE = 0.05
 """A log difference of standard errors above which another program's is a serious warning."""
@@ -355,8 +357,9 @@ def _explained(results: Results, again: Floats, family: Family, words: str) -> s
     if before <= 0:
         return ""
     change = float(np.var(np.ldexp(again[both], -power))) / before - 1
-    way = "smaller" if change <= 0 else "larger"
-    return f"{abs(change):.0%} {way} ({words})"
+    if abs(change) < UNCHANGED:
+        return f"unchanged ({words})"
+    return f"{percent(abs(change))} {'smaller' if change < 0 else 'larger'} ({words})"
 
 
 def _moved(results: Results, again: Floats, family: Family, words: str) -> str:
@@ -578,7 +581,7 @@ def _failures(results: Results) -> Iterator[Caution]:
         return
     codes, counts = np.unique(results.code[failed], return_counts=True)
     most = CODES[int(codes[np.argmax(counts)])]
-    said = f"{n:,} of {tried:,} specifications ({n / tried:.0%}) could not be estimated, most often `{most}`"
+    said = f"{n:,} of {tried:,} specifications ({percent(n / tried)}) could not be estimated, most often `{most}`"
     if n > MANY * tried:
         yield Caution("serious", "many_failed", f"{said}: those left are a selection", specifications=n)
     else:

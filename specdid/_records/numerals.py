@@ -41,6 +41,14 @@ def decimals_for(values: NDArray[np.float64]) -> int:
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
 
 
+def percent(share: float) -> str:
+    """Write a share in whole percent, or with the digits that tell some from none and most from all."""
+    digits = 0
+    while digits < 6 and 0 < share < 1 and f"{share:.{digits}%}" in (f"{0:.{digits}%}", f"{1:.{digits}%}"):
+        digits += 1
+    return f"{share:.{digits}%}"
+
+
 def minus(text: str) -> str:
     """Write minus signs for the hyphens of a number as Python writes it."""
     return text.replace("-", MINUS)

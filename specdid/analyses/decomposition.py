@@ -22,6 +22,7 @@ from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Key, NumberValue
 from specdid._records import Status
+from specdid._records.numerals import percent
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
@@ -449,11 +450,11 @@ def _curve_lines(known: Sequence[Decomposed], pairs: Sequence[Decomposed], deep:
         some = sum(len(d.below) > 0 for d in known)
         yield ""
         yield say(
-            "Of {n:,} least-squares specifications of the curve {some:,} ({share:.0%}) have treated cells with "
+            "Of {n:,} least-squares specifications of the curve {some:,} ({share}) have treated cells with "
             "negative weights, {deep:,} of them more than {much:g} in sum; the median sum is {median}.",
             n=len(known),
             some=some,
-            share=some / len(known),
+            share=percent(some / len(known)),
             deep=deep,
             much=MUCH,
             median=number(float(np.median([d.below.sum() for d in known]))),
@@ -462,10 +463,10 @@ def _curve_lines(known: Sequence[Decomposed], pairs: Sequence[Decomposed], deep:
         weights = [d.weight_of(FORBIDDEN) for d in pairs]
         yield say(
             "{n:,} of them average comparisons of two groups: those with units treated already have a median weight of "
-            "{median:.0%}, {most:.0%} at the most, and in {turned:,} the coefficient has another sign without them.",
+            "{median}, {most} at the most, and in {turned:,} the coefficient has another sign without them.",
             n=len(pairs),
-            median=float(np.median(weights)),
-            most=max(weights),
+            median=percent(float(np.median(weights))),
+            most=percent(max(weights)),
             turned=turned,
         )
 

@@ -19,6 +19,7 @@ from specdid._diagnostics import Fault
 from specdid._format import Either, Key, Many, NumberValue, Word
 from specdid._records import Status
 from specdid._records.cautions import capital
+from specdid._records.numerals import percent
 from specdid._words import say, told
 from specdid.analyses import event_study
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
@@ -584,13 +585,13 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
         "",
         say(
             "Of {of:,} specifications of the curve {n:,} have breakdown values of the {effect}. In {survive:,} of them "
-            "({share:.0%}) zero stays outside at M̄ = {bound:g}, a change after adoption as large as the largest "
+            "({share}) zero stays outside at M̄ = {bound:g}, a change after adoption as large as the largest "
             "before; in {none:,} it is inside at M̄ = 0 already. The median breakdown value is {median}.",
             of=of,
             n=n,
             effect=told(_of(config)),
             survive=survive,
-            share=survive / n,
+            share=percent(survive / n),
             bound=SURVIVES,
             none=none,
             median=number(float(np.median(np.nan_to_num(values, nan=0.0))), 2),

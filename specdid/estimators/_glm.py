@@ -13,6 +13,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue
 from specdid._programs import python
 from specdid._records import Caution
+from specdid._records.numerals import percent
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm_programs import write_python, write_r, write_stata
@@ -472,7 +473,7 @@ def _cautions(name: str, found: Mapping[str, Floats]) -> Iterator[Caution]:
         yield Caution(
             "note",
             "outcome_never_varies",
-            f"{name}: up to {lost.max():.0%} of the rows are in levels of a fixed effect whose outcome never varies; "
-            "they say nothing of the effect and are not used",
+            f"{name}: up to {percent(float(lost.max()))} of the rows are in levels of a fixed effect whose outcome "
+            "never varies; they say nothing of the effect and are not used",
             specifications=int(np.sum(lost > 0)),
         )

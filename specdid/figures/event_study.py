@@ -15,7 +15,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.cautions import capital
-from specdid._records.numerals import degrees, p_text
+from specdid._records.numerals import degrees, p_text, percent
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed, number_axis, style_axis
@@ -246,9 +246,9 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
     if len(panel.series) > MOST:
         share = np.mean([test[3] < data.alpha for _, test in tested])
         words = say(
-            "joint test of the leads: p < {alpha:g} in {share:.0%} of {tested:,}",
+            "joint test of the leads: p < {alpha:g} in {share} of {tested:,}",
             alpha=data.alpha,
-            share=share,
+            share=percent(float(share)),
             tested=len(tested),
         )
         return [[SeriesEntry(words)]]

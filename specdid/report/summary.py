@@ -19,7 +19,7 @@ from specdid._describe.instruments import beside_estimate
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text
+from specdid._records.numerals import decimals_for, minus, ordinal, p_text, percent
 from specdid._study import file_stem
 from specdid._words import later, say, say_choice, sentences, told
 
@@ -569,8 +569,8 @@ def _spread(spread: Spread, choices: Choices) -> list[str]:
     if not np.isfinite(spread.ratio):
         return [
             say(
-                "{sign:.0%} of {places:,} estimates have the sign of {of}.",
-                sign=spread.sign,
+                "{sign} of {places:,} estimates have the sign of {of}.",
+                sign=percent(spread.sign),
                 places=spread.n,
                 of=of,
             )
@@ -578,11 +578,11 @@ def _spread(spread: Spread, choices: Choices) -> list[str]:
     return [
         say(
             "Choices move the estimates {ratio:.2f} times as much as sampling does (standard deviation over "
-            "specifications by the root mean squared standard error). {sign:.0%} of {places:,} estimates "
+            "specifications by the root mean squared standard error). {sign} of {places:,} estimates "
             "have the sign of {of}, which is {robustness:.2f} total standard errors from zero (robustness "
             "ratio; 2 or more counts as robust).",
             ratio=spread.ratio,
-            sign=spread.sign,
+            sign=percent(spread.sign),
             places=spread.n,
             of=of,
             robustness=abs(spread.robustness),

@@ -13,6 +13,7 @@ from small_studies import small_panel, small_study
 from specdid._describe import design_warnings
 from specdid._describe.design_warnings import contradictions
 from specdid._records import collect
+from specdid._words import known
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -648,3 +649,13 @@ def test_what_estimators_warn_of_names_the_treatment_that_it_is_of():
     assert [w.message.split(" treated units")[0] for w in alike.values()] == [
         "imputation: up to 5", "imputation: up to 6",
     ]  # fmt: skip
+
+
+def test_what_common_rows_leave_as_it_was_is_no_change_of_nothing_percent():
+    results = results_of(smart_city(2))
+    (pool,) = results.pools
+    said = [
+        design_warnings._explained(results, results.estimate * by, pool, "x") for by in (1.0, 1 + 1e-5, 0.9985, 1.5)
+    ]
+    assert said == ["unchanged (x)", "unchanged (x)", "0.3% smaller (x)", "125% larger (x)"]
+    assert known(f"the variance of the estimates is {said[0]}", "zh")

@@ -14,7 +14,7 @@ from specdid._records import (
     code_of,
     schema,
 )
-from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.numerals import decimals_for, ordinal, p_text, percent
 from specdid._records.results import empty_numbers
 from specdid._records.write import hexadecimal
 
@@ -154,3 +154,19 @@ def test_ordinals(n, words):
 def test_numerals():
     assert [decimals_for(np.array([x])) for x in (0.0739, 0.5, 12.3, 4000.0, 0.0)] == [4, 3, 1, 0, 0]
     assert (p_text(0.0004), p_text(0.0421)) == ("p < 0.001", "p = 0.042")
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (0.0, "0%"),
+        (1.0, "100%"),
+        (0.004, "0.4%"),
+        (0.00012, "0.01%"),
+        (0.9996, "99.96%"),
+        (0.5049, "50%"),
+        (-0.2, "-20%"),
+    ],
+)
+def test_some_are_not_none_and_most_are_not_all(share, written):
+    assert percent(share) == written
