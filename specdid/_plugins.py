@@ -70,6 +70,11 @@ class Own:
     example: str = ""
 
     def __post_init__(self) -> None:
+        for table in self.meanings:
+            if table not in _MEANINGS and not table.startswith("files."):
+                raise ValueError(
+                    f"OWN.meanings has no table `{table}`; there are {', '.join(_MEANINGS)} and files.NAME"
+                )
         for english, text in self.zh.items():
             if set(_values(text)) != set(_values(english)):
                 raise ValueError(f"OWN.zh has other values than its English: {english}")
@@ -77,6 +82,9 @@ class Own:
             given = _values(english)
             if not set(_values(text)) <= set(given) or len(given) != len(set(given)):
                 raise ValueError(f"OWN.zh_kept has values that its English has not once: {english}")
+
+
+_MEANINGS = ("words", "warnings", "faults", "columns")
 
 
 def _values(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pace import within
-from specdid import _plugins
+from specdid import _manual, _plugins, _words
 
 DUMMY = "DECLARED_HERE = 'imported'\n{attribute} = ('dummy of', '{shelf}')\n"
 
@@ -85,12 +85,30 @@ def test_entry_points_of_other_distributions_are_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "texts", [{"zh": {"{n} rows": "{m} 行"}}, {"zh_kept": {"{n} rows": "{m} 行"}}, {"zh_kept": {"{n} of {n}": "{n}"}}]
+    ("texts", "why"),
+    [
+        ({"zh": {"{n} rows": "{m} 行"}}, "other values"),
+        ({"zh_kept": {"{n} rows": "{m} 行"}}, "values that its English has not once"),
+        ({"zh_kept": {"{n} of {n}": "{n}"}}, "values that its English has not once"),
+        ({"meanings": {"notes": {"x": "X."}}}, "no table `notes`"),
+    ],
 )
-def test_words_of_a_plug_in_whose_values_are_others_are_refused(texts):
+def test_words_of_a_plug_in_that_cannot_be_told_are_refused(texts, why):
     """As it is imported, not as a reader is told."""
-    with pytest.raises(ValueError, match="values"):
+    with pytest.raises(ValueError, match=why):
         _plugins.Own(**texts)
+
+
+def test_no_plug_in_replaces_a_text_of_ours(monkeypatch):
+    own = _plugins.Own(
+        zh={"median": "X"},
+        meanings={"warnings": {"pretrend": "X."}, "files.event_study": {"period": "X."}, "columns": {"theta": "X"}},
+    )
+    catalogue, entries = _words.catalogue("zh"), _manual.entries()
+    monkeypatch.setattr(_plugins, "owned", lambda: {("figures", "x"): own})
+    assert _words._with_others("zh")["median"] == catalogue["median"]
+    said = {(e.group, e.name, e.text) for e in _manual.entries.__wrapped__()}
+    assert said <= {(e.group, e.name, e.text) for e in entries}
 
 
 def test_names_take_milliseconds():

@@ -75,7 +75,8 @@ def entries() -> tuple[Entry, ...]:
         for group, texts in own.meanings.items():
             name, _, file = group.partition(".")
             if group != "columns":
-                (files if file else meanings).setdefault(file or name, {}).update(texts)
+                known = (files if file else meanings).setdefault(file or name, {})
+                known |= {word: text for word, text in texts.items() if word not in known}
     others = (Entry("files", n, t, (("in", _named(file)),)) for file, texts in files.items() for n, t in texts.items())
     coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
     ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *others, *coded)
@@ -280,7 +281,8 @@ def _own_columns() -> Iterator[ResultColumn]:
     """Yield the columns of results that the files of estimators describe."""
     for own in _plugins.owned().values():
         for name, doc in own.meanings.get("columns", {}).items():
-            yield replace(OF_ESTIMATORS[0], name=name, doc=doc.rstrip("."))
+            if name not in {column.name for column in OF_ESTIMATORS}:
+                yield replace(OF_ESTIMATORS[0], name=name, doc=doc.rstrip("."))
 
 
 def _column(name: str, doc: str, empty: str, form: str) -> Entry:
