@@ -15,7 +15,7 @@ from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, re
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
-from specdid.panel import Column, EvaluationError, missing_codes, told_codes
+from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.operators import USABLE, mixed_percents, number_advice, numbers_as_text, parse, percent_advice
 
@@ -258,7 +258,8 @@ def check_missing_codes(data: Data) -> Iterator[Fault]:
             for name, found in _coded(data, node, scope, data.sampled, seen):
                 if name not in said:
                     said.add(name)
-                    yield _code(use.expression.origin, node.span, name, found)
+                    column = data.column(Name(name), scope)
+                    yield _code(data, use.expression.origin, node.span, name, found, column)
 
 
 def _coded(
@@ -300,11 +301,18 @@ def _first_period(data: Data, values: Floats, codes: Sequence[tuple[float, int]]
     return bool(np.isin(dates, time).all())
 
 
-def _code(origin: Origin, span: Span, name: str, codes: Sequence[tuple[float, int]]) -> Fault:
+def _code(
+    data: Data, origin: Origin, span: Span, name: str, codes: Sequence[tuple[float, int]], column: Column | None
+) -> Fault:
     shown, made = told_codes(write(Name(name)), codes)
     message = f"`{name}` is {shown}, far from its other values, and every estimate takes that for a value"
     help = f"if it means missing: {made}, in [derive], under a name that takes the place of {write(Name(name))}"
-    return fault_at(origin, span, "missing_code", message, help, "warning")
+    notes = []
+    if column is not None and column.numbers is not None:
+        for code, _ in codes:
+            rows = np.flatnonzero((column.numbers == code) & data.sampled)
+            notes += [f"{data.place(int(row))}: {number_text(code)}" for row in rows[:3]]
+    return fault_at(origin, span, "missing_code", message, help, "warning", notes=tuple(notes))
 
 
 def check_conditions(data: Data) -> Iterator[Fault]:

@@ -246,23 +246,25 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"
 
 
-CODES_OF_MISSING = (9, 99, 999, 9999, 99999)
+CODES_OF_MISSING = frozenset(float(digit * n) for digit in "89" for n in range(1, 10))
 """Numbers that files of surveys and yearbooks write, with or without a minus, where a value is missing."""
+NEGATIVE_CODES = CODES_OF_MISSING | {100.0, 1000.0, 10_000.0}
+"""What is written with a minus alone."""
 
 
 def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     """Return (value, rows) of numbers that are codes of a missing value rather than values.
 
-    Such a number stands at least twice (-999 and longer: once), beyond all others, and far from them: further than
+    Such a number stands at least twice (of several digits: once), beyond all others, and far from them: further than
     three times their range, or their range once for -999 and longer. Among others none of which is negative a negative
-    code of two digits or more is one at any distance.
+    code is one at any distance: -9 where it is the only negative one of many values.
     """
     known = values[np.isfinite(values)]
-    if not known.size or (-known.min() not in CODES_OF_MISSING and known.max() not in CODES_OF_MISSING):
+    if not known.size or (-known.min() not in NEGATIVE_CODES and known.max() not in CODES_OF_MISSING):
         return ()
     distinct, counts = np.unique(known, return_counts=True)
     first, last = 0, len(distinct)
-    while first < last and -distinct[first] in CODES_OF_MISSING:
+    while first < last and -distinct[first] in NEGATIVE_CODES:
         first += 1
     while last > first and distinct[last - 1] in CODES_OF_MISSING:
         last -= 1
@@ -274,10 +276,15 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
         code, rows = float(distinct[at]), int(counts[at])
         long = code <= -999
         gap = low - code if code < 0 else code - high
-        alone = code < -9 and low >= 0
-        if (rows > 1 or long) and (alone or gap > (high - low) * (1 if long else 3)):
+        alone = low >= 0 and (code < -9 or (code < 0 and last - first >= MANY))
+        once = code <= -88 or code >= 8888
+        if (rows > 1 or once) and (alone or gap > (high - low) * (1 if long else 3)):
             found.append((code, rows))
     return tuple(found)
+
+
+MANY = 10
+"""Distinct values, none of them negative, among which -9 is no value."""
 
 
 def told_codes(name: str, codes: Sequence[tuple[float, int]]) -> tuple[str, str]:

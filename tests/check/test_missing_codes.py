@@ -27,6 +27,7 @@ def test_the_column_the_value_its_rows_and_what_to_do():
     assert fault.severity == "warning"
     assert fault.message.startswith("`c` is -999 in 2 rows")
     assert "ifelse(c == -999, NA, c)" in fault.help
+    assert [note.endswith(": -999") for note in fault.notes] == [True, True]
 
 
 def test_several_codes_of_one_column():
@@ -68,6 +69,15 @@ def test_never_treated_written_9999_is_no_missing_value():
         ([-50, 3_000, -9999], ((-9999.0, 1),)),
         ([-8_000, 3_000, -9999, -9999], ()),
         ([7, 7, 999, 999], ()),
+        ([12_360, 667_208, 9_999_999], ((9_999_999.0, 1),)),
+        ([12_360, 667_208, 999_999], ()),
+        ([12_360, 667_208, -99], ((-99.0, 1),)),
+        ([-5, 30, 60, -99], ()),
+        ([*range(20), -9, -9], ((-9.0, 2),)),
+        ([*range(20), -9], ()),
+        ([12_360, 667_208, -1000], ((-1000.0, 1),)),
+        ([3, 100, 1000], ()),
+        ([*range(20), -88], ((-88.0, 1),)),
         ([np.nan, np.inf], ()),
     ],
 )
