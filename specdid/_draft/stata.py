@@ -281,6 +281,7 @@ class _Stata(Memory):
         self._first_data: str | None = None
         self._of_file = facts
         self._read_at: dict[str, int] = {}
+        self._plain_locals: set[str] = set()
         self._scalars: dict[str, tuple[int, str]] = {}
         self._patterns: dict[str, list[str]] = {}
         """Of loops over columns that are not written out: patterns of their names."""
@@ -290,6 +291,13 @@ class _Stata(Memory):
         for _, statement in statements:  # rows without unit or time are in no panel, wherever xtset stands
             if key := re.match(r"^(?:qui\w*\s+|cap\w*\s+)*(?:xtset|tsset)\s+(\w+)(?:\s+(\w+))?", statement):
                 self._key |= {name for name in key.groups() if name}
+        sets = [
+            one[1] for _, statement in statements if (one := re.match(r"loc(?:al?)?\s+(\w+)\s*(?![=:\s])", statement))
+        ]
+        for name in {*sets}:  # and by nothing else
+            named = re.findall(rf"(?<![`\w]){name}(?!\w)", " ".join(statement for _, statement in statements))
+            if len(named) == sets.count(name):
+                self._plain_locals.add(name)
         self._run(_nested(statements))
         found = self.finish()
         begin = self._read_at.get(found.data or "", 0)
@@ -314,7 +322,8 @@ class _Stata(Memory):
             of = re.fullmatch(r"group\((\w+)\)", found.derived[unit])
             known = of is not None and of[1] not in found.derived
             found.unit = of[1] if of is not None and known else None
-            told = f"the code makes its unit, `{unit}`: have that column in the data"
+            told = f"the code makes its unit, `{unit}`: have that column in the data, as {found.derived[unit]}; "
+            told += "[derive] makes no units"
             found.comments["unit"] = [told]
             if known:
                 found.comments["study"] = [f"The code numbers this unit, as `{unit}`."]
@@ -587,6 +596,9 @@ class _Stata(Memory):
         if found[2] != found[2].lstrip("+-") or value.startswith(":") or (computed and not plain):
             self._macros.pop(name, None)
             return True
+        if found[2] in self._plain_locals and found[2] not in self._macros:  # where it is not set, it is empty
+            value = value.replace(f"`{found[2]}'", "")
+            plain = re.fullmatch(r"""`"(.*)"'|"([^"]*)"|([-+]?[\d.]+)""", value)
         self._macros[name] = next((g for g in plain.groups() if g is not None), "") if plain else value
         return True
 
@@ -704,10 +716,27 @@ class _Stata(Memory):
                 outcome, *terms = (self._masked_columns(part) for part in parts)
                 regression = replace(regression, outcome=outcome, terms=tuple(terms))
             self._refuse_drawn(regression)
+            self._refuse_moved(regression.outcome, *regression.terms, regression.condition)
             keeps = command in ("xtreg", "areg", "reg", "regress")
             self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
         except NotReadError as error:
             self.skip(line, text, str(error))
+
+    def _refuse_moved(self, *texts: str) -> None:
+        """Refuse lags where a line has changed the unit or time since `xtset`: Stata's are then of the changed one.
+
+        Raises
+        ------
+        NotReadError
+            There is one.
+        """
+        if not any(one in ("l", "f", "d") for text in texts for one in called(text)):
+            return
+        for key in filter(None, (self.found.unit, self.found.time)):
+            name = self._versions[key].name if self.known(key) else key
+            if self.state.columns.get(name, name) != key:
+                line = self._versions[self.state.columns[name]].line
+                raise NotReadError(f"lags are along `{name}`, which line {line} changes")
 
     def _refuse_drawn(self, regression: Regression) -> None:
         """Leave a regression out that is of drawn numbers, directly or through other columns.
@@ -759,6 +788,7 @@ class _Stata(Memory):
             raise NotReadError(f"what absorb() has behind its comma is not read: {kept_under.strip()}")
         effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
+        absorbs = len(effects)
         for word in words:
             if re.fullmatch(r"\(.*\)", word) or "=" in word:
                 raise NotReadError(
@@ -768,6 +798,7 @@ class _Stata(Memory):
                 raise NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
             self._regressor(word, terms, effects, line)
         unit = given.get("i") or found.unit
+        dummies, effects_alone = effects[absorbs:], effects[:absorbs]
         if command == "xtreg":
             if "be" in given:
                 raise NotReadError("xtreg with be is a regression of the units' means: that is not here")
@@ -780,6 +811,8 @@ class _Stata(Memory):
             effects.insert(0, unit)
             found.unit = found.unit or unit
         vcov, ssc = _errors(command, given, unit, bool(weight and weight[1] == "p"))
+        if ssc in ("", "reghdfe") and vcov.startswith("~"):
+            ssc = self._counted(ssc, vcov[1:], dummies, [*effects_alone, *[unit or ""] * (command == "xtreg")], line)
         if made := given.get("residuals") or given.get("d"):
             self.define(made, line, None)
         if "keepsingletons" in given and not any(at == line for at, _ in found.notes):
@@ -799,6 +832,27 @@ class _Stata(Memory):
             ssc,
             _COMMANDS[command],
         )
+
+    def _counted(self, ssc: str, cluster: str, dummies: Sequence[str], absorbed: Sequence[str], line: int) -> str:
+        """Return the rule that counts dummies among the regressors: they are coefficients, also within clusters."""
+
+        def nested(effect: str) -> bool | None:
+            names = re.sub(r"(?<![\w.])i\.", "", effect).split("#")
+            here = {cluster, *names}.isdisjoint(self.state.columns)
+            found = [True if name == cluster else self._facts.nested(name, cluster) if here else None for name in names]
+            return True if True in found else None if None in found or len(found) > 1 else False
+
+        at_risk = [one for one in dummies if nested(one) is not False and not _TIMES.match(one.removeprefix("i."))]
+        if not at_risk:
+            return ssc
+        if all(nested(one) is False for one in [*absorbed, *dummies] if one not in at_risk):
+            return "lsdv"
+        told = (
+            f"Line {line}: `{at_risk[0]}` among the regressors counts as coefficients in Stata. Here it is a fixed "
+            "effect, which is not counted where it is nested in the clusters: errors may be a little smaller."
+        )
+        self.found.comments.setdefault("alone", []).append(told)
+        return ssc
 
     def _regressor(self, word: str, terms: list[str], effects: list[str], line: int) -> None:
         """Put one word of a list of regressors among terms or fixed effects.
@@ -1017,6 +1071,11 @@ class _Stata(Memory):
             return self._winsor(rest, line)
         if command == "recode" and not by:
             return self._recode(rest, line)
+        if command == "clonevar" and not by and (one := re.fullmatch(r"\w+\s+(\w+)\s*=\s*([^\W\d]\w*)", rest.strip())):
+            self.define(one[1], line, self.in_force(one[2]))
+            if self.state.columns.get(one[2]) in self._single:
+                self._single.add(self.state.columns[one[1]])
+            return True
         made = re.match(
             r"^(\w+)\s+(?:(byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
         )
@@ -1157,6 +1216,7 @@ class _Stata(Memory):
             return f"quantile_group({inner}, {groups[1]}, type = 2)"
         written = self._written(value, "value")
         own = {n for called in calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
+        self._refuse_moved(written)
         if command == "replace" and name in own:
             raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
         if not condition:

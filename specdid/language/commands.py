@@ -33,7 +33,10 @@ _SYNTHETIC = "not here; the nearest is `sdid` in [estimator]"
 _UNOBSERVED = "not here; the curve over [controls] shows what observed controls move"
 _CURVE = "a spec file as a whole; every subset of controls is `mvsw(a, b, c)`"
 _IV = "[instruments], label = the excluded instruments, with `feols`; the instrumented variable is the treatment"
-_CSDID = "`csdid` in [estimator], with the cohort (the first treated period) at the treatment"
+_CSDID = (
+    "`csdid` in [estimator], with the cohort (the first treated period) at the treatment, and errors in [vcov] without "
+    "reghdfe's or areg's `ssc`"
+)
 _MATCH = "`match` of a sample, or [match] by name: nearest, radius, kernel, exact or entropy; [balance] tests it"
 _SCORE = _MATCH + "; its score is a probit where `logit` does not stand there, the score here a logit"
 _NONE = "nothing here does that; estimate it beside the curve"

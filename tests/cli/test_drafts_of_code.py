@@ -2354,3 +2354,52 @@ feols(y ~ d + m + b | id + year, df, cluster = ~id)
     assert found.derived == {"m": "mean(ifelse(rows_line_2, x, NA), by = id)", "b": "x > 1"}
     assert [r.condition for r in found.regressions] == ["rows_line_2"]
     assert found.unread == {"rows_line_2": ("", 2)}
+
+
+@pytest.mark.parametrize(
+    ("line", "ssc", "told"),
+    [
+        ("reghdfe y d i.st, absorb(year) vce(cluster st)", "lsdv", False),
+        ("reghdfe y d i.st, absorb(id year) vce(cluster st)", "reghdfe", True),
+        ("reghdfe y d i.st, absorb(year) vce(cluster id)", "reghdfe", False),
+        ("reghdfe y d i.year, absorb(id) vce(cluster st)", "reghdfe", False),
+        ("reghdfe y d, absorb(st year) vce(cluster st)", "reghdfe", False),
+        ("xtreg y d i.g, fe i(id) vce(cluster st)", "", True),
+        ("reg y d i.st, vce(cluster st)", "lsdv", False),
+    ],
+)
+def test_dummies_among_the_regressors_are_counted_as_coefficients(line, ssc, told):
+    within = {("id", "st"), ("g", "st"), ("st", "st")}
+    columns = frozenset({"y", "d", "id", "st", "g", "year"})
+    facts = DataFacts(columns, columns, nested=lambda group, of: (group, of) in within, alone=lambda _: False)
+    found = read_code(line, ".do", facts)
+    assert [r.ssc for r in found.regressions] == [ssc]
+    assert ("alone" in found.comments) == told
+
+
+def test_lags_along_a_unit_that_is_changed_behind_xtset_are_listed():
+    code = (
+        "xtset id year\ngen a = L.x\nreplace id = id + 100 if year > 2002\ngen b = L.x\nreghdfe y d a b, absorb(id)\n"
+    )
+    found = read_code(code + "reghdfe y d L.x, absorb(id)\nxtset id year\n", ".do")
+    assert {*found.unread} == {"b"}
+    assert [r.line for r in found.regressions] == [5]
+    assert {line for line, _, why in found.skipped if "which line 3 changes" in why} == {4, 6}
+
+
+@pytest.mark.parametrize(
+    ("before", "terms"),
+    [
+        ("foreach v in x z {\nlocal d `d' `v'\n}", ("t", "x", "z")),
+        ("foreach v in x z {\nlocal d \"`d' `v'\"\n}", ("t", "x", "z")),
+        ("unab d : w*\nforeach v in x z {\nlocal d `d' `v'\n}", None),
+        ("local d = 2 + r(N)\nlocal d `d' x", None),
+    ],
+)
+def test_a_local_that_is_not_set_is_empty(before, terms):
+    found = read_code(f"{before}\nreghdfe y t `d', absorb(id)\n", ".do")
+    assert [r.terms for r in found.regressions] == ([terms] if terms else [])
+
+
+def test_clonevar_is_read():
+    assert read_code("clonevar b = a\nreghdfe y b, absorb(id)\n", ".do").derived == {"b": "a"}
