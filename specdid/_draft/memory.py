@@ -265,7 +265,7 @@ class Memory:
                 listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
-                    "are dropped, as by reghdfe: estimates are the same; errors are not, and differ much where such rows are many."
+                    "are dropped, as by reghdfe: estimates are the same, errors are not: many such rows matter."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 
