@@ -107,7 +107,7 @@ _ROWS_ALONE = re.compile(
 )
 """What leaves the values of the rows that stay."""
 _OF_VALUES = re.compile(r"\b(?:replace_na|fill|mutate_at|within|na_if)\(|:=")
-_OTHERS_TOO = re.compile(rf"\b(?:across|mutate_\w+)\(|\b(?:for|while)\s*\(|!!|\{{\{{|\(\s*{_NAME}\s*\)\s*:=")
+_OTHERS_TOO = re.compile(rf"\b(?:across|setnames|mutate_\w+)\(|\b(?:for|while)\s*\(|!!|\{{\{{|\(\s*{_NAME}\s*\)\s*:=")
 """What changes columns besides those that mutate() and := name."""
 _UNSURE = re.compile(
     r"\b(?:where|everything|starts_with|ends_with|contains|matches|all_of|any_of|one_of|across|for|while|function|get"
@@ -121,6 +121,11 @@ _SAME_ROWS = {
     "setorder", "setorderv", "setkey", "setkeyv", "relocate", "collect", "as.tibble", "droplevels", "pdata.frame",
 }  # fmt: skip
 _SORTS = {"arrange", "setorder", "setorderv", "setkey", "setkeyv"}
+_SAME_TABLE = {
+    "set", "setnames", "setattr", "setDT", "setDF", "setkey", "setkeyv", "setindex", "setorder", "setorderv",
+    "setcolorder", "invisible", "identity", "print", "return", "suppressWarnings", "suppressMessages",
+}  # fmt: skip
+"""What gives the table itself that it is given, not a copy."""
 _UNGROUPED = {
     "ungroup", "as.data.table", "as_tibble", "as.tibble", "as.data.frame", "data.frame", "data.table", "tibble",
     "setDT", "setDF", "pdata.frame",
@@ -195,6 +200,7 @@ class _R(Memory):
 
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
+        text = re.sub(r"([,\[]\s*)let\(", r"\1`:=`(", text)
         statements, dead = _that_run(list(_r_statements(text)))
         for line, head in dead:
             self.skip(line, head, "what stands behind a condition that is FALSE is never run, and left out")
@@ -213,7 +219,9 @@ class _R(Memory):
         self._macros: dict[str, str] = {}
         self._unstated: list[int] = []
         self._here = ""
-        self._shared: dict[str, str] = {}
+        self._one_table: dict[str, set[str]] = {}
+        self._done: set[str] = set()
+        self._of_tables = re.search(r"data\.table|\bfread\(|\bsetDT\(|:=", text) is not None
         self._begun: set[tuple[int, str]] = set()
         self._singletons = 0
         self._by_felm: dict[str, list[int]] = {}
@@ -225,6 +233,7 @@ class _R(Memory):
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
+        self._set_changers(statements)
         self._told_unknown: set[str] = set()
         once = _read_once(statements, calls)
         own = _own_regressions(statements, calls)
@@ -252,14 +261,19 @@ class _R(Memory):
                 self.skip(line, " ".join(statement.split()), why)
             if found and _OTHER_ERRORS.search(rest):
                 self._other_errors(line, " ".join(statement.split()))
+            self._done = set()
+            plain = " ".join(statement.split()).rstrip("{} ")
+            same, body = self._by_reference(plain)
             if not found:
-                self._other(" ".join(statement.split()).rstrip("{} "), line, frames, within)
+                self._other(plain, line, frames, within)
             elif (
                 (made := _assigned(" ".join(statement.split())))
                 and made[0] in frames
                 and (made[1] or not _is_one_call(made[2]))
             ):
                 self._changed(made[0], made[1], line, " ".join(statement.split()))
+            self._tell_tables(same, body, line, plain)
+            self._assign_table(plain, within)
             self._tell_unknown(rest, line)
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
@@ -596,15 +610,160 @@ class _R(Memory):
             text = text[: found.start()] + new + text[found.end() + len(inside) + 1 :]
         raise NotReadError("the script's functions call each other too often")
 
+    def _unknown(self, name: str, statement: str) -> bool:
+        """Say whether a function is neither the script's nor known."""
+        return not (
+            not re.search("[a-z]", name, re.IGNORECASE) or
+            name in _KNOWN or name in self._own or name in _CALLS or name in _OTHERS or name in _AROUND
+            or name in _VERBS or name in _BY_ROW or name in COMMANDS
+            or _KNOWN_ALIKE.fullmatch(name) or re.search(rf"::{re.escape(name)}\s*\(", statement)
+        )  # fmt: skip
+
+    def _set_changers(self, statements: Sequence[tuple[int, str, bool]]) -> None:
+        """Take up the script's functions that change tables in place: their code, whether arguments, which others."""
+        self._changers: dict[str, tuple[str, bool, frozenset[str]]] = {}
+        bodies = [
+            (name, [" ".join(text.split()) for _, text, _ in statements[k:end]])
+            for name, k, end in _functions(statements)
+        ]
+        before = -1
+        while before < len(self._changers):
+            before = len(self._changers)
+            for name, (head, *more) in bodies:
+                first = re.search(r"(?:\bfunction\s*|\\)\(", head)
+                inside = _inside(head, first.end()) if first else ""
+                parameters = {part.partition("=")[0].strip() for part in _split(inside, ",")}
+                local = {one: {one} for one in parameters}
+                hit: set[str] = set()
+                body = [head[first.end() + len(inside) + 1 :] if first else "", *more]
+                of_others = ""
+                for text in body:
+                    same, called = self._by_reference(text)
+                    of_others += f" {called}" if len(of_others) < LONGEST_CALL else ""
+                    made = _assigned(text)
+                    if made and "<<-" in _masked(text):
+                        same |= {made[0]}
+                    hit |= {root for one in same for root in local.get(one, {one})}
+                    if made and not made[1]:
+                        local[made[0]] = {r for one in self._tables(made[2]) for r in local.get(one, {one})}
+                if hit:
+                    self._changers[name] = (
+                        " ".join(body) + of_others,
+                        bool(hit & parameters),
+                        frozenset(hit - parameters),
+                    )
+
+    def _by_reference(self, text: str) -> tuple[set[str], str]:
+        """Return the tables that a statement may change in place, and the code of functions by which it does."""
+        bare = _without_texts(text)
+        if re.match(rf"({_NAME})\s*(?:<-|=)\s*(?:function\b|\\\()", text):
+            return set(), ""  # where it is called
+        found: set[str] = set()
+        for sign in re.finditer(":=", bare):
+            at = _opening(bare, sign.start())
+            if at >= 0 and bare[at] == "[":
+                found |= self._tables(text[:at])
+        for call in re.finditer(r"(?<![\w.])(?:[\w.]+::)?(?:set|setnames|setattr)\(\s*(?:x\s*=\s*)?", bare):
+            if re.search(r"(?:%>%|\|>)\s*$", bare[: call.start()]):
+                found |= self._tables(bare[: call.start()].rstrip().removesuffix("|>").removesuffix("%>%"))
+            else:
+                found |= self._tables(_split(_inside(text, call.end()), ",")[0])
+        words = {*re.findall(rf"(?<![\w.$@\"'`]){_NAME}(?![\w.\"'`])", bare)}
+        if found & ({*_arguments_of(text)} | {".", "_", ".x"}):
+            found |= words
+        bodies: list[str] = []
+        for name in {*words, *re.findall(rf"[\"']({_NAME})[\"']", text)} & {*self._changers}:
+            body, arguments, others = self._changers[name]
+            found |= (words if arguments else set()) | others
+            bodies.append(body)
+        if self._of_tables:
+            for call in re.finditer(rf"(?<![\w.:$@])({_NAME})\(", bare):
+                if self._unknown(call[1], text):
+                    given = (re.sub(rf"^{_NAME}\s*=\s*", "", part) for part in _split(_inside(text, call.end()), ","))
+                    found |= {part for part in given if re.fullmatch(_NAME, part)}
+                    piped = re.search(rf"({_NAME})\s*(?:%>%|\|>)\s*$", bare[: call.start()])
+                    found |= {piped[1]} if piped else set()
+        return found, " ".join(bodies)
+
+    def _tables(self, text: str, deep: int = 0) -> set[str]:
+        """Return the names whose table an expression may be, none where it is a copy."""
+        text = text.rstrip()
+        if deep > MOST_CUTS or len(text) > LONGEST_CALL:
+            return {*self._frames}
+        bare = _without_texts(text)
+        pipes = list(re.finditer(r"%>%|\|>", _masked(text)))
+        if pipes:
+            before, step = text[: pipes[-1].start()], text[pipes[-1].end() :].strip()
+            verb = re.match(r"(?:[\w.]+::)?([\w.]+)", step)
+            keeps = re.match(r"[._]\[", step) or step in (".", "_")
+            return self._tables(before, deep + 1) if keeps or (verb and self._may_keep(verb[1])) else set()
+        if bare.endswith("]"):
+            at = _opening(bare, len(bare) - 1)
+            inside = text[at + 1 : -1]
+            double = inside.startswith("[") and inside.endswith("]")
+            if double or _sets(inside) or not inside.strip(" ,"):
+                return self._tables(text[:at], deep + 1)
+            return (
+                self._tables(text[:at], deep + 1) if re.fullmatch(r"\d+L?|[\"'][^\"']*[\"']", inside.strip()) else set()
+            )
+        if bare.endswith(")"):
+            at = _opening(bare, len(bare) - 1)
+            inside = text[at + 1 : -1]
+            called = re.search(r"([\w.]+)\s*$", bare[:at])
+            name = called[1] if called else ""
+            if name == "get":
+                literal = re.match(r"\s*[\"']([^\"']+)[\"']", inside)
+                return {literal[1]} if literal else {*self._frames}
+            if name in _SAME_TABLE or not name:
+                return self._tables(re.sub(r"^\s*x\s*=\s*", "", _split(inside, ",")[0]), deep + 1)
+            if name in ("list", "c", "mget") or self._may_keep(name):
+                parts = (re.sub(r"^[\w.]+\s*=\s*", "", part) for part in _split(inside, ","))
+                return {one for part in parts for one in self._tables(part, deep + 1)}
+            return set()
+        end = re.search(rf"({_NAME}|_)(?:[$@]`?{_NAME}`?)*$", bare)
+        return {end[1]} if end else set()
+
+    def _may_keep(self, name: str) -> bool:
+        """Say whether a function may return the table that it is given."""
+        return name in _SAME_TABLE or name in ("if", "tryCatch", "try") or name in self._own or self._unknown(name, "")
+
+    def _tell_tables(self, same: set[str], body: str, line: int, text: str) -> None:
+        """Mark what a statement changes in place in frames that it does not assign to."""
+        reached = {other for one in same for other in self._one_table.get(one, {one})}
+        for frame in sorted((reached & self._frames) - self._done):
+            why = f"a table of data.table is changed in place, and `{frame}` is this table, or may be"
+            self._changed(frame, "", line, text, why, body=body)
+
+    def _assign_table(self, text: str, within: bool) -> None:
+        """Remember which names are one table of data.table."""
+        if loop := re.search(rf"\bfor\s*\(\s*({_NAME})\s+in\s+", text):
+            of = _inside(text, loop.end())
+            self._join(loop[1], self._tables(of))
+            text = text[loop.end() + len(of) + 1 :].strip()
+        guard = r"^(?:if|while)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
+        plain = re.sub(guard, "", text)
+        by_name = re.match(rf"assign\(\s*[\"']({_NAME})[\"']\s*,\s*(.*)\)$", plain)
+        made = (by_name[1], "", _split(by_name[2], ",")[0]) if by_name else _assigned(plain)
+        if made is None or re.match(r"function\b|\\\(", made[2]):
+            return
+        target, place, value = made
+        others = self._tables(value)
+        if target in {other for one in others for other in self._one_table.get(one, {one})}:
+            return
+        if not within and plain == text and (not place or target in self._frames) and target in self._one_table:
+            self._one_table.pop(target).discard(target)
+        if not place or target not in self._frames:
+            self._join(target, others)
+
+    def _join(self, target: str, others: set[str]) -> None:
+        if others:
+            group = set().union(*(self._one_table.get(one, {one}) for one in {target, *others}))
+            self._one_table |= dict.fromkeys(group, group)
+
     def _tell_unknown(self, statement: str, line: int) -> None:
         """List a function that is neither the script's nor known, once."""
         for name in _called(_without_texts(statement)):
-            if (
-                not re.search("[a-z]", name, re.IGNORECASE) or
-                name in _KNOWN or name in self._own or name in _CALLS or name in _OTHERS or name in _AROUND
-                or name in _VERBS or name in _BY_ROW or name in self._told_unknown or name in COMMANDS
-                or _KNOWN_ALIKE.fullmatch(name) or re.search(rf"::{re.escape(name)}\s*\(", statement)
-            ):  # fmt: skip
+            if name in self._told_unknown or not self._unknown(name, statement):
                 continue
             self._told_unknown.add(name)
             if all(line != at for at, _, _ in self.found.skipped):
@@ -732,10 +891,8 @@ class _R(Memory):
         if assigned is None:
             frame, steps = _steps(text)
             if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
+                steps = steps[: _in_place(steps)]
                 if any(":=" in inside or verb.startswith("set") for verb, inside in steps):
-                    if ":=" in text and frame in self._shared:
-                        why = f"`{frame}` and `{self._shared[frame]}` are one table of data.table: this changes both"
-                        self.skip(line, text, f"taken over for `{frame}`, but {why}")
                     self._changes(frame, frame, steps, line, text)
                 return
             if re.match(r"^(?:base::)?(?:source|sys\.source|eval|list2env|load)\(", text):
@@ -751,6 +908,11 @@ class _R(Memory):
                 self._hidden_change(text, line, frames)
             return
         target, place, value = assigned
+        base, steps = _steps(value)
+        itself = _in_place(steps)
+        if base in frames - {target} and not guarded and any(":=" in inside for _, inside in steps[:itself]):
+            self._changes(base, base, steps[:itself], line, text)
+            value = base + "".join(f"[{inside}]" for _, inside in steps[itself:])
         if target not in frames:
             self._hidden_change(value, line, frames, text)
             if _OTHER_ERRORS.search(value):
@@ -839,6 +1001,7 @@ class _R(Memory):
 
     def _changes(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int, text: str) -> None:
         """Apply what a statement makes of a frame to the frame that it assigns to."""
+        self._done.add(target)
         known = base in self._of_frame or base == target
         simple = re.fullmatch(_NAME, base)
         if not simple or not (known or base not in self._arguments):
@@ -859,8 +1022,6 @@ class _R(Memory):
         self._of_frame[target] = old
         self.state = old.copy()
         self._root[target] = self._root.get(base, base)
-        if not steps and base != target:
-            self._shared |= {target: base, base: target}
         if len(steps) == 1 or any(verb == "[" for verb, _ in steps):
             try:
                 self._apply(base, steps, line)
@@ -1086,11 +1247,16 @@ class _R(Memory):
         self.state = self._of_frame.setdefault(frame, State())
         return self.derived(name)
 
-    def _changed(self, frame: str, place: str, line: int, text: str, why: str = "", *, of_frame: bool = True) -> None:
+    def _changed(
+        self, frame: str, place: str, line: int, shown: str, why: str = "", *, of_frame: bool = True, body: str = ""
+    ) -> None:
         """Note that a line changes a frame: some of its columns where these are named, else its rows, too.
 
-        ``of_frame`` is whether named columns are changed in that frame, not in what a function makes of it.
+        ``of_frame`` is whether named columns are changed in that frame, not in what a function makes of it; ``body`` is
+        the code of the functions that do it.
         """
+        self._done.add(frame)
+        text = f"{shown} {body}" if body else shown
         self.state = self._of_frame.setdefault(frame, State())
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
         exact = [column[1] or column[2]] if column else self._targets(place)
@@ -1117,9 +1283,9 @@ class _R(Memory):
             listed = ", ".join(f"`{n}`" for n in names)
             reasons.append(f"changes {listed}: write it in [derive], or have it in the data as this line leaves it")
         if not certain:
-            self.state.rows += ((line, text),)
+            self.state.rows += ((line, shown),)
             reasons.append("may change rows or values: do it in the data before")
-        self.skip(line, text, "; ".join(reasons))
+        self.skip(line, shown, "; ".join(reasons))
         self._listed_of.setdefault(frame, []).append(self.found.skipped[-1])
         if re.search(r"\b(?:\w+_join|merge|bind_cols|cbind)\(", text):
             self.found.joins.append(line)
@@ -1281,6 +1447,32 @@ def _steps(text: str) -> tuple[str, list[tuple[str, str]]]:
     return text, []
 
 
+def _in_place(steps: Sequence[tuple[str, str]]) -> int:
+    """Return how many steps at the beginning are of the table itself: behind the first other one is a copy."""
+    for k, (verb, inside) in enumerate(steps):
+        if verb == "[":
+            if inside.strip(" ,") and not _sets(inside):
+                return k
+        elif verb not in _SAME_TABLE:
+            return k
+    return len(steps)
+
+
+def _sets(inside: str) -> bool:
+    """Say whether what stands in brackets has ``:=`` of that table."""
+    return ":=" in _masked(inside)
+
+
+def _opening(text: str, at: int) -> int:
+    """Return where the bracket opens in which, or at whose end, a place stands; -1 for none."""
+    depth = 1
+    for k in range(at - 1, max(-1, at - LONGEST_CALL), -1):
+        depth += (text[k] in ")]}") - (text[k] in "([{")
+        if not depth:
+            return k
+    return -1
+
+
 def _masked(text: str) -> str:
     """Return a text of the same length without what stands in brackets and quotes."""
     out, depth, quote = [], 0, ""
@@ -1328,9 +1520,8 @@ def _that_run(statements: Sequence[tuple[int, str, bool]]) -> tuple[list[tuple[i
     return left, dead
 
 
-def _own_regressions(statements: Sequence[tuple[int, str, bool]], calls: Sequence[Sequence[object]]) -> set[str]:
-    """Return the script's own functions that make regressions, by themselves or through each other."""
-    bodies: list[tuple[str, str, bool]] = []
+def _functions(statements: Sequence[tuple[int, str, bool]]) -> Iterator[tuple[str, int, int]]:
+    """Return the script's own functions: name, their first statement, and the first one behind them."""
     for k, (_, text, _) in enumerate(statements):
         made = re.match(rf"\s*({_NAME})\s*(?:<<?-|=)\s*(?:function\b|\\\()", text)
         if made:
@@ -1338,8 +1529,16 @@ def _own_regressions(statements: Sequence[tuple[int, str, bool]], calls: Sequenc
             while end < len(statements) and depth:
                 depth += statements[end][1].endswith("{") - (statements[end][1] == "}")
                 end += 1
-            body = " ".join(one for _, one, _ in statements[k:end])
-            bodies.append((made[1], _without_texts(body[made.end() :]), any(calls[k:end])))
+            yield made[1], k, end
+
+
+def _own_regressions(statements: Sequence[tuple[int, str, bool]], calls: Sequence[Sequence[object]]) -> set[str]:
+    """Return the script's own functions that make regressions, by themselves or through each other."""
+    bodies: list[tuple[str, str, bool]] = []
+    for name, k, end in _functions(statements):
+        body = " ".join(one for _, one, _ in statements[k:end])
+        head = re.match(rf"\s*{re.escape(name)}\s*(?:<<?-|=)\s*(?:function\b|\\\()", body)
+        bodies.append((name, _without_texts(body[head.end() if head else 0 :]), any(calls[k:end])))
     found = {name for name, body, calls_one in bodies if calls_one or _not_written_out(body, ())}
     while more := {name for name, body, _ in bodies if name not in found and _not_written_out(body, found)}:
         found |= more

@@ -2403,3 +2403,60 @@ def test_a_local_that_is_not_set_is_empty(before, terms):
 
 def test_clonevar_is_read():
     assert read_code("clonevar b = a\nreghdfe y b, absorb(id)\n", ".do").derived == {"b": "a"}
+
+
+TABLES = {  # what R makes of a data.table: "=" leaves it, an expression is the new d, "?" is asked for
+    "df[, x := z * year][year > 1999]": "=",
+    "df[year > 1999][, d := d * 2]": "=",
+    "df[order(year)][, d := 0]": "=",
+    "sub <- df[year > 1999][, d := 0]": "=",
+    "sub <- df[year > 1999]\nsub[, d := 0]": "=",
+    "a <- df[, .(m = mean(z)), by = year]\na[, d := 1]": "=",
+    "df2 <- copy(df)\ndf2[, d := 0]": "=",
+    "df2 <- df\ndf2 <- df2[year > 3]\ndf2[, d := 0]": "=",
+    "f <- function(u) { u <- copy(u); u[, d := 0]; u }\nk <- f(df)": "=",
+    "setkey(df, year)\nsummary(df)": "=",
+    "df[, x := 1][, d := d * 2][year > 3]": "d * 2",
+    "y <- df[, d := d * 2]": "d * 2",
+    "y <- df[, d := d * 2][year > 3]": "d * 2",
+    "df[, let(d = d * 2)]": "d * 2",
+    "df2 <- df\ndf2[, d := 0]": "?",
+    "df2 <- df\nk <- df2\nk[year > 3, d := 0]": "?",
+    "df2 <- setDT(df)\ndf2[, d := 0]": "?",
+    "f <- function(u) u[, d := 0]\nf(df)": "?",
+    "f <- function(u) { u[, d := 0]; invisible(NULL) }\nf(df)": "?",
+    "g <- function(e) f(e)\nf <- function(u) u[, d := 0]\ng(df)": "?",
+    "f <- function(u) u[, d := 0]\ndo.call('f', list(df))": "?",
+    "f <- function() df[, d := 0]\ndf <- read.csv('a.csv')\nf()": "?",
+    "f <- function() df <<- df[year > 3]\ndf <- read.csv('a.csv')\nf()": "?",
+    "df[, x := 1]\nclean(df)": "?",
+    "for (j in c('d')) set(df, j = j, value = 0)": "?",
+    "for (u in list(df)) u[, d := 0]": "?",
+    "invisible(lapply(list(df), function(u) u[, d := 0]))": "?",
+    "lapply(c('d'), function(v) df[, (v) := 0])": "?",
+    "l <- list(a = df)\nl$a[, d := 0]": "?",
+    "get('df')[, d := 0]": "?",
+    "assign('df2', df)\ndf2[, d := 0]": "?",
+    "k <- nrow(df[, d := 0])": "?",
+    "y <- df |> setnames('d', 'q')": "?",
+    "setorder(df, year)[, d := 0]": "?",
+    "df %>% .[, d := 0]": "?",
+    "if (TRUE) y <- df[, d := 0]": "?",
+    "k <- feols(z ~ d | id + year, df[, d := 0])": "?",
+}
+
+
+@pytest.mark.parametrize("change", TABLES)
+@pytest.mark.parametrize("more", ["", "feols(z ~ d | id + year, df2, cluster = ~id)\n"])
+def test_a_table_of_data_table_is_followed_or_asked_for(change, more):
+    facts = DataFacts(frozenset(["id", "year", "y", "d", "z"]))
+    regression = "feols(y ~ d | id + year, df, cluster = ~id)\n"
+    code = f"df <- read.csv('a.csv')\n{change}\n{regression}feols(y ~ d + z | id + year, df, cluster = ~id)\n{more}"
+    found = read_code(code, ".R", facts)
+    first = found.regressions[0]
+    if TABLES[change] == "?":
+        assert first.terms[0] in found.unread or first.condition in found.unread
+        return
+    assert first.condition == "TRUE"
+    assert found.derived.get(first.terms[0], first.terms[0]) == ("d" if TABLES[change] == "=" else TABLES[change])
+    assert not found.unread
