@@ -407,6 +407,11 @@ COMPOSED = {
         "b: 3 of 8 estimates are those of a, the same number with another standard error; medians, shares and choices "
         "count it twice, so keep one of them, or compare their errors"
     ),
+    "7: 7 of 7 estimates 7 of 7, the same number under another estimand; they are no two findings, so keep one of "
+    "them, or compare their errors": (
+        "b: 1 of 8 estimates is that of a, the same number under another estimand; they are no two findings, so keep "
+        "one of them, or compare their errors"
+    ),
     "medians7 of opposite signs: 7 and 7": ("medians of opposite signs: 0.1 (a) and −0.1 (b)"),
     "the median7 (7) has 7 under the 7 and 7 under the 7": (
         "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"

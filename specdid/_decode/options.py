@@ -124,6 +124,10 @@ class Options:
             settings = _plugins.load("estimators", str(method.value)).settings
             form = TableKeys(common.name, common.header, common.doc, (*common.keys, *settings))
             table = Table(table.item, self.log, form, table.title)
+            for name, (other, value, why) in ((s.name, s.idle) for s in settings if s.idle and s.name in table.rows):
+                if other in table.rows and table.rows[other].value == value:
+                    message = f'`{name}` does nothing beside `{other} = "{value}"`: {why}'
+                    self.log.add(table.rows[name].key, "idle_key", message, f"take `{name}` away")
         found = table.read(method=self._method)
         if found["method"] is None:
             return None

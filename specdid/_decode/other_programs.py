@@ -24,8 +24,7 @@ _SAME: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("probit_", "dprobit"), ("probit",)),
 }  # fmt: skip
 _NEAREST: dict[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("jwdid", "etwfe", "fect", "wooldid"),
-                    (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts")),
+    "fect": (("csdid", "sunab", "did2s", "lpdid"), "with other weights of the cohorts"),
     **dict.fromkeys(("xtprobit", "clogit", "xtlogit", "feglm", "glm"),
                     (("logit", "probit", "fepois"), "another model")),
     "xtnbreg": (("fenegbin", "fepois"), "with dummies: xtnbreg's conditional model has effects in the dispersion, "
@@ -42,6 +41,9 @@ _INSTEAD = {
         'it is feols, with instruments of the treatment in a table of their own: [instruments] "z" = "z1 + z2"',
     ),
     "psmatch2": 'matching belongs to a sample: match = { on = "x1 + x2", method = "nearest" } in [sample]',
+    **dict.fromkeys(
+        ("jwdid", "etwfe", "wooldid"), 'it is sunab without leads: write { method = "sunab", control = "notyet" }'
+    ),
     "re": "random effects stand beside fixed ones in a [hausman] table",
     "random": "random effects stand beside fixed ones in a [hausman] table",
     "bacondecomp": "it decomposes one estimate: write a table [decomposition]",

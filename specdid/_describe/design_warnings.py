@@ -203,10 +203,11 @@ def comparability(results: Results) -> Iterator[Caution]:
 
 
 def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Caution]:
-    """Say which estimators give one number under two names: medians, shares and choices count it twice.
+    """Say which estimators give one number under two names: medians, shares and choices may count it twice.
 
-    Some are equal by algebra, as two-stage and imputation estimators without weights of rows; of one method, options
-    that decide the standard error alone. Compared are estimates of one estimand that differ in the estimator alone.
+    Some are equal by algebra, as two-stage and imputation estimators without weights of rows, or for the data at hand;
+    of one method, options that decide the standard error alone. Compared are estimates of one scale (or outcome) that
+    differ in the estimator alone; of another estimand those that are not told of yet.
     ``methods`` are the names of the study's estimators, in its order.
     """
     if "estimator" not in results.planned.dimensions:
@@ -214,8 +215,8 @@ def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Ca
     estimator = results.planned.dimension("estimator")
     others = [results.planned.dimension(d).codes for d in results.planned.dimensions if d != "estimator"]
     error = results.first("std_error")
-    for family in results.families:
-        places = family.places
+    for group in results.groups():
+        places = group.members[results.status[group.members] == Status.OK]
         ours = estimator.codes[places]
         names = np.unique(ours)
         if len(names) < 2:
@@ -223,26 +224,40 @@ def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Ca
         rest = joint_codes([codes[places].astype(np.int64) for codes in others], len(places))
         held = np.full((len(names), int(rest.max()) + 1), -1)
         held[np.searchsorted(names, ours), rest] = places
+        told = np.zeros(held.shape, dtype=bool)
         for a, b in combinations(range(len(names)), 2):
-            both = held[:, (held[a] >= 0) & (held[b] >= 0)][[a, b]]
+            cells = np.flatnonzero((held[a] >= 0) & (held[b] >= 0))
+            both = held[:, cells][[a, b]]
             gap = np.abs(np.diff(results.estimate[both], axis=0)[0])
             size = np.fmax(error[both].min(axis=0), np.abs(results.estimate[both[0]]))
-            rows = results.numbers["nobs"][both]
-            same = (gap <= SAME * size) & (rows[0] == rows[1])
-            count = int(np.count_nonzero(same))
-            if count:
-                one, other = (estimator.words[names[k]] for k in (a, b))
-                a_error, b_error = error[both][:, same]
+            rows, aims = results.numbers["nobs"][both], results.planned.estimand.codes[both]
+            same, alike = (gap <= SAME * size) & (rows[0] == rows[1]), aims[0] == aims[1]
+            new = same & ~told[b, cells]
+            told[b, cells] |= same
+            one, other = (estimator.words[names[k]] for k in (a, b))
+            if count := int(np.count_nonzero(same & alike)):
+                a_error, b_error = error[both][:, same & alike]
                 errors = bool(methods) and methods[names[a]] == methods[names[b]]
                 errors &= not np.isclose(a_error, b_error, rtol=SAME, atol=0.0, equal_nan=True).any()
                 what = "the same number with another standard error" if errors else "another name for the same number"
                 yield Caution(
                     "note",
                     "same_estimate",
-                    f"{other}: {count:,} of {both.shape[1]:,} estimates {'is that' if count == 1 else 'are those'} of "
-                    f"{one}, {what}; medians, shares and choices count it twice, so keep one of them, or compare "
-                    "their errors",
-                    family.shown,
+                    f"{other}: {count:,} of {np.count_nonzero(alike):,} estimates "
+                    f"{'is that' if count == 1 else 'are those'} of {one}, {what}; medians, shares and choices "
+                    "count it twice, so keep one of them, or compare their errors",
+                    group.shown,
+                    count,
+                )
+            if (new & ~alike).any():
+                count = int(np.count_nonzero(same & ~alike))
+                yield Caution(
+                    "note",
+                    "same_estimate",
+                    f"{other}: {count:,} of {np.count_nonzero(~alike):,} estimates "
+                    f"{'is that' if count == 1 else 'are those'} of {one}, the same number under another estimand; "
+                    "they are no two findings, so keep one of them, or compare their errors",
+                    group.shown,
                     count,
                 )
 

@@ -359,7 +359,11 @@ def _core(plan: Plan, place: int) -> Iterator[str]:
     yield "1" if node is None else write(node)
     chosen = grid.estimators[estimator]
     instrumented = bool(grid.settings[int(plan.setting[place])].instruments)
-    title = "two-stage least squares" if instrumented else _plugins.load("estimators", chosen.method).title
+    title = (
+        "two-stage least squares"
+        if instrumented
+        else _plugins.load("estimators", chosen.method).title_with(chosen.options)
+    )
     options = "".join(f", {k} = {v}" for k, v in chosen.options.items())
     yield f"{chosen.method} ({title}){options}"
 

@@ -58,9 +58,11 @@ class EstimatorSetting(Key):
     """A key that a user may write beside ``method``.
 
     ``found``: where it is not written the data decide, and Estimate.in_force has what came out.
+    ``idle``: another key, the value of it under which this one does nothing and is refused, and why.
     """
 
     found: bool = False
+    idle: tuple[str, str, str] | None = None
 
 
 Changes = Literal["", "controls", "outcome"]
@@ -274,6 +276,7 @@ class Estimator:
     ``batched``: least squares, goes through the engine; ``fit`` is then only the fallback. With
     ``cells(options)`` the engine has a column per cohort and period in place of the treatment, the event study
     averages them by period, and ``columns`` are those of sunab.
+    ``called(options)`` is the title where options make another estimator of it.
     ``estimand`` says what the estimate is of; ``words(treated, options)`` does where that depends on the
     treatment or the options.
     ``alone(options)`` says, in words that a table prints, why ``fit`` with these options gives the treatment's
@@ -343,6 +346,11 @@ class Estimator:
     slowness: int = 1
     seeded: Callable[[Mapping[str, object]], bool] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
+    called: Callable[[Mapping[str, object]], str] | None = None
+
+    def title_with(self, options: Mapping[str, object]) -> str:
+        """Return the title of the estimator that these options ask for."""
+        return self.title if self.called is None else self.called(options)
 
     @property
     def dates_itself(self) -> bool:

@@ -1,4 +1,7 @@
-"""Sun and Abraham's (2021) interaction-weighted estimator, averaged to one ATT as fixest's sunab does."""
+"""Sun and Abraham's (2021) interaction-weighted estimator, averaged to one ATT as fixest's sunab does.
+
+With ``control = "notyet"`` there are no leads: Wooldridge's (2021) extended two-way fixed effects, averaged alike.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,11 @@ def _fit(task: Task) -> Estimate | Failure:
 
 
 _WORDS = "average effect on the treated (cohort shares)"
+_EXTENDED = "average effect on the treated (extended two-way fixed effects)"
+
+
+def _words(options: Mapping[str, object]) -> str:
+    return _WORDS if _cells(options).control == "never" else _EXTENDED
 
 
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
@@ -79,7 +87,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield '    d = d[d["_period"] < last]'
         yield '    d["_cohort"] = d["_cohort"].mask(d["_cohort"] == last)'
     yield from python.without_singletons(script, used)
-    yield "# Sun and Abraham (2021): a dummy for each cohort and period since treatment"
+    yield f"# {_whose(notyet)}: a dummy for each cohort and period since treatment"
     yield 'd["_since"] = d["_period"] - d["_cohort"]'
     yield 'pairs = d[["_since", "_cohort"]].dropna().drop_duplicates().sort_values(["_since", "_cohort"])'
     yield f"pairs = pairs[{_python_cells(script, notyet)}]"
@@ -98,6 +106,10 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"estimate = share @ fit.coef().loc[share.index]{unit}"
     yield from python.each_vcov(script, used)
     yield f"    std_error[label] = np.sqrt(share @ fit._vcov @ share){unit}{python.correction(script)}"
+
+
+def _whose(notyet: bool) -> str:
+    return "Wooldridge (2021), extended two-way fixed effects" if notyet else "Sun and Abraham (2021)"
 
 
 def _treated_rows(script: Script) -> str:
@@ -133,8 +145,11 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield "  d$.cohort[d$.cohort == last] <- NA"
         yield "}"
     yield from r.without_singletons(script, used)
-    yield "# Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows; with"
-    yield '# never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")'
+    yield f"# {_whose(notyet)}: a dummy for each cohort and period since treatment, averaged by their rows"
+    if notyet:
+        yield "# of treated units before treatment none has a dummy: not sunab(cohort, period), which has leads"
+    elif _references(script) == [-1]:
+        yield '# With never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")'
     yield "d$.since <- d$.period - d$.cohort"
     yield 'pairs <- unique(d[!is.na(d$.since), c(".since", ".cohort")])'
     yield "pairs <- pairs[order(pairs$.since, pairs$.cohort), ]"
@@ -192,7 +207,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
         yield "    keep if _now < `last'"
         yield "    replace _cohort = . if _cohort == `last'"
         yield "}"
-    yield "* Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows"
+    yield f"* {_whose(notyet)}: a dummy for each cohort and period since treatment, averaged by their rows"
     yield "generate double _since = _now - _cohort"
     chosen = "_since >= 0" if notyet else f"!inlist(_since, {', '.join(map(repr, _references(script)))})"
     yield f"egen long _cell = group(_since _cohort) if !missing(_since) & {chosen}"
@@ -242,11 +257,15 @@ ESTIMATOR = Estimator(
             "The relative period left out, or several.",
             "-2",
             -1,
+            idle=("control", "notyet", "all periods before treatment are the reference, and there are no leads"),
         ),
         EstimatorSetting(
             "control",
             Word(("never", "notyet")),
-            "The comparison group: the never treated, or those not yet treated too.",
+            'The comparison group: the never treated, or those not yet treated too. "notyet" is another estimator: '
+            "without leads, all periods before treatment being the reference, it is the extended two-way fixed effects "
+            "of Wooldridge (2021; jwdid, etwfe), in a balanced panel without controls and weights the estimate of "
+            "did_imputation.",
             '"notyet"',
             "never",
         ),
@@ -259,13 +278,15 @@ ESTIMATOR = Estimator(
     batched=True,
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
-    words=lambda treated, options: f"{_WORDS}{where_zero(treated)}",
+    words=lambda treated, options: f"{_words(options)}{where_zero(treated)}",
     doc="Least squares on cohort × period dummies, averaged by the treated rows of each, or under weights by what "
-    "these weigh; the engine estimates it in batches.",
+    'these weigh; the engine estimates it in batches. With `control = "notyet"` it is Wooldridge\'s extended two-way '
+    "fixed effects.",
     ssc=EVERY_RULE,
     refuses=_refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
     cells=_cells,
+    called=lambda options: "Sun–Abraham" if _cells(options).control == "never" else "extended two-way fixed effects",
     programs={
         "python": Program(write_python, python.PYFIXEST),
         "r": Program(write_r, ("fixest",)),

@@ -28,7 +28,10 @@ class Command:
 
 
 _FEOLS = '`feols` in [estimator], which is the default; `ssc = "{}"` at [vcov] corrects as it does'
-_ETWFE = "extended two-way fixed effects are not here; the nearest is `did_imputation` in [estimator]"
+_ETWFE = (
+    'extended two-way fixed effects are `{ method = "sunab", control = "notyet" }` in [estimator], with the cohort at '
+    "the treatment; of one average, by least squares, with controls as they are (no products of controls and cohorts)"
+)
 _SYNTHETIC = "not here; the nearest is `sdid` in [estimator]"
 _UNOBSERVED = "not here; the curve over [controls] shows what observed controls move"
 _CURVE = "a spec file as a whole; every subset of controls is `mvsw(a, b, c)`"

@@ -34,6 +34,14 @@ ERRORS = {
         "no",
         "`control` is one of never, notyet",
     ),
+    "an option that does nothing": (
+        {"estimator": '"s" = { method = "sunab", control = "notyet", reference = -2 }'},
+        "idle_key",
+        '`reference` does nothing beside `control = "notyet"`: all periods before treatment are the reference, and '
+        "there are no leads",
+        "reference",
+        "take `reference` away",
+    ),
     "option's list": (
         {"estimator": '"s" = { method = "sunab", reference = [-1, 0.5] }'},
         "wrong_type",

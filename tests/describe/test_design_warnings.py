@@ -615,6 +615,25 @@ def test_two_estimators_that_are_one_number_are_told_and_no_others():
     assert (told.severity, told.specifications) == ("note", equal.sum())
 
 
+def test_one_number_under_two_estimands_is_told_once():
+    """Wooldridge's regression is the imputation; the third name of a number is told of the first one alone."""
+    curve = run(
+        estimator={
+            "later": {"method": "sunab", "control": "notyet"}, "BJS": "did_imputation", "two-stage": "did2s",
+            "never": "sunab",
+        },
+        treatment={"d": {"term": "d", "cohort": "cohort"}},
+        outcome={"y": "y"}, controls={"none": "1"}, fixed_effects={"two-way": "id + year"},
+    )  # fmt: skip
+    by = curve.table.groupby("estimator").estimate.first()
+    assert by["later"] == pytest.approx(by["BJS"], rel=1e-9)
+    assert [c.message.partition(", ")[0] for c in curve.warnings if c.code == "same_estimate"] == [
+        "BJS: 1 of 1 estimates is that of later",
+        "two-stage: 1 of 1 estimates is that of later",
+        "two-stage: 1 of 1 estimates is that of BJS",
+    ]
+
+
 def test_an_equal_number_of_another_sample_or_of_more_rows_is_not_the_same_estimate():
     planned = plan_of({"outcome": ["y"], "sample": ["a", "b"], "estimator": ["p", "q"]})
     fits = fits_of(planned)

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from small_problems import task_of, work_of
 from specdid import _plugins
+from specdid._plan.estimands import Treated
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.estimators._base import VCOV_NOTES
+from specdid.estimators.sunab import ESTIMATOR as SUNAB
 
 PUBLISHED = -0.03995
 """Callaway and Sant'Anna's simple ATT, never-treated controls (R did, and shared/field/README.md)."""
@@ -75,6 +77,11 @@ def test_did2s_differs_because_it_uses_every_untreated_row(mpdta):
     """Imputation compares with all untreated rows: least squares without leads, not the published ATT."""
     imputed, saturated = fit(mpdta, "did2s"), fit(mpdta, "sunab", control="notyet")
     assert imputed.estimate == pytest.approx(saturated.estimate, rel=1e-9)
+    words, title = SUNAB.words, SUNAB.title_with
+    assert words is not None
+    assert "extended two-way fixed effects" in words(Treated("d"), {"control": "notyet"})
+    assert "cohort shares" in words(Treated("d"), {})
+    assert (title({"control": "notyet"}), title({})) == ("extended two-way fixed effects", "Sun–Abraham")
     assert imputed.estimate == pytest.approx(two_stage_by_hand(mpdta, (), None, "countyreal")[0], rel=1e-9)
     assert abs(imputed.estimate - PUBLISHED) > 0.007
     assert imputed.nobs == 2500  # R keeps the 2004 cohort, which has one untreated row a unit; pyfixest fails

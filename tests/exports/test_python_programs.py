@@ -77,7 +77,8 @@ missing = "common"
 "some" = "pgdp + ind2"
 [estimator]
 "a" = "sunab"
-"b" = { method = "sunab", control = "notyet", reference = [-1, -3] }
+"b" = { method = "sunab", control = "notyet" }
+"references" = { method = "sunab", reference = [-1, -3] }
 "c" = "did2s"
 "d" = { method = "lpdid", post_window = 1 }
 "e" = { method = "lpdid", post_window = 2, control = "never" }

@@ -80,10 +80,6 @@ TWINS = {
         "estimator": {"a": {"method": "lpdid", "post_window": 2},
                       "b": {"method": "lpdid", "post_window": 2, "pre_window": 3}},
     },
-    "reference periods where there are no leads": {
-        "estimator": {"a": {"method": "sunab", "control": "notyet"},
-                      "b": {"method": "sunab", "control": "notyet", "reference": -2}},
-    },
     "reference periods in another order": {
         "estimator": {"a": {"method": "sunab", "reference": [-1, -3]},
                       "b": {"method": "sunab", "reference": [-3, -1]}},
@@ -91,7 +87,6 @@ TWINS = {
 }  # fmt: skip
 ONLY = {
     "an option that cannot matter": ("lpdid",),
-    "reference periods where there are no leads": ("sunab",),
     "reference periods in another order": ("sunab",),
     "slopes of equal values": ("feols", "sunab", "did2s"),
 }

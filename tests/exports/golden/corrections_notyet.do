@@ -144,7 +144,7 @@ if r(N) == 0 {  // no cohort is never treated: the last one serves, until its tr
     keep if _now < `last'
     replace _cohort = . if _cohort == `last'
 }
-* Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows
+* Wooldridge (2021), extended two-way fixed effects: a dummy for each cohort and period since treatment, averaged by their rows
 generate double _since = _now - _cohort
 egen long _cell = group(_since _cohort) if !missing(_since) & _since >= 0
 quietly levelsof _cell, local(cells)

@@ -111,8 +111,8 @@ if (!anyNA(d$.cohort)) {  # no cohort is never treated: the last one serves, unt
   d$.cohort[d$.cohort == last] <- NA
 }
 d <- without_singletons(d, list(c("city_id"), c("size", "year")))
-# Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows; with
-# never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")
+# Wooldridge (2021), extended two-way fixed effects: a dummy for each cohort and period since treatment, averaged by their rows
+# of treated units before treatment none has a dummy: not sunab(cohort, period), which has leads
 d$.since <- d$.period - d$.cohort
 pairs <- unique(d[!is.na(d$.since), c(".since", ".cohort")])
 pairs <- pairs[order(pairs$.since, pairs$.cohort), ]

@@ -59,8 +59,8 @@ d$.cohort[d$.cohort > max(d$.period)] <- NA
 starts <- tapply(d$.period, d$.cohort, min)[as.character(d$.cohort)]
 d <- d[!((starts >= d$.cohort) %in% TRUE), ]
 d <- without_singletons(d, list(c("countyreal"), c("year")))
-# Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows; with
-# never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")
+# Sun and Abraham (2021): a dummy for each cohort and period since treatment, averaged by their rows
+# With never-treated units the same as summary(feols(y ~ sunab(cohort, period) + ...), agg = "ATT")
 d$.since <- d$.period - d$.cohort
 pairs <- unique(d[!is.na(d$.since), c(".since", ".cohort")])
 pairs <- pairs[order(pairs$.since, pairs$.cohort), ]
