@@ -90,11 +90,14 @@ def _named(file: str) -> str:
 
 
 def find(word: str) -> tuple[Entry, ...]:
-    """Return the entries of a word: those of its name, or the keys that are called so in any table."""
+    """Return the entries of a word: those of its name, the keys called so in any table, or those with such a value."""
     wanted = " ".join(word.casefold().removesuffix("()").strip("[]").split()).lstrip(".")
     ways = {wanted, wanted.replace(" ", "_")}
     named = tuple(e for e in entries() if ways & {e.name.casefold(), e.last.casefold()})
     found = named or tuple(e for e in entries() if e.group == wanted)
+    if not found:
+        keys = {name for name, key in _keys() if ways & {word.casefold() for word in choices(key.kind)}}
+        found = tuple(e for e in entries() if e.group == "keys" and e.name in keys)
     return found or (find(wanted.removesuffix("s")) if wanted.endswith("s") else ())
 
 
@@ -118,6 +121,26 @@ def settings_of(estimator: Any) -> TableKeys:
     doc = f"Settings of {estimator.name}, beside `method`."
     header = f'[estimator] "label" = {{ method = "{estimator.name}", … }}'
     return TableKeys(estimator.name, header, doc, estimator.settings)
+
+
+def _keys() -> Iterator[tuple[str, Key]]:
+    """Return every key with its name in the manual."""
+    for table in formats():
+        own = "" if table is FILE else f"{table.name}."
+        yield from ((f"{own}{key.name}", key) for key in table.keys)
+
+
+def choices(kind: Kind) -> tuple[str, ...]:
+    """Return the words that a value of a kind may be, as far as they are listed."""
+    match kind:
+        case Word():
+            return kind.choices
+        case Many(inner) | Lines(inner):
+            return choices(inner)
+        case Either(kinds):
+            return tuple(word for one in kinds for word in choices(one))
+        case _:
+            return ()
 
 
 def described(kind: Kind) -> str:

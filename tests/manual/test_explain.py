@@ -17,7 +17,7 @@ from specdid import _manual, _plugins
 from specdid._cli import main
 from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY
 from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
-from specdid._manual.entries import formats
+from specdid._manual.entries import choices, formats
 from specdid._records.cautions import CLAUSES
 from specdid._records.results import CODES
 from specdid._study import STATISTICS
@@ -231,6 +231,15 @@ def test_words_are_found_as_they_are_written():
     assert "event_study.window" in said("window")[1]
     assert "from seven before" in said("window")[1]
     assert "winsorize(x, p, by = g)" in said("Winsorize")[1]
+
+
+def test_every_word_that_a_key_may_be_set_to_is_known():
+    words = {word for table in formats() for key in table.keys for word in choices(key.kind)}
+    assert {"notyet", "dr", "nearest"} <= words
+    assert not [word for word in sorted(words) if not _manual.find(word)]
+    assert {entry.name for entry in _manual.find("notyet")} == {
+        "csdid.control", "lpdid.control", "stackedev.control", "sunab.control",
+    }  # fmt: skip
 
 
 def test_a_word_that_is_not_known_is_a_fault_with_the_nearest_one():
