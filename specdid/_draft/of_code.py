@@ -563,7 +563,8 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     own = _apart([r for r in code.regressions if term in r.terms], term)
     specifications = len({*_rows(own, term)})
     if specifications < len(own):
-        lines.append(f"{len(own)} regressions are {specifications} specifications; the draft says which are the same")
+        these = f"{specifications} specification{'s' * (specifications != 1)}"
+        lines.append(f"{len(own)} regressions are {these}; the draft says which are the same")
     if listed := len(_listed(code, term)):
         said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")

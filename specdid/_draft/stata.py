@@ -123,6 +123,9 @@ _VALUES = _words(
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
+_EGEN = {"mean", "median", "min", "max", "sd", "rank", "total", "sum", "count", "std"}
+_OF_MATCHING = ("_weight", "_pscore", "_treated", "_support")
+"""Columns that psmatch2 makes."""
 _IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
 """Those that change columns that are there, if they do not say where to write what they make."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
@@ -136,7 +139,7 @@ _OPTIONS_READ = _words(
     keepsing|letons nolog nohead|er noheader notab|le nof|ootnote noomit|ted omitted vsq|uish baselevels allbaselevels
     noempty|cells l|evel b bet|a depn|ame compact poolsize tol|erance iter|ate maxiter|ations verb|ose v timeit
     nosamp|le noreg|ress sum|marize summ first version dof|adjustments irr ef|orm nonest d res|iduals guess nowarn
-    sformat cformat pformat title display dis|play accel|eration accelerate transf|orm prune fast nest
+    nocon|stant sformat cformat pformat title display dis|play accel|eration accelerate transf|orm prune fast nest
     """
 )
 """Options of regressions that are read, or change neither rows nor numbers beyond tolerance."""
@@ -217,6 +220,8 @@ _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|perio
 
 def _holds(text: str) -> tuple[bool | None, str]:
     """Say whether a comparison of two numbers or texts holds, None where it is none, and what stands behind it."""
+    if alone := re.match(r"^(\d+)(?:\s+([A-Za-z].*))?$", text):
+        return float(alone[1]) != 0, alone[2] or ""
     found = re.match(rf"^(\()?\s*({_LITERAL})\s*(==|!=|~=|<=?|>=?)\s*({_LITERAL})\s*(?(1)\))(?:\s+(.*)|$)", text)
     if found is None or (found[2][0] == '"') != (found[4][0] == '"'):
         return None, text
@@ -224,6 +229,31 @@ def _holds(text: str) -> tuple[bool | None, str]:
     order = (left > right) - (left < right)  # type: ignore[operator]
     signs = {"==": order == 0, "!=": order != 0, "~=": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0}
     return signs.get(found[3], order >= 0), found[5] or ""
+
+
+def _computed(text: str) -> str:
+    """Return the number that `local x = 2000 + 5` makes, the text where it is another expression."""
+
+    def number(node: Node) -> float:
+        match node:
+            case Number():
+                return node.value
+            case Unary(operator="-"):
+                return -number(node.operand)
+            case Binary(operator="+"):
+                return number(node.left) + number(node.right)
+            case Binary(operator="-"):
+                return number(node.left) - number(node.right)
+            case Binary(operator="*"):
+                return number(node.left) * number(node.right)
+            case _:
+                raise ValueError
+
+    with suppress(ValueError, LanguageError, NotReadError):
+        found = number(tree_of(text))
+        if abs(found) < 2**53 and float(short := f"{found:.12g}") == found:
+            return short
+    return text
 
 
 def _here(command: str) -> str:
@@ -282,6 +312,8 @@ class _Stata(Memory):
         self._of_file = facts
         self._read_at: dict[str, int] = {}
         self._plain_locals: set[str] = set()
+        self._dummies: dict[str, int] = {}
+        """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
         self._patterns: dict[str, list[str]] = {}
         """Of loops over columns that are not written out: patterns of their names."""
@@ -592,6 +624,7 @@ class _Stata(Memory):
         name, value = ("" if found[1].startswith("l") else "$") + found[2].lstrip("+-"), found[3].strip()
         computed = value.startswith("=")
         value = value[1:].strip() if computed else value
+        value = _computed(value) if computed else value
         plain = re.fullmatch(r"""`"(.*)"'|"([^"]*)"|([-+]?[\d.]+)""", value)
         if found[2] != found[2].lstrip("+-") or value.startswith(":") or (computed and not plain):
             self._macros.pop(name, None)
@@ -771,6 +804,10 @@ class _Stata(Memory):
             raise NotReadError("a macro is not known")
         body, options = _at_comma(rest)
         weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
+        for name in re.findall(r"(?<![\w.])[^\W\d]\w*", body):
+            at = self._dummies.get(name.rstrip("0123456789"))
+            if at and name not in {*self._facts.columns, *self.state.columns}:
+                self.define(name, at, None)
         if weight and weight[1] in ("f", "i"):
             raise NotReadError("weights here are analytic weights, not frequencies or importances")
         body = body.replace(weight[0], " ") if weight else body
@@ -783,6 +820,8 @@ class _Stata(Memory):
             raise NotReadError("it has no outcome and term")
         outcome, *words = found_words
         given = _options(options)
+        if "noconstant" in given and not (command == "reghdfe" and "absorb" in given):
+            raise NotReadError("the option noconstant is not read: no regression here is without a constant")
         absorbed, kept_under = _at_comma(re.sub(r"\s*(#+|=)\s*", r"\1", given.get("absorb", "")))
         if not re.fullmatch(r"\s*(?:save(?:fe)?)?\s*", kept_under):
             raise NotReadError(f"what absorb() has behind its comma is not read: {kept_under.strip()}")
@@ -1150,6 +1189,11 @@ class _Stata(Memory):
                     expression, missing = to, to
                 elif before.casefold() in (".", "missing", "mis"):
                     missing = to
+                elif before.casefold() in ("nonmissing", "nonm") and expression == name:
+                    expression = f"ifelse(is.na({name}), NA, {to})"
+                elif end := re.fullmatch(rf"(min|{number})\s*/\s*(max|{number})", before):
+                    tests = [f"{name} >= {end[1]}"] * (end[1] != "min") + [f"{name} <= {end[2]}"] * (end[2] != "max")
+                    expression = f"ifelse({' & '.join(tests) or f'!is.na({name})'}, {to}, {expression})"
                 elif re.fullmatch(rf"{number}(?:\s*/\s*{number})?(?:\s+{number}(?:\s*/\s*{number})?)*", before):
                     ranges = re.findall(rf"({number})(?:\s*/\s*({number}))?", before)
                     tests = [f"{name} >= {a} & {name} <= {b}" if b else f"{name} == {a}" for a, b in ranges]
@@ -1259,6 +1303,8 @@ class _Stata(Memory):
             found = f"quantile({self._argument(inside, when)}, {float(share[1]) / 100:.12g}{within}, type = 2)"
         elif left:
             raise NotReadError(f"its option {left} is not read")
+        elif function not in _EGEN:
+            raise NotReadError(f"egen's {function}() is not read")
         else:
             x = self._argument(inside, when)
             forms = {
@@ -1269,10 +1315,8 @@ class _Stata(Memory):
             forms["sum"] = forms["total"]
             if function in ("mean", "median", "min", "max", "sd", "rank"):
                 found = f"{function}({x}{within})"
-            elif function in forms:
-                found = forms[function]
             else:
-                raise NotReadError(f"egen's {function}() is not read")
+                found = forms[function]
         return f"ifelse({when}, {found}, NA)" if when else found
 
     def _count(self, groups: Sequence[str]) -> str:
@@ -1340,6 +1384,11 @@ class _Stata(Memory):
             self.skip(line, text, why)
         elif self._changes_some(command, arguments, line, text):
             pass
+        elif command == "tabulate" and (stem := _option(_at_comma(arguments)[1], r"g|gen|gene\w*")):
+            self._dummies[stem] = line
+            self._skip_data(
+                line, text, f"makes `{stem}1`, `{stem}2` and so on: have them in the data, or absorb levels"
+            )
         elif (names := _changed(command, arguments)) or command not in _HARMLESS:
             for name in names:
                 self.define(name, line, None)
@@ -1354,6 +1403,8 @@ class _Stata(Memory):
                 if self.state.data is not None:
                     self.state.rows += ((line, text),)
                     self._facts = FIRST
+            if command == "psmatch2":
+                self.found.unread |= {name: (name, line) for name in _OF_MATCHING}
             known = COMMANDS.get(command)
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
 

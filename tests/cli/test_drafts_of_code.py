@@ -233,7 +233,7 @@ by sid: replace police = police[_n-1]
 bysort sid (year): keep if _N==11
 duplicates drop
 tsfill
-recode poverty (min/1=0)
+recode poverty (1=0) if homicide
 rename a b
 encode state, gen(code)
 destring robbery, replace
@@ -249,7 +249,7 @@ mycommand homicide, gen(z)
 mvdecode poverty, mv(9)
 drop in 1/3
 do other.do
-if 1 {
+if `a' {
 }
 xi i.region
 quietly: capture fillin sid year
@@ -1678,7 +1678,7 @@ felm(robbery | assault ~ post | sid + year | 0 | sid, df)
 DO_UNREAD = """\
 import delimited using "castle.csv", clear
 xtset sid year
-recode homicide (min/0=1)
+recode homicide (0=1) if post
 gen lh = log(homicide)
 reghdfe lh post, absorb(sid year) cluster(sid)
 reghdfe homicide post, absorb(sid year) cluster(sid)
@@ -1857,7 +1857,7 @@ def test_dates_and_recode_of_stata_are_taken_over(line, made):
     [
         "gen x = ym >= tm(2004)", "gen x = ym >= tm(2004m13)", "gen x = day > td(31feb2004)",
         "recode z (1=0) if d, gen(x)",
-        "recode z (min/3=0), gen(x)", "recode z (else=0) (1=2), gen(x)", "recode z (1=0), prefix(x)",
+        "recode z (3/min=0), gen(x)", "recode z (else=0) (1=2), gen(x)", "recode z (1=0), prefix(x)",
         "by id: recode z (1=0), gen(x)",
     ],
 )  # fmt: skip
@@ -2460,3 +2460,44 @@ def test_a_table_of_data_table_is_followed_or_asked_for(change, more):
     assert first.condition == "TRUE"
     assert found.derived.get(first.terms[0], first.terms[0]) == ("d" if TABLES[change] == "=" else TABLES[change])
     assert not found.unread
+
+
+@pytest.mark.parametrize(
+    ("lines", "made"),
+    [
+        ("recode w (0/1=0) (2/max=1), gen(v)", "ifelse(w >= 0 & w <= 1, 0, ifelse(w >= 2, 1, w))"),
+        ("recode w (min/2=0) (nonmissing=1), gen(v)", "ifelse(w <= 2, 0, ifelse(is.na(w), NA, 1))"),
+        ("recode w (min/max=1) (missing=9), gen(v)", "ifelse(is.na(w), 9, ifelse(!is.na(w), 1, w))"),
+        ("recode w (nonmissing=1) (1/2=0), gen(v)", None),
+        ("local cut = 2000 + 5\ngen v = w >= `cut'", "w >= 2005"),
+        ("local cut = (2 - -3)*1.5\ngen v = w*`cut'", "w*7.5"),
+        ("local cut = 1/3\ngen v = w*`cut'", None),
+        ("if 1 {\ngen v = 2*w\n}", "2*w"),
+        ("gen v = w\nif 0 replace v = 3", "w"),
+        ("if 0 {\ngen v = 1\n}\nelse {\ngen v = 2*w\n}", "2*w"),
+    ],
+)
+def test_ranges_of_recode_arithmetic_of_macros_and_constant_conditions_are_read(lines, made):
+    facts = DataFacts(frozenset({"y", "w", "id", "d"}), frozenset({"w"}))
+    found = read_code(f"{lines}\nreghdfe y d v, absorb(id) nocons\n", ".do", facts)
+    assert [r.terms for r in found.regressions] == [("d", "v")]
+    assert found.derived.get("v") == made
+    assert ("v" in found.unread) == (made is None)
+
+
+def test_no_constant_is_read_where_fixed_effects_have_it():
+    lines = ("regress y d, nocons", "areg y d, a(id) nocons", "reghdfe y d, nocons", "reghdfe y d, a(id) noconstant")
+    code = "\n".join(lines)
+    assert [r.line for r in read_code(code, ".do").regressions] == [4]
+
+
+def test_columns_that_a_command_makes_unnamed_are_of_its_line(drafted):
+    code = """\
+import delimited castle.csv, clear
+tab year, gen(yr)
+psmatch2 post poverty, logit
+reghdfe homicide post yr2 [aw=_weight], absorb(sid)
+"""
+    done, _ = drafted(code, "a.do")
+    assert "line 2 of a.do makes `yr2`" in done.stderr
+    assert "line 3 of a.do makes `_weight`" in done.stderr
