@@ -80,7 +80,8 @@ def _block(analysed: Analysed, directory: Path, width: float | None, failed: str
         )
         pictures += [_drawn(directory, stem, title) or Picture(stem, title, _draw(chart, width, failed))]
     tables = tuple((f"{file_stem(analysed.stem, t.suffix or None)}.csv", t) for t in finding.tables)
-    shown = tuple(p for p in pictures if p.content)
+    files = tuple(name for name, _ in tables)
+    shown = tuple(replace(p, files=files) for p in pictures if p.content)
     return AnalysisBlock(told(analysed.heading), finding.lines, tables, shown, analysed.failure)
 
 
@@ -119,7 +120,8 @@ def _whole(directory: Path) -> Iterator[Picture]:
     """Return the figures of the whole curve, but for the curve and the volcano, which the page draws itself."""
     for figure in _plugins.every("figures"):
         if figure.curve is not None and figure.on_page and (found := _drawn(directory, figure.name, say(figure.title))):
-            yield found
+            files = (name for name in ("results.csv", "choices.csv") if (directory / name).exists())
+            yield replace(found, files=tuple(files))
 
 
 def programs_of(prepared: Prepared, curve: Curve) -> Programs:

@@ -25,6 +25,8 @@ from specdid._records.numerals import decimals_for
 from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
 from specdid.figures._curve_order import Piece, arrange, lay_bands
+from specdid.figures._page import spelled_out
+from specdid.language import briefly
 
 Encoded = dict[str, Any]
 
@@ -137,10 +139,12 @@ def _factor(results: Results, factor: Factor, found: Sequence[Change], codes: In
     title = say("Control {name}", name=factor.name) if by_variable else heading(results, factor.name)
     by_level = {c.level: c for c in found}
     levels = range(len(factor.labels))
+    named = [f"{factor.words(k)} {factor.name}" if by_variable else factor.words(k) for k in levels]
     return {
         "name": factor.name,
         "heading": title,
-        "words": [f"{factor.words(k)} {factor.name}" if by_variable else factor.words(k) for k in levels],
+        "words": named,
+        **({} if by_variable else _briefly(results, factor.dimension, named)),
         "reference": factor.reference,
         "counts": np.bincount(factor.codes, minlength=len(levels)).tolist(),
         "codes": numbers(codes),
@@ -433,12 +437,20 @@ def _dimension(results: Results, d: int, places: Ints) -> Encoded:
     planned = results.planned
     name = planned.dimensions[d]
     found = words(planned.labels[d], planned.codes[places, d])
+    named = [planned.shown(w) for w in found["words"]]
     return {
         "name": name,
         "heading": heading(results, name),
         **found,
-        "words": [planned.shown(w) for w in found["words"]],
+        "words": named,
+        **_briefly(results, name, named),
     }
+
+
+def _briefly(results: Results, choice: str, named: Sequence[str]) -> Encoded:
+    """Encode options without what they have in common, and what that is, as figures write them; nothing where none."""
+    common = results.planned.common(choice)
+    return {"brief": [briefly(w, common) for w in named], "common": spelled_out([common])} if common else {}
 
 
 def _terms(results: Results, places: Ints) -> Encoded:

@@ -58,12 +58,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn figure; ``kind`` is the last word of its media type."""
+    """A drawn figure; ``kind`` is the last word of its media type, ``files`` are CSVs of what it is of."""
 
     stem: str
     title: str
     content: bytes = field(repr=False)
     kind: str = "svg+xml"
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,15 +374,12 @@ def _places(places: NDArray[np.int64]) -> str:
 
 
 def picture(shown: Picture) -> Element:
-    """Show a figure; its numbers stand in a table beside it."""
+    """Show a figure; who does not see it is told which files have numbers of what it is of, if any."""
     figure = element("figure")
     source = f"data:image/{shown.kind};base64,{b64encode(shown.content).decode('ascii')}"
-    inside(
-        figure,
-        "img",
-        src=source,
-        alt=say("{title}; its numbers are in the tables and files of this report", title=shown.title),
-    )
+    files = say(", ").join(shown.files)
+    alt = say("{title}; numbers beside it: {files}", title=shown.title, files=files) if files else shown.title
+    inside(figure, "img", src=source, alt=alt)
     inside(figure, "figcaption", f"{shown.title} ({shown.stem})")
     return figure
 

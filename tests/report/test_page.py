@@ -243,11 +243,20 @@ def test_everything_is_within_the_file(page):
     assert {a.attributes["href"][1:] for a in page.find("a")} <= targets
 
 
-def test_every_analysis_has_its_figure_and_table(page):
+def test_every_analysis_has_its_figure_and_table(page, directory):
     articles = page.find("section", id="analyses")[0].find("article")
     assert [a.find("h3")[0].text for a in articles] == ["Event study", "Placebo", f"Heterogeneity: 按组 {HOSTILE}"]
     assert all(a.find("img") and a.find("table") for a in articles)
-    assert all(i.attributes["alt"] for i in page.find("img"))
+    told = [i.attributes["alt"].partition("; numbers beside it: ") for i in page.find("img")]
+    assert all(title for title, *_ in told)
+    files = [name for *_, names in told for name in names.split(", ") if names]
+    assert "choices.csv" in files
+    assert all((directory / name).is_file() for name in files)
+
+
+def test_a_figure_without_numbers_in_files_promises_none():
+    (image,) = page_module.picture(page_module.Picture("scores", "Overlap", b"")).iter("img")
+    assert image.attrib["alt"] == "Overlap"
 
 
 def test_nothing_that_others_wrote_is_in_the_package():

@@ -386,6 +386,27 @@ def test_choices_are_told_by_paired_changes_that_follow_the_filters(small):
     page.close()
 
 
+def test_what_long_options_have_in_common_is_said_once_as_in_the_figure(browser, tmp_path):
+    common = "!(first_exec < 1984 & !is.na(first_exec))"
+    labels = (common, f"{common} & group == 1", f"{common} & group > 1", "all")
+    samples = {label: f"year >= {2001 + k}" for k, label in enumerate(labels)}
+    seen = Opened(browser, small_study(sample=samples), tmp_path).fresh()
+    brief = ["[…]", "[…] & group == 1", "[…] & group > 1", "all"]
+    said = f"Sample: […] stands for {common}."
+    tiles = seen.page.locator("#panel .label")
+    assert {*brief} <= {*tiles.all_inner_texts()}
+    assert tiles.filter(has_text="group == 1").get_attribute("title") == f"{common} & group == 1"
+    assert seen.page.locator("#panel-note").inner_text() == said
+    buttons = seen.page.locator("#choices-table button.option")
+    assert {*brief} <= {*buttons.all_inner_texts()}
+    assert buttons.filter(has_text="group == 1").get_attribute("title").endswith(f"{common} & group == 1")
+    assert said in seen.page.locator("#choices-note").inner_text()
+    seen.page.select_option("#view", "volcano")
+    assert not seen.page.locator("#panel-note").is_visible()
+    assert seen.wrong == []
+    seen.page.close()
+
+
 def test_shares_of_choices_are_in_order(small):
     seen = small.fresh()
     heads = seen.page.locator("#choices-table .factor").all_inner_texts()

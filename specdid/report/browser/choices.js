@@ -102,7 +102,8 @@ function noteWords(mine, lit) {
     filtered() ? tr`Changes are of the pairs that match the choices highlighted; significance and selection leave them as they are, since both select by the estimate. ` : "";
   const rest = mine.factors.length ? tr`Shares of the variance are of all ${whole(mine.n)}; what choices do only together makes ${percent(mine.rest)} of it. ` : "";
   const spread = tr`The middle 90% of changes is how much they vary from pair to pair: no confidence interval. Heights of strips are of each option alone.`;
-  return `${shown}${held}${rest}${spread}${n ? "" : tr` Nothing is highlighted.`}`;
+  const common = commonWords(mine.factors);
+  return `${common && `${common} `}${shown}${held}${rest}${spread}${n ? "" : tr` Nothing is highlighted.`}`;
 }
 
 function scaleOf(mine) {
@@ -282,14 +283,15 @@ function paintChange(pen, scale, change, reference) {
 // A click on an option highlights it; the same again no longer.
 // An option's name, shortened where that leaves it unlike the others.
 function shortOption(factor, level) {
-  const short = factor.words.map((words) => shorten(words, 34));
-  return short.filter((words) => words === short[level]).length > 1 ? factor.words[level] : short[level];
+  const brief = briefWords(factor);
+  const short = brief.map((words) => shorten(words, 34));
+  return short.filter((words) => words === short[level]).length > 1 ? brief[level] : short[level];
 }
 
 function highlightButton(mine, factor, level, row) {
   const name = factor.words[level];
   const sets = highlightSets(factor, level, row);
-  if (!sets) return name;
+  if (!sets) return briefWords(factor)[level];
   const on = sets.every(([kind, at, value]) => (kind === "option" ? state.options[at].has(value) : state.terms[at] === value));
   const base = factor.reference >= 0 ? mine.rows[factor.codes.indexOf(factor.reference)] : undefined;
   const words = base === undefined || level === factor.reference ? name : besideWords(base, row, name);

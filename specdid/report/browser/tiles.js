@@ -26,7 +26,7 @@ function tileLines() {
     }
     [...used].sort((a, b) => a - b).forEach((code) => {
       const has = (i) => dimension.codes[i] === code;
-      found.push({ label: dimension.words[code], has, toggle: () => highlightOption(d, code, !state.options[d].has(code)) });
+      found.push({ label: briefWords(dimension)[code], whole: dimension.words[code], has, toggle: () => highlightOption(d, code, !state.options[d].has(code)) });
     });
   });
   return found;
@@ -44,7 +44,7 @@ function buildTiles() {
       line.element.style.top = `${top}px`;
       top += 18;
     } else {
-      line.element = make("div", shorten(line.label, tight ? 46 : 29), { class: "label", title: line.label });
+      line.element = make("div", shorten(line.label, tight ? 46 : 29), { class: "label", title: line.whole || line.label });
       line.element.style.top = `${top}px`;
       line.top = top;
       line.strip = tight ? top + 18 : top + 2;
@@ -56,6 +56,9 @@ function buildTiles() {
   }
   panel.style.height = `${top + 4}px`;
   panel.hidden = state.view === "volcano" || !lines.length;
+  const note = byId("panel-note");
+  note.textContent = commonWords(data.dimensions.filter(({ heading }) => lines.some((line) => line.heading === heading)));
+  note.hidden = panel.hidden || !note.textContent;
 }
 
 // Draw the tiles on their canvas.

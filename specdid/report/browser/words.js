@@ -61,6 +61,10 @@ function pWords(p) {
 }
 
 // Cut a long label after its first letters: labels often differ at their ends. Chinese characters take two.
+// Options of a choice without the words that all long ones begin with; what […] stands for is said once, beside them.
+const briefWords = (choice) => choice.brief || choice.words;
+const commonWords = (choices) => [...new Set(choices.flatMap((choice) => choice.common || []))].join(" ");
+
 function shorten(text, most) {
   const wide = (letter) => (letter.codePointAt(0) > 0x2e7f ? 2 : 1);
   const letters = Array.from(text);
