@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import specdid
 from specdid import _plugins
 from specdid._diagnostics import many
 from specdid._format import Flag, Word
 from specdid._plan.estimands import Treated, instrumented_words
+from specdid._records.results import NotEstimated, Status
 from specdid._words import (
     ENGLISH,
     LANGUAGES,
@@ -29,6 +32,7 @@ from specdid._words import (
     speaking,
     told,
 )
+from specdid.analyses._cells import Request
 
 PACKAGE = Path(specdid.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
@@ -233,6 +237,15 @@ def test_a_text_of_the_results_is_told_with_what_varies_in_it():
         )
         assert told("凶杀: it has no cluster-robust variance") == "凶杀：没有聚类稳健方差"
         assert told("a label: of the user") == "a label: of the user"
+        assert told("the variance of the estimates is 36% smaller (log; average effect; uncertain)") == (
+            "估计值的方差减小 36%（log；平均效应；存疑）"
+        )
+        finer = (
+            "errors are clustered by `county` (500), and the treatment `d` never varies within `state`{} (29, 13 of "
+        )
+        finer += "them with treatment): where it was assigned by these, errors and p are too small"
+        assert "在 `state` × year（29 个，其中 13 个受处理）内从不变化" in told(finer.format(" and year"), ours=True)
+        assert "在 `state`（29 个，其中 13 个受处理）内从不变化" in told(finer.format(""), ours=True)
         assert told("a new warning of ours without a text", ours=True).startswith("（暂无中文译文）")
     assert told("it has no cluster-robust variance") == "it has no cluster-robust variance"
 
@@ -620,6 +633,33 @@ def counted_as_written(part: ast.expr) -> str:
         return str(part.value)
     spec = part.format_spec if isinstance(part, ast.FormattedValue) else None
     return "{,}" if spec is not None and "".join(str(c.value) for c in spec.values) == "," else "{}"
+
+
+def test_why_an_estimator_gives_its_effect_alone_is_told_and_a_rules_reason_is_the_studys():
+    with speaking("zh"):
+        for estimator in _plugins.every("estimators"):
+            for options in ({}, {"reweight": True}) if estimator.alone is not None else ():
+                assert re.search("[a-z]{3,} [a-z]{3,}", told(estimator.alone(options), ours=True)) is None
+    reasons = [NotEstimated(Status.EXCLUDED, code, "", np.arange(1)) for code in ("rule", "own_outcome")]
+    assert [reason.ours for reason in reasons] == [False, True]
+
+
+def test_what_a_failed_audit_says_of_a_specification_is_told():
+    said = "place 1,204: estimate 0.1, again 0.2; standard error (city) 0.03, again 0.04; likely cause: "
+    causes = (
+        "other rows: 1,200 were used, the audit finds 1,100",
+        "pyfixest gives no estimate",
+        "the coefficient differs from pyfixest's: other terms or levels, weights, or no convergence",
+        "the coefficient agrees, and pyfixest gives no standard error",
+    )
+    with speaking("zh"):
+        for cause in causes:
+            assert re.search("[a-z]{3,} [a-z]{3,}", told(said + cause, ours=True)) is None
+
+
+def test_an_analysis_without_a_name_has_a_title_with_a_capital():
+    request = SimpleNamespace(table=SimpleNamespace(name=None, kind="heterogeneity"))
+    assert Request.title.fget(request) == "Heterogeneity"
 
 
 def test_one_of_something_is_no_plural():

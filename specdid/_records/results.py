@@ -334,6 +334,11 @@ class NotEstimated:
     message: str
     places: Ints
 
+    @property
+    def ours(self) -> bool:
+        """Whether the program wrote the message: that of a rule is the study's own."""
+        return self.code != "rule"
+
 
 @dataclass(frozen=True)
 class Results:

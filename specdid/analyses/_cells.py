@@ -88,7 +88,7 @@ class Request:
     @property
     def title(self) -> str:
         """The table's name, or its kind in words."""
-        return self.table.name or told(self.table.kind.replace("_", " ").capitalize()).lower()
+        return self.table.name or told(self.table.kind.replace("_", " ").capitalize())
 
     def origin(self, *path: str) -> Origin:
         """Say where the value under ``path`` stands; where it is not written, the table's header."""

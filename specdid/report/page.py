@@ -352,7 +352,7 @@ def account(results: Results) -> Iterator[Element]:
 def _reasons(results: Results) -> Iterator[tuple[str, ...]]:
     """Return a row per status, code and message, most frequent first within a status."""
     for found in results.reasons():
-        words = (say(found.status.name.lower()), found.code, told(found.message, True))
+        words = (say(found.status.name.lower()), found.code, told(found.message, found.ours))
         yield (*words, _shared(results, found.places), f"{len(found.places):,}", _places(found.places))
 
 

@@ -218,7 +218,7 @@ def _first_reasons(results: Results, status: Status) -> Iterator[str]:
     found = [r for r in results.reasons() if r.status == status]
     if found:
         parts = [
-            say("{n:,} `{code}` ({why})", n=len(r.places), code=r.code, why=told(r.message, True))
+            say("{n:,} `{code}` ({why})", n=len(r.places), code=r.code, why=told(r.message, r.ours))
             for r in found[:_MOVE]
         ]
         more = [say("{n:,} other reasons", n=len(found) - _MOVE)] if len(found) > _MOVE else []
