@@ -224,6 +224,11 @@ class Memory:
         self.state.columns[name] = key
         self.state.dropped -= {name}
 
+    def bring(self, name: str, key: str, line: int) -> None:
+        """Have a column of other data, which is not read; it is the line's that makes it, where that is not, either."""
+        version = self._versions[key]
+        self.define(name, version.line if version.expression is None else line, None)
+
     def add(self, regression: Regression, frame: str = "", keeps: str = "") -> None:
         """Take a regression over; ``keeps`` is what keeps rows that are alone in a fixed effect, "" where they go.
 

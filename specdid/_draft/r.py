@@ -107,7 +107,9 @@ _ROWS_ALONE = re.compile(
 )
 """What leaves the values of the rows that stay."""
 _OF_VALUES = re.compile(r"\b(?:replace_na|fill|mutate_at|within|na_if)\(|:=")
-_OTHERS_TOO = re.compile(rf"\b(?:across|setnames|mutate_\w+)\(|\b(?:for|while)\s*\(|!!|\{{\{{|\(\s*{_NAME}\s*\)\s*:=")
+_OTHERS_TOO = re.compile(
+    r"\b(?:across|setnames|mutate_\w+)\(|\b(?:for|while)\s*\(|!!|\{\{|(?<![\w.])\((?:[^()]|\([^()]*\))*\)\s*:="
+)
 """What changes columns besides those that mutate() and := name."""
 _UNSURE = re.compile(
     r"\b(?:where|everything|starts_with|ends_with|contains|matches|all_of|any_of|one_of|across|for|while|function|get"
@@ -1260,10 +1262,11 @@ class _R(Memory):
         self.state = self._of_frame.setdefault(frame, State())
         column = re.match(rf"^(?:\$|@)`?({_NAME})|^\[\[?\s*,?\s*[\"']({_NAME})[\"']\s*\]", place)
         exact = [column[1] or column[2]] if column else self._targets(place)
+        values, text = text, _without_values(text)
         names = exact or _made_in(text)
         certain = bool(exact)
         if not exact and not _ROWS_ALONE.search(text):
-            unsure = (_OTHERS_TOO if names else _UNSURE).search(text)
+            unsure = _OTHERS_TOO.search(text) or (not names and _UNSURE.search(text))
             certain = of_frame and not unsure and not _OF_ROWS.search(text)
             if not names or not certain:
                 certain = certain and (bool(names) or _OF_VALUES.search(text) is not None)
@@ -1273,10 +1276,10 @@ class _R(Memory):
             old = self.state.columns.get(name)
             self.define(name, line, None)
             made = rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*"
-            if re.search(rf"{made}(?:as\.factor|factor|ordered|cut)\(", text):
+            if re.search(rf"{made}(?:as\.factor|factor|ordered|cut)\(", values):
                 self._levels.add(self.state.columns[name])
             same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
-            if re.search(rf"{made}{same}\s*(?:[,)\]]|$)", text) and (old is None or old in self.factors):
+            if re.search(rf"{made}{same}\s*(?:[,)\]]|$)", values) and (old is None or old in self.factors):
                 self.factors.add(self.state.columns[name])
         reasons = [why] if why else []
         if names:
@@ -1289,6 +1292,10 @@ class _R(Memory):
         self._listed_of.setdefault(frame, []).append(self.found.skipped[-1])
         if re.search(r"\b(?:\w+_join|merge|bind_cols|cbind)\(", text):
             self.found.joins.append(line)
+            for other in {*re.findall(_NAME, text)} & {*self._of_frame} - {frame}:
+                for name, key in self._of_frame[other].columns.items():
+                    if name not in {*self._data, *self.state.columns} and self.known(key):
+                        self.bring(name, key, line)
 
     def _targets(self, place: str) -> list[str]:
         """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""
@@ -1377,12 +1384,45 @@ def _where(rows: str, value: str, old: str) -> str:
     return new if sure else f"ifelse(is.na({rows}), {old}, {new})"
 
 
+def _without_values(text: str) -> str:
+    """Leave out of what makes named columns of how, which changes no other column and no row."""
+    at = 0
+    while found := re.compile(
+        rf"\b(?:mutate|transform|summari[sz]e)\(|`:=`\(|\bwithin\(|(?:\)|\b{_NAME}|[\"'`])\s*:=(?!`)"
+    ).search(text, at):
+        at = found.end()
+        inside = _inside(text, at)
+        if found[0].endswith("="):
+            rest = _split(inside, ",")[1:]
+            new = ", ".join([" 0", *rest])
+        elif found[0] == "within(":
+            body = inside[len(_split(inside, ",")[0]) :] if re.match(rf"\s*{_NAME}\s*,", inside) else inside
+            made = dict.fromkeys(re.findall(rf"(?<![\w.$])({_NAME})(?:\[[^\]]*\])?\s*<-", body))
+            simple = not re.search(r"\b(?:for|while|if|assign|get)\s*\(|\[\[|\$|->|<<-", body) and made
+            new = ", ".join([inside[: len(inside) - len(body)].rstrip(", "), *(f"{n} <- 0" for n in made)])
+            new = new if simple else inside
+        else:
+            parts = _split(inside, ",")
+            new = ", ".join(re.sub(r"^([\w.]+|`[^`]+`)\s*=(?!=).*$", r"\1 = 0", part) for part in parts)
+        text = text[:at] + new + text[at + len(inside) :]
+        at += len(new)
+    return text
+
+
 def _made_in(text: str) -> list[str]:
-    """Return the columns that mutate(), transform() and := in a statement make."""
-    inside = [_inside(text, call.end()) for call in re.finditer(r"\b(?:mutate|transform)\(|`:=`\(", text)]
+    """Return the columns that mutate(), transform(), summarise(), within(), set() and := in a statement make."""
+    calls = re.finditer(r"\b(?:mutate|transform|summari[sz]e)\(|`:=`\(", text)
+    inside = [_inside(text, call.end()) for call in calls]
     many = re.findall(rf"\bacross\(\s*(?:c\(([\w.,\s]*)\)|({_NAME})\s*,)(?!.*\.names)", text)
     keys = [name for several, one in many for name in re.findall(_NAME, several or one)]
     keys += [part.partition("=")[0].strip(" `\"'") for one in inside for part in _split(one, ",") if "=" in part]
+    for call in re.finditer(r"\bwithin\(", text):
+        keys += re.findall(rf"(?<![\w.$])({_NAME})\s*<- 0(?=,|$)", _inside(text, call.end()))
+    for call in re.finditer(r"(?<![\w.])set\(", text):
+        parts = [part.partition("=")[::2] for part in _split(_inside(text, call.end()), ",")]
+        named = [value.strip() for key, value in parts if key.strip() == "j"]
+        columns = named or ([parts[2][0]] if len(parts) == 4 and not parts[2][1] else [])
+        keys += [name for one in columns if re.fullmatch(_TEXTS, one) for name in re.findall(r"[\"']([^\"']+)", one)]
     for several, one in re.findall(rf"(?:c\(([^()]*)\)|[\"'`]?({_NAME})[\"'`]?)\s*:=", text):
         keys += [*re.findall(_NAME, several), one]
     return [key for key in dict.fromkeys(keys) if re.fullmatch(_NAME, key) and not key.startswith(".")]

@@ -1966,7 +1966,12 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
         ("df <- df %>% fill(-psa)", ["psa"], True),
         ("df <- df %>% mutate_at(vars(lunch), log)", ["lunch"], None),
         ("df <- within(df, lunch <- lunch / 2)", ["lunch"], False),
-        ("df <- within(df, {\n  lunch <- psa / 2\n})", ["lunch", "psa"], False),
+        ("df <- within(df, {\n  lunch <- psa / 2\n})", ["lunch"], False),
+        ("df <- within(df, {\n  for (k in 1) lunch <- psa / 2\n})", ["lunch", "psa"], True),
+        ("df <- df %>% mutate(psa = rowMeans(cbind(z, lunch)), z = z + 1)", ["psa"], False),
+        ("df <- df %>% mutate(psa = rowMeans(across(c(z, lunch))))", ["psa"], False),
+        ("df[, psa := rowMeans(cbind(z, lunch)), by = id]", ["psa"], False),
+        ('set(df, j = "psa", value = df$lunch)', ["psa"], False),
         ('cols <- c("lunch")\ndf[, (cols) := lapply(.SD, log), .SDcols = cols]', ["lunch"], True),
         ("df[, (f()) := lapply(.SD, log)]", [], True),
         ('for (v in c("lunch")) df[[v]] <- log(df[[v]])', ["lunch"], True),
@@ -2501,3 +2506,20 @@ reghdfe homicide post yr2 [aw=_weight], absorb(sid)
     done, _ = drafted(code, "a.do")
     assert "line 2 of a.do makes `yr2`" in done.stderr
     assert "line 3 of a.do makes `_weight`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "st <- df %>% group_by(g) %>% summarise(st_z = mean(z))\ndf <- left_join(df, st, by = 'g')",
+        "df <- df %>% left_join(df %>% group_by(g) %>% summarise(st_z = mean(z)), by = 'g')",
+        "df <- within(df, st_z <- odd(z))",
+        "set(df, j = 'st_z', value = odd(df$z))",
+    ],
+)
+def test_a_column_that_an_unread_line_makes_new_is_named_with_that_line(lines):
+    code = f"df <- read.csv('a.csv')\n{lines}\nfeols(y ~ d + st_z + z | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R", DataFacts(frozenset(["id", "year", "y", "d", "z", "g"])))
+    assert found.unread["st_z"] == ("st_z", 2)
+    assert found.regressions[0].terms == ("d", "st_z", "z")
+    assert not any("`z`" in why for _, _, why in found.skipped)
