@@ -216,6 +216,8 @@ def test_several_parts_are_told_each_and_sentences_stand_close():
     with speaking("zh"):
         assert told(both) == "估计值的方差减小 18%（a; b）、增大 3%（c）、减小 5%（d）"
         assert told(f"{both}; the median moves {moved}").endswith("；中位数从 0.1 变为 0.2（a）、从 1.0 变为 −2.0（b）")
+        apart = told("the variance of the estimates is 18% smaller (ATT; nonequivalent) and unchanged (ATT)")
+        assert apart == "估计值的方差减小 18%（ATT；不等价）、不变（ATT）"
         listed = told("matching made the bias larger in x, “a, b and c” and z")
         assert listed == "匹配后偏差反而增大的变量：x、“a, b and c”、z"
         assert sentences(["一。", "二。"]) == "一。二。"

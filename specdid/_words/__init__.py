@@ -177,7 +177,7 @@ def _joined(language: str, text: str) -> str | None:
 _BETWEEN = {
     "quoted": r"(?<=”), (?=“)|(?<=”) and ",
     "list": r", (?![^“]*”)| and (?![^“]*”)",
-    "parts": r"(?<=\)), | and (?=\d|from)",
+    "parts": r"(?<=\)), | and (?=\d|from|unchanged)",
 }
 """What stands between several, by how their name ends."""
 
