@@ -38,7 +38,11 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
         read = read_columns(data, data.name)
     except ReadError as error:
         raise SpecError([Fault(error.code, error.message, help=error.help, notes=error.notes)]) from None
-    found = look(read.columns, read.n_rows, data.name, Chosen(**given))
+    try:
+        found = look(read.columns, read.n_rows, data.name, Chosen(**given))
+    except SpecError as error:
+        said = [f"{r.message.replace('the file', data.name, 1)}{f': {r.help}' if r.help else ''}" for r in read.remarks]
+        raise SpecError([replace(f, notes=(*f.notes, *said)) for f in error.faults]) from None
     stem, spec, schema = _places(directory)
     relative = _relative(data, directory)
     new = not schema.exists()

@@ -89,6 +89,8 @@ CLAUSES: Mapping[str, str] = {
     "imbalance": later("matched samples are not balanced"),
     "bad_control": later("controls differ with the treatment"),
     "later_values": later("outcomes or controls use later values"),
+    "uncomputed": later("formulas of a workbook have no values"),
+    "sheet_hidden": later("a hidden sheet was read"),
     "percent_mixed": later("percent and shares are mixed in one column"),
     "unit_spelling": later("one unit may be written in two ways"),
     "log_of_zero": later("rows are lost to the log of zero"),
@@ -127,6 +129,7 @@ SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "unit_spelling",
+    "uncomputed", "sheet_hidden",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

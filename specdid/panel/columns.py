@@ -323,6 +323,15 @@ def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, .
     return _texts(cells, odd=odd), ()
 
 
+def _letters(place: int) -> str:
+    """Name a column of a sheet as a spreadsheet does, from 0: A, B, …, AA."""
+    letters, rest = "", place + 1
+    while rest:
+        rest, digit = divmod(rest - 1, 26)
+        letters = chr(65 + digit) + letters
+    return letters
+
+
 def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing: bool) -> Remark:
     """Warn of errors of a spreadsheet in a column: how many, and the first as a spreadsheet names it.
 
@@ -332,10 +341,6 @@ def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing
     found : (row of the sheet, error), by row
     missing : whether they are read as missing values, and not as texts
     """
-    letters, rest = "", place + 1
-    while rest:
-        rest, digit = divmod(rest - 1, 26)
-        letters = chr(65 + digit) + letters
     which = ", ".join(dict.fromkeys(error for _, error in found))
     one = len(found) == 1
     read = "read as a missing value" if one else "read as missing values"
@@ -343,8 +348,19 @@ def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing
     return Remark(
         "error_cells",
         f"`{name}` has {many(len(found), 'cell')} with an error of a spreadsheet ({which}), "
-        f"{'in' if one else 'the first in'} {letters}{found[0][0]}, that {said}",
+        f"{'in' if one else 'the first in'} {_letters(place)}{found[0][0]}, that {said}",
         help="mend the formulas, or empty these cells if their values are not known",
+    )
+
+
+def uncomputed_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
+    """Warn of formulas of a column in which no program has left a value; ``rows`` are the sheet's."""
+    one = len(rows) == 1
+    return Remark(
+        "uncomputed",
+        f"`{name}` has {many(len(rows), 'formula')} that no program has computed, {'in' if one else 'the first in'} "
+        f"{_letters(place)}{rows[0]}, read as {'a missing value' if one else 'missing values'}",
+        help="open the workbook in Excel or LibreOffice and save it: it has no values of these cells yet",
     )
 
 

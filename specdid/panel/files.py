@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from specdid._diagnostics import did_you_mean
+from specdid._diagnostics import did_you_mean, first_few
 from specdid.panel.columns import (
     UNREAD,
     Column,
@@ -31,6 +31,7 @@ from specdid.panel.columns import (
     Remark,
     error_cells,
     typed_column,
+    uncomputed_cells,
     written_column,
 )
 from specdid.panel.delimited import read_delimited, refuse_header_again, refuse_repeated, written_errors
@@ -243,9 +244,13 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     # Of a type guessed from the first rows, a later cell of text would become a missing value.
     sheet = partial(book.load_sheet, 0, header_row=None, skip_rows=1, column_names=None, schema_sample_rows=None)
     frame = _attempt(lambda: sheet().to_polars())
+    frame, blank = _without_blank_end(frame)
     refuse_header_again(frame, names, 2)
     columns: dict[str, Column] = {}
-    remarks: list[Remark] = list(_other_sheets(book.sheet_names))
+    remarks: list[Remark] = list(_other_sheets(book))
+    remarks += blank
+    if 2 * len([n for n in names if n]) < frame.width:
+        remarks += _untitled(names, frame.width)
     chosen = set(wanted([n for n in names if n]))
     remarks += _errors_of_formulas(raw, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
@@ -266,18 +271,64 @@ _ERROR = re.compile(
 )
 
 
+_UNCOMPUTED = re.compile(
+    rb"""<(?:\w+:)?c\b(?![^>]*?\bt=["']str["'])[^>]*?\br=["']([A-Za-z]+)([0-9]+)["'][^>]*>\s*"""
+    rb"""<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v\s*>\s*</(?:\w+:)?v>)?\s*</"""
+)
+"""A formula without a value; of the type `str` it may be the empty text."""
+
+
 def _errors_of_formulas(raw: bytes, names: Sequence[str], chosen: Collection[str]) -> Iterator[Remark]:
-    """Warn of cells of the first sheet whose formula has an error: they are read as empty."""
+    """Warn of cells of the first sheet whose formula has an error or was never computed: they are read as empty."""
     sheet = _first_sheet(raw)
-    if not re.search(rb"""\bt=["']e["']""", sheet):
+    errors = _ERROR.findall(sheet) if re.search(rb"""\bt=["']e["']""", sheet) else []
+    uncomputed = _UNCOMPUTED.findall(sheet)
+    if not errors and not uncomputed:
         return
-    cells = [(_column_number(c), int(row[:12]), e.decode(errors="replace")) for c, row, e in _ERROR.findall(sheet)]
+    cells = [(_column_number(c), int(row[:12]), e.decode(errors="replace")) for c, row, e in errors]
+    empty = [(_column_number(c), int(row[:12])) for c, row in uncomputed]
     placed = [(_column_number(c), int(row[:12] or 0)) for c, row in _PLACED.findall(sheet)]
     left, top = (min(place, default=1) for place in ([c for c, _ in placed], [row for _, row in placed]))
     for k, name in enumerate(names):
+        if name not in chosen:
+            continue
         found = sorted((row, error) for column, row, error in cells if column == left + k and row > top)
-        if found and name in chosen:
+        if found:
             yield error_cells(name, left + k - 1, found, True)
+        rows = sorted(row for column, row in empty if column == left + k and row > top)
+        if rows:
+            yield uncomputed_cells(name, left + k - 1, rows)
+
+
+def _without_blank_end(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Remark, ...]]:
+    """Leave out blank rows at the end, and say where others are; they keep their place, as other programs read them."""
+    texts = [c for c, kind in frame.schema.items() if kind == pl.String]
+    blank = frame.select(
+        pl.all_horizontal(
+            pl.exclude(texts).is_null(), *(pl.col(c).fill_null("").str.strip_chars() == "" for c in texts)
+        )
+    ).to_series()
+    filled = np.flatnonzero(~blank.to_numpy())
+    if len(filled) == frame.height:
+        return frame, ()
+    last = int(filled[-1]) + 1 if filled.size else 0
+    rows = [row + 2 for row in np.flatnonzero(blank.to_numpy()[:last]).tolist()]
+    if not rows:
+        return frame.head(last), ()
+    one, shown = len(rows) == 1, ", ".join(f"{row:,}" for row in rows[:3])
+    more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
+    message = f"row{'s' * (not one)} {shown}{more} of the file, as a spreadsheet counts, {'is' if one else 'are'} blank"
+    return frame.head(last), (Remark("blank_rows", message, f"delete {'it' if one else 'them'}"),)
+
+
+def _untitled(names: Sequence[str], width: int) -> tuple[Remark, ...]:
+    read = first_few([f"`{n}`" for n in names if n], 4)
+    message = f"row 1 of the file was taken for the headings: of its {width:,} columns {read} alone has a name there"
+    if len([n for n in names if n]) > 1:
+        message = (
+            f"row 1 of the file was taken for the headings: of its {width:,} columns {read} alone have names there"
+        )
+    return (Remark("headings_row", message, "if it is a title, delete all rows above the headings of the columns"),)
 
 
 def _first_sheet(raw: bytes) -> bytes:
@@ -298,10 +349,16 @@ def _first_sheet(raw: bytes) -> bytes:
     return b""
 
 
-def _other_sheets(sheets: Sequence[str]) -> tuple[Remark, ...]:
+def _other_sheets(book: Any) -> tuple[Remark, ...]:
+    sheets: Sequence[str] = book.sheet_names
     if len(sheets) < 2:
         return ()
     others = ", ".join(f"`{s}`" for s in sheets[1:4])
+    if _attempt(lambda: book.load_sheet(0, header_row=None, n_rows=1).visible) != "visible":
+        message = f"only the first sheet, `{sheets[0]}`, was read, which is hidden; there are also {others}"
+        return (
+            Remark("sheet_hidden", message, "show it and see what it holds; move the sheet that is meant before it"),
+        )
     return (Remark("sheets", f"only the first sheet, `{sheets[0]}`, was read; there are also {others}"),)
 
 

@@ -17,7 +17,16 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._hashing import Words, spread, text_word
 from specdid._study import Never, Study
-from specdid.panel.columns import Column, ReadColumns, cell_text, footer, listed_rows, number_text, rank, repeats_advice
+from specdid.panel.columns import (
+    Column,
+    ReadColumns,
+    cell_text,
+    footer,
+    listed_rows,
+    number_text,
+    rank,
+    repeats_advice,
+)
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
@@ -342,7 +351,10 @@ def _key_faults(
     gaps = np.flatnonzero(column.missing)
     if gaps.size:
         message = f"`{key}` is missing in {listed_rows(gaps)} of {name}"
-        advice = footer(source.columns, column.missing) or f"every row needs its {role}"
+        blank = [
+            f"{r.message.replace('the file', name, 1)}: {r.help}" for r in source.remarks if r.code == "blank_rows"
+        ]
+        advice = footer(source.columns, column.missing) or "; ".join([f"every row needs its {role}", *blank])
         return (fault_at(origin, None, f"missing_{role}", message, help=advice),)
     return ()
 

@@ -19,6 +19,7 @@ import specdid
 from frames_as_panels import bare_study
 from fuzz_excel import workbook as sheet_in_a_workbook
 from source_files import TYPED, archive, plain, workbook
+from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
@@ -133,6 +134,48 @@ def test_text_far_down_a_workbook_makes_its_column_text(read):
     assert source.columns["v"].numbers is None
     assert plain(source)["v"][1999:2002] == ["1999", "1,234", "2001"]
     assert plain(source)["w"][2499] == 2499
+
+
+def saved(rows, change=None):
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    if change is not None:
+        change(book)
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def test_formulas_that_nobody_computed_are_counted(read):
+    source = read("d.xlsx", saved([["a", "b"], [1, "=A2*1"], [2, 5], [3, "=A4*1"]]))
+    assert plain(source)["b"] == [None, 5, None]
+    (remark,) = source.remarks
+    assert remark.code == "uncomputed"
+    assert remark.message.startswith("`b` has 2 formulas that no program has computed, the first in B2")
+    assert known(remark.message, "zh")
+    assert not read("d.xlsx", saved([["a", "b"], [1, "=A2*1"]]), columns=["a"]).remarks
+
+
+def test_blank_rows_of_a_workbook_are_named_and_left_out_at_its_end(read):
+    source = read("d.xlsx", saved([["a", "b"], [1, "x"], [None, " "], [3, "y"], [None, ""], [None, " "]]))
+    assert plain(source)["a"] == [1, None, 3]
+    (remark,) = source.remarks
+    assert (remark.code, remark.message) == ("blank_rows", "row 3 of the file, as a spreadsheet counts, is blank")
+    assert known(remark.message, "zh")
+
+
+def test_a_title_above_the_headings_and_a_hidden_sheet_are_said(read):
+    (remark,) = read("d.xlsx", saved([["Claims", None, None], ["city", "year", "y"], ["a", 2001, 3]])).remarks
+    assert (remark.code, "of its 3 columns `Claims` alone has a name there" in remark.message) == ("headings_row", True)
+    assert known(remark.message, "zh")
+
+    def hide(book):
+        book.create_sheet("shown").append(["a"])
+        book.active.sheet_state, book.active = "hidden", 1
+
+    (remark,) = read("d.xlsx", saved([["a"], [1]], hide)).remarks
+    assert remark.message == "only the first sheet, `Sheet`, was read, which is hidden; there are also `shown`"
+    assert known(remark.message, "zh")
 
 
 def test_excel_without_fastexcel_says_what_to_install(read, monkeypatch):
