@@ -48,6 +48,7 @@ class ReadCode:
     none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
     line's ("" for the rows), and the line. ``unused`` are columns whose making is read and that only lines name that
     are not taken over. ``joins`` are lines that bring columns of other data.
+    ``called`` are columns that the code makes under a name that is another column's here: that name, and the line.
     ``made_again`` are lines that make a column which the data have already, an error in Stata;
     ``changed_again`` those that change one of the data by itself.
     """
@@ -66,6 +67,7 @@ class ReadCode:
     changed_again: list[tuple[int, str]] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
     joins: list[int] = field(default_factory=list)
+    called: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +448,8 @@ class Memory:
                 name, k = f"{base}_{k}", k + 1
             taken.add(name)
             mapping[key] = name
+            if name != version.name:
+                self.found.called[name] = version.name, version.line
             if name != version.name and not (version.expression is None and version.name in self._data):
                 told = ", which has to be in the data" if version.expression is None else ""
                 others.setdefault((version.line, version.name, told), []).append(name)

@@ -140,11 +140,16 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         message = f"no regression of {name} has a term beside its fixed effects"
         raise SpecError([Fault("draft_treatment", message, help="give the treatment a term of its own", notes=notes)])
     if given is not None:
+        anew = [term for term in counts if code.called.get(term, ("", 0))[0] == given]
+        if not counts[given] and len(anew) == 1:
+            line = code.called[anew[0]][1]
+            why = f"named by you as `{given}`, which line {line} makes anew: from there on it is `{anew[0]}` here"
+            return anew[0], f"{why}; in {counts[anew[0]]} of {total} regressions"
         if not counts[given]:
             message = f"`{given}` is a term of no regression in {name}"
-            raise SpecError(
-                [Fault("draft_treatment", message, help=f"terms: {', '.join(f'`{t}`' for t in counts)}"[:300])]
-            )
+            notes = tuple(f"`{term}` is `{given}` as line {code.called[term][1]} makes it" for term in anew[:8])
+            help_ = f"terms: {', '.join(f'`{t}`' for t in counts)}"[:300]
+            raise SpecError([Fault("draft_treatment", message, help=help_, notes=notes)])
         return given, f"named by you; in {counts[given]} of {total} regressions"
     everywhere = [term for term, count in counts.items() if count == total]
     if len(everywhere) == 1 and total > 1:
@@ -545,7 +550,7 @@ def _skipped(listed: Mapping[int, Counter[tuple[str, str]]]) -> list[str]:
         )
     ]
     for line, found in sorted(listed.items())[:MOST_LISTED]:
-        shown = [*found][:MOST_LINES]
+        shown = [*found][:MOST_LISTED]
         more = found.total() - len(shown)
         for k, (text, why) in enumerate(shown):
             rest = f"; and {more:,} more of this line" if more and k == len(shown) - 1 else ""

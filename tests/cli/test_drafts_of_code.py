@@ -159,6 +159,29 @@ def test_whose_effect_it_is_must_be_sure(drafted):
 
 
 @pytest.mark.parametrize(
+    ("change", "term"), [("df <- df %>% mutate(post = post * 2)", "post_2"), ("df$post <- odd(df$post)", "post_line_2")]
+)
+def test_a_treatment_may_be_named_as_the_code_does(drafted, change, term):
+    lines = "".join(
+        f"feols(homicide ~ post + poverty{k} | sid + year, df, cluster = ~sid)\n" for k in ("", " + l_police")
+    )
+    _, spec = drafted(f'df <- read.csv("castle.csv")\n{change}\n{lines}', "a.R", "--treatment", "post")
+    text = spec.read_text("utf-8")
+    assert (
+        f"[treatment]\n# Chosen: named by you as `post`, which line 2 makes anew: from there on it is `{term}`" in text
+    )
+    assert f'"{term}" = "{term}"' in text
+
+
+def test_every_reason_of_a_line_is_listed(drafted):
+    made = ", ".join(f"x{k} = odd{k}(post)" for k in range(30))
+    code = f'df <- read.csv("castle.csv")\ndf <- df %>% mutate({made})\n'
+    _, spec = drafted(code + "feols(homicide ~ post | sid + year, df, cluster = ~sid)\n", "a.R")
+    text = spec.read_text("utf-8")
+    assert all(f"odd{k}(post)" in text for k in range(30))
+
+
+@pytest.mark.parametrize(
     ("name", "code", "said"),
     [
         ("a.do", "summarize y\nivreg2 y (x = z)\n", "ivreg2 is not read"),
