@@ -18,7 +18,9 @@ from specdid import _plugins
 from specdid._diagnostics import many
 from specdid._format import Flag, Word
 from specdid._plan.estimands import Treated, instrumented_words
+from specdid._records.collect import _SAME_MODEL
 from specdid._records.results import NotEstimated, Status
+from specdid._study import Inference
 from specdid._words import (
     ENGLISH,
     LANGUAGES,
@@ -33,6 +35,7 @@ from specdid._words import (
     told,
 )
 from specdid.analyses._cells import Request
+from specdid.report.summary import NO_SHARES
 
 PACKAGE = Path(specdid.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
@@ -644,6 +647,13 @@ def test_why_an_estimator_gives_its_effect_alone_is_told_and_a_rules_reason_is_t
                 assert re.search("[a-z]{3,} [a-z]{3,}", told(estimator.alone(options), ours=True)) is None
     reasons = [NotEstimated(Status.EXCLUDED, code, "", np.arange(1)) for code in ("rule", "own_outcome")]
     assert [reason.ours for reason in reasons] == [False, True]
+
+
+def test_why_no_share_is_printed_names_the_tests_that_there_are_by_default():
+    given = Inference()
+    assert f"by default it is the {given.null[0]} one with {given.draws} draws" in NO_SHARES
+    with speaking("zh"):
+        assert re.search("[a-z]{3,} [a-z]{3,}", told(_SAME_MODEL, ours=True)) is None
 
 
 def test_what_a_failed_audit_says_of_a_specification_is_told():

@@ -62,8 +62,7 @@ def plain(line: str) -> str:
 
 
 NO_SHARES = later(
-    "No share significant is printed, since no null tested these specifications: `draws` and `null` "
-    "in [inference] ask for one."
+    "No share significant is printed, since [inference] asks for no null: by default it is the wild one with 999 draws."
 )
 NULL_WITHOUT = later(
     "No share significant is printed, since no null tested these specifications; the warnings say why."
