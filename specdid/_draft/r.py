@@ -887,6 +887,17 @@ class _R(Memory):
             text,
         ):
             self._saved[written[2]] = written[1]
+        if (one := re.match(r"^(?:suppress\w+|invisible)\(", text)) and text == f"{one[0]}{_inside(text, one.end())})":
+            self._other(_inside(text, one.end()), line, frames, within)
+            return
+        renames = re.match(rf"^(?:col)?names\(\s*({_NAME})\s*\)\s*(?:\[.*\]\s*)?(?:<-|=)\s*(.+)$", text)
+        if renames and renames[1] in frames and not within and self._names_alone(renames[1], renames[2], line, text):
+            return
+        of = re.match(rf"^(\w[\w.]*)\(\s*({_NAME})\s*\)\s*(?:\[.*\]\s*)?(?:<<?-|=(?!=))", text)
+        if of and of[2] in frames:  # `names(df) <- x` changes df, and makes it no other frame
+            if of[1] not in ("rownames", "row.names"):
+                self._changed(of[2], "", line, text)
+            return
         guard = r"^(?:if|while|for)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
         guarded = within or re.match(guard, text)
         assigned = _assigned(re.sub(guard, "", text))
@@ -948,6 +959,20 @@ class _R(Memory):
         for frame, listed in self._listed_of.items():
             if self._root.get(frame, frame) in roots:
                 self.found.skipped = [one for one in self.found.skipped if one not in listed]
+
+    def _names_alone(self, frame: str, value: str, line: int, text: str) -> bool:
+        """List a line that gives columns other names, none of which the data have; say whether it is one."""
+        names = re.findall(r"[\"']([^\"']+)[\"']", value) if re.fullmatch(_TEXTS, value) else []
+        same = re.fullmatch(
+            rf"(?:tolower|toupper|make\.names|clean_names)\((?:col)?names\(\s*{re.escape(frame)}\s*\)\)", value
+        )
+        if not (names or same) or {*names} & {*self._data, *self.state.columns}:
+            return False
+        self.state = self._of_frame.setdefault(frame, State())
+        for name in names:
+            self.define(name, line, None)
+        self.skip(line, text, "gives columns other names: have these in the data")
+        return True
 
     def _other_code(self, line: int, text: str) -> None:
         """List a line that runs or brings what is not read; it may change every frame that is there."""

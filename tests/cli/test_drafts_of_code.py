@@ -2546,3 +2546,24 @@ def test_a_column_that_an_unread_line_makes_new_is_named_with_that_line(lines):
     assert found.unread["st_z"] == ("st_z", 2)
     assert found.regressions[0].terms == ("d", "st_z", "z")
     assert not any("`z`" in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("line", "asked", "made"),
+    [
+        ("suppressWarnings(df$q <- as.numeric(df$x))", set(), {"q": "as.numeric(x)"}),
+        ("invisible(df[, q := x * 2])", set(), {"q": "x * 2"}),
+        ("names(df) <- tolower(names(df))", set(), {}),
+        ('colnames(df)[3] <- "q"', {"q"}, {}),
+        ('names(df)[names(df) == "z"] <- "q"', {"q"}, {}),
+        ('colnames(df)[3] <- "x"', {"rows_line_2"}, {}),
+        ("names(df) <- other", {"rows_line_2"}, {}),
+        ("rownames(df) <- other", set(), {}),
+        ("colnames(df)", set(), {}),
+    ],
+)
+def test_names_of_columns_and_calls_around_a_line_are_no_change_of_rows(line, asked, made):
+    code = f"df <- read.csv('a.csv')\n{line}\nfeols(y ~ d + q | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "z", "d", "id", "year"})))
+    assert {*found.unread} == asked
+    assert found.derived == made
