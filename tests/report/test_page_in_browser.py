@@ -649,6 +649,20 @@ def seen_apart(browser, apart):
     return Watched(browser, apart)
 
 
+def test_medians_of_the_status_are_by_type_as_the_tests_are(seen_apart):
+    words = seen_apart.page.inner_text("#status")
+    kinds, found = seen_apart.page.evaluate(
+        "[data.kind.words, Array.from(rows, i => "
+        "[data.kind.codes[i], data.estimand.codes[i], data.columns.estimate[i]])]"
+    )
+    medians = {}
+    for kind, estimand, estimate in found:
+        medians.setdefault((kinds[kind], estimand), []).append(estimate)
+    assert [words.count(f"; {kind}: ") for kind in kinds] == [0, 2, 2]
+    said = [number(m) for m in re.findall(r"median (−?[\d.]+\d)", words)]
+    assert sorted(said) == pytest.approx(sorted(float(np.median(v)) for v in medians.values()), abs=6e-4)
+
+
 def test_what_is_not_tested_stands_apart_and_the_band_below_what_is(seen_apart):
     page = seen_apart.page
     assert page.evaluate("segments.map(s => s.words)") == ["equivalent", "uncertain", "nonequivalent"]
