@@ -129,6 +129,8 @@ _OF_MATCHING = ("_weight", "_pscore", "_treated", "_support")
 _IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
 """Those that change columns that are there, if they do not say where to write what they make."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
+LARGE_FACTOR = 1_000
+"""A factor by which codes are put together in one number."""
 LONGEST_NUMBER = 10
 """Characters of a number that somebody writes; longer ones are what float() makes."""
 _WHOLE = {"as.integer", "floor", "ceiling", "sign", "count", "group", "quantile_group", "year", "month", "quarter"}
@@ -1134,6 +1136,8 @@ class _Stata(Memory):
             expression = self.on_kept(self.in_force(expression))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
+            if command != "replace":
+                self._tell_storage(name, storage, parse(expression), line)
             self.define(name, line, expression)
             if before in self._single if command == "replace" else storage == "float":
                 self._single.add(self.state.columns[name])
@@ -1143,6 +1147,25 @@ class _Stata(Memory):
                 self._drawn[self.state.columns[name]] = line
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
+
+    def _tell_storage(self, name: str, storage: str, node: Node, line: int) -> None:
+        """Note where Stata's type of a column may not hold what is computed, and this program does."""
+        found = [
+            one
+            for one in walk(node)
+            if isinstance(one, Binary) and one.operator in ("*", "^")
+            if isinstance(one.left, Number) or isinstance(one.right, Number)
+        ]
+        if not found or _is_truth(node):
+            return
+        large = any(isinstance(one, Number) and one.value >= LARGE_FACTOR for one in walk(node))
+        held = {"byte": "-127 to 100", "int": "-32,767 to 32,740"}.get(storage)
+        if held:
+            told = f"`{name}` is {storage} in Stata, where numbers beyond {held} are missing; here they are kept"
+            self.found.notes.append((line, told))
+        elif storage == "float" and large and self._is_whole(node):
+            told = f"`{name}` is float in Stata, which rounds whole numbers above 16,777,216: levels may be one there"
+            self.found.notes.append((line, f"{told} that are several here"))
 
     def _rename(self, rest: str, line: int) -> bool:
         """Take over ``rename a b`` and ``rename (a b) (c d)``."""

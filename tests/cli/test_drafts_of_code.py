@@ -2567,3 +2567,23 @@ def test_names_of_columns_and_calls_around_a_line_are_no_change_of_rows(line, as
     found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "z", "d", "id", "year"})))
     assert {*found.unread} == asked
     assert found.derived == made
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("gen v = id*1000000 + year", True),
+        ("gen double v = id*1000000 + year", False),
+        ("egen v = group(id year)", False),
+        ("gen byte v = x*30", True),
+        ("gen int v = 20000*w", True),
+        ("gen byte v = d*(year > 3)", False),
+        ("gen v = x*100000", False),
+    ],
+)
+def test_types_of_stata_that_may_not_hold_a_number_are_told(line, told):
+    facts = DataFacts(
+        frozenset({"y", "x", "w", "d", "id", "year"}), whole=frozenset({"id", "year", "w"}), binary=frozenset("d")
+    )
+    found = read_code(f"{line}\nreghdfe y d v, absorb(id)\n", ".do", facts)
+    assert any("in Stata" in text for _, text in found.notes) == told
