@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,9 +46,27 @@ def check_specs(specs: Sequence[Path], form: str) -> Exit:
 def _checked(spec: Path) -> Checked:
     try:
         prepared, faults = examine(spec)
-        return Checked(spec, prepared, with_untested(prepared, faults))
+        return Checked(spec, prepared, _with_open_lines(with_untested(prepared, faults), spec))
     except SpecError as error:
         return Checked(spec, None, Faults(tuple(error.faults)))
+
+
+def _with_open_lines(faults: Faults, spec: Path) -> Faults:
+    """Point from columns that are not there to the lines that a draft has left open for them, as comments."""
+    if not any(fault.code == "no_column" for fault in faults):
+        return faults
+    lines = enumerate(spec.read_text("utf-8-sig").splitlines(), 1)
+    commented = ((at, re.match(r"#\s*(\"?)([^\"=#]+?)\1\s*=\s*\"", line)) for at, line in lines)
+    left = {found[2]: at for at, found in commented if found}
+    new: list[Fault] = []
+    for fault in faults:
+        place = fault.place
+        column = place.line_text[place.column - 1 :][: place.length].strip("`") if place else ""
+        if fault.code == "no_column" and column in left:
+            told = f"line {left[column]} has it as a comment, left open: complete it there, or have it in the data"
+            fault = replace(fault, help=told)
+        new.append(fault)
+    return replace(faults, items=tuple(new))
 
 
 def _print(one: Checked) -> None:

@@ -148,9 +148,9 @@ _BY_ROW = {
 _HERE = {
     "cumsum": "cumsum(x), along the unit's time, without by",
     "cummax": "cummax(x), along the unit's time, without by",
-    "lag": "l(x, 1), along the time of [study], where unit and time stand there",
-    "lead": "f(x, 1), along the time of [study], where unit and time stand there",
-    "shift": "l(x, 1) and f(x, 1), along the time of [study], where unit and time stand there",
+    "lag": "l(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(l(x, 1), 0)",
+    "lead": "f(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(f(x, 1), 0)",
+    "shift": "l(x, 1), f(x, 1), along the time of [study], where unit and time stand there; fill: coalesce(l(x, 1), 0)",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
     "cut": "cut(x, c(2, 4, 6)), codes from 0 on, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
@@ -171,7 +171,7 @@ _HERE = {
     "quantile": "quantile(x, p, by = g)",
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
-    "n": "sum(1, by = g)",
+    "n": "count(by = g)",
 }
 """What a function of R that is not taken over is here."""
 _IN_FORMULAS = _BY_ROW | {
@@ -797,6 +797,8 @@ class _R(Memory):
                 name.startswith(".") or name in self._arguments or name in self._variables
                 or (name in self._frames and name not in {*self._data, *self.state.columns})
             ):  # fmt: skip
+                if name == ".N":
+                    raise NotReadError(f"`.N` is not taken over. Here: {_HERE['n']}")
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             here = f". Here: {_HERE[other]}" if other in _HERE else ""
@@ -943,7 +945,8 @@ class _R(Memory):
         if reading and base.endswith(f"({inside})"):
             others = {part.partition("=")[0].strip() for part in _split(inside, ",")[1:]} - _READ_ALIKE
             if others:
-                self.skip(line, text, f"reads with `{min(others)}`: have the data in the file as this line leaves them")
+                named = ", ".join(f"`{one}`" for one in sorted(others))
+                self.skip(line, text, f"reads with {named}: have the data in the file as this line leaves them")
             self._forget({target, self._saved.get(reading[1], target)})
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target

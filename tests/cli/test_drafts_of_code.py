@@ -181,6 +181,27 @@ def test_every_reason_of_a_line_is_listed(drafted):
     assert all(f"odd{k}(post)" in text for k in range(30))
 
 
+def test_check_points_to_the_line_that_a_draft_has_left_open(drafted):
+    code = 'df <- read.csv("castle.csv")\ndf <- df %>% mutate(n_years = odd(year))\n'
+    _, spec = drafted(code + "feols(homicide ~ post + n_years | sid + year, df, cluster = ~sid)\n", "a.R")
+    told = " ".join(call_specdid(["check", str(spec)], spec.parent).stderr.split())
+    (at,) = [k for k, line in enumerate(spec.read_text("utf-8").splitlines(), 1) if line.startswith("# n_years =")]
+    assert f"line {at} has it as a comment" in told
+
+
+def test_what_a_count_a_default_and_arguments_of_reading_are_is_said():
+    code = """\
+df <- read_csv("a.csv", n_max = 9, na = "-")
+df[, k := .N, by = id]
+df[, j := shift(z, fill = 0), by = id]
+feols(y ~ d + k + j | id + year, df, cluster = ~id)
+"""
+    told = {line: why for line, _, why in read_code(code, ".R").skipped}
+    assert "`n_max`, `na`" in told[1]
+    assert "count(by = g)" in told[2]
+    assert "coalesce(l(x, 1), 0)" in told[3]
+
+
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
