@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import first_few
 from specdid._records import Caution, JointTest, NullShares, Results
-from specdid._records.numerals import minus, p_text
+from specdid._records.cautions import capital
+from specdid._records.numerals import counted, minus, p_text
 from specdid._records.results import MEDIAN, SHARE, TIMES, statistic_name
 from specdid._words import later, say, told
 from specdid.inference._base import NullDraws, null_words
@@ -723,8 +724,14 @@ def _part(test: JointTest, estimated: int) -> str:
 
 
 def marked(test: JointTest, name: str) -> str:
-    """Name a statistic, the primary one as such."""
+    """Name a statistic, the primary one as such, a median of few specifications with their number."""
+    if test.kind == MEDIAN and 0 < test.specifications < FEW:
+        name = say("{name}, of only {specifications}", name=name, specifications=counted(test.specifications))
     return say("{name} (primary)", name=name) if test.role == "primary" else name
+
+
+FEW = 5
+"""Below how many specifications a test of their median says how many, wherever its p stands."""
 
 
 def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str, str]:
@@ -743,14 +750,14 @@ def statistic_names(tests: tuple[CurveTests, ...], results: Results) -> dict[str
     }
 
 
-def share_words(tests: Sequence[JointTest]) -> str:
-    """Say what the share significant is the share of, where there is one."""
+def share_words(tests: Sequence[JointTest], sided: bool = True) -> str:
+    """Say what the share significant is the share of, where there is one, and if ``sided`` on which side it is here."""
     found = next((t for t in tests if t.kind == SHARE), None)
     if found is None:
         return ""
     times = " " + say(TIMES) if found.direction == "expected" else ""
     side = ""
-    if found.side:
+    if found.side and sided:
         side = say(" Here it is of those {side}{towards}.", side=say(_SIDES[found.side]), towards=towards(found))
     return say(
         "Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
@@ -758,3 +765,18 @@ def share_words(tests: Sequence[JointTest]) -> str:
         times=times,
         side=side,
     )
+
+
+def shares_words(joint: Sequence[CurveTests]) -> Iterator[str]:
+    """Say what the share significant of several nulls is of: once, and where their sides differ those by null."""
+    found = [(t.title, one) for t in joint for one in t.tests if one.kind == SHARE]
+    if len({share_words([one]) for _, one in found}) < 2:
+        yield from {share_words([one]) for _, one in found}
+        return
+    yield share_words([found[0][1]], sided=False)
+    for title, one in found:
+        if one.side:
+            side, way = say(_SIDES[one.side]), towards(one)
+            yield say(
+                "{title}: the share of those {side}{towards}.", title=capital(told(title)), side=side, towards=way
+            )

@@ -16,7 +16,7 @@ from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
-from specdid._describe.curve_tests import CurveTests, marked, share_words, statistic_names
+from specdid._describe.curve_tests import CurveTests, marked, shares_words, statistic_names
 from specdid._describe.design_warnings import by_treatment, contradictions
 from specdid._describe.instruments import instrument_cautions
 from specdid._describe.sensitivity import sensitivity
@@ -246,7 +246,8 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
             "range holds 95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are "
             "secondary."
         ),
-        *dict.fromkeys(text for t in tests for text in (told(t.direction, True), share_words(t.tests)) if text),
+        *dict.fromkeys(text for t in tests if (text := told(t.direction, True))),
+        *shares_words(tests),
         *_common(tests, results),
         *([found.verdict] if found.verdict else []),
     )

@@ -20,6 +20,7 @@ from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
 from specdid._records.numerals import decimals_for, minus, ordinal, p_text, percent
+from specdid._records.results import NotEstimated
 from specdid._study import file_stem
 from specdid._words import later, say, say_choice, sentences, told
 
@@ -214,16 +215,37 @@ def _moved(choices: Choices, several: bool) -> str:
 
 def _first_reasons(results: Results, status: Status) -> Iterator[str]:
     """Count the specifications of a status, with the most frequent reasons."""
-    found = [r for r in results.reasons() if r.status == status]
+    found = _kinds(results, status)
     if found:
         parts = [
-            say("{n:,} `{code}` ({why})", n=len(r.places), code=r.code, why=told(r.message, r.ours))
-            for r in found[:_MOVE]
+            say("{n:,} `{code}` ({why})", n=n, code=r.code, why=told(r.message, r.ours) + _alike(like))
+            for n, r, like in found[:_MOVE]
         ]
         more = [say("{n:,} other reasons", n=len(found) - _MOVE)] if len(found) > _MOVE else []
         yield say(
             "{where}: {message}", where=capital(say(status.name.lower())), message=say("; ").join([*parts, *more])
         ) + say(".")
+
+
+def _kinds(results: Results, status: Status) -> list[tuple[int, NotEstimated, int]]:
+    """Return how many specifications reasons of a status have, the first of them, and how many messages there are.
+
+    Messages of a failure that differ in numbers alone are one; in backticks stand names, whose digits tell them apart.
+    """
+    found: dict[tuple[str, str], list[NotEstimated]] = {}
+    for reason in (r for r in results.reasons() if r.status == status):
+        failed = status == Status.FAILED
+        text = _NUMBERS.sub(lambda m: m[1] or "0", reason.message) if failed else reason.message
+        found.setdefault((reason.code, text), []).append(reason)
+    kinds = [(sum(len(r.places) for r in of), of[0], len(of)) for of in found.values()]
+    return sorted(kinds, key=lambda kind: -kind[0])
+
+
+_NUMBERS = re.compile(r"(`[^`]*`)|\d[\d.,]*(?<=\d)")
+
+
+def _alike(messages: int) -> str:
+    return say(", and the same with other numbers") if messages > 1 else ""
 
 
 def _failed(found: Against) -> Iterator[str]:
@@ -417,10 +439,10 @@ def _rows(results: Results) -> Section:
 
 def _reasons(results: Results, status: Status, title: str) -> Section:
     """Count the specifications of a status by code and message, most frequent first."""
-    found = [r for r in results.reasons() if r.status == status]
-    lines = [f"- {len(r.places):,} `{r.code}`: {r.message}" for r in found[:_MOST]]
+    found = _kinds(results, status)
+    lines = [f"- {n:,} `{r.code}`: {r.message}{_alike(like)}" for n, r, like in found[:_MOST]]
     if rest := found[_MOST:]:
-        n = sum(len(r.places) for r in rest)
+        n = sum(of for of, *_ in rest)
         lines.append(say("- {n:,} more for {rest:,} other reasons: see `message` in the results", n=n, rest=len(rest)))
     return Section(title, tuple(lines))
 

@@ -2,15 +2,16 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import specdid
 from simulated import SPEC, simulated
-from specdid._describe.curve_tests import median_in_gap, primary_lines, side_of
+from specdid._describe.curve_tests import marked, median_in_gap, primary_lines, shares_words, side_of
 from specdid._records import JointTest
 from specdid._records.numerals import p_text
-from specdid._records.results import MEDIAN
+from specdid._records.results import MEDIAN, SHARE
 from specdid._words import known
 from specdid.analyses._words import p_value
 
@@ -91,3 +92,21 @@ def test_the_headline_has_the_test_of_what_it_counts(tmp_path):
     assert "of all 6 specifications tested" in headed
     joint = next(x for x in (tmp_path / "appendix.md").read_text("utf-8").splitlines() if "**Joint tests.**" in x)
     assert "of all 6 specifications tested" in joint
+
+
+def test_a_median_of_few_specifications_says_how_many_beside_its_name():
+    assert marked(replace(OWN, specifications=3), "median") == "median, of only 3 specifications"
+    assert marked(OWN, "median") == "median"
+    assert marked(replace(MANY, specifications=3), "median t") == "median t (primary)"
+
+
+def test_the_share_is_explained_once_for_all_nulls():
+    shares = [replace(MANY, kind=SHARE, role="", side=side) for side in ("above", "below")]
+    nulls = [SimpleNamespace(title=f"{name} null", tests=[one]) for name, one in zip("ab", shares, strict=True)]
+    told = list(shares_words(nulls))
+    assert len(told) == 3
+    assert not told[0].count("Here it is")
+    assert told[1:] == [
+        "A null: the share of those significantly above 0.", "B null: the share of those significantly below 0."
+    ]  # fmt: skip
+    assert len(list(shares_words(nulls[:1] * 2))) == 1

@@ -118,8 +118,15 @@ def test_reasons_are_counted_most_frequent_first():
     assert "Duplicates" not in found
 
 
+def test_failures_that_differ_in_numbers_alone_are_one():
+    detail = {0: "3 of 22 units", 1: "3 of 20 units (1.5)", 2: "2 of 22 units", 3: "`x1` is text", 4: "`x2` is text"}
+    failed = sections(grid(), fails=dict.fromkeys(detail, Code.ESTIMATOR_ERROR), detail=detail)["Failed"].splitlines()
+    assert [line.partition(" `")[0] for line in failed] == ["- 2", "- 1", "- 1", "- 1"]
+    assert failed[0].endswith("3 of 22 units, and the same with other numbers")
+
+
 def test_a_long_list_of_reasons_is_cut_and_counted():
-    detail = {s: f"reason {s}" for s in range(20)}
+    detail = {s: f"reason {chr(97 + s)}" for s in range(20)}
     failed = sections(grid(), fails=dict.fromkeys(detail, Code.ESTIMATOR_ERROR), detail=detail)["Failed"].splitlines()
     assert len(failed) == 13
     assert failed[-1] == "- 8 more for 8 other reasons: see `message` in the results"
