@@ -15,10 +15,11 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, many
-from specdid.language import write_name
+from specdid.language import write, write_name
+from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, rank, repeats_advice
-from specdid.panel.operators import number_advice
+from specdid.panel.operators import examples, number_advice, numbers_as_text, parse
 from specdid.panel.times import fitting_step, numbering_advice
 
 TIME_NAMES = re.compile(
@@ -603,9 +604,32 @@ def _given(
     column = rest.get(given)
     if column is None or column.is_text:
         message = f"`{given}` is {'no column that a treatment can be' if column is None else 'text'}"
-        raise _refused("draft_treatment", message, "a treatment is a 0/1 column, or one of first treated periods")
+        raise _refused("draft_treatment", message, _no_treatment_help(given, column))
     back = f": 0/1, goes back to 0 in {many(path.back, 'unit')}" if path is not None and path.back else ""
     return Treatment(why + back, given)
+
+
+def _no_treatment_help(name: str, column: Column | None) -> str:
+    """Say what a treatment is, and what makes one of a column of text."""
+    asked = "a treatment is a 0/1 column, or one of first treated periods"
+    words = write_name(name)
+    if column is None or not column.levels:
+        return asked
+    if alike := numbers_as_text(column):
+        others = [level for level in column.levels if level not in set(alike)]
+        if len(others) != 1 or not parse(alike):
+            return asked
+        made = f"parse_number(ifelse({words} == {write(Text(others[0]))}, NA, {words}))"
+        return (
+            f"{asked}: empty the cells “{others[0]}” in the file, or start from `specdid init` alone and write {made} "
+            "in [derive]"
+        )
+    treated = next((v for v in column.levels if v.strip().casefold() in ("yes", "treated", "true", "是")), None)
+    shown = write(Text(treated if treated is not None else column.levels[-1]))
+    return (
+        f"{asked}; its values are {examples(column)}: write 1 and 0 in the file, or start from `specdid init` alone "
+        f"and write {words} == {shown}, or which of them is treated, in [derive]"
+    )
 
 
 # the rest

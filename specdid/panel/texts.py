@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -90,13 +91,28 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
     occurring[column.codes] = True
     odd = [column.levels[k] for k in np.flatnonzero(numbers.is_null().to_numpy() & occurring[:-1])]
     if odd:
-        message = f"`{write(node)}` holds “{odd[0]}”, which is no number as `parse_number()` reads them"
+        x = write(node)
+        named = x if "`" in x else f"`{x}`"
+        message = f"{named} holds “{odd[0]}”, which is no number as `parse_number()` reads them"
         if len(odd) > 1:
             message += f", and {many(len(odd) - 1, 'further text')} such"
-        x = write(node)
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
+        if read := _other_mark(odd[0]):
+            advice = f"{read}; {advice}"
         raise EvaluationError("not_numeric", message, call.span, advice)
     return number(np.append(numbers.to_numpy(), np.nan)[column.codes])
+
+
+def _other_mark(shown: str) -> str:
+    """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
+    bare = "".join(shown.split())
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
+        return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"
+    if re.fullmatch(r"\([0-9.,]+\)", bare):
+        return f"where the brackets mean less than 0 write -{bare[1:-1].replace(',', '')} in the file"
+    if unit := re.fullmatch(r"[+-]?[0-9.,]+([kKmM千万亿]+)", bare):
+        return f"where “{unit[1]}” is a unit write all numbers in one unit in the file"
+    return ""
 
 
 def _paste(evaluation: Evaluation, call: Call) -> Column:

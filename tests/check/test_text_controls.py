@@ -132,3 +132,17 @@ def test_percent_signs_beside_numbers_of_another_size_are_warned_of():
 def test_other_advice_does_not_name_parse_number_alone_there():
     (fault,) = (f for f in percents("4.59%", 0.04, derive={}, outcome={"y": "rate"}) if f.severity == "error")
     assert 'ifelse(x %like% "%", parse_number(x) / 100, parse_number(x))' in fault.help
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("100,9", "where the comma is a decimal one write a point in the file, 100.9; where it means missing"),
+        ("(100,892)", "where the brackets mean less than 0 write -100892 in the file; where it means missing"),
+        ("3万", "where “万” is a unit write all numbers in one unit in the file; where it means missing"),
+        ("none", "where it means missing"),
+    ],
+)
+def test_other_marks_of_numbers_are_told_apart_from_missing_values(cell, advice):
+    (fault,) = (f for f in percents(cell, 4) if f.code == "not_numeric")
+    assert fault.help.startswith(advice)

@@ -365,3 +365,17 @@ def test_several_rows_of_a_unit_and_period_are_told_with_what_tells_them_apart(t
     (tmp_path / "spec.toml").write_text(spec, "utf-8")
     done = call_specdid(["check", "spec.toml"], tmp_path)
     assert "of parts (ages, genders, sectors)" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("cells", "advice"),
+    [
+        (["no", "yes"], '`EZ zone` == "yes"'),
+        (["1984", "1985", "none"], 'parse_number(ifelse(`EZ zone` == "none", NA, `EZ zone`))'),
+    ],
+)
+def test_a_treatment_that_is_text_is_refused_with_the_condition_to_write(tmp_path, cells, advice):
+    rows = [f"{u},{t},{u * t % 7},{cells[u % len(cells)]}" for u in range(12) for t in range(1980, 1990)]
+    (tmp_path / "d.csv").write_text("\n".join(["id,year,y,EZ zone", *rows]))
+    refused = call_specdid(["init", "s", "--data", "d.csv", "--treatment", "EZ zone"], tmp_path)
+    assert f"write {advice}" in refused.stderr
