@@ -693,6 +693,8 @@ class _R(Memory):
         if deep > MOST_CUTS or len(text) > LONGEST_CALL:
             return {*self._frames}
         bare = _without_texts(text)
+        if re.match(r"\s*(?:if|switch)\s*\(", bare):
+            return {*re.findall(_NAME, bare)}
         pipes = list(re.finditer(r"%>%|\|>", _masked(text)))
         if pipes:
             before, step = text[: pipes[-1].start()], text[pipes[-1].end() :].strip()

@@ -2472,6 +2472,7 @@ TABLES = {  # what R makes of a data.table: "=" leaves it, an expression is the 
     "df2 <- df\ndf2[, d := 0]": "?",
     "df2 <- df\nk <- df2\nk[year > 3, d := 0]": "?",
     "df2 <- setDT(df)\ndf2[, d := 0]": "?",
+    "df2 <- if (k) df else other\ndf2[, d := 0]": "?",
     "f <- function(u) u[, d := 0]\nf(df)": "?",
     "f <- function(u) { u[, d := 0]; invisible(NULL) }\nf(df)": "?",
     "g <- function(e) f(e)\nf <- function(u) u[, d := 0]\ng(df)": "?",
