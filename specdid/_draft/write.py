@@ -332,7 +332,7 @@ def _estimator(found: Looked, terms: _Terms, bare: bool) -> list[str]:
         )
         return [*lines, '"Sun-Abraham" = "sunab"']
     lines += comment("Adoption is staggered: OLS then compares with units that are treated already, too.")
-    return [*lines, '# "Sun-Abraham" = { method = "sunab", control = "notyet" }']
+    return [*lines, '# "Wooldridge" = { method = "sunab", control = "notyet" }']
 
 
 def _vcov(found: Looked) -> list[str]:
