@@ -13,6 +13,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -50,8 +51,9 @@ MOST_APART = 20_000_000
 _CELL_BYTES = 64
 """Bytes that reading a cell takes, an empty one between others included."""
 _OLD = b"\xd0\xcf\x11\xe0"
-_PLACED = re.compile(rb"""<c\b[^>]*?\br=["']([A-Za-z]*)([0-9]*)[^>]*(?<!/)>""")
-_ROW = re.compile(rb"""<row\b[^>]*?\br=["']([0-9]+)["']""")
+_CELL_TAG = re.compile(rb"""<c\b(?:[^>]*?\br=["']([A-Za-z]*)([0-9]*))?[^>]*?(/?)>""")
+_ROW = re.compile(rb"""<row\b(?:[^>]*?\br=["']([0-9]+)["'])?[^>]*?>""")
+"""Both take a tag whole, with a number or without: no tag is gone through twice, whatever a stranger wrote."""
 _SHEET = re.compile(r"(?i)^/?xl/(?:worksheets/)?[^/]*sheet[^/]*\.xml$")
 
 
@@ -264,16 +266,17 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     return columns, frame.height, tuple(remarks)
 
 
+_TAG = rb"[^<>]{0,400}?"
+_AT = _TAG + rb"""\br=["']([A-Za-z]{1,3})([0-9]{1,7})["']""" + _TAG + rb">"
 _ERROR = re.compile(
-    rb"""<(?:\w+:)?c\b(?=[^>]*?\bt=["']e["'])[^>]*?\br=["']([A-Za-z]+)([0-9]+)["'][^>]*>"""
-    rb"""(?:(?!</(?:\w+:)?c>).){0,9999}?<(?:\w+:)?v>([^<]{1,20})</""",
+    rb"<(?:\w{1,9}:)?c\b(?=" + _TAG + rb"""\bt=["']e["'])""" + _AT + rb"""(?:(?!</?(?:\w{1,9}:)?c\b).){0,9999}?"""
+    rb"""<(?:\w{1,9}:)?v>([^<]{1,20})</""",
     re.DOTALL,
 )
-
-
 _UNCOMPUTED = re.compile(
-    rb"""<(?:\w+:)?c\b(?![^>]*?\bt=["']str["'])[^>]*?\br=["']([A-Za-z]+)([0-9]+)["'][^>]*>\s*"""
-    rb"""<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v\s*>\s*</(?:\w+:)?v>)?\s*</"""
+    rb"<(?:\w{1,9}:)?c\b(?!" + _TAG + rb"""\bt=["']str["'])""" + _AT + rb"""\s*+<(?:\w{1,9}:)?f\b"""
+    rb"""[^<>]{0,400}(?:/>|>[^<]*+</(?:\w{1,9}:)?f>)\s*+"""
+    rb"""(?:<(?:\w{1,9}:)?v\s*+/>|<(?:\w{1,9}:)?v\s*+>\s*+</(?:\w{1,9}:)?v>)?\s*+</"""
 )
 """A formula without a value; of the type `str` it may be the empty text."""
 
@@ -285,19 +288,23 @@ def _errors_of_formulas(raw: bytes, names: Sequence[str], chosen: Collection[str
     uncomputed = _UNCOMPUTED.findall(sheet)
     if not errors and not uncomputed:
         return
-    cells = [(_column_number(c), int(row[:12]), e.decode(errors="replace")) for c, row, e in errors]
-    empty = [(_column_number(c), int(row[:12])) for c, row in uncomputed]
-    placed = [(_column_number(c), int(row[:12] or 0)) for c, row in _PLACED.findall(sheet)]
+    placed = list(_placed(sheet))
     left, top = (min(place, default=1) for place in ([c for c, _ in placed], [row for _, row in placed]))
-    for k, name in enumerate(names):
+    wrong: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    empty: dict[int, list[int]] = defaultdict(list)
+    for letters, row, error in errors:
+        wrong[_column_number(letters)].append((int(row), error.decode(errors="replace")))
+    for letters, row in uncomputed:
+        empty[_column_number(letters)].append(int(row))
+    for column, name in enumerate(names, left):
         if name not in chosen:
             continue
-        found = sorted((row, error) for column, row, error in cells if column == left + k and row > top)
+        found = sorted(cell for cell in wrong[column] if cell[0] > top)
         if found:
-            yield error_cells(name, left + k - 1, found, True)
-        rows = sorted(row for column, row in empty if column == left + k and row > top)
+            yield error_cells(name, column - 1, found, True)
+        rows = sorted(row for row in empty[column] if row > top)
         if rows:
-            yield uncomputed_cells(name, left + k - 1, rows)
+            yield uncomputed_cells(name, column - 1, rows)
 
 
 def _without_blank_end(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Remark, ...]]:
@@ -339,9 +346,9 @@ def _first_sheet(raw: bytes) -> bytes:
             archive.read(held[name]) if name in held else b""
             for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
         )
-        named = re.search(rb"""<(?:\w+:)?sheet\b[^>]*?\s\w+:id=["']([^"']+)["']""", book)
-        for relation in re.findall(rb"<(?:\w+:)?Relationship\b[^>]*>", relations):
-            given = dict(re.findall(rb"""\b(Id|Target)=["']([^"']+)["']""", relation))
+        named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
+        for relation in re.findall(rb"<(?:\w{1,9}:)?Relationship\b[^<>]*>", relations):
+            given = dict(re.findall(rb"""\b(Id|Target)=["']([^"'<>]{1,400})["']""", relation))
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
                 path = path.lstrip("/") if path.startswith("/") else f"xl/{path}"
@@ -488,9 +495,9 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
 def _check_extent(sheet: bytes) -> None:
     """Refuse a sheet whose cells lie so far apart that the empty ones between them fill the memory."""
     width, height, count = 1, 1, 0
-    for letters, digits in _PLACED.findall(sheet):
-        width, height, count = max(width, _column_number(letters)), max(height, int(digits[:12] or 0)), count + 1
-    rows = [int(digits[:12]) for digits in _ROW.findall(sheet)]
+    for column, row in _placed(sheet):
+        width, height, count = max(width, column), max(height, row), count + 1
+    rows = [int(digits[:12]) for digits in _ROW.findall(_tags(sheet)) if digits]
     area = max(width, _longest_row(sheet)) * max(height, *rows, len(rows), 1)
     if area * _CELL_BYTES > available() or (area > MOST_APART and area > 50 * max(count, len(rows))):
         raise ReadError(
@@ -498,6 +505,18 @@ def _check_extent(sheet: bytes) -> None:
             f"the workbook has a sheet of {area:,} cells, nearly all of them empty",
             help="delete what stands far from the table, or export the sheet as .csv",
         )
+
+
+def _tags(sheet: bytes) -> bytes:
+    """Leave out what follows the last tag: a tag that never ends would be looked for again from each beginning."""
+    return sheet[: sheet.rfind(b">") + 1]
+
+
+def _placed(sheet: bytes) -> Iterator[tuple[int, int]]:
+    """Return column and row, from 1, of the cells that hold something and say where they stand."""
+    for letters, digits, closed in _CELL_TAG.findall(_tags(sheet)):
+        if not closed and (letters or digits):
+            yield _column_number(letters), int(digits[:12] or 0)
 
 
 def _column_number(letters: bytes) -> int:

@@ -9,6 +9,8 @@ import csv
 import io
 import os
 import resource
+import subprocess
+import sys
 
 import numpy as np
 import openpyxl
@@ -18,6 +20,7 @@ import pytest
 import specdid
 from frames_as_panels import bare_study
 from fuzz_excel import workbook as sheet_in_a_workbook
+from pace import patience
 from source_files import TYPED, archive, plain, workbook
 from specdid._words import known
 from specdid.panel import memory, read_panel
@@ -518,3 +521,27 @@ def test_errors_of_a_spreadsheet_as_text_are_said_with_their_cell(read):
 
 def test_errors_in_columns_that_nobody_reads_are_not_said(read):
     assert not read("d.csv", b"id,y\n1,#N/A\n1,2\n", {"id"}).remarks
+
+
+HOSTILE_TAGS = (
+    "<c ",
+    "<row ",
+    '<c r="A1" ',
+    '<c t="e" r="A1">',
+    '<c r="A1"><f>',
+    '<c r="A1"><f/>' + " " * 3000,
+    "<a:sheet b:id= ",
+)
+
+
+@pytest.mark.parametrize("end", ["", ">"])
+def test_tags_without_end_are_gone_through_once(end):
+    """Gone through again from each beginning, as first written, they would take hours."""
+    program = (
+        "import sys, specdid.panel.files as f\n"
+        "for tag in sys.argv[2:]:\n"
+        "    sheet = (tag * (1_500_000 // len(tag)) + sys.argv[1]).encode()\n"
+        "    list(f._placed(sheet)), f._ERROR.findall(sheet), f._UNCOMPUTED.findall(sheet), f._check_extent(sheet)\n"
+    )
+    run = [sys.executable, "-c", program, end, *HOSTILE_TAGS]
+    assert subprocess.run(run, timeout=patience(60), check=False).returncode == 0
