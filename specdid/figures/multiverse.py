@@ -587,7 +587,10 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
                 least=listed(dict.fromkeys(map(_choice, least))),
             )
         )
-    parts += spelled_out(c for p in panels for heading, c in p.common.items() if heading not in (*still, *least))
+    cut = {(id(p), r.heading) for p in panels for r in p.rows if "[…]" in r.label}
+    parts += spelled_out(
+        c for p in panels for h, c in p.common.items() if (id(p), h) in cut and h not in (*still, *least)
+    )
     absent = [
         f"{told(p.estimand) if p.several else p.name} ({len(p.estimate):,})"
         for p in data.panels

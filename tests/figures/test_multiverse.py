@@ -130,3 +130,12 @@ def test_the_controls_are_ordered_by_what_they_move_and_named_once_in_the_note(l
         assert order[0] == next(w for w in words if w.casefold().startswith(("sample", "样本")))
         said = multiverse._note(data, data.panels, (), words)
         assert not any(w in said for w in ("controls, with", "控制变量，加入"))
+
+
+def test_what_labels_have_in_common_is_said_only_of_rows_that_leave_it_out():
+    data = multiverse_data(results_of(plan_of({"sample": ["a", "b"]}, subsets("x", "y"))))
+    pane = dataclasses.replace(data.panels[0], common={"Sample": {"Sample": "year <= 1994"}})
+    assert "stands for" not in multiverse._note(data, (pane,), (), ())
+    rows = (dataclasses.replace(pane.rows[0], heading="Sample", label="[…] & x == 1"), *pane.rows[1:])
+    said = multiverse._note(data, (dataclasses.replace(pane, rows=rows),), (), ())
+    assert "Sample: […] stands for year <= 1994." in said
