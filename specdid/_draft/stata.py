@@ -157,6 +157,8 @@ _DRAWN = re.compile(r"(?<!\w)(?:uniform|r(?:uniform|normal|beta|gamma|binomial|p
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
+_JOINED = "\x1f"
+"""Where a line ended in a comment."""
 
 
 @dataclass(slots=True)
@@ -1534,9 +1536,16 @@ def _without_inrange(text: str) -> str:
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Return statements with their lines, without comments, continued lines joined."""
-    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
-    by_line, begun, first, in_comment = True, "", 1, False
-    for number, raw in enumerate(text.split("\n"), 1):
+
+    def joined(comment: re.Match[str]) -> str:
+        """Join the lines over which a comment goes, as Stata does; ``//`` goes to the end of its line alone."""
+        return comment[0] if comment[0].startswith("//") else _JOINED * comment[0].count("\n")
+
+    text = re.sub(r"(?m)(?:^|(?<=\s))//[^\n]*|/\*(?s:.*?)\*/", joined, text.replace(_JOINED, " "))
+    by_line, begun, first, in_comment, number = True, "", 1, False, 0
+    for raw in text.split("\n"):
+        start = number + 1 + raw[: len(raw) - len(raw.lstrip())].count(_JOINED)
+        number += 1 + raw.count(_JOINED)
         if in_comment or (by_line and not begun.strip() and re.match(r"^\s*\*", raw)):
             in_comment = by_line and "///" in raw  # goes on with the next line
             continue
@@ -1544,7 +1553,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
         if delimiter := re.match(r"^\s*#d(?:elimit)?\s+(\S+)", line):
             by_line = delimiter[1] != ";"
             continue
-        first = first if begun.strip() else number
+        first = first if begun.strip() else start
         begun += " " + line
         if by_line and not (_ or continued):
             yield first, " ".join(begun.split())
@@ -1553,7 +1562,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
             one, _, begun = begun.partition(";")
             if not re.match(r"^\s*\*", one):
                 yield first, " ".join(one.split())
-            first = number
+            first = start
     yield first, " ".join(begun.split())
 
 

@@ -2609,3 +2609,20 @@ def test_types_of_stata_that_may_not_hold_a_number_are_told(line, told):
     )
     found = read_code(f"{line}\nreghdfe y d v, absorb(id)\n", ".do", facts)
     assert any("in Stata" in text for _, text in found.notes) == told
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "reghdfe y d x /*\n*/ if year > 3, absorb(id)\n",
+        "reghdfe y d /* controls\n\n */ x if year > 3, /*\n*/ absorb(id)\n",
+        "drop if year <= 3 /* old\n*/ | missing(year)\nreghdfe y d x, absorb(id)\n",
+        "/* a\n b */\n// dir/*\nreghdfe y d x if year > 3, absorb(id)\n/* * */",
+        "* kept /*\n reghdfe y d, absorb(id)\n*/\nreghdfe y d x if year > 3, absorb(id)\n",
+    ],
+)
+def test_a_comment_over_lines_joins_them_as_in_stata(code):
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "id", "year"}), complete=frozenset({"year"})))
+    assert [r.terms for r in found.regressions] == [("d", "x")]
+    assert "year" in found.regressions[0].condition
+    assert found.regressions[0].line == code[: code.rindex("reghdfe")].count("\n") + 1
