@@ -279,9 +279,9 @@ def _first_rows(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     """Say of which choices only the first options have rows."""
     rows = {(line.heading, line.label): line for band in layout.bands for line in band.lines if line.label}
     for name in layout.kept:
-        all_ = len({row.label for p in data.panels for c in p.choices if c.heading == name for row in c.rows})
+        all_ = len({r.label for p in data.panels for c in p.choices if c.heading == name for r in c.rows if r.label})
         mine = [line for (heading, _), line in rows.items() if heading == name]
-        if len(mine) < all_ and not mine[0].alone:
+        if mine and len(mine) < all_ and not mine[0].alone:
             yield say("{heading}: the first {some} of {all} options have rows.", heading=name, some=len(mine), all=all_)
 
 

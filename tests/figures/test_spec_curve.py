@@ -818,3 +818,10 @@ def test_a_run_tells_its_appendix_that_the_figure_lost_its_rows(monkeypatch, tmp
     monkeypatch.setattr(pipeline, "draw_figures", lambda *_: [NO_ROWS])
     specdid.run(small_study(), small_panel(), out=tmp_path, jobs=1, audit=0)
     assert "for choices below them it has no room" in (tmp_path / "appendix.md").read_text()
+
+
+@pytest.mark.parametrize("options", [["", "a"], ["", "a", "b"]])
+def test_an_option_without_a_name_as_a_strangers_file_may_have_it_is_drawn(options):
+    results = results_of(plan_of({"sample": options, "outcome": ["a", "b", "c"]}, subsets("x", "y")))
+    for width in (6.5, 3.5):
+        assert "options have rows" not in " ".join(texts_of(draw(curve_data(results), width)))
