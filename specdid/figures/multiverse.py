@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
-ALL, SIGNIFICANT, UNTESTED = blend(INK, 0.18), blend(INK, 0.62), blend(INK, 0.45)
+ALL, SIGNIFICANT, UNTESTED = blend(INK, 0.34), blend(INK, 0.74), blend(INK, 0.45)
 _COUNT, _CHANGE = 24.0, 36.0
 
 
@@ -124,12 +124,13 @@ class MultiversePanel:
 
 @dataclass(frozen=True, slots=True)
 class MultiverseData:
-    """All panes; families of a single specification are left out. ``doubt`` is what stands against the estimates."""
+    """All panes; ``single`` names families of one specification, which have none. ``doubt`` stands against it all."""
 
     title: str
     alpha: float
     panels: tuple[MultiversePanel, ...]
     doubt: str = ""
+    single: tuple[str, ...] = ()
 
 
 def multiverse_data(results: Results) -> MultiverseData:
@@ -137,7 +138,10 @@ def multiverse_data(results: Results) -> MultiverseData:
     found = [f for f in results.families if len(f.places) > 1]
     groups = [f.group for f in found]
     panels = tuple(_panel(results, f, groups.count(f.group) > 1) for f in found)
-    return MultiverseData(results.planned.title, results.planned.alpha, panels)
+    every = [f.group for f in results.families]
+    single = [f for f in results.families if len(f.places) == 1]
+    words = tuple(told(f.estimand) if every.count(f.group) > 1 else f.shown for f in single)
+    return MultiverseData(results.planned.title, results.planned.alpha, panels, single=words)
 
 
 def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
@@ -583,7 +587,8 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
     if least:
         parts.append(
             say(
-                "Without rows for lack of room, since they move the estimates least: {least}.",
+                "Without rows for lack of room: {least}, last by the largest mean change in any panel drawn, as a "
+                "share of the panel's range.",
                 least=listed(dict.fromkeys(map(_choice, least))),
             )
         )
@@ -600,11 +605,13 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
         parts.append(
             say("Not drawn for lack of room: {listed}; choices.csv has their changes.", listed=say("; ").join(absent))
         )
+    if data.single:
+        parts.append(say("Not drawn, one specification each: {listed}.", listed=say("; ").join(data.single)))
     return sentences(parts)
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title + data.doubt
+    yield "−–…·≥%" + data.title + data.doubt + "".join(data.single)
     for panel in data.panels:
         yield panel.name + panel.estimand
         yield from (r.heading + r.label for r in panel.rows)

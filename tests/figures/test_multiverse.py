@@ -139,3 +139,26 @@ def test_what_labels_have_in_common_is_said_only_of_rows_that_leave_it_out():
     rows = (dataclasses.replace(pane.rows[0], heading="Sample", label="[…] & x == 1"), *pane.rows[1:])
     said = multiverse._note(data, (dataclasses.replace(pane, rows=rows),), (), ())
     assert "Sample: […] stands for year <= 1994." in said
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_note_names_what_has_a_single_specification_and_by_what_choices_go_without_rows(language):
+    with speaking(language):
+        options, words = {"estimator": ["one", "two"], "sample": ["a", "b"]}, {"one": "effect one", "two": "effect two"}
+        assert not multiverse_data(results_of(plan_of(options, estimands=words))).single
+        data = multiverse_data(results_of(plan_of(options, estimands=words, excluded={3: "rule"})))
+        assert len(data.panels) == len(data.single) == 1
+        said = multiverse._note(data, data.panels, (), ("Sample",))
+        assert data.single == ("effect two",)
+        assert "effect two" in said
+        assert ("a share of the panel's range" if language == "en" else "全距的最大比例") in said
+
+
+@pytest.mark.parametrize("one", [multiverse.ALL, multiverse.UNTESTED])
+def test_pale_dots_are_seen_on_white_and_differ_from_the_dark(one):
+    def bright(colour):
+        c = np.array(colour)
+        return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722) + 0.05
+
+    assert 1.05 / bright(one) >= 2
+    assert bright(one) / bright(multiverse.SIGNIFICANT) >= 2
