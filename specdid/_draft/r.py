@@ -422,10 +422,10 @@ class _R(Memory):
                 if not (power := re.fullmatch(rf"({_NAME})\s*\^\s*\d+", term)):
                     raise NotReadError(f"`{term}` is not what it says in a formula of R: write I() around a power")
                 term = power[1]
-            if less := re.fullmatch(r"(.*?)\s*-\s*1", term):
+            if less := re.fullmatch(r"(.*?)\s*-\s*1|0", term):
                 if not absorbed:
                     raise NotReadError("a regression without a constant is not here")
-                term = less[1]
+                term = less[1] or ""
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
@@ -433,7 +433,7 @@ class _R(Memory):
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
-            elif term not in ("1", "0", ""):
+            elif term not in ("1", ""):
                 terms.append(self._term(term, "terms"))
         if name == "felm" and len(lefts := _split(left, "|")) > 1:
             if not {*lefts} <= self._facts.complete - {*self.state.columns}:

@@ -1260,6 +1260,10 @@ feols(y ~ d | id, df, cluster = ~id)
         ("feols(y ~ d + x^2 | id, df, cluster = ~id)", ("d", "x^2"), "", False),
         ("feols(y ~ d + x - 1 | id, df, cluster = ~id)", ("d", "x"), "", False),
         ("feols(y ~ d + x - 1, df, cluster = ~id)", None, "", False),
+        ("feols(y ~ 0 + d + x, df, cluster = ~id)", None, "", False),
+        ("feols(y ~ d + x + 0, df, cluster = ~id)", None, "", False),
+        ("felm(y ~ 0 + d + x | 0 | 0 | id, df)", None, "", False),
+        ("feols(y ~ 0 + d + x | id, df, cluster = ~id)", ("d", "x"), "", False),
         ("felm(y ~ (d + x)^2 | id | 0 | id, df)", None, "", False),
     ],
 )
