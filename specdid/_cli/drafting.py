@@ -29,7 +29,7 @@ from specdid._draft import (
 )
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
-from specdid.panel.files import read_columns
+from specdid.panel.files import first_sheet, read_columns
 
 
 def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
@@ -101,7 +101,9 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     there = beside is not None and beside.is_file()
     if beside is not None and there:
         with suppress(ReadError):  # which is told when the draft is checked
-            code = read_code(text, path.suffix, facts_of(read_columns(beside, beside.name).columns))
+            code = read_code(
+                text, path.suffix, facts_of(read_columns(beside, beside.name).columns, first_sheet(beside))
+            )
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)
     chosen = treatment_of(code, path.name, treatment)

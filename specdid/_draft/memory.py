@@ -76,6 +76,7 @@ class DataFacts:
 
     ``nested`` says whether every level of one column is within one of another, None where that is not known;
     ``alone`` whether a row is the only one of a joint level of columns, True where that is not known;
+    ``sheet`` is the name of a workbook's first, which is read;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
     """
 
@@ -87,6 +88,7 @@ class DataFacts:
     whole: frozenset[str] = frozenset()
     nonzero: frozenset[str] = frozenset()
     alone: Callable[[tuple[str, ...]], bool] = lambda _columns: True
+    sheet: str = ""
 
 
 FIRST = DataFacts()

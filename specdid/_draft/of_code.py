@@ -66,8 +66,8 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-8", errors="replace")
 
 
-def facts_of(columns: Mapping[str, Column]) -> DataFacts:
-    """Return what columns show that decides how code is written here."""
+def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
+    """Return what columns, of a workbook's first ``sheet``, show that decides how code is written here."""
     numbers = {n: c.numbers for n, c in columns.items() if c.numbers is not None}
     whole = {n for n, values in numbers.items() if not np.isnan(values).any()}
     whole |= {n for n, c in columns.items() if c.codes is not None and not (c.codes < 0).any()}
@@ -101,7 +101,7 @@ def facts_of(columns: Mapping[str, Column]) -> DataFacts:
     nonzero = frozenset(n for n, values in numbers.items() if (values != 0).all())
     whole_numbers = frozenset(integers)
     return DataFacts(
-        frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero, alone
+        frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero, alone, sheet
     )
 
 

@@ -87,11 +87,14 @@ _KNOWN = frozenset(
 _KNOWN_ALIKE = re.compile(
     r"(?:is|as|read|write|Sys|file|str|stri|geom|stat|scale|theme|facet|coord|gg|annotate|setFixest|getFixest|parse|print)[._]\w*"
 )
-_READING = re.compile(r"(?:[\w.]+::)?(?:read[._]?\w*|fread)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
+_READING = re.compile(
+    r"(?:[\w.]+::)?(?:read[._]?\w*|fread|vroom|import(?=\([^)]*\.\w+[\"']))\("
+    r"\s*(?:(?:file|path|input)\s*=\s*)?[\"']([^\"']+)[\"']"
+)
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _READ_ALIKE = {
     "header", "sep", "stringsAsFactors", "encoding", "fileEncoding", "show_col_types", "data.table", "check.names",
-    "dec", "quote", "colClasses", "col_types", "guess_max", "strip.white", "file",
+    "dec", "quote", "colClasses", "col_types", "guess_max", "strip.white", "file", "path", "input",
 }  # fmt: skip
 """Arguments that say how a file is written, not which part of it is read."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
@@ -945,16 +948,26 @@ class _R(Memory):
         reading = _READING.match(base)
         inside = _inside(base, base.find("(") + 1)
         if reading and base.endswith(f"({inside})"):
-            others = {part.partition("=")[0].strip() for part in _split(inside, ",")[1:]} - _READ_ALIKE
+            others = self._parts_read(_split(inside, ",")[1:])
             if others:
-                named = ", ".join(f"`{one}`" for one in sorted(others))
-                self.skip(line, text, f"reads with {named}: have the data in the file as this line leaves them")
+                self._skip_parts(others, line, text)
             self._forget({target, self._saved.get(reading[1], target)})
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
+
+    def _parts_read(self, arguments: Sequence[str]) -> list[str]:
+        """Return the arguments of what reads a file that may say which part of it is read."""
+        sheets = {f"{given}{quote}{self._facts.sheet}{quote}" for given in ("sheet=", "") for quote in "\"'"}
+        first = sheets if self._facts.sheet else set()
+        given = [part for part in arguments if re.sub(r"\s*=\s*", "=", part.strip()) not in {"sheet=1", *first}]
+        return sorted({part.partition("=")[0].strip() for part in given} - _READ_ALIKE)
+
+    def _skip_parts(self, others: Sequence[str], line: int, text: str) -> None:
+        named = ", ".join(f"`{one}`" for one in others)
+        self.skip(line, text, f"reads with {named}: have the data in the file as this line leaves them")
 
     def _forget(self, frames: set[str]) -> None:
         """List no more what was done to frames before their file is read again: the file has it."""
@@ -1043,9 +1056,16 @@ class _R(Memory):
             if self._of_frame[target].groups:  # whether they are kept depends on what is called
                 self._of_frame[target].groups = (base,)
             self._follow(target, steps)
-            call = re.match(r"(?:[\w.]+::)?(?:read\w*|fread|import)\b[\w.]*\(", base)
+            call = re.match(r"(?:[\w.]+::)?(?:read\w*|fread|import|vroom)\b[\w.]*\(", base)
             whole = call is not None and len(_inside(base, call.end())) + call.end() + 1 == len(base)
             first = whole and not sources and not _READING.search(base)  # the data of the draft are what it reads
+            if first and call is not None:
+                inside = _split(_inside(base, call.end()), ",")
+                named = [part for part in inside if re.match(rf"\s*{_NAME}\s*=(?!=)", part)]
+                if others := self._parts_read([*named, *[part for part in inside if part not in named][1:]]):
+                    self._skip_parts(others, line, text)
+                    self._of_frame[target].rows += ((line, text),)
+                    return
             if first and not steps:
                 self._begun.add((line, text))
             self._changed(target, "", line, text, of_frame=bool(first))

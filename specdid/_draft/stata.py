@@ -371,8 +371,8 @@ class _Stata(Memory):
     def _missing(self, name: str) -> bool:
         """Say whether a column may be missing, by its definition in force, else by the data."""
         key = self.state.columns.get(name)
-        if key is None:
-            return name not in self._key and name not in self._facts.complete
+        if key is None or not self.known(key):
+            return name not in self._key and (key or name) not in self._facts.complete
         expression = self._expression(key)
         return expression is None or may_be_missing(expression, self._missing_version)
 
@@ -394,9 +394,9 @@ class _Stata(Memory):
 
     def _binary(self, name: str) -> bool | None:
         """Say whether a column is 0 and 1, None where that is not known."""
-        key = self.state.columns.get(name)
-        if key is None:
-            return None if name not in self._facts.columns else name in self._facts.binary
+        key = self.state.columns.get(name, name)
+        if not self.known(key):
+            return None if key not in self._facts.columns else key in self._facts.binary
         expression = self._expression(key)
         if expression is None:
             return None
@@ -1002,6 +1002,8 @@ class _Stata(Memory):
                 self._cut(part[2], line, text)
             elif part:
                 self._rows(line, text, "reads rows by their number: do it in the data before")
+            if command in ("import", "insheet") and saved is None:
+                self._imported(re.match(r"\s*\w+", arguments) if command == "import" else None, body, line, text)
         elif command == "save" and reading:
             name, state = reading[1] or reading[2], self.state
             unread = state.made or state.rows or any(self.derived(n) is None for n in state.columns)
@@ -1039,6 +1041,24 @@ class _Stata(Memory):
         else:
             return False
         return True
+
+    def _imported(self, kind: re.Match[str] | None, body: str, line: int, text: str) -> None:
+        """Follow what the options of ``import`` choose of a file, and the names that it gives columns."""
+        options, excel = _at_comma(body)[1], kind is not None and kind[0].strip() == "excel"
+        part = [
+            f"{word}({inside})"
+            for word, inside in re.findall(r"\b(sheet|cellrange|rowrange|colrange|varn\w*)\(([^()]*)\)", options)
+            if not re.fullmatch(r"\s*(?:[12]?:?|A1:?)\s*", inside)
+            and (word != "sheet" or inside.strip().strip("`\"'") != self._of_file.sheet)
+        ]
+        if part:
+            self._rows(line, text, f"reads with {', '.join(part)}: have the data in the file as this line leaves them")
+        case = _option(options, r"case") or ("preserve" if excel or re.search(r"\bcase\b", options) else "lower")
+        if case in ("lower", "upper"):
+            for name in sorted(self._data):
+                new = name.lower() if case == "lower" else name.upper()
+                if new not in self._data:
+                    self.state.columns[new] = name
 
     def _put_aside(self, kept: _Preserved, line: int) -> None:
         """Say in one line of what stands between preserve and restore that it leaves nothing behind."""

@@ -356,6 +356,16 @@ def _first_sheet(raw: bytes) -> bytes:
     return b""
 
 
+def first_sheet(path: Path) -> str:
+    """Return the name of the sheet of a workbook that is read, "" of another file."""
+    if path.suffix.lower() != ".xlsx":
+        return ""
+    import fastexcel
+
+    book: Any = _attempt(lambda: fastexcel.read_excel(path.read_bytes()))
+    return str(book.sheet_names[0])
+
+
 def _other_sheets(book: Any) -> tuple[Remark, ...]:
     sheets: Sequence[str] = book.sheet_names
     if len(sheets) < 2:

@@ -2630,3 +2630,55 @@ def test_a_comment_over_lines_joins_them_as_in_stata(code):
     assert [r.terms for r in found.regressions] == [("d", "x")]
     assert "year" in found.regressions[0].condition
     assert found.regressions[0].line == code[: code.rindex("reghdfe")].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ('import excel "b.xlsx", sheet("all") firstrow clear', True),
+        ("import excel using b.xlsx, sheet(data) firstrow clear", False),
+        ('import excel "b.xlsx", cellrange(A3:F40) firstrow clear', True),
+        ("import excel b.xlsx, cellrange(A1) firstrow", False),
+        ("import delimited using b.csv, rowrange(2:300) clear", True),
+        ("import delimited b.csv, colrange(1:5) clear", True),
+        ("import delimited b.csv, varnames(nonames) clear", True),
+        ('import delimited "b.csv", varn(1) encoding("utf-8") clear', False),
+    ],
+)
+def test_a_part_of_a_file_that_stata_imports_is_asked_for(line, asked):
+    code = f"{line}\nreghdfe y d x, absorb(id year) vce(cluster id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "id", "year"}), sheet="data"))
+    assert {*found.unread} == ({"rows_line_1"} if asked else set())
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("df <- read_excel('b.xlsx', sheet = 'all')", True),
+        ("df <- read_excel('b.xlsx', sheet = 'data')", False),
+        ("df <- read_excel(path = 'b.xlsx', range = 'A1:B3')", True),
+        ("df <- readxl::read_excel(here('b.xlsx'), skip = 2)", True),
+        ("df <- read_excel(f, 'all')", True),
+        ("df <- read_excel(f)", False),
+        ("df <- read.csv(file.path(a, 'b.csv'), nrows = 100)", True),
+        ("df <- read.csv(file.path(a, 'b.csv'), stringsAsFactors = FALSE)", False),
+        ("df <- rio::import('b.xlsx', which = 2)", True),
+        ("df <- vroom('b.csv', n_max = 10)", True),
+        ("df <- read_dta(path, n_max = 10)", True),
+    ],
+)
+def test_a_part_of_a_file_that_r_reads_is_asked_for(line, asked):
+    code = f"{line}\nfeols(y ~ d + x | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "x", "id", "year"}), sheet="data"))
+    assert {*found.unread} == ({"rows_line_1"} if asked else set())
+
+
+def test_names_that_import_delimited_makes_small_are_those_of_the_file():
+    code = "import delimited b.csv, clear\nxtset state yr\ngen lx = ln(x)\nreghdfe y d lx, absorb(state yr)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"Y", "d", "X", "STATE", "YR"}), complete=frozenset({"STATE"})))
+    assert (found.unit, found.time) == ("STATE", "YR")
+    one = found.regressions[0]
+    assert (one.outcome, one.terms, one.effects) == ("Y", ("d", "lx"), "STATE + YR")
+    assert "log(X)" in found.derived["lx"]
+    kept = read_code(code.replace(", clear", ", case(preserve)"), ".do", DataFacts(frozenset({"Y", "X"})))
+    assert kept.regressions[0].outcome == "y"
