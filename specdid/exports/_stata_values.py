@@ -306,10 +306,10 @@ class StataValues:
         if not self.is_text(x):
             return f"({self.text(x)})"
         found = self.variable(x)
-        for mark in (",", "%", " ", "\t"):
-            sign = "char(9)" if mark == "\t" else f'"{mark}"'
+        for sign in ('"%"', '" "', "char(9)"):
             found = f'subinstr({found}, {sign}, "", .)'
-        return f"real({found})"
+        decimal = f'ustrregexm({found}, "^[-+]?0[0-9]*,")'  # 0,681
+        return f'cond({decimal}, ., real(subinstr({found}, ",", "", .)))'
 
     def text_part(self, call: Call) -> str:
         """Write a function of a text."""

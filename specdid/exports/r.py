@@ -167,7 +167,8 @@ words <- function(x) {
     "parse_number": """# the number that a text shows, without commas, blanks and a sign of percent
 parse_number <- function(x) {
   if (is.numeric(x)) return(x)
-  as.numeric(gsub("[,% \\t]", "", x))
+  x <- gsub("[% \\t]", "", x)
+  as.numeric(ifelse(grepl("^[-+]?0[0-9]*,", x, perl = TRUE), x, gsub(",", "", x)))  # 0,681 stays text
 }""",
     "year_of": "year_of <- function(x) as.numeric(substr(trimws(x), 1, 4))",
     "month_of": "month_of <- function(x) as.numeric(substr(trimws(x), 6, 7))",

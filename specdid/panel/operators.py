@@ -150,8 +150,8 @@ _LONGEST = 40
 """Characters of a number; a stranger's longer text is not tried."""
 _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
 """A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
-PARSED = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d+)?%?|[+-]?\.\d+%?", re.ASCII)
-"""A number without blanks, as parse_number() reads it."""
+PARSED = re.compile(r"[+-]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d+)?%?|[+-]?\.\d+%?", re.ASCII)
+"""A number without blanks, as parse_number() reads it; the comma of 0,681 is a decimal one."""
 
 
 def numbers_as_text(column: Column) -> list[str]:

@@ -137,6 +137,7 @@ def test_other_advice_does_not_name_parse_number_alone_there():
 @pytest.mark.parametrize(
     ("cell", "advice"),
     [
+        ("0,681", "where the comma is a decimal one write a point in the file, 0.681; where it means missing"),
         ("100,9", "where the comma is a decimal one write a point in the file, 100.9; where it means missing"),
         ("(100,892)", "where the brackets mean less than 0 write -100892 in the file; where it means missing"),
         ("3万", "where “万” is a unit write all numbers in one unit in the file; where it means missing"),

@@ -183,6 +183,13 @@ def test_python_gives_the_panels_values(text, python_columns):
     assert _agree(_plain(python_columns[names[text]]), _expected(text))
 
 
+def test_the_program_in_python_refuses_a_decimal_comma_too():
+    names = {"np": np, "pd": pd, "d": pd.DataFrame({"t": ["0,681", "1,234"]})}
+    exec(python_helpers(dict.fromkeys(["parse_number"])), names)
+    with pytest.raises(ValueError, match="decimal"):
+        names["parse_number"](names["d"]["t"])
+
+
 def _read_r(frame: pd.DataFrame, values: RValues, lines: list[str]) -> pd.DataFrame:
     """Run R code by the tests' own reader of R."""
     d = r_reader.Frame({n: _vector(frame[n]) for n in frame})

@@ -300,7 +300,24 @@ def test_numbers_that_a_file_shows_as_text_are_read(tmp_path, ending):
 
 
 @pytest.mark.parametrize(
-    "cell", ["n/a", "1.234,5", "12,5", "1,23", "--", "12 kg", "\u0661", "%", "1,,000", "0x10", "inf"]
+    "cell",
+    [
+        "n/a",
+        "1.234,5",
+        "12,5",
+        "1,23",
+        "--",
+        "12 kg",
+        "\u0661",
+        "%",
+        "1,,000",
+        "0x10",
+        "inf",
+        "0,681",
+        "00,123",
+        "-0,681",
+        "0,681,000",
+    ],
 )
 def test_a_text_that_shows_no_number_is_refused(cell):
     panel = panel_of({"x": [cell, "1,234", "12%"], "u": [1, 2, 3], "t": [1, 1, 1]}, unit="u", time="t")
