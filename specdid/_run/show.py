@@ -311,7 +311,8 @@ def _nulls(directory: Path, place: int, alpha: float) -> Iterator[str]:
                 f"{capital(words)}: p = {row['p_null']:.4f}, adjusted for all "
                 f"specifications p = {row['p_adjusted']:.4f}{_band(row['band_low'], row['band_high'])}."
             )
-            if row["p_adjusted"] <= alpha and not (row["band_low"] > 0 or row["band_high"] < 0):
+            banded = not (np.isnan(row["band_low"]) and np.isnan(row["band_high"]))
+            if banded and row["p_adjusted"] <= alpha and not (row["band_low"] > 0 or row["band_high"] < 0):
                 yield "The band holds zero: it reaches to the farthest effect not rejected; the p tests zero alone."
 
 

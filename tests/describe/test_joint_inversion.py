@@ -14,6 +14,7 @@ from small_studies import small_panel, small_study
 from specdid._describe import curve_tests as j
 from specdid._describe.curve_tests import adjust
 from specdid._run.infer import band_words
+from specdid._run.show import _nulls
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable
@@ -228,6 +229,9 @@ def test_files_say_the_band_and_leave_out_what_is_none(tmp_path):
     assert f"Simultaneous 95% band: {reach} the estimates" in said
     assert "(joint inversion, errors clustered by `id`)" in said
     assert "No simultaneous band: only the wild bootstrap can impose" in said
+    *_, last = _nulls(tmp_path, int(others["index"][0]) - 1, 1.0)
+    assert last.startswith("Permutation"), "of a null without a band nothing is said to hold zero"
+    assert "band" not in last
 
 
 def test_a_band_that_holds_what_the_p_rejects_says_how():
