@@ -1448,6 +1448,12 @@ def test_what_lags_and_extremes_of_groups_do_otherwise_in_r_is_told():
     assert "derive" not in read_code(code.replace("d + x", "d"), ".R").comments
 
 
+def test_what_att_gt_compares_with_and_does_by_default_is_told():
+    ((_, _, why),) = read_code("att_gt('y', 't', 'i', 'g', data = df, control_group = 'notyettreated')\n", ".R").skipped
+    for said in ('"notyettreated" is `control = "notyet"`', '`unbalanced = "drop"`, where "pairs" is the default'):
+        assert said in why
+
+
 def test_groups_behind_a_function_that_is_not_read_are_not_known():
     code = """\
 df <- group_by(df, id)
