@@ -180,7 +180,8 @@ _HERE = {
 _IN_FORMULAS = _BY_ROW | {
     "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..",
 }  # fmt: skip
-_ACROSS_ROWS = {"l", "f", "d", "scale", "bs", "ns", "poly"}
+_OF_ALL = {"scale", "bs", "ns", "poly"}
+_ACROSS_ROWS = {"l", "f", "d", *_OF_ALL}
 _SERIES = (
     r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
@@ -447,6 +448,14 @@ class _R(Memory):
         if re.fullmatch(r"~?\s*-?\s*(?:c\(.*\)|[\d:L]+)", condition):
             raise NotReadError("subset names rows by their number")
         condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition") if condition else "TRUE"
+        if (
+            name != "felm"
+            and condition != "TRUE"
+            and (whole := next((n for n in _called(formula) if n in _OF_ALL), None))
+        ):
+            raise NotReadError(
+                f"`{whole}()` is of the rows of `subset` alone in fixest, here of all: have its column in the data"
+            )
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
         errors = read_errors(name, given, clusters, effects_text, self._defaults)
         rule = errors.ssc

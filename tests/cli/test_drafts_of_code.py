@@ -504,6 +504,7 @@ def test_operators_of_time_series_may_have_small_letters_in_stata_alone():
         "felm(y ~ d | id | 0 | region + id + year, df)",
         "felm(y ~ d | id | 0 | id, df, exactDOF = TRUE)",
         "feols(y ~ d, df, subset = 1:100)",
+        "feols(y ~ scale(d), df, subset = ~x > 1)",
         "map(unique(df$g), ~ feols(y ~ d, df[df$g == .x, ]))",
         "purrr::map(split(df, df$g), ~ feols(y ~ d, data = .x))",
         "df %>% group_by(g) %>% do(m = feols(y ~ d, data = .))",
