@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced, write
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
@@ -76,6 +77,7 @@ class DataFacts:
 
     ``nested`` says whether every level of one column is within one of another, None where that is not known;
     ``alone`` whether a row is the only one of a joint level of columns, True where that is not known;
+    ``bounds`` are a column's least and largest value, of text those of its number of characters;
     ``sheet`` is the name of a workbook's first, which is read;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
     """
@@ -89,6 +91,7 @@ class DataFacts:
     nonzero: frozenset[str] = frozenset()
     alone: Callable[[tuple[str, ...]], bool] = lambda _columns: True
     sheet: str = ""
+    bounds: Callable[[str], tuple[float, float]] = lambda _name: (-inf, inf)
 
 
 FIRST = DataFacts()

@@ -100,8 +100,23 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
     integers = {n for n, values in numbers.items() if (np.floor(known := values[~np.isnan(values)]) == known).all()}
     nonzero = frozenset(n for n, values in numbers.items() if (values != 0).all())
     whole_numbers = frozenset(integers)
+    ends = {n: (float(np.nanmin(v)), float(np.nanmax(v))) for n, v in numbers.items() if not np.isnan(v).all()}
+    ends |= {n: (0.0, float(max(map(len, c.levels), default=0))) for n, c in columns.items() if c.is_text}
+
+    def bounds(name: str) -> tuple[float, float]:
+        return ends.get(name, (-np.inf, np.inf))
+
     return DataFacts(
-        frozenset(columns), frozenset(whole), frozenset(binary), nested, gaps, whole_numbers, nonzero, alone, sheet
+        frozenset(columns),
+        frozenset(whole),
+        frozenset(binary),
+        nested,
+        gaps,
+        whole_numbers,
+        nonzero,
+        alone,
+        sheet,
+        bounds,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
+from math import inf, isinf, isnan
 from typing import Literal
 
 from specdid._draft.memory import (
@@ -37,6 +38,7 @@ from specdid.language.tree import (
     Name,
     Node,
     Number,
+    Text,
     Unary,
     children,
     number_value,
@@ -157,6 +159,10 @@ _DRAWN = re.compile(r"(?<!\w)(?:uniform|r(?:uniform|normal|beta|gamma|binomial|p
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
+_HELD = {"byte": (-127, 100), "int": (-32_767, 32_740), "long": (-2_147_483_647, 2_147_483_620)}
+"""What whole types hold; beyond, a number is missing."""
+_HELD_BY_FLOAT = 2**24
+"""Above, single precision has not every whole number."""
 _JOINED = "\x1f"
 """Where a line ended in a comment."""
 
@@ -311,6 +317,7 @@ class _Stata(Memory):
         self._drawn: dict[str, int] = {}
         self._captured = False
         self._single: set[str] = set()
+        self._bounds: dict[str, tuple[float, float]] = {}
         self._in_double = False
         self._first_data: str | None = None
         self._of_file = facts
@@ -1158,6 +1165,7 @@ class _Stata(Memory):
             expression = self.on_kept(self.in_force(expression))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
+            expression = self._held(storage, expression)
             if command != "replace":
                 self._tell_storage(name, storage, parse(expression), line)
             self.define(name, line, expression)
@@ -1170,22 +1178,80 @@ class _Stata(Memory):
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
 
+    def _held(self, storage: str, expression: str) -> str:
+        """Return what Stata's type holds of an expression of versions: numbers beyond are missing, text is cut.
+
+        Raises
+        ------
+        NotReadError
+            It is too long to say so.
+        """
+        least, most = self._bounds_of(parse(expression))
+        if length := re.fullmatch(r"str([1-9]\d*)", storage):
+            return expression if most <= int(length[1]) else f"substr({expression}, 1, {length[1]})"
+        low, high = _HELD.get(storage, (-inf, inf))
+        if (low <= least and most <= high) or expression.startswith("group("):
+            return expression
+        if len(expression) > LONGEST_STATEMENT // 10:
+            raise NotReadError("it is too long")
+        return f"ifelse({expression} > {high} | {expression} < {low}, NA, {expression})"
+
+    def _bounds_of(self, node: Node) -> tuple[float, float]:
+        """Return what an expression of versions is between; of text, its number of characters."""
+        if _is_truth(node):
+            return 0, 1
+        match node:
+            case Name() if self.known(node.name):
+                expression = self._expression(node.name)
+                if expression is None:
+                    return -inf, inf
+                if node.name not in self._bounds:
+                    self._bounds[node.name] = self._bounds_of(parse(expression))
+                return self._bounds[node.name]
+            case Name():
+                return self._facts.bounds(node.name)
+            case Number():
+                return node.value, node.value
+            case Text():
+                return 0, len(node.value)
+            case Constant():
+                return 0, 1
+            case Unary(operator="-"):
+                least, most = self._bounds_of(node.operand)
+                return -most, -least
+            case Binary(operator="+" | "-" | "*"):
+                a, b = self._bounds_of(node.left)
+                c, d = self._bounds_of(node.right)
+                if node.operator == "*":
+                    ends = [a * c, a * d, b * c, b * d]
+                    return (-inf, inf) if any(map(isnan, ends)) else (min(ends), max(ends))
+                return (a + c, b + d) if node.operator == "+" else (a - d, b - c)
+            case Call(function="ifelse" | "coalesce" | "pmin" | "pmax"):
+                values = [a.value for a in node.arguments[node.function == "ifelse" :] if a.value is not None]
+                found = [self._bounds_of(value) for value in values]
+                return min(a for a, _ in found), max(b for _, b in found)
+            case Call(function="min" | "max" | "mean" | "median" | "l" | "f" | "as.integer" | "tolower"):
+                first = node.arguments[0].value
+                return (-inf, inf) if first is None else self._bounds_of(first)
+            case _:
+                return -inf, inf
+
     def _tell_storage(self, name: str, storage: str, node: Node, line: int) -> None:
-        """Note where Stata's type of a column may not hold what is computed, and this program does."""
-        found = [
-            one
-            for one in walk(node)
-            if isinstance(one, Binary) and one.operator in ("*", "^")
-            if isinstance(one.left, Number) or isinstance(one.right, Number)
-        ]
-        if not found or _is_truth(node):
+        """Note where single precision may not hold the whole numbers that are computed, and this program does."""
+        if storage != "float" or not self._is_whole(node):
             return
-        large = any(isinstance(one, Number) and one.value >= LARGE_FACTOR for one in walk(node))
-        held = {"byte": "-127 to 100", "int": "-32,767 to 32,740"}.get(storage)
-        if held:
-            told = f"`{name}` is {storage} in Stata, where numbers beyond {held} are missing; here they are kept"
-            self.found.notes.append((line, told))
-        elif storage == "float" and large and self._is_whole(node):
+        large = max(map(abs, self._bounds_of(node)))
+        if isinf(large):  # as far as its numbers show
+            factor = any(
+                isinstance(one, Binary)
+                and one.operator in ("*", "^")
+                and (isinstance(one.left, Number) or isinstance(one.right, Number))
+                for one in walk(node)
+            )
+            numbers = [one.value for one in walk(node) if isinstance(one, Number)]
+            far = max(numbers, default=0) >= (LARGE_FACTOR if factor else _HELD_BY_FLOAT / 2)
+            large = inf if far else 0
+        if large > _HELD_BY_FLOAT:
             told = f"`{name}` is float in Stata, which rounds whole numbers above 16,777,216: levels may be one there"
             self.found.notes.append((line, f"{told} that are several here"))
 

@@ -740,7 +740,11 @@ def test_comparisons_that_single_precision_decides_are_listed(made, condition, l
 
 def test_whole_types_of_stata_cut_decimal_places_off():
     found = read_code("use a\ngen int v = z/2\ngen byte w = z > 2\ngen long u = 7\nreg y v w u", ".do")
-    assert found.derived == {"v": "as.integer(z/2)", "w": "z > 2 | is.na(z)", "u": "7"}
+    assert found.derived == {
+        "v": "ifelse(as.integer(z/2) > 32740 | as.integer(z/2) < -32767, NA, as.integer(z/2))",
+        "w": "z > 2 | is.na(z)",
+        "u": "7",
+    }
 
 
 TWICE = """\
@@ -839,7 +843,8 @@ def test_what_r_takes_for_something_else_is_not_mended(condition):
         ("xtile x = z if year > 2000, nq(4)", "TRUE", {"x": "quantile_group(ifelse(year > 2000, z, NA), 4, type = 2)"}),
         ("rename (z w) (x v)", "TRUE", {"x": "z"}),
         ("gen byte first = x\ngen treated = year >= first\nrename x old\ngen x = treated * 2", "TRUE",
-         {"first": "as.integer(x)", "treated": "year >= first & !is.na(first)", "x_2": "treated * 2"}),
+         {"first": "ifelse(as.integer(x) > 100 | as.integer(x) < -127, NA, as.integer(x))",
+          "treated": "year >= first & !is.na(first)", "x_2": "treated * 2"}),
         ("keep if year > 2000\ndrop if L.z < 1",
          "year > 2000 & !(l(ifelse(year > 2000, z, NA), 1) < 1 & !is.na(l(ifelse(year > 2000, z, NA), 1)))", {}),
         ("egen x = max(ln(z)) if !missing(w), by(id)", "TRUE",
@@ -2608,8 +2613,12 @@ def test_names_of_columns_and_calls_around_a_line_are_no_change_of_rows(line, as
         ("gen v = id*1000000 + year", True),
         ("gen double v = id*1000000 + year", False),
         ("egen v = group(id year)", False),
-        ("gen byte v = x*30", True),
-        ("gen int v = 20000*w", True),
+        ("gen byte v = x*30", False),
+        ("gen int v = 20000*w", False),
+        ("gen v = 100000000 + id", True),
+        ("gen v = id + 1e8", True),
+        ("gen double v = id + 1e8", False),
+        ("gen v = id + 100", False),
         ("gen byte v = d*(year > 3)", False),
         ("gen v = x*100000", False),
     ],
@@ -2689,3 +2698,32 @@ def test_names_that_import_delimited_makes_small_are_those_of_the_file():
     assert "log(X)" in found.derived["lx"]
     kept = read_code(code.replace(", clear", ", case(preserve)"), ".do", DataFacts(frozenset({"Y", "X"})))
     assert kept.regressions[0].outcome == "y"
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("gen int v = w", "ifelse(w > 32740 | w < -32767, NA, w)"),
+        ("gen byte v = year - 1990", "year - 1990"),
+        ("gen int v = year", "year"),
+        ("gen byte v = year", "ifelse(year > 100 | year < -127, NA, year)"),
+        ("gen long v = w*100000", "ifelse(w*100000 > 2147483620 | w*100000 < -2147483647, NA, w*100000)"),
+        (
+            "egen int v = max(w), by(id)",
+            "ifelse(max(w, by = id) > 32740 | max(w, by = id) < -32767, NA, max(w, by = id))",
+        ),
+        ("gen byte u = year - 1990\ngen byte v = u*2", "u*2"),
+        ("gen byte v = d == 1", "d == 1"),
+        ("gen str1 v = state", "substr(state, 1, 1)"),
+        ("gen str20 v = state", "state"),
+        ("gen str v = state", "state"),
+    ],
+)
+def test_types_of_stata_hold_no_more_than_in_stata(line, made, tmp_path):
+    pl.DataFrame(
+        {"id": [1, 1, 2], "year": [1989, 2000, 2001], "y": [1.5, 2, 3], "w": [40000, 1, 2], "d": [0, 1, 1],
+         "state": ["Ohio", "Iowa", "Utah"]}
+    ).write_csv(tmp_path / "a.csv")  # fmt: skip
+    facts = facts_of(read_columns(tmp_path / "a.csv", "a.csv").columns)
+    found = read_code(f"{line}\nreghdfe y d v, absorb(id)\n", ".do", facts)
+    assert found.derived["v"] == made
