@@ -54,6 +54,18 @@ _READERS = {
     "xlsx": "pd.read_excel(DATA, keep_default_na=False, na_values=MISSING)",
 }
 
+_CELL_TEXT = (
+    "",
+    "",
+    "def cell_text(x):  # of a cell in a column of texts: numbers have up to 9 decimals",
+    "    if pd.api.types.is_bool(x) or not pd.api.types.is_number(x):",
+    "        return str(x).lower() if pd.api.types.is_bool(x) else str(x)",
+    '    return f"{x:.9f}".rstrip("0").rstrip(".")',
+    "",
+    "",
+)
+"""What the text of a workbook's number is to the reader of specdid, fastexcel."""
+
 
 class PythonValues:
     """Writes expressions, noting in ``used`` the helpers that they call."""
@@ -238,6 +250,8 @@ def _data(script: Script) -> Iterator[str]:
     files = (script.source, *script.source.joined)
     if any(file.kind in ("csv", "tsv", "xlsx") for file in files):
         yield f"MISSING = {_MISSING}"
+    if any(file.kind == "xlsx" and file.text - file.dates for file in files):
+        yield from _CELL_TEXT
     yield from _file(script.source, "d", "DATA")
     for k, file in enumerate(script.source.joined, start=2):
         yield from _joined(file, f"DATA{k}")
@@ -264,7 +278,8 @@ def _file(source: DataFile, d: str, path: str) -> Iterator[str]:
         if name in source.dates:
             yield f'{d}["{name}"] = pd.to_datetime({d}["{name}"]).dt.strftime("%Y-%m-%d")'
         elif name in source.text and source.kind in ("csv", "tsv", "xlsx"):
-            yield f'{d}["{name}"] = {d}["{name}"].str.strip().mask(lambda x: x.isin(MISSING))'
+            texts = '.map(cell_text, na_action="ignore").astype(object)' * (source.kind == "xlsx")
+            yield f'{d}["{name}"] = {d}["{name}"]{texts}.str.strip().mask(lambda x: x.isin(MISSING))'
     yield from listed("numbers = [", (f'"{n}"' for n in source.columns if n not in source.text), "]")
     yield f"{d}[numbers] = {d}[numbers].astype(float)"
 
@@ -352,6 +367,7 @@ def _sample(script: Script, values: PythonValues) -> Iterator[str]:
     if script.weight and script.weight not in script.later:
         yield f'd = d[d["{script.weight}"] > 0]'
     yield "d = d.reset_index(drop=True)"
+    yield 'assert len(d), "0 rows in the sample"'
     joint = {e.name: e.factors for e in (*script.fixed, *(e for e, _ in script.slopes)) if len(e.factors) > 1}
     for name, factors in joint.items():
         columns = ", ".join(f'"{f}"' for f in factors)

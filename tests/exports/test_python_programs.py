@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import polars as pl
 import pytest
-from programs import differences, estimated, random_places
+from programs import differences, estimated, execute, program, random_places
 from specdid._records import Status
 from specdid._run.prepare import prepare
 
@@ -194,3 +195,39 @@ def test_names_and_texts_that_would_be_code(tmp_path):
     results = estimated(prepared)
     found = differences(prepared, random_places(results, 2, 0), results)
     assert max(found.values()) < 1e-8
+
+
+def test_numbers_and_texts_of_one_column_of_a_workbook(tmp_path):
+    """A stranger's program lost every number beside the texts of a column, in silence."""
+    book = openpyxl.Workbook()
+    book.active.append(["city", "year", "part", "y"])
+    for row, (city, year) in enumerate((c, y) for c in range(12) for y in range(8)):
+        value = (7 * row % 31) / 7 + (city > 5 and year > 3)
+        part = ("old", True, 3, 0.1 + 0.2)[row % 4]
+        book.active.append(
+            [f"c{city}" if city % 2 else city, 2000 + year, part, value if row % 3 else f" {value:.2f}%"]
+        )
+    book.save(tmp_path / "d.xlsx")
+    study = {
+        "study": {"data": str(tmp_path / "d.xlsx"), "unit": "city", "time": "year"},
+        "derive": {"d": "city %in% c('c7', 'c9', '8', '10') & year > 2003", "p": "part %in% c('true', '3', '0.3')"},
+        "outcome": {"y": "parse_number(y)"},
+        "treatment": {"d": "d"},
+        "controls": {"p": "p + nchar(part)"},
+        "inference": {"draws": 0},
+    }
+    prepared = prepare(study)
+    results = estimated(prepared)
+    assert results.status[0] == Status.OK
+    assert differences(prepared, [0], results)[0] < 1e-8
+
+
+def test_a_sample_without_rows_is_said(tmp_path):
+    """pyfixest panics in Rust there."""
+    data = tmp_path / "d.csv"
+    panel = pl.read_csv(PANEL)
+    panel.write_csv(data)
+    prepared = prepare(study_of({"treatment": {"d": "dudt"}}, data))
+    code = program(prepared, 0)
+    panel.with_columns(ln_so2=None).write_csv(data)
+    assert execute([code]) == ["AssertionError('0 rows in the sample')"]
