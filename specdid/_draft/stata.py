@@ -316,6 +316,9 @@ class _Stata(Memory):
         self._of_data_alone: set[tuple[int, str, str]] = set()
         self._drawn: dict[str, int] = {}
         self._captured = False
+        self._stopped: Literal["", "turn", "loop", "file"] = ""
+        self._unsure = self._unsure_turn = False
+        """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
         self._bounds: dict[str, tuple[float, float]] = {}
         self._in_double = False
@@ -518,6 +521,8 @@ class _Stata(Memory):
     def _run(self, nodes: Sequence[_Node]) -> None:
         decided: bool | None = None  # whether one of the conditions before an `else` holds
         for node in nodes:
+            if self._stopped:
+                return
             self._left -= 1
             if self._left <= 0:
                 if self._left == 0:
@@ -537,10 +542,22 @@ class _Stata(Memory):
                 if holds:
                     self._run([_Node(node.line, rest)] if node.body is None else node.body)
                     continue
-            if node.body is None:
+            stops = re.match(r"^(?:qui\w*\s+)?(?:e|ex|exi|exit|(continue)(\s*,\s*br\w*)?)(?![\w(=])(?!\s*=)", text)
+            if stops and node.body is None and not self._until_end:
+                self._stop(("loop" if stops[2] else "turn") if stops[1] else "file", node.line, text)
+            elif node.body is None:
                 self._statement(text, node.line)
             elif not self._until_end:
                 self._braces(node, text)
+
+    def _stop(self, what: Literal["turn", "loop", "file"], line: int, text: str) -> None:
+        """Read no further in a turn of a loop, a loop or the file, where it is plain that the code does not."""
+        if self._unsure if what == "file" else self._unsure_turn:
+            self.skip(line, text, "whether it stops here is not decided: what follows is read as if it did not")
+            return
+        self._stopped = what
+        if what == "file":
+            self.skip(line, text, "ends the do-file: what stands behind it is not run, and not read")
 
     def _braces(self, node: _Node, text: str) -> None:
         """Run what stands in braces: for every value of a loop, once under any other head."""
@@ -548,12 +565,19 @@ class _Stata(Memory):
         loop = re.match(r"^(foreach|forv\w*)\s+(\w+)\s*(.*)$", text)
         values = self._values(loop[1], loop[3]) if loop else None
         if loop and values is not None:
+            within, self._unsure_turn = self._unsure_turn, False
             for value in values:
                 self._macros[loop[2]] = value
                 self._run(body)
+                if self._stopped == "turn":
+                    self._stopped = ""
+                elif self._stopped:
+                    break
+            self._stopped = "" if self._stopped == "loop" else self._stopped
+            self._unsure_turn = within
             self._macros.pop(loop[2], None)
             return
-        repeated = loop is not None or text.startswith("while")
+        repeated, told = loop is not None or text.startswith("while"), False
         if repeated:  # what an earlier turn has set is not known
             for sort, name in _set_in(body):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
@@ -565,7 +589,9 @@ class _Stata(Memory):
         elif re.match(r"^(?:pr\w*|mata|python)\b", text):
             self.skip(node.line, text, "what stands in its braces is not read")
             return
-        elif not all(_NAMES.get(w) in ("quietly", "capture", "noisily") for w in text.replace(":", " ").split()):
+        elif told := not all(
+            _NAMES.get(w) in ("quietly", "capture", "noisily") for w in text.replace(":", " ").split()
+        ):
             self.skip(node.line, text, "is not decided: what stands in its braces is read once, as if it were run")
         before, columns, count, kept = self._captured, dict(self.state.columns), len(self._versions), self.state.copy()
         if any(_NAMES.get(w) == "capture" for w in text.replace(":", " ").split()):
@@ -573,8 +599,11 @@ class _Stata(Memory):
             self.skip(
                 node.line, text, "a block of capture ends at its first error; it is read as if all of it were run"
             )
+        unsure = self._unsure, self._unsure_turn
+        if repeated or told:
+            self._unsure = self._unsure_turn = True
         self._run(body)
-        self._captured = before
+        self._captured, (self._unsure, self._unsure_turn) = before, unsure
         if repeated:
             self._patterns.pop(loop[2] if loop else "", None)
             self._not_once(columns, count)
@@ -664,7 +693,12 @@ class _Stata(Memory):
         if command in ("if", "else"):
             for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
-            self.skip(line, text, "a condition is not decided: what stands behind it is not read")
+            why = "a condition is not decided: what stands behind it is not read"
+            if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue)(?:\s*,\s*\w+|\s+\d+)?$", arguments):
+                why = (
+                    f"whether it stops here ({stops[0].strip()}) is not decided: what follows is read as if it did not"
+                )
+            self.skip(line, text, why)
             self._undecided(arguments, line, text)
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):

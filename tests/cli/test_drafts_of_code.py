@@ -2727,3 +2727,34 @@ def test_types_of_stata_hold_no_more_than_in_stata(line, made, tmp_path):
     facts = facts_of(read_columns(tmp_path / "a.csv", "a.csv").columns)
     found = read_code(f"{line}\nreghdfe y d v, absorb(id)\n", ".do", facts)
     assert found.derived["v"] == made
+
+
+@pytest.mark.parametrize(
+    ("code", "lines", "told"),
+    [
+        ("reg y d\nexit\ndrop if x > 3\nreg y d x", [1], "ends the do-file"),
+        ("reg y d\nexit, clear\nreg y d x", [1], "ends the do-file"),
+        ("local go 1\nif `go' == 1 {\nreg y d\nexit\n}\nreg y d x", [3], "ends the do-file"),
+        ("local go 1\nif `go' == 0 exit\nreg y d x", [3], ""),
+        ("reg y d\nif c(N) < 5 exit\nreg y d x", [1, 3], "not decided"),
+        ("reg y d\nif c(N) < 5 {\nexit 198\n}\nreg y d x", [1, 5], "not decided"),
+        ("foreach k in 1 2 3 {\nif `k' == 2 continue\nreg y d if x != `k'\n}\nreg y d", [3, 3, 5], ""),
+        ("foreach k in 1 2 3 {\nif `k' == 2 continue, break\nreg y d if x != `k'\n}\nreg y d", [3, 5], ""),
+        ("foreach k in 1 2 3 {\nif `k' == 2 {\ncontinue\n}\nreg y d if x != `k'\n}\nreg y d", [5, 5, 7], ""),
+        ("foreach k in 1 2 {\nreg y d if x != `k'\nexit\n}\nreg y d", [2], "ends the do-file"),
+        (
+            "foreach k in 1 2 {\ncap reg y d if x != `k'\nif _rc continue\nreg y d x if x > `k'\n}",
+            [2, 4, 2, 4],
+            "not decided",
+        ),
+        ("program define a\nexit\nend\nreg y d", [4], ""),
+        ("gen e = 1\nreg y d e", [2], ""),
+        ("if c(N) > 5 {\nforeach k in 1 2 {\nif `k' == 2 continue\nreg y d\n}\n}\nreg y d", [4, 7], ""),
+    ],
+)
+def test_what_stands_behind_exit_and_continue_is_not_run(code, lines, told):
+    found = read_code(f"{code}\n", ".do", DataFacts(frozenset({"y", "d", "x"})))
+    assert [r.line for r in found.regressions] == lines
+    assert (
+        any(told in why for _, _, why in found.skipped) if told else not any("stop" in w for _, _, w in found.skipped)
+    )
