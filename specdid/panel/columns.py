@@ -258,33 +258,44 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     Such a number stands at least twice (of several digits: once), beyond all others, and far from them: further than
     three times their range, or their range once for -999 and longer. Among others none of which is negative a negative
     code is one at any distance: -9 where it is the only negative one of many values.
+
+    Among many others one row is enough, of one digit too, where the number is further away than their range and ten
+    times their interquartile range, where it alone is negative and none is 0, or less than a hundredth of the least.
     """
     known = values[np.isfinite(values)]
-    if not known.size or (-known.min() not in NEGATIVE_CODES and known.max() not in CODES_OF_MISSING):
+    if not known.size or not {-known.min(), known.min(), known.max()} & NEGATIVE_CODES:
         return ()
     distinct, counts = np.unique(known, return_counts=True)
     first, last = 0, len(distinct)
     while first < last and -distinct[first] in NEGATIVE_CODES:
         first += 1
+    if last - first > MANY and distinct[first] in CODES_OF_MISSING and distinct[first + 1] > FAR * distinct[first]:
+        first += 1
     while last > first and distinct[last - 1] in CODES_OF_MISSING:
         last -= 1
     if last - first < 2:
         return ()
-    low, high = distinct[first], distinct[last - 1]
+    low, high, many_others = distinct[first], distinct[last - 1], last - first >= MANY
+    quarters = np.quantile(known[(known >= low) & (known <= high)], (0.25, 0.75))
+    isolated = max(high - low, 10 * (quarters[1] - quarters[0]))
     found = []
     for at in (*range(first), *range(last, len(distinct))):
         code, rows = float(distinct[at]), int(counts[at])
         long = code <= -999
-        gap = low - code if code < 0 else code - high
-        alone = low >= 0 and (code < -9 or (code < 0 and last - first >= MANY))
+        gap = low - code if code < low else code - high
+        alone = low >= 0 and (code < -9 or (code < 0 and many_others))
         once = code <= -88 or code >= 8888
-        if (rows > 1 or once) and (alone or gap > (high - low) * (1 if long else 3)):
+        far = alone or gap > (high - low) * (1 if long else 3)
+        single = many_others and (gap > isolated or code < 0 < low or 0 < code < low)
+        if single or (far and (rows > 1 or once)):
             found.append((code, rows))
     return tuple(found)
 
 
 MANY = 10
-"""Distinct values, none of them negative, among which -9 is no value."""
+"""Distinct values, none of them negative, among which -9 is no value, and among which one row tells a code."""
+FAR = 100
+"""Times by which the least of many values is more than a positive code below them: 99 where all others are weights."""
 
 
 def told_codes(name: str, codes: Sequence[tuple[float, int]]) -> tuple[str, str]:
