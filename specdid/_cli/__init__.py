@@ -131,7 +131,7 @@ def plan(spec: Path, merged: bool) -> Exit:
 def show(spec: Path, which: str, out: Path | None, code: str | None, target: Path | None) -> Exit:
     """Show one specification of SPEC in words and as a regression table, or the code that reproduces it.
 
-    ID is the specification's id or its beginning, its rank as '#41', or preferred.
+    ID is the specification's id or its beginning, its rank as '#41', lowest, median, highest, or preferred.
     """
     from specdid._cli.commands import show_spec
 

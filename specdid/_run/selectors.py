@@ -1,8 +1,8 @@
-"""Which specification is meant: an id, the beginning of one, a rank as ``#41``, or ``preferred``."""
+"""Which specification is meant: an id, the beginning of one, a rank as ``#41`` or ``median``, or ``preferred``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from specdid._run.prepare import Prepared
 
 _LISTED = 8
+_RANKS: dict[str, Callable[[int], int]] = {
+    "lowest": lambda n: 1,
+    "median": lambda n: (n + 1) // 2,
+    "highest": lambda n: n,
+}
+"""Ranks of n that have a name, as the appendix prints it; of two in the middle the lower is the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Found:
 
 
 def find(prepared: Prepared, which: str, results: Results | None, directory: Path) -> Found:
-    """Look a specification up by id, the beginning of one, rank as ``#41``, or ``preferred``.
+    """Look a specification up by id, the beginning of one, rank as ``#41`` or ``median``, or ``preferred``.
 
     Raises
     ------
@@ -46,8 +52,8 @@ def find(prepared: Prepared, which: str, results: Results | None, directory: Pat
             help = f"write a [preferred] table; that of the first options is {first}" if first else None
             raise _fault("no_preferred", "the study has no preferred specification", help)
         return Found(plan.preferred)
-    if which.startswith("#"):
-        return _by_rank(prepared, which[1:], results, directory)
+    if which.startswith("#") or which in _RANKS:
+        return _by_rank(prepared, which, results, directory)
     return _by_id(plan, which)
 
 
@@ -58,7 +64,8 @@ def _fault(code: str, message: str, help: str | None = None) -> SpecError:
 def _by_id(plan: Plan, which: str) -> Found:
     """Find the first specification whose id begins so; ids are 16 hex digits."""
     if not begins_id(which):
-        help = "give an id or its beginning, a rank as '#41', or preferred; ids stand in results.csv"
+        help = "give an id or its beginning, a rank as '#41', lowest, median, highest or preferred"
+        help += "; ids stand in results.csv"
         raise _fault("no_specification", f"`{which}` is no id of a specification", help)
     hits = beginning(plan.ids, which)
     if not len(hits):
@@ -74,32 +81,41 @@ def _spec(prepared: Prepared) -> str:
     return prepared.study.document.name if prepared.study.document else "SPEC"
 
 
-def _by_rank(prepared: Prepared, text: str, results: Results | None, directory: Path) -> Found:
-    if not text.isdecimal() or int(text) < 1:
-        raise _fault("no_specification", f"`#{text}` is no rank", "a rank is a number from 1, as '#41'")
+def _by_rank(prepared: Prepared, which: str, results: Results | None, directory: Path) -> Found:
+    if which not in _RANKS and (not which[1:].isdecimal() or int(which[1:]) < 1):
+        raise _fault("no_specification", f"`{which}` is no rank", "a rank is a number from 1, as '#41'")
     if results is None:
         stale = (directory / "results.parquet").is_file()
+        typed = which if which in _RANKS else f"'{which}'"
         what = "are of another version of this study or its data" if stale else "are not there yet"
         raise _fault(
             "no_results",
             f"ranks need the results of a run; those in {directory} {what}",
-            f"type `specdid show {_spec(prepared)} '#{text}' --out DIRECTORY`, with the directory that the run wrote; "
+            f"type `specdid show {_spec(prepared)} {typed} --out DIRECTORY`, with the directory that the run wrote; "
             f"or run `specdid run {_spec(prepared)}` first",
         )
-    rank = int(text)
     curves = list(_curves(results))
     if not curves:
         raise _fault("no_specification", "no specification has an estimate, so none has a rank")
     curves.sort(key=lambda curve: results.preferred not in curve[1])
     name, order = curves[0]
+    rank = _rank(which, len(order))
     if rank > len(order):
         help = "ranks go by estimate from the lowest, within a curve: "
         help += "; ".join(f"{len(o):,} of {n}" for n, o in curves[:_LISTED])
         where = "this curve" if len(curves) == 1 else "the first curve"
         raise _fault("no_specification", f"{where} has {specifications(len(order))}, no #{rank}", help)
-    others = [f"#{rank} among {n}: {prepared.plan.spec_id(int(o[rank - 1]))}" for n, o in curves[1:] if rank <= len(o)]
+    others = [
+        f"{which} among {n}: {prepared.plan.spec_id(int(o[_rank(which, len(o)) - 1]))}"
+        for n, o in curves[1:]
+        if _rank(which, len(o)) <= len(o)
+    ]
     said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
     return Found(int(order[rank - 1]), (said, *others))
+
+
+def _rank(which: str, n: int) -> int:
+    return _RANKS[which](n) if which in _RANKS else int(which[1:])
 
 
 def _curves(results: Results) -> Iterator[tuple[str, np.ndarray]]:

@@ -72,7 +72,7 @@ def show(
     study
         A Study, the path of a spec file, or a dict of the same shape.
     which
-        Its id or the beginning of one, its rank as ``#41``, or ``preferred``.
+        Its id or the beginning of one, its rank as ``#41``, ``lowest``, ``median``, ``highest``, or ``preferred``.
     data
         A pandas, polars or Arrow frame in place of the file named by the study.
     out

@@ -152,6 +152,7 @@ def test_a_rank_needs_results(place):
     assert "are not there yet" in text
     # The whole command, as it has to be typed after a run with --out.
     assert "s.toml '#1' --out DIRECTORY`" in " ".join(text.split())
+    assert "s.toml median --out DIRECTORY`" in " ".join(show(directory, "median", out="nothing", code=2).split())
     assert "`specdid run` adds its rank" in show(directory, "preferred", out="nothing")
 
 

@@ -241,6 +241,10 @@ def test_ranks_of_show_and_the_appendix_are_of_the_same_kind(made):
     assert f"1st of {len(tests.index)} from the lowest" in str(text)
     rows = pl.read_csv(out / "appendix_selected.csv", infer_schema_length=None).filter(pl.col("table") == 1)
     assert set(rows["of"]) == {len(tests.index)}
+    for name in ("lowest", "median", "highest"):
+        (spec_id,) = set(rows.filter(pl.col("role").str.to_lowercase().str.contains(name))["spec_id"])
+        head = specdid.show(small_study(**STUDY), name, small_panel(), out=out).splitlines()[0]
+        assert head.removesuffix("  (preferred)").endswith(spec_id)
 
 
 def test_errors_of_the_null_are_named_where_the_curve_has_others(tmp_path):
