@@ -224,6 +224,17 @@ class _Preserved:
     regressions: int
 
 
+@dataclass(slots=True)
+class _Panel:
+    """A unit and time that `xtset` sets, and how many regressions stand before it."""
+
+    begin: int
+    unit: str
+    time: str | None
+    line: int
+    text: str
+
+
 _LITERAL = r"(?:[-+]?\d+(?:\.\d+)?|\"[^\"`$]*\")"
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week))$")
 
@@ -317,6 +328,7 @@ class _Stata(Memory):
         self._drawn: dict[str, int] = {}
         self._captured = False
         self._stopped: Literal["", "turn", "loop", "file"] = ""
+        self._panels: list[_Panel] = []
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
@@ -345,6 +357,7 @@ class _Stata(Memory):
             if len(named) == sets.count(name):
                 self._plain_locals.add(name)
         self._run(_nested(statements))
+        self._choose_panel()
         found = self.finish()
         begin = self._read_at.get(found.data or "", 0)
         found.skipped[:begin] = [one for one in found.skipped[:begin] if one not in self._of_data_alone]
@@ -377,6 +390,44 @@ class _Stata(Memory):
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
         return found
+
+    def _choose_panel(self) -> None:
+        """Take the unit under which most regressions stand, the first of as many; list what sets another."""
+        regressions, panels = self.found.regressions, self._panels
+        ends = [one.begin for one in panels[1:]] + [len(regressions)]
+        counts: dict[str, int] = {}
+        for one, end in zip(panels, ends, strict=True) if panels else ():
+            counts[one.unit] = counts.get(one.unit, 0) + end - one.begin
+        if len(counts) < 2:
+            return
+        unit = max(counts, key=lambda name: counts[name])
+        chosen = [one for one in panels if one.unit == unit]
+        self.found.unit, self.found.time = unit, chosen[-1].time
+        gone: set[int] = set()
+        for one, end in zip(panels, ends, strict=True):
+            if one.unit == unit:
+                continue
+            why = f"sets another panel than the draft's, which is that of line {chosen[0].line}"
+            self.skip(one.line, one.text, f"{why}: {counts[unit]} of {sum(counts.values())} regressions follow it")
+            for k in range(one.begin, end):
+                if self._looks_along(regressions[k]):
+                    gone.add(k)
+                    shown = f"{regressions[k].outcome} ~ {' + '.join(regressions[k].terms)}"
+                    self.skip(regressions[k].line, shown, f"its lags are along the panel of line {one.line}")
+        self.found.regressions = [one for k, one in enumerate(regressions) if k not in gone]
+        self._states = [one for k, one in enumerate(self._states) if k not in gone]
+
+    def _looks_along(self, regression: Regression) -> bool:
+        """Say whether a regression has lags, also by columns that the code makes."""
+        waiting, seen = [*regression.terms, regression.outcome, regression.condition], set[str]()
+        while waiting:
+            text = waiting.pop()
+            if {"l", "f", "d"} & {*called(text)}:
+                return True
+            fresh = columns_of(text) - seen
+            seen |= fresh
+            waiting += [self._expression(key) or "1" for key in fresh]
+        return False
 
     def _missing(self, name: str) -> bool:
         """Say whether a column may be missing, by its definition in force, else by the data."""
@@ -1075,10 +1126,9 @@ class _Stata(Memory):
                     self.found.step = step if re.fullmatch(r"[1-9]\d*", step) else None
                     if self.found.step is None:
                         self.skip(line, text, "steps of time: write them as `step` in [study]")
-                if self.found.unit not in (None, columns.get(key[1], key[1])):
-                    self.skip(line, text, "sets another panel than before: the draft has the last one")
                 self.found.unit = columns.get(key[1], key[1])
                 self.found.time = columns.get(key[2], key[2]) if key[2] else self.found.time
+                self._panels.append(_Panel(len(self.found.regressions), self.found.unit, self.found.time, line, text))
         else:
             return False
         return True

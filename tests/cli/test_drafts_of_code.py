@@ -2758,3 +2758,20 @@ def test_what_stands_behind_exit_and_continue_is_not_run(code, lines, told):
     assert (
         any(told in why for _, _, why in found.skipped) if told else not any("stop" in w for _, _, w in found.skipped)
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "time", "lines"),
+    [
+        ("xtset id t\nreg y d\nreg y d x\nxtset region t\nxtreg y d, fe", "id", "t", [2, 3, 5]),
+        ("xtset region t\nreg y d\nxtset id\nreg y d x\nxtreg y d, fe", "id", "t", [2, 4, 5]),
+        ("xtset id t\nreg y d\nxtset region t\nreg y d x", "id", "t", [2, 4]),
+        ("xtset id t\nreg y d\nreg y d x\nxtset region t\nreg y L.d", "id", "t", [2, 3]),
+        ("xtset region t\ngen lx = L.x\nreg y lx\nxtset id t\nreg y d x\nreg y d", "id", "t", [5, 6]),
+    ],
+)
+def test_the_panel_is_that_which_most_regressions_follow(code, unit, time, lines):
+    found = read_code(f"{code}\n", ".do", DataFacts(frozenset({"y", "d", "x", "id", "region", "t"})))
+    assert (found.unit, found.time) == (unit, time)
+    assert [r.line for r in found.regressions] == lines
+    assert any("another panel" in why for _, _, why in found.skipped)
