@@ -108,7 +108,7 @@ _HARMLESS = _words(
 _ROWS = _words(
     """
     mer|ge app|end joinby cross expand expandcl sample bsample gsample duplicates tsfill fillin tsappend dropmiss
-    mmerge nearmrg rangejoin reclink matchit missings frlink frget
+    xtbalance insobs mmerge nearmrg rangejoin reclink matchit missings frlink frget
     """
 )
 _NEW_DATA = _words(
@@ -1142,6 +1142,10 @@ class _Stata(Memory):
             if not re.fullmatch(r"\s*(?:[12]?:?|A1:?)\s*", inside)
             and (word != "sheet" or inside.strip().strip("`\"'") != self._of_file.sheet)
         ]
+        part += ["nonames"] * bool(re.search(r"\bnonames\b(?!\))", options))
+        selects = kind is not None and kind[0].strip() in ("sas", "spss")  # columns, by their own names
+        if not selects and (names := re.match(r"^\s*(?!(?:if|in|using)\b)([^\"]*?\S)\s+using\b", body)):
+            part.append(f"the names {names[1]}")
         if part:
             self._rows(line, text, f"reads with {', '.join(part)}: have the data in the file as this line leaves them")
         case = _option(options, r"case") or ("preserve" if excel or re.search(r"\bcase\b", options) else "lower")
@@ -1557,7 +1561,7 @@ class _Stata(Memory):
                 self._cut(condition, line, text)
             elif found:
                 self._rows(line, text, "changes rows: do it in the data before")
-        elif command in _NEW_DATA:
+        elif command in _NEW_DATA or (command in ("infile", "infix", "usesome") and self.state.data is not None):
             self._new_data(line, command)
             self._skip_data(
                 line, text, "makes other data: save them, and convert the code that follows it" + _here(command)

@@ -2659,6 +2659,11 @@ def test_a_comment_over_lines_joins_them_as_in_stata(code):
         ("import delimited b.csv, colrange(1:5) clear", True),
         ("import delimited b.csv, varnames(nonames) clear", True),
         ('import delimited "b.csv", varn(1) encoding("utf-8") clear', False),
+        ("import delimited y d x using b.csv, clear", True),
+        ("import excel y=A d=B using b.xlsx, clear", True),
+        ("insheet using b.csv, nonames clear", True),
+        ("import spss y d x using b.sav", False),
+        ("insheet using b.csv, comma names clear", False),
     ],
 )
 def test_a_part_of_a_file_that_stata_imports_is_asked_for(line, asked):
@@ -2775,3 +2780,10 @@ def test_the_panel_is_that_which_most_regressions_follow(code, unit, time, lines
     assert (found.unit, found.time) == (unit, time)
     assert [r.line for r in found.regressions] == lines
     assert any("another panel" in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize("line", ["xtbalance, range(2000 2005)", "insobs 5", "infix y 1-4 d 5 using c.raw, clear"])
+def test_commands_of_rows_and_other_data_of_stata_are_asked_for(line):
+    found = read_code(f"use a\n{line}\nreg y d\n", ".do", DataFacts(frozenset({"y", "d"})))
+    assert [*found.unread] == ([] if "using" in line else ["rows_line_2"])
+    assert len(found.regressions) == ("using" not in line)
