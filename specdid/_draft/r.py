@@ -106,7 +106,7 @@ _OF_ROWS = re.compile(
 )
 _ROWS_ALONE = re.compile(
     r"(?:\b(?:filter|subset|merge|\w+_join|bind_rows|rbind\w*|drop_na|na\.omit|distinct|slice\w*|complete|head|tail"
-    rf"|sample_\w+|expand\w*|uncount|unique)\(|<-\s*{_NAME}\[[^\[])(?!.*(?:(?:mutate|transform|within|replace|fill)\w*\(|:=))"
+    rf"|sample_\w+|expand\w*|uncount|unique)\(|<-\s*(?:(?:as\.data\.table|setDT|copy)\()?{_NAME}\)?\[[^\[])(?!.*(?:(?:mutate|transform|within|replace|fill)\w*\(|:=))"
 )
 """What leaves the values of the rows that stay."""
 _OF_VALUES = re.compile(r"\b(?:replace_na|fill|mutate_at|within|na_if)\(|:=")
@@ -187,6 +187,7 @@ _SERIES = (
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
 _GROUPED = {"mean", "median", "min", "max", "sd"}
+_OF_NUMBERS = {*_GROUPED, "quantile", "sum", "nrow", "ncol", "length", "var", "range", "n_distinct", "uniqueN"}
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week|wave|day)s?|yearmonth|ym|yq)$")
 
 
@@ -229,6 +230,7 @@ class _R(Memory):
         self._done: set[str] = set()
         self._of_tables = re.search(r"data\.table|\bfread\(|\bsetDT\(|:=", text) is not None
         self._begun: set[tuple[int, str]] = set()
+        self._renames: list[tuple[int, str, str]] = []
         self._singletons = 0
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
@@ -284,6 +286,7 @@ class _R(Memory):
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
         self._tell_errors()
+        self._tell_renames()
         for role in ("unit", "time"):
             given = getattr(self.found, role)
             names = {state.columns.get(given, given) for _, state in self._states} if given else {given}
@@ -305,6 +308,15 @@ class _R(Memory):
         if told := [text for text, functions in self._otherwise.items() if functions & called]:
             code.comments["derive"] = told
         return code
+
+    def _tell_renames(self) -> None:
+        """Say which columns have other names in the code, where a regression's data have them, not what joins them."""
+        kept: dict[int, dict[str, str]] = {}
+        for line, new, key in self._renames:
+            if any(state.columns.get(new) == key for _, state in self._states):
+                kept.setdefault(line, {})[new] = f"`{new}` is `{self._plain(key)}`"
+        for line, told in kept.items():
+            self.found.notes.append((line, f"columns keep the names of the data: {', '.join(told.values())}"))
 
     def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:
         """Take unit and time from panel.id, from att_gt, else from what all regressions absorb."""
@@ -797,6 +809,9 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _recoded(self._written_out(text))
+        text = re.sub(
+            rf"(?<![\w.$\])])({_NAME})\s*%between%\s*c\(\s*([^(),]+?),\s*([^(),]+)\)", r"between(\1, \2, \3)", text
+        )
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like|/|)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
@@ -942,7 +957,7 @@ class _R(Memory):
         if base in frames - {target} and not guarded and any(":=" in inside for _, inside in steps[:itself]):
             self._changes(base, base, steps[:itself], line, text)
             value = base + "".join(f"[{inside}]" for _, inside in steps[itself:])
-        if target not in frames:
+        if target not in frames or (not place and _is_number(value)):
             self._hidden_change(value, line, frames, text)
             if _OTHER_ERRORS.search(value):
                 self._other_errors(line, text)
@@ -1213,9 +1228,7 @@ class _R(Memory):
         for new, old in names:
             self.state.columns.pop(old, None)
             self.state.columns[new] = before.get(old, old)
-        if names:
-            told = ", ".join(f"`{new}` is `{old}`" for new, old in names)
-            self.found.notes.append((line, f"columns keep the names of the data: {told}"))
+        self._renames += [(line, new, self.state.columns[new]) for new, _ in names]
 
     def _bracket(self, parts: list[str], line: int, rows_alone: bool) -> None:
         """Apply ``[rows]``, ``[rows, ]`` or data.table's ``[rows, x := …, by = g]``."""
@@ -1224,7 +1237,7 @@ class _R(Memory):
             if ordered := re.fullmatch(r"order\((.*)\)", rows):
                 self._sort(_split(ordered[1], ","))
                 return
-            if not rows or not re.search(r"[<>=!&|]|%in%|\bis\.", rows):
+            if not rows or not re.search(r"[<>=!&|]|%in%|%between%|\bis\.", rows):
                 raise NotReadError("its rows or columns are not taken over")
             self._cut(rows)
             return
@@ -1353,8 +1366,12 @@ class _R(Memory):
             self.found.joins.append(line)
             for other in {*re.findall(_NAME, text)} & {*self._of_frame} - {frame}:
                 for name, key in self._of_frame[other].columns.items():
-                    if name not in {*self._data, *self.state.columns} and self.known(key):
+                    if name in {*self._data, *self.state.columns}:
+                        continue
+                    if self.known(key):
                         self.bring(name, key, line)
+                    elif name != key:  # renamed there
+                        self.define(name, line, None)
 
     def _targets(self, place: str) -> list[str]:
         """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""
@@ -1536,13 +1553,17 @@ def _steps(text: str) -> tuple[str, list[tuple[str, str]]]:
             base, steps = _steps(first)
             return base, [*steps, (call[1], ", ".join(rest))]
     steps = []
-    if bracket := re.match(rf"({_NAME})(?=\[[^\[])", text):
-        at = bracket.end()
+    at = call.end() + len(_inside(text, call.end())) + 1 if call and call[1] in _SAME_ROWS else 0
+    bracket = re.match(_NAME, text) if not at else None
+    begun = at or (bracket.end() if bracket else 0)
+    if re.match(r"\[[^\[]", text[begun:]):
+        at = begun
         while text[at : at + 1] == "[" and (inside := _inside(text, at + 1)):
             steps.append(("[", inside))
             at += len(inside) + 2
         if at == len(text):
-            return bracket[1], steps
+            base, before = (text[:begun], []) if bracket else _steps(text[:begun])
+            return base, [*before, *steps]
     return text, []
 
 
@@ -1713,6 +1734,12 @@ def _r_calls(statement: str) -> list[tuple[str, int, str]]:
 def _is_one_call(value: str) -> bool:
     """Say whether a value is a regression and nothing else, which is no data."""
     call = re.match(rf"(?:[\w.]+::)?(?:{'|'.join(_CALLS)})\s*\(", value)
+    return call is not None and len(_inside(value, call.end())) + call.end() + 1 == len(value)
+
+
+def _is_number(value: str) -> bool:
+    """Say whether a value is what a function makes of numbers, which is no data."""
+    call = re.match(rf"(?:[\w.]+::)?(?:{'|'.join(_OF_NUMBERS)})\(", value)
     return call is not None and len(_inside(value, call.end())) + call.end() + 1 == len(value)
 
 

@@ -1857,6 +1857,29 @@ def test_other_ways_of_dplyr_and_functions_are_listed(change):
     assert not found.derived
 
 
+@pytest.mark.parametrize("before", ["", "mutate(wage = 2 * wage) %>% "])
+def test_a_column_that_is_renamed_before_it_is_joined_is_asked_for(before):
+    made = f"base <- df %>% filter(year == 1997) %>% {before}select(id, wage97 = wage)"
+    code = f"{made}\ndf <- left_join(df, base, by = 'id')\nfeols(y ~ d + wage97 | id + year, df, cluster = ~id)\n"
+    found = read_code(code, ".R")
+    assert found.unread["wage97"] == ("wage97", 2)
+    assert not any("keep the names" in text for _, text in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "condition"),
+    [
+        ("q <- quantile(df$z, 0.9)\ndf <- df[df$z > q, ]", "rows_line_2"),
+        ("df <- as.data.table(df)[z %between% c(1, 5)]", "between(z, 1, 5)"),
+        ("df <- as.data.table(df)[z %between% limits]", "rows_line_1"),
+    ],
+)
+def test_what_compares_a_column_does_not_change_it(change, condition):
+    found = read_code(f"{change}\nfeols(y ~ z | id + year, df, cluster = ~id)\n", ".R", DataFacts(frozenset("yz")))
+    assert [(r.terms, r.condition) for r in found.regressions] == [(("z",), condition)]
+    assert not any("changes `z`" in why for _, _, why in found.skipped)
+
+
 def test_unit_and_time_that_are_renamed_are_those_of_the_data():
     code = """\
 df <- read.csv("a.csv") %>% rename(id = county, year = yr)
@@ -2505,7 +2528,9 @@ TABLES = {  # what R makes of a data.table: "=" leaves it, an expression is the 
     "assign('df2', df)\ndf2[, d := 0]": "?",
     "k <- nrow(df[, d := 0])": "?",
     "y <- df |> setnames('d', 'q')": "?",
-    "setorder(df, year)[, d := 0]": "?",
+    "setorder(df, year)[, d := 0]": "0",
+    "as.data.table(df)[, d := 0]": "=",
+    "setorder(df, year)[z > 1][, d := 0]": "=",
     "df %>% .[, d := 0]": "?",
     "if (TRUE) y <- df[, d := 0]": "?",
     "k <- feols(z ~ d | id + year, df[, d := 0])": "?",
