@@ -26,6 +26,7 @@ from specdid._draft import (
     read_code,
     refuse_applied_twice,
     treatment_of,
+    written_out,
 )
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
@@ -106,6 +107,7 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
             )
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)
+    written_out(code, treatment)
     chosen = treatment_of(code, path.name, treatment)
     draft = code_draft(
         code, path.name, chosen, _relative(beside, directory) if beside is not None and there else None, stem

@@ -10,6 +10,7 @@ from specdid._draft.of_code import (
     read_code,
     refuse_applied_twice,
     treatment_of,
+    written_out,
 )
 from specdid._draft.write import draft_text, findings
 
@@ -27,4 +28,5 @@ __all__ = [
     "read_code",
     "refuse_applied_twice",
     "treatment_of",
+    "written_out",
 ]

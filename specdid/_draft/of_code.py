@@ -136,6 +136,24 @@ LEAST_COMMON = 30
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
+def written_out(code: ReadCode, given: str | None) -> None:
+    """Write sw(), csw() and the like out where the treatment is one of theirs: ``given``, else what stands first."""
+    names = {given, *(name for name, (old, _) in code.called.items() if old == given)} - {None}
+    found: list[Regression] = []
+    for r in code.regressions:
+        steps = [k for k, t in enumerate(r.terms) if re.match(r"(?:c?sw0?|mvsw)\(", t)]
+        options = {k: sets for k in steps if (sets := _sets_of_terms(r.terms[k]))}
+        of = {k: {t for one in sets for t in one} for k, sets in options.items()}
+        at = next((k for k in of if (k == 0 if given is None else names & of[k])), None)
+        if at is None:
+            found.append(r)
+        else:
+            found += [
+                replace(r, terms=tuple(dict.fromkeys((*r.terms[:at], *one, *r.terms[at + 1 :])))) for one in options[at]
+            ]
+    code.regressions = found
+
+
 def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str]:
     """Return the term whose effect the regressions are about, and by what evidence.
 
@@ -185,6 +203,15 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+
+
+def _sets_of_terms(term: str) -> list[list[str]]:
+    """Return the terms of each alternative that one stands for, none where it takes the data's columns."""
+    try:
+        alternatives = expand(parse(term), {}, (), 1.0, MOST_ALTERNATIVES)
+        return [[t for t in map(write, chain(one, "+")) if t != "1"] for one in alternatives]
+    except LanguageError:
+        return []
 
 
 def _lines(lines: Iterable[int]) -> str:

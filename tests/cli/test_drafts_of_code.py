@@ -159,6 +159,25 @@ def test_whose_effect_it_is_must_be_sure(drafted):
 
 
 @pytest.mark.parametrize(
+    ("right", "given", "controls"),
+    [
+        ("csw(post, poverty, l_police)", ["--treatment", "post"], ["1", "poverty", "poverty + l_police"]),
+        ("csw(post, poverty)", [], ["1", "poverty"]),
+        ("l_police + sw(post, poverty)", ["--treatment", "post"], ["l_police"]),
+        ("csw0(post, poverty)", ["--treatment", "post"], ["1", "poverty"]),
+    ],
+)
+def test_a_treatment_in_stepwise_terms_is_a_term(drafted, right, given, controls):
+    code = f'df <- read.csv("castle.csv")\nfeols(homicide ~ {right} | sid + year, df, cluster = ~sid)\n'
+    done, spec = drafted(code, "a.R", *given)
+    assert done.returncode == 0, done.stderr
+    parsed = tomllib.loads(spec.read_text("utf-8"))
+    assert parsed["treatment"] == {"post": "post"}
+    assert [*parsed["controls"].values()] == controls
+    assert len(specdid.plan(spec)) == len(controls)
+
+
+@pytest.mark.parametrize(
     ("change", "term"), [("df <- df %>% mutate(post = post * 2)", "post_2"), ("df$post <- odd(df$post)", "post_line_2")]
 )
 def test_a_treatment_may_be_named_as_the_code_does(drafted, change, term):
