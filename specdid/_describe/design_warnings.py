@@ -16,6 +16,7 @@ from specdid._arrays import Floats, Ints, extreme_power
 from specdid._columns import OF_TWO_WAY
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
+from specdid._plan.estimands import Made, vanishes_with
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.cautions import CautionSeverity
 from specdid._records.numerals import decimals_for, p_text, percent, signed
@@ -398,7 +399,7 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     ----------
     preferred : position of the preferred member.
     ok : positions of the members whose controls are asked about, but for offsets, whose coefficient is 1, and the
-        terms that belong to a treatment or are an interaction with one.
+        terms that belong to a treatment or contain one, as interactions and lags do.
     """
     problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
@@ -406,8 +407,15 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     belongs = [c for t in treatments.tolist() for c in compiled.beside.get(t, ())]
     controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs, *problem.offsets])]
     recipes = compiled.value_recipes
-    made = [set(recipes[t].bounds) for t in treatments.tolist()]  # an interaction with one differs by construction
-    controls = controls[[not any(t and t <= set(recipes[c].bounds) for t in made) for c in controls.tolist()]]
+    made = {t: Made(recipes[t].bounds) for t in treatments.tolist() if recipes[t].bounds}
+
+    def part(c: int) -> bool:  # it differs with the treatment by construction
+        return any(
+            own.part_of(recipes[c].bounds) or vanishes_with(problem.values[:, t], problem.values[:, c])
+            for t, own in made.items()
+        )
+
+    controls = controls[[not part(c) for c in controls.tolist()]]
     own = members.controls_of(preferred)
     held = own[np.isin(own, compiled.beside.get(int(members.treatment[preferred]), ()))]
     words = (*_effect_names(problem, int(members.effects[preferred])), *(problem.labels[c] for c in held.tolist()))

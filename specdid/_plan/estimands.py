@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._arrays import Bools
+from specdid._arrays import Bools, Floats
 from specdid._plan.identity import Contents
 from specdid._plan.records import Codes, Grid
 from specdid._study import Core
-from specdid.language import Bound, Scope, Term, bind, write
-from specdid.language.tree import Binary, Call, Name, Node, Unary
-from specdid.panel import Evaluator
+from specdid.language import FUNCTIONS, Bound, Scope, Term, argument, bind, write
+from specdid.language.tree import Binary, Call, Name, Node, Number, Unary, children
+from specdid.panel import EvaluationError, Evaluator
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,20 @@ class Treated:
         none to full (a 0/1 treatment is one); else "amount".
     interaction : whether it is a product of factors
     where : conditions under which it alone is the effect, of what it is interacted with in other terms
+    held : other terms that are made of it, as its lags are
     """
 
     term: str
     kind: Literal["share", "amount"] = "share"
     interaction: bool = False
     where: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> str:
+        """What its coefficient is given of the other terms that it is part of: "", or words that begin with a blank."""
+        where = f" where {' and '.join(self.where)}" if self.where else ""
+        return f"{where}, {' and '.join(self.held)} held fixed" if self.held else where
 
 
 def estimands(
@@ -72,7 +81,7 @@ def estimands(
     return tuple(place), number[key]
 
 
-def _treated(content: Contents, t: int, evaluator: Evaluator) -> Treated:
+def _treated(content: Contents, t: int, evaluator: Evaluator) -> tuple[Treated, Floats]:
     """Look at the values of a treatment on the whole panel."""
     treatment = content.grid.treatments[t]
     term = treatment.term
@@ -81,43 +90,222 @@ def _treated(content: Contents, t: int, evaluator: Evaluator) -> Treated:
     share = not values.size or (values.min() >= 0 and values.max() <= 1 and np.isin([0.0, 1.0], values).all())
     # The product of an arm and a period is its effect: arms and periods are among the terms, or absorbed.
     interaction = len(term.factors) > 1 and treatment.arm is None
-    return Treated(term.text, "share" if share else "amount", interaction)
+    return Treated(term.text, "share" if share else "amount", interaction), column
 
 
 def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
     """Return for each choice of controls a number, and for each number what the treatment is there."""
-    plain = _treated(content, t, evaluator)
-    own = _factors(content.grid.treatments[t].term, content)
+    plain, values = _treated(content, t, evaluator)
+    own = Made(tuple(bind(f, content.scope) for f in content.grid.treatments[t].term.factors))
     sets = content.grid.controls
-    fixed = _conditions(content.fixed_terms(t), own, content, evaluator)
-    conditions = [_conditions((term,), own, content, evaluator) for term in sets.terms]
-    flagged = np.array([bool(p) for p in conditions])
+
+    def given(term: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return _given(term, own, values, content.scope, evaluator)
+
+    fixed = [given(term) for term in content.fixed_terms(t)]
+    found = [given(term) for term in sets.terms]
+    flagged = np.array([bool(where or held) for where, held in found])
     if not flagged.any():
         return np.zeros(len(sets), np.int64), [_beside(plain, fixed)]
     members = np.zeros((len(sets), len(sets.terms)), dtype=bool)
     members[np.repeat(np.arange(len(sets)), np.diff(sets.start)), sets.index] = True
     rows, number = np.unique(members & flagged, axis=0, return_inverse=True)
-    found = [_beside(plain, [*fixed, *(p for k in np.flatnonzero(row) for p in conditions[k])]) for row in rows]
-    return number.reshape(-1).astype(np.int64), found
+    beside = [_beside(plain, [*fixed, *(found[k] for k in np.flatnonzero(row))]) for row in rows]
+    return number.reshape(-1).astype(np.int64), beside
 
 
-def _beside(plain: Treated, where: Sequence[str]) -> Treated:
-    return replace(plain, where=tuple(sorted(set(where))))
+def _beside(plain: Treated, given: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> Treated:
+    where, held = ({text for one in given for text in one[k]} for k in (0, 1))
+    return replace(plain, where=tuple(sorted(where)), held=tuple(sorted(held)))
 
 
-def _factors(term: Term, content: Contents) -> dict[str, Bound]:
-    """Return a term's factors by their content."""
-    return {bound.digest: bound for bound in (bind(f, content.scope) for f in term.factors)}
+def _given(
+    term: Term, own: Made, values: Floats, scope: Scope, evaluator: Evaluator
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Say where a term that the treatment is part of is nothing, else that it is held fixed."""
+    factors = tuple(bind(f, scope) for f in term.factors)
+    others = own.times(factors)
+    if others is not None:
+        dummy = np.isin(values[np.isfinite(values)], (0.0, 1.0)).all()
+        squared = {*own.atoms} <= {f.digest for f in others}
+        itself = own.atoms if dummy or squared else ()
+        left = [f for f in others if not isinstance(f.node, Number) and f.digest not in itself]
+        words = [_nothing(factor, evaluator) for factor in left]
+        return tuple(words if dummy or not squared else [*words, f"{own.text} is 0"]), ()
+    made = own.within(factors)
+    if made and any(isinstance(n := _spelt(f).node, Call) and n.function in ("l", "f", "d") for f in factors):
+        return (), (term.text,)
+    if not made and any(isinstance(f.node, Call) and FUNCTIONS[f.node.function].where == "terms" for f in factors):
+        return (), ()  # a level that only the treated have is no interaction
+    try:
+        columns = [column.numbers for column in evaluator.term(factors)]
+    except EvaluationError:  # said where the control is checked
+        return (), ()
+    if all(vanishes_with(values, column, known=made) for column in columns):
+        return (f"{term.text} is 0",), ()
+    return (), (term.text,) if made and not all(_multiple(values, column) for column in columns) else ()
 
 
-def _conditions(terms: Sequence[Term], own: Mapping[str, Bound], content: Contents, evaluator: Evaluator) -> list[str]:
-    """Say where the terms that hold the treatment and more are nothing."""
-    found = []
-    for term in terms:
-        factors = _factors(term, content)
-        if len(factors) > len(own) and own.keys() <= factors.keys():
-            found += [_nothing(bound, evaluator) for digest, bound in factors.items() if digest not in own]
-    return found
+CHANCE = 1e-3
+"""A control is an interaction by its values where so few would be zero wherever the treatment is, were it another."""
+
+
+def vanishes_with(treatment: Floats, column: Floats, known: bool = False) -> bool:
+    """Say whether a column is zero wherever the treatment is, and no multiple of it: an interaction with it.
+
+    Parameters
+    ----------
+    known : whether its formula contains the treatment, so that no chance is to be ruled out.
+    """
+    few = slice(None, None, max(1, len(column) // 1000))  # most controls are told by these
+    if ((treatment[few] == 0) & np.isfinite(column[few]) & (column[few] != 0)).any():
+        return False
+    both = np.isfinite(treatment) & np.isfinite(column)
+    there, moved = both & (treatment != 0), both & (column != 0)
+    if not moved.any() or (moved & ~there).any() or there.sum() == both.sum() or _multiple(treatment, column):
+        return False
+    if not np.isin(treatment[there], (1.0,)).all() and not (there & ~moved).any():
+        return False  # another function of an amount, as whether there is any
+    return known or int(moved.sum()) * math.log(there.sum() / both.sum()) < math.log(CHANCE)
+
+
+def _multiple(treatment: Floats, column: Floats) -> bool:
+    both = np.isfinite(treatment) & np.isfinite(column)
+    x, y = treatment[both], column[both]
+    largest = int(np.argmax(np.abs(x))) if len(x) else 0
+    return not len(x) or x[largest] == 0 or bool(np.allclose(y, x * (y[largest] / x[largest]), rtol=1e-9, atol=0))
+
+
+@dataclass(slots=True)
+class Made:
+    """What a treatment is made of, to tell the terms that contain it.
+
+    Attributes
+    ----------
+    factors : of the treatment
+    atoms : digests of these, products of any spelling taken apart
+    """
+
+    factors: tuple[Bound, ...]
+    atoms: tuple[str, ...] = field(init=False)
+    _heads: frozenset[object] = field(init=False)
+    _found: dict[str, frozenset[str]] = field(init=False, default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The treatment as it is written."""
+        return Term(tuple(bound.node for bound in self.factors)).text
+
+    def __post_init__(self) -> None:
+        apart = [bound for bound in _apart(self.factors, _multiplied) if not isinstance(bound.node, Number)]
+        self.atoms = tuple(bound.digest for bound in apart)
+        self._heads = frozenset(_head(_spelt(bound).node) for bound in (*apart, *self.factors))
+
+    def times(self, factors: Sequence[Bound]) -> list[Bound] | None:
+        """Return what a term multiplies the treatment with; None where it is no product of it."""
+        left = list(self.atoms)
+        others = []
+        for bound in _apart(factors, self._taken_apart):
+            if bound.digest in left:
+                left.remove(bound.digest)
+            else:
+                others.append(bound)
+        return None if left else others
+
+    def within(self, factors: Sequence[Bound]) -> bool:
+        """Say whether a term is made of the treatment's values in its own row, or of their lags and leads."""
+        own = {bound.digest for bound in self.factors}
+        return own <= {digest for bound in factors for digest in self._inside(bound)}
+
+    def part_of(self, factors: Sequence[Bound]) -> bool:
+        """Say whether a term contains the treatment, by its formula."""
+        return self.times(factors) is not None or self.within(factors)
+
+    def _taken_apart(self, bound: Bound) -> list[Bound]:
+        inner = _multiplied(bound) if bound.digest not in self.atoms else []
+        if isinstance(bound.node, Call) and bound.node.function in ("factor", "C", "i") and len(inner) < 2:
+            x = argument(bound.node, "f" if bound.node.function == "i" else "x")
+            levels = [] if x is None else [bind(x, bound.scope)]
+            return [f for f in levels if f.digest in self.atoms]
+        if isinstance(bound.node, Binary | Unary):  # inside a product that is already taken apart
+            return inner
+        return inner if any(not self._inside(part).isdisjoint(self.atoms) for part in inner) else []
+
+    def _inside(self, bound: Bound) -> frozenset[str]:
+        """Return the digests of the treatment's factors and atoms in an expression, derived columns written out."""
+        if bound.digest in self._found:
+            return self._found[bound.digest]
+        wanted = {*self.atoms, *(f.digest for f in self.factors)}
+        found, seen, stack = set(), set(), [bound]
+        while stack:
+            top = stack.pop()
+            node = top.node
+            if isinstance(node, Name) or _head(node) in self._heads:
+                digest = bind(node, top.scope).digest
+                if digest in wanted:
+                    found.add(digest)
+                if isinstance(node, Name):
+                    inner = top.scope.definition(node.name)
+                    if inner is not None and digest not in seen:
+                        stack.append(inner)
+                    seen.add(digest)
+            if not isinstance(node, Call) or _row_by_row(node):
+                stack += [Bound(child, top.scope, "") for child in children(node)]
+        self._found[bound.digest] = frozenset(found)
+        return self._found[bound.digest]
+
+
+def _row_by_row(call: Call) -> bool:
+    """Say whether a call's value is of its own row or of another of the unit: a group's mean is another variable."""
+    function = FUNCTIONS.get(call.function)
+    if function is None or call.function in ("l", "f", "d"):
+        return True
+    return not (function.later or function.by_unit)
+
+
+def _head(node: Node) -> object:
+    return (node.operator,) if isinstance(node, Binary) else getattr(node, "function", type(node))
+
+
+def _spelt(bound: Bound) -> Bound:
+    """Return what derived columns and I() stand for."""
+    while True:
+        node, inner = bound.node, None
+        if isinstance(node, Name):
+            inner = bound.scope.definition(node.name)
+        elif isinstance(node, Call) and node.function == "I" and node.arguments[0].value is not None:
+            inner = bind(node.arguments[0].value, bound.scope)
+        if inner is None:
+            return bound
+        bound = inner
+
+
+def _apart(factors: Sequence[Bound], into: Callable[[Bound], list[Bound]]) -> Iterator[Bound]:
+    stack = list(reversed(factors))
+    while stack:
+        top = stack.pop()
+        inner = into(top)
+        stack += reversed(inner)
+        if not inner:
+            yield top
+
+
+def _multiplied(bound: Bound) -> list[Bound]:
+    """Return the factors of a product, however it is written; nothing of what is none."""
+    spelt = _spelt(bound)
+    node, parts = spelt.node, list[Node]()
+    if isinstance(node, Binary) and node.operator == "*":
+        parts = [node.left, node.right]
+    elif isinstance(node, Binary) and node.operator == "^" and node.right in (Number(2), Number(3)):
+        parts = [node.left] * (2 if node.right == Number(2) else 3)
+    elif isinstance(node, Binary) and node.operator == "/" and isinstance(node.right, Number):
+        parts = [node.left]
+    elif isinstance(node, Unary) and node.operator in ("-", "+"):
+        parts = [node.operand]
+    elif isinstance(node, Call) and node.function == "i" and (x := argument(node, "x")) is not None:
+        rest = tuple(a for a in node.arguments if a.value is not x and a.name != "ref2")
+        parts = [replace(node, arguments=rest), x]
+    return [bind(part, spelt.scope) for part in parts]
 
 
 def _nothing(bound: Bound, evaluator: Evaluator) -> str:
@@ -145,9 +333,8 @@ def _words(content: Contents, t: int, treated: Treated) -> list[str]:
 def instrumented_words(treated: Treated, instruments: Sequence[str]) -> str:
     """Say what two-stage least squares estimates: of whom, the instruments decide (Imbens and Angrist 1994)."""
     by = f"(2SLS by {' + '.join(instruments)})"
-    if treated.interaction or treated.where:
-        where = f" where {' and '.join(treated.where)}" if treated.where else ""
-        return f"coefficient of {treated.term}{where} {by}"
+    if treated.interaction or treated.given:
+        return f"coefficient of {treated.term}{treated.given} {by}"
     if treated.kind == "amount":
         return f"average response of those whom the instruments move, per unit of {treated.term} {by}"
     return f"local average treatment effect of compliers {by}"

@@ -432,8 +432,8 @@ def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
 
 
 def where_zero(treated: Treated) -> str:
-    """Say at which values of what the treatment is interacted with its own coefficient is the effect."""
-    return f" where {' and '.join(treated.where)}" if treated.where else ""
+    """Say at which values of what the treatment is interacted with its coefficient is the effect, and what is held."""
+    return treated.given
 
 
 EVERY_RULE: frozenset[str] = frozenset(RULES)

@@ -94,6 +94,93 @@ def test_beside_its_interaction_with_groups_it_is_the_effect_at_the_reference_le
     ]
 
 
+def hauls():
+    """`dom` in the later years of half of the units, some of them short hauls; `freedom` only sounds like it."""
+    frame = small_panel().with_columns(dom=pl.col("d"), dist=pl.col("x1"), freedom=pl.col("x3"))
+    frame = frame.with_columns(haul=pl.when(pl.col("id") % 3 == 0).then(pl.lit("short")).otherwise(pl.lit("long")))
+    short = pl.col("dom") * (pl.col("haul") == "short")
+    return frame.with_columns(read=short.cast(pl.Float64), read_dist=pl.col("dom") * pl.col("dist"))
+
+
+def labelled(controls, treatment="dom", derive=None):
+    study = {
+        "study": {"title": "hauls", "data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"t": treatment},
+        "controls": {str(k): text for k, text in enumerate(controls)},
+        "fixed_effects": {"two-way": "id + year"},
+        "derive": derive or {},
+        "inference": {"draws": 0},
+    }
+    plan = specdid.plan(study, hauls())
+    return [plan.estimands[k].removesuffix(" (regression weights)") for k in plan.estimand.tolist()]
+
+
+MADE = {"dxs": "dom * dist", "shortdom": 'ifelse(haul == "short", dom, 0)'}
+
+
+@pytest.mark.parametrize(
+    ("control", "where"),
+    [
+        ("dom:dist", "where dist is 0"),
+        ('i(haul, dom, ref = "long")', 'where i(haul, ref = "long") is at its reference level'),
+        ("I(dom * dist)", "where dist is 0"),
+        ("I(-dist * 2 * dom / 100)", "where dist is 0"),
+        ("dxs", "where dist is 0"),
+        ("dxs:x3", "where dist is 0 and x3 is 0"),
+        ("shortdom", "where shortdom is 0"),
+        ('I(dom * (haul == "short"))', 'where haul == "short" is 0'),
+        ("factor(dom):dist", "where dist is 0"),
+        ("read", "where read is 0"),
+        ("read_dist", "where read_dist is 0"),
+    ],
+)
+def test_however_an_interaction_is_written_the_treatment_is_the_effect_where_it_is_zero(control, where):
+    assert labelled(["1", control], derive=MADE) == ["average effect", f"average effect {where}"]
+
+
+def test_beside_its_lags_and_leads_the_treatment_is_the_effect_with_them_held_fixed():
+    assert labelled(["1", "l(dom) + f(dom)"])[1] == "average effect, f(dom) and l(dom) held fixed"
+    assert labelled(["l(dom) + I(dom * dist)"]) == ["average effect where dist is 0, l(dom) held fixed"]
+
+
+@pytest.mark.parametrize(
+    "control",
+    ["freedom", "factor(haul)", "I(freedom * dist)", "i(haul, dist)", "max(dom, by = id):dist", "mean(dom, by = year)"],
+)
+def test_a_control_that_only_sounds_like_the_treatment_or_is_of_its_group_is_none(control):
+    assert labelled(["1", control]) == ["average effect"] * 2
+
+
+def test_a_treatment_that_is_itself_a_product_is_found_in_any_spelling():
+    derive = {"did": "dom * dist"}
+    labels = labelled(["1", "dom:dist:x3", "did:x3", "I(x3 * did)", "dom + dist"], "did", derive)
+    plain, *others, beside = labels
+    assert others == [plain.replace(" of did", " of did where x3 is 0")] * 3
+    assert beside == plain
+
+
+def test_a_multiple_of_a_column_is_found_by_the_column():
+    plain, *others = labelled(["1", "dom:dist", "percent:dist"], "percent", {"percent": "dom * 100"})
+    assert others == [f"{plain} where dist is 0"] * 2
+
+
+def test_a_square_is_not_the_column_that_it_is_of():
+    derive = {"amount": "dom * w", "square": "amount^2"}
+    plain, *others = labelled(["1", "amount", "amount:dist", "square:dist"], "square", derive)
+    assert others == [plain, plain, f"{plain} where dist is 0"]
+
+
+def test_the_label_belongs_to_the_model_whichever_spelling_stands_first():
+    for controls in (["I(dom * dist)", "dom:dist"], ["dom:dist", "I(dom * dist)"]):
+        assert set(labelled(controls)) == {"average effect where dist is 0"}
+
+
+def test_an_amount_beside_a_function_of_it():
+    plain, *others = labelled(["1", "I(amount^2)", "I(amount > 0.3)"], "amount", {"amount": "dom * w"})
+    assert others == [f"{plain} where amount is 0", f"{plain}, I(amount > 0.3) held fixed"]
+
+
 def test_terms_of_the_treatment_and_of_variants_count_as_controls_do():
     treatment = {"d": {"term": "d", "with": "d:x3 + x3"}}
     variant = {"moderator": {"none": {}, "x1": {"add": "x1 + x1:d"}}}
