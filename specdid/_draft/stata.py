@@ -517,7 +517,15 @@ class _Stata(Memory):
                 continue
             for one, other in ((found.left, found.right), (found.right, found.left)):
                 names = [n.name for n in referenced(one) if self.state.columns.get(n.name) in self._single]
-                if not names or self._is_whole(parse(self.in_force(write(one)))):
+                made = parse(self.in_force(write(one)))
+                if not names:
+                    continue
+                if self._is_whole(made):
+                    if _HELD_BY_FLOAT < max(map(abs, self._bounds_of(made))) < inf:
+                        raise NotReadError(
+                            f"gen and egen make `{names[0]}` in single precision (float), which rounds whole numbers "
+                            f"above 16,777,216: write `long` or `double` where `{names[0]}` is made"
+                        )
                     continue
                 numbers = [number_value(n) for n in (children(other) if isinstance(other, Call) else (other,))]
                 odd = [n for n in numbers if n is not None and (single(n) != n or len(repr(n)) > LONGEST_NUMBER)]
@@ -593,7 +601,10 @@ class _Stata(Memory):
                 if holds:
                     self._run([_Node(node.line, rest)] if node.body is None else node.body)
                     continue
-            stops = re.match(r"^(?:qui\w*\s+)?(?:e|ex|exi|exit|(continue)(\s*,\s*br\w*)?)(?![\w(=])(?!\s*=)", text)
+            stops = re.match(
+                r"^(?:qui\w*\s+)?(?:e|ex|exi|exit|stop$|error\s+[1-9]\d*|(continue)(\s*,\s*br\w*)?)(?![\w(=])(?!\s*=)",
+                text,
+            )
             if stops and node.body is None and not self._until_end:
                 self._stop(("loop" if stops[2] else "turn") if stops[1] else "file", node.line, text)
             elif node.body is None:
@@ -603,7 +614,7 @@ class _Stata(Memory):
 
     def _stop(self, what: Literal["turn", "loop", "file"], line: int, text: str) -> None:
         """Read no further in a turn of a loop, a loop or the file, where it is plain that the code does not."""
-        if self._unsure if what == "file" else self._unsure_turn:
+        if (self._unsure or self._captured) if what == "file" else self._unsure_turn:
             self.skip(line, text, "whether it stops here is not decided: what follows is read as if it did not")
             return
         self._stopped = what

@@ -2798,6 +2798,9 @@ def test_types_of_stata_hold_no_more_than_in_stata(line, made, tmp_path):
         ),
         ("program define a\nexit\nend\nreg y d", [4], ""),
         ("gen e = 1\nreg y d e", [2], ""),
+        ("reg y d\nstop\nreg y d x", [1], "ends the do-file"),
+        ("cap noi {\nreg y d\nexit 198\n}\nreg y d x", [2, 5], "not decided"),
+        ("reg y d\nerror 198\nreg y d x", [1], "ends the do-file"),
         ("if c(N) > 5 {\nforeach k in 1 2 {\nif `k' == 2 continue\nreg y d\n}\n}\nreg y d", [4, 7], ""),
     ],
 )
@@ -2831,3 +2834,12 @@ def test_commands_of_rows_and_other_data_of_stata_are_asked_for(line):
     found = read_code(f"use a\n{line}\nreg y d\n", ".do", DataFacts(frozenset({"y", "d"})))
     assert [*found.unread] == ([] if "using" in line else ["rows_line_2"])
     assert len(found.regressions) == ("using" not in line)
+
+
+@pytest.mark.parametrize(("line", "listed"), [("gen c = 100000000 + id", True), ("gen c = 1000 + id", False),
+                                              ("gen long c = 100000000 + id", False)])  # fmt: skip
+def test_whole_numbers_that_single_precision_rounds_are_not_compared(line, listed):
+    facts = DataFacts(frozenset({"y", "d", "id"}), whole=frozenset({"id"}), bounds=lambda _: (1, 50))
+    found = read_code(f"{line}\nreg y d if c != 100000048\nreg y d\n", ".do", facts)
+    assert len(found.regressions) == 2 - listed
+    assert any("single precision" in why for _, _, why in found.skipped) == listed
