@@ -130,7 +130,7 @@ def beyond(panel: CurvePanel) -> int:
 def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
-        return blend(INK, 0.36 + 0.64 * significant)
+        return blend(INK, 0.52 + 0.48 * significant)
     return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
 
 
@@ -185,7 +185,7 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         drawn = thin(panel, (panel.which == k) & panel.tested)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot))
+        marker, size = shape_of(marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot)))
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
@@ -251,8 +251,8 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             mine = (panel.which == k) & (places >= start) & (places < stop)
             drawn = thin(panel, mine & panel.tested)
             colours = [shade(panel, k, s) for s in drawn.significant]
-            mark, least = marker_in(panel, k, bars=False), 2.2 if len(panel.series) > len(SERIES) else 1.2
-            size = max(least, min(2.2, 1.6 * slot))
+            least = 2.2 if len(panel.series) > len(SERIES) else 1.2
+            mark, size = shape_of(marker_in(panel, k, bars=False), max(least, min(2.2, 1.6 * slot)))
             axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=mark, zorder=5)
     for k in range(len(panel.series)):
         alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
@@ -383,14 +383,14 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 
 
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
-    """Draw up to which M̄ zero stays outside, to twice the bound that is marked; a dot where there is no event study."""
+    """Draw up to which M̄ zero stays outside, to twice the bound marked; what has no event study is pale, below zero."""
     found = panel.breakdowns
     assert found is not None
     style_axis(axes, fonts)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
     most = 2 * found.bound
-    axes.set_ylim(0, most * 1.04)
+    axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
         runs = np.array_split(height[segment.start : segment.stop], min(segment.stop - segment.start, THIN))
@@ -398,14 +398,13 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
-            draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
-        without = np.isnan(tops)
-        middle = (edges[1:] + edges[:-1]) / 2
-        axes.plot(middle[without], np.full(without.sum(), 0.25 * most), ".", color=FAINT, markersize=1.6)
+            # A value of zero is to be seen, too.
+            draw_steps(axes, np.where(chosen, np.maximum(tops, 0.03 * most), 0.0), edges, facecolor=colour)
+        below = np.where(np.isnan(tops), -0.14, -0.06) * most
+        draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
+    axes.axhline(0, color=FAINT, linewidth=0.5)
     axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
-    axes.spines["bottom"].set_visible(True)
-    axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
 
 
 def number_axis(axes: Axes, bottom: float, top: float) -> None:

@@ -25,7 +25,8 @@ BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
-MARKERS = ("o", "s", "^", "v", "P", "X")
+MARKERS = ("o", "s", "^", "v", "P", "X", "*", "<", ">", "hourglass", "bow", "dash")
+"""Marks of series; the last three are drawn here."""
 CROSS = "x"
 """The mark of estimates without a p-value, in every figure."""
 RING = "ring"
@@ -35,16 +36,26 @@ CROSSED = "crossed"
 
 
 def marker_of(series: int) -> str:
-    """Return a marker that differs from those of earlier series in the same colour, up to 36 of them."""
-    return MARKERS[(series + series // len(SERIES)) % len(MARKERS)]
+    """Return a marker that is no other series' of twelve, nor of those in the same colour, up to 72 of them."""
+    return MARKERS[(series + series // len(MARKERS)) % len(MARKERS)]
+
+
+_OUTLINES = {
+    "hourglass": [(-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)],
+    "bow": [(-1, 1), (-1, -1), (1, 1), (1, -1), (-1, 1)],
+    "dash": [(-1, 0.4), (1, 0.4), (1, -0.4), (-1, -0.4), (-1, 0.4)],
+}
 
 
 def shape_of(marker: str, size: float) -> tuple[Any, float]:
     """Return a marker as matplotlib takes it, and its size in points."""
-    if marker != CROSSED:
-        return "o" if marker == RING else marker, size
+    if marker != CROSSED and marker not in _OUTLINES:
+        # A star is slender.
+        return "o" if marker == RING else marker, 1.35 * size if marker == "*" else size
     from matplotlib.path import Path as Outline
 
+    if marker in _OUTLINES:
+        return Outline(_OUTLINES[marker], closed=True), size
     corners = [(0, 1), (1, 0), (0, -1), (-1, 0), (0, 1)]
     cross = [(-0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (0.5, -0.5)]
     codes = [Outline.MOVETO, *4 * [Outline.LINETO], *2 * [Outline.MOVETO, Outline.LINETO]]

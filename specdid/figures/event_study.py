@@ -49,6 +49,7 @@ from specdid.figures._style import (
     TEXT,
     blend,
     own_style,
+    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -403,7 +404,8 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
             zorder=3,
         )
     known = np.isfinite(series.pointwise)
-    axes.scatter(x[known], y[known], s=size**2, color=[look.colour], marker=look.marker, linewidths=0, zorder=5)
+    shape, size = shape_of(look.marker, size)
+    axes.scatter(x[known], y[known], s=size**2, color=[look.colour], marker=shape, linewidths=0, zorder=5)
     axes.scatter(x[~known], y[~known], s=size**2, color=[look.colour], marker=CROSS, linewidths=0.2 * size, zorder=5)
     axes.scatter(
         np.array(series.references, dtype=float) + shift,
@@ -411,7 +413,7 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
         s=size**2,
         facecolors="white",
         edgecolors=[look.colour],
-        marker=look.marker,
+        marker=shape,
         linewidths=0.8,
         zorder=5,
         clip_on=False,

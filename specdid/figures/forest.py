@@ -110,9 +110,15 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
     alone = any(np.isfinite(r.estimate) and not r.known for b in data.blocks for r in b.rows)
     crosses = say("Crosses: no standard error.") if alone else ""
+    cut = any(
+        np.isfinite(r.estimate) and (r.low < ends[0] or r.high > ends[1])
+        for b, ends in ((b, _limits(data, b)) for b in data.blocks)
+        for r in b.rows
+    )
+    arrows = say("Arrows: intervals that go beyond the axis.") if cut else ""
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    said = sentences(filter(None, (data.note, crosses, said)))
+    said = sentences(filter(None, (data.note, crosses, arrows, said)))
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)

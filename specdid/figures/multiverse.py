@@ -579,7 +579,7 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
     if still:
         parts.append(
             say(
-                "Without rows, since no estimate moves by {still:.0%} of their range: {headings}.",
+                "Without rows, since no estimate moves by {still:.0%} of the range of its estimand: {headings}.",
                 still=STILL,
                 headings=listed(dict.fromkeys(map(_choice, still))),
             )

@@ -246,7 +246,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if layout.still:
         parts.append(
             say(
-                "Without rows, since no estimate moves by {still:.0%} of their range: {headings}.",
+                "Without rows, since no estimate moves by {still:.0%} of the range of its estimand: {headings}.",
                 still=STILL,
                 headings=listed(layout.still),
             )
@@ -304,7 +304,7 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             effect=effect,
         )
         if any(not b.known.all() for b in found):
-            yield say("Dots: specifications without one.")
+            yield say("Pale, below zero: specifications without one.")
 
 
 def _nulls(data: CurveData, brief: bool) -> Iterator[str]:

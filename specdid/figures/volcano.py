@@ -31,7 +31,20 @@ from specdid.figures._panes import (
     preferred_mark,
     without_error,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, HAIR, INK, QUIET, SERIES, SMALL, blend, marker_of, own_style
+from specdid.figures._style import (
+    ACCENT,
+    DEFAULT,
+    FAINT,
+    HAIR,
+    INK,
+    QUIET,
+    SERIES,
+    SMALL,
+    blend,
+    marker_of,
+    own_style,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +57,7 @@ LEAST = 1e-300
 MANY, _BIN = 1000, 2.4
 """More specifications than this are squares of so many points, the darker the more there are."""
 SHAPES = 200
-"""Up to so many specifications, series have shapes of their own, which are told apart in grey."""
+"""Up to so many specifications, the shapes of series are large."""
 _RUG = 8.0
 """Points below p = 1 for estimates without a p-value, where there are any."""
 
@@ -121,6 +134,8 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
         if panel.many:
             continue
         of = [told(words)] if len(volcano.nulls) > 1 else []
+        if null.errors:
+            of.append(say("errors by {errors}", errors=null.errors))
         if null.tested < len(panel):
             of.append(
                 say("{tested:,} tested", tested=null.tested)
@@ -220,7 +235,7 @@ def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[
 def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> None:
     panel = volcano.panel
     most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
-    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most)) ** 2
+    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
     # What is not significant lies below, so that a significant point is never hidden by a pale one.
     for significant in (False, True):
         for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
@@ -228,12 +243,12 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
             mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
             colours = [shade(panel, int(panel.which[s]), float(significant)) for s in mine.tolist()]
             x, y = panel.estimate[mine], volcano.height[mine]
-            axes.scatter(x, y, s=size, c=colours or None, marker=marker, linewidths=0, zorder=3)
+            shape, wide = shape_of(marker, size)
+            axes.scatter(x, y, s=wide**2, c=colours or None, marker=shape, linewidths=0, zorder=3)
 
 
 def _marker(panel: CurvePanel, k: int) -> str:
-    shapes = len(panel.series) > 1 and len(panel) <= SHAPES
-    return marker_of(panel.series[k].colour) if shapes or len(panel.series) > len(SERIES) else "o"
+    return marker_of(panel.series[k].colour) if len(panel.series) > 1 else "o"
 
 
 def _bins(axes: Axes, volcano: Volcano, at: Ints, scale: tuple[float, float]) -> None:
@@ -321,6 +336,7 @@ FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data
 OWN = Own(
     zh={
         "; of the ": "；",
+        "errors by {errors}": "标准误按 {errors}",
         "p < {alpha:g}, negative and positive (null):": "p < {alpha:g} 的负、正比例（括号内为原假设下）：",
         "Estimates against p-values": "估计值与 p 值",
         "Under the null: the mean share over the draws of the {listed}.": "原假设下：抽样的平均比例（{listed}）。",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import plan_of, results_of, subsets
+from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from specdid.figures import event_study, forest, spec_curve, volcano
 from specdid.figures._curve_axes import marker_in, shade
@@ -15,10 +16,10 @@ from specdid.figures._style import CROSS, CROSSED, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
-def test_thirty_six_series_are_told_apart_and_the_first_six_by_marker_alone():
-    looks = [(SERIES[k % len(SERIES)], marker_of(k)) for k in range(36)]
-    assert len(set(looks)) == 36
-    assert len({marker for _, marker in looks[:6]}) == 6
+def test_seventy_two_series_are_told_apart_and_the_first_twelve_by_marker_alone():
+    looks = [(SERIES[k % len(SERIES)], marker_of(k)) for k in range(72)]
+    assert len(set(looks)) == 72
+    assert len({marker for _, marker in looks[:12]}) == 12
 
 
 @pytest.mark.parametrize("count", [3, 11])
@@ -29,6 +30,34 @@ def test_no_two_series_look_alike_on_bars_and_on_ribbons(count, bars):
     panel = curve_data(results_of(planned)).panels[0]
     looks = {(str(shade(panel, k, 1.0)), marker_in(panel, k, bars)) for k in range(count)}
     assert len(looks) == count
+
+
+@pytest.mark.parametrize("kind", [spec_curve, volcano])
+def test_eleven_series_are_drawn_with_as_many_shapes_which_the_key_has(kind):
+    names = [f"estimator {k}" for k in range(11)]
+    planned = plan_of({"estimator": names}, subsets("a"), estimands={name: f"effect {name}" for name in names})
+    results = results_of(planned)
+    figure = kind.draw(kind.FIGURE.curve(results, ()) if kind is volcano else kind.FIGURE.data(results), 6.5)
+    assert all(marks(figure, marker_of(k))[1] for k in range(11))
+    drawn = [c for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection)]
+    assert len({np.round(c.get_paths()[0].vertices, 9).tobytes() for c in drawn if len(c.get_offsets())}) >= 11
+
+
+def test_two_series_of_many_have_two_shapes_in_a_volcano():
+    planned = plan_of({"estimator": ["a", "b"]}, subsets(*"cdefghi"), estimands={"a": "one", "b": "two"})
+    data = volcano.FIGURE.curve(results_of(planned), ())
+    figure = volcano.draw(data, 6.5)
+    assert len(planned) > volcano.SHAPES
+    assert marks(figure, "s")[1] == 1
+
+
+def test_an_interval_that_a_forest_cuts_is_explained():
+    rows = tuple(forest.ForestRow("actual", 0.2, 0.2 - half, 0.2 + half, ()) for half in (0.1, 0.1, 5.0))
+    said = [
+        " ".join(t.get_text() for t in forest.draw(forest.ForestData("t", (), (block,))).texts)
+        for block in (forest.ForestBlock("y", "y", rows), forest.ForestBlock("y", "y", rows[:2]))
+    ]
+    assert ["Arrows: intervals that go beyond the axis." in text for text in said] == [True, False]
 
 
 def marks(figure, marker):

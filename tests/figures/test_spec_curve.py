@@ -17,6 +17,7 @@ import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_texts import texts_of
+from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid import _plugins
@@ -26,7 +27,7 @@ from specdid._run import pipeline
 from specdid.appendix.content import _reading
 from specdid.figures import multiverse
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
-from specdid.figures._curve_data import ChoiceRow, ChoiceRows, curve_data
+from specdid.figures._curve_data import Breakdowns, ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import FLAT, lay_out, layouts
@@ -290,7 +291,7 @@ def test_choices_stand_by_what_they_move_and_those_that_move_nothing_are_named()
     texts = texts_of(draw(curve_data(collect(planned, [fits], ["x"]))))
     assert texts.index("Weights") < texts.index("Trend")
     assert "Sample" not in texts
-    assert "Without rows, since no estimate moves by 1% of their range: sample." in " ".join(texts)
+    assert "Without rows, since no estimate moves by 1% of the range of its estimand: sample." in " ".join(texts)
 
 
 def test_the_curve_has_two_fifths_of_the_height_or_with_many_choices_three_tenths_and_the_figure_fits_a_page():
@@ -825,3 +826,19 @@ def test_an_option_without_a_name_as_a_strangers_file_may_have_it_is_drawn(optio
     results = results_of(plan_of({"sample": options, "outcome": ["a", "b", "c"]}, subsets("x", "y")))
     for width in (6.5, 3.5):
         assert "options have rows" not in " ".join(texts_of(draw(curve_data(results), width)))
+
+
+def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_of_zero_are_seen():
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
+    known = np.arange(len(results)) % 2 == 0
+    found = Breakdowns(np.where(np.arange(len(results)) == 2, 0.7, np.nan), known, "first")
+    data = curve_data(results, breakdowns=found)
+    figure = draw(data, 6.5)
+    (axes,) = (a for a in figure.axes if "≥ 2" in [t.get_text() for t in a.get_yticklabels()])
+    *bars, below = (p.get_data() for p in axes.findobj(StepPatch))
+    order = data.panels[0].breakdowns.known
+    assert (np.maximum.reduce([b.values for b in bars]) > 0).tolist() == order.tolist()
+    assert (below.values < below.baseline).tolist() == (~order).tolist()
+    assert below.values.max() < 0
+    assert not [line for line in axes.lines if line.get_marker() != "None"]
+    assert "Pale, below zero: specifications without one." in note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
