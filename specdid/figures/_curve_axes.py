@@ -131,7 +131,7 @@ def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.52 + 0.48 * significant)
-    return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.5 + 0.5 * significant)
+    return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.62 + 0.38 * significant)
 
 
 def draw_untested(
@@ -233,9 +233,16 @@ def draw_steps(axes: Axes, heights: Any, edges: Any, baseline: Any = 0, order: f
     axes.add_artist(StepPatch(heights, edges, baseline=baseline, zorder=order, **{"linewidth": 0, **looks}))
 
 
+def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
+    """Return the colours of the 95% and 90% ribbons of a piece that has these series."""
+    if len(panel.series) == 1 or len(own) > 1:
+        return BAND95, BAND90
+    colour = SERIES[panel.series[own[0]].colour % len(SERIES)]
+    return blend(colour, 0.1), blend(colour, 0.21)
+
+
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw ribbons in steps, piece by piece, in a series' colour where it has the piece to itself."""
-    several = len(panel.series) > 1
     places = np.arange(len(panel))
     for start, stop in panel.pieces:
         drawn = thin(panel, (places >= start) & (places < stop))
@@ -243,8 +250,7 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         edges = panel.across(start) + np.concatenate([[0], np.cumsum(sizes)])
         low95, high95, low90, high90 = drawn.ends
         own = np.unique(panel.which[start:stop])
-        colour = SERIES[panel.series[own[0]].colour % len(SERIES)] if several and len(own) == 1 else None
-        outer, inner = (blend(colour, 0.12), blend(colour, 0.24)) if colour else (BAND95, BAND90)
+        outer, inner = ribbon_shades(panel, own)
         for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
             draw_steps(axes, high, edges, low, order, facecolor=tint)
         for k in own.tolist():
@@ -399,7 +405,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
             # A value of zero is to be seen, too.
-            draw_steps(axes, np.where(chosen, np.maximum(tops, 0.03 * most), 0.0), edges, facecolor=colour)
+            draw_steps(axes, np.where(chosen, np.maximum(tops, 0.06 * most), 0.0), edges, facecolor=colour)
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from specdid._words import later, say, sentences, told
-from specdid.figures._curve_axes import fixed, marker_in, shade
+from specdid.figures._curve_axes import fixed, marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -26,10 +28,12 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, BAND90, BAND95, CROSS, CROSSED, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, CROSS, CROSSED, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
+_SHADES = 4
+"""Colours of ribbons that a swatch has room for."""
 FOOT = 26.0
 """Room below axes for numbers and what they count."""
 GUTTER = 14.0
@@ -41,10 +45,10 @@ PAGE = 595.0
 class KeyEntry:
     """One entry: a swatch, its colour and words on ``most`` lines.
 
-    ``more``: further words of the entry above, without a swatch.
+    ``more``: further words of the entry above, without a swatch. ``shades``: as many colours side by side.
     """
 
-    kind: Literal["dot", "bar", "thin bar", "more"]
+    kind: Literal["dot", "bar", "thin bar", "shades", "more"]
     colour: Any
     words: str
     marker: str = "o"
@@ -89,7 +93,7 @@ def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, roo
 
     Many series are named here, not by each panel.
     """
-    named = [(p, k, s.short) for p in panels if p.many for k, s in enumerate(p.series)]
+    named = [(p, k, p.series[k].short) for p in panels if p.many for k in in_order(p)]
     many = dict.fromkeys(KeyEntry("dot", shade(p, k, 1.0), name, marker_in(p, k, bars)) for p, k, name in named)
     kinds = _kinds(panels[0], alpha, bars, any(not p.tested.all() for p in panels))
     return break_lines([*many, *kinds], fonts, room)
@@ -123,6 +127,10 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
         for entry in line:
             if entry.kind == "dot":
                 page.dot(x + 4, y, entry.colour, entry.marker, 4.0)
+            elif entry.kind == "shades":
+                step_x = 8 / len(entry.colour)
+                for j, colour in enumerate(entry.colour):
+                    page.line((x + j * step_x, x + (j + 1) * step_x), (y, y), colour, 3.6)
             elif entry.kind != "more":
                 page.line((x, x + 8), (y, y), entry.colour, 3.6 if entry.kind == "bar" else 1.0)
             page.text(x + _SWATCH, y, entry.words, SMALL, colour=QUIET)
@@ -139,9 +147,17 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
     # Where there is one line alone, the note has what the name is short of.
     if panel.many or (most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces, strict=True))):
         names = [s.short for s in panel.series]
-    for k, (name, text, space) in enumerate(zip(names, facts, spaces, strict=True)):
-        label = fonts.apart(names, SMALL, space)[name]
-        yield KeyEntry("dot", shade(panel, k, 1.0), label + text, marker_in(panel, k, bars))
+    for k in in_order(panel):
+        label = fonts.apart(names, SMALL, spaces[k])[names[k]]
+        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts[k], marker_in(panel, k, bars))
+
+
+def in_order(panel: CurvePanel) -> list[int]:
+    """Return the series as their pieces follow each other on the curve."""
+    first = [
+        next(j for j, (a, b) in enumerate(panel.pieces) if k in panel.which[a:b]) for k in range(len(panel.series))
+    ]
+    return sorted(range(len(panel.series)), key=first.__getitem__)
 
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
@@ -152,9 +168,12 @@ def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[
         entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
     if untested:
         entries.append(without_error())
-    entries.append(KeyEntry("bar", blend(INK, 0.5) if bars else BAND90, "90%"))
-    entries.append(KeyEntry("thin bar" if bars else "bar", blend(INK, 0.5) if bars else BAND95, say("95% interval")))
-    return entries
+    if bars:
+        grey = blend(INK, 0.5)
+        return [*entries, KeyEntry("bar", grey, "90%"), KeyEntry("thin bar", grey, say("95% interval"))]
+    pieces = (ribbon_shades(panel, np.unique(panel.which[start:stop])) for start, stop in panel.pieces)
+    outer, inner = zip(*list(dict.fromkeys(pieces))[:_SHADES], strict=True)
+    return [*entries, KeyEntry("shades", inner, "90%"), KeyEntry("shades", outer, say("95% interval"))]
 
 
 def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntry]:

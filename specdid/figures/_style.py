@@ -40,7 +40,7 @@ def marker_of(series: int) -> str:
     return MARKERS[(series + series // len(MARKERS)) % len(MARKERS)]
 
 
-_OUTLINES = {
+_OUTLINES: dict[str, list[tuple[float, float]]] = {
     "hourglass": [(-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)],
     "bow": [(-1, 1), (-1, -1), (1, 1), (1, -1), (-1, 1)],
     "dash": [(-1, 0.4), (1, 0.4), (1, -0.4), (-1, -0.4), (-1, 0.4)],

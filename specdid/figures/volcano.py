@@ -25,6 +25,7 @@ from specdid.figures._panes import (
     Pane,
     columns,
     estimands_of,
+    in_order,
     label_across,
     lay_sheet,
     one_key,
@@ -127,7 +128,12 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
     )
     facts = [of_specifications(len(panel))]
     if panel.many and volcano.nulls:
-        facts.append(say("p < {alpha:g}, negative and positive (null):", alpha=alpha))
+        errors = say(", ").join(sorted({s.errors for _, s in volcano.nulls} - {""}))
+        facts.append(
+            say("p < {alpha:g} (errors by {errors}), negative and positive (null):", alpha=alpha, errors=errors)
+            if errors
+            else say("p < {alpha:g}, negative and positive (null):", alpha=alpha)
+        )
         found = ((panel.short(words), s) for words, s in volcano.nulls)
         facts.append(say("; ").join(say(SHARES, words=name, **_numbers(s)) for name, s in found))
     for words, null in volcano.nulls:
@@ -171,7 +177,8 @@ def _numbers(shares: NullShares) -> dict[str, Any]:
 def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
     binned = len(panel) > MANY
     if len(panel.series) > 1:
-        for k, series in enumerate(panel.series):
+        for k in in_order(panel):
+            series = panel.series[k]
             yield KeyEntry(
                 "dot",
                 shade(panel, k, 1.0),
@@ -337,6 +344,9 @@ OWN = Own(
     zh={
         "; of the ": "；",
         "errors by {errors}": "标准误按 {errors}",
+        "p < {alpha:g} (errors by {errors}), negative and positive (null):": (
+            "p < {alpha:g}（标准误按 {errors}）的负、正比例（括号内为原假设下）："
+        ),
         "p < {alpha:g}, negative and positive (null):": "p < {alpha:g} 的负、正比例（括号内为原假设下）：",
         "Estimates against p-values": "估计值与 p 值",
         "Under the null: the mean share over the draws of the {listed}.": "原假设下：抽样的平均比例（{listed}）。",

@@ -10,8 +10,10 @@ from curves import plan_of, results_of, subsets
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from specdid.figures import event_study, forest, spec_curve, volcano
-from specdid.figures._curve_axes import marker_in, shade
+from specdid.figures._curve_axes import marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
+from specdid.figures._fonts import fonts_for
+from specdid.figures._panes import key_lines
 from specdid.figures._style import CROSS, CROSSED, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
@@ -41,6 +43,22 @@ def test_eleven_series_are_drawn_with_as_many_shapes_which_the_key_has(kind):
     assert all(marks(figure, marker_of(k))[1] for k in range(11))
     drawn = [c for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection)]
     assert len({np.round(c.get_paths()[0].vertices, 9).tobytes() for c in drawn if len(c.get_offsets())}) >= 11
+
+
+def test_the_key_has_the_series_in_the_order_of_their_pieces_and_the_shades_of_their_ribbons():
+    names = [f"estimator {k}" for k in range(3)]
+    planned = plan_of({"estimator": names}, subsets(*"abcdefg"), estimands={n: f"effect {n[::-1]}" for n in names})
+    results = results_of(planned)
+    drawn = curve_data(results).panels[0]
+    turned = replace(drawn, series=drawn.series[::-1], which=len(drawn.series) - 1 - drawn.which)
+    for panel in (drawn, turned):
+        key = [entry for line in key_lines(panel, 0.05, fonts_for([]), 400.0, bars=False) for entry in line]
+        own = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
+        assert [e.words.split(" (")[0] for e in key if e.kind == "dot"][:3] == own
+        inner, outer = (entry.colour for entry in key if entry.kind == "shades")
+        shades = [ribbon_shades(panel, np.array([panel.which[start]])) for start, _ in panel.pieces]
+        assert list(zip(outer, inner, strict=True)) == shades
+        assert len(set(inner)) == 3
 
 
 def test_two_series_of_many_have_two_shapes_in_a_volcano():
