@@ -17,8 +17,8 @@ from specdid._plan.write_out import CONTROLS
 from specdid._programs.names import IN_TIME, functions
 from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
-from specdid.language.scope import sources
-from specdid.language.tree import Call, Name
+from specdid.language.scope import Scope, referenced, sources
+from specdid.language.tree import Binary, Call, Name, Node, Number, walk
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.operators import number_advice
 
@@ -45,6 +45,7 @@ def check_treatments(data: Data) -> Iterator[Fault]:
         yield from check_treatment_gaps(data, option, columns)
         yield from _unknown_taken_for_never(data, option, columns)
         yield from check_cohort(data, option, columns)
+        yield from _code_taken_for_first(data, option, columns)
         single += [(option, term, values) for term, values in columns if option.arm is None and len(columns) == 1]
     yield from _other_arms(data, single)
 
@@ -106,6 +107,72 @@ def _takers(data: Data, option: TreatmentOption, own: frozenset[str]) -> Iterato
     shared = first is not None and not own.isdisjoint(first)
     if shared and cohort is not None and option.cohort is not None and _needs_cohort(data, option):
         yield f"the cohort `{option.cohort.text}`", never_treated(data.panel, cohort) | np.isnan(cohort)
+
+
+def _code_taken_for_first(
+    data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]
+) -> Iterator[Fault]:
+    """Warn of units that are treated throughout because their first period is a code: 0 or -9, where never is meant.
+
+    A code is 0 or less, or among years less than half the first one.
+    """
+    panel = data.panel
+    time = panel.columns[panel.time].numbers if panel.time else None
+    if time is None or panel.unit_codes is None:
+        return
+    begin = float(time.min())
+    for term, values in columns:
+        for comparison, name, scope in _compared_with_time(data, option, term):
+            column = data.column(name, scope)
+            if column is None or column.numbers is None or changing_rows(panel.unit_codes, column.numbers).size:
+                continue
+            first = column.numbers
+            coded = (first < begin) & ((first <= 0) | ((begin >= 1000) & (first < begin / 2))) & data.sampled
+            coded &= ~np.isin(panel.unit_codes, panel.unit_codes[coded & (values != 1)])
+            if option.cohort is not None:
+                coded &= ~declared_never(panel, first)  # _agreement() says so
+            if not coded.any():
+                continue
+            codes = np.unique(first[coded])
+            message = (
+                f"`{write(name)}` is {_listed(codes)} in all rows of {data.units(coded)}, before the first period, "
+                f"{number_text(begin)}: there `{term.text}` is always 1"
+            )
+            advice = f"if that means never treated, write {write(comparison)} & {write(name)} > "
+            advice += number_text(float(codes[-1]))
+            if option.cohort is not None:
+                advice += f", and never = {_with(data, float(codes[-1]))} in [study]"
+            notes = tuple(data.place(int(r)) for r in np.flatnonzero(coded)[:SHOWN])
+            yield _at(option.term, "first_is_code", message, advice, notes, "warning")
+            break
+
+
+def _compared_with_time(data: Data, option: TreatmentOption, term: Term) -> Iterator[tuple[Node, Name, Scope]]:
+    """Return the comparisons of the time with a column in a treatment's definition, then that with its cohort."""
+    time = Name(data.panel.time or "")
+    try:
+        stack = [bind(factor, data.scope) for factor in term.factors]
+    except LanguageError:
+        return
+    seen: set[tuple[str, Node]] = set()
+    while stack:
+        current = stack.pop()
+        key = (current.digest, current.node)
+        if key in seen:
+            continue
+        seen.add(key)
+        for node in walk(current.node):
+            if not isinstance(node, Binary) or node.operator not in (">=", ">", "<=", "<"):
+                continue
+            sides, gap = (node.left, node.right), node.left
+            if isinstance(gap, Binary) and gap.operator == "-" and isinstance(node.right, Number):
+                sides = (gap.left, gap.right)
+            for one, other in (sides, sides[::-1]):
+                if one == time and isinstance(other, Name) and other != time:
+                    yield node, other, current.scope
+        stack += [d for name in referenced(current.node) if (d := current.scope.definition(name.name)) is not None]
+    if option.cohort is not None and isinstance(option.cohort.tree, Name):
+        yield Binary(">=", time, option.cohort.tree), option.cohort.tree, data.scope
 
 
 def _sources(data: Data, expression: Expression) -> frozenset[str]:

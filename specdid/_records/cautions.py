@@ -85,6 +85,7 @@ CLAUSES: Mapping[str, str] = {
     "cohort_differs": later("the treatment and its cohort differ"),
     "group_missing": later("whole groups are lost to missing values"),
     "never_unknown": later("units whose treatment is unknown count as never treated"),
+    "first_is_code": later("a code for never treated may count as treated in every period"),
     "match_lost": later("matching leaves units out, or ties decide it"),
     "imbalance": later("matched samples are not balanced"),
     "bad_control": later("controls differ with the treatment"),
@@ -129,7 +130,7 @@ SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "unit_spelling",
-    "uncomputed", "sheet_hidden",
+    "uncomputed", "sheet_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

@@ -255,6 +255,45 @@ def test_what_a_cohort_cannot_mean(tmp_path, case):
     assert fault.severity == ("warning" if code == "cohort_after_data" else "error")
 
 
+@pytest.mark.parametrize(
+    ("never", "written", "cohort", "advice"),
+    [
+        ("-9", "year >= first", "", "if that means never treated, write year >= first & first > -9"),
+        ("0", "year - first >= 0", "", "if that means never treated, write year - first >= 0 & first > 0"),
+        ("999", "first <= year", "", "if that means never treated, write first <= year & first > 999"),
+        (
+            "-9",
+            "year >= first",
+            'cohort = "first"',
+            "if that means never treated, write year >= first & first > -9, and never = [-9, 0] in [study]",
+        ),
+    ],
+)
+def test_a_code_for_never_treated_before_the_data_makes_units_treated_throughout(
+    tmp_path, never, written, cohort, advice
+):
+    derive = f'on = "ifelse(is.na(first), 0, {written})"'
+    (fault,) = found(tmp_path, panel(never), term="on", cohort=cohort, derive=derive)
+    assert (fault.code, fault.severity, fault.help) == ("first_is_code", "warning", advice)
+    assert f"`first` is {never} in all rows of 3 units, before the first period, 2000" in fault.message
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize(
+    ("never", "written"),
+    [
+        ("9999", "year >= first"),
+        ("", "year >= first"),
+        ("1990", "year >= first"),
+        ("-9", "year >= first & first > 0"),
+        ("0", "d * (year > 2004)"),
+    ],
+)
+def test_what_is_no_such_code(tmp_path, never, written):
+    faults = found(tmp_path, panel(never), term="on", cohort="", derive=f'on = "{written}"')
+    assert not [f for f in faults if f.code == "first_is_code"]
+
+
 @pytest.mark.parametrize("reaching", ["", 'all = "TRUE"\n'])
 def test_cohorts_after_a_sample_are_named_whatever_others_reach(tmp_path, reaching):
     """A sample that ends early makes later adopters never treated, in it alone."""
