@@ -211,6 +211,10 @@ class _R(Memory):
         statements, dead = _that_run(list(_r_statements(text)))
         for line, head in dead:
             self.skip(line, head, "what stands behind a condition that is FALSE is never run, and left out")
+        if (end := _end_of(statements)) is not None:
+            line, ending, _ = statements[end]
+            self.skip(line, ending, "ends the script: what stands behind it is not run, and not read")
+            statements = statements[:end]
         calls = [_r_calls(statement) for _, statement, _ in statements]
         used = [(name, _frame_of(_arguments(inside))) for found in calls for name, _, inside in found if name in _CALLS]
         settings = (re.search(r"\bsetFixest_estimation\(", statement) for _, statement, _ in statements)
@@ -1638,6 +1642,17 @@ def _that_run(statements: Sequence[tuple[int, str, bool]]) -> tuple[list[tuple[i
         if _r_calls(text) and head not in dead:
             dead.append(head)
     return left, dead
+
+
+def _end_of(statements: Sequence[tuple[int, str, bool]]) -> int | None:
+    """Return which statement ends the script, under no condition: ``q()``, ``quit()`` or ``stop()``."""
+    head = re.compile(r"\belse\s*$|(?:\b(?:if|for|while|function)\s*|\\)\(.*\)\s*$", re.DOTALL)
+    for k, (_, text, within) in enumerate(statements):
+        call = re.match(r"\s*(?:q|quit|stop|knitr::knit_exit|knit_exit)\(", text)
+        whole = call is not None and not text[call.end() + len(_inside(text, call.end())) + 1 :].strip()
+        if whole and not within and not (k and head.search(statements[k - 1][1])):
+            return k
+    return None
 
 
 def _functions(statements: Sequence[tuple[int, str, bool]]) -> Iterator[tuple[str, int, int]]:

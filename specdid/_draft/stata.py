@@ -1325,11 +1325,23 @@ class _Stata(Memory):
                     ends = [a * c, a * d, b * c, b * d]
                     return (-inf, inf) if any(map(isnan, ends)) else (min(ends), max(ends))
                 return (a + c, b + d) if node.operator == "+" else (a - d, b - c)
+            case Binary(operator="/", right=Number()) if node.right.value:
+                ends = [one / node.right.value for one in self._bounds_of(node.left)]
+                return min(ends), max(ends)
+            case Call(function="floor" | "ceiling" as function):
+                inner = node.arguments[0].value
+                a, b = (-inf, inf) if inner is None else self._bounds_of(inner)
+                return (a - 1, b) if function == "floor" else (a, b + 1)
+            case Call(function="substr"):
+                places = [a.value.value for a in node.arguments[1:] if isinstance(a.value, Number)]
+                return 0, max(0, places[1] - places[0] + 1) if len(places) == 2 else inf
             case Call(function="ifelse" | "coalesce" | "pmin" | "pmax"):
                 values = [a.value for a in node.arguments[node.function == "ifelse" :] if a.value is not None]
                 found = [self._bounds_of(value) for value in values]
                 return min(a for a, _ in found), max(b for _, b in found)
-            case Call(function="min" | "max" | "mean" | "median" | "l" | "f" | "as.integer" | "tolower"):
+            case Call(
+                function="min" | "max" | "mean" | "median" | "l" | "f" | "as.integer" | "tolower" | "toupper" | "trimws"
+            ):
                 first = node.arguments[0].value
                 return (-inf, inf) if first is None else self._bounds_of(first)
             case _:
@@ -1454,7 +1466,7 @@ class _Stata(Memory):
         if (
             options
             and command not in ("xtile", "fastxtile")
-            and not re.fullmatch(r"\s*(?:nopromote|(?:before|after)\(\w+\))\s*", options)
+            and not re.fullmatch(r"\s*(?:(?:before|after)\(\w+\))\s*", options)
         ):
             raise NotReadError("its options are not read")
         value, _, condition = f" {body}".partition(" if ")

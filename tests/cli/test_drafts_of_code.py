@@ -2765,6 +2765,9 @@ def test_names_that_import_delimited_makes_small_are_those_of_the_file():
         ("gen byte v = d == 1", "d == 1"),
         ("gen str1 v = state", "substr(state, 1, 1)"),
         ("gen str20 v = state", "state"),
+        ("gen str3 v = substr(state, 1, 3)", "substr(state, 1, 3)"),
+        ("gen int v = floor(year/10)", "floor(year/10)"),
+        ("gen byte v = floor(year/10)", "ifelse(floor(year/10) > 100 | floor(year/10) < -127, NA, floor(year/10))"),
         ("gen str v = state", "state"),
     ],
 )
@@ -2843,3 +2846,28 @@ def test_whole_numbers_that_single_precision_rounds_are_not_compared(line, liste
     found = read_code(f"{line}\nreg y d if c != 100000048\nreg y d\n", ".do", facts)
     assert len(found.regressions) == 2 - listed
     assert any("single precision" in why for _, _, why in found.skipped) == listed
+
+
+def test_replace_that_keeps_the_type_is_not_read():
+    found = read_code("gen byte v = 1\nreplace v = x, nopromote\nreg y v\n", ".do", DataFacts(frozenset({"y", "x"})))
+    assert [*found.unread] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        ("q()", True),
+        ("quit(save = 'no')", True),
+        ("stop('the rest is old')", True),
+        ("if (nrow(df) < 5) stop('few')", False),
+        ("if (nrow(df) < 5)\n  stop('few')", False),
+        ("if (nrow(df) < 5) {\n  stop('few')\n}", False),
+        ("f <- function(a)\n  stop('few')", False),
+        ("if (nrow(df) > 5) z <- 1 else\n  stop('few')", False),
+    ],
+)
+def test_what_stands_behind_the_end_of_an_r_script_is_not_run(code, ends):
+    text = f"df <- read.csv('a.csv')\nfeols(y ~ d | id, df)\n{code}\nfeols(y ~ d + x | id, df)\n"
+    found = read_code(text, ".R", DataFacts(frozenset({"y", "d", "x", "id"})))
+    assert [r.terms for r in found.regressions] == ([("d",)] if ends else [("d",), ("d", "x")])
+    assert any("ends the script" in why for _, _, why in found.skipped) == ends
