@@ -1325,8 +1325,8 @@ class _Stata(Memory):
                     ends = [a * c, a * d, b * c, b * d]
                     return (-inf, inf) if any(map(isnan, ends)) else (min(ends), max(ends))
                 return (a + c, b + d) if node.operator == "+" else (a - d, b - c)
-            case Binary(operator="/", right=Number()) if node.right.value:
-                ends = [one / node.right.value for one in self._bounds_of(node.left)]
+            case Binary(operator="/", right=Number(value=divisor)) if divisor:
+                ends = [one / divisor for one in self._bounds_of(node.left)]
                 return min(ends), max(ends)
             case Call(function="floor" | "ceiling" as function):
                 inner = node.arguments[0].value
