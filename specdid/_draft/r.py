@@ -79,6 +79,7 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
+    cummax cummin cummean
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -187,6 +188,8 @@ _SERIES = (
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
 _GROUPED = {"mean", "median", "min", "max", "sd"}
+_COUNTED = {"sum", "any", "all"}
+_RUNNING = {"cumsum", "cummax"}
 _OF_NUMBERS = {*_GROUPED, "quantile", "sum", "nrow", "ncol", "length", "var", "range", "n_distinct", "uniqueN"}
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week|wave|day)s?|yearmonth|ym|yq)$")
 
@@ -812,7 +815,7 @@ class _R(Memory):
         """
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
-        text = _recoded(self._written_out(text))
+        text = _by_row(_recoded(self._written_out(text)))
         text = re.sub(
             rf"(?<![\w.$\])])({_NAME})\s*%between%\s*c\(\s*([^(),]+?),\s*([^(),]+)\)", r"between(\1, \2, \3)", text
         )
@@ -842,7 +845,7 @@ class _R(Memory):
         text = re.sub(r"\bis\.infinite\(([^()]*)\)", r"(!is.na(\1) & !is.finite(\1))", text)
         unit, time = self.found.unit, self.found.time
         alone = unit is not None and [*by] == [unit]
-        looks = False
+        looks, running = False, set[str]()
         if alone and time is not None:
             chosen = rf"(?:if_?else|fifelse)\(([^(),]+),\s*{re.escape(time)}\s*,\s*NA\w*\s*\)"
             new = re.sub(rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", self._first, text)
@@ -851,10 +854,11 @@ class _R(Memory):
                 looks = True
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
             new = re.sub(_SERIES, _lagged, text)
-            if new != text and self.state.order:
+            running = {*_called(text)} & _RUNNING
+            if (running or new != text) and self.state.order:
                 raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
             as_given, as_sorted = self._facts.gaps(unit or "", time)
-            if new != text and (as_sorted if self.state.sorted else as_given):
+            if (running or new != text) and (as_sorted if self.state.sorted else as_given):
                 raise NotReadError(
                     "the data have gaps, or are not in the order of unit and time: the row before is not the period "
                     "before"
@@ -866,25 +870,44 @@ class _R(Memory):
                     "l",
                     "f",
                 )
-            looks = looks or new != text
+            if running:
+                self._tell_derived(
+                    "cumsum() and cummax() of R go by rows, here along the unit's time: the same where the rows of a "
+                    "unit are in the order of time.",
+                    "cumsum",
+                    "cummax",
+                )
+            looks = looks or bool(running) or new != text
             text = new
             if looks and (key := next((k for k in (unit, time) if self._anew(k)), None)):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
-        for found in [*re.finditer(rf"(?<![\w.])({'|'.join(_GROUPED)})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)][::-1]:
+        group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
+        if by and (new := re.sub(r"(?<![\w.:$])n\(\)", f"count({group[2:]})", text)) != text:
+            if not all(re.fullmatch(_NAME, name) for name in by):
+                raise NotReadError("its groups are not read")
+            looks, text = True, new
+        for found in [
+            *re.finditer(rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)
+        ][::-1]:
             inside, omits, _ = found[2].partition("na.rm")
-            within = columns_of(inside.strip()) if not omits else set()
+            counted = found[1] in _COUNTED
+            within = columns_of(inside.strip().rstrip(",")) if counted or not omits else set()
             known = bool(within) and within <= self._facts.complete - {*self.state.columns}
             simple = not {*_called(inside)} - {"abs", "sign", "is.na"} and not re.search(r"[/^]", inside)
+            whole = found[1] == "sum" or re.search(r"[<>=]|%in%|is\.na", inside)
+            if counted and not (known and simple and whole):
+                raise NotReadError(f"`{found[1]}()` is not taken over. Here: {_HERE[found[1]]}")
             if not (known and simple) and not (omits and re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2])):
                 raise NotReadError(
                     f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
                 )
             if not all(re.fullmatch(_NAME, name) for name in by):
                 raise NotReadError("its groups are not read")
-            group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
             looks = True
             inside = inside.strip().rstrip(",").strip()
             value = f"{found[1]}({inside}{group})"
+            if found[1] in ("any", "all"):
+                value = f"({'max' if found[1] == 'any' else 'min'}({inside}{group}) == 1)"
             if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
                 if re.search(r"\bNA(?:_\w+)?\b", inside):
                     raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
@@ -896,7 +919,9 @@ class _R(Memory):
             looks, scaled = True, {"scale"}
         else:
             scaled = set()
-        allowed = _BY_ROW | scaled | ({*_GROUPED, "first", "l", "f", "group"} if looks else set())
+        allowed = (
+            _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
+        )
         if other := next((n for n in _called(text) if n not in allowed), None):
             here = f". Here: {_HERE[other]}" if other in _HERE else ""
             raise NotReadError(f"`{other}()` is not taken over{here}")
@@ -1452,6 +1477,30 @@ def _recoded(text: str) -> str:
         if missing is not None:
             new = f"ifelse(is.na({x}), {missing}, {new})"
         text = text[: found.start()] + new + text[found.end() + len(inside) + 1 :]
+    return text
+
+
+def _by_row(text: str) -> str:
+    """Write what R calls otherwise, and has in every row the same value here: kinds of NA, log2(), what is missing."""
+    text = re.sub(r"(?<![\w.\"'])NA_(?:real|integer|character)_(?![\w\"'])", "NA", text)
+    text = re.sub(
+        r"(?<=[\w.)])\s*\^\s*\(\s*(\d{1,3})\s*/\s*([1-9]\d{0,2})\s*\)", lambda m: f"^{int(m[1]) / int(m[2])!r}", text
+    )
+    at = 0
+    while len(text) < LONGEST_CALL and (
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse))\(").search(_without_texts(text), at)
+    ):
+        at = found.end()
+        inside = _inside(text, at)
+        parts = _split(inside, ",")
+        new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
+        if not found[1] and len(parts) == 4:
+            key = "missing" if found[2] else "na"
+            missing = re.sub(rf"^{key}\s*=(?!=)\s*", "", parts[3])
+            if not any(re.match(r"[\w.]+\s*=(?!=)", part) for part in (*parts[:3], missing)):
+                new = f"ifelse(is.na({parts[0]}), {missing}, {found[0]}{', '.join(parts[:3])}))"
+        if new:
+            text = f"{text[: found.start()]}{new}{text[at + len(inside) + 1 :]}"
     return text
 
 

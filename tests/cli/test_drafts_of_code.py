@@ -1185,7 +1185,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "df <- df %>% slice(1:9)",
         "df <- df[1:100, ]", "df$x <- other$z", "df$x[df$z == 1] <- 0", "df[df$z > 1, 'x'] <- 0",
         "df$x <- cut(df$z, c(5, 10))",
-        "df[, x := mean(z), by = id]", "df[, x := cumsum(z), by = id]", "df <- df %>% mutate(x = dplyr::lag(z))",
+        "df[, x := mean(z), by = id]", "df[, x := cumsum(z)]", "df <- df %>% mutate(x = dplyr::lag(z))",
         "df <- df %>% mutate(x = z / k)\nk <- f()", "for (k in 1:2) {\n  df <- df[z > 1]\n}",
         "if (TRUE) df <- df[z > 1]",
         "suppressWarnings({ df$x <- 1 })", "df <- within(df, { x <- z })", "setnames(df, 'z', 'x')",
@@ -1874,6 +1874,35 @@ def test_other_ways_of_dplyr_and_functions_are_listed(change):
     found = read_code(f'df <- read.csv("a.csv")\n{change}\nfeols(y ~ d | id + year, df, cluster = ~id)\n', ".R")
     assert found.skipped
     assert not found.derived
+
+
+@pytest.mark.parametrize(
+    ("value", "here"),
+    [
+        ("cumsum(poverty)", "cumsum(poverty)"),
+        ("cummax(post)", "cummax(post)"),
+        ("sum(poverty, na.rm = TRUE)", "sum(poverty, by = sid)"),
+        ("any(poverty > 15) * poverty", "(max(poverty > 15, by = sid) == 1) * poverty"),
+        ("all(poverty > 15)", "(min(poverty > 15, by = sid) == 1)"),
+        ("n() * poverty", "count(by = sid) * poverty"),
+        ("log2(poverty)^2", "log(poverty, 2)^2"),
+        ("poverty^(1/3)", f"poverty^{1 / 3}"),
+        ("if_else(poverty > 15, NA_real_, poverty)", "ifelse(poverty > 15, NA, poverty)"),
+        ("if_else(l > 1, 1, 0, missing = 9)", "ifelse(is.na(l > 1), 9, ifelse(l > 1, 1, 0))"),
+        ("fifelse(l > 1, 1, 0, na = 9)", "ifelse(is.na(l > 1), 9, ifelse(l > 1, 1, 0))"),
+        ("any(post)", None),
+        ("sum(l)", None),
+    ],
+)
+def test_functions_of_r_are_those_of_the_same_value_here(drafted, value, here):
+    made = f"mutate(l = dplyr::lag(poverty)) %>% mutate(a = {value})"
+    code = f"""\
+df <- read.csv("castle.csv") %>% group_by(sid) %>% {made}
+feols(homicide ~ post + a + l | sid + year, df, cluster = ~sid)
+"""
+    done, spec = drafted(code, "a.R", "--treatment", "post")
+    assert tomllib.loads(spec.read_text("utf-8"))["derive"].get("a") == here
+    assert done.returncode == (2 if here is None else 0), done.stderr
 
 
 @pytest.mark.parametrize("before", ["", "mutate(wage = 2 * wage) %>% "])
