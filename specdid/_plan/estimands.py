@@ -141,9 +141,12 @@ def _given(
         columns = [column.numbers for column in evaluator.term(factors)]
     except EvaluationError:  # said where the control is checked
         return (), ()
-    if all(vanishes_with(values, column, known=made) for column in columns):
+    known = values[np.isfinite(values)]
+    other = 1 - values if made and np.isin(known, (0.0, 1.0)).all() else values  # (1 - d) * x is nothing at 1
+    if any(all(vanishes_with(side, column, known=made) for column in columns) for side in (values, other)):
         return (f"{term.text} is 0",), ()
-    return (), (term.text,) if made and not all(_multiple(values, column) for column in columns) else ()
+    again = all(_multiple(values, column) or _multiple(other, column) for column in columns)
+    return (), (term.text,) if made and not again else ()
 
 
 CHANCE = 1e-3
@@ -302,6 +305,8 @@ def _multiplied(bound: Bound) -> list[Bound]:
         parts = [node.left]
     elif isinstance(node, Unary) and node.operator in ("-", "+"):
         parts = [node.operand]
+    elif isinstance(node, Call) and node.function in ("center", "scale") and len(node.arguments) == 1:
+        parts = [*children(node)]  # a constant less: the effect is where it was
     elif isinstance(node, Call) and node.function == "i" and (x := argument(node, "x")) is not None:
         rest = tuple(a for a in node.arguments if a.value is not x and a.name != "ref2")
         parts = [replace(node, arguments=rest), x]

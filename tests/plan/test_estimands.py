@@ -127,6 +127,9 @@ MADE = {"dxs": "dom * dist", "shortdom": 'ifelse(haul == "short", dom, 0)'}
         ("I(dom * dist)", "where dist is 0"),
         ("I(-dist * 2 * dom / 100)", "where dist is 0"),
         ("dxs", "where dist is 0"),
+        ("scale(I(dom * dist))", "where dist is 0"),
+        ("center(dist):dom", "where center(dist) is 0"),
+        ("I((1 - dom) * dist)", "where I((1 - dom) * dist) is 0"),
         ("dxs:x3", "where dist is 0 and x3 is 0"),
         ("shortdom", "where shortdom is 0"),
         ('I(dom * (haul == "short"))', 'where haul == "short" is 0'),
@@ -146,7 +149,15 @@ def test_beside_its_lags_and_leads_the_treatment_is_the_effect_with_them_held_fi
 
 @pytest.mark.parametrize(
     "control",
-    ["freedom", "factor(haul)", "I(freedom * dist)", "i(haul, dist)", "max(dom, by = id):dist", "mean(dom, by = year)"],
+    [
+        "freedom",
+        "factor(haul)",
+        "I(freedom * dist)",
+        "i(haul, dist)",
+        "max(dom, by = id):dist",
+        "mean(dom, by = year)",
+        "I(1 - dom)",
+    ],
 )
 def test_a_control_that_only_sounds_like_the_treatment_or_is_of_its_group_is_none(control):
     assert labelled(["1", control]) == ["average effect"] * 2
