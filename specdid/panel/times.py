@@ -152,6 +152,9 @@ def numbering_advice(column: Column) -> str:
     if not cells or len(found) < len(cells) or len(steps) != 1:
         return "number the periods in a column, as 2012 or 201212 (with step)"
     (step,) = steps
+    if len(found) > 1 and len({n[4:] for n, _ in found}) == 1:
+        shown = ", ".join(f"{n[:4]} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
+        return f"these are years: number them in a column, {shown} and so on"
     if step == "day" and len({n[:6] for n, _ in found}) == len(found):
         found, step = [(n[:6], step) for n, _ in found], "month"
     shown = ", ".join(f"{n} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
