@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import warnings
 import zipfile
@@ -237,6 +238,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
         raise ReadError(
             "missing_extra", "reading .xlsx needs the package fastexcel", help="pip install 'specdid[excel]'"
         ) from None
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # it warns, on the screen, of every empty column
     book: Any = _attempt(lambda: fastexcel.read_excel(raw))
     first = _attempt(lambda: book.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars())
     if not first.height:

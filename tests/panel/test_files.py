@@ -181,6 +181,11 @@ def test_a_title_above_the_headings_and_a_hidden_sheet_are_said(read):
     assert known(remark.message, "zh")
 
 
+def test_an_empty_column_of_a_workbook_puts_no_line_of_its_reader_on_the_screen(read, caplog):
+    source = read("d.xlsx", saved([["Claims", None, "y"], ["a", None, 3], [1, None, 4]]))
+    assert (source.n_rows, caplog.records) == (2, [])
+
+
 def test_excel_without_fastexcel_says_what_to_install(read, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fastexcel", None)
     with pytest.raises(ReadError) as caught:
