@@ -215,16 +215,6 @@ def _stepped(match: re.Match[str]) -> str:
 
 
 @dataclass(slots=True)
-class _Preserved:
-    """What `preserve` kept: the state, and how much had been listed and taken over by then."""
-
-    state: State
-    line: int
-    skipped: int
-    regressions: int
-
-
-@dataclass(slots=True)
 class _Panel:
     """A unit and time that `xtset` sets, and how many regressions stand before it."""
 
@@ -233,6 +223,17 @@ class _Panel:
     time: str | None
     line: int
     text: str
+
+
+@dataclass(slots=True)
+class _Preserved:
+    """What `preserve` kept: the state, and how much had been listed and taken over by then."""
+
+    state: State
+    line: int
+    skipped: int
+    regressions: int
+    panel: _Panel | None = None
 
 
 _LITERAL = r"(?:[-+]?\d+(?:\.\d+)?|\"[^\"`$]*\")"
@@ -346,6 +347,8 @@ class _Stata(Memory):
 
     def read(self, text: str) -> ReadCode:
         statements = [*_statements(text)]
+        if line := _without_comments(text)[1]:
+            self.skip(line, "/*", "a comment that is not closed: what stands behind it is not run, and not read")
         for _, statement in statements:  # rows without unit or time are in no panel, wherever xtset stands
             if key := re.match(r"^(?:qui\w*\s+|cap\w*\s+)*(?:xtset|tsset)\s+(\w+)(?:\s+(\w+))?", statement):
                 self._key |= {name for name in key.groups() if name}
@@ -408,7 +411,8 @@ class _Stata(Memory):
             if one.unit == unit:
                 continue
             why = f"sets another panel than the draft's, which is that of line {chosen[0].line}"
-            self.skip(one.line, one.text, f"{why}: {counts[unit]} of {sum(counts.values())} regressions follow it")
+            if one.begin < end or one.line not in [line for line, _, _ in self.found.skipped]:
+                self.skip(one.line, one.text, f"{why}: {counts[unit]} of {sum(counts.values())} regressions follow it")
             for k in range(one.begin, end):
                 if self._looks_along(regressions[k]):
                     gone.add(k)
@@ -1113,18 +1117,18 @@ class _Stata(Memory):
             if name.startswith("`") or not unread:  # else the file has what the draft cannot make
                 self._saved[name.removesuffix(".dta")] = state.copy()
         elif command == "preserve":
-            self._preserved.append(
-                _Preserved(self.state.copy(), line, len(self.found.skipped), len(self.found.regressions))
-            )
+            self._preserved.append(self._preserve(line, self.state.copy()))
         elif command == "restore":
             if self._preserved:
                 kept = self._preserved.pop()
                 if not re.search(r"\bnot\b", arguments):
                     self.state = kept.state.copy()
                     self._put_aside(kept, line)
+                    if kept.panel is not None and self._panels[-1] is not kept.panel:
+                        self._panels.append(replace(kept.panel, begin=len(self.found.regressions)))
+                        self.found.unit, self.found.time = kept.panel.unit, kept.panel.time
                 if re.search(r"\bpreserve\b", arguments):
-                    kept = _Preserved(kept.state, line, len(self.found.skipped), len(self.found.regressions))
-                    self._preserved.append(kept)
+                    self._preserved.append(self._preserve(line, kept.state))
         elif command == "clear":
             self.state = State()
         elif command in ("xtset", "tsset", "iis"):
@@ -1165,6 +1169,10 @@ class _Stata(Memory):
                 new = name.lower() if case == "lower" else name.upper()
                 if new not in self._data:
                     self.state.columns[new] = name
+
+    def _preserve(self, line: int, state: State) -> _Preserved:
+        panel = self._panels[-1] if self._panels else None
+        return _Preserved(state, line, len(self.found.skipped), len(self.found.regressions), panel)
 
     def _put_aside(self, kept: _Preserved, line: int) -> None:
         """Say in one line of what stands between preserve and restore that it leaves nothing behind."""
@@ -1731,14 +1739,34 @@ def _without_inrange(text: str) -> str:
     return text
 
 
+def _without_comments(text: str) -> tuple[str, int]:
+    """Join the lines over which comments go, as Stata does, and return the line of one that is not closed, or 0.
+
+    Comments may stand in comments; ``//`` goes to the end of its line alone.
+    """
+    text, parts = text.replace(_JOINED, " "), list[str]()
+    kept = at = begin = depth = 0
+    while found := re.compile(r"/\*|\*/" if depth else r"(?m)(?:^|(?<=\s))//[^\n]*|/\*").search(text, at):
+        at = found.end()
+        if found[0] == "*/":
+            depth -= 1
+            if not depth:
+                parts.append(_JOINED * text.count("\n", begin, at))
+                kept = at
+        elif found[0] == "/*":
+            if not depth:
+                parts.append(text[kept : found.start()])
+                begin = found.start()
+            depth += 1
+    quoted = text[text.rfind("\n", 0, begin) + 1 : begin].count('"') % 2
+    if depth and not quoted:
+        return "".join(parts), text.count("\n", 0, begin) + 1
+    return "".join(parts) + text[begin if depth else kept :], 0
+
+
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Return statements with their lines, without comments, continued lines joined."""
-
-    def joined(comment: re.Match[str]) -> str:
-        """Join the lines over which a comment goes, as Stata does; ``//`` goes to the end of its line alone."""
-        return comment[0] if comment[0].startswith("//") else _JOINED * comment[0].count("\n")
-
-    text = re.sub(r"(?m)(?:^|(?<=\s))//[^\n]*|/\*(?s:.*?)\*/", joined, text.replace(_JOINED, " "))
+    text, _ = _without_comments(text)
     by_line, begun, first, in_comment, number = True, "", 1, False, 0
     for raw in text.split("\n"):
         start = number + 1 + raw[: len(raw) - len(raw.lstrip())].count(_JOINED)

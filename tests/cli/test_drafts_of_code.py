@@ -2712,6 +2712,7 @@ def test_types_of_stata_that_may_not_hold_a_number_are_told(line, told):
         "drop if year <= 3 /* old\n*/ | missing(year)\nreghdfe y d x, absorb(id)\n",
         "/* a\n b */\n// dir/*\nreghdfe y d x if year > 3, absorb(id)\n/* * */",
         "* kept /*\n reghdfe y d, absorb(id)\n*/\nreghdfe y d x if year > 3, absorb(id)\n",
+        "/* old\n /* in it */\n drop if x > 3\n*/\nreghdfe y d x if year > 3, absorb(id)\n",
     ],
 )
 def test_a_comment_over_lines_joins_them_as_in_stata(code):
@@ -2849,6 +2850,7 @@ def test_what_stands_behind_exit_and_continue_is_not_run(code, lines, told):
     [
         ("xtset id t\nreg y d\nreg y d x\nxtset region t\nxtreg y d, fe", "id", "t", [2, 3, 5]),
         ("xtset region t\nreg y d\nxtset id\nreg y d x\nxtreg y d, fe", "id", "t", [2, 4, 5]),
+        ("xtset id t\npreserve\nxtset region t\nreg y d\nrestore\nreg y d x\nxtreg y x, fe", "id", "t", [4, 6, 7]),
         ("xtset id t\nreg y d\nxtset region t\nreg y d x", "id", "t", [2, 4]),
         ("xtset id t\nreg y d\nreg y d x\nxtset region t\nreg y L.d", "id", "t", [2, 3]),
         ("xtset region t\ngen lx = L.x\nreg y lx\nxtset id t\nreg y d x\nreg y d", "id", "t", [5, 6]),
@@ -2900,3 +2902,11 @@ def test_what_stands_behind_the_end_of_an_r_script_is_not_run(code, ends):
     found = read_code(text, ".R", DataFacts(frozenset({"y", "d", "x", "id"})))
     assert [r.terms for r in found.regressions] == ([("d",)] if ends else [("d",), ("d", "x")])
     assert any("ends the script" in why for _, _, why in found.skipped) == ends
+
+
+def test_a_comment_that_is_not_closed_goes_to_the_end():
+    found = read_code("reg y d x\n/* old\ndrop if x > 3\nreg y d\n", ".do", DataFacts(frozenset({"y", "d", "x"})))
+    assert [r.line for r in found.regressions] == [1]
+    assert [(line, "not closed" in why) for line, _, why in found.skipped] == [(2, True)]
+    found = read_code('local f: dir "a/*.dta"\nreg y d\n', ".do", DataFacts(frozenset({"y", "d", "x"})))
+    assert [r.line for r in found.regressions] == [2]
