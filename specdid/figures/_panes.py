@@ -149,15 +149,23 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         names = [s.short for s in panel.series]
     for k in in_order(panel):
         label = fonts.apart(names, SMALL, spaces[k])[names[k]]
-        yield KeyEntry("dot", shade(panel, k, 1.0), label + facts[k], marker_in(panel, k, bars))
+        number = f"{piece_of(panel, k) + 1}  " if numbered(panel) else ""
+        yield KeyEntry("dot", shade(panel, k, 1.0), number + label + facts[k], marker_in(panel, k, bars))
+
+
+def numbered(panel: CurvePanel) -> bool:
+    """Say whether pieces are too many for names above them, and have the numbers that the key has."""
+    return panel.many and len(panel.pieces) > 1 and not panel.apart
+
+
+def piece_of(panel: CurvePanel, series: int) -> int:
+    """Return the first piece that has a series."""
+    return next(j for j, (start, stop) in enumerate(panel.pieces) if series in panel.which[start:stop])
 
 
 def in_order(panel: CurvePanel) -> list[int]:
     """Return the series as their pieces follow each other on the curve."""
-    first = [
-        next(j for j, (a, b) in enumerate(panel.pieces) if k in panel.which[a:b]) for k in range(len(panel.series))
-    ]
-    return sorted(range(len(panel.series)), key=first.__getitem__)
+    return sorted(range(len(panel.series)), key=lambda k: piece_of(panel, k))
 
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:

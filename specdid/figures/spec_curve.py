@@ -62,7 +62,7 @@ from specdid.figures._page import (
     title_height,
     wrap,
 )
-from specdid.figures._panes import SHARES, KeyLines, draw_key, estimands_of, key_lines, kinds_of_marks
+from specdid.figures._panes import SHARES, KeyLines, draw_key, estimands_of, key_lines, kinds_of_marks, numbered
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
@@ -564,7 +564,8 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         if wide:
             whole = layout.width - 3 * _EDGE
             keys = (_key(band.panels[0], data.alpha, fonts, whole, room, layout.flat, bool(shared)),)
-        placed.append(_Placed(band, keys, top, wide, any(_pieces_named(p, room) for p in band.panels), layout.flat))
+        named = any(_pieces_named(p, room, len(data.panels)) for p in band.panels)
+        placed.append(_Placed(band, keys, top, wide, named, layout.flat))
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
     cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
@@ -632,8 +633,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
             _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
-        elif _pieces_named(panel, width):
-            _pieces(page, panel, left, curve - 0.6 * _ROOM, width)
+        elif _pieces_named(panel, width, len(data.panels)):
+            _pieces(page, panel, left, curve - 0.6 * _ROOM, width, len(data.panels) == 1)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if panel.breakdowns is not None:
             draw_breakdowns(page.axes(left, sensitivity, width, SENSITIVITY), panel, page.fonts)
@@ -671,25 +672,32 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
             limit = at - 5
 
 
-def _pieces_named(panel: CurvePanel, width: float) -> bool:
-    return not panel.apart and len(panel.pieces) > 1 and not few(panel, width)
+def _pieces_named(panel: CurvePanel, width: float, panels: int) -> bool:
+    several = not panel.apart and len(panel.pieces) > 1
+    return several and (not few(panel, width) or (panels == 1 and numbered(panel)))
 
 
-def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float) -> None:
-    """Name ribbons above them by what comes first in the key; a name of up to twice a ribbon's width ends with it.
+def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float, alone: bool = False) -> None:
+    """Name pieces above them by what comes first in the key; a name of up to twice a piece's width ends with it.
 
-    That one begins above the ribbon before, and stands only where the name there leaves room.
+    That one begins above the piece before, and stands only where the name there leaves room. Many of a panel
+    ``alone`` have the key's numbers in their middles.
     """
     whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
     first = [headline(label) for label in whole]
     slot, free = width / panel.extent, left
-    for (start, stop), text in zip(panel.pieces, first if len({*first}) == len({*whole}) else whole, strict=True):
+    texts = first if len({*first}) == len({*whole}) else whole
+    numbers = alone and numbered(panel)
+    if numbers:
+        texts = [str(k + 1) for k in range(len(panel.pieces))]
+    for (start, stop), text in zip(panel.pieces, texts, strict=True):
         wide, room = page.fonts.width(text, SMALL), slot * (stop - start)
         begin = left + slot * float(panel.across(start))
         at = begin + 2 if wide <= room - 4 else begin + room - wide
+        at = begin + (room - wide) / 2 if numbers else at
         if at >= free and wide <= 2 * room:
             page.text(at, middle, text, SMALL, colour=QUIET)
-            free = at + wide + 5
+            free = at + wide + (2 if numbers else 5)
 
 
 def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:

@@ -129,3 +129,12 @@ def test_effects_without_an_error_are_crosses_in_a_forest_and_the_note_says_so()
     assert "Crosses: no standard error." in " ".join(t.get_text() for t in figure.texts)
     figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows[2:]),), "Note."))
     assert not any("Crosses" in t.get_text() for t in figure.texts)
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_pieces_of_many_series_have_numbers_above_them_that_the_key_has(width):
+    names = [f"estimator {k}" for k in range(11)]
+    planned = plan_of({"estimator": names}, subsets(*"abcde"), estimands={name: f"effect {name}" for name in names})
+    texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
+    assert [t for t in texts if t in set(map(str, range(1, 20)))] == [str(k) for k in range(1, 12)]
+    assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 12))
