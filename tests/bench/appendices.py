@@ -76,7 +76,8 @@ def word(out: Path) -> list[object]:
     tables = [t for t in document.tables if len(t.rows) > 1]
     wide = [t for t in tables if sum(c.width for c in t.columns) > (PAGE + 0.01) * EMU]
     wide += [s for s in document.inline_shapes if s.width > (PAGE + 0.01) * EMU]
-    lacking = abs(text.count(r"\begin{threeparttable}") - len(tables))
+    parts = text.count(r"(continued)}")  # of tables that LaTeX cuts at a page's end; Word lets them run on
+    lacking = abs(text.count(r"\begin{threeparttable}") - parts - len(tables))
     lacking += abs(text.count(r"\includegraphics") - len(document.inline_shapes))
     pages: object = "not converted"
     if (office := shutil.which("soffice")) is not None:
