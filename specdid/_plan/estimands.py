@@ -283,11 +283,16 @@ def _spelt(bound: Bound) -> Bound:
         bound = inner
 
 
+MOST = 64
+"""Products of a term that are taken apart: a few lines, x2 = x1 * x1 and so on, would make it endless."""
+
+
 def _apart(factors: Sequence[Bound], into: Callable[[Bound], list[Bound]]) -> Iterator[Bound]:
-    stack = list(reversed(factors))
+    stack, taken = list(reversed(factors)), 0
     while stack:
         top = stack.pop()
-        inner = into(top)
+        inner = into(top) if taken < MOST else []
+        taken += bool(inner)
         stack += reversed(inner)
         if not inner:
             yield top

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel
+from specdid._plan import estimands
 
 REGRESSION = "average effect (regression weights)"
 
@@ -180,6 +181,26 @@ def test_a_square_is_not_the_column_that_it_is_of():
     derive = {"amount": "dom * w", "square": "amount^2"}
     plain, *others = labelled(["1", "amount", "amount:dist", "square:dist"], "square", derive)
     assert others == [plain, plain, f"{plain} where dist is 0"]
+
+
+CUBES = "dom"
+for _ in range(20):
+    CUBES = f"({CUBES})^3"
+SQUARES = {"z0": "dom * dist"} | {f"z{k}": f"z{k - 1} * z{k - 1}" for k in range(1, 31)}
+
+
+@pytest.mark.parametrize(("control", "derive"), [("z30", SQUARES), (f"I({CUBES} * dist)", {})])
+def test_products_without_end_are_not_taken_apart_to_their_end(control, derive, monkeypatch):
+    """A stranger's file has room for thirty lines that stand for 2^30 factors: what is taken apart is counted."""
+    real, count = estimands._multiplied, []
+
+    def counted(bound):
+        count.append(bound)
+        assert len(count) < 20_000
+        return real(bound)
+
+    monkeypatch.setattr(estimands, "_multiplied", counted)
+    assert labelled([control], derive=derive)
 
 
 def test_the_label_belongs_to_the_model_whichever_spelling_stands_first():
