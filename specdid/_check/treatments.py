@@ -138,13 +138,29 @@ def _code_taken_for_first(
                 f"`{write(name)}` is {_listed(codes)} in all rows of {data.units(coded)}, before the first period, "
                 f"{number_text(begin)}: there `{term.text}` is always 1"
             )
-            advice = f"if that means never treated, write {write(comparison)} & {write(name)} > "
+            # Where the comparison holds of them they are to be taken out of it, else to be put into it.
+            rest = "& {} >" if _holds(comparison, name, first, time)[coded].all() else "| {} <="
+            advice = f"if that means never treated, write {write(comparison)} {rest.format(write(name))} "
             advice += number_text(float(codes[-1]))
             if option.cohort is not None:
                 advice += f", and never = {_with(data, float(codes[-1]))} in [study]"
             notes = tuple(data.place(int(r)) for r in np.flatnonzero(coded)[:SHOWN])
             yield _at(option.term, "first_is_code", message, advice, notes, "warning")
             break
+
+
+def _holds(comparison: Node, name: Name, first: Floats, time: Floats) -> Bools:
+    """Say in which rows a comparison of the time with a column holds."""
+
+    def value(node: Node) -> Floats:
+        if isinstance(node, Binary):
+            return value(node.left) - value(node.right)
+        return np.full(len(time), float(node.value)) if isinstance(node, Number) else first if node == name else time
+
+    assert isinstance(comparison, Binary)
+    left, right = value(comparison.left), value(comparison.right)
+    compare = {">=": np.greater_equal, ">": np.greater, "<=": np.less_equal, "<": np.less}
+    return np.asarray(compare[comparison.operator](left, right))
 
 
 def _compared_with_time(data: Data, option: TreatmentOption, term: Term) -> Iterator[tuple[Node, Name, Scope]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 from specdid import __version__
 from specdid._cli.exits import Exit, print_faults
 from specdid._diagnostics import Fault, Faults, SpecError, many
+from specdid._records.files import read_bytes
 from specdid._records.numerals import specifications
 from specdid._run.prepare import Prepared, examine, with_untested
 
@@ -55,9 +55,15 @@ def _with_open_lines(faults: Faults, spec: Path) -> Faults:
     """Point from columns that are not there to the lines that a draft has left open for them, as comments."""
     if not any(fault.code == "no_column" for fault in faults):
         return faults
-    lines = enumerate(spec.read_text("utf-8-sig").splitlines(), 1)
-    commented = ((at, re.match(r"#\s*(\"?)([^\"=#]+?)\1\s*=\s*\"", line)) for at, line in lines)
-    left = {found[2]: at for at, found in commented if found}
+    try:
+        text = read_bytes(spec).decode(errors="replace")
+    except (OSError, ValueError):  # a link, which is data elsewhere, and no hint
+        return faults
+    left: dict[str, int] = {}
+    for at, line in enumerate(text.splitlines(), 1):
+        name, equals, value = line.partition("=")
+        if line.startswith("#") and equals and value.lstrip().startswith('"'):
+            left[name[1:].strip().strip('"')] = at
     new: list[Fault] = []
     for fault in faults:
         place = fault.place

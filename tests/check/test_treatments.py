@@ -279,6 +279,18 @@ def test_a_code_for_never_treated_before_the_data_makes_units_treated_throughout
     assert known(fault.message, "zh")
 
 
+def test_the_advice_on_such_a_code_is_right_where_the_comparison_says_who_is_untreated(tmp_path):
+    """Followed as for year >= first it would turn the sign of the estimate."""
+    written = "year < first"
+    for advice in ("year < first | first <= -9", None):
+        derive = f'on = "ifelse(is.na(first), 0, ifelse({written}, 0, 1))"'
+        codes = [
+            f for f in found(tmp_path, panel("-9"), term="on", derive=derive, cohort="") if f.code == "first_is_code"
+        ]
+        assert [f.help for f in codes] == ([f"if that means never treated, write {advice}"] if advice else [])
+        written = advice
+
+
 @pytest.mark.parametrize(
     ("never", "written"),
     [

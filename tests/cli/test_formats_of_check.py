@@ -154,3 +154,12 @@ def test_the_documented_object_has_the_keys_of_a_real_one(folder):
     assert list(shown) == list(real)
     assert list(shown["files"][0]) == list(real["files"][0])
     assert list(shown["files"][0]["faults"][0]) == list(real["files"][0]["faults"][0])
+
+
+@pytest.mark.parametrize("line", ["# 城市\n".encode("gb18030"), b"#" + b" " * 200_000 + b"\n"])
+def test_a_missing_column_in_a_file_of_odd_bytes_is_a_fault(folder, line):
+    """The hint of a draft's open lines reads the file again: of a comment that is no UTF-8 too, and once through it."""
+    (folder / "odd.toml").write_bytes((folder / "bad.toml").read_bytes() + line + b'# yy = "log(x1)"\n')
+    done = call_specdid(["check", "odd.toml"], folder)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "no column `idd`" in done.stderr
