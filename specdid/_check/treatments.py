@@ -17,7 +17,7 @@ from specdid._plan.write_out import CONTROLS
 from specdid._programs.names import IN_TIME, functions
 from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOption
 from specdid.language import LanguageError, Term, bind, expand, terms, write
-from specdid.language.scope import Scope, referenced, sources
+from specdid.language.scope import Scope, bounds_behind, sources
 from specdid.language.tree import Binary, Call, Name, Node, Number, walk
 from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
 from specdid.panel.operators import number_advice
@@ -167,16 +167,10 @@ def _compared_with_time(data: Data, option: TreatmentOption, term: Term) -> Iter
     """Return the comparisons of the time with a column in a treatment's definition, then that with its cohort."""
     time = Name(data.panel.time or "")
     try:
-        stack = [bind(factor, data.scope) for factor in term.factors]
+        factors = [bind(factor, data.scope) for factor in term.factors]
     except LanguageError:
         return
-    seen: set[tuple[str, Node]] = set()
-    while stack:
-        current = stack.pop()
-        key = (current.digest, current.node)
-        if key in seen:
-            continue
-        seen.add(key)
+    for current in bounds_behind(factors):
         for node in walk(current.node):
             if not isinstance(node, Binary) or node.operator not in (">=", ">", "<=", "<"):
                 continue
@@ -186,7 +180,6 @@ def _compared_with_time(data: Data, option: TreatmentOption, term: Term) -> Iter
             for one, other in (sides, sides[::-1]):
                 if one == time and isinstance(other, Name) and other != time:
                     yield node, other, current.scope
-        stack += [d for name in referenced(current.node) if (d := current.scope.definition(name.name)) is not None]
     if option.cohort is not None and isinstance(option.cohort.tree, Name):
         yield Binary(">=", time, option.cohort.tree), option.cohort.tree, data.scope
 

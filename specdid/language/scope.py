@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specdid._hashing import digest_of
@@ -246,21 +246,25 @@ def _written_out(node: Node, scope: Scope) -> Node:
             return node
 
 
-def sources(bound: Bound) -> frozenset[str]:
-    """Return the data columns that the value of ``bound`` depends on."""
-    found: set[str] = set()
+def bounds_behind(bounds: Iterable[Bound]) -> Iterator[Bound]:
+    """Return expressions and the derived columns that they stand on, each once."""
     seen: set[tuple[str, Node]] = set()
-    stack = [bound]
+    stack = list(bounds)
     while stack:
         current = stack.pop()
         key = (current.digest, current.node)
         if key in seen:
             continue
         seen.add(key)
-        for name in referenced(current.node):
-            definition = current.scope.definition(name.name)
-            if definition is None:
-                found.add(name.name)
-            else:
-                stack.append(definition)
-    return frozenset(found)
+        yield current
+        stack += [d for n in referenced(current.node) if (d := current.scope.definition(n.name)) is not None]
+
+
+def sources(bound: Bound) -> frozenset[str]:
+    """Return the data columns that the value of ``bound`` depends on."""
+    return frozenset(
+        name.name
+        for current in bounds_behind([bound])
+        for name in referenced(current.node)
+        if current.scope.definition(name.name) is None
+    )
