@@ -57,14 +57,15 @@ _READERS = {
 _CELL_TEXT = (
     "",
     "",
-    "def cell_text(x):  # of a cell in a column of texts: numbers have up to 9 decimals",
+    "def cell_text(x):  # of a cell in a column of texts: numbers have up to 9 decimals, or all their digits",
     "    if pd.api.types.is_bool(x) or not pd.api.types.is_number(x):",
     "        return str(x).lower() if pd.api.types.is_bool(x) else str(x)",
-    '    return f"{x:.9f}".rstrip("0").rstrip(".")',
+    '    short = f"{x:.9f}".rstrip("0").rstrip(".")',
+    '    return short if f"{float(short):.15g}" == f"{x:.15g}" else repr(float(x))',
     "",
     "",
 )
-"""What the text of a workbook's number is to the reader of specdid, fastexcel."""
+"""What the text of a workbook's number is to the reader of specdid."""
 
 
 class PythonValues:

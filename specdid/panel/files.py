@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -256,12 +257,16 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     if 2 * len([n for n in names if n]) < frame.width:
         remarks += _untitled(names, frame.width)
     chosen = set(wanted([n for n in names if n]))
-    remarks += _errors_of_formulas(raw, names, chosen)
+    xml = _first_sheet(raw)
+    remarks += _errors_of_formulas(xml, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
-    for name, series in zip(names, frame.iter_columns(), strict=False):
+    stored = _stored_numbers(xml, frame, [name in chosen for name in names])
+    for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
         if name in chosen:
-            column = written_column if series.dtype == pl.String else typed_column
-            columns[name], notes = column(name, series)
+            if series.dtype == pl.String:
+                columns[name], notes = _of_cells(name, series, stored.get(place, {}))
+            else:
+                columns[name], notes = typed_column(name, series)
             remarks += notes
         elif name:
             columns[name] = UNREAD
@@ -283,9 +288,8 @@ _UNCOMPUTED = re.compile(
 """A formula without a value; of the type `str` it may be the empty text."""
 
 
-def _errors_of_formulas(raw: bytes, names: Sequence[str], chosen: Collection[str]) -> Iterator[Remark]:
+def _errors_of_formulas(sheet: bytes, names: Sequence[str], chosen: Collection[str]) -> Iterator[Remark]:
     """Warn of cells of the first sheet whose formula has an error or was never computed: they are read as empty."""
-    sheet = _first_sheet(raw)
     errors = _ERROR.findall(sheet) if re.search(rb"""\bt=["']e["']""", sheet) else []
     uncomputed = _UNCOMPUTED.findall(sheet)
     if not errors and not uncomputed:
@@ -307,6 +311,62 @@ def _errors_of_formulas(raw: bytes, names: Sequence[str], chosen: Collection[str
         rows = sorted(row for row in empty[column] if row > top)
         if rows:
             yield uncomputed_cells(name, column - 1, rows)
+
+
+_PIECE = re.compile(rb"<(?:\w{1,9}:)?(row|c|v|is)\b([^<>]*)>([^<]*)")
+_ATTRIBUTE = re.compile(rb"""\b([rst])=["']([^"'<>]{1,40})["']""")
+_PLACE = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
+_DIGITS = 40
+
+
+def _cells(sheet: bytes) -> Iterator[tuple[int, int, dict[bytes, bytes], bytes]]:
+    """Return row and column, from 1, attributes and stored text of the cells of a sheet that have a value."""
+    row = column = 0
+    cell: dict[bytes, bytes] = {}
+    for name, written, value in (piece.groups() for piece in _PIECE.finditer(_tags(sheet))):
+        if name in (b"v", b"is"):
+            if column:
+                yield row, column, cell, value
+            continue
+        cell = dict(_ATTRIBUTE.findall(written))
+        at = cell.get(b"r", b"")
+        if name == b"row":
+            row, column = int(at[:9]) if at.isdigit() else row + 1, 0
+        elif place := _PLACE.fullmatch(at):
+            row, column = int(place[2]), _column_number(place[1])
+        else:
+            column += 1
+
+
+def _stored_numbers(sheet: bytes, frame: pl.DataFrame, chosen: Sequence[bool]) -> dict[int, dict[int, float]]:
+    """Return the numbers of chosen columns that hold texts too, by place of column and row, as the file stores them."""
+    mixed = {k for k, kind in enumerate(frame.dtypes) if kind == pl.String and k < len(chosen) and chosen[k]}
+    found: dict[int, dict[int, float]] = {place: {} for place in mixed}
+    if not mixed:
+        return found
+    left = min((column for _, column, _, _ in _cells(sheet)), default=1)
+    for row, column, cell, value in _cells(sheet):
+        if column - left in mixed and cell.get(b"t", b"n") == b"n" and len(value) <= _DIGITS:
+            with suppress(ValueError):
+                found[column - left][row - 2] = float(value)
+    return found
+
+
+def _of_cells(name: str, series: pl.Series, stored: Mapping[int, float]) -> tuple[Column, tuple[Remark, ...]]:
+    """Read a column of texts, in which fastexcel has rounded the numbers to nine decimals."""
+    exact, shown = series.to_list(), series.to_list()
+    for row, value in stored.items():
+        given = exact[row] if 0 <= row < len(exact) else None
+        try:
+            near = float(given or "nan")
+        except ValueError:  # a date
+            continue
+        if near != value and abs(near - value) <= 1e-9 + 1e-15 * abs(value):
+            exact[row] = repr(value)
+            short = f"{value:.9f}".rstrip("0").rstrip(".")
+            shown[row] = short if f"{float(short):.15g}" == f"{value:.15g}" else repr(value)
+    read = written_column(name, pl.Series(exact, dtype=pl.String))
+    return written_column(name, pl.Series(shown, dtype=pl.String)) if read[0].is_text else read
 
 
 def _without_blank_end(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Remark, ...]]:

@@ -222,6 +222,31 @@ def test_numbers_and_texts_of_one_column_of_a_workbook(tmp_path):
     assert differences(prepared, [0], results)[0] < 1e-8
 
 
+def test_the_program_has_the_small_numbers_beside_texts_of_a_workbook(tmp_path):
+    """Both had read 1e-12 as 0 where the column holds a text, in silence."""
+    book = openpyxl.Workbook()
+    book.active.append(["city", "year", "y", "x"])
+    for row, (city, year) in enumerate((c, y) for c in range(12) for y in range(8)):
+        value = 1e-12 * (7 * row % 31) / 7 + 1e-12 * (city > 5 and year > 3)
+        book.active.append(
+            [city, 2000 + year, f"{value:.3e}%" if row == 5 else value, "NA" if row == 9 else 1 / (1 + row)]
+        )
+    book.save(tmp_path / "d.xlsx")
+    study = {
+        "study": {"data": str(tmp_path / "d.xlsx"), "unit": "city", "time": "year"},
+        "derive": {"d": "city %in% c(7, 9, 10) & year > 2003", "big": "1e12 * parse_number(y)"},
+        "outcome": {"y": "big"},
+        "treatment": {"d": "d"},
+        "controls": {"x": "x"},
+        "inference": {"draws": 0},
+    }
+    prepared = prepare(study)
+    results = estimated(prepared)
+    assert results.status[0] == Status.OK
+    assert len(prepared.panel.columns["y"].levels) > 30
+    assert differences(prepared, [0], results)[0] < 1e-8
+
+
 def test_a_sample_without_rows_is_said(tmp_path):
     """pyfixest panics in Rust there."""
     data = tmp_path / "d.csv"

@@ -26,7 +26,7 @@ from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
-from specdid.panel.files import read_columns
+from specdid.panel.files import _cells, read_columns
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])
@@ -147,6 +147,48 @@ def saved(rows, change=None):
         change(book)
     book.save(buffer)
     return buffer.getvalue()
+
+
+def test_numbers_beside_texts_of_a_workbook_are_those_stored(read):
+    """Its reader rounds them to nine decimals: 1e-12 was 0."""
+    third, long = 1 / 3, 123456789.1234568
+    rows = [["a", "b"], [third, 1], [1e-12, "NA"], [None, None], ["x", 0.1 + 0.2], [-4e-10, third], [long, 1e20]]
+    source = read("d.xlsx", saved([[None, *row] for row in rows]))
+    assert plain(source)["a"] == [repr(third), "1e-12", None, "x", "-4e-10", "123456789.123456806"]
+    assert plain(source)["b"] == [1, None, None, 0.1 + 0.2, third, 1e20]
+
+
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_numbers_beside_texts_of_a_workbook_without_names_of_cells(read, prefix):
+    rows = "<row><c t='inlineStr'><is><t>a</t></is></c></row><row/><row><c><v>1e-12</v></c></row><row><c t='str'>"
+    rows += (
+        "<f>1</f><v>x</v></c></row><row><c s='0'/></row><row><c t='n'><f>1/3</f><v>0.33333333333333331</v></c></row>"
+    )
+    rows = rows.replace("</", f"</{prefix}").replace("<", f"<{prefix}").replace(f"<{prefix}/{prefix}", f"</{prefix}")
+    given = sheet_in_a_workbook(rows)
+    if prefix:
+        given = sheet_in_a_workbook("", more={"xl/worksheets/sheet1.xml": prefixed(rows)})
+    assert plain(read("d.xlsx", given))["a"] == [None, "1e-12", "x", None, repr(1 / 3)]
+
+
+def prefixed(rows):
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return f'<x:worksheet xmlns:x="{main}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
+
+
+HOSTILE_SHEETS = {
+    "a long value": b"<row><c><v>" + b"1" * 1_000_000 + b"</v></c></row>",
+    "cells that never end": b"<row>" + b"<c " * 200_000,
+    "values that never end": b"<row><c>" + b"<v" * 200_000,
+    "a long place": b'<row><c r="' + b"A" * 500_000 + b"1" * 500_000 + b'"><v>1</v></c></row>',
+    "many attributes": b"<row><c " + b'r="' * 300_000 + b"><v>1</v></c></row>",
+    "many prefixes": b"<row>" + b"<a:" * 200_000 + b"c><v>1</v></row>",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_SHEETS)
+def test_the_numbers_of_a_hostile_sheet_are_looked_for_once(case):
+    assert len(list(_cells(HOSTILE_SHEETS[case]))) <= 1
 
 
 def test_formulas_that_nobody_computed_are_counted(read):
