@@ -5,7 +5,7 @@ import re
 import string
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -255,9 +255,12 @@ def test_a_text_of_the_results_is_told_with_what_varies_in_it():
     assert told("it has no cluster-robust variance") == "it has no cluster-robust variance"
 
 
-def warnings_written() -> set[str]:
-    """Return the messages of `Caution` and of faults that are warnings as they are written, 7 for what varies."""
-    found = set()
+def warnings_written() -> dict[str, str]:
+    """Return the messages of `Caution` and of faults that are warnings as they are written, 7 for what varies.
+
+    Each with itself where ``many(n, "row")`` is 7 rows.
+    """
+    found = {}
     for file in PACKAGE.rglob("*.py"):
         for function in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(function, ast.FunctionDef):
@@ -271,7 +274,8 @@ def warnings_written() -> set[str]:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (at := place_of_message(node)):
                     said = node.args[at] if len(node.args) > at else None
                     ways = assigned.get(said.id, []) if isinstance(said, ast.Name) else [said]
-                    found |= {as_written(way) for way in ways if isinstance(way, (ast.JoinedStr, ast.Constant))}
+                    written = [way for way in ways if isinstance(way, (ast.JoinedStr, ast.Constant))]
+                    found |= {as_written(way): as_written(way, many_as_written) for way in written}
     return found
 
 
@@ -282,9 +286,19 @@ def place_of_message(call: ast.Call) -> int:
     return 2 if call.func.id == "Caution" else fault if "warning" in values else 0
 
 
-def as_written(node: ast.JoinedStr | ast.Constant) -> str:
+def as_written(node: ast.JoinedStr | ast.Constant, varying: Callable[[ast.expr], str] = lambda _: "7") -> str:
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-    return "".join(str(p.value) if isinstance(p, ast.Constant) else "7" for p in parts)
+    return "".join(str(p.value) if isinstance(p, ast.Constant) else varying(p) for p in parts)
+
+
+def many_as_written(part: ast.expr) -> str:
+    """Return "7 rows" for ``many(n, "row")`` and "7 rows are" for ``many(n, "row", "are")``, 7 for what else varies."""
+    call = part.value if isinstance(part, ast.FormattedValue) else part
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == many.__name__:
+        words = [a.value for a in call.args[1:] if isinstance(a, ast.Constant)]
+        if len(words) == len(call.args) - 1:
+            return " ".join(("7", f"{words[0]}s", *words[1:]))
+    return "7"
 
 
 COMPOSED = {
@@ -451,7 +465,11 @@ def test_warnings_of_parts_are_told_whole(language, written):
 @pytest.mark.parametrize("language", OTHERS)
 def test_what_is_not_translated_is_listed(language):
     """Whoever writes a warning gives it a text in every language, or lists it here: a reader is told it has none."""
-    lacking = {text for text in warnings_written() if re.search("[a-z]{3,}", text) and not known(text, language)}
+    lacking = {
+        text
+        for text, counted in warnings_written().items()
+        if re.search("[a-z]{3,}", text) and not known(text, language) and not known(counted, language)
+    }
     assert not COMPOSED.keys() - warnings_written(), "these are written no more"
     lacking -= COMPOSED.keys()
     listed = set((Path(__file__).parent / f"untranslated_{language}.txt").read_text("utf-8").splitlines())
