@@ -93,6 +93,7 @@ CLAUSES: Mapping[str, str] = {
     "uncomputed": later("formulas of a workbook have no values"),
     "sheet_hidden": later("a hidden sheet was read"),
     "percent_mixed": later("percent and shares are mixed in one column"),
+    "percent_cells": later("percent and shares are mixed in one column"),
     "unit_spelling": later("one unit may be written in two ways"),
     "log_of_zero": later("rows are lost to the log of zero"),
     "not_zero_one": later("a treatment has two values that are not 0 and 1"),
@@ -129,7 +130,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
-    "cluster_too_fine", "not_clustered", "percent_mixed", "unit_spelling",
+    "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling",
     "uncomputed", "sheet_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""

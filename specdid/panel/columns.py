@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -372,6 +373,38 @@ def uncomputed_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
         f"`{name}` has {many(len(rows), 'formula')} that no program has computed, {'in' if one else 'the first in'} "
         f"{_letters(place)}{rows[0]}, read as {'a missing value' if one else 'missing values'}",
         help="open the workbook in Excel or LibreOffice and save it: it has no values of these cells yet",
+    )
+
+
+def logical_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
+    """Warn of TRUE and FALSE among the numbers of a column; ``rows`` are the sheet's."""
+    return Remark(
+        "logical_cells",
+        f"`{name}` has {many(len(rows), 'cell')} with TRUE or FALSE among its numbers, "
+        f"{'in' if len(rows) == 1 else 'the first in'} {_letters(place)}{rows[0]}, read as 1 or 0",
+        help="write the numbers that are meant there, or empty these cells",
+    )
+
+
+PERCENT = 5
+"""Ratio of medians from which cells with a percent sign and cells without one are in different units."""
+
+
+def percent_cells(name: str, place: int, shares: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
+    """Warn of cells that a sheet shows in percent beside others of another size; both by row of the sheet."""
+    sizes = [[abs(v) for v in cells.values() if v and math.isfinite(v)] for cells in (shares, others)]
+    if not all(sizes):
+        return None
+    ratio = float(np.median(sizes[1]) / np.median(sizes[0]))
+    if ratio < PERCENT:
+        return None
+    first, other = (next(row for row, v in cells.items() if v and math.isfinite(v)) for cells in (shares, others))
+    return Remark(
+        "percent_cells",
+        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in percent, of which it stores a hundredth "
+        f"({number_text(shares[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
+        f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
+        help="give the whole column one format in the sheet, and its numbers one unit",
     )
 
 

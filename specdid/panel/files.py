@@ -33,6 +33,8 @@ from specdid.panel.columns import (
     ReadError,
     Remark,
     error_cells,
+    logical_cells,
+    percent_cells,
     typed_column,
     uncomputed_cells,
     written_column,
@@ -261,6 +263,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     remarks += _errors_of_formulas(xml, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
     stored = _stored_numbers(xml, frame, [name in chosen for name in names])
+    remarks += _formatted(xml, _percent_styles(raw), frame, names, chosen)
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
         if name in chosen:
             if series.dtype == pl.String:
@@ -317,6 +320,9 @@ _PIECE = re.compile(rb"<(?:\w{1,9}:)?(row|c|v|is)\b([^<>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(rb"""\b([rst])=["']([^"'<>]{1,40})["']""")
 _PLACE = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
 _DIGITS = 40
+_NUMBER_FORMAT = re.compile(rb"<(?:\w{1,9}:)?numFmt\b([^<>]*)>")
+_FORMAT_ATTRIBUTE = re.compile(rb"""\b(numFmtId|formatCode)=(?:"([^"<>]*)"|'([^'<>]*)')""")
+_FORMAT = re.compile(rb"<(?:\w{1,9}:)?xf\b([^<>]*)>")
 
 
 def _cells(sheet: bytes) -> Iterator[tuple[int, int, dict[bytes, bytes], bytes]]:
@@ -338,18 +344,78 @@ def _cells(sheet: bytes) -> Iterator[tuple[int, int, dict[bytes, bytes], bytes]]
             column += 1
 
 
+def _left(sheet: bytes) -> int:
+    return min((column for _, column, _, _ in _cells(sheet)), default=1)
+
+
 def _stored_numbers(sheet: bytes, frame: pl.DataFrame, chosen: Sequence[bool]) -> dict[int, dict[int, float]]:
     """Return the numbers of chosen columns that hold texts too, by place of column and row, as the file stores them."""
     mixed = {k for k, kind in enumerate(frame.dtypes) if kind == pl.String and k < len(chosen) and chosen[k]}
     found: dict[int, dict[int, float]] = {place: {} for place in mixed}
     if not mixed:
         return found
-    left = min((column for _, column, _, _ in _cells(sheet)), default=1)
+    left = _left(sheet)
     for row, column, cell, value in _cells(sheet):
-        if column - left in mixed and cell.get(b"t", b"n") == b"n" and len(value) <= _DIGITS:
-            with suppress(ValueError):
-                found[column - left][row - 2] = float(value)
+        if column - left in mixed and (number := _stored(cell, value)) is not None:
+            found[column - left][row - 2] = number
     return found
+
+
+def _stored(cell: Mapping[bytes, bytes], value: bytes) -> float | None:
+    if cell.get(b"t", b"n") == b"n" and len(value) <= _DIGITS:
+        with suppress(ValueError):
+            return float(value)
+    return None
+
+
+def _percent_styles(raw: bytes) -> set[bytes]:
+    """Return the numbers of the styles of cells that show a number in percent, as cells name them."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        held = {m.filename.lower(): m.filename for m in archive.infolist()}
+        styles = archive.read(held["xl/styles.xml"]) if "xl/styles.xml" in held else b""
+    percent = {b"9", b"10"}
+    for written in _NUMBER_FORMAT.findall(styles):
+        given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
+        code = given.get(b"formatCode", b"").replace(b'"', b"&quot;").split(b"&quot;")
+        if any(b"%" in re.sub(rb"\\.", b"", part) for part in code[::2]):  # what is quoted is a mere sign
+            percent.add(given.get(b"numFmtId", b""))
+    parts = styles.split(b"cellXfs")
+    if len(parts) < 3:
+        return set()
+    formats = [dict(re.findall(rb"""\b(numFmtId)=["']([0-9]{1,9})["']""", xf)) for xf in _FORMAT.findall(parts[1])]
+    return {b"%d" % k for k, given in enumerate(formats) if given.get(b"numFmtId") in percent}
+
+
+def _formatted(
+    sheet: bytes, percent: Collection[bytes], frame: pl.DataFrame, names: Sequence[str], chosen: set[str]
+) -> Iterator[Remark]:
+    """Warn of cells in percent format beside larger numbers without it, and of TRUE and FALSE among numbers."""
+    if not percent and not re.search(rb"""\bt=["']b["']""", sheet):
+        return
+    shares: dict[int, dict[int, float]] = defaultdict(dict)
+    others: dict[int, dict[int, float]] = defaultdict(dict)
+    logical: dict[int, list[int]] = defaultdict(list)
+    left = _left(sheet)
+    for row, column, cell, value in _cells(sheet):
+        place = column - left
+        if row < 2 or not 0 <= place < min(len(names), frame.width) or names[place] not in chosen:
+            continue
+        if cell.get(b"t") == b"b":
+            logical[place].append(row)
+        elif (number := _stored(cell, value)) is not None:
+            (shares if cell.get(b"s") in percent else others)[place][row] = number
+    for place, name in enumerate(names[: frame.width]):
+        series, numbers = frame.to_series(place), others[place]
+        beside = {*shares[place].values(), *numbers.values()} - {0.0, 1.0}
+        if logical[place] and beside and series.dtype.is_numeric():
+            yield logical_cells(name, left + place - 1, logical[place])
+        if shares[place] and series.dtype == pl.String:
+            texts = series.str.strip_chars().cast(pl.Float64, strict=False).to_list()
+            written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in shares[place]}
+            numbers = {**written, **numbers}
+        found = percent_cells(name, left + place - 1, shares[place], numbers)
+        if found is not None:
+            yield found
 
 
 def _of_cells(name: str, series: pl.Series, stored: Mapping[int, float]) -> tuple[Column, tuple[Remark, ...]]:

@@ -16,7 +16,7 @@ from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel.columns import Column, merge_levels, number
+from specdid.panel.columns import PERCENT, Column, merge_levels, number
 from specdid.panel.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -163,10 +163,6 @@ def numbers_as_text(column: Column) -> list[str]:
 def parse(levels: Iterable[str]) -> bool:
     """Say whether parse_number() reads every text."""
     return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in levels)
-
-
-PERCENT = 5
-"""Ratio of medians from which cells with a percent sign and cells without one are in different units."""
 
 
 def mixed_percents(column: Column) -> str:

@@ -155,7 +155,7 @@ def test_numbers_beside_texts_of_a_workbook_are_those_stored(read):
     rows = [["a", "b"], [third, 1], [1e-12, "NA"], [None, None], ["x", 0.1 + 0.2], [-4e-10, third], [long, 1e20]]
     source = read("d.xlsx", saved([[None, *row] for row in rows]))
     assert plain(source)["a"] == [repr(third), "1e-12", None, "x", "-4e-10", "123456789.123456806"]
-    assert plain(source)["b"] == [1, None, None, 0.1 + 0.2, third, 1e20]
+    assert plain(source)["b"] == [1, None, None, 0.3, third, 1e20]
 
 
 @pytest.mark.parametrize("prefix", ["", "x:"])
@@ -169,6 +169,51 @@ def test_numbers_beside_texts_of_a_workbook_without_names_of_cells(read, prefix)
     if prefix:
         given = sheet_in_a_workbook("", more={"xl/worksheets/sheet1.xml": prefixed(rows)})
     assert plain(read("d.xlsx", given))["a"] == [None, "1e-12", "x", None, repr(1 / 3)]
+
+
+def in_percent(format_="0.00%"):
+    """Write a workbook whose cells below 1 of the column after the first are in percent format."""
+
+    def change(book):
+        for row in book.active.iter_rows(min_row=2, min_col=3, max_col=3):
+            if isinstance(row[0].value, float) and row[0].value < 1:
+                row[0].number_format = format_
+
+    return change
+
+
+@pytest.mark.parametrize("format_", ["0%", "0.00%", "0.0%;[Red]-0.0%", '"a"0.000%'])
+@pytest.mark.parametrize("third", [3.4, "3.4", None])
+def test_percent_formats_beside_larger_numbers_are_said(read, format_, third):
+    rows = [["a", "b"], [1, 0.034], [2, 0.041], [3, third], [4, 3.9], [5, "n/a"]]
+    source = read("d.xlsx", saved([[None, *row] for row in rows], in_percent(format_)))
+    (remark,) = source.remarks
+    n, place = (2, "3.4 in C4") if third else (1, "3.9 in C5")
+    assert (remark.code, remark.message) == (
+        "percent_cells",
+        "`b` has 2 cells that the sheet shows in percent, of which it stores a hundredth (0.034 in C2), "
+        f"and {n} shown as stored ({place}), {remark.message.split()[-3]} times apart",
+    )
+    assert known(remark.message, "zh")
+
+
+def test_percent_formats_of_one_size_are_not_said(read):
+    rows = [["a", "b"], [1, 0.034], [2, 0.041], [3, "n/a"], [4, 0]]
+    assert not read("d.xlsx", saved([[None, *row] for row in rows], in_percent())).remarks
+    rows[3][1] = 3.4
+    shifted = [[None, *row] for row in rows]
+    assert not read("d.xlsx", saved(shifted, in_percent("0.0\\%"))).remarks, "a sign that scales nothing"
+    assert not read("d.xlsx", saved(shifted, in_percent('0.0"%"'))).remarks
+    assert not read("d.xlsx", saved(shifted, in_percent()), columns=["a"]).remarks
+
+
+def test_true_among_numbers_of_a_workbook_is_said(read):
+    source = read("d.xlsx", saved([["a", "b", "c"], [1, 2.5, True], [True, True, False], [0, False, True]]))
+    assert plain(source)["b"] == [2.5, 1, 0]
+    (remark,) = source.remarks
+    expected = "`b` has 2 cells with TRUE or FALSE among its numbers, the first in B3, read as 1 or 0"
+    assert (remark.code, remark.message) == ("logical_cells", expected)
+    assert known(remark.message, "zh")
 
 
 def prefixed(rows):
