@@ -134,6 +134,44 @@ def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.62 + 0.38 * significant)
 
 
+def draw_tested(
+    axes: Axes,
+    at: tuple[Floats, Floats],
+    colours: Any,
+    significant: Floats,
+    marker: str,
+    size: float,
+    joined: bool = False,
+    **looks: Any,
+) -> None:
+    """Draw a mark of ``size`` points for each estimate with a p-value, hollow where p >= alpha.
+
+    Hollow marks are told from full ones in grey print too, where a pale mark looks like a full one of a paler series.
+    Those of a dense curve are ``joined``: neighbours, which have no room for an outline each, have one around them.
+
+    Parameters
+    ----------
+    colours : one of all, or (n, 3)
+    significant : (n,), whether; of neighbours drawn as one the share, and the larger it is the fuller is the mark
+    """
+    edge = max(0.35, 0.2 * size)
+    shape, wide = shape_of(marker, size)
+    (x, y), solid, hollow = at, np.atleast_2d(colours), significant < 1
+    own: Any = solid[hollow] if len(solid) > 1 else solid
+    faces = 1 - significant[hollow, None] * (1 - own) if significant[hollow].any() else [(1.0, 1.0, 1.0)]
+    under = np.ones_like(hollow) if joined else ~hollow
+    if under.any():
+        marks = solid[under] if len(solid) > 1 else solid
+        axes.scatter(x[under], y[under], s=wide**2, c=marks, linewidths=0, marker=shape, **looks)
+    if hollow.any() and joined:
+        axes.scatter(x[hollow], y[hollow], s=(wide - 2 * edge) ** 2, c=faces, linewidths=0, marker=shape, **looks)
+    elif hollow.any():
+        axes.scatter(
+            x[hollow], y[hollow], s=(wide - edge) ** 2, facecolors=faces, edgecolors=own, linewidths=edge, marker=shape,
+            **looks,
+        )  # fmt: skip
+
+
 def draw_untested(
     axes: Axes, panel: CurvePanel, at: tuple[Floats, Floats], which: int | Ints, size: float, order: float = 5
 ) -> None:
@@ -185,11 +223,12 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         drawn = thin(panel, (panel.which == k) & panel.tested)
         colours = [shade(panel, k, s) for s in drawn.significant]
         low95, high95, low90, high90 = drawn.ends
-        marker, size = shape_of(marker_in(panel, k, bars=True), min(3.8, max(1.8, 0.75 * slot)))
+        size = min(3.8, max(1.8, 0.75 * slot))
         thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
-        axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=marker, zorder=5)
+        marker = marker_in(panel, k, bars=True)
+        draw_tested(axes, (drawn.x, drawn.estimate), shade(panel, k, 1.0), drawn.significant, marker, size, zorder=5)
         alone = thin(panel, (panel.which == k) & ~panel.tested)
         draw_untested(axes, panel, (alone.x, alone.estimate), k, size)
         inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
@@ -256,10 +295,10 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for k in own.tolist():
             mine = (panel.which == k) & (places >= start) & (places < stop)
             drawn = thin(panel, mine & panel.tested)
-            colours = [shade(panel, k, s) for s in drawn.significant]
-            least = 2.2 if len(panel.series) > len(SERIES) else 1.2
-            mark, size = shape_of(marker_in(panel, k, bars=False), max(least, min(2.2, 1.6 * slot)))
-            axes.scatter(drawn.x, drawn.estimate, s=size**2, c=colours or None, linewidths=0, marker=mark, zorder=5)
+            size = max(2.2 if len(panel.series) > len(SERIES) else 1.7, min(2.2, 1.6 * slot))
+            mark = marker_in(panel, k, bars=False)
+            at, solid = (drawn.x, drawn.estimate), shade(panel, k, 1.0)
+            draw_tested(axes, at, solid, drawn.significant, mark, size, joined=True, zorder=5)
     for k in range(len(panel.series)):
         alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
         draw_untested(axes, panel, (panel.across(alone) + 0.5, panel.estimate[alone]), k, _CROSS)
@@ -342,19 +381,20 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
     """Mark estimates beyond the axis by arrows at its edge, with their values beside them."""
     bottom, top = limits(panel)
     x = panel.across(np.arange(len(panel))) + 0.5
-    for cut, edge, arrow, side in (
-        (panel.estimate > top, top, "^", "top"),
-        (panel.estimate < bottom, bottom, "v", "bottom"),
+    for cut, edge, arrow, lines, side in (
+        (panel.estimate > top, top, "^", "2", "top"),
+        (panel.estimate < bottom, bottom, "v", "1", "bottom"),
     ):
         if not cut.any():
             continue
         at = np.flatnonzero(cut)
-        colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in at.tolist()]
-        faces = [c if t else "white" for c, t in zip(colours, panel.tested[at].tolist(), strict=True)]
-        axes.scatter(
-            x[at], [edge] * len(at), s=14, c=faces, edgecolors=colours,
-            linewidths=[0.0 if t else 0.6 for t in panel.tested[at].tolist()], marker=arrow, clip_on=False, zorder=9,
-        )  # fmt: skip
+        colours = np.array([shade(panel, int(panel.which[s]), 1.0) for s in at.tolist()])
+        tested, heights = panel.tested[at], np.full(len(at), edge)
+        looks: dict[str, Any] = {"clip_on": False, "zorder": 9}
+        places, significant = (x[at][tested], heights[tested]), panel.significant[at][tested].astype(np.float64)
+        draw_tested(axes, places, colours[tested], significant, arrow, 3.8, **looks)
+        # Arrows of lines, as a cross is.
+        axes.scatter(x[at][~tested], heights[~tested], s=20, c=colours[~tested], marker=lines, linewidths=0.6, **looks)
         words = beyond_words(panel.estimate[cut], panel.decimals)
         # A sorted curve has room at the edge towards its other end.
         after = float(x[at].mean()) < panel.extent / 2
@@ -462,6 +502,11 @@ def separate(panel: CurvePanel, width: float) -> bool:
     return len(panel) <= MARKS and width >= panel.extent
 
 
+def short_marks(panel: CurvePanel, width: float) -> bool:
+    """Say whether some marks of options are short, for p >= alpha."""
+    return separate(panel, width) and bool((panel.tested & ~panel.significant).any())
+
+
 ChoiceLines = list[tuple[ChoiceLine, ChoiceRow]]
 
 
@@ -479,7 +524,8 @@ def _marks(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height: float, wid
     middle, tested = np.repeat(middles, [len(a) for a in at]), panel.tested[every]
     taken = every[tested]
     colours = [shade(panel, int(panel.which[s]), float(panel.significant[s])) for s in taken.tolist()]
-    half, thick = 0.31 * height, min(3.4, 0.62 * width / panel.extent)
+    thick = min(3.4, 0.62 * width / panel.extent)
+    half = np.where(panel.significant[taken], 0.33, 0.16) * height
     x, y = panel.across(taken) + 0.5, middle[tested]
     draw_upright(axes, x, y - half, y + half, colors=colours, linewidth=thick, zorder=2)
     alone = every[~tested]

@@ -28,7 +28,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, CROSS, CROSSED, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, CROSS, CROSSED, INK, QUIET, RING, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -115,6 +115,11 @@ def without_error(colour: Any = QUIET) -> KeyEntry:
     return KeyEntry("dot", colour, say("no standard error"), CROSS)
 
 
+def hollow(words: str, colour: Any = QUIET) -> KeyEntry:
+    """Return the entry of estimates that are not significant, whatever their mark."""
+    return KeyEntry("dot", colour, words, RING)
+
+
 def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLines:
     """Break entries into lines of at most ``room`` points; words too long for one line have lines of their own."""
     return tuple(map(tuple, broken(entries, fonts, room, _BETWEEN)))
@@ -170,10 +175,10 @@ def in_order(panel: CurvePanel) -> list[int]:
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
     if len(panel.series) > 1:
-        entries = [KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))]
+        entries = [hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))]
     else:
         entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")]
-        entries.append(KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}"))
+        entries.append(hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0)))
     if untested:
         entries.append(without_error())
     if bars:

@@ -21,7 +21,7 @@ from specdid._records import Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, draw_steps, draw_upright, fixed, shown_range
+from specdid.figures._curve_axes import beyond_words, draw_steps, draw_tested, draw_upright, fixed, shown_range
 from specdid.figures._curve_data import STILL
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import PAGE as HIGHEST
@@ -40,6 +40,7 @@ from specdid.figures._panes import (
     KeyEntry,
     Pane,
     columns,
+    hollow,
     label_across,
     lay_sheet,
     without_error,
@@ -334,11 +335,11 @@ def _pane(panel: MultiversePanel) -> Pane:
 def _key(panels: Sequence[MultiversePanel], alpha: float) -> list[KeyEntry]:
     many = any(len(p.estimate) > DOTS for p in panels)
     untested = [not p.tested.all() for p in panels]
-    marker = "s" if many else "o"
-    entries = [
-        KeyEntry("dot", ALL, say("p ≥ {alpha:g}", alpha=alpha), marker),
-        KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", marker),
-    ]
+    entries = [KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", "s" if many else "o")]
+    if many:
+        entries.insert(0, KeyEntry("dot", ALL, say("p ≥ {alpha:g}", alpha=alpha), "s"))
+    if any(len(p.estimate) <= DOTS for p in panels):
+        entries.insert(0, hollow(say("p ≥ {alpha:g}", alpha=alpha), SIGNIFICANT))
     if any(u and len(p.estimate) <= DOTS for p, u in zip(panels, untested, strict=True)):
         entries.append(without_error(UNTESTED))
     if any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True)):
@@ -440,17 +441,17 @@ def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
 
 
 def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, above: float, edges: Floats) -> None:
-    """Draw all estimates standing on a line, the significant ones dark and below the others.
+    """Draw all estimates standing on a line, the significant ones full or dark and below the others.
 
     What has no p-value is neither: crosses, or what a bar lacks up to a line.
     """
     if len(panel.estimate) <= DOTS:
         x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8)
-        colours = [SIGNIFICANT if s else ALL for s in panel.significant[shown].tolist()]
         below = above - diameter * (level + 0.5)
         size, tested = (0.9 * diameter) ** 2, panel.tested[shown]
-        dark = [c for c, t in zip(colours, tested.tolist(), strict=True) if t]
-        axes.scatter(x[tested], below[tested], s=size, c=dark, linewidths=0, zorder=3, clip_on=False)
+        significant = panel.significant[shown][tested].astype(np.float64)
+        looks: dict[str, Any] = {"zorder": 3, "clip_on": False}
+        draw_tested(axes, (x[tested], below[tested]), SIGNIFICANT, significant, "o", 0.9 * diameter, **looks)
         crosses: dict[str, Any] = {"marker": CROSS, "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
         axes.scatter(x[~tested], below[~tested], s=0.4 * size, zorder=3, **crosses)
     else:

@@ -29,6 +29,7 @@ from specdid.figures._curve_axes import (
     fixed,
     joint_crosses,
     separate,
+    short_marks,
 )
 from specdid.figures._curve_data import STILL, CurveData, CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
@@ -189,6 +190,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Drawn are medians of neighbouring specifications."))
     if layout.has_rows and not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
+    if layout.has_rows and any(short_marks(p, width) for p, width in widths):
+        parts.append(say("Marks of options are short where p ≥ {alpha:g}.", alpha=data.alpha))
     estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
     if layout.brief and estimands:
         estimands = [say("What each name in the key estimates is in results.csv.")]

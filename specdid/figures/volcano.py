@@ -14,7 +14,15 @@ from specdid._plugins import Own
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, draw_untested, fixed, mark_preferred, shade, shown_range
+from specdid.figures._curve_axes import (
+    beyond_words,
+    draw_tested,
+    draw_untested,
+    fixed,
+    mark_preferred,
+    shade,
+    shown_range,
+)
 from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
@@ -25,6 +33,7 @@ from specdid.figures._panes import (
     Pane,
     columns,
     estimands_of,
+    hollow,
     in_order,
     label_across,
     lay_sheet,
@@ -35,7 +44,6 @@ from specdid.figures._panes import (
 from specdid.figures._style import (
     ACCENT,
     DEFAULT,
-    FAINT,
     HAIR,
     INK,
     QUIET,
@@ -44,7 +52,6 @@ from specdid.figures._style import (
     blend,
     marker_of,
     own_style,
-    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -186,10 +193,10 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
                 "s" if binned else _marker(panel, k),
             )
         if not binned:
-            yield KeyEntry("dot", FAINT, say("pale: p ≥ {alpha:g}", alpha=alpha))
+            yield hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))
     elif not binned:
         yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
-        yield KeyEntry("dot", shade(panel, 0, 0.0), f"p ≥ {alpha:g}")
+        yield hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0))
     if not panel.tested.all():
         yield without_error()
     if panel.preferred:
@@ -243,15 +250,14 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
     panel = volcano.panel
     most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
     size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
-    # What is not significant lies below, so that a significant point is never hidden by a pale one.
+    # What is not significant lies below, so that a significant point is never hidden by a hollow one.
     for significant in (False, True):
         for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
             own = [k for k in range(len(panel.series)) if _marker(panel, k) == marker]
             mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
-            colours = [shade(panel, int(panel.which[s]), float(significant)) for s in mine.tolist()]
-            x, y = panel.estimate[mine], volcano.height[mine]
-            shape, wide = shape_of(marker, size)
-            axes.scatter(x, y, s=wide**2, c=colours or None, marker=shape, linewidths=0, zorder=3)
+            colours = [shade(panel, int(panel.which[s]), 1.0) for s in mine.tolist()]
+            at_p = panel.estimate[mine], volcano.height[mine]
+            draw_tested(axes, at_p, colours, panel.significant[mine].astype(np.float64), marker, size, zorder=3)
 
 
 def _marker(panel: CurvePanel, k: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from curves import plan_of, results_of, subsets
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
-from specdid.figures import event_study, forest, spec_curve, volcano
+from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
@@ -138,3 +138,35 @@ def test_the_pieces_of_many_series_have_numbers_above_them_that_the_key_has(widt
     texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
     assert [t for t in texts if t in set(map(str, range(1, 20)))] == [str(k) for k in range(1, 12)]
     assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 12))
+
+
+def filled(figure):
+    """Return the faces of points on axes, by place."""
+    drawn = [c for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection)]
+    found = {}
+    for c in drawn:
+        faces, places = c.get_facecolors(), np.asarray(c.get_offsets())
+        for place, face in zip(places, np.broadcast_to(faces, (len(places), 4)) if len(faces) else (), strict=False):
+            found[tuple(np.round(place, 9))] = face[:3].tolist()  # what is drawn last is seen
+    return found
+
+
+@pytest.mark.parametrize("kind", ["curve", "ribbons", "volcano", "multiverse"])
+def test_a_mark_is_hollow_where_p_is_alpha_or_more(kind):
+    estimators = {"a": "one", "b": "two"}
+    planned = plan_of({"estimator": list(estimators)}, subsets(*"cdefgh"[: 6 if kind == "ribbons" else 2]))
+    results = results_of(planned)
+    results.numbers["p_value"][:] = np.where(np.arange(len(planned)) % 2, 0.2, 0.01)[:, None]
+    if kind == "volcano":
+        figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
+    elif kind == "multiverse":
+        figure = multiverse.draw(multiverse.multiverse_data(results), 6.5)
+    else:
+        figure = spec_curve.draw(curve_data(results), 6.5)
+    faces = filled(figure)
+    hollow = [face == [1.0, 1.0, 1.0] for face in faces.values()]
+    assert sum(hollow) == len(planned) / 2
+    assert len(hollow) == len(planned)
+    assert any(t.get_text().removeprefix("hollow: ") == "p ≥ 0.05" for t in figure.texts)
+    rings = [line for line in figure.findobj(Line2D) if line.axes is None and line.get_markerfacecolor() == "white"]
+    assert len(rings) == 1

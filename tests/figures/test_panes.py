@@ -336,7 +336,7 @@ def test_no_words_of_a_key_are_written_twice(name):
         if len(data.panels) > 1:
             figure = _plugins.load("figures", name).draw(data, 6.5)
             words = [t.get_text() for t in figure.texts]
-            keys = [w for w in words if w.startswith(("p < 0.05", "p ≥ 0.05", "pale: ", "old: …", "new: …"))]
+            keys = [w for w in words if w.startswith(("p < 0.05", "p ≥ 0.05", "hollow: ", "old: …", "new: …"))]
             keys += [w for w in words if w in ("observed median", "preferred")]
             assert len(keys) == len(set(keys)), what
             seen += bool(keys)

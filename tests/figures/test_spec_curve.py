@@ -17,6 +17,7 @@ import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_texts import texts_of
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
@@ -149,7 +150,7 @@ def test_series_and_medians_are_in_the_key():
     assert entries[0].words == f"OLS: variance-weighted ATT (4, median {fixed(panel.series[0].median, panel.decimals)})"
     assert entries[0].colour != entries[1].colour
     assert entries[0].marker != entries[1].marker
-    assert "pale: p ≥ 0.05" in [e.words for e in entries]
+    assert "hollow: p ≥ 0.05" in [e.words for e in entries]
 
 
 def test_several_scales_share_labels_and_one_key():
@@ -594,7 +595,7 @@ def test_flat_curves_fit_a_page_with_keys_of_one_line_and_numbers_of_rows_that_a
         lines = key_lines(panel, 0.05, fonts, flat.panel_width(1), bars=True, most=1)
         assert not [entry for line in lines for entry in line if entry.kind == "more"]
         assert all(sum(entry.width(fonts) for entry in line) <= flat.panel_width(1) for line in lines)
-    assert texts.count("95% interval") == texts.count("pale: p ≥ 0.05") == 1
+    assert texts.count("95% interval") == texts.count("hollow: p ≥ 0.05") == 1
 
 
 @pytest.mark.parametrize(("rows", "there"), [(1_234, True), (123_456_789, False)])
@@ -669,14 +670,16 @@ def test_the_one_key_of_several_scales_names_what_any_of_them_has():
     assert texts_of(plot(collect(planned, [fits], ["x"]))).count("no standard error") == 1
 
 
-def test_an_arrow_at_the_edge_is_hollow_where_nothing_was_tested():
+def test_an_arrow_at_the_edge_is_of_lines_where_nothing_was_tested():
     planned = plan_of({"sample": [str(k) for k in range(20)]})
     fits = fits_of(planned)
     fits.estimate[7] = 1e6
     fits.std_error[7] = fits.p_value[7] = np.nan
     axes = plot(collect(planned, [fits], ["x"])).axes[0]
-    faces = [c.get_facecolors() for c in axes.collections if len(c.get_facecolors()) == 1]
-    assert any(np.allclose(f[0], 1.0) for f in faces)
+    lines = MarkerStyle("2")
+    outline = lines.get_path().transformed(lines.get_transform()).vertices
+    arrows = [c for c in axes.collections if np.array_equal(c.get_paths()[0].vertices, outline)]
+    assert [c.get_offsets().tolist() for c in arrows] == [[[19.5, axes.get_ylim()[1]]]]
 
 
 def test_what_long_labels_have_in_common_is_said_once_and_their_rows_stay():
