@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
 from math import inf, isinf, isnan
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from specdid._draft.memory import (
     ACROSS,
@@ -44,6 +44,8 @@ from specdid.language.tree import (
     number_value,
     walk,
 )
+
+_T = TypeVar("_T")
 
 MOST = 2_000
 """Statements, loops written out."""
@@ -159,6 +161,8 @@ _DRAWN = re.compile(r"(?<!\w)(?:uniform|r(?:uniform|normal|beta|gamma|binomial|p
 _BLOCKS = {"program": r"\s+(?!drop\b|list\b|dir\b)", "mata": r"\s*:?\s*$", "python": r"\s*:?\s*$", "input": r"\s"}
 """Commands whose block goes on to `end`, and what follows them there."""
 _DEEPEST = 40
+DEEPEST_VERSION = 20
+"""How far down versions are asked that are made of one another."""
 _HELD = {"byte": (-127, 100), "int": (-32_767, 32_740), "long": (-2_147_483_647, 2_147_483_620)}
 """What whole types hold; beyond, a number is missing."""
 _HELD_BY_FLOAT = 2**24
@@ -333,7 +337,8 @@ class _Stata(Memory):
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
-        self._bounds: dict[str, tuple[float, float]] = {}
+        self._asked: dict[tuple[str, str, bool], Any] = {}
+        self._depth = 0
         self._in_double = False
         self._first_data: str | None = None
         self._of_file = facts
@@ -438,14 +443,36 @@ class _Stata(Memory):
         key = self.state.columns.get(name)
         if key is None or not self.known(key):
             return name not in self._key and (key or name) not in self._facts.complete
-        expression = self._expression(key)
-        return expression is None or may_be_missing(expression, self._missing_version)
+        return self._missing_version(key)
 
     def _missing_version(self, key: str) -> bool:
         if self.known(key):
-            expression = self._expression(key)
-            return expression is None or may_be_missing(expression, self._missing_version)
+            return self._once("missing", key, lambda made: may_be_missing(made, self._missing_version), True)
         return key not in self._key and key not in self._facts.complete
+
+    def _once(self, what: str, key: str, ask: Callable[[str], _T], beyond: _T) -> _T:
+        """Ask something of a version's expression a single time: versions are made of each other, also doubly.
+
+        ``beyond`` is the answer of one that is not read, or stands too far down.
+        """
+        expression, asked = self._expression(key), (what, key, self._facts is FIRST)
+        if expression is None or (asked not in self._asked and self._depth >= DEEPEST_VERSION):
+            return beyond
+        if asked not in self._asked:
+            self._depth += 1
+            try:
+                self._asked[asked] = ask(expression)
+            finally:
+                self._depth -= 1
+        found: _T = self._asked[asked]
+        return found
+
+    def _ask_all(self, key: str) -> None:
+        """Ask all of a version when it is made, so that no chain of versions is long."""
+        self._missing_version(key)
+        self._zero_version(key)
+        for ask in (self._is_whole, self._bounds_of, self._factor):
+            ask(Name(key))
 
     def _zero(self, name: str) -> bool:
         """Say whether a column may be 0, by its definition in force, else by the data."""
@@ -454,8 +481,7 @@ class _Stata(Memory):
     def _zero_version(self, key: str) -> bool:
         if not self.known(key):
             return key not in self._facts.nonzero
-        expression = self._expression(key)
-        return expression is None or may_be_zero(parse(expression), self._zero_version)
+        return self._once("zero", key, lambda made: may_be_zero(parse(made), self._zero_version), True)
 
     def _binary(self, name: str) -> bool | None:
         """Say whether a column is 0 and 1, None where that is not known."""
@@ -558,8 +584,7 @@ class _Stata(Memory):
             return True
         match node:
             case Name() if self.known(node.name):
-                expression = self._expression(node.name)
-                return expression is not None and self._is_whole(parse(expression))
+                return self._once("whole", node.name, lambda made: self._is_whole(parse(made)), False)
             case Name():
                 return node.name in self._facts.whole or node.name in self._key
             case Number():
@@ -1273,10 +1298,12 @@ class _Stata(Memory):
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
             expression = self._held(storage, expression)
-            if command != "replace":
-                self._tell_storage(name, storage, parse(expression), line)
+            rounds = before in self._single if command == "replace" else storage == "float"
+            if rounds:
+                self._tell_storage(name, parse(expression), line)
             self.define(name, line, expression)
-            if before in self._single if command == "replace" else storage == "float":
+            self._ask_all(self.state.columns[name])
+            if rounds:
                 self._single.add(self.state.columns[name])
         except NotReadError as error:
             self.define(name, line, None)
@@ -1309,12 +1336,7 @@ class _Stata(Memory):
             return 0, 1
         match node:
             case Name() if self.known(node.name):
-                expression = self._expression(node.name)
-                if expression is None:
-                    return -inf, inf
-                if node.name not in self._bounds:
-                    self._bounds[node.name] = self._bounds_of(parse(expression))
-                return self._bounds[node.name]
+                return self._once("bounds", node.name, lambda made: self._bounds_of(parse(made)), (-inf, inf))
             case Name():
                 return self._facts.bounds(node.name)
             case Number():
@@ -1355,9 +1377,33 @@ class _Stata(Memory):
             case _:
                 return -inf, inf
 
-    def _tell_storage(self, name: str, storage: str, node: Node, line: int) -> None:
-        """Note where single precision may not hold the whole numbers that are computed, and this program does."""
-        if storage != "float" or not self._is_whole(node):
+    def _factor(self, node: Node) -> float:
+        """Return by what numbers an expression multiplies a column, those of the versions that it is made of, too."""
+        match node:
+            case Name():
+                return self._once("factor", node.name, lambda made: self._factor(parse(made)), 1.0)
+            case Binary(operator="*"):
+                sides = [number_value(one) for one in (node.left, node.right)]
+                found = [
+                    self._factor(one) if number is None else abs(number)
+                    for one, number in zip((node.left, node.right), sides, strict=True)
+                ]
+                return found[0] * found[1]
+            case Binary(operator="+" | "-"):
+                return max(self._factor(node.left), self._factor(node.right))
+            case Call(function="ifelse"):
+                return max((self._factor(a.value) for a in node.arguments[1:] if a.value is not None), default=1.0)
+            case _:
+                return 1.0
+
+    def _tell_storage(self, name: str, node: Node, line: int) -> None:
+        """Note where single precision may not hold the whole numbers that are computed, and this program does.
+
+        ``replace`` leaves a column of single precision one, as `generate` made it.
+        """
+        told = f"`{name}` is float in Stata, which rounds whole numbers above 16,777,216: levels may be one there"
+        told += " that are several here"
+        if not self._is_whole(node) or any(text == told for _, text in self.found.notes):
             return
         large = max(map(abs, self._bounds_of(node)))
         if isinf(large):  # as far as its numbers show
@@ -1369,10 +1415,9 @@ class _Stata(Memory):
             )
             numbers = [one.value for one in walk(node) if isinstance(one, Number)]
             far = max(numbers, default=0) >= (LARGE_FACTOR if factor else _HELD_BY_FLOAT / 2)
-            large = inf if far else 0
+            large = inf if far or self._factor(node) >= LARGE_FACTOR else 0
         if large > _HELD_BY_FLOAT:
-            told = f"`{name}` is float in Stata, which rounds whole numbers above 16,777,216: levels may be one there"
-            self.found.notes.append((line, f"{told} that are several here"))
+            self.found.notes.append((line, told))
 
     def _rename(self, rest: str, line: int) -> bool:
         """Take over ``rename a b`` and ``rename (a b) (c d)``."""

@@ -2910,3 +2910,31 @@ def test_a_comment_that_is_not_closed_goes_to_the_end():
     assert [(line, "not closed" in why) for line, _, why in found.skipped] == [(2, True)]
     found = read_code('local f: dir "a/*.dta"\nreg y d\n', ".do", DataFacts(frozenset({"y", "d", "x"})))
     assert [r.line for r in found.regressions] == [2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("gen c = state*1000\nreplace c = c + county", [1]),
+        ("gen c = state\nreplace c = c*1000 + county", [2]),
+        ("gen c = state*100\nreplace c = c*100 + county", [2]),
+        ("gen c = state\nreplace c = c*100 if state > 2\nreplace c = c*100 + county", [3]),
+        ("gen c = state\nrename c k\nreplace k = k*1000 + county\nrename k c", [3]),
+        ("gen double c = state\nreplace c = c*1000 + county", []),
+        ("gen long c = state\nreplace c = c*1000 + county", []),
+        ("gen c = state\nreplace c = c*2 + county", []),
+    ],
+)
+def test_whole_numbers_that_replace_makes_in_steps_are_said_to_be_rounded(lines, told):
+    facts = DataFacts(frozenset({"y", "d", "state", "county"}), whole=frozenset({"state", "county"}))
+    found = read_code(f"{lines}\nreghdfe y d, absorb(c)\n", ".do", facts)
+    assert [line for line, text in found.notes if "float in Stata" in text] == told
+
+
+@pytest.mark.parametrize("step", ["c + c if d > c", "c + c", "c*c + c", "1/c + c/c", "max(c, c)"])
+def test_columns_that_are_made_of_themselves_again_and_again_are_read(step):
+    """Two names of the version before, in sixty versions: asked without a memory, that is 2^60 questions."""
+    facts = DataFacts(frozenset({"y", "d", "id"}), frozenset({"y", "d", "id"}), whole=frozenset({"id"}))
+    code = "gen c = id\n" + f"replace c = {step}\n" * 60 + "reg y d if c > 3\nreg y d if 1/c > 2\n"
+    found = read_code(code, ".do", facts)
+    assert len(found.derived) > 60
