@@ -250,16 +250,22 @@ def check_missing_codes(data: Data) -> Iterator[Fault]:
     seen: set[tuple[str, int]] = set()
     for use in uses(data.study):
         scope = data.scope if use.option is None else data.scope_of((use.option,))
-        if scope is None or use.role not in ("outcome", "treatment", "terms", "number") or use.expression in cohorts:
+        roles = ("outcome", "treatment", "terms", "number", "condition")
+        if scope is None or use.role not in roles or use.expression in cohorts:
             continue
         for node, kind in leaves(use.expression.tree, use.role):
             if kind == "level":
                 continue
-            for name, found in _coded(data, node, scope, data.sampled, seen):
+            kept = data.sampled
+            if kind == "condition":  # which a missing value never meets
+                met = data.column(node, scope)
+                kept = kept & (met is not None and met.numbers is not None and np.nan_to_num(met.numbers) != 0)
+            for name, found in _coded(data, node, scope, kept, seen):
                 if name not in said:
                     said.add(name)
                     column = data.column(Name(name), scope)
-                    yield _code(data, use.expression.origin, node.span, name, found, column)
+                    where = write(node) if kind == "condition" else ""
+                    yield _code(data, use.expression.origin, node.span, name, found, column, where)
 
 
 def _coded(
@@ -302,10 +308,18 @@ def _first_period(data: Data, values: Floats, codes: Sequence[tuple[float, int]]
 
 
 def _code(
-    data: Data, origin: Origin, span: Span, name: str, codes: Sequence[tuple[float, int]], column: Column | None
+    data: Data,
+    origin: Origin,
+    span: Span,
+    name: str,
+    codes: Sequence[tuple[float, int]],
+    column: Column | None,
+    where: str = "",
 ) -> Fault:
     shown, made = told_codes(write(Name(name)), codes)
     message = f"`{name}` is {shown}, far from its other values, and every estimate takes that for a value"
+    if where:
+        message = f"`{name}` is {shown}, far from its other values, and the condition `{where}` holds there"
     help = f"if it means missing: {made}, in [derive], under a name that takes the place of {write(Name(name))}"
     notes = []
     if column is not None and column.numbers is not None:

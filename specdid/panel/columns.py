@@ -262,15 +262,24 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
 
     Among many others one row is enough, of one digit too, where the number is further away than their range and ten
     times their interquartile range, where it alone is negative and none is 0, or less than a hundredth of the least.
+
+    So is -1 among many others above 10, and 0 in few rows where many others are further from it than a hundred
+    interquartile ranges.
     """
     known = values[np.isfinite(values)]
-    if not known.size or not {-known.min(), known.min(), known.max()} & NEGATIVE_CODES:
+    if not known.size:
+        return ()
+    least = known.min()
+    small = least == -1 or (least == 0 and np.count_nonzero(known == 0) <= 1 + known.size // 100)
+    if not small and not {-least, least, known.max()} & NEGATIVE_CODES:
         return ()
     distinct, counts = np.unique(known, return_counts=True)
     first, last = 0, len(distinct)
     while first < last and -distinct[first] in NEGATIVE_CODES:
         first += 1
     if last - first > MANY and distinct[first] in CODES_OF_MISSING and distinct[first + 1] > FAR * distinct[first]:
+        first += 1
+    if small and first == 0 and last > MANY and _small_code(distinct, counts):
         first += 1
     while last > first and distinct[last - 1] in CODES_OF_MISSING:
         last -= 1
@@ -291,6 +300,15 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
         if single or (far and (rows > 1 or once)):
             found.append((code, rows))
     return tuple(found)
+
+
+def _small_code(values: Floats, counts: Ints) -> bool:
+    """Say whether the least of many values is -1 where all others are above 10, or 0 in few rows, far from them."""
+    least, others, n = values[0], values[1:], counts[1:]
+    if least:
+        return bool(least == -1 and others[0] > 10)
+    low, high = others[np.searchsorted(np.cumsum(n), n.sum() * np.array([0.25, 0.75]))]
+    return bool(high > low and others[0] > FAR * (high - low))
 
 
 MANY = 10

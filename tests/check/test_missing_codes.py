@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._words import known
 from specdid.panel import missing_codes
 
 N = small_panel().height
@@ -43,6 +44,15 @@ def test_the_advice_makes_it_missing_and_a_sample_without_the_rows_needs_none():
     assert not found(values, sample={"known": "c >= 0"})
     assert found(values, derive={"twice": "2 * c"}, outcome={"c": "twice"})
     assert found(values, outcome={"y": "y"}, controls={"c": "x1 + c"})
+
+
+def test_a_code_that_a_condition_alone_uses_is_looked_at_where_it_holds():
+    values = percentages(999, 999)
+    (fault,) = found(values, outcome={"y": "y"}, sample={"all": "TRUE", "large": "c > 50"})
+    assert fault.message.startswith("`c` is 999 in 2 rows, far from its other values, and the condition `c > 50` holds")
+    assert known(fault.message, "zh")
+    assert not found(values, outcome={"y": "y"}, sample={"all": "TRUE", "small": "c < 50"})
+    assert not found(values, outcome={"y": "y"}, sample={"all": "TRUE", "large": "c > 50 & c != 999"})
 
 
 def test_never_treated_written_9999_is_no_missing_value():
@@ -87,6 +97,14 @@ def test_never_treated_written_9999_is_no_missing_value():
         ([12_360, 667_208, -1000], ((-1000.0, 1),)),
         ([3, 100, 1000], ()),
         ([*range(20), -88], ((-88.0, 1),)),
+        ([*range(11, 31), -1], ((-1.0, 1),)),
+        ([*range(11, 31), -1, -1], ((-1.0, 2),)),
+        ([*range(10, 30), -1], ()),
+        ([11, 30, 12, -1], ()),
+        ([*np.linspace(9_990, 10_010, 50), 0], ((0.0, 1),)),
+        ([*np.linspace(9_990, 10_010, 50), 0, 0], ()),
+        ([*np.linspace(9_000, 10_000, 50), 0], ()),
+        ([*np.linspace(9_990, 10_010, 50), *[0] * 20], ()),
         ([np.nan, np.inf], ()),
     ],
 )
