@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -220,13 +221,19 @@ def _stepped(match: re.Match[str]) -> str:
 
 @dataclass(slots=True)
 class _Panel:
-    """A unit and time that `xtset` sets, and how many regressions stand before it."""
+    """A unit, time and step that `xtset` sets, and how many regressions stand before it."""
 
     begin: int
     unit: str
     time: str | None
     line: int
     text: str
+    step: str = ""
+
+    @property
+    def lags(self) -> tuple[str, str | None, str]:
+        """What lags are along."""
+        return self.unit, self.time, self.step or "1"
 
 
 @dataclass(slots=True)
@@ -334,6 +341,8 @@ class _Stata(Memory):
         self._captured = False
         self._stopped: Literal["", "turn", "loop", "file"] = ""
         self._panels: list[_Panel] = []
+        self._lagged_under: dict[str, set[int]] = {}
+        """By number the panels under which a version with lags was made."""
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
@@ -400,43 +409,60 @@ class _Stata(Memory):
         return found
 
     def _choose_panel(self) -> None:
-        """Take the unit under which most regressions stand, the first of as many; list what sets another."""
+        """Take the unit under which most regressions stand, and the time and step of most of its lags.
+
+        Of as many it is the first. What sets another is listed, and regressions whose lags are along another.
+        """
         regressions, panels = self.found.regressions, self._panels
+        if len({one.lags for one in panels}) < 2:
+            return
         ends = [one.begin for one in panels[1:]] + [len(regressions)]
         counts: dict[str, int] = {}
-        for one, end in zip(panels, ends, strict=True) if panels else ():
-            counts[one.unit] = counts.get(one.unit, 0) + end - one.begin
-        if len(counts) < 2:
-            return
-        unit = max(counts, key=lambda name: counts[name])
-        chosen = [one for one in panels if one.unit == unit]
-        self.found.unit, self.found.time = unit, chosen[-1].time
-        gone: set[int] = set()
         for one, end in zip(panels, ends, strict=True):
-            if one.unit == unit:
+            counts[one.unit] = counts.get(one.unit, 0) + end - one.begin
+        unit = max(counts, key=lambda name: counts[name])
+        own = {k: at for at, (one, end) in enumerate(zip(panels, ends, strict=True)) for k in range(one.begin, end)}
+        along = {k: self._lags_of(regressions[k], own[k]) for k in own}
+        lagged = Counter(panels[at].lags for those in along.values() for at in sorted(those))
+        of_unit = [one for one in panels if one.unit == unit]
+        timed = [one for one in of_unit if one.time is not None] or of_unit
+        chosen = max(timed, key=lambda one: lagged[one.lags]) if lagged else timed[-1]
+        first = next(one for one in of_unit if one.lags == chosen.lags)
+        self.found.unit, self.found.time = unit, chosen.time
+        self.found.step = chosen.step if re.fullmatch(r"[1-9]\d*", chosen.step) else None
+        for one, end in zip(panels, ends, strict=True):
+            if one.unit != unit:
+                why = f"sets another panel than the draft's, which is that of line {first.line}"
+                why += f": {counts[unit]} of {sum(counts.values())} regressions follow it"
+            elif one.time is not None and one.lags != first.lags:
+                why = (
+                    f"sets another time or another step (delta) than the draft's, which are those of line {first.line}"
+                )
+            else:
                 continue
-            why = f"sets another panel than the draft's, which is that of line {chosen[0].line}"
             if one.begin < end or one.line not in [line for line, _, _ in self.found.skipped]:
-                self.skip(one.line, one.text, f"{why}: {counts[unit]} of {sum(counts.values())} regressions follow it")
-            for k in range(one.begin, end):
-                if self._looks_along(regressions[k]):
-                    gone.add(k)
-                    shown = f"{regressions[k].outcome} ~ {' + '.join(regressions[k].terms)}"
-                    self.skip(regressions[k].line, shown, f"its lags are along the panel of line {one.line}")
+                self.skip(one.line, one.text, why)
+        gone: set[int] = set()
+        for k, those in along.items():
+            if other := [panels[at] for at in sorted(those) if panels[at].lags != first.lags]:
+                gone.add(k)
+                shown = f"{regressions[k].outcome} ~ {' + '.join(regressions[k].terms)}"
+                self.skip(regressions[k].line, shown, f"its lags are along the panel of line {other[0].line}")
         self.found.regressions = [one for k, one in enumerate(regressions) if k not in gone]
         self._states = [one for k, one in enumerate(self._states) if k not in gone]
 
-    def _looks_along(self, regression: Regression) -> bool:
-        """Say whether a regression has lags, also by columns that the code makes."""
-        waiting, seen = [*regression.terms, regression.outcome, regression.condition], set[str]()
+    def _lags_of(self, regression: Regression, own: int) -> set[int]:
+        """Return by number the panels along which a regression has lags: its own, or that of a column's line."""
+        waiting, seen, found = [*regression.terms, regression.outcome, regression.condition], set[str](), set[int]()
+        if any({"l", "f", "d"} & {*called(text)} for text in waiting):
+            found.add(own)
         while waiting:
-            text = waiting.pop()
-            if {"l", "f", "d"} & {*called(text)}:
-                return True
-            fresh = columns_of(text) - seen
+            fresh = columns_of(waiting.pop()) - seen
             seen |= fresh
+            for key in fresh:
+                found |= self._lagged_under.get(key, set())
             waiting += [self._expression(key) or "1" for key in fresh]
-        return False
+        return found
 
     def _missing(self, name: str) -> bool:
         """Say whether a column may be missing, by its definition in force, else by the data."""
@@ -1162,13 +1188,16 @@ class _Stata(Memory):
                 self.found.time = self.state.columns.get(key[1], key[1])
             elif key:
                 columns = self.state.columns
-                if step := _option(arguments, r"del\w*"):
-                    self.found.step = step if re.fullmatch(r"[1-9]\d*", step) else None
-                    if self.found.step is None:
-                        self.skip(line, text, "steps of time: write them as `step` in [study]")
+                step = _option(arguments, r"del\w*") or ""
+                if not key[2] and self._panels:  # without a time that of before is meant
+                    step = self._panels[-1].step
+                self.found.step = step if re.fullmatch(r"[1-9]\d*", step) else None
+                if self.found.step is None and step:
+                    self.skip(line, text, "steps of time: write them as `step` in [study]")
                 self.found.unit = columns.get(key[1], key[1])
                 self.found.time = columns.get(key[2], key[2]) if key[2] else self.found.time
-                self._panels.append(_Panel(len(self.found.regressions), self.found.unit, self.found.time, line, text))
+                count = len(self.found.regressions)
+                self._panels.append(_Panel(count, self.found.unit, self.found.time, line, text, step))
         else:
             return False
         return True
@@ -1303,6 +1332,8 @@ class _Stata(Memory):
                 self._tell_storage(name, parse(expression), line)
             self.define(name, line, expression)
             self._ask_all(self.state.columns[name])
+            if self._panels and {"l", "f", "d"} & {*called(expression)}:
+                self._lagged_under.setdefault(self.state.columns[name], set()).add(len(self._panels) - 1)
             if rounds:
                 self._single.add(self.state.columns[name])
         except NotReadError as error:

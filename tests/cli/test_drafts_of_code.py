@@ -2938,3 +2938,23 @@ def test_columns_that_are_made_of_themselves_again_and_again_are_read(step):
     code = "gen c = id\n" + f"replace c = {step}\n" * 60 + "reg y d if c > 3\nreg y d if 1/c > 2\n"
     found = read_code(code, ".do", facts)
     assert len(found.derived) > 60
+
+
+@pytest.mark.parametrize(
+    ("code", "step", "lines", "told"),
+    [
+        ("xtset id t, delta(5)\nreg y L.d\nxtset id t, delta(1)\nreg y d x", "5", [2, 4], [3]),
+        ("xtset id t\nreg y L.d\nxtset id t, delta(5)\nreg y d x", None, [2, 4], [3]),
+        ("xtset id t\ngen lx = L.x\nxtset id t, delta(5)\nreg y d lx", None, [4], [3]),
+        ("xtset id t, delta(5)\nreg y L.d\ntsset id t\nreg y L.d x", "5", [2], [3, 4]),
+        ("xtset id t, delta(5)\ngen lx = L.x\nxtset id t\nreg y L.d lx\nreg y d", "5", [5], [3, 4]),
+        ("xtset id t, delta(1)\nreg y d\nxtset id t, delta(5)\nreg y L.d x", "5", [2, 4], [1]),
+        ("xtset id\nxtreg y d, fe\nxtset id t, delta(5)\nreg y L.d", "5", [2, 4], []),
+        ("xtset id t, delta(2)\nreg y L.d\nxtset id\nreg y L.x", "2", [2, 4], []),
+    ],
+)
+def test_lags_keep_the_step_of_the_xtset_that_they_stand_under(code, step, lines, told):
+    found = read_code(f"{code}\n", ".do", DataFacts(frozenset({"y", "d", "x", "id", "t"})))
+    assert (found.unit, found.time, found.step) == ("id", "t", step)
+    assert [r.line for r in found.regressions] == lines
+    assert [line for line, _, _ in found.skipped] == told
