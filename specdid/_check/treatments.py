@@ -114,7 +114,7 @@ def _code_taken_for_first(
 ) -> Iterator[Fault]:
     """Warn of units that are treated throughout because their first period is a code: 0 or -9, where never is meant.
 
-    A code is 0 or less, or among years less than half the first one.
+    A code is 0 or less, or among years less than half the first one, or one that many units have long before it.
     """
     panel = data.panel
     time = panel.columns[panel.time].numbers if panel.time else None
@@ -128,6 +128,10 @@ def _code_taken_for_first(
                 continue
             first = column.numbers
             coded = (first < begin) & ((first <= 0) | ((begin >= 1000) & (first < begin / 2))) & data.sampled
+            if 1000 <= begin < 10_000 and not coded.any():
+                coded = data.sampled & (
+                    first == _year_of_many(panel.unit_codes[data.sampled], first[data.sampled], begin)
+                )
             coded &= ~np.isin(panel.unit_codes, panel.unit_codes[coded & (values != 1)])
             if option.cohort is not None:
                 coded &= ~declared_never(panel, first)  # _agreement() says so
@@ -147,6 +151,18 @@ def _code_taken_for_first(
             notes = tuple(data.place(int(r)) for r in np.flatnonzero(coded)[:SHOWN])
             yield _at(option.term, "first_is_code", message, advice, notes, "warning")
             break
+
+
+def _year_of_many(units: Ints, first: Floats, begin: float) -> float:
+    """Return the year long before the data since which many units would be treated, all others later; NaN if none."""
+    years, counts = np.unique(first[np.unique(units, return_index=True)[1]], return_counts=True)
+    if np.isnan(years[-1:]).any() or len(years) < 2 or counts[0] <= MANY_UNITS * counts.sum():
+        return np.nan
+    return float(years[0]) if years[0] + LONG <= min(begin, years[1]) else np.nan
+
+
+MANY_UNITS, LONG = 0.2, 5
+"""Share of the units, and years before the data and all other years: a date then is more likely a code."""
 
 
 def _holds(comparison: Node, name: Name, first: Floats, time: Floats) -> Bools:

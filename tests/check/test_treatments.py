@@ -260,6 +260,8 @@ def test_what_a_cohort_cannot_mean(tmp_path, case):
     [
         ("-9", "year >= first", "", "if that means never treated, write year >= first & first > -9"),
         ("0", "year - first >= 0", "", "if that means never treated, write year - first >= 0 & first > 0"),
+        ("1990", "year >= first", "", "if that means never treated, write year >= first & first > 1990"),
+        ("1995", "year >= first", "", "if that means never treated, write year >= first & first > 1995"),
         ("999", "first <= year", "", "if that means never treated, write first <= year & first > 999"),
         (
             "-9",
@@ -296,7 +298,8 @@ def test_the_advice_on_such_a_code_is_right_where_the_comparison_says_who_is_unt
     [
         ("9999", "year >= first"),
         ("", "year >= first"),
-        ("1990", "year >= first"),
+        ("1996", "year >= first"),
+        ("1990", "year >= first & first > 1990"),
         ("-9", "year >= first & first > 0"),
         ("0", "d * (year > 2004)"),
     ],
