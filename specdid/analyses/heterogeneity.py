@@ -235,7 +235,8 @@ def _forest(
             )
             units = "" if c is None else f"{count(fit.n_treated)} / {count(fit.n_units)}"
             facts = (number(known[0], min(places, 3)), interval, units)
-            rows.append(forest.ForestRow(_part(label), *known, facts, label == WHOLE))
+            small = c is not None and bool(_too_few(fit))
+            rows.append(forest.ForestRow(_part(label), *known, facts, label == WHOLE, small))
         words = say("Equality of groups: {equality}", equality=equality(s)) if equality(s) else ""
         blocks.append(forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words))
     note = say(
@@ -245,6 +246,12 @@ def _forest(
     )
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
+    if any(r.small for b in blocks for r in b.rows):
+        note += say(
+            " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
+            sign=forest.SMALL_SIGN,
+            few=FEW,
+        )
     return forest.ForestData(
         request.title,
         (say("effect"), say("{level} interval", level=level), say("treated / units")),
@@ -253,15 +260,20 @@ def _forest(
     )
 
 
+def _too_few(fit: CellFit) -> list[str]:
+    """Return what a group has too few of for cluster-robust errors."""
+    clusters = int(fit.n_clusters[0])
+    few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
+    return [*few, *([units_text(clusters, "cluster")] if 0 <= clusters < FEW else [])]
+
+
 def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
     where, small = cells.shown(s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
             yield Caution("note", "not_estimated", f"{where}, `{group.label}`: {fit.failure}")
             continue
-        clusters = int(fit.n_clusters[0])
-        few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
-        few += [units_text(clusters, "cluster")] if 0 <= clusters < FEW else []
+        few = _too_few(fit)
         if few:
             small += 1
             said = f"{where}, `{group.label}` has {listed(few)}, below {FEW}: its errors and p cannot be trusted"

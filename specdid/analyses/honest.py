@@ -280,12 +280,16 @@ def _changes_variance(vcov: Floats, p: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is found of one cell: sets by bound, and breakdown values (NaN: zero is inside at 0)."""
+    """What is found of one cell: sets by bound, and breakdown values (NaN: zero is inside at 0).
+
+    ``drawn`` are the sets of the figure: also that at 0 where zero is inside it.
+    """
 
     of: Bounded
     sets: Mapping[str, tuple[tuple[float, float, float], ...]]
     breakdown: Mapping[str, float]
     again: tuple[str, ...] = ()
+    drawn: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
 
 
 def run(bench: Bench, request: Request) -> Finding:
@@ -317,7 +321,12 @@ def _column(of: Bounded, config: HonestConfig) -> Column:
     if not of.rough:
         sets[SMOOTH] = tuple((m, *smooth.confidence_set(m)) for m in config.slopes)
         found[SMOOTH] = smooth.breakdown()
-    return Column(of, sets, {k: v for k, (v, _) in found.items()}, tuple(k for k, (_, again) in found.items() if again))
+    drawn = dict(sets)
+    for name, bounds in ((RELATIVE, relative), (SMOOTH, smooth)):
+        if sets.get(name) and np.isnan(found[name][0]) and all(m for m, *_ in sets[name]):
+            drawn[name] = ((0.0, *bounds.confidence_set(0.0)), *sets[name])
+    again = tuple(k for k, (_, more) in found.items() if more)
+    return Column(of, sets, {k: v for k, (v, _) in found.items()}, again, drawn)
 
 
 def _rows(one: Column, config: HonestConfig) -> Iterator[tuple[Value, ...]]:
@@ -449,7 +458,7 @@ def _charts(
         study = one.of.estimates
         if study is None:
             continue
-        for name, sets in one.sets.items():
+        for name, sets in one.drawn.items():
             if sets:
                 bound, low, high = (np.array(x) for x in zip(*sets, strict=True))
                 base = (study.effect, *one.of.conventional())

@@ -429,7 +429,10 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 
 
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
-    """Draw up to which M̄ zero stays outside, to twice the bound marked; what has no event study is pale, below zero."""
+    """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a dash on the axis.
+
+    What has no event study is pale, below zero.
+    """
     found = panel.breakdowns
     assert found is not None
     style_axis(axes, fonts)
@@ -444,8 +447,9 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
-            # A value of zero is to be seen, too.
-            draw_steps(axes, np.where(chosen, np.maximum(tops, 0.06 * most), 0.0), edges, facecolor=colour)
+            draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
+        none = np.where(tops == 0, 0.03 * most, 0.0)
+        draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)

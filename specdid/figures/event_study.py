@@ -276,14 +276,26 @@ def write_lines(page: Page, lines: KeyRows, left: float, top: float) -> None:
 def note(data: EventData) -> str:
     """Say what is drawn, in sentences."""
     parts = []
-    if any(s.references for p in data.panels for s in p.series):
+    marked = [bool(s.references) for p in data.panels for k, s in enumerate(p.series) if look_of(p, k).bars]
+    relative = [bool(s.references) for p in data.panels for s in p.series]
+    if any(relative):
         parts.append(
-            say("Effects are relative to {unit} {tick} (hollow).", unit=data.unit, tick=data.tick(data.reference))
+            say(
+                "Effects are relative to {unit} {tick} (hollow)."
+                if any(marked)
+                else "Effects are relative to {unit} {tick}.",
+                unit=data.unit,
+                tick=data.tick(data.reference),
+            )
         )
     else:
         parts.append(say("No period is set to zero."))
-    if any(not s.references for p in data.panels for s in p.series) and len(parts[0]) > 30:
-        parts.append(say("Effects of curves without a hollow mark are not relative to one period."))
+    if any(relative) and not all(relative):
+        parts.append(
+            say("Effects of curves without a hollow mark are not relative to one period.")
+            if len(marked) == len(relative) and any(marked)
+            else say("Effects of {n:,} curves are not relative to one period.", n=relative.count(False))
+        )
     if data.ticks:
         parts.append(_beginning(data))
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))

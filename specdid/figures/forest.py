@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SMALL_SIGN = "†"
+"""Stands before the label of an effect of too few units for its errors."""
 _ROW = 12.0
 _AXIS = 22.0
 _LABELS, _ACROSS = 60.0, 44.0
@@ -40,7 +42,7 @@ _HALF = 1.5
 class ForestRow:
     """One effect: NaN where it could not be estimated; ``facts`` stand in the columns at the right.
 
-    ``whole`` marks the effect that the others are to be compared with.
+    ``whole`` marks the effect that the others are to be compared with, ``small`` one of too few units for its errors.
     """
 
     label: str
@@ -49,6 +51,7 @@ class ForestRow:
     high: float
     facts: tuple[str, ...]
     whole: bool = False
+    small: bool = False
 
     @property
     def known(self) -> bool:
@@ -167,6 +170,8 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
     for k, row in enumerate(rows):
         middle = first + _ROW * (k + 0.5)
         page.text(8, middle, short[row.label], bold=row.whole)
+        if row.small:
+            page.text(2, middle, SMALL_SIGN)
         _effect(axes, row, k, limits)
         for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")
@@ -194,7 +199,7 @@ def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float])
 
 
 def _texts(data: ForestData) -> Iterator[str]:
-    yield data.title + data.note + "−–…·≤≥χ²"
+    yield data.title + data.note + "−–…·≤≥χ²" + SMALL_SIGN
     yield from data.columns
     for block in data.blocks:
         yield block.name + block.words

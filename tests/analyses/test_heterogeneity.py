@@ -89,6 +89,11 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     assert "below 10: its errors and p cannot be trusted" in said
     assert "the test of equality rests on " in said
     assert "`rest` has" not in said
+    drawn = finding.charts[0].data
+    assert [r.label for b in drawn.blocks for r in b.rows if r.small] == ["tiny"]
+    texts = [text.get_text() for text in forest.draw(drawn).texts]
+    assert texts.count("†") == 1
+    assert "†: fewer than 10 treated units or clusters" in " ".join(texts)
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
     rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
     assert f": {rows}, of {outside} of 60 units" in said

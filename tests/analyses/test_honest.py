@@ -338,6 +338,17 @@ def test_an_effect_beyond_the_window_is_a_fault():
         ran(panel(), {"effect": 4, "window": [-3, 2]})
 
 
+@pytest.mark.parametrize("effect", [0.0, 3.0])
+def test_the_set_at_zero_is_drawn_where_the_figure_speaks_of_it(effect):
+    (found,) = ran(panel(effect=effect)).analyses
+    (chart,) = found.finding.charts
+    (drawn,) = [p for p in chart.data.panels if p.relative]
+    assert np.isnan(drawn.breakdown) == (effect == 0)
+    assert (drawn.bound[0] == 0) == (effect == 0)
+    if effect == 0:
+        assert drawn.low[0] <= 0 <= drawn.high[0]
+
+
 @pytest.mark.parametrize("width", [None, 3.3])
 def test_the_figure_names_the_bar_under_parallel_trends_where_it_stands(width):
     bound = np.linspace(0, 2, 5)

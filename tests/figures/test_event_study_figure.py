@@ -1,10 +1,13 @@
 """The event-study figure: what it says and where things stand, without comparing pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
-from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries
+from specdid._words import say, speaking
+from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, note
 
 PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
 
@@ -70,6 +73,24 @@ def test_series_stand_side_by_side_with_hollow_references_at_zero():
     assert all(float(h[0, 1]) == 0.0 for h in hollow)
     assert {"none", "income", "all"} <= set(texts(figure))
     inside(figure)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_hollow_marks_are_spoken_of_where_some_are_drawn(language):
+    with speaking(language):
+        one, free = series("one"), series("free", references=())
+        hollow = say("Effects are relative to {unit} {tick} (hollow).", unit="period", tick="−1")
+        bare = say("Effects are relative to {unit} {tick}.", unit="period", tick="−1")
+        without = say("Effects of curves without a hollow mark are not relative to one period.")
+        assert hollow in note(data(EventPanel("y", (one, free))))
+        assert without in note(data(EventPanel("y", (one, free))))
+        assert without not in note(data(EventPanel("y", (one,))))
+        many = tuple(replace(one, label=str(k)) for k in range(MOST))
+        said = note(data(EventPanel("y", (*many, replace(free, preferred=True)))))
+        assert hollow not in said
+        assert bare in said
+        assert without not in said
+        assert say("Effects of {n:,} curves are not relative to one period.", n=1) in said
 
 
 def test_of_many_series_only_the_preferred_has_bars():

@@ -838,10 +838,14 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     data = curve_data(results, breakdowns=found)
     figure = draw(data, 6.5)
     (axes,) = (a for a in figure.axes if "≥ 2" in [t.get_text() for t in a.get_yticklabels()])
-    *bars, below = (p.get_data() for p in axes.findobj(StepPatch))
-    order = data.panels[0].breakdowns.known
-    assert (np.maximum.reduce([b.values for b in bars]) > 0).tolist() == order.tolist()
+    *bars, zeros, below = (p.get_data() for p in axes.findobj(StepPatch))
+    order, values = data.panels[0].breakdowns.known, data.panels[0].breakdowns.values
+    assert (np.maximum.reduce([b.values for b in bars]) > 0).tolist() == (order & (values > 0)).tolist()
+    assert (zeros.values > 0).tolist() == (order & ~(values > 0)).tolist()
+    assert (zeros.values == -np.asarray(zeros.baseline)).all()
     assert (below.values < below.baseline).tolist() == (~order).tolist()
     assert below.values.max() < 0
     assert not [line for line in axes.lines if line.get_marker() != "None"]
-    assert "Pale, below zero: specifications without one." in note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
+    said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
+    assert "Pale, below zero: specifications without one." in said
+    assert "Dashes on its axis: zero is in the set at M̄ = 0." in said
