@@ -657,7 +657,8 @@ class _Stata(Memory):
                     self._run([_Node(node.line, rest)] if node.body is None else node.body)
                     continue
             stops = re.match(
-                r"^(?:qui\w*\s+)?(?:e|ex|exi|exit|stop$|error\s+[1-9]\d*|(continue)(\s*,\s*br\w*)?)(?![\w(=])(?!\s*=)",
+                r"^(?:qui\w*\s+)?(?:e|ex|exi|exit|(?i:stop|halt|x{3,}$)|error\s+[1-9]\d*|(continue)(\s*,\s*br\w*)?)"
+                r"(?![\w(=])(?!\s*=)",
                 text,
             )
             if stops and node.body is None and not self._until_end:
@@ -811,7 +812,7 @@ class _Stata(Memory):
             for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
             why = "a condition is not decided: what stands behind it is not read"
-            if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue)(?:\s*,\s*\w+|\s+\d+)?$", arguments):
+            if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue|stop|error)(?:\s*,\s*\w+|\s+\d+)?$", arguments):
                 why = (
                     f"whether it stops here ({stops[0].strip()}) is not decided: what follows is read as if it did not"
                 )
@@ -1703,7 +1704,10 @@ class _Stata(Memory):
             elif command in COMMANDS:
                 why = not_read(command)
             else:
-                why = f"{command} is not read; what it changes in rows or values has to be done in the data before"
+                why = f"{command or 'this'} is not read; what it changes in rows or values has to be done in the data"
+                why += " before"
+                if command not in {*_ROWS.values(), *_NEW_DATA.values(), *_VALUES.values()}:
+                    why += ". Where Stata does not know it, either, it stops here, and nothing behind it is run"
             if command in ("do", "run", "include"):
                 why = "runs other code, which is not read: what that does to the data, do before"
                 if self.state.data is not None:
