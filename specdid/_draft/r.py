@@ -38,6 +38,8 @@ _TAKEN = {
     "fml", "data", "vcov", "cluster", "se", "ssc", "dof", "weights", "subset", "split", "fsplit", "panel.id",
     "fixef.rm",
 }  # fmt: skip
+_OF_COLUMNS = {"vcov", "cluster", "se", "split", "fsplit"}
+"""Arguments of a regression that name columns, or are columns of its frame."""
 _NO_MATTER = {
     "notes", "lean", "warn", "verbose", "nthreads", "mem.clean", "data.save", "collin.tol", "fixef.tol", "fixef.iter",
     "fixef.algo", "glm.iter", "glm.tol", "demeaned", "combine.quick", "keepX", "keepCX",
@@ -176,6 +178,8 @@ _HERE = {
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
     "n": "count(by = g)",
+    "uniqueN": "n_distinct(x, by = g)",
+    "n_distinct": "n_distinct(x, by = g)",
 }
 """What a function of R that is not taken over is here."""
 _IN_FORMULAS = _BY_ROW | {
@@ -409,6 +413,7 @@ class _R(Memory):
             raise NotReadError("it names no data frame")
         if not re.fullmatch(_NAME, frame):
             raise NotReadError("its data are made in the call: make them in a line of their own")
+        given = {key: _of_own(value, frame) if key in _OF_COLUMNS else value for key, value in given.items()}
         self.state = self._of_frame.setdefault(frame, State()).copy()
         self._apply(frame, steps, line, rows_alone=True)
         keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
@@ -437,6 +442,8 @@ class _R(Memory):
             raise NotReadError(f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreg'].here}")
         if "sunab(" in formula:
             raise NotReadError(not_read("sunab"))
+        if len(parts) > 1:
+            parts[1] = re.sub(rf"(?<![\w.])as\.factor\(\s*({_NAME})\s*\)", r"factor(\1)", parts[1])
         effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
         terms: list[str] = []
         absorbed = len(effects)
@@ -1875,6 +1882,23 @@ def _arguments(inside: str) -> dict[str, str]:
         elif part and (place := next(order, None)):
             given[place] = part
     return given
+
+
+def _of_own(value: str, frame: str) -> str:
+    """Return an argument that takes columns, where it takes them out of the regression's own frame, by their names.
+
+    Raises
+    ------
+    NotReadError
+        It takes them out of another.
+    """
+    own = re.escape(frame)
+    named = rf"(?:\$({_NAME})|\[\[\s*[\"']({_NAME})[\"']\s*\]\]|\[\s*,\s*[\"']({_NAME})[\"']\s*\])"
+    found = re.sub(rf"(?<![\w.$]){own}{named}", lambda m: m[1] or m[2] or m[3], value)
+    bare = found if found == value or found.startswith("~") or not re.fullmatch(_NAME, found) else f"~{found}"
+    if other := re.search(rf"(?<![\w.$])(?!{own}\[)({_NAME})\s*[$\[]", bare):
+        raise NotReadError(f"`{value}` takes columns out of `{other[1]}`: have them in `{frame}`")
+    return bare
 
 
 def _frame_of(given: Mapping[str, str]) -> str:

@@ -86,8 +86,9 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "cgmreg cluster2 vcemway", 'clusters of two columns are `"~a + b"` in [vcov]'),
     ("Stata", "regression", "csdid csdid2", _CSDID + '; est_method "dr" is its dripw; drimp is not here'),
     ("Stata", "regression", "hdidregress xthdidregress drdid", _CSDID),
-    ("R", "regression", "att_gt", _CSDID + '; control_group "notyettreated" is '
-     '`control = "notyet"`; what att_gt does by default is here `unbalanced = "drop"`, where "pairs" is the default, '
+    ("R", "regression", "att_gt", _CSDID + '; xformla is [controls], anticipation and est_method '
+     'are keys of `csdid` with the same names and defaults; control_group "notyettreated" is `control = "notyet"`; '
+     'what att_gt does by default is here `unbalanced = "drop"`, where "pairs" is the default, '
      'and for leads `base_period = "varying"`, where "universal" is'),
     ("R", "regression", "drdid ordid ipwdid", _CSDID),
     ("R", "regression", "aggte", '`aggregate = "simple"`, "group", "dynamic" or "calendar" at `csdid` in [estimator]'),

@@ -2966,3 +2966,41 @@ def test_lags_keep_the_step_of_the_xtset_that_they_stand_under(code, step, lines
     assert (found.unit, found.time, found.step) == ("id", "t", step)
     assert [r.line for r in found.regressions] == lines
     assert [line for line, _, _ in found.skipped] == told
+
+
+@pytest.mark.parametrize(
+    ("call", "effects", "vcov", "conditions"),
+    [
+        ("feols(y ~ d | id, df, cluster = df$state)", "id", "~state", ["TRUE"]),
+        ("feols(y ~ d | id, df, cluster = ~df$state)", "id", "~state", ["TRUE"]),
+        ("feols(y ~ d | id, df, vcov = ~df$state + t)", "id", "~state + t", ["TRUE"]),
+        ("feols(y ~ d | id, df, cluster = df[['state']])", "id", "~state", ["TRUE"]),
+        ("feols(y ~ d | as.factor(id) + factor(t), df, cluster = 'id')", "id + t", "~id", ["TRUE"]),
+        ("felm(y ~ d | as.factor(id) | 0 | id, df)", "id", "~id", ["TRUE"]),
+        ("feols(y ~ d | id, df, ~id, split = df$state)", "id", "~id", ["each(state)"]),
+        ("feols(y ~ d | id, df, ~id, fsplit = ~state)", "id", "~id", ["TRUE", "each(state)"]),
+    ],
+)
+def test_columns_of_the_frame_and_factors_of_r_are_read_by_their_names(call, effects, vcov, conditions):
+    found = read_code(f"df <- read.csv('a.csv')\n{call}\n", ".R", DataFacts(frozenset({"y", "d", "id", "t", "state"})))
+    assert [(r.effects, r.vcov, r.condition) for r in found.regressions] == [(effects, vcov, c) for c in conditions]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("feols(y ~ d | id, df, cluster = other$state)", "takes columns out of `other`"),
+        ("feols(y ~ d | id, df, cluster = other[['state']])", "takes columns out of `other`"),
+        ("feols(y ~ d | id, df, cluster = ~other$state)", "takes columns out of `other`"),
+        ("feols(y ~ d | id, df, split = ~bin(state, 3))", "only a column's name is read"),
+        ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(x, by = g)"),
+        ("df[, z := fcase(d > 1, 1, default = 0)]", "`fcase()` is not taken over"),
+        ("setnames(df, 'state', 'z')", "changes `state`"),
+        ("att_gt('y', 't', 'id', 'g', ~x, df, anticipation = 1)", "xformla is [controls], anticipation and est_method"),
+    ],
+)
+def test_what_of_r_is_not_read_is_listed_by_its_name(line, told):
+    code = f"df <- fread('a.csv')\n{line}\nfeols(y ~ d + t | id, df)\n"
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "id", "t", "state"})))
+    assert [r.line for r in found.regressions] == [3]
+    assert [at for at, _, why in found.skipped if told in why] == [2]
