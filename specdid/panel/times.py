@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, Origin, Severity, fault_at
 from specdid._study import Study
 from specdid.panel.columns import Column, cell_text
+from specdid.panel.operators import STATA_DATES
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
 """The steps with a name: values are 2012, 20122 or 201202, 20124 or 201204, 201212, 201252 (ISO), 20121231."""
@@ -250,24 +252,72 @@ def _common_gaps(study: Study, column: Column, periods: Ints, distinct: Ints) ->
         return
     width = int(np.gcd.reduce(gaps))
     k = int(np.argmax(gaps > width)) if (gaps > width).any() else 0
-    before, after = (cell_text(column, int(np.flatnonzero(periods == distinct[j])[0])) for j in (k, k + 1))
+    before, after = (_shown(column, int(np.flatnonzero(periods == distinct[j])[0])) for j in (k, k + 1))
     missing = int(distinct[-1] - distinct[0] + 1 - len(distinct))
+    span = _span(column.kind, width) if study.step is None else ""
     if width > 1 and (gaps == width).all():
-        message = f"the periods of `{study.time}` are {width} apart ({before}, {after}): lags, leads and event time "
+        apart = f"{width} apart" if not span else f"{span} apart"
+        message = f"the periods of `{study.time}` are {apart} ({before}, {after}): lags, leads and event time "
         message += "count the periods between, which no row has"
     else:
-        many = f"{missing:,} periods are" if missing > 1 else "1 period is"
+        if span:  # not milliseconds
+            missing = int((distinct[-1] - distinct[0]) // width + 1 - len(distinct))
+        many = f"{missing:,} periods{f' of {span}' * bool(span)} are" if missing > 1 else "1 period is"
         message = f"`{study.time}` has gaps: {many} in no row (after {before} comes {after}), "
         message += "and lags, leads and event time count them"
     advice = "where the panel has no gap there, number its periods in a column of the data and make it `time`"
     fits = fitting_step(np.asarray(column.numbers)) if study.step == "month" and column.numbers is not None else None
     if fits in ("quarter", "half"):  # 201201 to 201204
         advice = f'where these are {fits}s, write step = "{fits}" in [study]'
+    elif coarse := _calendar_unit(column):
+        advice = f"where these are {coarse}s, number them in a column of the data and make it `time`"
     elif width > 1 and study.step in (None, "year"):
-        advice = f'where these are the panel\'s periods, write step = "{width}" in [study]'
+        advice = f'where these are the panel\'s periods, write step = "{width}" in [study]{f" ({span})" * bool(span)}'
     elif width > 1 and _coarser(study.step, width):
         advice = f"where these are the panel's periods, code {_coarser(study.step, width)}s in a column of the data"
     yield time_fault(study, "time_gaps", message, advice, "warning")
+
+
+_SPANS = {
+    "%tc": {"week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000},
+    "%td": {"week": 7, "day": 1},
+    "%tm": {"year": 12, "quarter": 3, "month": 1},
+    "%tq": {"year": 4, "quarter": 1},
+    "%th": {"year": 2, "half-year": 1},
+}
+"""How many of what a format of a .dta file counts are in a longer span, the longest first."""
+
+
+def _span(kind: str, width: int) -> str:
+    """Say how long ``width`` of what a .dta file counts is: a day, 6 hours; "" where that is no span of time."""
+    for word, size in _SPANS.get(kind, {}).items():
+        if width % size == 0:
+            return f"{width // size:,} {word}s" if width > size else f"an {word}" if word == "hour" else f"a {word}"
+    return ""
+
+
+def _dates_of(column: Column) -> NDArray[np.datetime64] | None:
+    """Return the dates, to the minute, that a .dta file counts in days or milliseconds; None of other columns."""
+    if column.kind not in ("%td", "%tc") or column.numbers is None or not (np.abs(column.numbers) < 1e15).all():
+        return None
+    minutes = np.floor(column.numbers / STATA_DATES[column.kind] * 1440)
+    return np.asarray(np.datetime64("1960-01-01", "m") + minutes.astype("timedelta64[m]"))
+
+
+def _shown(column: Column, row: int) -> str:
+    dates = _dates_of(column)
+    return cell_text(column, row) if dates is None else str(dates[row]).removesuffix("T00:00")
+
+
+def _calendar_unit(column: Column) -> str:
+    """Return "year" or "month" where dates are one day of each, which lie unevenly many days apart; else ""."""
+    dates = _dates_of(column)
+    if dates is None:
+        return ""
+    months = dates.astype("datetime64[M]")
+    if len(np.unique(dates - months)) > 1:
+        return ""
+    return "month" if len(np.unique(months.astype(np.int64) % 12)) > 1 else "year"
 
 
 def _coarser(step: str | None, width: int) -> str | None:

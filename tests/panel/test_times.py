@@ -1,6 +1,7 @@
 """Times that are whole numbers and yet no sensible periods."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import specdid
@@ -62,6 +63,43 @@ def test_gaps_common_to_all_units_are_warned_of(year, words, advice):
     if "write step" in advice:
         spec["study"]["step"] = advice.split('"')[1]
         assert list(specdid.check(spec, data)) == []
+
+
+DATES = [
+    ("tc", "D", "are a day apart (2010-01-01, 2010-01-02)", 'write step = "86400000" in [study] (a day)'),
+    ("td", "7D", "are a week apart (2010-01-01, 2010-01-08)", 'write step = "7" in [study] (a week)'),
+    ("tc", "6h", "6 hours apart (2010-01-01, 2010-01-01T06:00)", 'write step = "21600000" in [study] (6 hours)'),
+    ("tm", "QS", "are a quarter apart (600, 603)", 'write step = "3" in [study] (a quarter)'),
+    (
+        "tc",
+        "YS",
+        "periods of a day are in no row (after 2010-01-01 comes 2011-01-01)",
+        "these are years, number them in",
+    ),
+    (
+        "td",
+        "MS",
+        "periods of a day are in no row (after 2010-01-01 comes 2010-02-01)",
+        "these are months, number them in",
+    ),
+]
+
+
+@pytest.mark.parametrize(("format_", "every", "words", "advice"), DATES)
+def test_gaps_of_dates_of_stata_are_told_as_dates(tmp_path, format_, every, words, advice):
+    """A day of %tc is 86400000, which nobody reads."""
+    dates = pd.date_range("2010-01-01", periods=DATA["year"].n_unique(), freq=every)
+    frame = DATA.to_pandas()
+    frame["year"] = dates[frame["year"] - frame["year"].min()]
+    frame.to_stata(tmp_path / "d.dta", write_index=False, convert_dates={"year": format_})
+    spec = small_study(treatment={"d": "d"}, controls={"lag": "l(x1, 1)"})
+    spec["study"]["data"] = str(tmp_path / "d.dta")
+    (fault,) = (f for f in specdid.check(spec) if f.code == "time_gaps")
+    assert words in fault.message
+    assert advice in fault.help
+    if "write step" in advice:
+        spec["study"]["step"] = advice.split('"')[1]
+        assert "time_gaps" not in {f.code for f in specdid.check(spec)}
 
 
 def test_no_gap_is_no_warning():
