@@ -23,6 +23,11 @@ RULES = (
     "* (N - 1) / (N - K) off again, and G / (G - 1) too where there is to be no correction.",
 )
 
+ALONE = (
+    "* reghdfe drops rows that are alone in a level of a fixed effect, as specdid does. areg, xtreg and regress keep",
+    "* them: their estimates are the same, their standard errors are not, by little where such rows are few.",
+)
+
 _COUNTED: dict[Rule, str] = {
     "fixest": "dofadjustments(clusters) ", "reghdfe": "", "areg": "dofadjustments(pairwise continuous) ",
     "lsdv": "dofadjustments(pairwise continuous) ", "glm": "dofadjustments(none) ", "none": "dofadjustments(none) ",

@@ -8,7 +8,7 @@ import numpy as np
 
 from specdid._programs import python, r
 from specdid._programs.script import Script
-from specdid._programs.stata import Stata, uncorrected
+from specdid._programs.stata import ALONE, Stata, uncorrected
 from specdid.estimators._base import EVERY_RULE, Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._pyfixest import estimate_with, guarded, model, read
 
@@ -45,6 +45,8 @@ def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines of a least-squares regression."""
     do = Stata(script, numbers)
     yield from do.dof()
+    if script.fixed:
+        yield from ALONE
     if script.instruments:
         yield "* ivreghdfe passes dofadjustments() on to reghdfe; where an effect is nested in the clusters it may"
         yield "* count a parameter more or less than fixest: errors may differ by a factor near 1, estimates not."

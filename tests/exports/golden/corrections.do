@@ -123,6 +123,8 @@ keep if pop > 0
 * Other corrections than fixest's: reghdfe's own default; pairwise without clusters, which counts every dummy as
 * areg and regress do (of three effects it may count redundant ones); or the error times what takes
 * (N - 1) / (N - K) off again, and G / (G - 1) too where there is to be no correction.
+* reghdfe drops rows that are alone in a level of a fixed effect, as specdid does. areg, xtreg and regress keep
+* them: their estimates are the same, their standard errors are not, by little where such rows are few.
 display as text "fixest"
 reghdfe ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///

@@ -123,6 +123,8 @@ egen long size_year = group(size year)
 * dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect
 * after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off
 * redundant levels of disconnected groups, so that its standard errors would be slightly smaller.
+* reghdfe drops rows that are alone in a level of a fixed effect, as specdid does. areg, xtreg and regress keep
+* them: their estimates are the same, their standard errors are not, by little where such rows are few.
 display as text "two"
 reghdfe ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp poly_ind2_2_1 ///
     poly_ind2_2_2 [aweight = pop], ///

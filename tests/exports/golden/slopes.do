@@ -54,6 +54,8 @@ egen long _g_sid = group(sid)
 * dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect
 * after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off
 * redundant levels of disconnected groups, so that its standard errors would be slightly smaller.
+* reghdfe drops rows that are alone in a level of a fixed effect, as specdid does. areg, xtreg and regress keep
+* them: their estimates are the same, their standard errors are not, by little where such rows are few.
 display as text "state"
 reghdfe log_homicide post l_police l_prisoner [aweight = popwt], ///
     absorb(i._g_sid##c.(year) region_year) vce(cluster _g_sid) dofadjustments(clusters) tolerance(1e-12)

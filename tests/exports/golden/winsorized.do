@@ -83,6 +83,8 @@ egen long _g_province = group(province)
 * dofadjustments(clusters) counts fixed effects as fixest and specdid do: one redundant level for each effect
 * after the first, effects nested in a cluster not at all. reghdfe's own default (pairwise) also takes off
 * redundant levels of disconnected groups, so that its standard errors would be slightly smaller.
+* reghdfe drops rows that are alone in a level of a fixed effect, as specdid does. areg, xtreg and regress keep
+* them: their estimates are the same, their standard errors are not, by little where such rows are few.
 display as text "city"
 reghdfe ln_so2_v2 did12 pgdp I_pgdp_2 ind2, ///
     absorb(city_id province_year) vce(cluster city_id) dofadjustments(clusters) tolerance(1e-12)
