@@ -261,7 +261,7 @@ def _time(name: str, column: Column) -> _Time | None:
     distinct = np.unique(values)
     if not 2 <= len(distinct) <= max(2, len(values) / 2) or np.abs(distinct).max() > 1e9:
         return None
-    step = fitting_step(distinct) if distinct.min() >= 10_000 else None
+    step = fitting_step(distinct) if distinct.min() >= 10_000 and not column.kind else None
     try:
         if step is None and (gaps := np.diff(distinct)).min() > 1 and (gaps == np.round(gaps)).all():
             width = int(np.gcd.reduce(gaps.astype(np.int64)))

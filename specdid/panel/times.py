@@ -218,7 +218,12 @@ def odd_times(study: Study, column: Column, periods: Ints, name: str) -> tuple[F
 
 def _looks_dated(study: Study, column: Column, distinct: Ints) -> str | None:
     """Return the step with which all times are dates of several years, where the study gives none."""
-    if study.step not in (None, "year") or column.numbers is None or not (distinct >= 10_000).all():
+    if (
+        study.step not in (None, "year")
+        or column.numbers is None
+        or column.kind in STATA_DATES
+        or not (distinct >= 10_000).all()
+    ):
         return None
     return fitting_step(distinct.astype(np.float64))
 
