@@ -529,7 +529,7 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], lab
 def _preferred(
     rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], kept: Sequence[Regression], labels: _Labels
 ) -> list[str]:
-    """Propose the first regression that the code runs, where it is one specification of several."""
+    """Propose the first regression that the code runs, where it is one specification."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
     first, line = rows[0], kept[0].line
     several = [
@@ -545,7 +545,8 @@ def _preferred(
             f"by its {' and '.join(several)}: say it in [preferred], one option of each dimension."
         )
     if not varying:
-        return []
+        label = toml_text(labels[DIMENSIONS[0], first[0]])
+        return [*comment("The one specification."), "[preferred]", f"{DIMENSIONS[0]} = {label}"]
     return [
         *comment(
             f"Proposed: the first regression that the code runs, line {line}. COMPLETE: if the paper reports another "
@@ -568,7 +569,7 @@ def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
 
 def _by_line(own: Sequence[Regression]) -> list[str]:
     """Say of every line of the code which specification it is, and which errors it had."""
-    lines = comment("The regressions by their lines in the code:")
+    lines = comment(f"The regression{'s by their lines' if len(own) > 1 else ' by its line'} in the code:")
     for r in own[:MOST_LISTED]:
         formula = f"{r.outcome} ~ {' + '.join(r.terms)}{f' | {r.effects}' if r.effects != '0' else ''}"
         more = [
@@ -578,7 +579,7 @@ def _by_line(own: Sequence[Regression]) -> list[str]:
             f"vcov {r.vcov}{f', {r.ssc}' if r.ssc else ''}",
         ]
         lines += comment(one_line(f"{r.line}: {formula}; {'; '.join(more)}"), "  ")
-    return lines if len(own) > 1 else []
+    return lines
 
 
 def _skipped(listed: Mapping[int, Counter[tuple[str, str]]]) -> list[str]:

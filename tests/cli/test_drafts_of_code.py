@@ -2031,9 +2031,15 @@ feols(murder ~ post | sid + year, df, cluster = ~sid)
     assert specdid.plan(spec).preferred == 0
 
 
-def test_of_one_specification_none_is_proposed(drafted):
-    _, spec = drafted("df <- read.csv('castle.csv')\nfeols(homicide ~ post | sid + year, df, cluster = ~sid)\n", "a.R")
-    assert "preferred" not in tomllib.loads(spec.read_text("utf-8"))
+def test_one_specification_is_the_preferred_one_and_its_line_is_told(drafted):
+    _, spec = drafted(
+        "import delimited castle.csv\nxtset sid year\nareg homicide post, absorb(sid) vce(cluster sid)\n", "a.do"
+    )
+    found = tomllib.loads(spec.read_text("utf-8"))
+    assert found["preferred"] == {"outcome": "homicide"}
+    assert specdid.plan(spec).preferred == 0
+    assert found["vcov"] == {"sid": {"formula": "~sid", "ssc": "areg"}}
+    assert "#   3: homicide ~ post | sid; vcov ~sid, areg" in spec.read_text("utf-8")
 
 
 def test_a_name_times_itself_is_the_name_in_r():
