@@ -352,7 +352,15 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
         one.nobs,
         one.cell.preferred,
         one.bins,
+        _place(bench, one.cell),
     )
+
+
+def _place(bench: Bench, cell: Cell) -> int:
+    """Return the place of a cell's estimator among those of the study."""
+    names = [option.label or option.method for option in bench.study.estimator]
+    label = cell.labels.get("estimator", "")
+    return names.index(label) if label in names else 0
 
 
 def title_of(request: Request) -> str:

@@ -30,7 +30,7 @@ from specdid.figures._style import (
     SERIES,
     SMALL,
     blend,
-    marker_of,
+    look_of_series,
     shape_of,
 )
 
@@ -131,7 +131,7 @@ def shade(panel: CurvePanel, series: int, significant: float) -> Any:
     """Return the colour of a point: greys for one series, a hue and its tint for several."""
     if len(panel.series) == 1:
         return blend(INK, 0.52 + 0.48 * significant)
-    return blend(SERIES[panel.series[series].colour % len(SERIES)], 0.62 + 0.38 * significant)
+    return blend(look_of_series(panel.series[series].colour)[0], 0.62 + 0.38 * significant)
 
 
 def draw_tested(
@@ -184,7 +184,11 @@ def draw_untested(
 
 def marker_in(panel: CurvePanel, series: int, bars: bool) -> str:
     """Return the marker of a series; on ribbons, where it is small, all are dots unless two share a colour."""
-    return marker_of(panel.series[series].colour) if bars or len(panel.series) > len(SERIES) else "o"
+    return look_of_series(panel.series[series].colour)[1] if bars or _shared_colours(panel) else "o"
+
+
+def _shared_colours(panel: CurvePanel) -> bool:
+    return max(s.colour for s in panel.series) >= len(SERIES)
 
 
 def few(panel: CurvePanel, width: float) -> bool:
@@ -276,8 +280,8 @@ def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
     """Return the colours of the 95% and 90% ribbons of a piece that has these series."""
     if len(panel.series) == 1 or len(own) > 1:
         return BAND95, BAND90
-    colour = SERIES[panel.series[own[0]].colour % len(SERIES)]
-    return blend(colour, 0.1), blend(colour, 0.21)
+    colour = look_of_series(panel.series[own[0]].colour)[0]
+    return blend(colour, 0.16), blend(colour, 0.32)
 
 
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
@@ -295,7 +299,7 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for k in own.tolist():
             mine = (panel.which == k) & (places >= start) & (places < stop)
             drawn = thin(panel, mine & panel.tested)
-            size = max(2.2 if len(panel.series) > len(SERIES) else 1.7, min(2.2, 1.6 * slot))
+            size = max(2.2 if _shared_colours(panel) else 1.7, min(2.2, 1.6 * slot))
             mark = marker_in(panel, k, bars=False)
             at, solid = (drawn.x, drawn.estimate), shade(panel, k, 1.0)
             draw_tested(axes, at, solid, drawn.significant, mark, size, joined=True, zorder=5)

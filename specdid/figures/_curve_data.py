@@ -430,7 +430,7 @@ def _brief(words: str) -> str:
 
 
 def _coloured(results: Results, panels: tuple[CurvePanel, ...]) -> tuple[CurvePanel, ...]:
-    """Give an estimator one colour in all panels; its estimands one each where a panel has several of them."""
+    """Give an estimator the colour of its place in all panels; of several estimands in one panel each has its own."""
     planned = results.planned
     keys: list[list[tuple[int, int]]] = []
     for panel in panels:
@@ -438,8 +438,8 @@ def _coloured(results: Results, panels: tuple[CurvePanel, ...]) -> tuple[CurvePa
         estimator = planned.dimension("estimator").codes[firsts] if "estimator" in planned.dimensions else firsts * 0
         keys.append(list(zip(estimator.tolist(), planned.estimand.codes[firsts].tolist(), strict=True)))
     alone = "estimator" in planned.dimensions and all(len({e for e, _ in key}) == len(key) for key in keys)
-    keys = [[(e, 0) if alone else (e, d) for e, d in key] for key in keys]
-    places = {key: k for k, key in enumerate(sorted({one for key in keys for one in key}))}
+    every = sorted({one for key in keys for one in key})
+    places = {key: key[0] if alone else k for k, key in enumerate(every)}
     return tuple(
         replace(p, series=tuple(replace(s, colour=places[one]) for s, one in zip(p.series, key, strict=True)))
         for p, key in zip(panels, keys, strict=True)

@@ -40,6 +40,11 @@ def marker_of(series: int) -> str:
     return MARKERS[(series + series // len(MARKERS)) % len(MARKERS)]
 
 
+def look_of_series(place: int) -> tuple[str, str]:
+    """Return colour and marker of what has this place among a study's estimators, in every figure."""
+    return SERIES[place % len(SERIES)], marker_of(place)
+
+
 _OUTLINES: dict[str, list[tuple[float, float]]] = {
     "hourglass": [(-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)],
     "bow": [(-1, 1), (-1, -1), (1, 1), (1, -1), (-1, 1)],

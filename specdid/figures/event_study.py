@@ -42,12 +42,12 @@ from specdid.figures._style import (
     DEFAULT,
     FAINT,
     INK,
-    MARKERS,
     QUIET,
     SERIES,
     SMALL,
     TEXT,
     blend,
+    look_of_series,
     own_style,
     shape_of,
 )
@@ -69,7 +69,8 @@ class EventSeries:
 
     ``pointwise`` and ``band`` are half widths (m,) at the periods, NaN where there are no
     errors; ``references`` are the periods set to zero; ``test`` is F, df1, df2 and p of
-    the leads, NaN where there is none; ``bins`` are the ends that include what lies beyond them.
+    the leads, NaN where there is none; ``bins`` are the ends that include what lies beyond them;
+    ``place`` is that of its estimator among the study's.
     """
 
     label: str
@@ -82,6 +83,7 @@ class EventSeries:
     nobs: int
     preferred: bool = False
     bins: tuple[int, ...] = ()
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,10 @@ class Look:
 
 
 def look_of(panel: EventPanel, k: int) -> Look:
-    """Return the look of a panel's series ``k``."""
+    """Return the look of a panel's series ``k``: where each has an estimator of its own, that of the curve."""
     if len(panel.series) <= MOST:
-        return Look(SERIES[k], MARKERS[k], True)
+        places = [s.place for s in panel.series]
+        return Look(*look_of_series(places[k] if len({*places}) == len(places) else k), True)
     if panel.series[k].preferred:
         return Look(ACCENT, "D", True)
     return Look(blend(INK, 0.3), "o", False)

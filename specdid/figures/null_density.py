@@ -11,11 +11,11 @@ import numpy as np
 from specdid._describe.curve_tests import Placebo
 from specdid._records import Results
 from specdid._records.numerals import decimals_for, p_text
-from specdid._words import later, say, told
+from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room
+from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room, wrap
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _RIDGE = 62.0
 """Height of one null's density, in points."""
+_LINES = 2
 _KIND = 36.0
 """Points that the kind of a null has before a comma, at least."""
 
@@ -43,11 +44,12 @@ class NullPanel:
 
 @dataclass(frozen=True, slots=True)
 class NullData:
-    """All panes; none where no null was drawn. ``doubt`` is what stands against the medians."""
+    """All panes, of what nulls were drawn of, and what is ``without``; ``doubt`` is what stands against the medians."""
 
     title: str
     panels: tuple[NullPanel, ...]
     doubt: str = ""
+    without: tuple[str, ...] = ()
 
 
 def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
@@ -65,7 +67,10 @@ def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
         )
         for group, words in keys
     )
-    return NullData(results.planned.title, panels)
+    several = len({f.group for f in results.families}) > 1
+    left = [f for f in results.families if (f.group, f.estimand) not in keys]
+    names = (f"{f.shown}: {told(f.estimand)}" if several else told(f.estimand) for f in left)
+    return NullData(results.planned.title, panels, without=tuple(dict.fromkeys(names)))
 
 
 def draw(data: NullData, width: float | None = None) -> Figure:
@@ -83,6 +88,9 @@ def draw(data: NullData, width: float | None = None) -> Figure:
                 "the treated, and assignments dealt out again, the more so within strata, still meet some of "
                 "them."
             )
+        if data.without:
+            said = say("No null, and so in no joint test: {listed}.", listed=say("; ").join(data.without))
+            note = sentences([note, said])
         panes, key = one_key([_pane(p, len(data.panels) == 1) for p in data.panels])
         page, boxes = lay_sheet(
             data.title,
@@ -144,7 +152,7 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     for k, null in enumerate(panel.nulls):
         base = rows - 1 - k
         x, y = density(null.quantiles, low, high, bandwidth(null.quantiles))
-        y = base + 0.72 * y / y.max()
+        y = base + 0.7 * y / y.max()
         far = abs(null.value)
         axes.fill_between(x, base, y, color=BAND95, linewidth=0, zorder=2)
         for outer in (np.clip(x, None, -far), np.clip(x, far, None)):
@@ -164,11 +172,13 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
 
 
 def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
-    """Write a null's name and p above its density."""
+    """Write a null's name, on two lines where it is long, and p above its density."""
     p = p_text(null.p_value)
     room = page.fonts.width(p, SMALL) + 8
-    title = _title(told(null.title), page.fonts, box.width - room)
-    page.text(box.left, box.top + k * _RIDGE + 5, title, SMALL, colour=QUIET)
+    lines = wrap(told(null.title), page.fonts, box.width - room)
+    title = lines if len(lines) <= _LINES else [_title(told(null.title), page.fonts, box.width - room)]
+    for line, text in enumerate(title):
+        page.text(box.left, box.top + k * _RIDGE + 5 + 8 * line, text, SMALL, colour=QUIET)
     page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")
 
 
@@ -181,7 +191,7 @@ def _title(title: str, fonts: Fonts, room: float) -> str:
 
 
 def _texts(data: NullData) -> Iterator[str]:
-    yield "−–…·≥%×" + data.title + data.doubt
+    yield "−–…·≥%×" + data.title + data.doubt + "".join(data.without)
     for panel in data.panels:
         yield panel.group + panel.estimand
         yield from (p.title for p in panel.nulls)

@@ -197,12 +197,13 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         estimands = [say("What each name in the key estimates is in results.csv.")]
     parts += estimands
     if any(p.null_band is not None for p in data.panels):
-        parts.append(say("Dashed: median and 95% band of the curve under the null."))
+        parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if layout.brief and shares:
         parts.append(say("Shares with p < {alpha:g} are in summary.md.", alpha=data.alpha))
     else:
         parts += shares
     parts += _nulls(data, layout.brief)
+    parts += _without_null(data)
     parts += _sensitivity(data)
     alone = sum(int(np.isnan(p.low95).sum()) for p in data.panels)
     if alone:
@@ -244,6 +245,10 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     parts += [say("{heading}: what differs from {usual}.", heading=h, usual=u) for h, u in usual.items()]
     common = [c.common for p in data.panels for c in p.choices if c.heading in named]
     parts += spelled_out(common)
+    chosen = [(c.heading, r.label, r.chosen.any()) for p in data.panels for c in p.choices for r in c.rows]
+    drawn = {(line.heading, line.label) for b in layout.bands for line in b.lines}
+    if drawn & ({(h, label) for h, label, _ in chosen} - {(h, label) for h, label, some in chosen if some}):
+        parts.append(say("Rows without a mark: options of which nothing was estimated."))
     if any(line.alone for b in layout.bands for line in b.lines):
         parts.append(say("Of choices with two options the rarer has a row, of two as frequent the first."))
     if layout.still:
@@ -312,6 +317,17 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             yield say("Pale, below zero: specifications without one.")
 
 
+def _without_null(data: CurveData) -> Iterator[str]:
+    """Name the series of which no null was drawn, where there is one of others."""
+    tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
+    without = [
+        s.short if p.many else s.label for p, words in zip(data.panels, tested, strict=True) for s in p.series
+        if s.words not in words
+    ]  # fmt: skip
+    if any(tested) and without:
+        yield say("No null, and so in no joint test: {listed}.", listed=say("; ").join(dict.fromkeys(without)))
+
+
 def _nulls(data: CurveData, brief: bool) -> Iterator[str]:
     """Name the null of the curves drawn and that of the shares: once where all are the same, or ``brief``."""
     alone = len(data.panels) == 1
@@ -334,7 +350,7 @@ def _nulls(data: CurveData, brief: bool) -> Iterator[str]:
         yield say("The null, by estimand (which is in inference.csv): {listed}.", listed=listed_nulls)
         return
     bands = [(say("; ").join(filter(None, ("" if alone else name, told(words)))), null) for name, words, null in curves]
-    yield from _said(say("Dashed"), bands)
+    yield from _said(say("Dashed and dotted"), bands)
     yield from _said(say("Shares"), shown)
 
 
@@ -500,7 +516,7 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
     draw_warned(page, sheet.warned, sheet.doubts)
     draw_key(page, sheet.shared, layout.left, sheet.key, _ROOM)
     for one in sheet.placed:
-        _draw_band(page, layout, one, data)
+        _draw_band(page, layout, one, data, not sheet.shared)
     for k, line in enumerate(sheet.notes):
         page.text(2, sheet.end + NOTE * k + 3, line, SMALL, colour=QUIET)
     stamp(page.figure, data.found.failed)
@@ -569,7 +585,7 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         if wide:
             whole = layout.width - 3 * _EDGE
             keys = (_key(band.panels[0], data.alpha, fonts, whole, room, layout.flat, bool(shared)),)
-        named = any(_pieces_named(p, room, len(data.panels)) for p in band.panels)
+        named = any(_pieces_named(p, room, not shared) for p in band.panels)
         placed.append(_Placed(band, keys, top, wide, named, layout.flat))
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
@@ -623,7 +639,8 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
     return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat, untested=untested)
 
 
-def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData) -> None:
+def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData, own: bool) -> None:
+    """Draw a band of panels, which have keys of their ``own`` where none is shared."""
     band, count = placed.band, len(placed.band.panels)
     width = layout.panel_width(count)
     curve = placed.top + placed.head
@@ -638,8 +655,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
             _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
-        elif _pieces_named(panel, width, len(data.panels)):
-            _pieces(page, panel, left, curve - 0.6 * _ROOM, width, len(data.panels) == 1)
+        elif _pieces_named(panel, width, own):
+            _pieces(page, panel, left, curve - 0.6 * _ROOM, width, own)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if panel.breakdowns is not None:
             draw_breakdowns(page.axes(left, sensitivity, width, SENSITIVITY), panel, page.fonts)
@@ -677,22 +694,22 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
             limit = at - 5
 
 
-def _pieces_named(panel: CurvePanel, width: float, panels: int) -> bool:
+def _pieces_named(panel: CurvePanel, width: float, own: bool) -> bool:
     several = not panel.apart and len(panel.pieces) > 1
-    return several and (not few(panel, width) or (panels == 1 and numbered(panel)))
+    return several and (not few(panel, width) or (own and numbered(panel)))
 
 
-def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float, alone: bool = False) -> None:
+def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float, own: bool = False) -> None:
     """Name pieces above them by what comes first in the key; a name of up to twice a piece's width ends with it.
 
     That one begins above the piece before, and stands only where the name there leaves room. Many of a panel
-    ``alone`` have the key's numbers in their middles.
+    with a key of its ``own`` have that key's numbers in their middles.
     """
     whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
     first = [headline(label) for label in whole]
     slot, free = width / panel.extent, left
     texts = first if len({*first}) == len({*whole}) else whole
-    numbers = alone and numbered(panel)
+    numbers = own and numbered(panel)
     if numbers:
         texts = [str(k + 1) for k in range(len(panel.pieces))]
     for (start, stop), text in zip(panel.pieces, texts, strict=True):

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from curves import plan_of, results_of, subsets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
+from specdid._records import Status
 from specdid._words import say, speaking
-from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, note
+from specdid.figures._curve_data import curve_data
+from specdid.figures._style import look_of_series
+from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, look_of, note
 
 PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
 
@@ -91,6 +95,19 @@ def test_hollow_marks_are_spoken_of_where_some_are_drawn(language):
         assert bare in said
         assert without not in said
         assert say("Effects of {n:,} curves are not relative to one period.", n=1) in said
+
+
+def test_a_curve_has_the_look_of_its_estimator_in_the_specification_curve():
+    chosen = EventPanel("y", (series("c", place=2), series("h", place=7)))
+    looks = [(look_of(chosen, k).colour, look_of(chosen, k).marker) for k in range(2)]
+    assert looks == [look_of_series(2), look_of_series(7)]
+    of_one = EventPanel("y", (series("none", place=2), series("all", place=2)))
+    assert look_of(of_one, 0).colour != look_of(of_one, 1).colour
+    planned = plan_of({"estimator": list("abc")}, subsets("x"), estimands={e: f"effect {e}" for e in "abc"})
+    results = results_of(planned)
+    results.status[planned.dimension("estimator").codes == 0] = Status.FAILED
+    (panel,) = curve_data(results).panels
+    assert [s.colour for s in panel.series] == [1, 2], "whether others could be estimated does not matter"
 
 
 def test_of_many_series_only_the_preferred_has_bars():

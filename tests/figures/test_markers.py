@@ -170,3 +170,14 @@ def test_a_mark_is_hollow_where_p_is_alpha_or_more(kind):
     assert any(t.get_text().removeprefix("hollow: ") == "p ≥ 0.05" for t in figure.texts)
     rings = [line for line in figure.findobj(Line2D) if line.axes is None and line.get_markerfacecolor() == "white"]
     assert len(rings) == 1
+
+
+def test_pieces_have_numbers_where_the_key_of_one_of_several_panels_has_them():
+    names = [f"estimator {k}" for k in range(9)]
+    planned = plan_of({"estimator": names}, subsets(*"abcdef"), estimands={n: f"effect {n}" for n in names})
+    data, small = curve_data(results_of(planned)), curve_data(results_of(plan_of({"sample": ["a", "b"]})))
+    # Bars beside ribbons have no key in common.
+    figure = spec_curve.draw(replace(data, panels=(data.panels[0], replace(small.panels[0], name="z"))), 3.5)
+    texts = [t.get_text() for t in figure.texts]
+    assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 10))
+    assert [t for t in texts if t in set("123456789")] == list("123456789")

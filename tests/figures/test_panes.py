@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._describe.curve_tests import Placebo
-from specdid._records import Code, collect
+from specdid._records import Code, NullShares, collect
 from specdid.figures import spec_curve
+from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
@@ -216,9 +217,26 @@ def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
     results, (first, *_) = chinese()
     whole = "permutation of the assignment, specifications fitted again in every draw"
     texts = texts_of(drawn("null_density", results, (replace(first, title=whole),), 3.5))
+    assert whole in " ".join(texts), "two lines have room for it"
+    longer = f"permutation of the assignment {'and of much else ' * 9}, specifications fitted again in every draw"
+    texts = texts_of(drawn("null_density", results, (replace(first, title=longer),), 3.5))
     (cut,) = (t for t in texts if t.endswith("specifications fitted again in every draw"))
     assert cut.startswith("perm"), "what kind of null it is stays too"
     assert "…, " in cut
+
+
+def test_estimands_of_which_no_null_was_drawn_are_named():
+    results, (first, *others) = chinese()
+    said = "No null, and so in no joint test: "
+    every = [*{(p.group, p.estimand): p for p in (first, *others)}.values()]
+    left = {p.estimand for p in every} - {first.estimand}
+    assert left
+    texts = " ".join(texts_of(drawn("null_density", results, (first,), 6.5)))
+    assert said in texts
+    shares = {(first.group, first.estimand): NullShares(9, 0.1, 0.1, 0.1, 0.1)}
+    data = curve_data(results, null_shares=shares)
+    assert said in " ".join(texts_of(spec_curve.draw(data)))
+    assert said not in " ".join(texts_of(spec_curve.draw(curve_data(results))))
 
 
 def test_panes_of_the_volcano_have_one_axis_of_p():

@@ -22,7 +22,7 @@ from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid import _plugins
-from specdid._records import Code, NullShares, collect
+from specdid._records import Code, NullShares, Status, collect
 from specdid._records.cautions import NO_ROWS
 from specdid._run import pipeline
 from specdid.appendix.content import _reading
@@ -386,7 +386,7 @@ def test_every_band_and_share_names_its_own_null():
         return " ".join(texts_of(draw(curve_data(results, "estimate", bands, **given))))
 
     apart = said(null_shares=shares, null_names=names)
-    assert "Dashed, the null: wild cluster bootstrap. Shares, the null: permutation of the assignment." in apart
+    assert "Dashed and dotted, the null: wild cluster bootstrap. Shares, the null: permutation of the" in apart
     same = {("log points", "ATT"): NullShares(384, 0.25, 0.125, 0.031, 0.02, null="wild cluster bootstrap")}
     assert "The null: wild cluster bootstrap." in said(null_shares=same, null_names=names)
     assert "Shares, the null: permutation" not in said(null_names=names)
@@ -849,3 +849,13 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
     assert "Pale, below zero: specifications without one." in said
     assert "Dashes on its axis: zero is in the set at M̄ = 0." in said
+
+
+def test_a_row_of_which_nothing_was_estimated_is_explained():
+    planned = plan_of({"estimator": ["a", "b"]}, subsets("xy"), estimands={"a": "one", "b": "two"})
+    results, words = results_of(planned), "Rows without a mark: options of which nothing was estimated."
+    assert words not in " ".join(texts_of(plot(results)))
+    results.status[planned.dimension("estimator").codes == 1] = Status.FAILED
+    texts = texts_of(plot(results))
+    assert "b" in texts
+    assert words in " ".join(texts)
