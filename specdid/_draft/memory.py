@@ -79,6 +79,7 @@ class DataFacts:
     ``alone`` whether a row is the only one of a joint level of columns, True where that is not known;
     ``bounds`` are a column's least and largest value, of text those of its number of characters;
     ``sheet`` is the name of a workbook's first, which is read;
+    ``short`` are columns of numbers that single precision holds, all of them;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
     """
 
@@ -92,6 +93,7 @@ class DataFacts:
     alone: Callable[[tuple[str, ...]], bool] = lambda _columns: True
     sheet: str = ""
     bounds: Callable[[str], tuple[float, float]] = lambda _name: (-inf, inf)
+    short: frozenset[str] = frozenset()
 
 
 FIRST = DataFacts()

@@ -103,6 +103,9 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
     ends = {n: (float(np.nanmin(v)), float(np.nanmax(v))) for n, v in numbers.items() if not np.isnan(v).all()}
     ends |= {n: (0.0, float(max(map(len, c.levels), default=0))) for n, c in columns.items() if c.is_text}
 
+    with np.errstate(over="ignore"):
+        short = frozenset(n for n, v in numbers.items() if (v.astype(np.float32) == v)[~np.isnan(v)].all())
+
     def bounds(name: str) -> tuple[float, float]:
         return ends.get(name, (-np.inf, np.inf))
 
@@ -117,6 +120,7 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         alone,
         sheet,
         bounds,
+        short,
     )
 
 

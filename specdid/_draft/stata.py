@@ -603,6 +603,29 @@ class _Stata(Memory):
                         f"gen and egen make `{names[0]}` in single precision (float), so what is made of it equals a "
                         f"number or column only by its rounding: write `double` where `{names[0]}` is made"
                     )
+                if self._meets_double(one, other):
+                    raise NotReadError(
+                        f"gen and egen make `{names[0]}` in single precision (float), and what it is compared with is "
+                        "not rounded so: rows where both are the same number are in or out by that rounding. If you "
+                        f"meant the numbers themselves, write `double` where `{names[0]}` is made"
+                    )
+
+    def _meets_double(self, one: Node, other: Node) -> bool:
+        """Say whether a column of single precision is ordered by others that may be the same but for its rounding.
+
+        What is computed of it meets them by chance alone, and two of single precision are rounded alike.
+        """
+        if isinstance(one, Binary) and one.operator == "-" and number_value(other) == 0:
+            return self._meets_double(one.left, one.right) or self._meets_double(one.right, one.left)
+        inner = one.arguments[0].value if isinstance(one, Call) and one.function in ("l", "f") else one
+        if not isinstance(inner, Name) or not self._facts.columns:
+            return False
+        if self.state.columns.get(inner.name) not in self._single or any(
+            self._is_whole(parse(self.in_force(write(side)))) for side in (inner, other)
+        ):
+            return False
+        keys = {self.state.columns.get(n.name, n.name) for n in referenced(other)}
+        return bool(keys) and self._single.isdisjoint(keys) and not keys <= self._facts.short
 
     def _is_whole(self, node: Node) -> bool:
         """Say whether an expression of versions has whole numbers alone, which single precision holds."""

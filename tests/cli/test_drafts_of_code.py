@@ -757,6 +757,40 @@ def test_comparisons_that_single_precision_decides_are_listed(made, condition, l
         assert all("single precision" in why for _, _, why in found.skipped)
 
 
+@pytest.mark.parametrize(
+    ("made", "condition", "listed"),
+    [
+        ("egen g = max(z), by(id)", "z < g", True),
+        ("egen g = max(z), by(id)", "g > z", True),
+        ("egen g = mean(cond(t == 1, z, .)), by(id)", "z <= g", True),
+        ("gen g = z", "z - g >= 0", True),
+        ("gen g = z", "z >= L.g", True),
+        ("gen g = z\nrename z k", "k > g", True),
+        ("gen g = z\ngen double k = z", "k > g", True),
+        ("egen double g = max(z), by(id)", "z < g", False),
+        ("egen g = max(z), by(id)\negen k = min(z), by(id)", "k < g", False),
+        ("egen g = max(m), by(id)", "m < g", False),
+        ("egen g = mean(m), by(id)", "m < g", False),
+        ("egen g = max(s), by(id)", "s < g", False),
+        ("egen g = mean(z), by(id)\negen k = sd(z), by(id)", "z > g + 3*k", False),
+        ("egen g = max(z), by(id)", "m < g", False),
+    ],
+)
+def test_columns_that_are_ordered_by_their_rounding_alone_are_listed(made, condition, listed):
+    """6.3 of single precision is more than 6.3: the largest value of a double column is less than its own maximum."""
+    columns = frozenset({"id", "t", "m", "s", "z", "y", "x"})
+    facts = DataFacts(columns, columns, whole=frozenset({"id", "t", "m"}), short=frozenset({"id", "t", "m", "s"}))
+    for line in (f"reg y x if {condition}", f"gen v = {condition}", f"drop if {condition}"):
+        found = read_code(f"use a\nxtset id t\n{made}\n{line}\nreg y x", ".do", facts)
+        assert bool(found.skipped) == listed, found.skipped
+        assert all("single precision" in why for _, _, why in found.skipped)
+
+
+def test_numbers_that_single_precision_holds_are_known_of_the_data():
+    columns = {"a": [0.5, 2.0, None], "b": [0.5, 6.3, None], "c": [1e300, 0.0, 1.0], "id": [1, 2, 3], "t": [1, 1, 1]}
+    assert facts_of(panel_of(columns, "id", "t").columns).short == {"a", "id", "t"}
+
+
 def test_whole_types_of_stata_cut_decimal_places_off():
     found = read_code("use a\ngen int v = z/2\ngen byte w = z > 2\ngen long u = 7\nreg y v w u", ".do")
     assert found.derived == {
