@@ -146,7 +146,11 @@ def _given(
     if any(all(vanishes_with(side, column, known=made) for column in columns) for side in (values, other)):
         return (f"{term.text} is 0",), ()
     again = all(_multiple(values, column) or _multiple(other, column) for column in columns)
-    return (), (term.text,) if made and not again else ()
+    return (), (term.text,) if own.within(factors, ALONG) and not again else ()
+
+
+ALONG = frozenset(("cumsum", "cummax", "roll_mean", "roll_sum", "roll_sd", "growth"))
+"""Functions of a unit's periods up to its own: of a treatment they are its history, as its lags are."""
 
 
 CHANCE = 1e-3
@@ -192,7 +196,7 @@ class Made:
     factors: tuple[Bound, ...]
     atoms: tuple[str, ...] = field(init=False)
     _heads: frozenset[object] = field(init=False)
-    _found: dict[str, frozenset[str]] = field(init=False, default_factory=dict)
+    _found: dict[tuple[str, bool], frozenset[str]] = field(init=False, default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -215,10 +219,10 @@ class Made:
                 others.append(bound)
         return None if left else others
 
-    def within(self, factors: Sequence[Bound]) -> bool:
-        """Say whether a term is made of the treatment's values in its own row, or of their lags and leads."""
+    def within(self, factors: Sequence[Bound], also: frozenset[str] = frozenset()) -> bool:
+        """Say whether a term is made of the treatment's values in its row, of their lags and leads, or by ``also``."""
         own = {bound.digest for bound in self.factors}
-        return own <= {digest for bound in factors for digest in self._inside(bound)}
+        return own <= {digest for bound in factors for digest in self._inside(bound, also)}
 
     def part_of(self, factors: Sequence[Bound]) -> bool:
         """Say whether a term contains the treatment, by its formula."""
@@ -234,10 +238,11 @@ class Made:
             return inner
         return inner if any(not self._inside(part).isdisjoint(self.atoms) for part in inner) else []
 
-    def _inside(self, bound: Bound) -> frozenset[str]:
+    def _inside(self, bound: Bound, also: frozenset[str] = frozenset()) -> frozenset[str]:
         """Return the digests of the treatment's factors and atoms in an expression, derived columns written out."""
-        if bound.digest in self._found:
-            return self._found[bound.digest]
+        key = bound.digest, bool(also)
+        if key in self._found:
+            return self._found[key]
         wanted = {*self.atoms, *(f.digest for f in self.factors)}
         found, seen, stack = set(), set(), [bound]
         while stack:
@@ -252,10 +257,10 @@ class Made:
                     if inner is not None and digest not in seen:
                         stack.append(inner)
                     seen.add(digest)
-            if not isinstance(node, Call) or _row_by_row(node):
+            if not isinstance(node, Call) or node.function in also or _row_by_row(node):
                 stack += [Bound(child, top.scope, "") for child in children(node)]
-        self._found[bound.digest] = frozenset(found)
-        return self._found[bound.digest]
+        self._found[key] = frozenset(found)
+        return self._found[key]
 
 
 def _row_by_row(call: Call) -> bool:

@@ -148,6 +148,12 @@ def test_beside_its_lags_and_leads_the_treatment_is_the_effect_with_them_held_fi
     assert labelled(["l(dom) + I(dom * dist)"]) == ["average effect where dist is 0, l(dom) held fixed"]
 
 
+@pytest.mark.parametrize("control", ["cumsum(on)", "roll_sum(on, 2)", "cummax(on)", "total"])
+def test_a_history_of_a_treatment_that_comes_and_goes_is_held_fixed(control):
+    derive = {"on": "dom * (year %% 2)", "total": "cumsum(on) / 2"}
+    assert labelled(["1", control], "on", derive) == ["average effect", f"average effect, {control} held fixed"]
+
+
 @pytest.mark.parametrize(
     "control",
     [
