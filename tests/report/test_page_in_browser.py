@@ -12,6 +12,7 @@ import specdid
 from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, large_study, number, read_page, run_report
 from small_studies import small_panel, small_study
+from undrawn import nothing_drawn
 
 
 class Opened:
@@ -386,6 +387,7 @@ def test_choices_are_told_by_paired_changes_that_follow_the_filters(small):
     page.close()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_what_long_options_have_in_common_is_said_once_as_in_the_figure(browser, tmp_path):
     common = "!(first_exec < 1984 & !is.na(first_exec))"
     labels = (common, f"{common} & group == 1", f"{common} & group > 1", "all")
@@ -645,7 +647,8 @@ def apart(tmp_path_factory):
         inference={"draws": 19},
         figure={"formats": ["png"]},
     )
-    return run_report(study, tmp_path_factory.mktemp("apart"))
+    with nothing_drawn():
+        return run_report(study, tmp_path_factory.mktemp("apart"))
 
 
 @pytest.fixture(scope="module")
@@ -723,6 +726,7 @@ def test_captions_of_wide_tables_are_read_whole_on_a_telephone(small):
     seen.page.close()
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_a_preferred_one_without_a_p_is_a_hollow_diamond_in_the_key_as_well(browser, tmp_path):
     study = small_study(
         vcov={"robust": "hetero"}, estimator={"CS": "csdid", "OLS": "feols"}, fixed_effects={"two-way": "id + year"},
@@ -740,7 +744,8 @@ def untested(tmp_path_factory):
     estimators = {"OLS": "feols", "CS": "csdid"}
     vcov = {"robust": "hetero", "unit": "~id"}
     study = small_study(vcov=vcov, estimator=estimators, fixed_effects={"two-way": "id + year"}, controls={"n": "1"})
-    return run_report(study, tmp_path_factory.mktemp("untested"))
+    with nothing_drawn():
+        return run_report(study, tmp_path_factory.mktemp("untested"))
 
 
 def test_what_has_no_p_is_a_cross_and_counts_as_neither(browser, untested):
