@@ -15,7 +15,7 @@ from fuzz_specs import KINDS as SPEC_KINDS
 from fuzz_specs import spec_case
 from pace import patience
 
-SPECS, DATA = 40, 40
+SPECS, DATA = 40, len(DATA_KINDS)
 """Of the many more that tests/bench/fuzz.py makes; what is below sees that each kind is among them."""
 
 data_case = cache(made_case)
@@ -134,7 +134,9 @@ def test_the_keeper_stops_what_hangs_and_names_what_dies(tmp_path, monkeypatch):
 def test_no_data_case_holds_the_time_of_day():
     """A finding must come again tomorrow: workbooks and Stata files have a fixed date."""
     workbooks = stata = 0
-    for n in range(DATA):
+    for n in range(2 * DATA):
+        if DATA_KINDS[n % DATA][0].startswith("parquet"):  # of no date, and some take a second to make
+            continue
         case = data_case(n)
         (name, content), *_ = case.files.items()
         if zipfile.is_zipfile(io.BytesIO(content)):
