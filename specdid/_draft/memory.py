@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from specdid.language import LanguageError, Role, check, in_our_spelling, parse, referenced, write
-from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, walk
+from specdid.language import LanguageError, Role, check, expand, in_our_spelling, parse, referenced, write
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, chain, walk
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
 """What would be read as a name as in R: L.x, and the missing value."""
@@ -24,6 +24,8 @@ ACROSS = _MASKED | {
     "count", "first", "at", "ave", "growth", "cumsum", "cummax", "interpolate", "carry_forward", "scale", "center",
     "n_distinct", "ntile", "poly", "bs", "ns", "roll_mean", "roll_sum", "roll_sd",
 }  # fmt: skip
+
+_PATTERNS = {"regex", "..", "each"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class State:
     sorted: bool = False
     """Whether R has sorted the rows so that each unit's follow each other in time."""
     dropped: frozenset[str] = frozenset()
-    """Columns that Stata dropped and that were not made since."""
+    """Columns that were dropped and not made since; "" where a select() of R leaves out others that are not known."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))
@@ -249,8 +251,8 @@ class Memory:
         if self.state.made:
             why = f"its data are made by {self.state.made}: save them after that line, and convert what follows it"
             raise NotReadError(why)
-        for pattern in re.findall(r"regex\(\"([^\"]*)\"\)", " ".join(regression.terms)):
-            if hit := next((n for n in self.state.columns if re.search(pattern, n)), None):
+        for call in [one for term in regression.terms for one in calls(term) if one.function in _PATTERNS]:
+            if hit := self._made_by_pattern(call):
                 raise NotReadError(f"a pattern matches `{hit}`, which the code makes: name the columns")
         renamed = _renamed(regression, self.state.columns)
         conditions = [c for c in (*self.state.kept, renamed.condition) if c != "TRUE"]
@@ -259,6 +261,14 @@ class Memory:
         if keeps and self._may_be_alone(self.found.regressions[-1]):
             self._keeping[regression.line] = keeps
         self._states.append((frame, self.state.copy()))
+
+    def _made_by_pattern(self, call: Call) -> str | None:
+        """Return a column in force that the code makes, or has under another name, and that a pattern matches."""
+        try:
+            (found,) = expand(Call("regex", call.arguments), {}, sorted(self.state.columns), 1.0, 1)
+        except LanguageError:
+            return None
+        return write(chain(found, "+")[0])
 
     def _may_be_alone(self, regression: Regression) -> bool:
         """Say whether rows may be alone in a fixed effect, and errors depend on it: those that are iid do not."""

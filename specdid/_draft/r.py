@@ -20,7 +20,8 @@ from specdid._draft.memory import (
     ours,
 )
 from specdid._draft.r_errors import Defaults, read_errors
-from specdid.language import COMMANDS, not_read
+from specdid.language import COMMANDS, LanguageError, expand, not_read, parse, write
+from specdid.language.tree import chain
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -463,6 +464,8 @@ class _R(Memory):
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
+            elif re.fullmatch(r"(?:\.\.|regex)\(\s*(?:\"[^\"]*\"|'[^']*')\s*\)", term):
+                terms += self._matching(term, left)
             elif term not in ("1", ""):
                 terms.append(self._term(term, "terms"))
         if name == "felm" and len(lefts := _split(left, "|")) > 1:
@@ -534,6 +537,26 @@ class _R(Memory):
         if self.state.kept and (across := next((n for n in names if n in _ACROSS_ROWS), None)):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
+
+    def _matching(self, pattern: str, outcome: str) -> list[str]:
+        """Return the columns of the frame in which a pattern is found: those of the file and of the script.
+
+        The pattern itself where these are not known: `add` refuses it where it matches what the script makes.
+        """
+        if not self._data or self.state.rows:
+            return [self._term(pattern, "terms")]
+        columns = self.state.columns
+        there = sorted({*columns, *(self._data - {*columns.values()})} - self.state.dropped)  # renamed ones have gone
+        try:
+            (found,) = expand(parse(pattern), {}, there, 1.0, 1)
+        except LanguageError as error:
+            raise NotReadError(f"`{pattern}` matches no column that is there") from error
+        names = [write(one) for one in chain(found, "+")]
+        if {*names} & columns_of(outcome):
+            raise NotReadError(f"`{pattern}` matches the outcome: name the columns")
+        if "" in self.state.dropped:
+            raise NotReadError(f"`{pattern}` stands behind a select() of which is not known what it leaves: name them")
+        return names
 
     def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
         """Return the rule of [vcov] that corrects as felm does, and what is to be told of it.
@@ -1240,8 +1263,11 @@ class _R(Memory):
                     expression = self._value(value, by)
                     self.state.columns = after if verb == "mutate" else dict(after)
                     self.define(key, line, expression)
-            elif verb == "select" and "=" not in inside:
-                pass  # columns that are not there any more are not used any more
+            elif verb == "select" and "=" not in inside:  # what is not there any more may be matched by a pattern
+                less = [re.sub(r"^[-!]\s*", "", part) for part in parts if part[0] in "-!"]
+                plain = all(re.fullmatch(_NAME, part) for part in less or parts) and len(less) in (0, len(parts))
+                gone = {*less} if less else {*self._data, *self.state.columns} - {*parts}
+                self.state.dropped |= gone if plain else {""}
             elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
@@ -1305,6 +1331,7 @@ class _R(Memory):
             name = key.strip().strip("\"'")
             if value.strip() == "NULL":
                 self.state.columns.pop(name, None)
+                self.state.dropped |= {name}
                 continue
             if not re.fullmatch(_NAME, name):
                 raise NotReadError(f"`{key.strip()}` is not read")
@@ -1341,6 +1368,8 @@ class _R(Memory):
             self._changed(frame, place, line, text)
             return
         if value.strip() == "NULL":
+            state = self._of_frame.setdefault(frame, State())
+            state.dropped |= {column[1] or column[2]}
             return
         bare = re.findall(rf"(?<![\w.$\"']){_NAME}(?![\w.$\[\"']|\s*\()", value)
         if other := next((name for name in bare if name in self._frames), None):

@@ -3044,3 +3044,29 @@ def test_what_of_r_is_not_read_is_listed_by_its_name(line, told):
     found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "id", "t", "state"})))
     assert [r.line for r in found.regressions] == [3]
     assert [at for at, _, why in found.skipped if told in why] == [2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "terms"),
+    [
+        ("df$age2 <- df$age^2/100\n@", ["did", "age", "age2"]),
+        ("df$age2 <- df$age^2/100\nsetFixest_fml(..dem = ~ hh + ..('^age'))\n#", ["did", "hh", "age", "age2"]),
+        ("df$age <- df$age/10\n@", ["did", "age_2"]),
+        ("feols(y ~ did + age | id + t, df, ~id)\ndf$age <- df$age/10\n@", ["did", "age_2"]),
+        ("@\ndf$age2 <- df$age^2\nfeols(y ~ did + age2 | id + t, df, ~id)", ["did", "age"]),
+        ("df$age2 <- df$age^2/100\ndf$age2 <- NULL\n@", ["did", "age"]),
+        ("df <- df |> mutate(age2 = age^2) |> select(-age)\n@", ["did", "age2"]),
+        ("df <- df |> mutate(age2 = age^2) |> select(id, t, y, did, age2)\n@", ["did", "age2"]),
+        ("df <- df |> mutate(age2 = age^2) |> select(starts_with('a'), y, did, id, t)\n@", None),
+        ("df <- rename(df, years = age)\ndf$age2 <- df$years^2/100\n@", ["did", "age2"]),
+        ("df$age2 <- df$age^2\nfeols(y ~ did + sw(..('^age')) | id + t, df, ~id)\n", None),
+        ("df$y_age <- df$y\nfeols(y_age ~ did + ..('age') | id + t, df, ~id)\n", None),
+    ],
+)
+def test_a_pattern_of_fixest_takes_the_columns_that_are_there_at_its_line(lines, terms):
+    lines = lines.replace("@", "feols(y ~ did + ..('^age') | id + t, df, ~id)")
+    lines = lines.replace("#", "feols(y ~ did + ..dem | id + t, df, ~id)")
+    facts = DataFacts(frozenset({"y", "did", "id", "t", "age", "hh"}))
+    found = read_code(f"library(fixest)\ndf <- read.csv('a.csv')\n{lines}\n", ".R", facts)
+    those = [list(r.terms) for r in found.regressions]
+    assert terms in those if terms else not those
