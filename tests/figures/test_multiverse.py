@@ -9,6 +9,7 @@ import pytest
 from curves import plan_of, results_of, subsets
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.collections import PathCollection
 from specdid._words import speaking
 from specdid.figures import multiverse
 from specdid.figures.multiverse import (
@@ -37,12 +38,13 @@ def drawn(*panels: MultiversePanel):
 def test_each_estimate_is_a_dot_and_a_line(n):
     one = panel(n)
     _, (axes, *_) = drawn(one)
-    dots = max(axes.collections, key=lambda c: len(c.get_offsets()))
-    x, y = np.asarray(dots.get_offsets()).T
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    x, y = np.concatenate([np.asarray(c.get_offsets()) for c in dots]).T
     assert len(x) == n
     assert one.estimate.min() - 1e-9 <= x.min() <= x.max() <= one.estimate.max() + 1e-9
-    colours = [tuple(c[:3]) for c in dots.get_facecolors()]
-    assert colours.count(tuple(multiverse.SIGNIFICANT[:3])) == one.significant.sum()
+    full = [c for c in dots if np.allclose(c.get_facecolors()[:, :3], multiverse.SIGNIFICANT)]
+    assert sum(len(c.get_offsets()) for c in full) == one.significant.sum()
+    assert all(np.allclose(c.get_facecolors()[:, :3], 1.0) for c in dots if all(c is not f for f in full))
     assert len(set(zip(x.tolist(), y.tolist(), strict=True))) == n
     lines = [np.asarray(s)[0, 0] for c in axes.collections if hasattr(c, "get_segments") for s in c.get_segments()]
     assert set(np.round(one.estimate, 9)) <= set(np.round(lines, 9))
