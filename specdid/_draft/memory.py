@@ -126,6 +126,8 @@ class State:
     """Whether R has sorted the rows so that each unit's follow each other in time."""
     dropped: frozenset[str] = frozenset()
     """Columns that were dropped and not made since; "" where a select() of R leaves out others that are not known."""
+    floats: int = 0
+    """The line that has read the file with its decimals in single precision, 0 for none."""
 
     def copy(self) -> State:
         return replace(self, columns=dict(self.columns))

@@ -346,9 +346,11 @@ class _Stata(Memory):
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
+        self._read_single: dict[str, int] = {}
+        """Versions that have a column of single precision as a line has read it."""
         self._asked: dict[tuple[str, str, bool], Any] = {}
         self._depth = 0
-        self._in_double = False
+        self._in_double = self._insheet = False
         self._first_data: str | None = None
         self._of_file = facts
         self._read_at: dict[str, int] = {}
@@ -561,7 +563,7 @@ class _Stata(Memory):
         return re.sub(r"\"[^\"]*\"|(?<![\w.])scalar\(\s*(\w+)\s*\)|(?<![\w.])([^\W\d]\w*)(?![\w(.])", value, text)
 
     def _refuse_rounded(self, node: Node) -> None:
-        """Refuse comparisons that turn on how single precision rounds a column that the code makes.
+        """Refuse comparisons that turn on how single precision rounds a column that the code makes or reads.
 
         Raises
         ------
@@ -573,42 +575,52 @@ class _Stata(Memory):
                 continue
             for one, other in ((found.left, found.right), (found.right, found.left)):
                 names = [n.name for n in referenced(one) if self.state.columns.get(n.name) in self._single]
+                made_here = bool(names)
+                names += [n.name for n in referenced(one) if self._read_in(n.name)]
                 made = parse(self.in_force(write(one)))
                 if not names:
                     continue
+                line = 0 if made_here else self._read_in(names[0])
+                stored = f"gen and egen make `{names[0]}` in single precision (float)"
+                cure = f"write `double` where `{names[0]}` is made"
+                if line:
+                    stored = f"line {line} reads `{names[0]}` in single precision (float)"
+                    cure = f"write `{'double' if self._insheet else 'asdouble'}` among the options of line {line}"
                 if self._is_whole(made):
                     if _HELD_BY_FLOAT < max(map(abs, self._bounds_of(made))) < inf:
-                        raise NotReadError(
-                            f"gen and egen make `{names[0]}` in single precision (float), which rounds whole numbers "
-                            f"above 16,777,216: write `long` or `double` where `{names[0]}` is made"
-                        )
+                        cure = cure if line else f"write `long` or `double` where `{names[0]}` is made"
+                        raise NotReadError(f"{stored}, which rounds whole numbers above 16,777,216: {cure}")
                     continue
                 numbers = [number_value(n) for n in (children(other) if isinstance(other, Call) else (other,))]
                 odd = [n for n in numbers if n is not None and (single(n) != n or len(repr(n)) > LONGEST_NUMBER)]
                 if None in numbers and not [*referenced(other)] and not _is_exact(other):
                     raise NotReadError(
-                        f"gen and egen make `{names[0]}` in single precision (float), which does not hold "
-                        f"`{write(other)}`: rows of it are in or out by that rounding. If you meant the number itself, "
-                        f"write `double` where `{names[0]}` is made"
+                        f"{stored}, which does not hold `{write(other)}`: rows of it are in or out by that rounding. "
+                        f"If you meant the number itself, {cure}"
                     )
-                exact = found.operator in ("==", "!=") and bool(self._facts.columns)
                 if odd:
                     raise NotReadError(
-                        f"gen and egen make `{names[0]}` in single precision (float), which does not hold {odd[0]:g} "
-                        f"but {single(odd[0]):.9g}: rows of {odd[0]:g} are in or out by that rounding. If you meant "
-                        f"the number itself, write `double` where `{names[0]}` is made"
+                        f"{stored}, which does not hold {odd[0]:g} but {single(odd[0]):.9g}: rows of {odd[0]:g} are in "
+                        f"or out by that rounding. If you meant the number itself, {cure}"
                     )
-                if exact and (not isinstance(one, Name) or None in numbers):
+                exact = found.operator in ("==", "!=") and bool(self._facts.columns)
+                if exact and (made_here or None not in numbers) and not (isinstance(one, Name) and None not in numbers):
                     raise NotReadError(
-                        f"gen and egen make `{names[0]}` in single precision (float), so what is made of it equals a "
-                        f"number or column only by its rounding: write `double` where `{names[0]}` is made"
+                        f"{stored}, so what is made of it equals a number or column only by its rounding: {cure}"
                     )
                 if self._meets_double(one, other):
                     raise NotReadError(
-                        f"gen and egen make `{names[0]}` in single precision (float), and what it is compared with is "
-                        "not rounded so: rows where both are the same number are in or out by that rounding. If you "
-                        f"meant the numbers themselves, write `double` where `{names[0]}` is made"
+                        f"{stored}, and what it is compared with is not rounded so: rows where both are the same "
+                        f"number are in or out by that rounding. If you meant the numbers themselves, {cure}"
                     )
+
+    def _read_in(self, name: str) -> int:
+        """Return the line that reads a column in single precision, as far as it is not known to be whole, else 0."""
+        key = self.state.columns.get(name, name)
+        if self.known(key):
+            return self._read_single.get(key, 0)
+        of_file = not self._of_file.columns or key in self._of_file.columns
+        return self.state.floats if of_file and key not in self._of_file.whole else 0
 
     def _meets_double(self, one: Node, other: Node) -> bool:
         """Say whether a column of single precision is ordered by others that may be the same but for its rounding.
@@ -625,7 +637,8 @@ class _Stata(Memory):
         ):
             return False
         keys = {self.state.columns.get(n.name, n.name) for n in referenced(other)}
-        return bool(keys) and self._single.isdisjoint(keys) and not keys <= self._facts.short
+        rounded = any(self._read_in(n.name) for n in referenced(other)) or not self._single.isdisjoint(keys)
+        return bool(keys) and not rounded and not keys <= self._facts.short
 
     def _is_whole(self, node: Node) -> bool:
         """Say whether an expression of versions has whole numbers alone, which single precision holds."""
@@ -1236,6 +1249,10 @@ class _Stata(Memory):
             and (word != "sheet" or inside.strip().strip("`\"'") != self._of_file.sheet)
         ]
         part += ["nonames"] * bool(re.search(r"\bnonames\b(?!\))", options))
+        self._insheet = kind is None
+        of_text = kind is None or kind[0].strip().startswith("delim")
+        if of_text and not self._in_double and not re.search(r"\b(?:asdoub?l?e?|double)\b", options):
+            self.state.floats = line  # unless `set type` says else
         selects = kind is not None and kind[0].strip() in ("sas", "spss")  # columns, by their own names
         if not selects and (names := re.match(r"^\s*(?!(?:if|in|using)\b)([^\"]*?\S)\s+using\b", body)):
             part.append(f"the names {names[1]}")
@@ -1327,9 +1344,11 @@ class _Stata(Memory):
         if command == "recode" and not by:
             return self._recode(rest, line)
         if command == "clonevar" and not by and (one := re.fullmatch(r"\w+\s+(\w+)\s*=\s*([^\W\d]\w*)", rest.strip())):
+            read_in = self._read_in(one[2])
             self.define(one[1], line, self.in_force(one[2]))
             if self.state.columns.get(one[2]) in self._single:
                 self._single.add(self.state.columns[one[1]])
+            self._read_single |= {self.state.columns[one[1]]: read_in} if read_in else {}
             return True
         made = re.match(
             r"^(\w+)\s+(?:(byte|int|long|float|double|str\w*)\s+)?(\w+)\s*(?::\s*\w+\s*)?=(?!=)\s*(.+)$", rest
@@ -1338,6 +1357,7 @@ class _Stata(Memory):
             return False
         storage, name, given = made[2] or ("double" if self._in_double else "float"), made[3], made[4]
         before = self.state.columns.get(name)
+        read_in = self._read_in(name) if command == "replace" else 0
         of_file = self.state.data == self._first_data and not self.state.made and name not in self.state.dropped
         if before is None and name in self._data and of_file:
             if command != "replace":
@@ -1360,6 +1380,7 @@ class _Stata(Memory):
                 self._lagged_under.setdefault(self.state.columns[name], set()).add(len(self._panels) - 1)
             if rounds:
                 self._single.add(self.state.columns[name])
+            self._read_single |= {self.state.columns[name]: read_in} if read_in else {}
         except NotReadError as error:
             self.define(name, line, None)
             if _DRAWN.search(given):
@@ -1483,11 +1504,13 @@ class _Stata(Memory):
         if len(old) != len(new):
             return False
         before = [self.in_force(name) for name in old]
+        read_in = [self._read_in(name) for name in old]
         for name in old:
             self.state.columns.pop(name, None)
         self.state.dropped |= {*old}
-        for name, expression in zip(new, before, strict=True):
+        for name, expression, at in zip(new, before, read_in, strict=True):
             self.define(name, line, expression)
+            self._read_single |= {self.state.columns[name]: at} if at else {}
             if expression in self._single:
                 self._single.add(self.state.columns[name])
         return True

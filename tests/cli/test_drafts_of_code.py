@@ -786,6 +786,40 @@ def test_columns_that_are_ordered_by_their_rounding_alone_are_listed(made, condi
         assert all("single precision" in why for _, _, why in found.skipped)
 
 
+@pytest.mark.parametrize(
+    ("code", "listed"),
+    [
+        ("import delimited a.csv, clear\nreg y x if z > 6.3", True),
+        ("import delim using a.csv\nkeep if z <= .7", True),
+        ("insheet using a.csv, clear\nreg y x if inlist(z, .5, .7)", True),
+        ("import delimited a.csv\nrename z k\nreg y x if k > 6.3", True),
+        ("import delimited a.csv\nclonevar k = z\nreg y x if k > 6.3", True),
+        ("import delimited a.csv\nreplace z = z/2\nreg y x if z > 6.3", True),
+        ("import delimited a.csv\nreg y x if z*10 == 63", True),
+        ("import delimited a.csv\npreserve\nuse b, clear\nrestore\nreg y x if z > 6.3", True),
+        ("import delimited a.csv, asdouble clear\nreg y x if z > 6.3", False),
+        ("insheet using a.csv, double\nreg y x if z > 6.3", False),
+        ("set type double\nimport delimited a.csv\nreg y x if z > 6.3", False),
+        ("import excel a.xlsx, firstrow\nreg y x if z > 6.3", False),
+        ("use a\nreg y x if z > 6.3", False),
+        ("import delimited a.csv\nuse b, clear\nreg y x if z > 6.3", False),
+        ("import delimited a.csv\nreg y x if z > 6.5", False),
+        ("import delimited a.csv\nreg y x if t > 2000.1 & m == 3", False),
+        ("import delimited a.csv\nreg y x if z > x", False),
+        ("import delimited a.csv\nreg y x if z == x", False),
+        ("import delimited a.csv\negen g = max(z), by(id)\nreg y x if z < g", False),
+        ("import delimited a.csv\negen double g = max(z), by(id)\nreg y x if z < g", False),
+    ],
+)
+def test_decimals_of_text_files_are_compared_in_single_precision(code, listed):
+    """Without asdouble, `import delimited` stores them by `set type`, which is float."""
+    columns = frozenset({"id", "t", "m", "z", "y", "x"})
+    found = read_code(f"{code}\n", ".do", DataFacts(columns, columns, whole=frozenset({"id", "t", "m"})))
+    told = [why for _, _, why in found.skipped if "single precision" in why]
+    assert bool(told) == listed, found.skipped
+    assert all(re.search(r"line \d reads", why) for why in told)
+
+
 def test_numbers_that_single_precision_holds_are_known_of_the_data():
     columns = {"a": [0.5, 2.0, None], "b": [0.5, 6.3, None], "c": [1e300, 0.0, 1.0], "id": [1, 2, 3], "t": [1, 1, 1]}
     assert facts_of(panel_of(columns, "id", "t").columns).short == {"a", "id", "t"}
