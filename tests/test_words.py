@@ -319,8 +319,8 @@ COMPOSED = {
     "7: the test of equality rests on 7: it rejects too often": (
         "x: the test of equality rests on 1 such small group: it rejects too often"
     ),
-    "`7` is 7 in row 77 of 7, 7 steps 7, 7": (
-        "`year` is 2999 in row 12 and 3 more of `p.csv`, 985 steps after the last of the others, 2014"
+    "`7` is 7 in data row 77 of 7, 7 steps 7, 7": (
+        "`year` is 2999 in data row 12 and 3 more of `p.csv`, 985 steps after the last of the others, 2014"
     ),
     "as few as 7: standard errors may be too small; 7": (
         "as few as 9 clusters: standard errors may be too small; rely on the median t of the permutation null, if the "

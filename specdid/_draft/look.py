@@ -351,7 +351,7 @@ def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
     )
     order = np.argsort(cell, kind="stable")
     (places,) = np.nonzero(np.diff(cell[order]) == 0)
-    return f", first rows {order[places[0]] + 1:,} and {order[places[0] + 1] + 1:,}"
+    return f", first data rows {order[places[0]] + 1:,} and {order[places[0] + 1] + 1:,}"
 
 
 # treatments

@@ -209,10 +209,10 @@ def cell_text(column: Column, row: int) -> str:
 
 
 def listed_rows(rows: Ints) -> str:
-    """Write the places of rows below the headings, the first three of many."""
+    """Write the places of rows of data, the first below the headings being 1; the first three of many."""
     shown = ", ".join(f"{row + 1:,}" for row in rows[:3])
     more = f" and {rows.size - 3:,} more" if rows.size > 3 else ""
-    return f"row{'s' * (rows.size > 1)} {shown}{more}"
+    return f"data row{'s' * (rows.size > 1)} {shown}{more}"
 
 
 def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
@@ -234,7 +234,7 @@ def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
     alone = " and nothing else" if len(read) == len(columns) else ""  # columns that nobody mentions are not read
     held = f"holds “{text[:60]}{'…' * (len(text) > 60)}”{alone}" if text else "is empty"
     line = format(rows[0] + 2, ",")
-    place = f"{listed_rows(rows[:1])} below the headings (line {line} where these are the first)"
+    place = f"{listed_rows(rows[:1])} (line {line} where the headings are the first)"
     return f"{place} {held}: a footer or note? delete {'it' if rows.size == 1 else 'it and the rows after it'}"
 
 

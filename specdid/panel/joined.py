@@ -250,7 +250,8 @@ def _duplicates(right: Join, order: Ints, again: Ints) -> Fault:
     columns = right.source.columns
     keys = [theirs for _, theirs in right.file.by]
     notes = tuple(
-        f"{_key(columns, keys, int(order[k]))}: rows {order[k - 1] + 1:,} and {order[k] + 1:,}" for k in again[:_SHOWN]
+        f"{_key(columns, keys, int(order[k]))}: data rows {order[k - 1] + 1:,} and {order[k] + 1:,}"
+        for k in again[:_SHOWN]
     )
     rows = "row repeats" if again.size == 1 else "rows repeat"
     message = f"{again.size:,} {rows} a {' × '.join(f'`{k}`' for k in keys)} that is already in {right.name}"

@@ -419,7 +419,7 @@ def _duplicates(study: Study, source: ReadColumns, name: str, order: Ints, twice
     places = np.flatnonzero(twice)
     notes = tuple(
         f"{study.unit} {cell_text(unit, order[p])}, {study.time} {cell_text(time, order[p])}: "
-        f"rows {order[p - 1] + 1:,} and {order[p] + 1:,}"
+        f"data rows {order[p - 1] + 1:,} and {order[p] + 1:,}"
         for p in places[:3]
     )
     rows = "row repeats" if places.size == 1 else "rows repeat"

@@ -211,7 +211,9 @@ def odd_times(study: Study, column: Column, periods: Ints, name: str) -> tuple[F
     value = cell_text(column, int(rows[0]))
     more = "" if len(rows) == 1 else f" and {len(rows) - 1:,} more"
     side = "after the last of the others" if late else "before the first of the others"
-    message = f"`{study.time}` is {value} in row {int(rows[0]) + 1:,}{more} of {name}, {gap:,} steps {side}, {edge}"
+    message = (
+        f"`{study.time}` is {value} in data row {int(rows[0]) + 1:,}{more} of {name}, {gap:,} steps {side}, {edge}"
+    )
     advice = "correct it in the data: the panel's first and last period, lags and cohorts depend on it"
     return (time_fault(study, "time_outlier", message, advice, "error" if gap > IMPOSSIBLE else "warning"),)
 
@@ -261,8 +263,9 @@ def _common_gaps(study: Study, column: Column, periods: Ints, distinct: Ints) ->
     missing = int(distinct[-1] - distinct[0] + 1 - len(distinct))
     span = _span(column.kind, width) if study.step is None else ""
     if width > 1 and (gaps == width).all():
-        apart = f"{width} apart" if not span else f"{span} apart"
-        message = f"the periods of `{study.time}` are {apart} ({before}, {after}): lags, leads and event time "
+        message = (
+            f"the periods of `{study.time}` are {span or width} apart ({before}, {after}): lags, leads and event time "
+        )
         message += "count the periods between, which no row has"
     else:
         if span:  # not milliseconds

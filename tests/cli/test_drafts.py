@@ -197,7 +197,7 @@ def test_a_footer_is_named_with_its_row_and_what_it_holds(tmp_path, options):
     pl.DataFrame(panel(region=lambda *_: "east")).write_csv(data)
     data.write_text(data.read_text("utf-8") + '"Source: own survey",,,,\n', "utf-8")
     said = call_specdid(["init", "new", "--data", data.name, *options], tmp_path).stderr
-    assert "row 121 below the headings (line 122" in said
+    assert "data row 121 (line 122" in said
     assert "holds “Source: own survey” and nothing else: a footer or note? delete it" in said
     spec = (
         '[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n[outcome]\ny = "sales"\n[treatment]\nlaw = "law"\n'
@@ -211,7 +211,7 @@ def test_a_gap_of_time_within_the_file_is_no_footer(tmp_path):
     columns = panel()
     columns["year"] = [None if i == 4 else int(v) for i, v in enumerate(columns["year"])]
     said = refused(tmp_path, columns, "--time", "year")
-    assert "missing in row 5" in said
+    assert "missing in data row 5" in said
     assert "fill these cells, or delete the rows" in said
     assert "footer" not in said
 
@@ -353,7 +353,7 @@ def test_several_rows_of_a_unit_and_period_are_told_with_what_tells_them_apart(t
     double = {name: np.repeat(values, 2) for name, values in columns.items()}
     double["sex"] = np.tile(["m", "f"], 120)
     said = refused(tmp_path, double)
-    assert "`firm` × `year` repeats in 120 rows, first rows 1 and 2" in said
+    assert "`firm` × `year` repeats in 120 rows, first data rows 1 and 2" in said
     assert "a row is one of each `sex`" in said
     assert "a column of `firm` and `sex` together" in said
     del double["sex"]

@@ -149,8 +149,8 @@ def test_units_are_coded_in_sorted_order():
 
 KEYS = {
     "no unit": (FRAME, "city_id", "year", "no_column", "no column `city_id` in the data frame"),
-    "missing unit": (FRAME, "t", "year", "missing_unit", "`t` is missing in row 2 of the data frame"),
-    "missing time": (FRAME, "id", "x", "missing_time", "`x` is missing in row 2"),
+    "missing unit": (FRAME, "t", "year", "missing_unit", "`t` is missing in data row 2 of the data frame"),
+    "missing time": (FRAME, "id", "x", "missing_time", "`x` is missing in data row 2"),
     "text time": (FRAME | {"t": ["2010", "b", "c"]}, "id", "t", "time_not_numeric", "`t` is text"),
     "date time": (
         FRAME | {"d": TYPED["day"].fill_null(strategy="forward")},
@@ -217,7 +217,7 @@ def test_an_unknown_step():
 def test_repeated_unit_and_time_shows_examples():
     (fault,) = faults_of({"city": ["b", "a", "b", "b"], "year": [2011, 2010, 2011, 2011]}, "city", "year")
     assert fault.message == "2 rows repeat a `city` × `year` that is already in the data frame"
-    assert fault.notes == ("city b, year 2011: rows 1 and 3", "city b, year 2011: rows 3 and 4")
+    assert fault.notes == ("city b, year 2011: data rows 1 and 3", "city b, year 2011: data rows 3 and 4")
 
 
 def test_unit_alone_need_not_be_unique():

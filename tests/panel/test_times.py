@@ -1,11 +1,14 @@
 """Times that are whole numbers and yet no sensible periods."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._words import speaking, told
 
 DATA = small_panel()
 YEAR = DATA["year"].to_numpy()
@@ -24,7 +27,11 @@ def but_for(value, row=5):
 @pytest.mark.parametrize(
     ("value", "severity", "words"),
     [
-        (20_051_231, "error", "`year` is 20051231 in row 6 of the data frame, 20,049,224 steps after the last of "),
+        (
+            20_051_231,
+            "error",
+            "`year` is 20051231 in data row 6 of the data frame, 20,049,224 steps after the last of ",
+        ),
         (99, "error", "1,902 steps before the first of the others, 2001"),
         (20_005, "error", "17,998 steps after"),
         (1905, "warning", "96 steps before"),
@@ -97,6 +104,8 @@ def test_gaps_of_dates_of_stata_are_told_as_dates(tmp_path, format_, every, word
     (fault,) = (f for f in specdid.check(spec) if f.code == "time_gaps")
     assert words in fault.message
     assert advice in fault.help
+    with speaking("zh"):
+        assert not re.search("[A-Za-z]{3,}", told(fault.message).replace("year", ""))
     if "write step" in advice:
         spec["study"]["step"] = advice.split('"')[1]
         assert "time_gaps" not in {f.code for f in specdid.check(spec)}
