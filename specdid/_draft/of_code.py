@@ -466,7 +466,7 @@ def _without_common(samples: Sequence[str], code: ReadCode) -> dict[tuple[str, s
     for sample, own in parts.items():
         left = [part for part in own if part not in common]
         left = left if len(left) == 1 else [in_brackets(part) for part in left]
-        found["sample", sample] = _label("sample", " & ".join(left) or "TRUE")
+        found["sample", sample] = _label("sample", " & ".join(left) or "kept rows")  # "all" would be the whole file
     if len({*found.values()}) < len(found):
         return {}
     told = f"All samples have `{' & '.join(map(in_brackets, common))}`, which the labels leave out."
@@ -482,11 +482,29 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
             "Which regression had which is said by line below."
         )
     for formula, ssc in vcovs:
-        label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
-        label += f", {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else ""
+        label = _label_of_vcov(formula, ssc, vcovs)
         value = f"{{ formula = {toml_text(formula)}, ssc = {toml_text(ssc)} }}" if ssc else toml_text(formula)
         lines.append(f"{toml_text(label)} = {value}")
     return lines
+
+
+def _label_of_vcov(formula: str, ssc: str, vcovs: Sequence[tuple[str, str]]) -> str:
+    label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
+    return f"{label}, {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else label
+
+
+def _other_errors(kept: Sequence[Regression]) -> str:
+    """Say that the first regression has other errors than most, whose errors are those on the curve; else ""."""
+    vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
+    own = kept[0].vcov, kept[0].ssc
+    if own == vcovs[0]:
+        return ""
+    here, curve = (_label_of_vcov(*pair, vcovs) for pair in (own, vcovs[0]))
+    return (
+        f'the standard errors of line {kept[0].line} are "{here}" of [vcov]; those on the curve, and of the preferred '
+        f'specification there, are "{curve}", of most regressions. If the paper has the former, put "{here}" first in '
+        "[vcov]"
+    )
 
 
 def _single(dimension: str, option: str) -> list[str]:
@@ -535,7 +553,8 @@ def _preferred(
 ) -> list[str]:
     """Propose the first regression that the code runs, where it is one specification."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
-    first, line = rows[0], kept[0].line
+    first, line, errors = rows[0], kept[0].line, _other_errors(kept)
+    errors = f" {errors[0].upper()}{errors[1:]}." if errors else ""
     several = [
         DIMENSIONS[k]
         for k, option in enumerate(first)
@@ -550,11 +569,11 @@ def _preferred(
         )
     if not varying:
         label = toml_text(labels[DIMENSIONS[0], first[0]])
-        return [*comment("The one specification."), "[preferred]", f"{DIMENSIONS[0]} = {label}"]
+        return [*comment("The one specification." + errors), "[preferred]", f"{DIMENSIONS[0]} = {label}"]
     return [
         *comment(
             f"Proposed: the first regression that the code runs, line {line}. COMPLETE: if the paper reports another "
-            "as its main result, put that here."
+            "as its main result, put that here." + errors
         ),
         "[preferred]",
         *(f"{DIMENSIONS[k]} = {toml_text(labels[DIMENSIONS[k], first[k]])}" for k in varying),
@@ -620,6 +639,8 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     if listed := len(_listed(code, term)):
         said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")
+    if own and (told := _other_errors(own)):
+        lines.append(told)
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
 

@@ -2477,10 +2477,10 @@ reghdfe homicide post if sid > 3 | sid == 1, absorb(sid year) vce(cluster sid)
 """
     _, spec = drafted(code, "a.do")
     found = tomllib.loads(spec.read_text("utf-8"))
-    assert [*found["sample"]] == ["all", "year < 2009", "sid > 3 | sid == 1"]
+    assert [*found["sample"]] == ["kept rows", "year < 2009", "sid > 3 | sid == 1"]
     assert all("year >= 2001" in condition for condition in found["sample"].values())
-    assert found["preferred"] == {"sample": "all"}
-    assert "year >= 2001 & " in spec.read_text("utf-8").partition("[sample]")[2].partition('"all"')[0]
+    assert found["preferred"] == {"sample": "kept rows"}
+    assert "year >= 2001 & " in spec.read_text("utf-8").partition("[sample]")[2].partition('"kept rows"')[0]
     assert len(specdid.plan(spec)) == 3
 
 
@@ -3104,3 +3104,28 @@ def test_a_pattern_of_fixest_takes_the_columns_that_are_there_at_its_line(lines,
     found = read_code(f"library(fixest)\ndf <- read.csv('a.csv')\n{lines}\n", ".R", facts)
     those = [list(r.terms) for r in found.regressions]
     assert terms in those if terms else not those
+
+
+@pytest.mark.parametrize("first", ["hetero", "~sid"])
+@pytest.mark.parametrize("ending", [".do", ".R"])
+def test_a_preferred_regression_with_other_errors_than_most_is_told(drafted, first, ending):
+    if ending == ".R":
+        code = f"""\
+df <- read.csv("castle.csv")
+feols(homicide ~ post | sid + year, df, vcov = {'"hetero"' if first == "hetero" else first})
+feols(log(homicide) ~ post + poverty | sid + year, df, cluster = ~sid)
+feols(murder ~ post | sid + year, df, cluster = ~sid)
+"""
+    else:
+        code = f"""\
+import delimited using castle.csv, clear
+reghdfe homicide post, absorb(sid year) vce({"robust" if first == "hetero" else "cluster sid"})
+reghdfe robbery post poverty, absorb(sid year) vce(cluster sid)
+reghdfe murder post, absorb(sid year) vce(cluster sid)
+"""
+    done, spec = drafted(code, f"a{ending}", "--treatment", "post")
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    for shown in (done.stdout, text[text.index("Proposed:") : text.index("[preferred]")]):
+        assert ('he standard errors of line 2 are "hetero" of [vcov]; those on the curve' in shown) == (
+            first == "hetero"
+        )
