@@ -38,7 +38,7 @@ def drawn(*panels: MultiversePanel):
 def test_each_estimate_is_a_dot_and_a_line(n):
     one = panel(n)
     _, (axes, *_) = drawn(one)
-    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    dots = [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
     x, y = np.concatenate([np.asarray(c.get_offsets()) for c in dots]).T
     assert len(x) == n
     assert one.estimate.min() - 1e-9 <= x.min() <= x.max() <= one.estimate.max() + 1e-9
