@@ -433,6 +433,8 @@ class _Stata(Memory):
         self.found.unit, self.found.time = unit, chosen.time
         self.found.step = chosen.step if re.fullmatch(r"[1-9]\d*", chosen.step) else None
         for one, end in zip(panels, ends, strict=True):
+            if one.unit != unit and self._plain(one.unit) == self._plain(unit):  # of other data, by the same name
+                continue
             if one.unit != unit:
                 why = f"sets another panel than the draft's, which is that of line {first.line}"
                 why += f": {counts[unit]} of {sum(counts.values())} regressions follow it"
@@ -966,7 +968,7 @@ class _Stata(Memory):
             return
         for key in filter(None, (self.found.unit, self.found.time)):
             name = self._versions[key].name if self.known(key) else key
-            if self.state.columns.get(name, name) != key:
+            if self.state.columns.get(name, key) != key:
                 line = self._versions[self.state.columns[name]].line
                 raise NotReadError(f"lags are along `{name}`, which line {line} changes")
 
@@ -1192,6 +1194,7 @@ class _Stata(Memory):
                 self._facts, self._read_at[name] = self._of_file, len(self.found.skipped)
             self._first_data = self._first_data or name
             self.state = (saved or State(name)).copy()
+            self._carry_panel()
             part = re.search(r"\s(if|in)\s+(.*?)(?:\s+using\s.*)?$", f" {_at_comma(body)[0]}")
             if part and part[1] == "if":
                 self._cut(part[2], line, text)
@@ -1238,6 +1241,25 @@ class _Stata(Memory):
         else:
             return False
         return True
+
+    def _carry_panel(self) -> None:
+        """Have the unit and time of `xtset` be those that the file which is read has by these names."""
+        found, columns = self.found, self.state.columns
+        before = found.unit, found.time
+
+        def here(key: str) -> str:
+            name = self._plain(key)
+            return columns.get(name, name)
+
+        found.unit, found.time = (key and here(key) for key in before)
+        if not self._panels or (found.unit, found.time) == before:
+            return
+        count = len(found.regressions)
+        if self._panels[-1].begin < count:
+            self._panels.append(replace(self._panels[-1], begin=count))
+        for k, one in enumerate(self._panels):
+            if one.begin == count:
+                self._panels[k] = replace(one, unit=here(one.unit), time=one.time and here(one.time))
 
     def _imported(self, kind: re.Match[str] | None, body: str, line: int, text: str) -> None:
         """Follow what the options of ``import`` choose of a file, and the names that it gives columns."""

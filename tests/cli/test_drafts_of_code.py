@@ -2945,6 +2945,21 @@ def test_the_panel_is_that_which_most_regressions_follow(code, unit, time, lines
     assert any("another panel" in why for _, _, why in found.skipped)
 
 
+@pytest.mark.parametrize("lines", ["", "reg y d\n", "preserve\nuse c.dta, clear\nrestore\n"])
+@pytest.mark.parametrize("term", ["L.d", "d"])
+def test_a_file_that_is_read_has_unit_and_time_by_the_names_of_before(lines, term):
+    code = f"import delimited a.csv\nencode st, gen(id)\nxtset id t\n{lines}use b.dta, clear\nreg y {term}\nreg y x\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "id", "t"})))
+    assert (found.unit, found.time) == ("id", "t")
+    assert len(found.regressions) == 2
+    assert not any("panel" in why or "lags" in why for _, _, why in found.skipped)
+
+
+def test_lags_behind_other_data_are_listed():
+    code = "gen id = d\nxtset id t\ncollapse y, by(t)\nreg y L.d\n"
+    assert not read_code(code, ".do").regressions
+
+
 @pytest.mark.parametrize("line", ["xtbalance, range(2000 2005)", "insobs 5", "infix y 1-4 d 5 using c.raw, clear"])
 def test_commands_of_rows_and_other_data_of_stata_are_asked_for(line):
     found = read_code(f"use a\n{line}\nreg y d\n", ".do", DataFacts(frozenset({"y", "d"})))
