@@ -126,6 +126,32 @@ def audit_here():
 
 
 @pytest.fixture(scope="module")
+def panel_read_once():
+    """Read the reference panel once for all studies of this module that want the same columns of it.
+
+    A check of a small study takes as long to read as to do all else; reading is tested in tests/panel.
+    """
+    from specdid.panel import sources
+    from studies import PANEL
+
+    read, known, names = sources.read_columns, {}, None
+
+    def once(path, name, wanted=None):
+        nonlocal names
+        if Path(path).resolve() != Path(PANEL).resolve():
+            return read(path, name, wanted)
+        names = names or tuple(read(path, name).columns)
+        key = name, None if wanted is None else frozenset(wanted(names))
+        if key not in known:
+            known[key] = read(path, name, wanted)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "read_columns", once)
+        yield
+
+
+@pytest.fixture(scope="module")
 def undrawn():
     """Draw no figure of this module's runs: a small study takes tenths of a second to estimate and seconds to draw.
 

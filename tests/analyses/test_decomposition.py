@@ -11,6 +11,8 @@ from specdid import run
 from specdid.analyses.decomposition import CellWeights, Decomposed, _said
 from studies import PANEL, SPEC, fault_texts, run_tables
 
+pytestmark = pytest.mark.usefixtures("panel_read_once")
+
 REFERENCE = Path(__file__).parents[1] / "reference" / "bacon.csv"
 OPTIONS = 'fix = { treatment = "all batches", outcome = "ln SO2", sample = "balanced", controls = "none" }'
 

@@ -31,6 +31,8 @@ from specdid.analyses.event_study import _power
 from specdid.figures.event_study import note
 from studies import PANEL, SPEC, bench_of, columns, fault_texts, reference, run_tables
 
+pytestmark = pytest.mark.usefixtures("panel_read_once")
+
 
 def test_coefficients_are_those_of_fixest(tmp_path):
     table = columns(one(tmp_path, FIRST).tables[0])
