@@ -307,7 +307,7 @@ class Memory:
         def named(key: re.Match[str]) -> str:
             return mapping.get(key[0], self._plain(key[0]))
 
-        found.skipped = [(line, re.sub(r"\w+__\d+__", named, text), why) for line, text, why in found.skipped]
+        found.skipped = [(line, re.sub(r"(?<!\w)\w+__\d+__", named, text), why) for line, text, why in found.skipped]
         found.regressions = [_renamed(r, mapping) for r in found.regressions]
         found.derived = {
             mapping[k]: _with_names(v.expression, mapping)

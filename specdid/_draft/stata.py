@@ -52,6 +52,8 @@ MOST = 2_000
 """Statements, loops written out."""
 LONGEST_STATEMENT = 10_000
 """Characters of a statement, macros put in."""
+MOST_SHOWN = 400
+"""Characters that are kept of a longer one."""
 MOST_CUTS = 30
 """Conditions that rows are cut by, one after the other."""
 _COMMANDS = {
@@ -680,6 +682,9 @@ class _Stata(Memory):
                 if self._left == 0:
                     self.skip(node.line, node.text, f"more than {MOST:,} statements: nothing is read from here on")
                 return
+            if len(node.text) > LONGEST_STATEMENT and not re.match(r"(?:loc|gl)", node.text):
+                self._anything(node, f"is longer than {LONGEST_STATEMENT:,} characters, and not read")
+                continue
             text = self._expanded(node.text)
             head = re.match(r"^(else\s+if|else|if)\b\s*(.*)$", text)
             if head is None or self._until_end:
@@ -702,9 +707,19 @@ class _Stata(Memory):
             if stops and node.body is None and not self._until_end:
                 self._stop(("loop" if stops[2] else "turn") if stops[1] else "file", node.line, text)
             elif node.body is None:
-                self._statement(text, node.line)
+                try:
+                    self._statement(text, node.line)
+                except LanguageError as error:
+                    self._anything(node, f"it is not read: {error}")
             elif not self._until_end:
                 self._braces(node, text)
+
+    def _anything(self, node: _Node, why: str) -> None:
+        """List a statement that cannot be read, and may change anything."""
+        shown = node.text[:MOST_SHOWN]
+        self.state.rows += ((node.line, shown),)
+        self._facts = FIRST
+        self._skip_data(node.line, shown, why)
 
     def _stop(self, what: Literal["turn", "loop", "file"], line: int, text: str) -> None:
         """Read no further in a turn of a loop, a loop or the file, where it is plain that the code does not."""
@@ -953,7 +968,7 @@ class _Stata(Memory):
             self._refuse_moved(regression.outcome, *regression.terms, regression.condition)
             keeps = command in ("xtreg", "areg", "reg", "regress")
             self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
-        except NotReadError as error:
+        except (NotReadError, LanguageError) as error:
             self.skip(line, text, str(error))
 
     def _refuse_moved(self, *texts: str) -> None:
@@ -1333,7 +1348,7 @@ class _Stata(Memory):
         """Keep the rows that meet a condition, for the regressions that follow."""
         try:
             found = self._cut_condition(condition)
-        except NotReadError as error:
+        except (NotReadError, LanguageError) as error:
             self._rows(line, text, f"changes rows: do it in the data before ({error})")
             return
         if found not in self.state.kept:
@@ -1403,7 +1418,7 @@ class _Stata(Memory):
             if rounds:
                 self._single.add(self.state.columns[name])
             self._read_single |= {self.state.columns[name]: read_in} if read_in else {}
-        except NotReadError as error:
+        except (NotReadError, LanguageError) as error:
             self.define(name, line, None)
             if _DRAWN.search(given):
                 self._drawn[self.state.columns[name]] = line

@@ -3001,6 +3001,29 @@ def test_what_stands_behind_the_end_of_an_r_script_is_not_run(code, ends):
     assert any("ends the script" in why for _, _, why in found.skipped) == ends
 
 
+@pytest.mark.parametrize("line", ["x" * 200_000, "qui " * 50_000 + "drop d", "keep if d > 1" + " & d > 1" * 20_000])
+def test_a_statement_without_measure_is_listed_and_may_change_anything(line):
+    found = read_code(f"reg y d\n{line}\nreg y d\nreg y x d\n", ".do", DataFacts(frozenset({"y", "d", "x"})))
+    assert [*found.unread] == ["rows_line_2"]
+    ((_, shown, why),) = [one for one in found.skipped if one[0] == 2]
+    assert len(shown) < 500
+    assert "longer than 10,000 characters" in why
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        (f"gen a = x{'*x' * 400}", ["a"]),
+        (f"reg y d if x{' & x' * 400}", []),
+        (f"keep if x{' & x' * 400}", ["rows_line_2"]),
+    ],
+)
+def test_expressions_beyond_what_is_read_are_listed(line, asked):
+    found = read_code(f"reg y d\n{line}\nreg y d a\nreg y x d a\n", ".do", DataFacts(frozenset({"y", "d", "x"})))
+    assert [*found.unread] == asked
+    assert 2 in [at for at, _, _ in found.skipped]
+
+
 def test_a_comment_that_is_not_closed_goes_to_the_end():
     found = read_code("reg y d x\n/* old\ndrop if x > 3\nreg y d\n", ".do", DataFacts(frozenset({"y", "d", "x"})))
     assert [r.line for r in found.regressions] == [1]
