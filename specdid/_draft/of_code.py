@@ -250,7 +250,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _preferred(rows, options, kept, labels),
         _inference(vcovs),
         _by_line(own),
-        _skipped(_listed(code, term)),
+        _skipped(_listed(code, term), of_r=name.casefold().endswith(".r")),
     ]  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
 
@@ -605,13 +605,14 @@ def _by_line(own: Sequence[Regression]) -> list[str]:
     return lines
 
 
-def _skipped(listed: Mapping[int, Counter[tuple[str, str]]]) -> list[str]:
+def _skipped(listed: Mapping[int, Counter[tuple[str, str]]], *, of_r: bool) -> list[str]:
     if not listed:
         return []
+    reading = 'what reads that file into the frame (`df <- read.csv("clean.csv")`)' if of_r else "`use` of that file"
     lines = [
         *comment(
             "Not understood, or not taken over. What has to be done in the data before: save the data after that line, "
-            "and write `use` of that file into the code there (with --data alone the lines before are applied again). "
+            f"and write {reading} into the code there (with --data alone the lines before are applied again). "
             "Line of the code, what stands there, why:"
         )
     ]

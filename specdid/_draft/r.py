@@ -192,6 +192,10 @@ _SERIES = (
     r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
+_DPLYR = (
+    r"(?<![\w.])(?:dplyr|tidyverse)\b(?!:)|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?:sys\.)?source\("
+)
+"""Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
 _RUNNING = {"cumsum", "cummax"}
@@ -250,11 +254,13 @@ class _R(Memory):
         self._levels: set[str] = set()
         self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
         self._saved: dict[str, str] = {}
+        self._of_dplyr = re.search(_DPLYR, text) is not None
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
         self._set_changers(statements)
         self._told_unknown: set[str] = set()
+        loops = _loops_of(text)
         once = _read_once(statements, calls)
         own = _own_regressions(statements, calls)
         for k, ((line, statement, within), found) in enumerate(zip(statements, calls, strict=True)):
@@ -262,6 +268,7 @@ class _R(Memory):
                 why = "a loop, condition or function is not run: the regressions in it are read once, as written"
                 self.skip(line, " ".join(statement.split()), why)
             local = self._arguments if within else _arguments_of(statement)
+            self._local = local | loops
             piped = "%>%" in statement or "|>" in statement
             bare = _without_texts(statement) if found else ""
             for name, at, inside in found:
@@ -342,7 +349,8 @@ class _R(Memory):
                 self.found.unit, self.found.time = panel
             parts = _split(given.get("fml", "").partition("~")[2], "|")
             if name in _CALLS and len(parts) > 1:
-                absorbed.append({*re.findall(rf"(?:^|[+(,])\s*({_NAME})\s*(?=$|[+),])", parts[1])})
+                plain = re.sub(r"(?<!\[)\[[^\[\]]*\](?!\])", "", parts[1])  # i[t] absorbs i, too; i[[t]] does not
+                absorbed.append({*re.findall(rf"(?:^|[+(,])\s*({_NAME})\s*(?=$|[+),])", plain)})
         if self.found.unit is None and absorbed:
             common = set.intersection(*absorbed)
             times = sorted(c for c in common if _TIMES.match(c))
@@ -860,7 +868,7 @@ class _R(Memory):
             elif listed:
                 text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
             elif (
-                name.startswith(".") or name in self._arguments or name in self._variables
+                name.startswith(".") or name in self._local or name in self._variables
                 or (name in self._frames and name not in {*self._data, *self.state.columns})
             ):  # fmt: skip
                 if name == ".N":
@@ -869,6 +877,11 @@ class _R(Memory):
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             here = f". Here: {_HERE[other]}" if other in _HERE else ""
             raise NotReadError(f"`{other}()` is not taken over{here}")  # another function than that of this name here
+        if not self._of_dplyr and "lag" not in self._own and re.search(r"(?<![\w.:])lag\(", text):
+            raise NotReadError(
+                "the script loads neither dplyr nor tidyverse: `lag()` is then that of stats, which moves no value of "
+                "a column. If dplyr's is meant, load it; data.table's is shift()"
+            )
         for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
             if self.state.columns.get(number[1]) in self._levels:
                 raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
@@ -1703,7 +1716,12 @@ def _arguments_of(text: str) -> set[str]:
     """Return the names of arguments of functions and variables of loops."""
     heads = re.findall(r"(?:\bfunction\s*|\\)\(([^()]*)\)", text)
     found = {name for head in heads for name in re.findall(rf"(?:^|,)\s*({_NAME})", head)}
-    return found | {*re.findall(rf"\bfor\s*\(\s*({_NAME})\s+in\b", text)}
+    return found | _loops_of(text)
+
+
+def _loops_of(text: str) -> set[str]:
+    """Return the variables of loops, which stay behind them; arguments of functions do not."""
+    return {*re.findall(rf"\bfor\s*\(\s*({_NAME})\s+in\b", text)}
 
 
 def _without_texts(text: str) -> str:

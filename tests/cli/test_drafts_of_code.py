@@ -3167,3 +3167,58 @@ reghdfe murder post, absorb(sid year) vce(cluster sid)
         assert ('he standard errors of line 2 are "hetero" of [vcov]; those on the curve' in shown) == (
             first == "hetero"
         )
+
+
+_PANEL = DataFacts(frozenset({"y", "d", "i", "t"}), frozenset({"y", "d", "i", "t"}))
+
+
+@pytest.mark.parametrize(
+    ("loaded", "lag", "taken"),
+    [
+        ("library(data.table)", "lag(y)", False),
+        ("library(plm)", "y - lag(y)", False),
+        ("library(data.table)\ndt[, q := dplyr::first(y)]", "lag(y)", False),
+        ("library(data.table)", "dplyr::lag(y)", True),
+        ("library(data.table)", "shift(y, type = 'lag')", True),
+        ("library(dplyr)", "lag(y)", True),
+        ("require(tidyverse)", "lag(y)", True),
+        ("pacman::p_load(data.table, dplyr)", "lag(y)", True),
+        ("source('packages.R')", "lag(y)", True),
+        ("lag <- dplyr::lag", "lag(y)", True),
+    ],
+)
+def test_lag_is_that_of_stats_where_no_package_brings_another(loaded, lag, taken):
+    code = f"{loaded}\ndt <- fread('a.csv')\ndt[, ly := {lag}, by = i]\nfeols(y ~ d + ly | i + t, dt, ~i)\n"
+    found = read_code(code, ".R", _PANEL)
+    assert bool(found.derived) == taken
+    assert any("is then that of stats" in why for _, _, why in found.skipped) != taken
+
+
+@pytest.mark.parametrize(
+    ("effects", "unit"), [("i[t] + t", "i"), ("i[t, d] + t", "i"), ("t + i[t]", "i"), ("i[[t]] + t", None)]
+)
+def test_unit_and_time_are_also_those_of_slopes(effects, unit):
+    code = f"df <- read.csv('a.csv')\nfeols(y ~ d | i + t, df, ~i)\nfeols(y ~ d | {effects}, df, ~i)\n"
+    assert read_code(code, ".R", _PANEL).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("lines", "made"),
+    [
+        ("dbl <- function(y) y * 2\ndf$y <- df$y * 2", {"y_2": "y * 2"}),
+        ("dbl <- function(y) {\n  y * 2\n}\ndf$z <- df$y * 2", {"z": "y * 2"}),
+        ("dbl <- function(y) y * 2\ndf <- mutate(df, z = y * 2)", {"z": "y * 2"}),
+        ("for (y in 1:3) {\n  print(y)\n}\ndf <- mutate(df, z = y * 2)", {}),
+    ],
+)
+def test_arguments_of_functions_hide_no_column_elsewhere(lines, made):
+    used = "z" if "z =" in lines or "$z" in lines else "d"
+    code = f"df <- read.csv('a.csv')\n{lines}\nfeols(y ~ d + {used} | i + t, df, ~i)\n"
+    assert read_code(code, ".R", _PANEL).derived == made
+
+
+def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted):
+    lines = "distinct_rows(df)\nfeols(homicide ~ post | sid + year, df, ~sid)\n"
+    _, spec = drafted(f'df <- read.csv("castle.csv")\n{lines}', "a.R")
+    assert '(`df <- read.csv("clean.csv")`)' in " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    assert "`use`" not in spec.read_text("utf-8")
