@@ -427,7 +427,8 @@ def _open(name: str, column: str, line: int) -> list[str]:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
+    written = write_name(name)
+    return written if re.fullmatch(r"[A-Za-z0-9_]+", written) else toml_text(written)
 
 
 _Labels = Mapping[tuple[str, str], str]

@@ -1050,7 +1050,9 @@ class _Stata(Memory):
                     f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreghdfe'].here}"
                 )
             if re.search(r"[A-Za-z_]\w*-[A-Za-z_]", word):
-                raise NotReadError(f"`{word}` is a range of columns: name them, or write regex()")
+                raise NotReadError(
+                    f"`{word}` is a range of columns: name them; dummies of leads and lags are [event_study]"
+                )
             self._regressor(word, terms, effects, line)
         unit = given.get("i") or found.unit
         dummies, effects_alone = effects[absorbs:], effects[:absorbs]
@@ -1130,6 +1132,8 @@ class _Stata(Memory):
         names = [piece.rpartition(".")[2] for piece in pieces]
         factors = [bool(re.match(r"^(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", p)) or ("." not in p) for p in pieces]
         single = len(pieces) == 1
+        if re.fullmatch(r"c\.[^\W\d]\w*", word):
+            word, pieces = names[0], names
         if re.fullmatch(r"1\.\w+", word) and self._binary(names[0]):
             terms.append(names[0])
             return

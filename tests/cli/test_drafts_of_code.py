@@ -2955,6 +2955,25 @@ def test_a_file_that_is_read_has_unit_and_time_by_the_names_of_before(lines, ter
     assert not any("panel" in why or "lags" in why for _, _, why in found.skipped)
 
 
+def test_a_number_that_is_marked_as_one_is_a_term():
+    found = read_code("reg y d c.t i.id", ".do", DataFacts(frozenset({"y", "d", "id", "t"})))
+    assert [(r.terms, r.effects) for r in found.regressions] == [(("d", "t"), "id")]
+
+
+def test_names_of_the_draft_that_are_to_be_completed_are_names_of_the_format(tmp_path):
+    (tmp_path / "a.csv").write_text("id,t,y,d\n1,1,2,0\n1,2,3,1\n2,1,5,0\n2,2,4,0\n")
+    (tmp_path / "a.do").write_text(
+        "import delimited a.csv\nxtset id t\npsmatch2 d\nreghdfe y d [aw=_weight], a(id t)\n"
+    )
+    spec = tmp_path / "a" / "a.toml"
+    call_specdid(["init", "a", "--from", "a.do"], tmp_path)
+    draft = spec.read_text(encoding="utf-8")
+    assert '# "`_weight`" = "…"' in draft
+    spec.write_text(draft.replace('# "`_weight`" = "…"', '"`_weight`" = "y"'), encoding="utf-8")
+    done = call_specdid(["check", str(spec)], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_lags_behind_other_data_are_listed():
     code = "gen id = d\nxtset id t\ncollapse y, by(t)\nreg y L.d\n"
     assert not read_code(code, ".do").regressions
