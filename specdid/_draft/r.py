@@ -169,9 +169,9 @@ _HERE = {
     "ave": "mean(x, by = g)",
     "min_rank": "rank(x, by = g), where ties have their mean",
     "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
-    "first": "at(x, year == 2000), the value in a year",
-    "last": "at(x, year == 2000), the value in a year",
-    "nth": "at(x, year == 2000), the value in a year",
+    "first": "at(x, year == 2000), the value in a period",
+    "last": "at(x, year == 2000), the value in a period",
+    "nth": "at(x, year == 2000), the value in a period",
     "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
     "sum": "sum(x, by = g), missing where a group has no value, where R has 0",
@@ -261,6 +261,7 @@ class _R(Memory):
         self._set_changers(statements)
         self._told_unknown: set[str] = set()
         loops = _loops_of(text)
+        self._infinite: dict[int, list[set[str]]] = {}
         once = _read_once(statements, calls)
         own = _own_regressions(statements, calls)
         for k, ((line, statement, within), found) in enumerate(zip(statements, calls, strict=True)):
@@ -268,7 +269,7 @@ class _R(Memory):
                 why = "a loop, condition or function is not run: the regressions in it are read once, as written"
                 self.skip(line, " ".join(statement.split()), why)
             local = self._arguments if within else _arguments_of(statement)
-            self._local = local | loops
+            self._local, self._at = local | loops, line
             piped = "%>%" in statement or "|>" in statement
             bare = _without_texts(statement) if found else ""
             for name, at, inside in found:
@@ -326,7 +327,35 @@ class _R(Memory):
         called = {*_called(" ".join([*code.derived.values(), *(r.condition for r in code.regressions)]))}
         if told := [text for text, functions in self._otherwise.items() if functions & called]:
             code.comments["derive"] = told
+        self._tell_infinite(code)
         return code
+
+    def _tell_infinite(self, code: ReadCode) -> None:
+        """Say which columns of the draft are a smallest or largest value of groups that may have none."""
+        made: list[str] = []
+        made_at: dict[str, set[int]] = {}
+        for version in self._versions.values():
+            if version.expression and version.line in self._infinite:
+                made_at.setdefault(version.name, set()).add(version.line)
+        for name, text in code.derived.items():
+            own, at = code.called.get(name, (name, 0))
+            of = {code.called.get(one, (one, 0))[0] for one in columns_of(text)}
+            lines = {
+                one
+                for one in ({at} if at else made_at.get(own, set()))
+                if any(those <= of for those in self._infinite.get(one, ()))
+            }
+            if lines and {*_called(text)} & {"min", "max"}:
+                made.append(f"`{name}` of line {max(lines)}")
+        if any({*_called(r.condition)} & {"min", "max"} for r in code.regressions) and self._infinite:
+            made.append("conditions of samples")
+        if made:
+            listed = ", ".join(made[:12]) + ", …" * (len(made) > 12)
+            told = (
+                "min() and max() of a group without a value are infinite in R, missing here, and `max(x) > 1` is "
+                f"FALSE there: {listed}."
+            )
+            code.comments.setdefault("derive", []).append(told)
 
     def _tell_renames(self) -> None:
         """Say which columns have other names in the code, where a regression's data have them, not what joins them."""
@@ -875,8 +904,9 @@ class _R(Memory):
                     raise NotReadError(f"`.N` is not taken over. Here: {_HERE['n']}")
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
-            here = f". Here: {_HERE[other]}" if other in _HERE else ""
-            raise NotReadError(f"`{other}()` is not taken over{here}")  # another function than that of this name here
+            raise NotReadError(
+                f"`{other}()` is not taken over{self._instead(other)}"
+            )  # another function than that of this name here
         if not self._of_dplyr and "lag" not in self._own and re.search(r"(?<![\w.:])lag\(", text):
             raise NotReadError(
                 "the script loads neither dplyr nor tidyverse: `lag()` is then that of stats, which moves no value of "
@@ -954,9 +984,7 @@ class _R(Memory):
             if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
                 if re.search(r"\bNA(?:_\w+)?\b", inside):
                     raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
-                self._tell_derived(
-                    "min() and max() of groups without a value are infinite in R, missing here.", "min", "max"
-                )
+                self._infinite.setdefault(self._at, []).append(columns_of(inside))
             text = f"{text[: found.start()]}{value}{text[found.end() :]}"
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
@@ -966,16 +994,21 @@ class _R(Memory):
             _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
-            here = f". Here: {_HERE[other]}" if other in _HERE else ""
-            raise NotReadError(f"`{other}()` is not taken over{here}")
+            raise NotReadError(f"`{other}()` is not taken over{self._instead(other)}")
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
+            which = found_at[2] if re.search(r"[<>=!]", found_at[2]) else f"{time or 'year'} == 2000"  # else by number
             raise NotReadError(
-                f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {found_at[2]}), of one row of each unit"
+                f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
         written = self.in_force(ours(text, role))  # type: ignore[arg-type]
         return self.on_kept(written) if looks else written
+
+    def _instead(self, function: str) -> str:
+        """Say what a function is here, of the time of the data."""
+        here = re.sub(r"\byear(?= ==)", self.found.time or "year", _HERE.get(function, ""))
+        return f". Here: {here}" if here else ""
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
         """Follow what is done to data and to fixest's defaults, list what else may change them."""

@@ -3241,3 +3241,31 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
     _, spec = drafted(f'df <- read.csv("castle.csv")\n{lines}', "a.R")
     assert '(`df <- read.csv("clean.csv")`)' in " ".join(spec.read_text("utf-8").replace("# ", "").split())
     assert "`use`" not in spec.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "here"),
+    [
+        ("y[1]", "at(y, t == 2000)"),
+        ("y[d == 1]", "at(y, d == 1)"),
+        ("first(y)", "at(x, t == 2000)"),
+        ("dplyr::nth(y, 2)", "at(x, t == 2000)"),
+    ],
+)
+def test_values_of_one_row_are_shown_at_the_time_of_the_data(value, here):
+    code = f"library(dplyr)\ndf <- read.csv('a.csv') |> group_by(i) |> mutate(z = {value})\n"
+    found = read_code(f"{code}feols(y ~ d | i + t, df, ~i)\n", ".R", _PANEL)
+    assert any(here in why for _, _, why in found.skipped)
+
+
+def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
+    code = """\
+library(dplyr)
+df <- read.csv('a.csv')
+df <- df |> group_by(i) |> mutate(big = as.integer(max(x, na.rm = TRUE) > 1), sure = max(t, na.rm = TRUE))
+df <- df |> mutate(low = min(x, na.rm = TRUE), none = max(x, na.rm = TRUE)) |> ungroup()
+feols(y ~ d + big + low + sure | i + t, df, ~i)
+"""
+    facts = DataFacts(_PANEL.columns | {"x"}, _PANEL.complete)
+    (told,) = [t for t in read_code(code, ".R", facts).comments["derive"] if "infinite" in t]
+    assert re.findall(r"`(\w+)` of line (\d)", told) == [("big", "3"), ("low", "4")]
