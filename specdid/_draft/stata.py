@@ -313,6 +313,26 @@ def _is_truth(node: Node) -> bool:
             return node in (parse("0"), parse("1"))
 
 
+def _by_its_value(key: str, text: str) -> bool:
+    """Say whether an expression uses a version otherwise than as the levels of groups."""
+
+    def used(node: Node) -> bool:
+        match node:
+            case Name():
+                return node.name == key
+            case Call():
+                levels = node.function in ("group", "factor")
+                inner = [a.value for a in node.arguments if a.value is not None and a.name != "by"]
+                return any(used(one) for one in inner if not (levels and isinstance(one, Name)))
+            case _:
+                return any(used(one) for one in children(node))
+
+    try:
+        return used(parse(text))
+    except LanguageError:
+        return True
+
+
 def _is_exact(node: Node) -> bool:
     """Say whether an expression of numbers is one that single precision holds, as far as that is plain."""
     match node:
@@ -350,6 +370,8 @@ class _Stata(Memory):
         self._single: set[str] = set()
         self._read_single: dict[str, int] = {}
         """Versions that have a column of single precision as a line has read it."""
+        self._encoded: dict[str, tuple[str, tuple[int, str, str]]] = {}
+        """Versions that number the texts of a column of the data: that column, and what is listed of the line."""
         self._asked: dict[tuple[str, str, bool], Any] = {}
         self._depth = 0
         self._in_double = self._insheet = False
@@ -379,9 +401,11 @@ class _Stata(Memory):
                 self._plain_locals.add(name)
         self._run(_nested(statements))
         self._choose_panel()
+        texts = self._texts_for_numbers()
         found = self.finish()
         begin = self._read_at.get(found.data or "", 0)
         found.skipped[:begin] = [one for one in found.skipped[:begin] if one not in self._of_data_alone]
+        found.skipped = [one for one in found.skipped if one not in texts]
         for (at, cut), line in self._before.items():
             if (at, cut) in self.usual_rows:
                 self.skip(at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before")
@@ -457,6 +481,49 @@ class _Stata(Memory):
         self.found.regressions = [one for k, one in enumerate(regressions) if k not in gone]
         self._states = [one for k, one in enumerate(self._states) if k not in gone]
 
+    def _texts_for_numbers(self) -> set[tuple[int, str, str]]:
+        """Put columns of text in the place of their numbers by encode, where these are levels alone.
+
+        Returns what is listed of their lines, which need not be.
+        """
+        done = set[tuple[int, str, str]]()
+        for key, (column, listed) in self._encoded.items():
+            found, text = self.found, write(Name(column))
+            values = [v.expression for v in self._versions.values() if v.expression is not None]
+            values += [one for r in found.regressions for one in (r.outcome, *r.terms, r.condition, r.weights)]
+            slopes = [one for r in found.regressions for one in re.findall(r"\[([^\[\]]*)\]", r.effects)]
+            used = key == found.unit or any(key in one for one in values)
+            used |= any(key in f"{r.effects} {r.vcov}" for r in found.regressions)
+            by_value = any(key in one for one in slopes) or any(
+                key in one and _by_its_value(key, one) for one in values
+            )
+            if by_value or not used:
+                continue
+
+            def of_text(one: str, key: str = key, text: str = text) -> str:
+                return one.replace(key, text)
+
+            for name, version in self._versions.items():
+                if version.expression is not None:
+                    self._versions[name] = replace(version, expression=of_text(version.expression))
+            found.regressions = [
+                replace(
+                    r,
+                    outcome=of_text(r.outcome),
+                    terms=tuple(map(of_text, r.terms)),
+                    effects=of_text(r.effects),
+                    condition=of_text(r.condition),
+                    weights=of_text(r.weights),
+                    vcov=of_text(r.vcov),
+                )
+                for r in found.regressions
+            ]
+            found.unit = column if found.unit == key else found.unit
+            done.add(listed)
+            told = f"`{self._plain(key)}` of line {listed[0]} numbers the texts of `{column}`, which serve here."
+            found.comments.setdefault("study", []).append(told)
+        return done
+
     def _lags_of(self, regression: Regression, own: int) -> set[int]:
         """Return by number the panels along which a regression has lags: its own, or that of a column's line."""
         waiting, seen, found = [*regression.terms, regression.outcome, regression.condition], set[str](), set[int]()
@@ -478,6 +545,8 @@ class _Stata(Memory):
         return self._missing_version(key)
 
     def _missing_version(self, key: str) -> bool:
+        if key in self._encoded:
+            return self._plain(key) not in self._key and self._encoded[key][0] not in self._facts.complete
         if self.known(key):
             return self._once("missing", key, lambda made: may_be_missing(made, self._missing_version), True)
         return key not in self._key and key not in self._facts.complete
@@ -1803,6 +1872,10 @@ class _Stata(Memory):
             if command == "psmatch2":
                 self.found.unread |= {name: (name, line) for name in _OF_MATCHING}
             known = COMMANDS.get(command)
+            of = re.match(r"^\s*(\w+)\s*,", arguments) if command == "encode" and len(names) == 1 else None
+            source = self.state.columns.get(of[1], of[1]) if of else ""
+            if source and not self.known(source) and (not self._facts.columns or source in self._facts.columns):
+                self._encoded[self.state.columns[names[0]]] = source, (line, text, why)
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
 
 

@@ -2955,6 +2955,29 @@ def test_a_file_that_is_read_has_unit_and_time_by_the_names_of_before(lines, ter
     assert not any("panel" in why or "lags" in why for _, _, why in found.skipped)
 
 
+@pytest.mark.parametrize(
+    ("lines", "unit"),
+    [
+        ("reghdfe y d, a(id t) cl(id)", "st"),
+        ("egen m = mean(x), by(id)\nreghdfe y d m, a(id t) cl(id)", "st"),
+        ("areg y d i.t, a(id)", "st"),
+        ("reghdfe y d if id != 3, a(id t)", "id"),
+        ("reghdfe y d, a(id t)\nreghdfe y d id, a(t)", "id"),
+        ("gen c = id*100 + t\nreghdfe y d, a(c)", "id"),
+        ("replace id = 3 if d == 1\nreghdfe y d, a(id t)", "id"),
+    ],
+)
+def test_a_column_of_text_is_the_unit_whose_numbers_encode_makes(lines, unit):
+    code = f"use a\nencode st, gen(id)\nxtset id t\n{lines}\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "st", "t"})))
+    assert found.unit == unit
+    assert (2 in [line for line, _, _ in found.skipped]) == ("id" in found.unread) == (unit == "id")
+    if unit == "st":
+        assert [r.effects.split(" + ")[0] for r in found.regressions] == ["st"]
+        assert [*found.derived.values()] in ([], ["mean(x, by = st)"])
+        assert len(found.comments["study"]) == 1
+
+
 def test_a_number_that_is_marked_as_one_is_a_term():
     found = read_code("reg y d c.t i.id", ".do", DataFacts(frozenset({"y", "d", "id", "t"})))
     assert [(r.terms, r.effects) for r in found.regressions] == [(("d", "t"), "id")]
