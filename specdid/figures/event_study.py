@@ -440,7 +440,7 @@ def _looks(panel: EventPanel) -> list[tuple[EventSeries, Look]]:
 
 
 def _limits(curves: list[tuple[EventSeries, Look]]) -> tuple[float, float]:
-    """Return the ends of the vertical axis: zero, all estimates and bands unless these explode."""
+    """Return the ends of the vertical axis: zero, all estimates, bars or none, and bands unless these explode."""
     ends, lows, highs = [0.0], [], []
     for series, look in curves:
         ends += series.estimate.tolist()
@@ -452,7 +452,8 @@ def _limits(curves: list[tuple[EventSeries, Look]]) -> tuple[float, float]:
     low, high = min(ends), max(ends)
     if lows:
         typical = float(np.median(np.array(highs) - np.array(lows)))
-        low, high = max(min(lows), low - 2 * typical), min(max(highs), high + 2 * typical)
+        low = min(low, max(min(lows), low - 2 * typical))
+        high = max(high, min(max(highs), high + 2 * typical))
     low, high = min(low, 0.0), max(high, 0.0)
     room = 0.06 * (high - low) or 1.0
     return low - room, high + room

@@ -121,6 +121,16 @@ def test_of_many_series_only_the_preferred_has_bars():
     inside(figure)
 
 
+def test_the_axis_holds_curves_without_bars():
+    """It had been fitted to the preferred curve's bands, which the others left through top and bottom."""
+    many = tuple(series(f"set {k}", 0.4 * (k - 4), preferred=k == 4) for k in range(MOST + 6))
+    (axes,) = FIGURE.draw(data(EventPanel("y", many))).axes
+    bottom, top = axes.get_ylim()
+    drawn = np.concatenate([s.estimate for s in many])
+    assert bottom < drawn.min()
+    assert drawn.max() < top
+
+
 @pytest.mark.parametrize("width", [3.5, 6.5, 7.0])
 @pytest.mark.parametrize("span", [(-3, 2), (-12, 15), (-60, 40)])
 def test_fits_the_page_at_every_width(width, span):
