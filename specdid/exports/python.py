@@ -265,9 +265,10 @@ def _file(source: DataFile, d: str, path: str) -> Iterator[str]:
         yield from listed("texts = {", (f"{quoted(name)}: str" for name in source.texts), "}")
         yield f'{d} = pd.read_csv({path}{separator}, encoding="{source.encoding}", dtype=texts,'
         yield "                keep_default_na=False, na_values=MISSING, skipinitialspace=True)"
-        yield f"{d}.columns = {d}.columns.str.strip()"
     else:
         yield f"{d} = {_READERS[source.kind].replace('DATA', path)}"
+    if source.kind in ("csv", "tsv", "xlsx"):
+        yield f"{d}.columns = {d}.columns{'.map(str)' * (source.kind == 'xlsx')}.str.strip()"
     if source.wide is not None:
         yield from _reshaped(source.wide, d)
     dropped = ']].dropna(how="all").reset_index(drop=True)'

@@ -36,7 +36,7 @@ void name_column(string scalar wanted, string scalar name, real scalar labels)
     string scalar header
     for (j = 1; j <= st_nvar(); j++) {
         header = labels & st_varlabel(j) != "" ? usubstr(wanted, 1, 80) : wanted
-        if ((labels & st_varlabel(j) != "" ? st_varlabel(j) : st_varname(j)) == header) {
+        if ((labels & st_varlabel(j) != "" ? strtrim(st_varlabel(j)) : st_varname(j)) == header) {
             st_varrename(j, name)
             return
         }

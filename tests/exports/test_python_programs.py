@@ -247,6 +247,27 @@ def test_the_program_has_the_small_numbers_beside_texts_of_a_workbook(tmp_path):
     assert differences(prepared, [0], results)[0] < 1e-8
 
 
+def test_headings_of_a_workbook_that_end_in_a_blank_or_are_numbers(tmp_path):
+    """The engine has them without the blank and as text; the program ended in a KeyError."""
+    book = openpyxl.Workbook()
+    book.active.append(["city ", "year", " y ", 2005])
+    for city, year in ((c, y) for c in range(12) for y in range(8)):
+        book.active.append([city, 2000 + year, (7 * city + 5 * year * year) % 31 / 7, (3 * city * year) % 11])
+    book.save(tmp_path / "d.xlsx")
+    study = {
+        "study": {"data": str(tmp_path / "d.xlsx"), "unit": "city", "time": "year"},
+        "derive": {"d": "city > 6 & year > 2003"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "controls": {"x": "`2005`"},
+        "inference": {"draws": 0},
+    }
+    prepared = prepare(study)
+    results = estimated(prepared)
+    assert results.status[0] == Status.OK
+    assert differences(prepared, [0], results)[0] < 1e-8
+
+
 def test_a_sample_without_rows_is_said(tmp_path):
     """pyfixest panics in Rust there."""
     data = tmp_path / "d.csv"
