@@ -369,6 +369,7 @@ class _R(Memory):
     def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:
         """Take unit and time from panel.id, from att_gt, else from what all regressions absorb."""
         absorbed: list[set[str]] = []
+        named: list[set[str]] = []
         for name, _, inside in (one for found in calls for one in found):
             given = _arguments(inside)
             panel = _two_names(given.get("panel.id", ""))
@@ -380,12 +381,17 @@ class _R(Memory):
             if name in _CALLS and len(parts) > 1:
                 plain = re.sub(r"(?<!\[)\[[^\[\]]*\](?!\])", "", parts[1])  # i[t] absorbs i, too; i[[t]] does not
                 absorbed.append({*re.findall(rf"(?:^|[+(,])\s*({_NAME})\s*(?=$|[+),])", plain)})
+                plain = re.sub(rf"(?<![\w.]){_NAME}\[\[[^\[\]]*\]\]", "", plain)
+                named.append({*re.findall(_NAME, plain)})  # state^year absorbs the year, too
         if self.found.unit is None and absorbed:
-            common = set.intersection(*absorbed)
-            times = sorted(c for c in common if _TIMES.match(c))
-            units = sorted(common - {*times})
-            if len(times) == 1 and len(units) == 1:
-                self.found.unit, self.found.time = units[0], times[0]
+            those = set.intersection(*named)
+            for one in [set.intersection(*absorbed), *(one for one in absorbed if one <= those)]:
+                times = sorted(c for c in one if _TIMES.match(c))
+                units = sorted(one - {*times})
+                if len(times) == 1 and len(units) == 1:
+                    self.found.unit, self.found.time = units[0], times[0]
+                    break
+            if self.found.unit is not None:
                 told = (
                     "COMPLETE: unit and time are what all regressions with fixed effects absorb. Mend what is not so."
                 )

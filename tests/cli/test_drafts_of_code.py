@@ -3237,9 +3237,18 @@ def test_lag_is_that_of_stats_where_no_package_brings_another(loaded, lag, taken
 
 
 @pytest.mark.parametrize(
-    ("effects", "unit"), [("i[t] + t", "i"), ("i[t, d] + t", "i"), ("t + i[t]", "i"), ("i[[t]] + t", None)]
+    ("effects", "unit"),
+    [
+        ("i[t] + t", "i"),
+        ("i[t, d] + t", "i"),
+        ("t + i[t]", "i"),
+        ("i + d^t", "i"),
+        ("i[[t]] + t", None),
+        ("i + d", None),
+        ("d^t", None),
+    ],
 )
-def test_unit_and_time_are_also_those_of_slopes(effects, unit):
+def test_unit_and_time_are_also_those_of_slopes_and_joint_levels(effects, unit):
     code = f"df <- read.csv('a.csv')\nfeols(y ~ d | i + t, df, ~i)\nfeols(y ~ d | {effects}, df, ~i)\n"
     assert read_code(code, ".R", _PANEL).unit == unit
 
