@@ -106,17 +106,27 @@ def demean(columns: Floats, absorber: Absorber) -> bool:
     if len(absorber.codes) == 1 and not absorber.slopes:
         subtract_means(columns, absorber.codes[0], absorber.weights)
         return True
-    sizes = np.concatenate([absorber.levels, absorber.slope_levels])
-    others = int(sizes.sum() - sizes.max())
     if absorber.elimination is not None:
         absorber.elimination.take_out(columns)
         return True
+    others = _beside_the_first(absorber)
     if not absorber.slopes and (len(columns) < MANY_ROWS or others > SMALL) and _sweep(columns, absorber):
         return True
     if others <= LARGEST:
         make_elimination(absorber.codes, absorber.slopes, absorber.weights).take_out(columns)
         return True
     return not absorber.slopes and _krylov(columns, absorber)
+
+
+def _beside_the_first(absorber: Absorber) -> int:
+    """Count the columns of all effects but the first with its slopes, which are projected out and not solved for."""
+    if not absorber.slopes:
+        return int(absorber.levels.sum() - absorber.levels.max())
+    first = _first(absorber.codes, absorber.slopes)
+    of_slopes = [codes for codes, _ in absorber.slopes]
+    sizes = np.concatenate([absorber.levels, absorber.slope_levels])
+    every = zip([*absorber.codes, *of_slopes], sizes.tolist(), strict=True)
+    return sum(size for codes, size in every if not np.array_equal(codes, first))
 
 
 def runs(codes: Ints) -> tuple[Ints, Ints] | None:
@@ -180,8 +190,8 @@ def _relative_weights(columns: Floats, absorber: Absorber) -> Floats:
 
 def for_many_columns(absorber: Absorber, count: int) -> Absorber:
     """Form the normal equations ahead, where ``count`` columns to come are worth them."""
-    sizes = [*absorber.levels.tolist(), *absorber.slope_levels.tolist()]
-    if len(sizes) < 2 or count < MANY_COLUMNS or sum(sizes) - max(sizes) > FEW_LEVELS:
+    parts = len(absorber.levels) + len(absorber.slope_levels)
+    if parts < 2 or count < MANY_COLUMNS or _beside_the_first(absorber) > FEW_LEVELS:
         return absorber
     return replace(absorber, elimination=make_elimination(absorber.codes, absorber.slopes, absorber.weights))
 
@@ -290,8 +300,7 @@ def _split(
 
     The first comes as an orthonormal basis within its levels.
     """
-    of_first = [c for c, _ in slopes] if slopes else effects
-    codes = of_first[int(np.argmax([int(c.max()) for c in of_first]))]
+    codes = _first(effects, slopes)
     inside: list[Floats | None] = [None for c in effects if np.array_equal(c, codes)]
     inside += [x for c, x in slopes if np.array_equal(c, codes)]
     plain: list[tuple[Ints, Floats | None]] = [(c, None) for c in effects]
@@ -303,6 +312,11 @@ def _split(
         _extend(basis, codes, size, x, weights)
     first = _part([(codes, e) for e in basis], weights)
     return first, _part(rest, weights) if rest else None
+
+
+def _first(effects: Sequence[Ints], slopes: Sequence[tuple[Ints, Floats]]) -> Ints:
+    of_first = [c for c, _ in slopes] if slopes else effects
+    return of_first[int(np.argmax([int(c.max()) for c in of_first]))]
 
 
 def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weights: Floats | None) -> None:

@@ -54,6 +54,31 @@ def test_many_columns(name, weighted, block, monkeypatch):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+def test_trends_of_more_units_than_can_be_solved_for(weighted):
+    """Each unit's line is taken out by itself; what is solved for beside it are the years."""
+    n_units, years = module.LARGEST + 50, 5
+    codes = tuple(levels(a.ravel()) for a in np.meshgrid(np.arange(n_units), np.arange(years), indexing="ij"))
+    trend, n = codes[1].astype(float), n_units * years
+    weights = RNG.uniform(0.3, 4.0, n) if weighted else None
+    root = (np.ones(n) if weights is None else np.sqrt(weights))[:, None]
+    line = root.reshape(n_units, years, 1) * np.column_stack([np.ones(years), np.arange(years)])
+    basis = np.linalg.qr(line)[0]
+
+    def detrended(x):
+        own = (x * root).reshape(n_units, years, -1)
+        return (own - basis @ (basis.transpose(0, 2, 1) @ own)).reshape(n, -1)
+
+    columns = np.asfortranarray(RNG.normal(size=(n, 3)))
+    left, dummies = detrended(columns), detrended(np.eye(years)[codes[1]])
+    want = (left - dummies @ np.linalg.lstsq(dummies, left, rcond=1e-10)[0]) / root
+    absorber = Absorber(codes, sizes(codes), ((codes[0], trend),), sizes((codes[0],)), weights)
+    for way in (absorber, for_many_columns(absorber, 20)):
+        found = columns.copy(order="F")
+        assert demean(found, way)
+        np.testing.assert_allclose(found, want, atol=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 def test_one_effect_is_the_means_of_its_levels(weighted):
     weights = RNG.uniform(0.3, 4.0, N) if weighted else None
     columns = RNG.normal(size=(N, 3))
