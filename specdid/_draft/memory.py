@@ -253,8 +253,8 @@ class Memory:
         if self.state.made:
             why = f"its data are made by {self.state.made}: save them after that line, and convert what follows it"
             raise NotReadError(why)
-        for call in [one for term in regression.terms for one in calls(term) if one.function in _PATTERNS]:
-            if hit := self._made_by_pattern(call):
+        for term in regression.terms:
+            if hit := self._made_by_pattern(term):
                 raise NotReadError(f"a pattern matches `{hit}`, which the code makes: name the columns")
         renamed = _renamed(regression, self.state.columns)
         conditions = [c for c in (*self.state.kept, renamed.condition) if c != "TRUE"]
@@ -264,13 +264,17 @@ class Memory:
             self._keeping[regression.line] = keeps
         self._states.append((frame, self.state.copy()))
 
-    def _made_by_pattern(self, call: Call) -> str | None:
+    def _made_by_pattern(self, term: str) -> str | None:
         """Return a column in force that the code makes, or has under another name, and that a pattern matches."""
-        try:
-            (found,) = expand(Call("regex", call.arguments), {}, sorted(self.state.columns), 1.0, 1)
-        except LanguageError:
+        if not any(f"{function}(" in term for function in _PATTERNS):
             return None
-        return write(chain(found, "+")[0])
+        for call in [one for one in calls(term) if one.function in _PATTERNS]:
+            try:
+                (found,) = expand(Call("regex", call.arguments), {}, sorted(self.state.columns), 1.0, 1)
+            except LanguageError:  # it matches none
+                continue
+            return write(chain(found, "+")[0])
+        return None
 
     def _may_be_alone(self, regression: Regression) -> bool:
         """Say whether rows may be alone in a fixed effect, and errors depend on it: those that are iid do not."""
