@@ -587,8 +587,9 @@ class _Stata(Memory):
     def _binary(self, name: str) -> bool | None:
         """Say whether a column is 0 and 1, None where that is not known."""
         key = self.state.columns.get(name, name)
-        if not self.known(key):
-            return None if key not in self._facts.columns else key in self._facts.binary
+        if not self.known(key):  # a join leaves the values of the file's own columns
+            facts = self._of_file if self.found.joins and not self._facts.columns else self._facts
+            return None if key not in facts.columns else key in facts.binary
         expression = self._expression(key)
         if expression is None:
             return None
@@ -1193,7 +1194,8 @@ class _Stata(Memory):
         elif "*" in word and word.startswith("i."):
             raise NotReadError(f"`{word}`, an interaction of xi, is not taken over")
         elif "*" in word:
-            terms.append(f'regex("^{word.replace("*", ".*")}$")')
+            named = self._named_otherwise(word)
+            terms += named or [f'regex("^{word.replace("*", ".*")}$")']
             return
         if re.search(r"(?<!\w)[ic]?o\d*\.", word):
             raise NotReadError(f"`{word}` is left out by Stata: leave it out")
@@ -1232,6 +1234,18 @@ class _Stata(Memory):
             if (line, told) not in self.found.notes:
                 self.found.notes.append((line, told))
         effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
+
+    def _named_otherwise(self, pattern: str) -> list[str]:
+        """Return the columns of a pattern where the file has some by other names, as capitals that are read small.
+
+        None where a line makes one, or brings columns that are not known.
+        """
+        columns = self.state.columns
+        hits = {name for name in columns if fnmatchcase(name, pattern)}
+        if not hits or self.found.joins or any(self.known(columns[name]) for name in hits):
+            return []
+        own = {name for name in self._data - {*columns.values()} if fnmatchcase(name, pattern)}
+        return sorted((hits | own) - self.state.dropped)
 
     def _slopes(self, word: str, terms: list[str], pieces: list[str]) -> None:
         """Put the interaction of a factor and a number among the terms; without a dot a factor is one, too."""

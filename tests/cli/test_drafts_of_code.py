@@ -2978,6 +2978,19 @@ def test_a_column_of_text_is_the_unit_whose_numbers_encode_makes(lines, unit):
         assert len(found.comments["study"]) == 1
 
 
+def test_a_pattern_of_columns_that_import_reads_in_small_letters_is_of_the_names_of_the_file():
+    facts = DataFacts(frozenset({"Y", "D", "PC", "P_CAP", "pop", "Z"}))
+    found = read_code("import delimited a.csv\nreg y d p*\ngen pz = z\nreg y d p*\n", ".do", facts)
+    assert [r.terms for r in found.regressions] == [("D", "P_CAP", "PC", "pop")]
+    assert [line for line, _, _ in found.skipped] == [4]
+
+
+def test_a_column_of_0_and_1_stays_one_behind_a_join():
+    facts = DataFacts(frozenset({"y", "post", "id", "t"}), binary=frozenset({"post"}))
+    found = read_code("use a\nmerge m:1 id using b\nreghdfe y i.post, a(id t)\n", ".do", facts)
+    assert [(r.terms, r.effects) for r in found.regressions] == [(("post",), "id + t")]
+
+
 def test_a_number_that_is_marked_as_one_is_a_term():
     found = read_code("reg y d c.t i.id", ".do", DataFacts(frozenset({"y", "d", "id", "t"})))
     assert [(r.terms, r.effects) for r in found.regressions] == [(("d", "t"), "id")]
