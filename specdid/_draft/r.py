@@ -1664,7 +1664,7 @@ def _piped(before: str) -> str:
 def _called(text: str) -> list[str]:
     """Return the functions that an expression calls, as they are named without their packages."""
     bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
-    return re.findall(r"(?:[\w.]+::)?((?<![\w.])[A-Za-z.][\w.]*)\s*\(", bare)
+    return re.findall(r"(?<![\w.])(?:[\w.]+:{2,3})?([A-Za-z.][\w.]*)\s*\(", bare)
 
 
 def _two_names(text: str) -> tuple[str, str] | None:

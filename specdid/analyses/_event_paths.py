@@ -144,8 +144,9 @@ def _places(bench: Bench, cell: Cell, config: EventStudyConfig) -> tuple[Floats,
 
 
 def _known(bench: Bench, cell: Cell) -> Bools:
-    """Mark the rows of a cell's sample whose outcome is known."""
-    return np.asarray(bench.in_sample(cell) & np.isfinite(bench.outcome(cell)))
+    """Mark the rows of a cell's sample whose outcome and treatment are known."""
+    known = np.isfinite(bench.outcome(cell)) & np.isfinite(bench.treatment(cell))
+    return np.asarray(bench.in_sample(cell) & known)
 
 
 def _period(bench: Bench, written: int) -> int:

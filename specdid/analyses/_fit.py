@@ -442,9 +442,15 @@ def derive(
     within: Ints | None = None,
     cohort: Extra | None = None,
 ) -> tuple[Problem, Members]:
-    """Return the engine's problem of one cell with an analysis's own columns and rows; a cohort's is the last."""
+    """Return the engine's problem of one cell with an analysis's own columns and rows; a cohort's is the last.
+
+    In place of the treatment another has no value where the cell's own is missing: an analysis is of the cell's rows.
+    """
     problem = cell.compiled.problem
     one = cell.compiled.members.take(np.array([cell.member], np.int64))
+    if treatment is not None:
+        known = np.isfinite(problem.values[:, one.treatment[0]])
+        treatment = replace(treatment, numbers=np.where(known, treatment.numbers, np.nan))
     new = [*extra, *(e for e in (treatment, outcome, cohort) if e is not None)]
     if new:
         first = problem.values.shape[1]

@@ -58,7 +58,7 @@ def timing(bench: Bench, cell: Cell) -> Timing:
         first = np.where(np.isnan(cohort), np.inf, cohort)
     else:
         first, seen, undated = _by_rows(bench.treatment(cell), units, periods)
-    sample = bench.in_sample(cell)
+    sample = bench.in_sample(cell) & np.isfinite(bench.treatment(cell))
     adopted = sample & np.isfinite(first) & (first > periods.min()) & seen
     last = first[adopted].max(initial=-np.inf)
     return Timing(first, adopted, sample & (periods < first) & (periods < last), undated)

@@ -155,3 +155,23 @@ def test_a_term_that_differs_from_the_cohort_is_a_fault_where_anything_dates_by_
     faults = specdid.check({**SPEC, "inference": {"draws": 0}, **more}, wrong)
     (fault,) = (f for f in faults if f.code == "cohort_differs")
     assert fault.severity == severity
+
+
+@pytest.mark.parametrize("analysis", ["event_study", "honest", "placebo"])
+@pytest.mark.parametrize(
+    "known",
+    [
+        pl.col("id") % 4 > 0,  # units between those compared are neither treated nor controls
+        pl.col("year") != 2003,  # a donut: the year in which some adopt is neither
+        (pl.col("id") * 7 + pl.col("year") * 3) % 5 > 0,
+    ],
+)
+def test_rows_whose_treatment_is_missing_are_in_no_analysis_as_in_no_specification(analysis, known):
+    """Dated by a cohort they had been untreated rows of units that adopt, or never treated."""
+    keys = {"draws": 19, "periods": [1]} if analysis == "placebo" else {}
+    missing = DATA.with_columns(d=pl.when(known).then("d").otherwise(None))
+    one, other = (analysed(analysis, keys, data) for data in (missing, DATA.filter(known)))
+    assert not one.failure and one.finding.tables  # noqa: PT018
+    for ours, theirs in zip(one.finding.tables, other.finding.tables, strict=True):
+        if analysis != "placebo" or ours.suffix == "timing":  # which treatments are dealt out is another matter
+            assert (ours.header, ours.rows) == (theirs.header, theirs.rows)
