@@ -652,7 +652,7 @@ class _Stata(Memory):
                 made_here = bool(names)
                 names += [n.name for n in referenced(one) if self._read_in(n.name)]
                 made = parse(self.in_force(write(one)))
-                if not names:
+                if not names or any(isinstance(n, Text) for n in walk(other)):
                     continue
                 line = 0 if made_here else self._read_in(names[0])
                 stored = f"gen and egen make `{names[0]}` in single precision (float)"
