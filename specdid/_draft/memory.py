@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import inf
 
 from specdid.language import LanguageError, Role, check, expand, in_our_spelling, parse, referenced, write
@@ -268,9 +269,11 @@ class Memory:
         """Return a column in force that the code makes, or has under another name, and that a pattern matches."""
         if not any(f"{function}(" in term for function in _PATTERNS):
             return None
-        for call in [one for one in calls(term) if one.function in _PATTERNS]:
+        names = sorted(self.state.columns)
+        some = [names[k : k + 200] for k in range(0, len(names), 200)]  # no pattern may find more than 250
+        for call, these in product([one for one in calls(term) if one.function in _PATTERNS], some):
             try:
-                (found,) = expand(Call("regex", call.arguments), {}, sorted(self.state.columns), 1.0, 1)
+                (found,) = expand(Call("regex", call.arguments), {}, these, 1.0, 1)
             except LanguageError:  # it matches none
                 continue
             return write(chain(found, "+")[0])

@@ -593,7 +593,7 @@ class _R(Memory):
         try:
             (found,) = expand(parse(pattern), {}, there, 1.0, 1)
         except LanguageError as error:
-            raise NotReadError(f"`{pattern}` finds no column that is there, or is no pattern that is read") from error
+            raise NotReadError(f"of the columns that are there, {error}: `{pattern}`") from error
         names = [write(one) for one in chain(found, "+")]
         if {*names} & columns_of(outcome):
             raise NotReadError(f"`{pattern}` matches the outcome: name the columns")

@@ -3318,3 +3318,19 @@ feols(y ~ d + big + low + sure | i + t, df, ~i)
     facts = DataFacts(_PANEL.columns | {"x"}, _PANEL.complete)
     (told,) = [t for t in read_code(code, ".R", facts).comments["derive"] if "infinite" in t]
     assert re.findall(r"`(\w+)` of line (\d)", told) == [("big", "3"), ("low", "4")]
+
+
+@pytest.mark.parametrize(
+    ("ending", "made", "regression"),
+    [
+        (".R", "df$x{k} <- df$y * {k}", "feols(y ~ d + ..('^x') | i + t, df, ~i)"),
+        (".R", "df$x{k} <- df$y * {k}", "feols(y ~ d + ..('^x'):d | i + t, df, ~i)"),
+        (".do", "gen x{k} = y * {k}", "reghdfe y d x*, absorb(i t) vce(cluster i)"),
+    ],
+)
+def test_a_pattern_of_more_columns_of_the_code_than_a_block_holds_is_listed(ending, made, regression):
+    head = "df <- read.csv('a.csv')\n" if ending == ".R" else "use a.dta, clear\n"
+    lines = "".join(made.format(k=k) + "\n" for k in range(300))
+    found = read_code(f"{head}{lines}{regression}\n", ending, _PANEL)
+    assert not found.regressions
+    assert [line for line, _, _ in found.skipped] == [302]
