@@ -157,18 +157,23 @@ def _inputs(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> _Inputs:
 
 
 def _ever(recipe: MatchRecipe, panel: Panel, evaluator: Evaluator) -> Floats:
-    """Mark the rows of units that are ever treated, by row where there are no units; NaN where nothing says so."""
-    if recipe.cohort is not None:
-        cohort = evaluator.numbers(recipe.cohort)
-        return np.asarray(~(never_treated(panel, cohort) | np.isnan(cohort)), np.float64)
+    """Mark the rows of units that are ever treated, by row where there are no units; NaN where nothing says so.
+
+    A unit whose treatment is missing in every row is in no regression, so it is no control whatever its cohort is.
+    """
     values = evaluator.term(recipe.treated)[0].numbers
     known, on = ~np.isnan(values), np.nan_to_num(values) != 0
-    if panel.unit_codes is None:
-        return np.where(known, on, np.nan)
-    units = np.full(len(panel.unit_levels) + 1, np.nan)
-    units[panel.unit_codes[known]] = 0.0
-    units[panel.unit_codes[on]] = 1.0
-    return np.asarray(units[panel.unit_codes])
+    found = np.where(known, on, np.nan)
+    if panel.unit_codes is not None:
+        units = np.full(len(panel.unit_levels) + 1, np.nan)
+        units[panel.unit_codes[known]] = 0.0
+        units[panel.unit_codes[on]] = 1.0
+        found = units[panel.unit_codes]
+    if recipe.cohort is not None:
+        cohort = evaluator.numbers(recipe.cohort)
+        ever = ~(never_treated(panel, cohort) | np.isnan(cohort))
+        found = np.where(np.isnan(found), np.nan, ever)
+    return np.asarray(found)
 
 
 def _cross_sections(

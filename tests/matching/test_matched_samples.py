@@ -121,6 +121,18 @@ def test_a_unit_weighted_match_is_the_plain_estimate_on_its_rows(data):
     assert matched.estimate[0] == pytest.approx(run(cut.problem, cut.members).estimate[0], rel=1e-10)
 
 
+@pytest.mark.parametrize("cohort", [{}, {"cohort": "pilot * 2012"}])
+def test_a_unit_whose_treatment_is_nowhere_known_is_no_control(data, cohort):
+    """Its cohort says never treated; no regression has its rows."""
+    unknown = data["unit"] % 4 == 1
+    study = spec({"at": "year == 2011"}, treatment={"d": {"term": "d", **cohort}})
+    _, found = compiled(study, data.assign(d=data["d"].astype(float).mask(unknown)))
+    _, without = compiled(study, data[~unknown].reset_index(drop=True))
+    rows, kept = found.problem.rows[found.members.rows[0]], without.problem.rows[without.members.rows[0]]
+    assert not rows[unknown].any()
+    np.testing.assert_array_equal(rows[~unknown], kept)
+
+
 def test_variants_cut_before_matching(data):
     variant = {"regions": {"all": {}, "north": {"where": 'region == "north"'}}}
     _, found = compiled(spec({"treated": "pilot", "at": "year == 2011"}, variant=variant), data)
