@@ -578,10 +578,17 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         fit.nobs,
         (clock.reference,),
         fit,
-        (),
+        tuple(_not_per_unit(bench, cell, fit.rows)),
         left_out,
         clock.bins(fit.rows),
     )
+
+
+def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
+    """Say that dummies of the cohort have another unit than the coefficient of a treatment that is not 0 or 1."""
+    if not np.isin(bench.treatment(cell)[rows], (0.0, 1.0)).all():
+        term = cell.compiled.problem.labels[cell.compiled.members.treatment[cell.member]]
+        yield f"effects are of being treated, not per unit of `{term}`, which has other values than 0 and 1"
 
 
 def _all_open(fit: CellFit) -> str:

@@ -256,7 +256,7 @@ def _consecutive(found: EventPath, levels: Levels, config: HonestConfig, alpha: 
     rough = ""
     if values[0] < SINGULAR:
         rough = f"the covariance of the {len(vcov)} estimates is singular, with {found.n_clusters[0]} clusters"
-    notes = [levels.note] if levels.note else []
+    notes = [*filter(None, (levels.note,)), *(found.notes if found.cell.plain else ())]
     away = sorted({int(k) for k in levels.periods} - {*before, *after})
     if away:
         bins = [k for k in away if k in found.bins]

@@ -9,6 +9,7 @@ import pytest
 import specdid
 from scipy import stats
 from specdid._records import Status
+from specdid._words import known
 from specdid.analyses._honest_bounds import Estimates, RelativeMagnitudes, Smoothness
 from specdid.analyses.honest import _curve_lines, from_reference
 from specdid.figures._curve_data import Breakdowns, curve_data
@@ -62,6 +63,22 @@ def event_study(data, reference=2005, controls=""):
     )
     at = [fit._coefnames.index(n) for n in names]
     return fit.coef().loc[names].to_numpy(), fit._vcov[np.ix_(at, at)]
+
+
+def test_effects_of_a_dose_are_said_not_to_be_per_unit_of_it():
+    """The curve is per unit of the dose; event study and robust sets are of dummies of the cohort."""
+    of_law = panel()
+    dose = of_law.assign(law=of_law.law * (1 + of_law.unit / 10))
+    told_ = "effects are of being treated, not per unit of `law`, which has other values than 0 and 1"
+    for data, n in ((dose, 1), (of_law, 0)):
+        found = ran(data, event_study={"vary": ["controls"]})
+        said = [c.code for c in found.warnings if c.message.endswith(told_)]
+        assert said.count("curves_differ") == n
+        assert ("honest_periods" in said) == bool(n)
+        for analysis in found.analyses:
+            notes = analysis.finding.tables[0].print.notes
+            assert (f"E{told_[1:]}." in notes) == bool(n)
+    assert known(told_, "zh")
 
 
 @pytest.fixture(scope="module")
