@@ -92,6 +92,7 @@ CLAUSES: Mapping[str, str] = {
     "later_values": later("outcomes or controls use later values"),
     "uncomputed": later("formulas of a workbook have no values"),
     "sheet_hidden": later("a hidden sheet was read"),
+    "rows_hidden": later("hidden rows were read"),
     "percent_mixed": later("percent and shares are mixed in one column"),
     "percent_cells": later("percent and shares are mixed in one column"),
     "unit_spelling": later("one unit may be written in two ways"),
@@ -131,7 +132,7 @@ SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling",
-    "uncomputed", "sheet_hidden", "first_is_code",
+    "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

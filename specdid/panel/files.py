@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from specdid._diagnostics import did_you_mean, first_few
+from specdid._diagnostics import did_you_mean, first_few, many
 from specdid.panel.columns import (
     UNREAD,
     Column,
@@ -260,6 +260,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
         remarks += _untitled(names, frame.width)
     chosen = set(wanted([n for n in names if n]))
     xml = _first_sheet(raw)
+    remarks += _hidden_rows(xml)
     remarks += _errors_of_formulas(xml, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
     stored = _stored_numbers(xml, frame, [name in chosen for name in names])
@@ -314,6 +315,32 @@ def _errors_of_formulas(sheet: bytes, names: Sequence[str], chosen: Collection[s
         rows = sorted(row for row in empty[column] if row > top)
         if rows:
             yield uncomputed_cells(name, column - 1, rows)
+
+
+_ROW_TAG = re.compile(rb"<(?:\w{1,9}:)?row\b([^<>]*)>")
+_HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+
+
+def _hidden_rows(sheet: bytes) -> tuple[Remark, ...]:
+    """Warn of rows that the sheet does not show, by hand or by a filter: they are read, as other programs read them."""
+    if b"hidden=" not in sheet:
+        return ()
+    last = max((row for row, *_ in _cells(sheet)), default=0)
+    hidden, row = [], 0
+    for written in _ROW_TAG.findall(_tags(sheet)):
+        at = dict(_ATTRIBUTE.findall(written)).get(b"r", b"")
+        row = int(at[:9]) if at.isdigit() else row + 1
+        if 1 < row <= last and _HIDDEN.search(written):
+            hidden.append(row)
+    if not hidden:
+        return ()
+    one, shown = len(hidden) == 1, first_few([f"{row:,}" for row in hidden], 3)
+    filtered = ", which has a filter," * (b"autoFilter" in sheet)
+    message = (
+        f"the sheet{filtered} hides {many(len(hidden), 'row')} of the file, which {'was' if one else 'were'} read: "
+        f"row{'s' * (not one)} {shown}, as a spreadsheet counts"
+    )
+    return (Remark("rows_hidden", message, "delete the rows that are not meant, or show them"),)
 
 
 _PIECE = re.compile(rb"<(?:\w{1,9}:)?(row|c|v|is)\b([^<>]*)>([^<]*)")

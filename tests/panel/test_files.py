@@ -26,7 +26,7 @@ from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
-from specdid.panel.files import _cells, read_columns
+from specdid.panel.files import _cells, _hidden_rows, read_columns
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])
@@ -266,6 +266,40 @@ def test_a_title_above_the_headings_and_a_hidden_sheet_are_said(read):
     (remark,) = read("d.xlsx", saved([["a"], [1]], hide)).remarks
     assert remark.message == "only the first sheet, `Sheet`, was read, which is hidden; there are also `shown`"
     assert known(remark.message, "zh")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "filtered", "message"),
+    [
+        ([3], False, "the sheet hides 1 row of the file, which was read: row 3, as a spreadsheet counts"),
+        (
+            [2, 3, 5, 6],
+            True,
+            "the sheet, which has a filter, hides 4 rows of the file, which were read: "
+            "rows 2, 3, 5 and 1 more, as a spreadsheet counts",
+        ),
+        ([1, 40], False, ""),
+    ],
+)
+def test_hidden_rows_of_a_workbook_are_said(read, hidden, filtered, message):
+    """They were used in silence. Headings are no data, and rows below the last cell are not read."""
+
+    def hide(book):
+        for row in hidden:
+            book.active.row_dimensions[row].hidden = True
+        if filtered:
+            book.active.auto_filter.ref = "A1:B6"
+
+    source = read("d.xlsx", saved([["a", "b"], *([k, k * k] for k in range(5))], hide))
+    assert plain(source)["a"] == [0, 1, 2, 3, 4]
+    assert [(r.code, r.message) for r in source.remarks] == [("rows_hidden", message)] * bool(message)
+    assert not message or known(message, "zh")
+
+
+@pytest.mark.parametrize("case", HOSTILE_SHEETS)
+def test_hidden_rows_of_a_hostile_sheet_are_looked_for_once(case):
+    assert not _hidden_rows(HOSTILE_SHEETS[case] + b'<row hidden="1')
+    assert not _hidden_rows(b'<row hidden="1' * 200_000 + HOSTILE_SHEETS[case])
 
 
 def test_an_empty_column_of_a_workbook_puts_no_line_of_its_reader_on_the_screen(read, caplog):
