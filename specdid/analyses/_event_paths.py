@@ -586,7 +586,8 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
 
 def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
     """Say that dummies of the cohort have another unit than the coefficient of a treatment that is not 0 or 1."""
-    if not np.isin(bench.treatment(cell)[rows], (0.0, 1.0)).all():
+    values = bench.treatment(cell)[rows]
+    if not np.isin(values[~np.isnan(values)], (0.0, 1.0)).all():
         term = cell.compiled.problem.labels[cell.compiled.members.treatment[cell.member]]
         yield f"effects are of being treated, not per unit of `{term}`, which has other values than 0 and 1"
 

@@ -69,8 +69,9 @@ def test_effects_of_a_dose_are_said_not_to_be_per_unit_of_it():
     """The curve is per unit of the dose; event study and robust sets are of dummies of the cohort."""
     of_law = panel()
     dose = of_law.assign(law=of_law.law * (1 + of_law.unit / 10))
+    missing = of_law.assign(law=of_law.law.where(of_law.unit != 1))
     told_ = "effects are of being treated, not per unit of `law`, which has other values than 0 and 1"
-    for data, n in ((dose, 1), (of_law, 0)):
+    for data, n in ((dose, 1), (of_law, 0), (missing, 0)):
         found = ran(data, event_study={"vary": ["controls"]})
         said = [c.code for c in found.warnings if c.message.endswith(told_)]
         assert said.count("curves_differ") == n
