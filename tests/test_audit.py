@@ -22,6 +22,7 @@ from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest
 from specdid._records import Status
 from specdid._records.cautions import of_audit
+from specdid._words import known
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.engine.workers import safe_path
@@ -275,6 +276,25 @@ def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel,
     (caution,) = of_audit(found)
     assert (caution.severity, caution.code) == ("note", "audited_by_itself")
     assert caution.message.startswith("lpdid: no other program confirms the numbers")
+
+
+def test_slopes_of_many_levels_are_not_written_out_for_pyfixest(panel, audit_here, monkeypatch):
+    """A column for each of thousands of units takes gigabytes: its own algebra is alone, and the account says so."""
+    effects = [FE, ("city_id[year]", "year")]
+    layout = work_of(panel, [("ln_so2", "dudt", (), e, None, "feols") for e in effects], vcovs=VCOVS, cohort="cohort")
+    results = results_of([run(layout.problem, layout.members)])
+    assert audit_here(layout, results).reference == compare.REFERENCE
+    monkeypatch.setattr(reference, "WRITTEN_OUT", 1)
+    found = audit_here(layout, results)
+    assert (found.checked, found.disagreeing) == (2, ())
+    assert found.reference.startswith(f"the audit: 1 by {compare.REFERENCE}, 1 by the audit's own algebra alone")
+    assert known(found.reference, "zh")
+    layout = work_of(panel, [("ln_so2", "dudt", (), effects[1], None, "feols")], vcovs=VCOVS, cohort="cohort")
+    monkeypatch.delattr(reference, "_frame")
+    alone = audit_here(layout, results_of([run(layout.problem, layout.members)]))
+    assert alone.disagreeing == ()
+    assert alone.reference.startswith("the audit: 1 by the audit's own algebra alone")
+    assert known(alone.reference, "zh")
 
 
 @pytest.mark.parametrize("part", ["estimate", "std_error"])

@@ -120,14 +120,19 @@ def _scaled(work: OneByOneWork, position: Ints) -> bool:
 
 
 def _reference(again: Sequence[Reestimated], reference: str) -> str:
-    """Say by what specifications were estimated again; an estimator that was asked itself confirms itself."""
+    """Say by what specifications were estimated again, and how many by one program alone."""
     alone = [a.itself for a in again if a.itself]
-    if not alone:
-        return reference
-    names = " and ".join(dict.fromkeys(alone))
-    others = f"{len(again) - len(alone):,} by {reference}, " if len(alone) < len(again) else ""
-    whose = f"{len(alone):,} by {names} once more, with controls in another order, for want of another program"
-    return f"the audit: {others}{whose}"
+    own = sum(a.without_pyfixest for a in again)
+    both = len(again) - len(alone) - own
+    parts = [f"{both:,} by {reference}"] if both else []
+    if own:
+        parts.append(f"{own:,} by the audit's own algebra alone (their slopes are not given to pyfixest)")
+    if alone:
+        names = " and ".join(dict.fromkeys(alone))
+        parts.append(
+            f"{len(alone):,} by {names} once more, with controls in another order, for want of another program"
+        )
+    return f"the audit: {', '.join(parts)}" if own or alone else reference
 
 
 def draw(ok: Ints, size: int | None, seed: int) -> Ints:

@@ -63,6 +63,8 @@ SETTLED = 1e-12
 StandardErrors = tuple[float | None, ...]
 LARGEST = 5e10
 """Multiplications up to which the design is factorised."""
+WRITTEN_OUT = 4e6
+"""Cells of slopes up to which pyfixest is given them, a column for each level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Reestimated:
     why : why the specification is not confirmed, whatever the numbers
     condition : of the design, regressors at unit length
     itself : the estimator's name, where it was asked itself because the audit has no program for it
+    without_pyfixest : whether pyfixest is not asked because of the slopes: too many columns, or beside instruments
     """
 
     numbers: tuple[ProgramNumbers, ...]
@@ -92,6 +95,7 @@ class Reestimated:
     why: str = ""
     condition: float = 1.0
     itself: str = ""
+    without_pyfixest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,15 @@ def _least_squares(
     lost = _positions(work, s, dropped)
     solved, why = _solve(sample, lost)
     own = ProgramNumbers("least squares of the audit's own", solved.estimate, _errors(work, sample, solved))
-    theirs = _pyfixest(work, sample)
+    alone = _many_slopes(sample)
+    theirs = None if alone else _pyfixest(work, sample)
     # Of what is not identified any solution is as good: pyfixest's shows how far apart they are.
     numbers = (*(() if why else (own,)), *((theirs,) if theirs else ()))
-    return Reestimated(numbers, len(sample), why, solved.condition)
+    return Reestimated(numbers, len(sample), why, solved.condition, without_pyfixest=alone)
+
+
+def _many_slopes(sample: AuditSample) -> bool:
+    return sum(len(np.unique(levels)) for levels, _ in sample.slopes) * len(sample) > WRITTEN_OUT
 
 
 def _instrumented(work: OneByOneWork, s: int, sample: AuditSample, dropped: Sequence[int]) -> Reestimated:
@@ -167,15 +176,18 @@ def _instrumented(work: OneByOneWork, s: int, sample: AuditSample, dropped: Sequ
     condition = max(solved.condition, exogenous.condition)
     own = ProgramNumbers("two-stage least squares of the audit's own", solved.estimate, _errors(work, rest, solved))
     theirs = _pyfixest_instrumented(work, rest, excluded) if condition <= ILL_CONDITIONED else None
-    return Reestimated((own, *((theirs,) if theirs else ())), len(sample), why, condition)
+    numbers = (own, *((theirs,) if theirs else ()))
+    return Reestimated(numbers, len(sample), why, condition, without_pyfixest=bool(sample.slopes))
 
 
 def _pyfixest_instrumented(work: OneByOneWork, sample: AuditSample, excluded: Floats) -> ProgramNumbers | None:
-    """Call feols with instruments in the data's own units; None where it would be inaccurate."""
+    """Call feols with instruments in the data's own units; None with slopes or where it would be inaccurate."""
+    if sample.slopes:
+        return None
     frame, treated, others, effects = _frame(sample)
     names = [f"z{j}" for j in range(excluded.shape[1])]
     frame[names] = excluded
-    if np.abs(frame[["y", *treated, *others, *names]].to_numpy()).max() >= LARGE or sample.slopes:
+    if np.abs(frame[["y", *treated, *others, *names]].to_numpy()).max() >= LARGE:
         return None
     parts = [f"y ~ {' + '.join(others) or '1'}", " + ".join(effects), f"{treated[0]} ~ {' + '.join(names)}"]
     try:
