@@ -146,6 +146,8 @@ def failure_message(code: Code, term: str, outcome: str, effects: str, culprit: 
     culprit
         The term at fault, or empty.
     """
+    # Names that need ticks have them in labels: within those of a sentence they would end what is quoted.
+    term, outcome, effects, culprit = (text.replace("`", "") for text in (term, outcome, effects, culprit))
     what = culprit or term
     within = f"within the fixed effects `{effects}`" if effects else "in these rows"
     words = {

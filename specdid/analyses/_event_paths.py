@@ -594,8 +594,9 @@ def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
 
 def _all_open(fit: CellFit) -> str:
     """Say why no period has an effect of its own: leads and lags lie on a line that the effects leave open."""
+    effects = " + ".join(fit.effects).replace("`", "")
     return (
-        f"no period's effect is identified: given the fixed effects `{' + '.join(fit.effects)}`, leads and lags cannot "
+        f"no period's effect is identified: given the fixed effects `{effects}`, leads and lags cannot "
         "be told apart from each other; a window whose ends are binned, units that are never treated, or effects "
         "without trends settle them"
     )
@@ -618,7 +619,9 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     weights[:, : len(axis)] = share / size[:, None]
     estimate, _, vcov = combine(fit.full, weights)
     known = np.isfinite(estimate)
-    left_out = dict.fromkeys(wanted[~known].astype(int).tolist(), OPEN_PERIOD.format(" + ".join(fit.effects)))
+    left_out = dict.fromkeys(
+        wanted[~known].astype(int).tolist(), OPEN_PERIOD.format(" + ".join(fit.effects).replace("`", ""))
+    )
     wanted, estimate, vcov, size = wanted[known], estimate[known], vcov[:, known][:, :, known], size[known]
     notes = []
     if not (wanted < clock.start).any():

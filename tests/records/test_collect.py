@@ -13,6 +13,7 @@ from specdid._records import (
     collect,
 )
 from specdid._records.fits import failure_message
+from specdid.analyses._fit import why_open
 
 
 def test_the_accounting_line_holds_whatever_happens():
@@ -99,6 +100,13 @@ def test_the_preferred_one_is_found_at_its_twin():
 )
 def test_failures_are_said_in_a_researchers_words(code, culprit, said):
     assert said in failure_message(code, "dudt", "ln SO2", "city + year", culprit)
+
+
+def test_ticks_of_names_do_not_end_what_is_quoted():
+    """The message had ``District ID` + Year`."""
+    said = failure_message(Code.ABSORBED, "did", "y", "`District ID` + Year", "")
+    assert said == "the fixed effects `District ID + Year` absorb `did`: it does not vary within them"
+    assert why_open((), ("`District ID`", "Year")) == "the fixed effects `District ID + Year` absorb it"
 
 
 def test_absorbed_without_fixed_effects_names_the_intercept():
