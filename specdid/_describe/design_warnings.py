@@ -36,6 +36,8 @@ UNCHANGED = 5e-4
 """Estimates that differ by less, relative to themselves or their errors, are one number."""
 LARGE = 0.05
 """A log difference of standard errors above which another program's is a serious warning."""
+IMPOSSIBLE = 1_000.0
+"""No error of data is so small that t is larger."""
 MANY = 0.1
 """Above this share of specifications that failed, those left are a selection."""
 FAR, ALIKE = 2.0, 0.9
@@ -137,6 +139,23 @@ def two_way(results: Results) -> Iterator[Caution]:
             label,
             told,
         )
+
+
+def tiny_errors(results: Results) -> Iterator[Caution]:
+    """Say where an error is too small to be one: that a t of more than IMPOSSIBLE is an accident of the clusters."""
+    for v, label in enumerate(results.planned.vcovs):
+        size = np.nan_to_num(np.abs(np.asarray(results.numbers["statistic"], np.float64)[:, v]))
+        found = int(np.count_nonzero((size > IMPOSSIBLE) & (results.status == Status.OK)))
+        if found:
+            at = int(np.argmax(np.where(results.status == Status.OK, size, 0.0)))
+            yield Caution(
+                "note" if v else "serious",
+                "tiny_errors",
+                f"t is as large as {size[at]:,.0f} (#{at + 1}): such an error measures no uncertainty, as where the "
+                "treatment's variation that effects and controls leave lies in one cluster, whose scores sum to zero",
+                label,
+                found,
+            )
 
 
 def two_way_error(results: Results, place: int) -> str:

@@ -69,6 +69,7 @@ CLAUSES: Mapping[str, str] = {
     "few_treated": later("few clusters are treated"),
     "few_untreated": later("few clusters are untreated"),
     "variance_indefinite": later("two-way variances are not positive semi-definite"),
+    "tiny_errors": later("errors are too small to be any"),
     "few_effective": later("clusters count for fewer than they are"),
     "few_clusters": later("there are few clusters"),
     "cohorts_left_out": later("cohorts are left out"),

@@ -41,6 +41,26 @@ def test_few_clusters_and_few_treated_ones_are_named_with_the_advice_to_compare_
     assert not warned(many, "as few as")
 
 
+def test_an_error_that_clusters_make_nearly_zero_is_no_error():
+    """Within states and years the treatment differs in one state alone: its scores sum to zero but for the control."""
+    rng = np.random.default_rng(1)
+    unit, year = np.repeat(np.arange(96), 6), np.tile(np.arange(6), 96)
+    state, x = unit // 8, rng.normal(size=96 * 6)
+    d = ((state == 0) & (unit % 2 == 0) & (year >= 3)).astype(float)
+    y = d + x + rng.normal(size=len(x))
+    found = {}
+    for name, size in (("nearly", 1e-5), ("moderate", 1.0)):
+        data = {"unit": unit, "year": year, "state": state, "d": d, "y": y, "x": np.where(state == 0, x, size * x)}
+        keys = {"study": {"unit": "unit", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"}}
+        keys |= {"controls": {"x": "x"}, "fixed_effects": {"f": "unit + state^year"}, "vcov": {"s": "~state"}}
+        curve = specdid.run(keys | {"inference": {"draws": 0}}, pl.DataFrame(data), audit=0)
+        found[name] = [w for w in curve.warnings if w.code == "tiny_errors"]
+    assert not found["moderate"]
+    (said,) = found["nearly"]
+    assert (said.severity, said.specifications) == ("serious", 1)
+    assert re.match(r"t is as large as \d\d,\d{3} \(#1\): such an error measures no uncertainty", said.message)
+
+
 def test_specifications_that_are_fitted_again_have_treated_clusters_too():
     curve = run(
         small_panel(units=90),
