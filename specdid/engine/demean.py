@@ -122,11 +122,12 @@ def _beside_the_first(absorber: Absorber) -> int:
     """Count the columns of all effects but the first with its slopes, which are projected out and not solved for."""
     if not absorber.slopes:
         return int(absorber.levels.sum() - absorber.levels.max())
-    first = _first(absorber.codes, absorber.slopes)
-    of_slopes = [codes for codes, _ in absorber.slopes]
-    sizes = np.concatenate([absorber.levels, absorber.slope_levels])
-    every = zip([*absorber.codes, *of_slopes], sizes.tolist(), strict=True)
-    return sum(size for codes, size in every if not np.array_equal(codes, first))
+    every = [*absorber.codes, *(codes for codes, _ in absorber.slopes)]
+    return _beside(_first(absorber.codes, absorber.slopes), every)
+
+
+def _beside(first: Ints, every: Sequence[Ints]) -> int:
+    return sum(int(c.max()) + 1 for c in every if not np.array_equal(c, first))
 
 
 def runs(codes: Ints) -> tuple[Ints, Ints] | None:
@@ -190,8 +191,10 @@ def _relative_weights(columns: Floats, absorber: Absorber) -> Floats:
 
 def for_many_columns(absorber: Absorber, count: int) -> Absorber:
     """Form the normal equations ahead, where ``count`` columns to come are worth them."""
-    parts = len(absorber.levels) + len(absorber.slope_levels)
-    if parts < 2 or count < MANY_COLUMNS or _beside_the_first(absorber) > FEW_LEVELS:
+    sizes = [*absorber.levels.tolist(), *absorber.slope_levels.tolist()]
+    if len(sizes) < 2 or count < MANY_COLUMNS:
+        return absorber
+    if min(sum(sizes) - max(sizes), _beside_the_first(absorber)) > FEW_LEVELS:
         return absorber
     return replace(absorber, elimination=make_elimination(absorber.codes, absorber.slopes, absorber.weights))
 
@@ -296,7 +299,7 @@ def rank_of(codes: Sequence[Ints], slopes: Sequence[tuple[Ints, Floats]]) -> int
 def _split(
     effects: Sequence[Ints], slopes: Sequence[tuple[Ints, Floats]], weights: Floats | None
 ) -> tuple[_EffectPart, _EffectPart | None]:
-    """Choose the first effect, the one with slopes, else the one with most levels; the others are the rest.
+    """Choose the first effect; the others are the rest.
 
     The first comes as an orthonormal basis within its levels.
     """
@@ -315,8 +318,15 @@ def _split(
 
 
 def _first(effects: Sequence[Ints], slopes: Sequence[tuple[Ints, Floats]]) -> Ints:
-    of_first = [c for c, _ in slopes] if slopes else effects
-    return of_first[int(np.argmax([int(c.max()) for c in of_first]))]
+    """Return the effect that is projected out: of those with slopes unless too many levels are left beside it."""
+    sloped = [c for c, _ in slopes]
+    found = _with_most_levels(sloped or effects)
+    every = [*effects, *sloped]
+    return _with_most_levels(every) if slopes and _beside(found, every) > LARGEST else found
+
+
+def _with_most_levels(effects: Sequence[Ints]) -> Ints:
+    return effects[int(np.argmax([int(c.max()) for c in effects]))]
 
 
 def _extend(basis: list[Floats], codes: Ints, size: int, x: Floats | None, weights: Floats | None) -> None:

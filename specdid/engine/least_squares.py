@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Bools, Floats, Ints
 from specdid._records.fits import blank_fits, failure_message, trimmed
 from specdid.engine import ssc
-from specdid.engine.demean import Absorber, for_many_columns, make_absorber, relevel
+from specdid.engine.demean import LARGEST, Absorber, for_many_columns, make_absorber, relevel
 from specdid.engine.instruments import (
     STATISTICS,
     FirstStages,
@@ -212,6 +212,12 @@ def _units(
     return found | {(t, True): count_units(unit, raw[:, place[t]], raw[:, at]) for t, at in inside.items()}
 
 
+TOO_MANY_LEVELS = (
+    f"the fixed effects and slopes beside the largest have more than {LARGEST:,} levels, too many to solve for where "
+    "there are slopes: absorb fewer levels, or leave the slopes out"
+)
+
+
 def effects_text(problem: Problem, choice: int) -> str:
     """Write a fixed-effects option, slopes as ``unit[year]``."""
     effects = problem.effects[choice]
@@ -261,6 +267,8 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     fits.code[at], fits.culprit[at] = code, culprit
     if prepared.open:
         fits.detail.update(dict.fromkeys(at[code == Code.NOT_IDENTIFIED].tolist(), prepared.open))
+    if prepared.absorber.slopes:
+        fits.detail.update(dict.fromkeys(at[code == Code.NOT_CONVERGED].tolist(), TOO_MANY_LEVELS))
     effects = effects_text(problem, int(members.effects[0]))  # those that a variant absorbs among them
     for m in np.flatnonzero(code == Code.ABSORBED) if effects else ():
         term = problem.labels[members.treatment[m]]

@@ -6,10 +6,11 @@ Varying slopes are partialled out: the numbers of one column per level, written 
 import numpy as np
 import pytest
 from panels import COLUMNS, levels, members_of, random_problem
+from specdid._words import known
 from specdid.engine import demean as module
 from specdid.engine.demean import Absorber, demean, for_many_columns
 from specdid.engine.execute import run
-from specdid.engine.problem import Effects, Problem, Vcov
+from specdid.engine.problem import Code, Effects, Problem, Vcov
 
 RNG = np.random.default_rng(4)
 KEPT = RNG.random(30 * 12) < 0.8
@@ -72,6 +73,31 @@ def test_trends_of_more_units_than_can_be_solved_for(weighted):
     left, dummies = detrended(columns), detrended(np.eye(years)[codes[1]])
     want = (left - dummies @ np.linalg.lstsq(dummies, left, rcond=1e-10)[0]) / root
     absorber = Absorber(codes, sizes(codes), ((codes[0], trend),), sizes((codes[0],)), weights)
+    for way in (absorber, for_many_columns(absorber, 20)):
+        found = columns.copy(order="F")
+        assert demean(found, way)
+        np.testing.assert_allclose(found, want, atol=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_more_units_than_can_be_solved_for_beside_slopes_of_others(weighted):
+    """The units are then projected out and the groups' trends solved for."""
+    n_units, years = module.LARGEST + 50, 5
+    unit, year = (levels(a.ravel()) for a in np.meshgrid(np.arange(n_units), np.arange(years), indexing="ij"))
+    group, n = unit % 7, n_units * years
+    weights = RNG.uniform(0.3, 4.0, n) if weighted else np.ones(n)
+    root = np.sqrt(weights)[:, None]
+
+    def within(x):
+        means = np.add.reduceat(x * root**2, np.arange(0, n, years)) / np.add.reduceat(root**2, np.arange(0, n, years))
+        return (x - means[unit]) * root
+
+    columns = np.asfortranarray(RNG.normal(size=(n, 3)))
+    left = within(columns)
+    design = within(np.column_stack([np.eye(years)[year], np.eye(7)[group] * year[:, None]]))
+    want = (left - design @ np.linalg.lstsq(design, left, rcond=1e-10)[0]) / root
+    slopes = ((group, year.astype(float)),)
+    absorber = Absorber((unit, year), sizes((unit, year)), slopes, sizes((group,)), weights if weighted else None)
     for way in (absorber, for_many_columns(absorber, 20)):
         found = columns.copy(order="F")
         assert demean(found, way)
@@ -151,6 +177,14 @@ def test_a_slope_that_is_the_treatment_absorbs_it():
     problem = problem_with(Effects((0,), ((0, TIME_TREND),)))
     fits = run(problem, members_of([(0, TIME_TREND, [X1], 0, 0, -1)]))
     assert fits.code[0] == 4
+
+
+def test_too_many_levels_beside_slopes_are_named(monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", 3)
+    fits = run(problem_with(Effects((0, 1), ((0, TIME_TREND),))), members_of([(0, D, [X1], 0, 0, -1)]))
+    assert Code(fits.code[0]) == Code.NOT_CONVERGED
+    assert "absorb fewer levels" in fits.detail[0]
+    assert known(fits.detail[0], "zh")
 
 
 def test_components_both_ways(monkeypatch):
