@@ -330,7 +330,7 @@ def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Te
     cohort = data.numbers(option.cohort)
     if option.cohort is None or cohort is None:
         return
-    empty = np.flatnonzero(np.isnan(cohort))
+    empty = np.flatnonzero(np.isnan(cohort) & ~_left_out(data, columns, cohort))
     if empty.size and not data.panel.never.empty:
         yield _at(
             option.cohort,
@@ -353,6 +353,13 @@ def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Te
     for term, values in () if problems else columns:
         contradicted = list(_treated_though_never(data, option, term, values, cohort, time))
         yield from contradicted or _agreement(data, option, term, values, cohort, time)
+
+
+def _left_out(data: Data, columns: Sequence[tuple[Term, Floats]], cohort: Floats) -> Bools:
+    """Mark rows that a missing treatment leaves out, of units that have a cohort in none of their rows."""
+    out = np.logical_and.reduce([np.isnan(values) for _, values in columns]) & (len(columns) > 0)
+    units = data.panel.unit_codes
+    return np.asarray(out if units is None else out & ~np.isin(units, units[~np.isnan(cohort)]))
 
 
 def _at(

@@ -3,9 +3,11 @@
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 import specdid
 from checked_studies import DATA, assert_says, faults, marked, write
+from small_studies import small_panel, small_study
 from specdid._run.prepare import examine
 from specdid._words import known
 from specdid.panel import first_periods, read_panel
@@ -128,6 +130,31 @@ def test_an_empty_cohort_may_be_declared_never_treated(tmp_path):
         treatment='"d" = { term = "d", cohort = "ifelse(first == 0, NA, first)" }',
     )
     assert tuple(found) == ()
+
+
+def test_a_cohort_may_be_empty_for_units_whose_treatment_is_missing_throughout():
+    """They are in no regression: the numbers are those of any cohort there."""
+    gone, panel = pl.col("id").is_in([4, 6]), small_panel()
+    study = small_study(
+        estimator={name: name for name in ("feols", "sunab", "csdid")},
+        controls={"none": "1"},
+        fixed_effects={"two-way": "id + year"},
+        inference={"draws": 9},
+        event_study={"vary": ["estimator"]},
+    )
+    written = panel.with_columns(d=pl.when(~gone).then("d"))
+    empty = written.with_columns(cohort=pl.when(~gone).then("cohort"))
+    one, other = (specdid.run(study, frame, audit=0) for frame in (written, empty))
+    assert one.table.equals(other.table)
+    rows = [[t.rows for t in c.analyses[0].finding.tables] for c in (one, other)]
+    assert repr(rows[0]) == repr(rows[1])
+    first = pl.col("year") == 2001
+    for still in (
+        panel.with_columns(cohort=empty["cohort"]),
+        panel.with_columns(pl.when(~(gone & first)).then(n).alias(n) for n in ("d", "cohort")),
+    ):
+        with pytest.raises(specdid.SpecError, match="the cohort is empty in rows"):
+            specdid.run(study, still, audit=0)
 
 
 def test_a_cohort_estimator_needs_unit_and_time(tmp_path):
