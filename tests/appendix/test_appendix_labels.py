@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import specdid
@@ -94,3 +96,20 @@ def test_chinese_labels_compile_with_xelatex(tmp_path):
     assert "人均地区生产总值（万元）" in inlined(tmp_path / "appendix.tex")
     need_chinese_font()
     assert not complaints(compile_tex(tmp_path / "appendix_main.tex", "xelatex"))
+
+
+SHOWN = ("_describe", "_plan", "_records", "analyses", "appendix", "estimators", "figures", "report", "tables")
+"""Packages whose texts may come into an appendix."""
+
+
+def test_what_the_program_itself_says_in_english_is_for_pdflatex():
+    """A mark in a note, such as a dagger, would ask for another engine and its fonts."""
+    package = Path(specdid.__file__).parent
+    for file in (file for folder in SHOWN for file in (package / folder).rglob("*.py")):
+        tree = ast.parse(file.read_text("utf-8"))
+        explained = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explained:
+                text = re.sub("[‹›]", "", node.value)  # of words in one and in many
+                chinese = re.search("[\u3000-\u9fff\uff00-\uffef]", text)
+                assert chinese or not wants_unicode(text), f"{file.name}:{node.lineno}: {text}"
