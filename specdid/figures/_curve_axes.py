@@ -26,6 +26,7 @@ from specdid.figures._style import (
     FAINT,
     HAIR,
     INK,
+    OPEN,
     QUIET,
     SERIES,
     SMALL,
@@ -364,21 +365,27 @@ def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
     x, y = float(panel.across(at)) + 0.5, panel.preferred.estimate
     axes.vlines(x, panel.low95[at], panel.high95[at], color=ACCENT, linewidth=0.9, zorder=6)
     axes.vlines(x, panel.low90[at], panel.high90[at], color=ACCENT, linewidth=2.0, zorder=6)
-    mark_preferred(axes, x, y, bool(panel.tested[at]), max(4.6, min(5.4, 0.8 * slot)))
+    mark_preferred(axes, x, y, preferred_mark(panel), max(4.6, min(5.4, 0.8 * slot)))
 
 
-def mark_preferred(axes: Axes, x: float, y: float, tested: bool = True, size: float = 5.2) -> None:
+def preferred_mark(panel: CurvePanel) -> str:
+    """Return the mark of a panel's preferred estimate: hollow like others where p >= alpha, crossed without a p."""
+    place = panel.preferred.place if panel.preferred else 0
+    return CROSSED if not panel.tested[place] else "D" if panel.significant[place] else OPEN
+
+
+def mark_preferred(axes: Axes, x: float, y: float, mark: str = "D", size: float = 5.2) -> None:
     """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it.
 
-    It is hollow, with a cross in it, where it has no p-value.
+    ``mark``: that of `preferred_mark`.
     """
     axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=7, clip_on=False)
-    shape, wide = shape_of("D" if tested else CROSSED, size)
-    face, edge = (ACCENT, INK) if tested else ("white", ACCENT)
+    shape, wide = shape_of(mark, size)
+    face, edge = (ACCENT, INK) if mark == "D" else ("white", ACCENT)
+    thick = {OPEN: 1.1, CROSSED: 0.9}.get(mark, 0.7)
     axes.scatter(
-        [x], [y], s=wide**2, marker=shape, color=face, edgecolor=edge, linewidth=0.7 if tested else 0.9, zorder=8,
-        clip_on=False,
-    )  # fmt: skip
+        [x], [y], s=wide**2, marker=shape, color=face, edgecolor=edge, linewidth=thick, zorder=8, clip_on=False
+    )
 
 
 def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
@@ -574,7 +581,8 @@ def _preferred_choices(axes: Axes, panel: CurvePanel, lines: ChoiceLines, height
         return
     place = panel.preferred.place
     middle = np.array([line.top + height / 2 for line, row in lines if row.chosen[place]])
-    x, half = np.full(len(middle), float(panel.across(place)) + 0.5), 0.36 * height
+    short = short_marks(panel, width) and panel.tested[place] and not panel.significant[place]
+    x, half = np.full(len(middle), float(panel.across(place)) + 0.5), (0.2 if short else 0.36) * height
     thick = max(2.2, min(3.8, 0.7 * width / panel.extent))
     for colour, wide, tall, order in (("white", 2.6, 1.4, 3), (INK, 1.2, 0.5, 3.5), (ACCENT, 0.0, 0.0, 4)):
         top, bottom = middle - half - tall, middle + half + tall

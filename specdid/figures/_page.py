@@ -16,7 +16,7 @@ from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, later, say, sentences
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._style import CROSS, CROSSED, FAINT, HAIR, INK, QUIET, RING, SMALL, TEXT, TITLE, shape_of
+from specdid.figures._style import CROSS, CROSSED, FAINT, HAIR, INK, OPEN, QUIET, RING, SMALL, TEXT, TITLE, shape_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,10 +156,10 @@ class Page:
         """Draw a marker."""
         from matplotlib.lines import Line2D
 
-        edge = {CROSS: 0.2, CROSSED: 0.16, RING: 0.2}.get(marker, 0.0) * size
+        edge = {CROSS: 0.2, CROSSED: 0.16, RING: 0.2, OPEN: 0.2}.get(marker, 0.0) * size
         shape, wide = shape_of(marker, size)
         looks = {"color": colour, "marker": shape, "markersize": wide, "markeredgewidth": edge}
-        face = "white" if marker in (CROSSED, RING) else colour
+        face = "white" if marker in (CROSSED, RING, OPEN) else colour
         self.figure.add_artist(self._made(Line2D, (x,), (y,), markerfacecolor=face, **looks))
 
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from specdid._words import later, say, sentences, told
-from specdid.figures._curve_axes import fixed, marker_in, ribbon_shades, shade
+from specdid.figures._curve_axes import fixed, marker_in, preferred_mark, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -28,7 +28,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, CROSS, CROSSED, INK, QUIET, RING, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, CROSS, INK, QUIET, RING, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -195,11 +195,6 @@ def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntr
         rank = panel.preferred.words.removesuffix(panel.preferred.among)
         ways = (*(say("{estimate}, {rank}", estimate=short, rank=r) for r in (panel.preferred.words, rank)), short)
         yield KeyEntry("dot", ACCENT, fonts.first_fit(ways, SMALL, room - _SWATCH), preferred_mark(panel))
-
-
-def preferred_mark(panel: CurvePanel) -> str:
-    """Return the marker of the preferred specification of a panel that has it."""
-    return "D" if panel.preferred is None or panel.tested[panel.preferred.place] else CROSSED
 
 
 @dataclass(frozen=True, slots=True)

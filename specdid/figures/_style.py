@@ -33,6 +33,8 @@ RING = "ring"
 """A hollow dot, which grey print tells from a full one."""
 CROSSED = "crossed"
 """That of the preferred one: a hollow diamond with the cross in it."""
+OPEN = "open"
+"""The hollow diamond of a preferred estimate with p >= alpha."""
 
 
 def marker_of(series: int) -> str:
@@ -56,7 +58,7 @@ def shape_of(marker: str, size: float) -> tuple[Any, float]:
     """Return a marker as matplotlib takes it, and its size in points."""
     if marker != CROSSED and marker not in _OUTLINES:
         # A star is slender.
-        return "o" if marker == RING else marker, 1.35 * size if marker == "*" else size
+        return {RING: "o", OPEN: "D"}.get(marker, marker), 1.35 * size if marker == "*" else size
     from matplotlib.path import Path as Outline
 
     if marker in _OUTLINES:

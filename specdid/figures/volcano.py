@@ -20,6 +20,7 @@ from specdid.figures._curve_axes import (
     draw_untested,
     fixed,
     mark_preferred,
+    preferred_mark,
     shade,
     shown_range,
 )
@@ -38,7 +39,6 @@ from specdid.figures._panes import (
     label_across,
     lay_sheet,
     one_key,
-    preferred_mark,
     without_error,
 )
 from specdid.figures._style import (
@@ -230,9 +230,8 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float)
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
         place = panel.preferred.place
-        tested = bool(panel.tested[place])
-        height = float(volcano.height[place]) if tested else bottom / 2
-        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height, tested)
+        height = float(volcano.height[place]) if panel.tested[place] else bottom / 2
+        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height, preferred_mark(panel))
     label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import plan_of, results_of, subsets
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._panes import key_lines
-from specdid.figures._style import CROSS, CROSSED, SERIES, marker_of, shape_of
+from specdid.figures._style import ACCENT, CROSS, CROSSED, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
@@ -149,6 +150,30 @@ def filled(figure):
         for place, face in zip(places, np.broadcast_to(faces, (len(places), 4)) if len(faces) else (), strict=False):
             found[tuple(np.round(place, 9))] = face[:3].tolist()  # what is drawn last is seen
     return found
+
+
+@pytest.mark.parametrize(("p", "hollow"), [(0.01, False), (0.2, True)])
+@pytest.mark.parametrize("kind", [spec_curve, volcano])
+def test_the_preferred_estimate_is_hollow_and_its_options_short_as_those_of_others(kind, p, hollow):
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab"), preferred=1))
+    results.numbers["p_value"][1] = p
+    data = kind.FIGURE.curve(results, ()) if kind is volcano else kind.FIGURE.data(results)
+    figure = kind.draw(data, 6.5)
+    own = [c for axes in figure.axes for c in axes.collections if c.get_zorder() == 8]
+    white, accent = to_rgb("white"), to_rgb(ACCENT)
+    assert [tuple(c.get_facecolors()[0, :3]) for c in own] == [white if hollow else accent]
+    key = [line for line in figure.findobj(Line2D) if line.axes is None and to_rgb(line.get_color()) == accent]
+    assert [to_rgb(line.get_markerfacecolor()) for line in key if line.get_marker() == "D"] == [
+        white if hollow else accent
+    ]
+    if kind is spec_curve:
+        lines = [c for axes in figure.axes for c in axes.collections if isinstance(c, LineCollection)]
+        heights = [
+            {round(float(np.ptp(s[:, 1])), 6) for s in c.get_segments()}
+            for c in lines
+            if tuple(c.get_colors()[0, :3]) == accent and c.get_zorder() == 4
+        ]
+        assert [max(h) < 4.0 for h in heights] == [hollow]
 
 
 @pytest.mark.parametrize("kind", ["curve", "ribbons", "volcano", "multiverse"])
