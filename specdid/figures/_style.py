@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from math import cos, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
-MARKERS = ("o", "s", "^", "v", "P", "X", "*", "<", ">", "hourglass", "bow", "dash")
-"""Marks of series; the last three are drawn here."""
+MARKERS = ("o", "s", "^", "v", "d", "wide", "star", "<", ">", "house", "tall", "slant")
+"""Marks of series: only such as have an inside, seen where they are hollow; five are drawn here."""
 CROSS = "x"
 """The mark of estimates without a p-value, in every figure."""
 RING = "ring"
@@ -48,17 +49,24 @@ def look_of_series(place: int) -> tuple[str, str]:
 
 
 _OUTLINES: dict[str, list[tuple[float, float]]] = {
-    "hourglass": [(-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)],
-    "bow": [(-1, 1), (-1, -1), (1, 1), (1, -1), (-1, 1)],
-    "dash": [(-1, 0.4), (1, 0.4), (1, -0.4), (-1, -0.4), (-1, 0.4)],
+    "wide": [(-1, 0.55), (1, 0.55), (1, -0.55), (-1, -0.55), (-1, 0.55)],
+    "tall": [(-0.55, 1), (0.55, 1), (0.55, -1), (-0.55, -1), (-0.55, 1)],
+    "house": [(-0.85, -0.9), (0.85, -0.9), (0.85, 0.1), (0, 1), (-0.85, 0.1), (-0.85, -0.9)],
+    "slant": [(-1, -0.6), (0.4, -0.6), (1, 0.6), (-0.4, 0.6), (-1, -0.6)],
+    # Stouter than that of type, which has no inside at this size.
+    "star": [((0.54 if k % 2 else 1) * sin(pi * k / 5), (0.54 if k % 2 else 1) * cos(pi * k / 5)) for k in range(11)],
 }
+_WIDER = {
+    **dict.fromkeys("^v<>", 1.15), "d": 1.1, "wide": 1.2, "tall": 1.2, "house": 1.15, "slant": 1.4, "star": 1.5
+}  # fmt: skip
+"""Slender marks are drawn so much larger."""
 
 
 def shape_of(marker: str, size: float) -> tuple[Any, float]:
     """Return a marker as matplotlib takes it, and its size in points."""
+    size *= _WIDER.get(marker, 1.0)
     if marker != CROSSED and marker not in _OUTLINES:
-        # A star is slender.
-        return {RING: "o", OPEN: "D"}.get(marker, marker), 1.35 * size if marker == "*" else size
+        return {RING: "o", OPEN: "D"}.get(marker, marker), size
     from matplotlib.path import Path as Outline
 
     if marker in _OUTLINES:

@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import plan_of, results_of, subsets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
-from specdid.figures._curve_axes import marker_in, ribbon_shades, shade
+from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, CROSS, CROSSED, SERIES, marker_of, shape_of
+from specdid.figures._style import ACCENT, CROSS, CROSSED, MARKERS, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
@@ -23,6 +25,21 @@ def test_seventy_two_series_are_told_apart_and_the_first_twelve_by_marker_alone(
     looks = [(SERIES[k % len(SERIES)], marker_of(k)) for k in range(72)]
     assert len(set(looks)) == 72
     assert len({marker for _, marker in looks[:12]}) == 12
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_hollow_mark_of_three_points_has_an_inside_that_is_seen(marker):
+    dpi = 720
+    figure = Figure((0.1, 0.1), dpi=dpi)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-1, 1), ylim=(-1, 1))
+    axes.axis("off")
+    figure.set_facecolor("black")
+    draw_tested(axes, (np.zeros(1), np.zeros(1)), np.zeros((1, 3)), np.zeros(1), marker, 3.0)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    white = np.asarray(canvas.buffer_rgba())[:, :, 0] > 200
+    side = round(0.9 * dpi / 72)
+    assert np.lib.stride_tricks.sliding_window_view(white, (side, side)).all(axis=(2, 3)).any()
 
 
 @pytest.mark.parametrize("count", [3, 11])
