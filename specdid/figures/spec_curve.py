@@ -149,8 +149,7 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
 
 def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
-    beside = {id(p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
-    for panel in (p for p in data.panels if len(p.null_shares) > beside[id(p)]):
+    for panel in _told_apart(data, layout):
         of = [
             say(
                 SHARES
@@ -167,6 +166,13 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
             for words, s in panel.null_shares
         ]
         where = f", {panel.name}" if len(data.panels) > 1 else ""
+        errors = sorted({s.errors for _, s in panel.null_shares} - {""})
+        if errors:
+            where += say(
+                ", with the null's standard errors, by {errors} (marks and bars: {vcov})",
+                errors=say(", ").join(errors),
+                vcov=data.vcov,
+            )
         yield say(
             "With p < {alpha:g}, negative and positive (null){where}: {listed}."
             if panel.many
@@ -175,6 +181,12 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
             where=where,
             listed=say("; ").join(of),
         )
+
+
+def _told_apart(data: CurveData, layout: CurveLayout) -> list[CurvePanel]:
+    """Return the panels whose shares the note has."""
+    beside = {id(p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
+    return [p for p in data.panels if len(p.null_shares) > beside[id(p)]]
 
 
 def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: Sequence[str] = ()) -> str:
@@ -224,8 +236,9 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 "medians of the others."
             )
         )
-    errors = sorted({s.errors for p in data.panels for _, s in p.null_shares} - {""})
-    if errors and not (layout.brief and shares):
+    apart = {*map(id, _told_apart(data, layout))}
+    errors = sorted({s.errors for p in data.panels if id(p) not in apart for _, s in p.null_shares} - {""})
+    if errors:
         parts.append(
             say(
                 "Shares with p < {alpha:g}: standard errors of the null, by {errors}.",

@@ -12,10 +12,14 @@ import specdid
 from curves import plan_of, results_of, subsets
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
-from specdid._records import KINDS, read_results, write_parquet
+from specdid._records import KINDS, NullShares, read_results, write_parquet
 from specdid._run.write import draw_again, read_bands
+from specdid._words import say, speaking
+from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._curve_order import POINTS, arrange, whole_curves
+from specdid.figures._fonts import fonts_for
+from specdid.figures._layout import lay_out
 from specdid.figures._style import own_style
 from specdid.figures.spec_curve import draw
 
@@ -254,3 +258,22 @@ def test_errors_of_the_null_are_named_where_the_curve_has_others(tmp_path):
     assert "clustered by `id`" in curve.summary()
     bare = dataclasses.replace(curve, null_shares={})
     assert "%" not in bare.summary().split("## Estimates")[1].split("##")[0]
+
+
+def test_shares_in_the_note_say_whose_errors_they_are_of_where_marks_have_others():
+    estimators = {"a": "one", "b": "two"}
+    planned = plan_of({"estimator": list(estimators)}, subsets("xy"), estimands=estimators)
+    results = results_of(planned)
+    for errors in ("state", ""):
+        shares = NullShares(4, 0.5, 0.0, 0.1, 0.1, errors)
+        keys = [(f.group, f.estimand) for f in results.families]
+        data = curve_data(results, null_shares=dict.fromkeys(keys, shares))
+        assert len(data.panels[0].null_shares) == 2
+        for language in ("en", "zh"):
+            with speaking(language):
+                said = spec_curve.note(data, lay_out(data, fonts_for([]), 468.0))
+                words = say(
+                    ", with the null's standard errors, by {errors} (marks and bars: {vcov})",
+                    errors="state", vcov=data.vcov,
+                )  # fmt: skip
+            assert (words in said) == bool(errors)
