@@ -154,13 +154,19 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         names = [s.short for s in panel.series]
     for k in in_order(panel):
         label = fonts.apart(names, SMALL, spaces[k])[names[k]]
-        number = f"{piece_of(panel, k) + 1}  " if numbered(panel) else ""
+        number = f"{number_of(panel, k)}  " if numbered(panel) else ""
         yield KeyEntry("dot", shade(panel, k, 1.0), number + label + facts[k], marker_in(panel, k, bars))
 
 
 def numbered(panel: CurvePanel) -> bool:
     """Say whether pieces are too many for names above them, and have the numbers that the key has."""
-    return panel.many and len(panel.pieces) > 1 and not panel.apart
+    return panel.many and len(panel.pieces) > 1
+
+
+def number_of(panel: CurvePanel, series: int) -> int:
+    """Return the number of a series' piece: where some stand apart, their pieces have those of the same series."""
+    firsts = sorted({piece_of(panel, k) for k in range(len(panel.series))})
+    return 1 + firsts.index(piece_of(panel, series))
 
 
 def piece_of(panel: CurvePanel, series: int) -> int:

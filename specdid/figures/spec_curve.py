@@ -63,7 +63,16 @@ from specdid.figures._page import (
     title_height,
     wrap,
 )
-from specdid.figures._panes import SHARES, KeyLines, draw_key, estimands_of, key_lines, kinds_of_marks, numbered
+from specdid.figures._panes import (
+    SHARES,
+    KeyLines,
+    draw_key,
+    estimands_of,
+    key_lines,
+    kinds_of_marks,
+    number_of,
+    numbered,
+)
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
@@ -481,8 +490,8 @@ class _Placed:
 
     @property
     def kinds(self) -> float:
-        """Height of the line that names what stands apart, or ribbons."""
-        return _ROOM if self.named or any(p.apart for p in self.band.panels) else 0.0
+        """Height of the lines that name what stands apart, and pieces."""
+        return _ROOM * (self.named + any(p.apart for p in self.band.panels))
 
     @property
     def strip(self) -> float:
@@ -667,8 +676,8 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         above = curve - placed.kinds - _ROOM * len(placed.keys[k]) + 3
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
-            _kinds(page, panel, left, curve - 0.6 * _ROOM, width)
-        elif _pieces_named(panel, width, own):
+            _kinds(page, panel, left, curve - _ROOM * (1.6 if placed.named else 0.6), width)
+        if _pieces_named(panel, width, own):
             _pieces(page, panel, left, curve - 0.6 * _ROOM, width, own)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if panel.breakdowns is not None:
@@ -708,8 +717,8 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
 
 
 def _pieces_named(panel: CurvePanel, width: float, own: bool) -> bool:
-    several = not panel.apart and len(panel.pieces) > 1
-    return several and (not few(panel, width) or (own and numbered(panel)))
+    plain = not panel.apart and len(panel.pieces) > 1 and not few(panel, width)
+    return plain or (own and numbered(panel))
 
 
 def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float, own: bool = False) -> None:
@@ -724,7 +733,7 @@ def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: fl
     texts = first if len({*first}) == len({*whole}) else whole
     numbers = own and numbered(panel)
     if numbers:
-        texts = [str(k + 1) for k in range(len(panel.pieces))]
+        texts = [str(number_of(panel, int(panel.which[start]))) for start, _ in panel.pieces]
     for (start, stop), text in zip(panel.pieces, texts, strict=True):
         wide, room = page.fonts.width(text, SMALL), slot * (stop - start)
         begin = left + slot * float(panel.across(start))

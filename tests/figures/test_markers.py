@@ -223,3 +223,19 @@ def test_pieces_have_numbers_where_the_key_of_one_of_several_panels_has_them():
     texts = [t.get_text() for t in figure.texts]
     assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 10))
     assert [t for t in texts if t in set("123456789")] == list("123456789")
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_pieces_of_what_stands_apart_have_the_numbers_of_the_same_series(width):
+    names = [f"estimator {k}" for k in range(9)]
+    planned = plan_of(
+        {"estimator": names, "weights": ["none", "people"]}, subsets(*"abcd"),
+        estimands={n: f"effect {n}" for n in names}, types={"weights": {"people": "nonequivalent"}},
+    )  # fmt: skip
+    (panel,) = curve_data(results_of(planned)).panels
+    assert len(panel.pieces) == 18
+    texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
+    written = [t for t in texts if t in set("123456789")]
+    named = {t.split("  ")[1].split(" (")[0]: t.split("  ")[0] for t in texts if t[1:3] == "  "}
+    assert len(named) == 9
+    assert written == [named[panel.series[int(panel.which[start])].short] for start, _ in panel.pieces]
