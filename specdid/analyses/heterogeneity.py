@@ -238,6 +238,8 @@ def _forest(
             small = c is not None and bool(_too_few(fit))
             rows.append(forest.ForestRow(_part(label), *known, facts, label == WHOLE, small))
         words = say("Equality of groups: {equality}", equality=equality(s)) if equality(s) else ""
+        if words and any(_too_few(fit) for fit in s.fits if fit.failure is None):
+            words = f"{forest.SMALL_SIGN} {words}"
         blocks.append(forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words))
     note = say(
         "Effects from split samples with {level} intervals (standard errors: {errors}).",

@@ -93,6 +93,7 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     assert [r.label for b in drawn.blocks for r in b.rows if r.small] == ["tiny"]
     texts = [text.get_text() for text in forest.draw(drawn).texts]
     assert texts.count("†") == 1
+    assert [b.words.startswith("† Equality of groups: F(") for b in drawn.blocks] == [True] * len(drawn.blocks)
     assert "†: fewer than 10 treated units or clusters" in " ".join(texts)
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
     rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
@@ -152,7 +153,8 @@ def test_the_figure_says_what_stands_behind_each_effect(found):
     figure = forest.draw(chart.data)
     texts = [t.get_text() for t in figure.findobj(Text)]
     assert {"Whole sample", "small", "middle", "large"} <= set(texts)
-    assert any(t.startswith("Equality of groups: F(2, 59)") for t in texts)
+    assert any(r.small for b in chart.data.blocks for r in b.rows)
+    assert any(t.startswith("† Equality of groups: F(2, 59)") for t in texts)
     assert sum(" / " in t for t in texts) == 5
     assert min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text()) >= 6.5
 
