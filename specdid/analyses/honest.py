@@ -282,7 +282,7 @@ def _changes_variance(vcov: Floats, p: int) -> Floats:
 class Column:
     """What is found of one cell: sets by bound, and breakdown values (NaN: zero is inside at 0).
 
-    ``drawn`` are the sets of the figure: also that at 0 where zero is inside it.
+    ``drawn`` are the sets of the figure: always also that at 0.
     """
 
     of: Bounded
@@ -323,7 +323,7 @@ def _column(of: Bounded, config: HonestConfig) -> Column:
         found[SMOOTH] = smooth.breakdown()
     drawn = dict(sets)
     for name, bounds in ((RELATIVE, relative), (SMOOTH, smooth)):
-        if sets.get(name) and np.isnan(found[name][0]) and all(m for m, *_ in sets[name]):
+        if sets.get(name) and all(m for m, *_ in sets[name]):
             drawn[name] = ((0.0, *bounds.confidence_set(0.0)), *sets[name])
     again = tuple(k for k, (_, more) in found.items() if more)
     return Column(of, sets, {k: v for k, (v, _) in found.items()}, again, drawn)

@@ -357,14 +357,14 @@ def test_an_effect_beyond_the_window_is_a_fault():
 
 
 @pytest.mark.parametrize("effect", [0.0, 3.0])
-def test_the_set_at_zero_is_drawn_where_the_figure_speaks_of_it(effect):
-    (found,) = ran(panel(effect=effect)).analyses
+def test_the_set_at_zero_is_drawn_whether_zero_is_inside_it_and_the_table_has_the_bounds_asked(effect):
+    made = ran(panel(effect=effect), {"relative_magnitudes": [0.5, 1], "smoothness": [0.1]})
+    assert [r["bound"] for r in rows(made)] == [None, 0.5, 1.0, 0.1]
+    (found,) = made.analyses
     (chart,) = found.finding.charts
-    (drawn,) = [p for p in chart.data.panels if p.relative]
-    assert np.isnan(drawn.breakdown) == (effect == 0)
-    assert (drawn.bound[0] == 0) == (effect == 0)
-    if effect == 0:
-        assert drawn.low[0] <= 0 <= drawn.high[0]
+    for drawn in chart.data.panels:
+        assert drawn.bound[0] == 0
+        assert (drawn.low[0] <= 0 <= drawn.high[0]) == np.isnan(drawn.breakdown) == (effect == 0)
 
 
 @pytest.mark.parametrize("width", [None, 3.3])
