@@ -242,14 +242,17 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
 
 
 def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
-    """Draw rows as far apart as a page allows, then those of the choices that move most, then of fewer panes."""
+    """Draw rows as far apart as a page allows, then those of the choices that move most, then of fewer panes.
+
+    A choice that moves the estimates of some pane most keeps its rows.
+    """
     panels = data.panels
     while True:
         across = columns(len(panels), width)
         bands = [panels[k : k + across] for k in range(0, len(panels), across)]
-        headings, still = _headings(panels)
+        headings, still, firm = _headings(panels)
         margin = _margin(panels, fonts, width * 72)
-        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), 0, -1))]
+        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), firm - 1, -1))]
         for sizes, kept in ways:
             lines = [_lines(band, headings[:kept], sizes) for band in bands]
             above = [_above(band, sizes) for band in bands]
@@ -281,15 +284,24 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
     return page.figure
 
 
-def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str]]:
-    """Return the headings that have rows, those that move the estimates most first, and those that move none."""
+def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str], int]:
+    """Return the headings that have rows, those that move none, and how many of the former stay, at least one.
+
+    First are those of what moves the estimates of some panel most, and these stay; then what moves those of any most.
+    """
     found: dict[str, list[tuple[float, float]]] = {}
     for panel in panels:
         for row in panel.rows:
             found.setdefault(row.heading, []).append(panel.moves.get(_choice(row.heading), (np.inf, np.inf)))
-    order = sorted(found, key=lambda name: (-max(mean for mean, _ in found[name]), name.endswith(say(_WITH))))
+    first = {max(p.moves, key=lambda name, of=p.moves: of[name][0]) for p in panels if p.moves}
+    # A second heading of a choice, of its variables, may go.
+    firm = {name if name in found else f"{name}{say(_WITH)}" for name in first}
+    order = sorted(
+        found, key=lambda name: (name not in firm, -max(mean for mean, _ in found[name]), name.endswith(say(_WITH)))
+    )
     still = [name for name in order if max(pair for _, pair in found[name]) < STILL]
-    return [name for name in order if name not in still], still
+    kept = [name for name in order if name not in still]
+    return kept, still, max(1, sum(name in firm for name in kept))
 
 
 def _choice(heading: str) -> str:
@@ -588,8 +600,8 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
     if least:
         parts.append(
             say(
-                "Without rows for lack of room: {least}, last by the largest mean change in any panel drawn, as a "
-                "share of the panel's range.",
+                "Without rows for lack of room: {least}, which move the estimates of no panel drawn most, last by the "
+                "largest mean change in any of them, as a share of the panel's range.",
                 least=listed(dict.fromkeys(map(_choice, least))),
             )
         )

@@ -164,3 +164,26 @@ def test_pale_dots_are_seen_on_white_and_differ_from_the_dark(one):
 
     assert 1.05 / bright(one) >= 2
     assert bright(one) / bright(multiverse.SIGNIFICANT) >= 2
+
+
+def test_a_choice_that_moves_a_panel_most_has_rows_where_panels_are_many():
+    rng = np.random.default_rng(1)
+
+    def one(k: int) -> MultiversePanel:
+        codes = [np.arange(12) % 3, np.arange(12) // 6, np.arange(12) // 3 % 2]
+        headings = ("Sample", "Weights", "Controls")
+        rows = tuple(
+            OptionRow(h, f"{h} {c}", own == c, 0.1 if c else np.nan, reference=not c)
+            for h, own in zip(headings, codes, strict=True)
+            for c in range(int(own.max()) + 1)
+        )
+        most = headings[k % 2]
+        moves = {h: (0.6 if h == most else 0.5, 1.0) for h in headings[:2]} | {"Controls": (0.55, 1.0)}
+        y = rng.normal(0.0, 1.0, 12)
+        return MultiversePanel("log points", True, f"effect {k}", True, y, y > 1, rows, None, np.ones(12, bool), moves)
+
+    panels = tuple(one(k) for k in range(9))
+    figure = draw(MultiverseData("title", 0.05, panels), 6.5)
+    texts = [t.get_text() for t in figure.texts]
+    assert {"Sample", "Weights"} <= set(texts)
+    assert "Controls" not in texts
