@@ -241,6 +241,13 @@ def columns(count: int, width: float) -> int:
     return 1 if count == 1 or width < 1.4 * SINGLE else 2
 
 
+def room_of(count: int, width: float, margin: float, inner: tuple[float, float]) -> tuple[float, float]:
+    """Return the width of one of so many panes and of its axes, in points (see `lay_sheet`)."""
+    across = columns(count, width)
+    whole = (width * 72 - 2 - margin - (across - 1) * GUTTER) / across
+    return whole, whole - sum(inner)
+
+
 def lay_sheet(
     title: str,
     panes: Sequence[Pane],
@@ -272,8 +279,7 @@ def lay_sheet(
     of : how many panes there are in all, if not just these.
     """
     points, across, all_ = width * 72, columns(len(panes), width), max(of, len(panes))
-    whole = (points - 2 - margin - (across - 1) * GUTTER) / across
-    room = whole - sum(inner)
+    whole, room = room_of(len(panes), width, margin, inner)
     # Of panes below each other, heads use the margin too.
     lead = margin + inner[0] - 2 if margin and across == 1 and len(panes) > 1 else 0.0
     heads = _heads(panes, fonts, lead + room + inner[1])

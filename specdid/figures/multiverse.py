@@ -43,6 +43,7 @@ from specdid.figures._panes import (
     hollow,
     label_across,
     lay_sheet,
+    room_of,
     without_error,
 )
 from specdid.figures._style import ACCENT, CROSS, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, blend, own_style
@@ -59,6 +60,7 @@ MOST = 14
 """Options of one choice that are drawn: those that change the estimate most."""
 ALL, SIGNIFICANT, UNTESTED = blend(INK, 0.34), blend(INK, 0.74), blend(INK, 0.45)
 _COUNT, _CHANGE = 24.0, 36.0
+_INNER = (4.0, _COUNT + _CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,9 @@ _LOOSE, _CLOSE = _Sizes(9.6, 11.0, 2.5, 84.0), _Sizes(7.8, 8.4, 1.0, 42.0)
 Line = tuple[str, str, float]
 """A heading, an option's label (empty for the heading's own line), and the line's top."""
 DOTS = 500
-"""Specifications of a pane up to which each is drawn for itself."""
-_DOT, _SMALLEST = 5.0, 1.3
-"""Diameter of a dot in points, and of one among many."""
+"""Specifications of a pane up to which each is drawn for itself, above where its dot is large enough."""
+_DOT, _SMALLEST = 5.0, 2.6
+"""Diameter of a dot in points, and the least that shows whether it is hollow."""
 _WITH = later(", with")
 _SETS = 3
 """Sets of controls without a name of their own that are told by their variables."""
@@ -256,18 +258,19 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
         for sizes, kept in ways:
             lines = [_lines(band, headings[:kept], sizes) for band in bands]
             above = [_above(band, sizes) for band in bands]
+            dots = _dots(panels, [above[k // across] for k in range(len(panels))], width, margin)
             cut = any(_is_cut(band, fonts, margin) for band in lines)
             page, boxes = lay_sheet(
                 data.title,
                 [_pane(p) for p in panels],
-                sentences([_note(data, panels, still, headings[kept:]), *([say(CUT)] if cut else [])]),
+                sentences([_note(data, panels, dots, still, headings[kept:]), *([say(CUT)] if cut else [])]),
                 fonts,
                 width,
                 [top + _depth(band, sizes) for top, band in zip(above, lines, strict=True)],
                 margin=margin,
-                inner=(4.0, _COUNT + _CHANGE),
+                inner=_INNER,
                 doubt=data.doubt,
-                key=_key(panels, data.alpha),
+                key=_key(panels, dots, data.alpha),
             )
             if page.height <= highest(HIGHEST):
                 break
@@ -276,9 +279,9 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
         fewest = min(panels[::-1], key=lambda p: (p.preferred is not None, len(p.estimate)))
         panels = tuple(p for p in panels if p is not fewest)
     ends = _shared_ends(panels)
-    for k, (panel, box) in enumerate(zip(panels, boxes, strict=True)):
+    for k, (panel, box, dot) in enumerate(zip(panels, boxes, dots, strict=True)):
         band = k // across
-        _draw_pane(page, box, panel, lines[band], above[band], ends[panel.name, panel.scaled], sizes)
+        _draw_pane(page, box, panel, lines[band], above[band], dot, ends[panel.name, panel.scaled], sizes)
         if k % across == 0:
             _labels(page, box.top + above[band], lines[band], margin, sizes)
     return page.figure
@@ -344,17 +347,17 @@ def _pane(panel: MultiversePanel) -> Pane:
     return Pane(names, facts)
 
 
-def _key(panels: Sequence[MultiversePanel], alpha: float) -> list[KeyEntry]:
-    many = any(len(p.estimate) > DOTS for p in panels)
+def _key(panels: Sequence[MultiversePanel], dots: Sequence[float], alpha: float) -> list[KeyEntry]:
+    many = not all(dots)
     untested = [not p.tested.all() for p in panels]
     entries = [KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", "s" if many else "o")]
     if many:
         entries.insert(0, KeyEntry("dot", ALL, say("p ≥ {alpha:g}", alpha=alpha), "s"))
-    if any(len(p.estimate) <= DOTS for p in panels):
+    if any(dots):
         entries.insert(0, hollow(say("p ≥ {alpha:g}", alpha=alpha), SIGNIFICANT))
-    if any(u and len(p.estimate) <= DOTS for p, u in zip(panels, untested, strict=True)):
+    if any(u and dot for u, dot in zip(untested, dots, strict=True)):
         entries.append(without_error(UNTESTED))
-    if any(u and len(p.estimate) > DOTS for p, u in zip(panels, untested, strict=True)):
+    if any(u and not dot for u, dot in zip(untested, dots, strict=True)):
         entries.append(KeyEntry("thin bar", UNTESTED, say("up to the line: no standard error")))
     for panel in panels:
         if panel.preferred is not None:
@@ -377,12 +380,34 @@ def _above(panels: Sequence[MultiversePanel], sizes: _Sizes) -> float:
     return min(sizes.above, sizes.above / 3 + max(len(p.estimate) for p in panels))
 
 
+def _dots(panels: Sequence[MultiversePanel], above: Sequence[float], width: float, margin: float) -> list[float]:
+    """Return the diameter of each pane's dots, one of all; 0 of a pane whose dots would not be seen to be hollow."""
+    room, ends = room_of(len(panels), width, margin, _INNER)[1], _shared_ends(panels)
+    found = [_DOT if len(p.estimate) <= DOTS else 0.0 for p in panels]
+    while True:
+        before = list(found)
+        for k, (panel, high) in enumerate(zip(panels, above, strict=True)):
+            if found[k]:
+                low, top = ends[panel.name, panel.scaled]
+                shown = (panel.estimate >= low) & (panel.estimate <= top)
+                own = panel.estimate[shown], panel.significant[shown]
+                found[k] = stacked_dots(*own, room / (top - low), high - 8, found[k])[2]
+        if any(0 < dot < _SMALLEST for dot in found):
+            found = [_DOT if dot >= _SMALLEST else 0.0 for dot in found]
+            continue
+        least = min((dot for dot in found if dot), default=0.0)
+        found = [least if dot else 0.0 for dot in found]
+        if found == before:
+            return found
+
+
 def _draw_pane(
     page: Page,
     box: Box,
     panel: MultiversePanel,
     lines: list[Line],
     above: float,
+    dot: float,
     ends: tuple[float, float],
     sizes: _Sizes,
 ) -> None:
@@ -393,7 +418,7 @@ def _draw_pane(
     axes.set_yticks([])
     shown = (y >= ends[0]) & (y <= ends[1])
     edges = _edges(y[shown], ends, box.width)
-    _draw_all(axes, panel, shown, box.width / (ends[1] - ends[0]), above, edges)
+    _draw_all(axes, panel, shown, box.width / (ends[1] - ends[0]), above, edges, dot)
     rows = {(r.heading, r.label): r for r in panel.rows}
     decimals = decimals_for(np.array([r.change for r in panel.rows if np.isfinite(r.change)] or [0.0]))
     right, head = box.left + box.width + _COUNT + _CHANGE - 2, box.top + above + 6 + sizes.heading / 2
@@ -452,13 +477,15 @@ def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
     return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
-def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, above: float, edges: Floats) -> None:
-    """Draw all estimates standing on a line, the significant ones full or dark and below the others.
+def _draw_all(
+    axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, above: float, edges: Floats, dot: float
+) -> None:
+    """Draw all estimates standing on a line, the significant ones full or dark and below the others: dots or bars.
 
     What has no p-value is neither: crosses, or what a bar lacks up to a line.
     """
-    if len(panel.estimate) <= DOTS:
-        x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8)
+    if dot:
+        x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8, dot)
         below = above - diameter * (level + 0.5)
         size, tested = (0.9 * diameter) ** 2, panel.tested[shown]
         significant = panel.significant[shown][tested].astype(np.float64)
@@ -478,13 +505,16 @@ def _draw_all(axes: Axes, panel: MultiversePanel, shown: Bools, unit: float, abo
     axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
 
 
-def stacked_dots(values: Floats, first: Bools, unit: float, height: float) -> tuple[Floats, Floats, float]:
+def stacked_dots(
+    values: Floats, first: Bools, unit: float, height: float, most: float = _DOT
+) -> tuple[Floats, Floats, float]:
     """Stack a dot for each of (n,) values, ``first`` ones lowest (Wilkinson 1999).
 
     Parameters
     ----------
     unit : points that a unit of the values takes
     height : points that the highest stack may take
+    most : points that a dot may take
 
     Returns
     -------
@@ -492,7 +522,7 @@ def stacked_dots(values: Floats, first: Bools, unit: float, height: float) -> tu
     diameter : of a dot, in points
     """
     order = np.lexsort((values, ~first))
-    diameter = _DOT
+    diameter = most
     while True:
         # Values nearer than a diameter to the smallest of a stack belong to it.
         stack, places = np.zeros(len(values), np.int64), np.argsort(values, kind="stable")
@@ -574,11 +604,17 @@ def _is_cut(lines: list[Line], fonts: Fonts, room: float) -> bool:
     return labels or any(fonts.width(heading, TEXT, bold=True) > room for heading, _, _ in lines)
 
 
-def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequence[str], least: Sequence[str]) -> str:
-    many = {len(p.estimate) > DOTS for p in panels}
+def _note(
+    data: MultiverseData,
+    panels: Sequence[MultiversePanel],
+    dots: Sequence[float],
+    still: Sequence[str],
+    least: Sequence[str],
+) -> str:
+    many, bars = {len(p.estimate) > DOTS for p in panels}, {not dot for dot in dots}
     above = {False: say("a dot for each estimate"), True: say("histogram of the estimates")}
     below = {False: say("a line for each estimate"), True: say("the darker the more estimates")}
-    words = [say(" or, of many, ").join(of[k] for k in sorted(many)) for of in (above, below)]
+    words = [say(" or, of many, ").join(of[k] for k in sorted(kinds)) for of, kinds in ((above, bars), (below, many))]
     parts = [
         say(
             "Above: {above}. Below, with each option: {below}; tick: their mean; n: how many.",
@@ -600,8 +636,8 @@ def _note(data: MultiverseData, panels: Sequence[MultiversePanel], still: Sequen
     if least:
         parts.append(
             say(
-                "Without rows for lack of room: {least}, which move the estimates of no panel drawn most, last by the "
-                "largest mean change in any of them, as a share of the panel's range.",
+                "Without rows for lack of room: {least}; no panel drawn moves most by these, and they are last by the "
+                "largest mean change in any, as a share of the panel's range.",
                 least=listed(dict.fromkeys(map(_choice, least))),
             )
         )

@@ -10,7 +10,8 @@ from curves import plan_of, results_of, subsets
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
-from specdid._words import speaking
+from matplotlib.lines import Line2D
+from specdid._words import say, speaking
 from specdid.figures import multiverse
 from specdid.figures.multiverse import (
     MultiverseData,
@@ -128,18 +129,18 @@ def test_the_controls_are_ordered_by_what_they_move_and_named_once_in_the_note(l
         results.numbers["estimate"][:] = 10.0 * planned.dimension("sample").codes + np.arange(len(results)) * 0.1
         data = multiverse_data(results)
         words = list(dict.fromkeys(row.heading for row in data.panels[0].rows))
-        order, _ = multiverse._headings(data.panels)
+        order, *_ = multiverse._headings(data.panels)
         assert order[0] == next(w for w in words if w.casefold().startswith(("sample", "样本")))
-        said = multiverse._note(data, data.panels, (), words)
+        said = multiverse._note(data, data.panels, (5.0,), (), words)
         assert not any(w in said for w in ("controls, with", "控制变量，加入"))
 
 
 def test_what_labels_have_in_common_is_said_only_of_rows_that_leave_it_out():
     data = multiverse_data(results_of(plan_of({"sample": ["a", "b"]}, subsets("x", "y"))))
     pane = dataclasses.replace(data.panels[0], common={"Sample": {"Sample": "year <= 1994"}})
-    assert "stands for" not in multiverse._note(data, (pane,), (), ())
+    assert "stands for" not in multiverse._note(data, (pane,), (5.0,), (), ())
     rows = (dataclasses.replace(pane.rows[0], heading="Sample", label="[…] & x == 1"), *pane.rows[1:])
-    said = multiverse._note(data, (dataclasses.replace(pane, rows=rows),), (), ())
+    said = multiverse._note(data, (dataclasses.replace(pane, rows=rows),), (5.0,), (), ())
     assert "Sample: […] stands for year <= 1994." in said
 
 
@@ -150,7 +151,7 @@ def test_the_note_names_what_has_a_single_specification_and_by_what_choices_go_w
         assert not multiverse_data(results_of(plan_of(options, estimands=words))).single
         data = multiverse_data(results_of(plan_of(options, estimands=words, excluded={3: "rule"})))
         assert len(data.panels) == len(data.single) == 1
-        said = multiverse._note(data, data.panels, (), ("Sample",))
+        said = multiverse._note(data, data.panels, (5.0,), (), ("Sample",))
         assert data.single == ("effect two",)
         assert "effect two" in said
         assert ("a share of the panel's range" if language == "en" else "全距的最大比例") in said
@@ -187,3 +188,33 @@ def test_a_choice_that_moves_a_panel_most_has_rows_where_panels_are_many():
     texts = [t.get_text() for t in figure.texts]
     assert {"Sample", "Weights"} <= set(texts)
     assert "Controls" not in texts
+
+
+def test_dots_too_small_to_be_seen_hollow_are_bars_and_the_key_has_what_is_drawn():
+    few, more = panel(12, name="a"), panel(300, seed=2, name="b")
+    more = dataclasses.replace(more, estimate=-3 + 0.3 * (more.estimate + 3))
+    for panels, bars, dots in (((few,), 0, 1), ((more,), 1, 0), ((few, more), 1, 1)):
+        figure = draw(MultiverseData("title", 0.05, panels), 3.5)
+        drawn = [axes for axes in figure.axes if axes.collections]
+        assert sum(any(p.get_height() for p in axes.patches) for axes in drawn) == bars
+        found = [c for axes in drawn for c in axes.collections if isinstance(c, PathCollection)]
+        assert sum(len(c.get_offsets()) for c in found) == (12 if dots else 0)
+        marks = [(m.get_marker(), m.get_markerfacecolor() == "white") for m in figure.findobj(Line2D) if m.axes is None]
+        assert (("o", True) in marks) == bool(dots)
+        assert [m for m in marks if m[0] == "s"] == [("s", False)] * 2 * bars
+        with speaking("en"):
+            note = multiverse._note(
+                MultiverseData("", 0.05, panels), panels, [5.0 * (p is few) for p in panels], (), ()
+            )
+        assert (say("histogram of the estimates") in note) == bool(bars)
+
+
+def test_dots_have_one_size_in_all_panels():
+    alike = dataclasses.replace(panel(12, name="b"), estimate=np.repeat([-3.0, -2.0], 6))
+    figure = draw(MultiverseData("title", 0.05, (panel(12, name="a"), alike)), 6.5)
+    sizes = [
+        c.get_sizes()[0] ** 0.5 + c.get_linewidths()[0] * bool(np.allclose(c.get_facecolors()[0, :3], 1.0))
+        for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())
+    ]  # fmt: skip
+    assert len(sizes) >= 3
+    assert np.ptp(sizes) < 1e-9
