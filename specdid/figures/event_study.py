@@ -139,6 +139,9 @@ def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, 
         having = list(dict.fromkeys(name for name, bins in curves if end in bins))
         if all(end in bins for _, bins in curves):
             said.append(words)
+        elif having and len(having) > NAMED >= len(names) - len(having) > 0:
+            others = say(", ").join(name for name in names if name not in having)
+            said.append(say("{words}, but not in {others}", words=words, others=others))
         elif having:
             which = (
                 say(", ").join(having)
@@ -295,9 +298,16 @@ def note(data: EventData) -> str:
         parts.append(say("No period is set to zero."))
     if any(relative) and not all(relative):
         parts.append(
-            say("Effects of curves without a hollow mark are not relative to one period.")
+            say(
+                "From treatment on, effects of curves without a hollow mark are not relative to one period; what their "
+                "leads are measured against is in the table's notes."
+            )
             if len(marked) == len(relative) and any(marked)
-            else say("Effects of {n:,} curves are not relative to one period.", n=relative.count(False))
+            else say(
+                "From treatment on, effects of {n:,} curves are not relative to one period; what their leads are "
+                "measured against is in the table's notes.",
+                n=relative.count(False),
+            )
         )
     if data.ticks:
         parts.append(_beginning(data))

@@ -296,7 +296,8 @@ def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str], 
     for panel in panels:
         for row in panel.rows:
             found.setdefault(row.heading, []).append(panel.moves.get(_choice(row.heading), (np.inf, np.inf)))
-    first = {max(p.moves, key=lambda name, of=p.moves: of[name][0]) for p in panels if p.moves}
+    tops = [max((mean for mean, _ in p.moves.values()), default=0.0) for p in panels]
+    first = {name for p, top in zip(panels, tops, strict=True) for name, (mean, _) in p.moves.items() if mean == top}
     # A second heading of a choice, of its variables, may go.
     firm = {name if name in found else f"{name}{say(_WITH)}" for name in first}
     order = sorted(

@@ -11,7 +11,7 @@ from specdid._records import Status
 from specdid._words import say, speaking
 from specdid.figures._curve_data import curve_data
 from specdid.figures._style import look_of_series
-from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, look_of, note
+from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, ends_note, look_of, note
 
 PERIODS = np.array([-3.0, -2.0, 0.0, 1.0, 2.0])
 
@@ -85,7 +85,10 @@ def test_hollow_marks_are_spoken_of_where_some_are_drawn(language):
         one, free = series("one"), series("free", references=())
         hollow = say("Effects are relative to {unit} {tick} (hollow).", unit="period", tick="−1")
         bare = say("Effects are relative to {unit} {tick}.", unit="period", tick="−1")
-        without = say("Effects of curves without a hollow mark are not relative to one period.")
+        without = say(
+            "From treatment on, effects of curves without a hollow mark are not relative to one period; what their "
+            "leads are measured against is in the table's notes."
+        )
         assert hollow in note(data(EventPanel("y", (one, free))))
         assert without in note(data(EventPanel("y", (one, free))))
         assert without not in note(data(EventPanel("y", (one,))))
@@ -94,7 +97,23 @@ def test_hollow_marks_are_spoken_of_where_some_are_drawn(language):
         assert hollow not in said
         assert bare in said
         assert without not in said
-        assert say("Effects of {n:,} curves are not relative to one period.", n=1) in said
+        words = say(
+            "From treatment on, effects of {n:,} curves are not relative to one period; what their leads are "
+            "measured against is in the table's notes.",
+            n=1,
+        )
+        assert words in said
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_curve_whose_end_is_one_period_is_named_where_most_are_bins(language):
+    with speaking(language):
+        curves = [*((f"curve {k}", (-3,)) for k in range(5)), ("projections", ())]
+        words = say("the first period includes all earlier ones")
+        said = say("{words}, but not in {others}", words=words, others="projections")
+        assert said[1:] in ends_note(curves, (-3, 3))
+        two = say("{words} in {which} only", words=words, which="a")
+        assert two[1:] in ends_note([("a", (-3,)), ("b", ())], (-3, 3))
 
 
 def test_a_curve_has_the_look_of_its_estimator_in_the_specification_curve():
