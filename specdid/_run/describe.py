@@ -179,21 +179,22 @@ def write_described(curve: Curve, directory: Path, files: FigureFiles) -> tuple[
             write_text(printer.write(table), directory / f"inference{printer.ending}")
     placebos = tuple(p for t in tests for p in t.placebos)
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
-    return tuple(_drawings((results, placebos), files, found.shown(results.planned.shown).brief)), said
+    return tuple(_drawings((results, placebos), files, found.shown(results.planned.shown))), said
 
 
-def _drawings(given: tuple[object, ...], files: FigureFiles, doubt: str) -> Iterator[Drawing]:
+def _drawings(given: tuple[object, ...], files: FigureFiles, found: Against) -> Iterator[Drawing]:
     for figure in _plugins.every("figures"):
         if figure.curve is not None:
             kinds = replace(files, formats=page_formats(files.formats) if figure.on_page else files.formats)
-            shown = partial(_shown, figure, given, doubt)
+            shown = partial(_shown, figure, given, found)
             yield Drawing(figure.name, shown, figure.name, kinds, f"the figure {figure.name}")
 
 
-def _shown(figure: FigureKind, given: tuple[object, ...], doubt: str) -> Any:
+def _shown(figure: FigureKind, given: tuple[object, ...], found: Against) -> Any:
     assert figure.curve is not None
     data = figure.curve(*given)
-    return replace(data, doubt=doubt) if data.panels else None
+    words = {"doubt": found.brief, "verdict": found.verdict}
+    return replace(data, **{name: text for name, text in words.items() if hasattr(data, name)}) if data.panels else None
 
 
 def _write_if_any(text: str, path: Path) -> None:

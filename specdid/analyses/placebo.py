@@ -329,11 +329,11 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
             yield Caution("serious", "undated", said + "before it: declare a `cohort` to date them")
         for k, fit in one.earlier:
             if fit.failure is not None:
-                yield Caution("note", "not_estimated", f"{where}, moved {k} earlier: {fit.failure}")
+                yield Caution("note", "not_estimated", f"{where}, moved {many(k, 'period')} earlier: {fit.failure}")
             elif (c := fit.coefficient()).p_value < alpha:
                 words = f"{number(c.estimate)} (p {p_is(c.p_value)})"
                 few = few_treated(bench, one.cell, treated_now(bench, one.cell))
-                said = f"{where}: moved {k} earlier the treatment has an effect of {words}{few}"
+                said = f"{where}: moved {many(k, 'period')} earlier the treatment has an effect of {words}{few}"
                 # Of many placebos some have an effect by chance.
                 of = f"; {sum(moved)} of {len(moved)} such placebos" if len(moved) > 1 else ""
                 code = "placebo_timing_few_treated" if few else "placebo_timing"

@@ -232,6 +232,8 @@ class Box:
 
 
 _NAME_LINES = 2
+_DOUBTS = 3
+"""Lines of serious warnings with their numbers, which would push the rest off the page; beyond, their kinds."""
 _Head = tuple[list[str], list[str], KeyLines]
 """The lines of the name, of facts and of the key above a pair of axes."""
 
@@ -248,6 +250,12 @@ def room_of(count: int, width: float, margin: float, inner: tuple[float, float])
     return whole, whole - sum(inner)
 
 
+def doubt_lines(doubt: str, verdict: str, fonts: Fonts, room: float) -> list[str]:
+    """Break what stands against the numbers: ``doubt``, or where that has more than three lines ``verdict``, if any."""
+    lines = wrap(doubt, fonts, room)
+    return wrap(verdict, fonts, room) if verdict and len(lines) > _DOUBTS else lines
+
+
 def lay_sheet(
     title: str,
     panes: Sequence[Pane],
@@ -260,6 +268,7 @@ def lay_sheet(
     inner: tuple[float, float] = (30.0, 6.0),
     least: float | None = None,
     doubt: str = "",
+    verdict: str = "",
     key: Sequence[KeyEntry] = (),
     of: int = 0,
 ) -> tuple[Page, list[Box]]:
@@ -272,7 +281,7 @@ def lay_sheet(
     width : of the sheet, in inches.
     margin : points at the left of the sheet that no pane uses.
     inner : points at the left and right of the axes that belong to a pane.
-    doubt : what stands against the numbers, written below the title.
+    doubt, verdict : what stands against the numbers, written below the title, and the same in short.
     key : of all panes, above them.
     least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
         None: the caller sees to it that it does.
@@ -284,7 +293,7 @@ def lay_sheet(
     lead = margin + inner[0] - 2 if margin and across == 1 and len(panes) > 1 else 0.0
     heads = _heads(panes, fonts, lead + room + inner[1])
     below = 4.0 + title_height(title, fonts, points)
-    doubts = wrap(doubt, fonts, 0.97 * points - 4)
+    doubts = doubt_lines(doubt, verdict, fonts, 0.97 * points - 4)
     shared = break_lines(key, fonts, points - 4) if key else ()
     keys = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
     top = keys + (LINE * len(shared) + 3 if shared else 0.0)

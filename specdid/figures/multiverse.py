@@ -127,13 +127,17 @@ class MultiversePanel:
 
 @dataclass(frozen=True, slots=True)
 class MultiverseData:
-    """All panes; ``single`` names families of one specification, which have none. ``doubt`` stands against it all."""
+    """All panes; ``single`` names families of one specification, which have none. ``doubt`` stands against it all.
+
+    ``verdict`` is the same in short.
+    """
 
     title: str
     alpha: float
     panels: tuple[MultiversePanel, ...]
     doubt: str = ""
     single: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 def multiverse_data(results: Results) -> MultiverseData:
@@ -270,6 +274,7 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
                 margin=margin,
                 inner=_INNER,
                 doubt=data.doubt,
+                verdict=data.verdict,
                 key=_key(panels, dots, data.alpha),
             )
             if page.height <= highest(HIGHEST):
@@ -661,7 +666,7 @@ def _note(
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title + data.doubt + "".join(data.single)
+    yield "−–…·≥%" + data.title + data.doubt + data.verdict + "".join(data.single)
     for panel in data.panels:
         yield panel.name + panel.estimand
         yield from (r.heading + r.label for r in panel.rows)

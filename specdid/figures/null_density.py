@@ -44,12 +44,16 @@ class NullPanel:
 
 @dataclass(frozen=True, slots=True)
 class NullData:
-    """All panes, of what nulls were drawn of, and what is ``without``; ``doubt`` is what stands against the medians."""
+    """All panes, of what nulls were drawn of, and what is ``without``; ``doubt`` is what stands against the medians.
+
+    ``verdict`` is the same in short.
+    """
 
     title: str
     panels: tuple[NullPanel, ...]
     doubt: str = ""
     without: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
@@ -102,6 +106,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             inner=(16.0, 16.0),
             least=height,
             doubt=data.doubt,
+            verdict=data.verdict,
             key=key,
         )
         for panel, box in zip(data.panels, boxes, strict=False):
@@ -191,7 +196,7 @@ def _title(title: str, fonts: Fonts, room: float) -> str:
 
 
 def _texts(data: NullData) -> Iterator[str]:
-    yield "−–…·≥%×" + data.title + data.doubt + "".join(data.without)
+    yield "−–…·≥%×" + data.title + data.doubt + data.verdict + "".join(data.without)
     for panel in data.panels:
         yield panel.group + panel.estimand
         yield from (p.title for p in panel.nulls)

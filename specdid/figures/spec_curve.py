@@ -66,6 +66,7 @@ from specdid.figures._page import (
 from specdid.figures._panes import (
     SHARES,
     KeyLines,
+    doubt_lines,
     draw_key,
     estimands_of,
     key_lines,
@@ -81,8 +82,6 @@ if TYPE_CHECKING:
 _HEAD = 13.0
 _DETAILS = 4
 """Lines of details below the band; warnings.csv has all."""
-_DOUBTS = 6
-"""Lines of serious warnings with their numbers, which would push the curve off a narrow page; beyond, their kinds."""
 _ROOM = 10.5
 _PARTS = (6, 4, 3, 2)
 """Options of one choice that have rows where no choice has room for all of its own."""
@@ -407,8 +406,7 @@ class Warned:
 def lay_warned(found: Against, fonts: Fonts, width: float) -> Warned:
     """Break the texts into lines for a figure of this width in points."""
     room = 0.97 * width - 8
-    doubts = wrap(found.brief, fonts, room)
-    doubts = doubts if len(doubts) <= _DOUBTS else wrap(found.verdict, fonts, room)
+    doubts = doubt_lines(found.brief, found.verdict, fonts, room)
     band = wrap(found.failed, fonts, room, TITLE, bold=True)
     lines = [fonts.fit(text, SMALL, room) for text in found.details[:_DETAILS]]
     if lines != list(found.details):

@@ -88,13 +88,17 @@ class Volcano:
 
 @dataclass(frozen=True, slots=True)
 class VolcanoData:
-    """All panes; ``doubt`` is what is against the shares beside them."""
+    """All panes; ``doubt`` is what is against the shares beside them.
+
+    ``verdict`` is the same in short.
+    """
 
     title: str
     alpha: float
     vcov: str
     panels: tuple[Volcano, ...]
     doubt: str = ""
+    verdict: str = ""
 
 
 def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoData:
@@ -118,7 +122,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
         page, boxes = lay_sheet(
             data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), least=50.0, doubt=data.doubt,
-            key=key,
+            verdict=data.verdict, key=key,
         )  # fmt: skip
         known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
         top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
@@ -336,7 +340,7 @@ def _note(data: VolcanoData) -> str:
 
 
 def _texts(data: VolcanoData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title + data.vcov + data.doubt
+    yield "−–…·≥%" + data.title + data.vcov + data.doubt + data.verdict
     yield from (words + s.null for v in data.panels for words, s in v.nulls)
     for volcano in data.panels:
         yield volcano.panel.name

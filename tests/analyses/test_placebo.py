@@ -196,7 +196,7 @@ def test_what_moves_is_what_inference_assigns_or_what_the_treatment_is_made_of(d
 def test_an_effect_before_its_time_is_warned_of(data):
     early = data.with_columns(y=data["y"] + 3.0 * ((data["cohort"] > 0) & (data["year"] >= 2002)))
     said = [str(w) for w in analysed("placebo", {"draws": 19, "periods": [2]}, early).finding.warnings]
-    assert any(w.startswith("y: moved 2 earlier the treatment has an effect of") for w in said)
+    assert any(w.startswith("y: moved 2 periods earlier the treatment has an effect of") for w in said)
 
 
 def test_placebos_without_a_standard_error_are_not_counted_among_those_that_could_reject(data):

@@ -11,6 +11,8 @@ from matplotlib.text import Text
 from specdid import _plugins
 from specdid._describe.curve_tests import Placebo
 from specdid._records import Code, NullShares, collect
+from specdid._records.cautions import Against
+from specdid._run.describe import _shown
 from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
@@ -430,3 +432,19 @@ def test_robust_sets_of_one_scale_have_one_axis():
     figure = draw_honest(HonestData("", (panel("a", 1), panel("a", 9), panel("b", 2)), "95%"))
     ends = [axes.get_ylim() for axes in figure.axes]
     assert ends[0] == ends[1] != ends[2]
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("name", ["multiverse", "volcano", "spec_curve"])
+def test_what_stands_against_the_numbers_is_short_where_it_has_more_than_three_lines(name, width):
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
+    for times, short in ((1, False), (120, True)):
+        found = Against(verdict="Serious: all.", items=(("clustered", "word " * times), ("few", "clusters")))
+        if name == "spec_curve":
+            figure = spec_curve.draw(replace(curve_data(results), found=found), width)
+        else:
+            kind = _plugins.load("figures", name)
+            figure = kind.draw(_shown(kind, (results, ()), found), width)
+        texts = texts_of(figure)
+        assert ("Serious: all." in texts) == short
+        assert any(t.startswith("Clustered: word") for t in texts) != short
