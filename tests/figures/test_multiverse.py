@@ -178,8 +178,8 @@ def test_a_choice_that_moves_a_panel_most_has_rows_where_panels_are_many():
             for h, own in zip(headings, codes, strict=True)
             for c in range(int(own.max()) + 1)
         )
-        most = headings[k % 2]
-        moves = {h: (0.6 if h == most else 0.5, 1.0) for h in headings[:2]} | {"Controls": (0.55, 1.0)}
+        means = (0.2, 0.3, 0.25) if k % 2 else (0.6, 0.1, 0.55)
+        moves = {heading: (mean, 1.0) for heading, mean in zip(headings, means, strict=True)}
         y = rng.normal(0.0, 1.0, 12)
         return MultiversePanel("log points", True, f"effect {k}", True, y, y > 1, rows, None, np.ones(12, bool), moves)
 
@@ -210,7 +210,7 @@ def test_dots_too_small_to_be_seen_hollow_are_bars_and_the_key_has_what_is_drawn
 
 
 def test_dots_have_one_size_in_all_panels():
-    alike = dataclasses.replace(panel(12, name="b"), estimate=np.repeat([-3.0, -2.0], 6))
+    alike = dataclasses.replace(panel(12, name="b"), estimate=np.repeat([-3.0, -2.0], [9, 3]))
     figure = draw(MultiverseData("title", 0.05, (panel(12, name="a"), alike)), 6.5)
     sizes = [
         c.get_sizes()[0] ** 0.5 + c.get_linewidths()[0] * bool(np.allclose(c.get_facecolors()[0, :3], 1.0))
