@@ -47,6 +47,11 @@ _NO_MATTER = {
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
+_OF_SCRIPT = re.compile(
+    r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?P<among>%in%\s*)?(?<![\w.$@:])(?!\.\d)"
+    rf"(?P<name>{_NAME})(?![\w.])(?!\s*[($@]|::|\s*=[^=])"
+)
+"""A name that may be a variable of the script: no function, argument or text, and not behind ``$``."""
 _KNOWN = frozenset(
     re.findall(
         r"\S+",
@@ -303,6 +308,8 @@ class _R(Memory):
             self._tell_tables(same, body, line, plain)
             self._assign_table(plain, within)
             self._tell_unknown(rest, line)
+            if not within and (made := _assigned(plain)) and not made[1]:
+                self._set_before.add(made[0])
         if data := _READING.search(text):
             self.found.data = self.found.data or data[1]
         self._tell_errors()
@@ -401,6 +408,7 @@ class _R(Memory):
         """Tell columns from variables of the script: those of loops and functions, and what is assigned to."""
         self._arguments = _arguments_of(text)
         self._variables: dict[str, str] = {}
+        self._set_before: set[str] = set()
         for _, statement, _ in statements:
             made = _assigned(" ".join(statement.split()))
             one = r"-?\d+(?:\.\d+)?L?|\"[^\"]*\"|'[^']*'"
@@ -519,7 +527,8 @@ class _R(Memory):
         condition = given.get("subset", "")
         if re.fullmatch(r"~?\s*-?\s*(?:c\(.*\)|[\d:L]+)", condition):
             raise NotReadError("subset names rows by their number")
-        condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition") if condition else "TRUE"
+        scope = "frame" if name == "felm" or condition.startswith("~") else "script"
+        condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition", scope=scope) if condition else "TRUE"
         if (
             name != "felm"
             and condition != "TRUE"
@@ -588,8 +597,7 @@ class _R(Memory):
         """
         if not self._data or self.state.rows:
             return [self._term(pattern, "terms")]
-        columns = self.state.columns
-        there = sorted({*columns, *(self._data - {*columns.values()})} - self.state.dropped)  # renamed ones have gone
+        there = sorted(self._there())
         try:
             (found,) = expand(parse(pattern), {}, there, 1.0, 1)
         except LanguageError as error:
@@ -878,14 +886,17 @@ class _R(Memory):
                 why = f"`{name}()` is defined nowhere in this script: what it does to data or estimates is not read"
                 self.skip(line, " ".join(statement.split()), why)
 
-    def _value(self, text: str, by: Sequence[str], role: str = "value") -> str:
+    def _value(self, text: str, by: Sequence[str], role: str = "value", *, scope: str = "frame") -> str:
         """Return an expression of R as it is written here, by groups where these are named.
+
+        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either".
 
         Raises
         ------
         NotReadError
             It has a function that does something else here, or a variable of the script.
         """
+        text = self._with_variables(text, scope)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _by_row(_recoded(self._written_out(text)))
@@ -895,20 +906,6 @@ class _R(Memory):
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like|/|)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
-        for name in {*re.findall(rf"(?<![\w.])(?!\.\d){_NAME}(?![\w.])(?!\s*\(|\s*=[^=])", bare)}:
-            if (listed := self._variables.get(name, "")).startswith("c("):
-                if re.search(rf"(?<![\w.])(?<!%in% ){re.escape(name)}(?![\w.])", re.sub(r"%in%\s*", "%in% ", bare)):
-                    raise NotReadError(f"`{name}` has several values, which are read behind %in% alone")
-                text = re.sub(rf"%in%\s*{re.escape(name)}(?![\w.])", lambda _, k=listed: f"%in% {k}", text)  # type: ignore[misc]
-            elif listed:
-                text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", lambda m, n=name: self._variables[n], text)  # type: ignore[misc]
-            elif (
-                name.startswith(".") or name in self._local or name in self._variables
-                or (name in self._frames and name not in {*self._data, *self.state.columns})
-            ):  # fmt: skip
-                if name == ".N":
-                    raise NotReadError(f"`.N` is not taken over. Here: {_HERE['n']}")
-                raise NotReadError(f"`{name}` is a variable of the script, not a column")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             raise NotReadError(
                 f"`{other}()` is not taken over{self._instead(other)}"
@@ -1010,6 +1007,40 @@ class _R(Memory):
             raise NotReadError("it looks at rows that the code has cut off before")
         written = self.in_force(ours(text, role))  # type: ignore[arg-type]
         return self.on_kept(written) if looks else written
+
+    def _with_variables(self, text: str, scope: str) -> str:
+        """Return an expression in which the script's variables are written out: columns go first where R looks there.
+
+        Raises
+        ------
+        NotReadError
+            A name is a variable whose value is not known here, or may be a column as well.
+        """
+        columns, sure = self._there(), bool(self._data) and not self.open(self.state.rows)
+
+        def written(found: re.Match[str]) -> str:
+            name = found["name"]
+            shadowed = name in self._local or name.startswith(".")
+            frame = name in self._frames and (scope == "script" or name not in columns)
+            if not (shadowed or frame or name in self._variables) or (name in columns and scope == "frame"):
+                return found[0]
+            if name == ".N":
+                raise NotReadError(f"`.N` is not taken over. Here: {_HERE['n']}")
+            value = self._variables.get(name, "") if name in self._set_before and not shadowed else ""
+            if value and scope != "script" and (name in columns or not sure):
+                raise NotReadError(f"`{name}` is a variable of the script, and may be a column of its data, too")
+            if not value:
+                raise NotReadError(f"`{name}` is a variable of the script, not a column")
+            if value.startswith("c(") and not found["among"]:
+                raise NotReadError(f"`{name}` has several values, which are read behind %in% alone")
+            return f"{found['among'] or ''}{f'({value})' if value[0] == '-' else value}"
+
+        return _OF_SCRIPT.sub(lambda m: written(m) if m["name"] else m[0], text)
+
+    def _there(self) -> set[str]:
+        """Return the columns that are known to be there: of file and script; renamed ones have gone."""
+        columns = self.state.columns
+        return {*columns, *(self._data - {*columns.values()})} - self.state.dropped
 
     def _instead(self, function: str) -> str:
         """Say what a function is here, of the time of the data."""
@@ -1353,7 +1384,8 @@ class _R(Memory):
                 return
             if not rows or not re.search(r"[<>=!&|]|%in%|%between%|\bis\.", rows):
                 raise NotReadError("its rows or columns are not taken over")
-            self._cut(rows)
+            scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "script"
+            self._cut(rows, scope=scope)
             return
         grouped = [part for part in rest[1:] if re.match(r"(?:by|keyby)\s*=", part)]
         if rows_alone or not re.search(r":=", rest[0]) or len(rest) - 1 != len(grouped):
@@ -1397,8 +1429,8 @@ class _R(Memory):
             self.state.columns = after
             self.define(name, line, expression)
 
-    def _cut(self, condition: str, by: Sequence[str] = ()) -> None:
-        found = self._value(condition, by, "condition")
+    def _cut(self, condition: str, by: Sequence[str] = (), *, scope: str = "frame") -> None:
+        found = self._value(condition, by, "condition", scope=scope)
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
         if found not in self.state.kept:
@@ -1411,8 +1443,8 @@ class _R(Memory):
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
         if some and (old := self._old(frame, some[1])):
             try:
-                rows = self._value(some[2], (), "condition")
-                self.define(some[1], line, _where(rows, self._value(value, ()), old))
+                rows = self._value(some[2], (), "condition", scope="script")
+                self.define(some[1], line, _where(rows, self._value(value, (), scope="script"), old))
             except NotReadError as error:
                 self._changed(frame, place, line, text, str(error))
             return
@@ -1423,13 +1455,9 @@ class _R(Memory):
             state = self._of_frame.setdefault(frame, State())
             state.dropped |= {column[1] or column[2]}
             return
-        bare = re.findall(rf"(?<![\w.$\"']){_NAME}(?![\w.$\[\"']|\s*\()", value)
-        if other := next((name for name in bare if name in self._frames), None):
-            self._changed(frame, place, line, text, f"`{other}` is a variable of the script, not a column")
-            return
         try:
             self.state = self._of_frame.setdefault(frame, State())
-            self.define(column[1] or column[2], line, self._value(value, ()))
+            self.define(column[1] or column[2], line, self._value(value, (), scope="script"))
         except NotReadError as error:
             self._changed(frame, place, line, text, str(error))
 
@@ -1921,7 +1949,7 @@ def _sources(statements: Sequence[tuple[int, str, bool]], frames: set[str]) -> s
     targets = {target for target, _, _ in made}
     for target, _, value in reversed(made):
         if target in found:
-            found |= targets & set(re.findall(_NAME, value))
+            found |= targets & set(re.findall(rf"(?<![\w.$@]){_NAME}", value))
     return found
 
 

@@ -1212,7 +1212,6 @@ def test_tsset_of_one_column_names_the_time():
         ("df <- df %>% filter(y > 1, z == 1 | z == 2) %>% arrange(id)", "y > 1 & (z == 1 | z == 2)", {}),
         ("df <- df |>\n  dplyr::filter(y > 1) |>\n  mutate(y = log(y), x = y + 1)",
         "y > 1", {"x": "y_2 + 1", "y_2": "log(y)"}),
-        ("cut <- 3\ndf <- subset(df, z > cut)", "z > 3", {}),
         ("df <- filter(df, !(z %in% c(1, 2)), y > 1)", "!(z %in% c(1, 2)) & y > 1", {}),
         ("df <- df %>% group_by(id) %>% filter(z > 1)", "z > 1", {}),
         ("df <- group_by(df, id)\ndf <- df %>% filter(max(z, na.rm = TRUE) > 1)", "max(z, by = id) > 1", {}),
@@ -2432,6 +2431,9 @@ def test_a_scalar_of_stata_is_its_number_or_listed(line, made):
     assert ("v" in found.unread) == (made is None)
 
 
+_PANEL = DataFacts(frozenset({"y", "d", "i", "t"}), frozenset({"y", "d", "i", "t"}))
+
+
 def test_a_variable_of_an_r_script_is_no_column():
     code = """\
 df <- read.csv("a.csv")
@@ -2445,6 +2447,53 @@ feols(y ~ d + a + b + c + e | id, df, cluster = ~id)
     found = read_code(code, ".R", DataFacts(frozenset({"y", "x", "w", "d", "id"})))
     assert found.derived == {"c": "y / w"}
     assert {*found.unread} == {"a", "b", "e"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "column"),
+    [
+        ("d <- 5\ndf <- mutate(df, q = y * 2 > d)", "y * 2 > d"),
+        ("df <- mutate(df, q = y > d)\nd <- 5", "y > d"),
+        ("cut_off <- function() {\n  d <- 5\n}\ndf <- transform(df, q = y > d)", "y > d"),
+        ("d <- 5\nsetDT(df)\ndf[, q := y > d]", "y > d"),
+        ("d <- 5\ndf$q <- df$d > d", "d > 5"),
+        ("df$q <- df$y > df$d\nd <- 5", "y > d"),
+        ("df$q <- df$y > df$d\nfor (d in 1:3) print(d)", "y > d"),
+        ("df$q <- df$y > d\nd <- 5", None),
+        ("f <- function() {\n  d <- 5\n}\ndf$q <- df$y > d", None),
+        ("cut <- 5\ndf <- mutate(df, q = y > cut & t != 'cut')", "y > 5 & t != 'cut'"),
+        ("k <- -3\ndf <- mutate(df, q = k^2 + y)", "(-3)^2 + y"),
+        ("df <- mutate(df, q = y > cut)\ncut <- 5", None),
+        ("f <- function() {\n  cut <- 5\n}\ndf <- mutate(df, q = y > cut)", None),
+        ("cut <- 5\ndf <- clean_up(df)\ndf <- mutate(df, q = y > cut)", None),
+    ],
+)
+def test_columns_of_a_frame_go_before_variables_of_the_script_where_r_looks_there_first(lines, column):
+    code = f"df <- read.csv('a.csv')\n{lines}\nfeols(y ~ d + q | i + t, df, ~i)\n"
+    found = read_code(code, ".R", _PANEL)
+    assert found.derived == ({"q": column} if column else {})
+    assert ("q" in found.unread) == (column is None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "condition"),
+    [
+        ("d <- 5\ndf <- filter(df, d > 3)", "d > 3"),
+        ("d <- 5\ndf <- df[df$d > d, ]", "d > 5"),
+        ("d <- 5\ndf <- as.data.table(df)\ndf <- df[d > 3]", "d > 3"),
+        ("d <- 5\ndf <- as.data.table(df)\ndf <- df[df$y > d, ]", "rows_line_4"),
+        ("few <- c(1, 2)\ndf <- filter(df, i %in% few)", "i %in% c(1, 2)"),
+    ],
+)
+def test_rows_are_chosen_by_columns_before_variables_but_in_brackets_of_a_data_frame(lines, condition):
+    code = f"df <- read.csv('a.csv')\n{lines}\nfeols(y ~ d | i + t, df, ~i)\n"
+    assert [r.condition for r in read_code(code, ".R", _PANEL).regressions] == [condition]
+
+
+def test_a_variable_that_may_be_a_column_of_data_that_are_not_there_is_listed():
+    code = "cut <- 5\ndf <- filter(read.csv('a.csv'), y > cut)\nfeols(y ~ d | i + t, df, ~i)\n"
+    (listed,) = read_code(code, ".R").skipped
+    assert (listed[0], "may be a column" in listed[2]) == (2, True)
 
 
 def test_columns_kept_as_comments_do_not_name_themselves_and_are_there(drafted):
@@ -3228,9 +3277,6 @@ reghdfe murder post, absorb(sid year) vce(cluster sid)
         )
 
 
-_PANEL = DataFacts(frozenset({"y", "d", "i", "t"}), frozenset({"y", "d", "i", "t"}))
-
-
 @pytest.mark.parametrize(
     ("loaded", "lag", "taken"),
     [
@@ -3276,7 +3322,7 @@ def test_unit_and_time_are_also_those_of_slopes_and_joint_levels(effects, unit):
         ("dbl <- function(y) y * 2\ndf$y <- df$y * 2", {"y_2": "y * 2"}),
         ("dbl <- function(y) {\n  y * 2\n}\ndf$z <- df$y * 2", {"z": "y * 2"}),
         ("dbl <- function(y) y * 2\ndf <- mutate(df, z = y * 2)", {"z": "y * 2"}),
-        ("for (y in 1:3) {\n  print(y)\n}\ndf <- mutate(df, z = y * 2)", {}),
+        ("for (y in 1:3) {\n  print(y)\n}\ndf <- mutate(df, z = y * 2)", {"z": "y * 2"}),
     ],
 )
 def test_arguments_of_functions_hide_no_column_elsewhere(lines, made):
