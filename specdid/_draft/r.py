@@ -1340,6 +1340,10 @@ class _R(Memory):
             elif verb in ("mutate", "transform"):
                 before = dict(self.state.columns)
                 for key, value in [pair for part in parts for pair in _pairs(part)]:
+                    if value.strip() == "NULL":
+                        self.state.columns.pop(key, None)
+                        self.state.dropped |= {key}
+                        continue
                     after = self.state.columns
                     if verb == "transform":  # all at once, of the columns as they were
                         self.state.columns = before

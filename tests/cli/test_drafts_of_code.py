@@ -2496,6 +2496,16 @@ def test_a_variable_that_may_be_a_column_of_data_that_are_not_there_is_listed():
     assert (listed[0], "may be a column" in listed[2]) == (2, True)
 
 
+@pytest.mark.parametrize("verb", ["mutate", "transform"])
+def test_a_column_that_is_set_to_null_goes(verb):
+    change = f"df <- {verb}(df, d2 = d * 2, d3 = NULL, t = NULL)"
+    code = f"df <- read.csv('a.csv')\n{change}\nfeols(y ~ ..('^d|^t') | i, df, ~i)\n"
+    facts = DataFacts(_PANEL.columns | {"d3"})
+    found = read_code(code, ".R", facts)
+    assert [r.terms for r in found.regressions] == [("d", "d2")]
+    assert found.derived == {"d2": "d * 2"}
+
+
 def test_columns_kept_as_comments_do_not_name_themselves_and_are_there(drafted):
     code = """\
 import delimited using castle.csv, clear
