@@ -197,9 +197,8 @@ _SERIES = (
     r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
-_DPLYR = (
-    r"(?<![\w.])(?:dplyr|tidyverse)\b(?!:)|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?:sys\.)?source\("
-)
+_LOADED = r"(?<![\w.])(?:dplyr|tidyverse)\b(?!:)"
+_DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?:sys\.)?source\("
 """Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
@@ -259,7 +258,8 @@ class _R(Memory):
         self._levels: set[str] = set()
         self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
         self._saved: dict[str, str] = {}
-        self._of_dplyr = re.search(_DPLYR, text) is not None
+        self._masked_lag = _masked_lag(text)
+        self._functions = {name for name, _, _ in _functions(statements)}
         self._set_panel(calls)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
@@ -910,11 +910,13 @@ class _R(Memory):
             raise NotReadError(
                 f"`{other}()` is not taken over{self._instead(other)}"
             )  # another function than that of this name here
-        if not self._of_dplyr and "lag" not in self._own and re.search(r"(?<![\w.:])lag\(", text):
-            raise NotReadError(
-                "the script loads neither dplyr nor tidyverse: `lag()` is then that of stats, which moves no value of "
-                "a column. If dplyr's is meant, load it; data.table's is shift()"
-            )
+        if own := next((n for n in re.findall(rf"(?<![\w.:$])({_NAME})\(", bare) if n in self._functions), None):
+            raise NotReadError(f"`{own}()` is a function of the script, which is not read")
+        if other := re.search(r"(?<![\w.:])(?!dplyr:|data\.table:)[\w.]+:{2,3}(?:lag|lead|shift|between)(?=\()", bare):
+            raise NotReadError(f"`{other[0]}()` is not that of dplyr or data.table, and not taken over")
+        masked, why = self._masked_lag
+        if masked and "lag" not in self._own and re.search(rf"(?<![\w.:])(?:{masked})\(", bare):
+            raise NotReadError(why)
         for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
             if self.state.columns.get(number[1]) in self._levels:
                 raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
@@ -1680,6 +1682,25 @@ def _made_in(text: str) -> list[str]:
 def _lagged(found: re.Match[str]) -> str:
     lead = found[1] == "lead" or found[4] == "lead"
     return f"{'f' if lead else 'l'}({found[2]}, {found[3] or 1})"
+
+
+def _masked_lag(text: str) -> tuple[str, str]:
+    """Return which of lag(), lead() and between() are not those of dplyr in a script, and why; "" for none."""
+    loaded, plm = re.search(_LOADED, text), re.search(r"(?<![\w.])plm\b(?!\s*[:(.])", text)
+    if re.search(_DPLYR, text) is None:
+        return "lag", (
+            "the script loads neither dplyr nor tidyverse: `lag()` is then that of stats, which moves no value of "
+            "a column. If dplyr's is meant, load it; data.table's is shift()"
+        )
+    if plm and (loaded is None or loaded.start() < plm.start()):
+        why = "plm is loaded behind dplyr, or may be: lag(), lead() and between() are then its own. Write dplyr::lag()"
+        return "lag|lead|between", why
+    for call in re.finditer(r"(?<![\w.])(?:library|require)\(\s*[\"']?(?:dplyr|tidyverse)\b", text):
+        inside = _inside(text, call.end())
+        named = re.search(r"(?<![\w.])lag(?![\w.])", inside) is not None
+        if (named and "exclude" in inside) or (not named and "include.only" in inside):
+            return "lag", "dplyr is loaded without its lag(): it is then that of stats. Write dplyr::lag()"
+    return "", ""
 
 
 def _piped(before: str) -> str:

@@ -3300,6 +3300,10 @@ reghdfe murder post, absorb(sid year) vce(cluster sid)
         ("pacman::p_load(data.table, dplyr)", "lag(y)", True),
         ("source('packages.R')", "lag(y)", True),
         ("lag <- dplyr::lag", "lag(y)", True),
+        ("library(plm)\nlibrary(dplyr)", "lag(y)", True),
+        ("library(dplyr)\nlibrary(plm)", "dplyr::lag(y)", True),
+        ("library(dplyr)\nm <- plm::plm(y ~ d, df)", "lag(y)", True),
+        ("library(dplyr, warn.conflicts = FALSE)", "lag(y)", True),
     ],
 )
 def test_lag_is_that_of_stats_where_no_package_brings_another(loaded, lag, taken):
@@ -3307,6 +3311,27 @@ def test_lag_is_that_of_stats_where_no_package_brings_another(loaded, lag, taken
     found = read_code(code, ".R", _PANEL)
     assert bool(found.derived) == taken
     assert any("is then that of stats" in why for _, _, why in found.skipped) != taken
+
+
+@pytest.mark.parametrize(
+    ("loaded", "lag"),
+    [
+        ("library(dplyr)", "stats::lag(y)"),
+        ("library(dplyr)", "plm::lead(y)"),
+        ("library(dplyr)\nlibrary(plm)", "lag(y)"),
+        ("pacman::p_load(tidyverse, plm)", "lead(y)"),
+        ("library(dplyr, exclude = 'lag')", "lag(y)"),
+        ("library(dplyr, exclude = c('filter', 'lag'))", "lag(y)"),
+        ("library(dplyr, include.only = 'mutate')", "lag(y)"),
+        ("library(dplyr)\nlag <- function(x) c(NA, x[-1])", "lag(y)"),
+        ("library(dplyr)\nabs <- function(x) {\n  z <- x\n  z * 2\n}", "abs(y)"),
+    ],
+)
+def test_functions_by_the_name_of_others_are_listed(loaded, lag):
+    code = f"{loaded}\ndt <- fread('a.csv')\ndt[, ly := {lag}, by = i]\nfeols(y ~ d + ly | i + t, dt, ~i)\n"
+    found = read_code(code, ".R", _PANEL)
+    assert not found.derived
+    assert {*found.unread} == {"ly"}
 
 
 @pytest.mark.parametrize(
