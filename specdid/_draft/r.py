@@ -606,7 +606,9 @@ class _R(Memory):
         if {*names} & columns_of(outcome):
             raise NotReadError(f"`{pattern}` matches the outcome: name the columns")
         if "" in self.state.dropped:
-            raise NotReadError(f"`{pattern}` stands behind a select() of which is not known what it leaves: name them")
+            raise NotReadError(
+                f"`{pattern}` stands behind a line that may leave other columns: name them"
+            )
         return names
 
     def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
@@ -1157,6 +1159,9 @@ class _R(Memory):
         self.state = self._of_frame.setdefault(frame, State())
         for name in names:
             self.define(name, line, None)
+        old = re.search(r"names\(\s*[\w.]+\s*\)\s*==\s*[\"']([^\"']+)[\"']\s*\]\s*(?:<-|=)", text)
+        small = value.startswith("tolower(") and all(name == name.lower() for name in self._there())
+        self.state.dropped |= {old[1]} if old else set() if small else {""}  # what a pattern does not match any more
         self.skip(line, text, "gives columns other names: have these in the data")
         return True
 

@@ -2506,6 +2506,20 @@ def test_a_column_that_is_set_to_null_goes(verb):
     assert found.derived == {"d2": "d * 2"}
 
 
+@pytest.mark.parametrize(
+    ("change", "terms"),
+    [
+        ("names(df)[names(df) == 'd'] <- 'dose'", ["dose"]),
+        ("names(df)[3] <- 'dose'", None),
+        ("names(df) <- make.names(names(df))", None),
+        ("names(df) <- tolower(names(df))", ["d"]),
+    ],
+)
+def test_a_pattern_takes_no_column_whose_name_a_line_before_has_changed(change, terms):
+    code = f"df <- read.csv('a.csv')\n{change}\nfeols(y ~ ..('^d') | i, df, ~i)\n"
+    assert [[*r.terms] for r in read_code(code, ".R", _PANEL).regressions] == ([terms] if terms else [])
+
+
 def test_columns_kept_as_comments_do_not_name_themselves_and_are_there(drafted):
     code = """\
 import delimited using castle.csv, clear
