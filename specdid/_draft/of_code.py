@@ -552,7 +552,7 @@ def _together(rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], lab
 def _preferred(
     rows: Sequence[tuple[str, ...]], options: Sequence[list[str]], kept: Sequence[Regression], labels: _Labels
 ) -> list[str]:
-    """Propose the first regression that the code runs, where it is one specification."""
+    """Propose the first regression that is read, where it is one specification."""
     varying = [k for k, found in enumerate(options) if len(found) > 1]
     first, line, errors = rows[0], kept[0].line, _other_errors(kept)
     errors = f" {errors[0].upper()}{errors[1:]}." if errors else ""
@@ -573,7 +573,7 @@ def _preferred(
         return [*comment("The one specification." + errors), "[preferred]", f"{DIMENSIONS[0]} = {label}"]
     return [
         *comment(
-            f"Proposed: the first regression that the code runs, line {line}. COMPLETE: if the paper reports another "
+            f"Proposed: the first regression that is read, line {line}. COMPLETE: if the paper reports another "
             "as its main result, put that here." + errors
         ),
         "[preferred]",

@@ -2092,7 +2092,7 @@ feols(murder ~ post | sid + year, df, cluster = ~sid)
     done, spec = drafted(code, "a.R", "--treatment", "post")
     assert done.returncode == 0, done.stderr
     text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
-    assert ("Proposed: the first regression that the code runs, line 2." in text) == (preferred is not None)
+    assert ("Proposed: the first regression that is read, line 2." in text) == (preferred is not None)
     assert ("The first one, line 2, stands for several" in text) == (preferred is None)
     found = tomllib.loads(spec.read_text("utf-8")).get("preferred")
     if preferred is None:
