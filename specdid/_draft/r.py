@@ -606,9 +606,7 @@ class _R(Memory):
         if {*names} & columns_of(outcome):
             raise NotReadError(f"`{pattern}` matches the outcome: name the columns")
         if "" in self.state.dropped:
-            raise NotReadError(
-                f"`{pattern}` stands behind a line that may leave other columns: name them"
-            )
+            raise NotReadError(f"`{pattern}` stands behind a line that may leave other columns: name them")
         return names
 
     def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
@@ -914,8 +912,10 @@ class _R(Memory):
             )  # another function than that of this name here
         if own := next((n for n in re.findall(rf"(?<![\w.:$])({_NAME})\(", bare) if n in self._functions), None):
             raise NotReadError(f"`{own}()` is a function of the script, which is not read")
-        if other := re.search(r"(?<![\w.:])(?!dplyr:|data\.table:)[\w.]+:{2,3}(?:lag|lead|shift|between)(?=\()", bare):
-            raise NotReadError(f"`{other[0]}()` is not that of dplyr or data.table, and not taken over")
+        if foreign := re.search(
+            r"(?<![\w.:])(?!dplyr:|data\.table:)[\w.]+:{2,3}(?:lag|lead|shift|between)(?=\()", bare
+        ):
+            raise NotReadError(f"`{foreign[0]}()` is not that of dplyr or data.table, and not taken over")
         masked, why = self._masked_lag
         if masked and "lag" not in self._own and re.search(rf"(?<![\w.:])(?:{masked})\(", bare):
             raise NotReadError(why)
