@@ -135,6 +135,8 @@ _OF_MATCHING = ("_weight", "_pscore", "_treated", "_support")
 """Columns that psmatch2 makes."""
 _IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
 """Those that change columns that are there, if they do not say where to write what they make."""
+MOST_TAKEN_BACK = 50
+"""Steps by which a comparison of what is computed is taken back to one of a column."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LARGE_FACTOR = 1_000
 """A factor by which codes are put together in one number."""
@@ -344,6 +346,17 @@ def _is_exact(node: Node) -> bool:
             return _is_exact(node.left) and _is_exact(node.right)
         case _:
             return isinstance(node, Constant)
+
+
+def _truths(node: Node, condition: bool) -> list[Node]:
+    """Return what an expression asks to be other than 0 without a comparison; all of it where it is a condition."""
+    found = [node] if condition else []
+    for one in walk(node):
+        if isinstance(one, Binary) and one.operator in "&|":
+            found += [one.left, one.right]
+        elif isinstance(one, Unary) and one.operator == "!":
+            found.append(one.operand)
+    return [one for one in found if not _is_truth(one)]
 
 
 class _Stata(Memory):
@@ -603,14 +616,12 @@ class _Stata(Memory):
         if role == "condition" and re.fullmatch(r"\s*(\d+)\s*==\s*\1\s*", text):
             return "TRUE"
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
-        found = _stata_ours(self._with_scalars(text), role)
-        self._refuse_rounded(parse(found))
+        found = self._as_stored(_stata_ours(self._with_scalars(text), role), role == "condition")
         return as_stata(found, asked, lambda name: name not in but and self._missing(name), self._zero)
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
-        found = _stata_ours(self._with_scalars(text), "condition")
-        self._refuse_rounded(parse(found))
+        found = self._as_stored(_stata_ours(self._with_scalars(text), "condition"), True)
         return as_stata(found, "truth", self._missing, self._zero)
 
     def _with_scalars(self, text: str) -> str:
@@ -636,37 +647,47 @@ class _Stata(Memory):
             return text
         return re.sub(r"\"[^\"]*\"|(?<![\w.])scalar\(\s*(\w+)\s*\)|(?<![\w.])([^\W\d]\w*)(?![\w(.])", value, text)
 
-    def _refuse_rounded(self, node: Node) -> None:
-        """Refuse comparisons that turn on how single precision rounds a column that the code makes or reads.
+    def _as_stored(self, text: str, condition: bool) -> str:
+        """Return an expression in which copies in single precision meet 6.3 where Stata has float(6.3).
 
         Raises
         ------
         NotReadError
-            There is one.
+            A comparison turns on how single precision rounds a column that the code makes or reads.
         """
-        for found in walk(node):
+        same: set[float] = set()
+        node = parse(text)
+        asked = [Binary("!=", one, Number(0.0)) for one in _truths(node, condition)]
+        for found in (*asked, *walk(node)):
             if not isinstance(found, Binary) or found.operator not in _COMPARED:
                 continue
             for one, other in ((found.left, found.right), (found.right, found.left)):
+                number = number_value(other)
+                made = parse(self.in_force(write(one)))
+                if number is not None and (key := self._turns(made, number)):
+                    stored, cure = self._stored(key)
+                    raise NotReadError(
+                        f"{stored}, and `{write(found)}` turns on that rounding where two numbers are the same. If you "
+                        f"meant the numbers themselves, {cure}"
+                    )
                 names = [n.name for n in referenced(one) if self.state.columns.get(n.name) in self._single]
                 made_here = bool(names)
                 names += [n.name for n in referenced(one) if self._read_in(n.name)]
-                made = parse(self.in_force(write(one)))
                 if not names or any(isinstance(n, Text) for n in walk(other)):
                     continue
-                line = 0 if made_here else self._read_in(names[0])
-                stored = f"gen and egen make `{names[0]}` in single precision (float)"
-                cure = f"write `double` where `{names[0]}` is made"
-                if line:
-                    stored = f"line {line} reads `{names[0]}` in single precision (float)"
-                    cure = f"write `{'double' if self._insheet else 'asdouble'}` among the options of line {line}"
+                key = self.state.columns.get(names[0], names[0])
+                line = 0 if made_here else self._key_read_in(key)
+                stored, cure = self._stored(key)
                 if self._is_whole(made):
                     if _HELD_BY_FLOAT < max(map(abs, self._bounds_of(made))) < inf:
                         cure = cure if line else f"write `long` or `double` where `{names[0]}` is made"
                         raise NotReadError(f"{stored}, which rounds whole numbers above 16,777,216: {cure}")
                     continue
                 numbers = [number_value(n) for n in (children(other) if isinstance(other, Call) else (other,))]
-                odd = [n for n in numbers if n is not None and (single(n) != n or len(repr(n)) > LONGEST_NUMBER)]
+                floats = {abs(n) for n in numbers if n is not None and len(repr(n)) > LONGEST_NUMBER and single(n) == n}
+                copied = self._copies(made)
+                same |= floats if copied else set()
+                odd = [n for n in numbers if n is not None and (single(n) != n or (abs(n) in floats and not copied))]
                 if None in numbers and not [*referenced(other)] and not _is_exact(other):
                     raise NotReadError(
                         f"{stored}, which does not hold `{write(other)}`: rows of it are in or out by that rounding. "
@@ -678,41 +699,116 @@ class _Stata(Memory):
                         f"or out by that rounding. If you meant the number itself, {cure}"
                     )
                 exact = found.operator in ("==", "!=") and bool(self._facts.columns)
-                if exact and (made_here or None not in numbers) and not (isinstance(one, Name) and None not in numbers):
+                plain = (isinstance(one, Name) or copied) and None not in numbers
+                if exact and (made_here or None not in numbers) and not plain:
                     raise NotReadError(
                         f"{stored}, so what is made of it equals a number or column only by its rounding: {cure}"
                     )
-                if self._meets_double(one, other):
+                if self._meets_double(made, parse(self.in_force(write(other)))):
                     raise NotReadError(
                         f"{stored}, and what it is compared with is not rounded so: rows where both are the same "
                         f"number are in or out by that rounding. If you meant the numbers themselves, {cure}"
                     )
+        for number in same:
+            text = text.replace(write(Number(number)), f"{number:.7g}")
+        return text
+
+    def _stored(self, key: str) -> tuple[str, str]:
+        """Return how a column comes to be in single precision, and what would have it in double."""
+        name = self._plain(key)
+        if key not in self._single and (line := self._key_read_in(key)):
+            return (
+                f"line {line} reads `{name}` in single precision (float)",
+                f"write `{'double' if self._insheet else 'asdouble'}` among the options of line {line}",
+            )
+        return f"gen and egen make `{name}` in single precision (float)", f"write `double` where `{name}` is made"
 
     def _read_in(self, name: str) -> int:
         """Return the line that reads a column in single precision, as far as it is not known to be whole, else 0."""
-        key = self.state.columns.get(name, name)
+        return self._key_read_in(self.state.columns.get(name, name))
+
+    def _key_read_in(self, key: str) -> int:
         if self.known(key):
             return self._read_single.get(key, 0)
         of_file = not self._of_file.columns or key in self._of_file.columns
         return self.state.floats if of_file and key not in self._of_file.whole else 0
 
-    def _meets_double(self, one: Node, other: Node) -> bool:
-        """Say whether a column of single precision is ordered by others that may be the same but for its rounding.
+    def _turns(self, node: Node, number: float) -> str:
+        """Return the column by whose rounding an expression of versions meets a number or does not, "" for none.
 
-        What is computed of it meets them by chance alone, and two of single precision are rounded alike.
+        What is computed is taken back to the number that its column would have to be: `x*10` is 63 where `x` is 6.3.
         """
-        if isinstance(one, Binary) and one.operator == "-" and number_value(other) == 0:
-            return self._meets_double(one.left, one.right) or self._meets_double(one.right, one.left)
+        inner = node.arguments[0].value if isinstance(node, Call) and node.function in ("l", "f") else node
+        plain = isinstance(inner, Name) and (inner.name in self._single or self._key_read_in(inner.name))
+        long = len(repr(number)) > LONGEST_NUMBER and not plain
+        for step in range(MOST_TAKEN_BACK):
+            number = float(f"{number:.12g}")
+            match node:
+                case Name(name=key):
+                    odd = long or (single(number) != number and len(repr(number)) <= LONGEST_NUMBER)
+                    if step and odd and (key in self._single or self._key_read_in(key)) and not self._is_whole(node):
+                        return key
+                    if (made := self._expression(key)) is None:
+                        return ""
+                    node = parse(made)
+                case Unary(operator="-"):
+                    node, number = node.operand, -number
+                case Binary(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
+                    a, b = number_value(left), number_value(right)
+                    if a is None and b is None:
+                        if number != {"-": 0, "/": 1}.get(operator):
+                            return ""
+                        return self._meets_double(left, right) or self._meets_double(right, left)
+                    if a is not None and b is not None:
+                        return ""
+                    c = a if a is not None else b or 0.0
+                    node = right if a is not None else left
+                    if operator in "*/" and (not c or (a is not None and operator == "/" and not number)):
+                        return ""
+                    if operator == "+":
+                        number -= c
+                    elif operator == "-":
+                        number = c - number if a is not None else number + c
+                    elif operator == "*":
+                        number /= c
+                    else:
+                        number = c / number if a is not None else number * c
+                case Call(function="l" | "f" | "max" | "min" | "abs" | "sign" | "pmax" | "pmin" | "ifelse" as function):
+                    given = [a.value for a in node.arguments[function == "ifelse" :] if a.value is not None]
+                    values = [one for one in given if number_value(one) is None and not isinstance(one, Constant)]
+                    if not values or (function in ("pmax", "pmin", "ifelse") and len(values) > 1):
+                        return ""
+                    node, number = values[0], 0.0 if function == "sign" else number
+                case _:
+                    return ""
+        return ""
+
+    def _copies(self, node: Node) -> bool:
+        """Say whether an expression of versions has values of columns of the file as they are."""
+        match node:
+            case Name() if self.known(node.name):
+                return self._once("copied", node.name, lambda made: self._copies(parse(made)), False)
+            case Name():
+                return True
+            case Call(function="l" | "f" | "max" | "min"):
+                return node.arguments[0].value is not None and self._copies(node.arguments[0].value)
+            case _:
+                return False
+
+    def _meets_double(self, one: Node, other: Node) -> str:
+        """Return the column of single precision that is ordered by others that may be the same but for its rounding.
+
+        "" for none: what is computed of it meets them by chance alone, and two of single precision are rounded alike.
+        Both are expressions of versions.
+        """
         inner = one.arguments[0].value if isinstance(one, Call) and one.function in ("l", "f") else one
         if not isinstance(inner, Name) or not self._facts.columns:
-            return False
-        if self.state.columns.get(inner.name) not in self._single or any(
-            self._is_whole(parse(self.in_force(write(side)))) for side in (inner, other)
-        ):
-            return False
-        keys = {self.state.columns.get(n.name, n.name) for n in referenced(other)}
-        rounded = any(self._read_in(n.name) for n in referenced(other)) or not self._single.isdisjoint(keys)
-        return bool(keys) and not rounded and not keys <= self._facts.short
+            return ""
+        if inner.name not in self._single or self._is_whole(inner) or self._is_whole(other):
+            return ""
+        keys = {n.name for n in referenced(other)}
+        rounded = any(self._key_read_in(key) for key in keys) or not self._single.isdisjoint(keys)
+        return inner.name if keys and not rounded and not keys <= self._facts.short else ""
 
     def _is_whole(self, node: Node) -> bool:
         """Say whether an expression of versions has whole numbers alone, which single precision holds."""

@@ -767,6 +767,15 @@ def test_comparisons_that_single_precision_decides_are_listed(made, condition, l
         ("gen g = z", "z >= L.g", True),
         ("gen g = z\nrename z k", "k > g", True),
         ("gen g = z\ngen double k = z", "k > g", True),
+        ("egen g = mean(z), by(id)\ngen k = z - g", "k > 0", True),
+        ("egen g = max(z), by(id)\ngen double k = g - z", "k == 0", True),
+        ("egen g = max(z), by(id)\ngen k = z/g", "k < 1", True),
+        ("egen g = max(z), by(id)", "z/g < 1", True),
+        ("egen g = max(z), by(id)\ngen k = z - g", "abs(k) > 0", True),
+        ("egen g = max(z), by(id)\ngen k = z - g", "k & x > 1", True),
+        ("egen g = max(z), by(id)\ngen k = z - g", "k > 1", False),
+        ("egen g = max(s), by(id)\ngen k = s - g", "k < 0", False),
+        ("gen g = z\ngen k = g - L.g", "k > 0", False),
         ("egen double g = max(z), by(id)", "z < g", False),
         ("egen g = max(z), by(id)\negen k = min(z), by(id)", "k < g", False),
         ("egen g = max(m), by(id)", "m < g", False),
@@ -808,6 +817,15 @@ def test_columns_that_are_ordered_by_their_rounding_alone_are_listed(made, condi
         ('import delimited a.csv\nreg y x if inlist(z, "AL", "UT") | z != ""', False),
         ("import delimited a.csv\nreg y x if substr(z, 1, 1) == substr(x, 1, 1)", False),
         ("import delimited a.csv\nreg y x if z == .", False),
+        ("import delimited a.csv\nreg y x if z*10 > 63", True),
+        ("import delimited a.csv\nreg y x if z - 6.3 > 0", True),
+        ("import delimited a.csv\nreg y x if z/100 >= .063", True),
+        ("import delimited a.csv\ngen double k = z\nreg y x if k > 6.3", True),
+        ("import delimited a.csv\ngen double k = z\nreg y x if k == float(6.3)", True),
+        ("import delimited a.csv\ngen double k = z*10\nreg y x if k > 65", False),
+        ("import delimited a.csv\nreg y x if z*10 > 65", False),
+        ("import delimited a.csv\nreg y x if z/3 > 1", False),
+        ("import delimited a.csv\nreg y x if m*10 > 63", False),
         ("import delimited a.csv\nreg y x if t > 2000.1 & m == 3", False),
         ("import delimited a.csv\nreg y x if z > x", False),
         ("import delimited a.csv\nreg y x if z == x", False),
@@ -822,6 +840,24 @@ def test_decimals_of_text_files_are_compared_in_single_precision(code, listed):
     told = [why for _, _, why in found.skipped if "single precision" in why]
     assert bool(told) == listed, found.skipped
     assert all(re.search(r"line \d reads", why) for why in told)
+
+
+@pytest.mark.parametrize(
+    ("made", "condition", "here"),
+    [
+        ("use a\ngen q = z", "q > float(6.3)", "q > 6.3"),
+        ("use a\ngen q = z", "L.q == float(-.1) | q < float(6.3)", "l(q, 1) == -0.1 | q < 6.3"),
+        ("import delimited a.csv", "z >= float(6.3)", "z >= 6.3"),
+        ("use a", "z >= float(.5)", "z >= 0.5"),
+        ("use a\ngen q = z/10", "q > float(6.3)", None),
+    ],
+)
+def test_float_of_a_number_is_that_number_beside_what_is_copied_in_single_precision(made, condition, here):
+    """The draft's column is not rounded, and Stata's is, as is the number that it meets there."""
+    columns = frozenset({"id", "t", "z", "y", "x"})
+    facts = DataFacts(columns, columns, whole=frozenset({"id", "t"}))
+    found = read_code(f"{made}\nxtset id t\nreg y x if {condition}\n", ".do", facts)
+    assert [r.condition for r in found.regressions] == ([here] if here else [])
 
 
 def test_numbers_that_single_precision_holds_are_known_of_the_data():
