@@ -376,6 +376,8 @@ class _Stata(Memory):
         self._captured = False
         self._stopped: Literal["", "turn", "loop", "file"] = ""
         self._panels: list[_Panel] = []
+        self._of_before: dict[str, int] = {}
+        """Unit and time that `xtset` has named before the file was read, and its line."""
         self._lagged_under: dict[str, set[int]] = {}
         """By number the panels under which a version with lags was made."""
         self._unsure = self._unsure_turn = False
@@ -447,6 +449,12 @@ class _Stata(Memory):
         if found.time in found.derived:
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
+        there = {*self._of_file.columns, *found.derived, *found.unread}
+        for role in ("unit", "time") if self._of_file.columns and not found.joins else ():
+            if (name := getattr(found, role)) in self._of_before and name not in there:
+                told = f"`{name}`, which line {self._of_before[name]} names before the data are read, is not in them"
+                found.comments[role] = [told]
+                setattr(found, role, None)
         return found
 
     def _choose_panel(self) -> None:
@@ -1436,6 +1444,7 @@ class _Stata(Memory):
                 self.found.time = columns.get(key[2], key[2]) if key[2] else self.found.time
                 count = len(self.found.regressions)
                 self._panels.append(_Panel(count, self.found.unit, self.found.time, line, text, step))
+                self._of_before = {}
         else:
             return False
         return True
@@ -1450,6 +1459,7 @@ class _Stata(Memory):
             return columns.get(name, name)
 
         found.unit, found.time = (key and here(key) for key in before)
+        self._of_before = {key: self._panels[-1].line for key in (found.unit, found.time) if key and self._panels}
         if not self._panels or (found.unit, found.time) == before:
             return
         count = len(found.regressions)

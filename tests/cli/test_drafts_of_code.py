@@ -3069,6 +3069,23 @@ def test_a_file_that_is_read_has_unit_and_time_by_the_names_of_before(lines, ter
 
 
 @pytest.mark.parametrize(
+    ("lines", "unit", "time"),
+    [
+        ("xtset id yr\nuse b, clear", "id", None),
+        ("xtset st yr\nuse b, clear", None, None),
+        ("xtset id yr\nuse b, clear\nxtset id t", "id", "t"),
+        ("xtset id t\nuse b, clear", "id", "t"),
+        ("xtset id yr\nuse b, clear\nmerge 1:1 id using c", "id", "yr"),
+    ],
+)
+def test_unit_and_time_of_an_earlier_file_are_left_open_where_the_data_do_not_have_them(lines, unit, time):
+    code = f"use a\n{lines}\nreghdfe y d, a(id t) cl(id)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "id", "t"})))
+    assert (found.unit, found.time) == (unit, time)
+    assert {"unit", "time"} & {*found.comments} == {r for r, n in (("unit", unit), ("time", time)) if n is None}
+
+
+@pytest.mark.parametrize(
     ("lines", "unit"),
     [
         ("reghdfe y d, a(id t) cl(id)", "st"),
