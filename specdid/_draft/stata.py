@@ -137,6 +137,9 @@ _IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
 """Those that change columns that are there, if they do not say where to write what they make."""
 MOST_TAKEN_BACK = 50
 """Steps by which a comparison of what is computed is taken back to one of a column."""
+_OPERATORS = r"[LFDSlfds][LFDSlfds\d]*"
+_LAGGED_NUMBER = re.compile(rf"(?<![\w.])(?:c\.?({_OPERATORS})|({_OPERATORS})\.c)\.(?=[^\W\d])")
+"""Operators of time series beside the mark of a number: c.L.x, cL.x, L.c.x."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LARGE_FACTOR = 1_000
 """A factor by which codes are put together in one number."""
@@ -1293,10 +1296,14 @@ class _Stata(Memory):
         NotReadError
             What it stands for depends on the values of columns.
         """
+        word = _LAGGED_NUMBER.sub(lambda m: f"c.{m[1] or m[2]}.", word)
+        word = word.removeprefix("c.") if "#" not in word and re.match(r"c\.(?:[^.]+\.|\w*\*)", word) else word
         if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
             word = word.replace("*", "##")
         elif "*" in word and word.startswith("i."):
             raise NotReadError(f"`{word}`, an interaction of xi, is not taken over")
+        elif "*" in word and not re.fullmatch(r"[\w*]+", word):
+            raise NotReadError(f"`{word}` is put together of a pattern and more: name the columns")
         elif "*" in word:
             named = self._named_otherwise(word)
             terms += named or [f'regex("^{word.replace("*", ".*")}$")']
@@ -1314,6 +1321,12 @@ class _Stata(Memory):
             return
         if len(set(names)) == 2 and re.fullmatch(r"c\.\w+##c\.\w+", word):
             terms += [*names, ":".join(names)]
+            return
+        if not single and (lagged := next((p for p in pieces if re.match(rf"{_OPERATORS}\.", p)), None)):
+            raise NotReadError(f"`{word}` has a factor of `{lagged}`: write c.{lagged} if its number is meant")
+        two = len(pieces) == len({*pieces}) == 2 and "##" not in word and all(p.startswith("c.") for p in pieces)
+        if two and max(p.count(".") for p in pieces) == 2:
+            terms.append(":".join(_stata_ours(p.removeprefix("c."), "terms") for p in pieces))
             return
         if len(pieces) == 2 and factors[0] != factors[1] and not re.search(r"(?<![\w.])(?:\d+|\d+b)\.", word):
             self._slopes(word, terms, pieces if factors[0] else pieces[::-1])
@@ -1355,6 +1368,7 @@ class _Stata(Memory):
         """Put the interaction of a factor and a number among the terms; without a dot a factor is one, too."""
         factor, number = pieces[0] if "." in pieces[0] else f"i.{pieces[0]}", pieces[1]
         if "##" not in word:
+            number = number.removeprefix("c.") if number.count(".") == 2 else number
             terms.append(_stata_ours(f"{factor}#{number}", "terms"))
             return
         name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")

@@ -3126,6 +3126,29 @@ def test_a_number_that_is_marked_as_one_is_a_term():
     assert [(r.terms, r.effects) for r in found.regressions] == [(("d", "t"), "id")]
 
 
+@pytest.mark.parametrize(
+    ("word", "term"),
+    [
+        ("c.L.u", "l(u, 1)"),
+        ("cL.u", "l(u, 1)"),
+        ("cd.u", "d(u, 1)"),
+        ("L2.c.u", "l(u, 2)"),
+        ("c.L(1/2).u", "l(u, 1:2)"),
+        ("i.st#c.L.u", "factor(st):l(u, 1)"),
+        ("i.st#cL.u", "factor(st):l(u, 1)"),
+        ("cL.u#c.t", "l(u, 1):t"),
+        ("c.ln*", 'regex("^ln.*$")'),
+        ("i.st#L.u", None),
+        ("lnp*-lnpc", None),
+        ("L.lnp*", None),
+    ],
+)
+def test_lags_beside_the_mark_of_a_number_are_lags_and_no_pattern_has_more_than_a_name(word, term):
+    facts = DataFacts(frozenset({"y", "d", "u", "st", "id", "t", "lnp", "lnpc"}))
+    found = read_code(f"use a\nxtset id t\nreg y d {word}\n", ".do", facts)
+    assert [r.terms for r in found.regressions] == ([("d", term)] if term else [])
+
+
 def test_names_of_the_draft_that_are_to_be_completed_are_names_of_the_format(tmp_path):
     (tmp_path / "a.csv").write_text("id,t,y,d\n1,1,2,0\n1,2,3,1\n2,1,5,0\n2,2,4,0\n")
     (tmp_path / "a.do").write_text(
