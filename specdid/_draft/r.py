@@ -896,7 +896,8 @@ class _R(Memory):
         NotReadError
             It has a function that does something else here, or a variable of the script.
         """
-        text = self._with_variables(text, scope)
+        if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
+            text = self._with_variables(text, scope)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _by_row(_recoded(self._written_out(text)))

@@ -726,7 +726,7 @@ class _Stata(Memory):
 
     def _stored(self, key: str) -> tuple[str, str]:
         """Return how a column comes to be in single precision, and what would have it in double."""
-        name = self._plain(key)
+        name = next((n for n, version in self.state.columns.items() if version == key), self._plain(key))
         if key not in self._single and (line := self._key_read_in(key)):
             return (
                 f"line {line} reads `{name}` in single precision (float)",

@@ -860,6 +860,12 @@ def test_float_of_a_number_is_that_number_beside_what_is_copied_in_single_precis
     assert [r.condition for r in found.regressions] == ([here] if here else [])
 
 
+def test_a_column_in_single_precision_is_called_as_the_code_calls_it():
+    code = "import delimited a.csv\nreg y x if z > 6.3\nreg y x if z*10 > 63\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"Y", "X", "Z"})))
+    assert ["reads `z` in single precision" in why for _, _, why in found.skipped] == [True, True]
+
+
 def test_numbers_that_single_precision_holds_are_known_of_the_data():
     columns = {"a": [0.5, 2.0, None], "b": [0.5, 6.3, None], "c": [1e300, 0.0, 1.0], "id": [1, 2, 3], "t": [1, 1, 1]}
     assert facts_of(panel_of(columns, "id", "t").columns).short == {"a", "id", "t"}
