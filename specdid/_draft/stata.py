@@ -668,19 +668,16 @@ class _Stata(Memory):
         """
         same: set[float] = set()
         node = parse(text)
-        asked = [Binary("!=", one, Number(0.0)) for one in _truths(node, condition)]
-        for found in (*asked, *walk(node)):
+        for one in _truths(node, condition):
+            self._refuse_turning(parse(self.in_force(write(one))), 0.0, one)
+        for found in walk(node):
             if not isinstance(found, Binary) or found.operator not in _COMPARED:
                 continue
             for one, other in ((found.left, found.right), (found.right, found.left)):
                 number = number_value(other)
                 made = parse(self.in_force(write(one)))
-                if number is not None and (key := self._turns(made, number)):
-                    stored, cure = self._stored(key)
-                    raise NotReadError(
-                        f"{stored}, and `{write(found)}` turns on that rounding where two numbers are the same. If you "
-                        f"meant the numbers themselves, {cure}"
-                    )
+                if number is not None:
+                    self._refuse_turning(made, number, found)
                 names = [n.name for n in referenced(one) if self.state.columns.get(n.name) in self._single]
                 made_here = bool(names)
                 names += [n.name for n in referenced(one) if self._read_in(n.name)]
@@ -723,6 +720,14 @@ class _Stata(Memory):
         for number in same:
             text = text.replace(write(Number(number)), f"{number:.7g}")
         return text
+
+    def _refuse_turning(self, made: Node, number: float, shown: Node) -> None:
+        if key := self._turns(made, number):
+            stored, cure = self._stored(key)
+            raise NotReadError(
+                f"{stored}, and `{write(shown)}` turns on that rounding where two numbers are the same. If you meant "
+                f"the numbers themselves, {cure}"
+            )
 
     def _stored(self, key: str) -> tuple[str, str]:
         """Return how a column comes to be in single precision, and what would have it in double."""

@@ -776,6 +776,7 @@ def test_comparisons_that_single_precision_decides_are_listed(made, condition, l
         ("egen g = max(z), by(id)\ngen k = z - g", "k > 1", False),
         ("egen g = max(s), by(id)\ngen k = s - g", "k < 0", False),
         ("gen g = z\ngen k = g - L.g", "k > 0", False),
+        ("gen g = z/10\ngen k = g*m", "k & x > 1", False),
         ("egen double g = max(z), by(id)", "z < g", False),
         ("egen g = max(z), by(id)\negen k = min(z), by(id)", "k < g", False),
         ("egen g = max(m), by(id)", "m < g", False),
