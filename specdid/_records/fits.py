@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
+from specdid.language import without_ticks
 
 NOT_POSITIVE = "this variance estimate is not positive, so it has no standard error"
 NO_JACKKNIFE = (
@@ -146,8 +147,7 @@ def failure_message(code: Code, term: str, outcome: str, effects: str, culprit: 
     culprit
         The term at fault, or empty.
     """
-    # Names that need ticks have them in labels: within those of a sentence they would end what is quoted.
-    term, outcome, effects, culprit = (text.replace("`", "") for text in (term, outcome, effects, culprit))
+    term, outcome, effects, culprit = map(without_ticks, (term, outcome, effects, culprit))
     what = culprit or term
     within = f"within the fixed effects `{effects}`" if effects else "in these rows"
     words = {

@@ -26,6 +26,7 @@ from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
 from specdid.estimators._base import VCOV_NOTES as NOTES
 from specdid.estimators._base import Failure, Path
+from specdid.language import without_ticks
 from specdid.panel.times import StepError
 
 DRAWS = 100_000
@@ -594,7 +595,7 @@ def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
 
 def _all_open(fit: CellFit) -> str:
     """Say why no period has an effect of its own: leads and lags lie on a line that the effects leave open."""
-    effects = " + ".join(fit.effects).replace("`", "")
+    effects = without_ticks(" + ".join(fit.effects))
     return (
         f"no period's effect is identified: given the fixed effects `{effects}`, leads and lags cannot "
         "be told apart from each other; a window whose ends are binned, units that are never treated, or effects "
@@ -619,9 +620,8 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     weights[:, : len(axis)] = share / size[:, None]
     estimate, _, vcov = combine(fit.full, weights)
     known = np.isfinite(estimate)
-    left_out = dict.fromkeys(
-        wanted[~known].astype(int).tolist(), OPEN_PERIOD.format(" + ".join(fit.effects).replace("`", ""))
-    )
+    why = OPEN_PERIOD.format(without_ticks(" + ".join(fit.effects)))
+    left_out = dict.fromkeys(wanted[~known].astype(int).tolist(), why)
     wanted, estimate, vcov, size = wanted[known], estimate[known], vcov[:, known][:, :, known], size[known]
     notes = []
     if not (wanted < clock.start).any():

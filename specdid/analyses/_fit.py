@@ -28,6 +28,7 @@ from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import CONSTANT as OWN_CONSTANT
 from specdid.estimators._base import TREATMENT, Coefficients, Estimate
+from specdid.language import without_ticks
 from specdid.tables._base import Value
 
 NAMED = 4
@@ -135,10 +136,10 @@ def _label(problem: Problem, column: int) -> str:
 
 def why_open(tied: Sequence[str], effects: Sequence[str]) -> str:
     """Say of a term that has no coefficient of its own what it cannot be told apart from."""
-    within = f"the fixed effects `{' + '.join(effects).replace('`', '')}`" if effects else "the constant"
+    within = f"the fixed effects `{without_ticks(' + '.join(effects))}`" if effects else "the constant"
     if not tied:
         return f"{within} absorb{'' if effects else 's'} it"
-    names = [f"`{t.replace('`', '')}`" if t not in (CONSTANT_LABEL, _CELLS) else t for t in dict.fromkeys(tied)]
+    names = [f"`{without_ticks(t)}`" if t not in (CONSTANT_LABEL, _CELLS) else t for t in dict.fromkeys(tied)]
     if len(names) > NAMED:
         names = [*names[:NAMED], f"{len(names) - NAMED} more terms"]
     return f"not identified: given {within} it cannot be told apart from {listed(names)}"

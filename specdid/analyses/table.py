@@ -19,6 +19,7 @@ from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Fin
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient, semidefinite
 from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, number
 from specdid.engine.scores import clusters_of
+from specdid.language import without_ticks
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 HEADER = (
@@ -123,7 +124,7 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
     found = dict.fromkeys(e for f in fits for e in f.effects)
     return tuple(
         Row(
-            say("{name} effects", name=bench.label(e).replace("^", "×").replace("`", "")),
+            say("{name} effects", name=without_ticks(bench.label(e).replace("^", "×"))),
             tuple(say("yes") if e in f.effects else say("no") for f in fits),
         )
         for e in found

@@ -15,7 +15,7 @@ from specdid.language.hints import column_help
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
 from specdid.language.terms import Effect, Term, Terms, briefly, common_start, effects, lower_order, relabel, terms
 from specdid.language.tree import LanguageError, Mistake, Name
-from specdid.language.write import write, write_name, write_number
+from specdid.language.write import without_ticks, write, write_name, write_number
 
 __all__ = [
     "COMMANDS",
@@ -58,6 +58,7 @@ __all__ = [
     "subtraction_problems",
     "terms",
     "unknown_columns",
+    "without_ticks",
     "write",
     "write_name",
     "write_number",

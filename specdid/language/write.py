@@ -53,6 +53,11 @@ def write_name(name: str) -> str:
     return f"`{_HIDDEN.sub(_escaped, escaped)}`"
 
 
+def without_ticks(label: str) -> str:
+    """Return a label for within the ticks or the words of a sentence, where those of its names would end the quote."""
+    return label.replace("`", "")
+
+
 def write_number(value: float) -> str:
     """Return the shortest text that reads as ``value``."""
     text = repr(float(value))
