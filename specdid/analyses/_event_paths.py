@@ -198,6 +198,12 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         f'fix = {{ estimator = "…" }} asks for one that has them: {", ".join(_with_effects())}',
     )
     usable = [c for c in cells if c.labels["treatment"] not in without]
+    dummies = (c for c in usable if c.plain and int(c.compiled.members.sunab[c.member]) < 0)
+    for said in dict.fromkeys(
+        said for c in dummies for said in _not_per_unit(bench, c, np.flatnonzero(_known(bench, c)))
+    ):
+        per_unit = "the curve is per unit of it: two numbers of one figure or text are not of the same"
+        yield fault_at(request.table.origin, None, "dose_effects", said, per_unit, "warning")
     if bench.periods is None or not usable:
         return
     if wrong := list(_unwritten(bench, request)):
@@ -304,6 +310,7 @@ class EventPath:
     references : periods whose effect is zero by construction
     fit : the regression behind it where it is one, with the controls
     notes : what differs from the others
+    remarks : of what units and in what unit the effects are, where that is not as it seems: in figure and summary, too
     left_out : periods that have no estimate, and why
     ends : the ends of the window that hold what lies beyond them in these rows, each with the mean period of its rows
     always : what units that are treated in all their rows do to the path; empty where there are none
@@ -327,6 +334,7 @@ class EventPath:
     references: tuple[int, ...] = ()
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
     ends: Mapping[int, float] = field(default_factory=dict)
     always: str = ""
@@ -453,6 +461,28 @@ def _draws(seed: int, count: int, df: float) -> tuple[Floats, Floats]:
 
 def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     """Estimate a cell by relative period, in the way of its estimator."""
+    found = _path(bench, cell, clock)
+    if found.failure is not None or found.fit is None:  # other estimators choose among these rows
+        return found
+    return replace(found, remarks=(*found.remarks, *_in_leads_only(bench, cell, clock, found.fit.rows)))
+
+
+def _in_leads_only(bench: Bench, cell: Cell, clock: Clock, rows: Ints) -> Iterator[str]:
+    """Say how many units that are treated while the sample lasts have rows before that and none since."""
+    cohort, periods = bench.cohort(cell), bench.periods
+    assert cohort is not None and periods is not None  # noqa: PT018
+    last = periods[bench.in_sample(cell) & clock.keep].max()
+    unit, mine = _adopters(bench, cell), rows[np.isfinite(cohort[rows]) & (cohort[rows] <= last)]
+    treated, after = np.unique(unit[mine]), np.unique(unit[mine[periods[mine] >= cohort[mine]]])
+    n, what = len(treated) - len(after), "cohort" if bench.panel.unit_codes is None else "unit"
+    if n and len(after):
+        yield (
+            f"{n:,} of {len(treated):,} treated {what}s {'stands' if n == 1 else 'stand'} in leads only, without a row "
+            "since treatment that has all values: leads and effects are not of the same"
+        )
+
+
+def _path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     if int(cell.compiled.members.sunab[cell.member]) >= 0:
         return _interaction_weighted(bench, cell, clock)
     declared = _plugins.load("estimators", cell.method)
@@ -489,8 +519,8 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         (clock.reference,) if found.from_reference else (),
         None,
         tuple(_notes(bench, cell, clock, found, ends)),
-        found.left_out,
-        ends if found.binned else {},
+        left_out=found.left_out,
+        ends=ends if found.binned else {},
         from_previous=found.from_previous,
         untestable=found.untestable,
         per_unit=found.per_unit,
@@ -579,9 +609,9 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         fit.nobs,
         (clock.reference,),
         fit,
-        tuple(_not_per_unit(bench, cell, fit.rows)),
-        left_out,
-        clock.bins(fit.rows),
+        remarks=tuple(_not_per_unit(bench, cell, fit.rows)),
+        left_out=left_out,
+        ends=clock.bins(fit.rows),
     )
 
 
@@ -645,6 +675,6 @@ def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         references,
         fit,
         tuple(notes),
-        left_out,
-        clock.bins(fit.rows),
+        left_out=left_out,
+        ends=clock.bins(fit.rows),
     )

@@ -217,8 +217,8 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         when = listed([one.clock.text(k) for k in sorted(one.left_out)])
         said = f"{cells.shown(one.cell)}: the effect in period {when} is not identified"
         yield Caution("note", "not_identified", said)
-    for note in dict.fromkeys(n for p in paths for n in p.notes):
-        which = [cells.shown(p.cell) for p in paths if note in p.notes]
+    for note in dict.fromkeys(n for p in paths for n in (*p.notes, *p.remarks)):
+        which = [cells.shown(p.cell) for p in paths if note in (*p.notes, *p.remarks)]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
 
@@ -280,7 +280,29 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
                 power=_power(bench, one),
             )
         )
-    return tuple(found)
+    remarks = _remarks(paths, [cells.shown(p.cell) for p in paths])
+    return (*found, *(["", *(f"- {said}" for said in remarks)] if remarks else []))
+
+
+def _remarks(paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
+    """Say of what units, and in what unit, effects are that are not as they seem, in sentences for the figure."""
+    found: dict[str, list[str]] = {}
+    for one, name in zip(paths, names, strict=True):
+        for remark in one.remarks:
+            found.setdefault(remark, []).append(name)
+    which = {
+        remark: ""
+        if len(mine) == len(paths)
+        else say(", ").join(mine)
+        if len(mine) <= FEW
+        else say("{having} of {names} curves", having=len(mine), names=len(paths))
+        for remark, mine in found.items()
+    }
+    texts = {remark: told(remark, True) for remark in found}
+    return tuple(
+        say("{sample}.", sample=say("{name}: {why}", name=name, why=texts[r]) if name else capital(texts[r]))
+        for r, name in which.items()
+    )
 
 
 def _power(bench: Bench, one: EventPath) -> str:
@@ -326,6 +348,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         clock.names,
         shared_sample(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
+        _remarks(paths, [cells.shown(p.cell) for p in paths]),
     )
 
 
@@ -539,6 +562,8 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
+    good = [(p, f"({k})") for k, p in enumerate(paths, 1) if p.failure is None]
+    found += _remarks([p for p, _ in good], [name for _, name in good])
     found += of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
     found += of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):

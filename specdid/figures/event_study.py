@@ -102,7 +102,7 @@ class EventData:
     ``reference`` is a period, ``window`` the first and last; ``unit`` is a period's word: "year".
     ``starts`` are the first treated periods, 0 in relative time. In calendar time ``ticks``
     are the window's periods as the data write them. ``sample`` is what all curves are of, where there are others.
-    ``absent`` says which curves could not be estimated, and why.
+    ``absent`` says which curves could not be estimated, and why; ``remarks`` are sentences about what effects are of.
     """
 
     title: str
@@ -116,6 +116,7 @@ class EventData:
     ticks: tuple[str, ...] = ()
     sample: str = ""
     absent: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def tick(self, period: int) -> str:
         """Write a period: −1, or 2011."""
@@ -317,6 +318,7 @@ def note(data: EventData) -> str:
     if data.absent:
         more = [say("{n} more", n=len(data.absent) - NAMED)] if len(data.absent) > NAMED else []
         parts.append(say("Not estimated: {said}.", said=say("; ").join([*data.absent[:NAMED], *more])))
+    parts += data.remarks
     return sentences(filter(None, parts))
 
 

@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
+from specdid._words import known
 from specdid.analyses._fit import semidefinite
+from specdid.figures.event_study import note
 from studies import columns
 
 BASE = {
@@ -135,3 +137,36 @@ def test_always_treated_units_of_least_squares_are_counted_with_what_they_do():
     k, (a, b) = max(change.items(), key=lambda one: abs(one[1][0] - one[1][1]))
     told = message.replace("−", "-")
     assert f"the effect in period {k} changes most, from {a:.3f} to {b:.3f}" in told
+
+
+def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_summary():
+    gone = (pl.col("id") <= 3) & (pl.col("d") == 1)  # two of 16: the third is never treated
+    frame = small_panel(1)
+    curve, _, _ = run(frame.with_columns(d=pl.when(gone).then(None).otherwise(pl.col("d"))))
+    words = "2 of 16 treated units stand in leads only, without a row since treatment that has all values"
+    assert any(message.split(": ", 1)[1].startswith(words) for _, message in said(curve, "curves_differ"))
+    (analysis,) = curve.analyses
+    (chart,) = analysis.finding.charts
+    for texts in (chart.data.remarks, analysis.finding.tables[0].print.notes, analysis.finding.lines):
+        assert any(words in text for text in texts)
+    assert words in note(chart.data)
+    remark = chart.data.remarks[0][:-1]
+    assert known(remark, "zh")
+    whole, _, _ = run(frame)
+    assert not whole.analyses[0].finding.charts[0].data.remarks
+    late, _, _ = run(frame.filter(pl.col("year") < 2005), event_study={"window": [-3, 0]})  # one cohort is not treated while the data last
+    assert not late.analyses[0].finding.charts[0].data.remarks
+
+
+def test_a_dose_is_said_in_check_figure_and_summary():
+    frame = small_panel(1).with_columns(d=pl.col("d") * (1 + pl.col("id") / 10))
+    study = small_study(**BASE)
+    words = "not per unit of `d`"
+    assert [f.severity for f in specdid.check(study, frame) if f.code == "dose_effects" and words in f.message] == [
+        "warning"
+    ]
+    curve, _, _ = run(frame)
+    (analysis,) = curve.analyses
+    assert words in note(analysis.finding.charts[0].data)
+    assert any(words in line for line in analysis.finding.lines)
+    assert not [f for f in specdid.check(study, small_panel(1)) if f.code == "dose_effects"]
