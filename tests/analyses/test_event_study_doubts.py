@@ -154,7 +154,8 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     assert known(remark, "zh")
     whole, _, _ = run(frame)
     assert not whole.analyses[0].finding.charts[0].data.remarks
-    late, _, _ = run(frame.filter(pl.col("year") < 2005), event_study={"window": [-3, 0]})  # one cohort is not treated while the data last
+    early = frame.filter(pl.col("year") < 2005)  # one cohort is not treated while the data last
+    late, _, _ = run(early, event_study={"window": [-3, 0]})
     assert not late.analyses[0].finding.charts[0].data.remarks
 
 
