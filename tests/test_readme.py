@@ -411,6 +411,10 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
             page.locator(".md-typeset__scrollwrap").first.wait_for(timeout=1000 * patience(60))
             wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
             assert page.eval_on_selector_all(".md-typeset__scrollwrap", wide) == 0, name
+        page.goto((tmp_path / "site/404.html").as_uri())  # with its styles and links, from the disk as well
+        assert page.eval_on_selector(".md-header", "header => getComputedStyle(header).position") == "sticky"
+        page.locator("article a", has_text="tutorial").click()
+        page.wait_for_url((tmp_path / "site/tutorial.html").as_uri())
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     for name, up in (("validation", ""), ("howto/staggered", "../")):  # what was measured is a link
         found = re.findall(r'<a href="([^"]+)"><code>tests/bench/', (tmp_path / f"site/{name}.html").read_text("utf-8"))
@@ -419,7 +423,7 @@ def test_the_site_is_built_strictly_and_searched_from_the_disk(tmp_path: Path) -
             one.startswith(f"{up}bench/") and (tmp_path / "site" / one.removeprefix("../")).is_file() for one in found
         )
     missing = (tmp_path / "site/404.html").read_text("utf-8")
-    assert {f"/{name}.html" for name in ("index", "tutorial", "reference")} <= set(
+    assert {f"{name}.html" for name in ("index", "tutorial", "reference")} <= set(
         re.findall(r'href="([^"]+)"', re.search("<h1>Not found</h1><p>.*", missing)[0])
     )
 

@@ -83,7 +83,8 @@ class DataFacts:
     ``bounds`` are a column's least and largest value, of text those of its number of characters;
     ``sheet`` is the name of a workbook's first, which is read;
     ``short`` are columns of numbers that single precision holds, all of them;
-    ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted.
+    ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
+    ``key`` of them whether every row has its own pair, None where that is not known.
     """
 
     columns: frozenset[str] = frozenset()
@@ -97,6 +98,7 @@ class DataFacts:
     sheet: str = ""
     bounds: Callable[[str], tuple[float, float]] = lambda _name: (-inf, inf)
     short: frozenset[str] = frozenset()
+    key: Callable[[str, str], bool | None] = lambda _unit, _time: None
 
 
 FIRST = DataFacts()

@@ -97,6 +97,12 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         joint = np.stack([rank(columns[name])[0] for name in names])
         return bool((np.unique(joint, axis=1, return_counts=True)[1] == 1).any())
 
+    def key(unit: str, time: str) -> bool | None:
+        if not {unit, time} <= whole:
+            return None if not {unit, time} <= {*columns} else False
+        pairs = np.stack([rank(columns[name])[0] for name in (unit, time)])
+        return bool(np.unique(pairs, axis=1).shape[1] == pairs.shape[1])
+
     integers = {n for n, values in numbers.items() if (np.floor(known := values[~np.isnan(values)]) == known).all()}
     nonzero = frozenset(n for n, values in numbers.items() if (values != 0).all())
     whole_numbers = frozenset(integers)
@@ -121,6 +127,7 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         sheet,
         bounds,
         short,
+        key,
     )
 
 

@@ -224,6 +224,7 @@ class _R(Memory):
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
         text = re.sub(r"([,\[]\s*)let\(", r"\1`:=`(", text)
+        text = _with_paths(text)
         statements, dead = _that_run(list(_r_statements(text)))
         for line, head in dead:
             self.skip(line, head, "what stands behind a condition that is FALSE is never run, and left out")
@@ -260,7 +261,7 @@ class _R(Memory):
         self._saved: dict[str, str] = {}
         self._masked_lag = _masked_lag(text)
         self._functions = {name for name, _, _ in _functions(statements)}
-        self._set_panel(calls)
+        self._set_panel(calls, statements)
         self._set_variables(text, statements, frames)
         self._set_helpers(statements)
         self._set_changers(statements)
@@ -373,10 +374,17 @@ class _R(Memory):
         for line, told in kept.items():
             self.found.notes.append((line, f"columns keep the names of the data: {', '.join(told.values())}"))
 
-    def _set_panel(self, calls: Sequence[list[tuple[str, int, str]]]) -> None:
-        """Take unit and time from panel.id, from att_gt, else from what all regressions absorb."""
+    def _set_panel(
+        self, calls: Sequence[list[tuple[str, int, str]]], statements: Sequence[tuple[int, str, bool]]
+    ) -> None:
+        """Take unit and time from panel.id, from att_gt, else from what all regressions absorb, or most."""
         absorbed: list[set[str]] = []
         named: list[set[str]] = []
+        for _, statement, _ in statements:
+            settings = re.search(r"\bsetFixest_estimation\(", statement)
+            panel = settings and _two_names(_arguments(_inside(statement, settings.end())).get("panel.id", ""))
+            if panel and self.found.unit is None:
+                self.found.unit, self.found.time = panel
         for name, _, inside in (one for found in calls for one in found):
             given = _arguments(inside)
             panel = _two_names(given.get("panel.id", ""))
@@ -398,11 +406,28 @@ class _R(Memory):
                 if len(times) == 1 and len(units) == 1:
                     self.found.unit, self.found.time = units[0], times[0]
                     break
+            told = "unit and time are what all regressions with fixed effects absorb"
+            if self.found.unit is None:
+                told = self._take_of_most(absorbed)
             if self.found.unit is not None:
-                told = (
-                    "COMPLETE: unit and time are what all regressions with fixed effects absorb. Mend what is not so."
-                )
-                self.found.comments["study"] = [told]
+                self.found.comments["study"] = [f"COMPLETE: {told}. Mend what is not so."]
+
+    def _take_of_most(self, absorbed: Sequence[set[str]]) -> str:
+        """Take the unit and time that some regressions absorb and that are a key of the data, else those of most."""
+        pairs: Counter[tuple[str, str]] = Counter()
+        for one in absorbed:
+            times = [c for c in one if _TIMES.match(c)]
+            units = [c for c in one if c not in times]
+            if len(times) == 1 and len(units) == 1:
+                pairs[units[0], times[0]] += 1
+        keys = [pair for pair in pairs if self._facts.key(*pair)]
+        if len(keys) == 1:
+            self.found.unit, self.found.time = keys[0]
+            return "unit and time are what regressions absorb of which the data have one row each"
+        most = [pair for pair, n in pairs.items() if 2 * n > len(absorbed) and self._facts.key(*pair) is not False]
+        if most:
+            self.found.unit, self.found.time = most[0]
+        return "unit and time are what most regressions with fixed effects absorb"
 
     def _set_variables(self, text: str, statements: Sequence[tuple[int, str, bool]], frames: set[str]) -> None:
         """Tell columns from variables of the script: those of loops and functions, and what is assigned to."""
@@ -1825,6 +1850,33 @@ def _loops_of(text: str) -> set[str]:
 def _without_texts(text: str) -> str:
     """Return a text of the same length without what stands in quotes."""
     return re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", lambda m: f'"{" " * (len(m[0]) - 2)}"', text)
+
+
+def _with_paths(text: str) -> str:
+    """Write the names of files out that file.path(), here() and paste0() put together where a file is read."""
+    quoted = r"\"[^\"\\\n]*\"|'[^'\\\n]*'"
+    made = Counter(re.findall(rf"(?m)(?<![\w.$])({_NAME})\s*(?:<<?-|=)", text))
+    texts = {
+        name: value[1:-1]
+        for name, value in re.findall(rf"(?m)^({_NAME})[ \t]*(?:<-|=)[ \t]*({quoted})[ \t]*;?[ \t]*$", text)
+        if made[name] == 1
+    }
+
+    def written(found: re.Match[str]) -> str:
+        parts = [texts.get(part, part) for part in re.findall(rf"{quoted}|{_NAME}", found["parts"])]
+        parts = [part[1:-1] if part[:1] in ("'", '"') else part for part in parts]
+        if {*re.findall(_NAME, re.sub(quoted, "", found["parts"]))} - {*texts}:
+            return found[0]
+        name = ("" if found["function"] == "paste0" else "/").join(parts).removeprefix("./")
+        return f'{found["reads"]}"{name}"' + "\n" * found[0].count("\n")
+
+    return re.sub(
+        r"(?<![\w.])(?P<reads>(?:[\w.]+::)?(?:read[._]?\w*|fread|vroom|import)\(\s*(?:(?:file|path|input)\s*=\s*)?)"
+        rf"(?:here::)?(?P<function>file\.path|here|paste0)\(\s*(?P<parts>(?:{quoted}|{_NAME})"
+        rf"(?:\s*,\s*(?:{quoted}|{_NAME}))*)\s*\)",
+        written,
+        text,
+    )
 
 
 def _that_run(statements: Sequence[tuple[int, str, bool]]) -> tuple[list[tuple[int, str, bool]], list[tuple[int, str]]]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -3446,6 +3447,45 @@ def test_functions_by_the_name_of_others_are_listed(loaded, lag):
 def test_unit_and_time_are_also_those_of_slopes_and_joint_levels(effects, unit):
     code = f"df <- read.csv('a.csv')\nfeols(y ~ d | i + t, df, ~i)\nfeols(y ~ d | {effects}, df, ~i)\n"
     assert read_code(code, ".R", _PANEL).unit == unit
+
+
+@pytest.mark.parametrize(("lines", "unit"), [(["i + t", "b + t", "i + t"], "i"), (["i + t", "b + t"], None)])
+def test_one_regression_without_the_unit_does_not_lose_it(lines, unit):
+    code = "df <- read.csv('a.csv')\n" + "".join(f"feols(y ~ d | {one}, df, ~i)\n" for one in lines)
+    found = read_code(code, ".R", _PANEL)
+    assert (found.unit, found.time) == (unit, unit and "t")
+    known = read_code(code, ".R", replace(_PANEL, key=lambda unit, _: unit == "i"))  # the data decide
+    assert (known.unit, known.time) == ("i", "t")
+    region = read_code(code, ".R", replace(_PANEL, key=lambda unit, _: unit == "b"))
+    assert (region.unit, region.time) == ("b", "t")
+
+
+def test_the_panel_that_is_set_for_all_regressions_is_unit_and_time():
+    code = "df <- read.csv('a.csv')\nsetFixest_estimation(panel.id = ~i + t)\nfeols(y ~ d | b, df, ~i)\n"
+    found = read_code(code, ".R", _PANEL)
+    assert (found.unit, found.time) == ("i", "t")
+
+
+@pytest.mark.parametrize(
+    ("read", "data"),
+    [
+        ('read_csv(file.path("data", "a.csv"))', "data/a.csv"),
+        ("read.csv(here::here('data', 'a.csv'), sep = ';')", "data/a.csv"),
+        ('fread(here("data/a.csv"))', "data/a.csv"),
+        ('readr::read_csv(file = file.path(dir, "a.csv"))', "raw/a.csv"),
+        ('fread(paste0(dir, "/",\n  "a.csv"))', "raw/a.csv"),
+        ("read_csv(file.path(other, 'a.csv'))", None),
+        ('read_csv(file.path(twice, "a.csv"))', None),
+    ],
+)
+def test_names_of_files_that_are_put_together_are_read(read, data):
+    code = (
+        f"dir <- 'raw'\ntwice <- 'a'\ntwice <- 'b'\ndf <- {read}\ndf$z <- df$y * 2\nm <- feols(z ~ d | i + t, df, ~i)\n"
+    )
+    found = read_code(code, ".R", _PANEL)
+    assert found.data == data
+    assert found.regressions[-1].line == code.count("\n")
+    assert bool(found.skipped) == (data is None)
 
 
 @pytest.mark.parametrize(
