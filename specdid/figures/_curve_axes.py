@@ -16,7 +16,7 @@ from specdid._words import say
 from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
-from specdid.figures._layout import ChoiceLine, PanelRow
+from specdid.figures._layout import LEAST_SLOT, ChoiceLine, PanelRow
 from specdid.figures._style import (
     ACCENT,
     BAND90,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 THIN = 1200
 """More specifications than this are drawn at so many places, each the median of its neighbours."""
 
-_LEAST_SLOT = 2.0
-"""Points of width below which bars run into each other."""
+_BREAKDOWNS = 75
+"""Breakdown values of more than THIN specifications are drawn as medians of so many runs: of 10,000 few are known."""
 _CROSS = 2.6
 """Size of a cross on ribbons, in points."""
 _TILE = 3.2
@@ -107,6 +107,7 @@ def shown_range(values: Floats) -> tuple[float, float]:
 
 def limits(panel: CurvePanel) -> tuple[float, float]:
     """Return the ends of the vertical axis: zero, the estimates, and intervals unless they explode."""
+    panel = panel.whole or panel
     low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
     ends = np.array([*shown_range(panel.estimate), 0.0])
     if len(low):
@@ -194,7 +195,7 @@ def _shared_colours(panel: CurvePanel) -> bool:
 
 def few(panel: CurvePanel, width: float) -> bool:
     """Say whether there is room, in points of width, for a bar per specification."""
-    return len(panel) <= POINTS and width / panel.extent >= _LEAST_SLOT
+    return len(panel) <= POINTS and width / panel.extent >= LEAST_SLOT
 
 
 def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> None:
@@ -453,13 +454,14 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
-        runs = np.array_split(height[segment.start : segment.stop], min(segment.stop - segment.start, THIN))
+        count = segment.stop - segment.start
+        runs = np.array_split(height[segment.start : segment.stop], count if count <= THIN else _BREAKDOWNS)
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
-        none = np.where(tops == 0, 0.03 * most, 0.0)
+        none = np.where(tops == 0, 0.04 * most, 0.0)
         draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))

@@ -158,6 +158,7 @@ class CurvePanel:
     group : the name as in the results, by which nulls are found.
     band_nulls : (estimand, or nothing where they are one curve; the null in words) of every curve in ``null_band``.
     breakdowns : their breakdown values under [honest], drawn below the curve.
+    whole : the panel that this one is a part of, which has its axis, its key and the sizes of its facts.
     """
 
     name: str
@@ -183,14 +184,49 @@ class CurvePanel:
     group: str = ""
     band_nulls: tuple[tuple[str, str], ...] = ()
     breakdowns: Breakdowns | None = None
+    whole: CurvePanel | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
+    def part(self, start: int, stop: int) -> CurvePanel:
+        """Return the panel of the specifications from ``start`` to ``stop``, where pieces begin and end."""
+        own, wish, found = slice(start, stop), self.preferred, self.breakdowns
+        names = (
+            "positions",
+            "estimate",
+            "low90",
+            "high90",
+            "low95",
+            "high95",
+            "significant",
+            "tested",
+            "nobs",
+            "which",
+        )
+        cut: dict[str, Any] = {name: getattr(self, name)[own] for name in names}
+        segments = (
+            replace(s, start=max(s.start, start) - start, stop=min(s.stop, stop) - start) for s in self.segments
+        )
+        return replace(
+            self,
+            **cut,
+            pieces=tuple((a - start, b - start) for a, b in self.pieces if start <= a < stop),
+            segments=tuple(s for s in segments if s.start < s.stop),
+            choices=tuple(
+                replace(c, rows=tuple(replace(r, chosen=r.chosen[own]) for r in c.rows)) for c in self.choices
+            ),
+            preferred=replace(wish, place=wish.place - start) if wish and start <= wish.place < stop else None,
+            null_band=None if self.null_band is None else self.null_band[:, own],
+            null_shares=() if start else self.null_shares,
+            breakdowns=found and replace(found, values=found.values[own], known=found.known[own]),
+            whole=self,
+        )
+
     @property
     def decimals(self) -> int:
         """Decimals with which this panel's estimates are written."""
-        return decimals_for(self.estimate)
+        return decimals_for((self.whole or self).estimate)
 
     @property
     def many(self) -> bool:
@@ -215,7 +251,7 @@ class CurvePanel:
     @property
     def apart(self) -> bool:
         """Whether some, or all, stand apart as not entering the joint tests."""
-        return self.segments[-1].kind != KINDS[0]
+        return (self.whole or self).segments[-1].kind != KINDS[0]
 
     @property
     def gap(self) -> float:

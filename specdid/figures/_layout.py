@@ -10,6 +10,7 @@ import numpy as np
 
 from specdid._words import later, say
 from specdid.figures._curve_data import TOGETHER, ChoiceRows, CurveData, CurvePanel
+from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
 
@@ -33,6 +34,10 @@ _LOWER, _HALF = 90.0, 0.5
 """Height of curves below each other, and what any keep of their share, before a choice loses its rows."""
 _LOWEST = 0.4
 """So much, and no less than FLAT, where no choice would have rows otherwise."""
+LEAST_SLOT = 2.0
+"""Points of width below which bars run into each other."""
+_CLEAR_SLOT, _UNEVEN = 3.2, 0.6
+"""So many, below which a narrow figure's marks are hardly told apart; the largest share of a half that helps."""
 FLAT = 64.0
 """Height of curves where many panels stand below each other, at least."""
 
@@ -129,6 +134,7 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     longest = max((fonts.width(text, TEXT, bold) for text, bold in labels), default=0.0)
     least, most = (TICKS + 52, 0.37 * points) if narrow else (TICKS + 92, 0.33 * points)
     left = min(max(longest + INDENT + 9, least), most)
+    bands = [(half,) for half in _halves(data.panels, points - left - RIGHT)] if narrow else bands
     medians = 32.0 if side_by_side == 1 and not narrow and _one_median(data) else 0.0
     moves = _moves(data.panels)
     still = tuple(heading for heading, (_, rests) in moves.items() if rests)
@@ -155,6 +161,18 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
     for count in range(len(order), 0, -1):
         yield made(order[:count], True, FLAT, low=_LOWEST)
     yield made([], True, FLAT)
+
+
+def _halves(panels: tuple[CurvePanel, ...], width: float) -> tuple[CurvePanel, ...]:
+    """Return the halves of a panel that stand below each other where its bars would be hardly told apart."""
+    if len(panels) > 1 or len(panels[0]) > POINTS or not LEAST_SLOT <= width / panels[0].extent < _CLEAR_SLOT:
+        return panels
+    (panel,), count = panels, len(panels[0])
+    starts = [start for start, _ in panel.pieces if start]
+    middle = min(starts, key=lambda start: abs(2 * start - count), default=0)
+    parts = (panel.part(0, middle), panel.part(middle, count)) if middle else panels
+    large = max(parts, key=len)
+    return parts if len(large) <= _UNEVEN * count else panels
 
 
 def with_rows(layout: CurveLayout, kept: Sequence[str], fonts: Fonts, most: int = sys.maxsize) -> CurveLayout:
@@ -205,10 +223,11 @@ def _band(
 ) -> PanelRow:
     lines: list[ChoiceLine] = []
     top = 0.0
-    for heading, labels, always in _headings(panels, kept):
+    every = tuple(p.whole or p for p in panels)
+    for heading, labels, always in _headings(every, kept):
         top += space if lines else 0.0
         if alone and len(labels) == 2 and heading != say(_CONTROLS):
-            rarer = min(labels, key=lambda label: _taken(panels, heading, label))
+            rarer = min(labels, key=lambda label: _taken(every, heading, label))
             said = _one_of_two(heading, rarer, labels, fonts, room)
             lines.append(ChoiceLine(heading, rarer, said, top, alone=True))
             top += row

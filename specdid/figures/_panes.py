@@ -165,6 +165,7 @@ def numbered(panel: CurvePanel) -> bool:
 
 def number_of(panel: CurvePanel, series: int) -> int:
     """Return the number of a series' piece: where some stand apart, their pieces have those of the same series."""
+    panel = panel.whole or panel
     firsts = sorted({piece_of(panel, k) for k in range(len(panel.series))})
     return 1 + firsts.index(piece_of(panel, series))
 
@@ -346,9 +347,19 @@ def _name(names: Sequence[str], fonts: Fonts, room: float) -> list[str]:
 
 def _below(pane: Pane, fonts: Fonts, room: float) -> tuple[list[str], KeyLines]:
     line = joined(pane.facts)
-    one = fonts.width(line, SMALL) <= room
-    facts = [line] if one else [line for fact in pane.facts for line in wrap(fact, fonts, room)]
+    facts = [line] if fonts.width(line, SMALL) <= room else _together(pane.facts, fonts, room)
     return facts, break_lines(pane.entries, fonts, room) if pane.entries else ()
+
+
+def _together(facts: Sequence[str], fonts: Fonts, room: float) -> list[str]:
+    """Put facts on lines, as many on each as have room."""
+    lines: list[list[str]] = []
+    for fact in facts:
+        if lines and fonts.width(joined([*lines[-1], fact]), SMALL) <= room:
+            lines[-1].append(fact)
+        else:
+            lines.append([fact])
+    return [text for line in lines for text in wrap(joined(line), fonts, room)]
 
 
 def label_across(page: Page, box: Box, *texts: str) -> None:

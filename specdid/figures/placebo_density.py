@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
-_HEIGHT, _LEAST = 132.0, 72.0
+_HEIGHT, _LEAST = 132.0, 44.0
+_QUARTERS = 72.0
+"""Height of axes from which quarters of p have room beside them."""
 _DOTS = blend(SERIES[0], 0.55)
 
 
@@ -110,18 +112,23 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     points.set_ylim(0, 1.08)
     points.yaxis.tick_right()
     points.tick_params(axis="y", length=0)
-    points.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.50", "0.75", "1"])
+    ticks = (
+        {0: "0", 0.25: "0.25", 0.5: "0.50", 0.75: "0.75", 1: "1"}
+        if box.height >= _QUARTERS
+        else {0: "0", 0.5: "0.5", 1: "1"}
+    )
+    points.set_yticks([*ticks], [*ticks.values()])
     points.scatter(panel.estimates, panel.p_values, s=3.2, color=_DOTS, linewidths=0, zorder=3)
     points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
     curve = page.axes(box.left, box.top, box.width, box.height)
-    _density(curve, page, panel, (low, high))
+    _density(curve, page, panel, (low, high), box.height)
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
         curve.axvline(panel.actual, color=ACCENT, linewidth=1.2, zorder=6)
     label_across(page, box, say("estimate"))
 
 
-def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, float]) -> None:
+def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, float], high: float) -> None:
     """Draw the density on an axis of its own at the left."""
     style(axes, page.fonts, "y")
     axes.grid(False)
@@ -131,7 +138,7 @@ def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, flo
     x, y = density(panel.estimates, *ends, bandwidth(panel.estimates))
     top = 1.08 * float(y.max())
     axes.set_ylim(0, top)
-    axes.set_yticks(*round_ticks(0, top, 5))
+    axes.set_yticks(*round_ticks(0, top, 5 if high >= _QUARTERS else 3))
     axes.plot(x, y, color=INK, linewidth=1.0, zorder=5)
 
 

@@ -193,7 +193,7 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
 
 def _told_apart(data: CurveData, layout: CurveLayout) -> list[CurvePanel]:
     """Return the panels whose shares the note has."""
-    beside = {id(p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
+    beside = {id(p.whole or p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
     return [p for p in data.panels if len(p.null_shares) > beside[id(p)]]
 
 
@@ -640,7 +640,11 @@ def _key(
     own: bool = False,
     untested: bool = False,
 ) -> KeyLines:
-    return key_lines(panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own, untested)
+    if panel.whole and panel.positions[0] != panel.whole.positions[0]:
+        return ()  # it stands above the first part
+    return key_lines(
+        panel.whole or panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own, untested
+    )
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:

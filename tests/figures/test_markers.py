@@ -239,3 +239,34 @@ def test_pieces_of_what_stands_apart_have_the_numbers_of_the_same_series(width):
     named = {t.split("  ")[1].split(" (")[0]: t.split("  ")[0] for t in texts if t[1:3] == "  "}
     assert len(named) == 9
     assert written == [named[panel.series[int(panel.which[start])].short] for start, _ in panel.pieces]
+
+
+def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_other_on_one_axis():
+    names = [f"estimator {k}" for k in range(9)]
+    planned = plan_of(
+        {"estimator": names, "sample": ["all", "city", "east", "west"], "weights": ["none", "population"]},
+        estimands={name: f"effect {name}" for name in names},
+        types={"weights": {"population": "nonequivalent"}},
+        preferred=3,
+    )
+    data = curve_data(results_of(planned))
+    whole, narrow = spec_curve.draw(data, 6.5), spec_curve.draw(data, 3.5)
+
+    def curves(figure):
+        return [axes for axes in figure.axes if any(c.get_zorder() == 5 for c in axes.collections)]
+
+    (one,), two = curves(whole), curves(narrow)
+    assert [round(axes.get_xlim()[1]) for axes in two] == [36, 36]
+    assert {axes.get_ylim() for axes in two} == {one.get_ylim()}
+    assert sorted(y for axes in two for y in points(axes)) == sorted(points(one))
+    texts = [t.get_text() for t in narrow.texts]
+    assert sum("hollow" in t for t in texts) == 1
+    assert [t for t in texts if t in ("equivalent (36)", "nonequivalent (36)")] == [
+        "equivalent (36)",
+        "nonequivalent (36)",
+    ]
+
+
+def points(axes):
+    marks = [c for c in axes.collections if c.get_zorder() == 5 and isinstance(c, PathCollection)]
+    return [y for c in marks for y in np.asarray(c.get_offsets())[:, 1].tolist()]
