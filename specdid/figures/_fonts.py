@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ _CJK = (
     "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Noto Sans CJK TC", "Droid Sans Fallback", "SimSun",
     "Songti SC", "AR PL UMing CN", "AR PL UKai CN", "Arial Unicode MS",
 )  # fmt: skip
+_STAND_INS = {"〇": "○"}
+"""What is written for a character that fonts of old sets lack: the zero of Chinese years."""
+_IDEOGRAPHS = "\u2e80"
+"""The first of the characters that a Chinese font writes."""
 _NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
 
 
@@ -25,10 +29,15 @@ class Fonts:
 
     families: tuple[str, ...]
     missing: str = ""
+    replaced: str = ""
+
+    def written(self, text: str) -> str:
+        """Return a text with a stand-in for each character that no font has but its stand-in."""
+        return text.translate({ord(c): _STAND_INS[c] for c in self.replaced})
 
     def width(self, text: str, size: float, bold: bool = False) -> float:
         """Measure a text, in points: what its letters advance, without kerning, which only draws them together."""
-        return size * sum(map(_advances(self.families, bold).__getitem__, text))
+        return size * sum(map(_advances(self.families, bold).__getitem__, self.written(text)))
 
     def fit(self, text: str, size: float, room: float, bold: bool = False) -> str:
         """Cut a text at the end with … so that it is at most ``room`` points wide."""
@@ -91,7 +100,18 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
         if found:
             families.append(family)
             left = [c for c in left if c not in found]
-    return Fonts(tuple(families), "".join(map(chr, left)))
+    lacking = "".join(map(chr, left))
+    stand_ins = {c: _STAND_INS[c] for c in lacking if c in _STAND_INS}
+    if stand_ins:
+        other = fonts_for([*({*map(chr, wanted)} - {*stand_ins}), *stand_ins.values()])
+        if not {*other.missing} & {*stand_ins.values()}:
+            return replace(other, replaced="".join(stand_ins))
+    return Fonts(tuple(families), lacking)
+
+
+def dense(text: str) -> bool:
+    """Say whether a text has Chinese characters, whose thin strokes look paler than letters of the same colour."""
+    return any(c >= _IDEOGRAPHS for c in text)
 
 
 def postscript_outlines(families: Iterable[str]) -> bool:

@@ -15,8 +15,22 @@ from specdid._arrays import Floats
 from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, later, say, sentences
 from specdid.figures._curve_axes import fixed
-from specdid.figures._fonts import Fonts, fonts_for
-from specdid.figures._style import CROSS, CROSSED, FAINT, HAIR, INK, OPEN, QUIET, RING, SMALL, TEXT, TITLE, shape_of
+from specdid.figures._fonts import Fonts, dense, fonts_for
+from specdid.figures._style import (
+    CROSS,
+    CROSSED,
+    FAINT,
+    HAIR,
+    INK,
+    OPEN,
+    QUIET,
+    QUIET_DENSE,
+    RING,
+    SMALL,
+    TEXT,
+    TITLE,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,6 +129,7 @@ class Page:
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
+        text, colour = self.fonts.written(text), QUIET_DENSE if colour == QUIET and dense(text) else colour
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
@@ -130,8 +145,8 @@ class Page:
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
-            x / self.width, 1 - middle / self.height, text, fontsize=size, color=colour, rotation=90,
-            ha="center", va="center", family=list(self.fonts.families),
+            x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size, color=colour,
+            rotation=90, ha="center", va="center", family=list(self.fonts.families),
         )  # fmt: skip
 
     def line(self, x: tuple[float, float], y: tuple[float, float], colour: Any, width: float) -> None:

@@ -22,6 +22,8 @@ SINGLE, DOUBLE, DEFAULT = 3.5, 7.0, 6.5
 """Widths of a journal's column and page, and of a manuscript's text, in inches."""
 
 INK, QUIET, FAINT, HAIR = "#1a1a1a", "#6b6b6b", "#a3a3a3", "#e6e6e6"
+QUIET_DENSE = "#3d3d3d"
+"""QUIET of Chinese characters, which have thin strokes."""
 BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")

@@ -6,10 +6,11 @@ import warnings
 import pytest
 from curves import plan_of, results_of
 from figure_texts import texts_of
+from specdid._words import speaking
 from specdid.figures import _fonts
 from specdid.figures._curve_axes import fixed
-from specdid.figures._fonts import fonts_for
-from specdid.figures._style import SMALL, TEXT, blend, own_style, save
+from specdid.figures._fonts import dense, fonts_for
+from specdid.figures._style import QUIET, QUIET_DENSE, SMALL, TEXT, blend, own_style, save
 from specdid.figures.spec_curve import plot
 
 CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
@@ -104,3 +105,25 @@ def test_what_libraries_say_of_fonts_is_kept_from_the_screen_while_drawing():
     with own_style():
         assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == [False, False]
     assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == before
+
+
+def test_the_zero_of_chinese_years_has_a_stand_in_where_no_font_has_it(monkeypatch):
+    monkeypatch.setattr(_fonts, "_installed", lambda: {"DejaVu Sans": "dejavu", "Old": "old", "SimHei": "hei"})
+    glyphs = {"dejavu": set(map(ord, "abc")), "old": set(map(ord, "二五○")), "hei": set()}
+    monkeypatch.setattr(_fonts, "_characters", glyphs.__getitem__)
+    fonts = fonts_for(["二〇〇五"])
+    assert fonts.written("二〇〇五 abc") == "二○○五 abc"
+    assert not fonts.missing
+    glyphs["hei"] = {ord("〇")}
+    assert fonts_for(["二〇〇五"]).written("二〇〇五") == "二〇〇五"
+    glyphs |= {"hei": set(), "old": set(map(ord, "二五"))}
+    assert fonts_for(["二〇〇五"]).missing == "〇"
+    assert fonts_for(["〇龘二"]).missing == "〇龘"
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+def test_quiet_texts_in_chinese_are_darker_than_those_in_letters():
+    with speaking("zh"):
+        figure = plot(results_of(plan_of(CHINESE)))
+    colours = {dense(t.get_text()): t.get_color() for t in figure.texts if t.get_color() in (QUIET, QUIET_DENSE)}
+    assert colours == {False: QUIET, True: QUIET_DENSE}
