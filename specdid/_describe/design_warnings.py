@@ -19,6 +19,7 @@ from specdid._diagnostics import first_few, many
 from specdid._plan.estimands import Made, vanishes_with
 from specdid._records import CODES, Caution, Family, Results, Status
 from specdid._records.cautions import CautionSeverity
+from specdid._records.fits import OF_THE_ESTIMATOR
 from specdid._records.numerals import decimals_for, p_text, percent, signed
 from specdid._records.results import TIMES
 from specdid._words import said_list, say
@@ -153,6 +154,20 @@ def tiny_errors(results: Results) -> Iterator[Caution]:
                 "tiny_errors",
                 f"t is as large as {size[at]:,.0f} (#{at + 1}): such an error measures no uncertainty, as where the "
                 "treatment's variation that effects and controls leave lies in one cluster, whose scores sum to zero",
+                label,
+                found,
+            )
+
+
+def no_errors(results: Results) -> Iterator[Caution]:
+    """Count the estimates without a standard error, by vcov and reason."""
+    ok = int(np.count_nonzero(results.status == Status.OK))
+    for v, label in enumerate(results.planned.vcovs):
+        for why, found in results.without_error(v).items():
+            yield Caution(
+                "note" if v or why in OF_THE_ESTIMATOR else "serious",
+                "no_errors",
+                f"no standard error, and so no p-value and no interval, of {found:,} of {ok:,} estimates: {why}",
                 label,
                 found,
             )

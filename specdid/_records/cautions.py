@@ -70,6 +70,7 @@ CLAUSES: Mapping[str, str] = {
     "few_untreated": later("few clusters are untreated"),
     "variance_indefinite": later("two-way variances are not positive semi-definite"),
     "tiny_errors": later("errors are too small to be any"),
+    "no_errors": later("estimates have no standard error"),
     "few_effective": later("clusters count for fewer than they are"),
     "few_clusters": later("there are few clusters"),
     "cohorts_left_out": later("cohorts are left out"),

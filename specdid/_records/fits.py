@@ -42,6 +42,8 @@ VCOV_NOTES: tuple[str, ...] = (
     "the bootstrap needs two clusters with treated units of each effect, and two with units never treated",
 )
 """By Fits.vcov_code."""
+OF_THE_ESTIMATOR = frozenset(VCOV_NOTES[k] for k in (5, 7, 8, 13))
+"""Reasons that are the estimator's, whatever the data: `check` has said them."""
 INDEFINITE = (
     "the two-way matrix of all coefficients is not positive semi-definite: its diagonal is given, and programs that "
     "set its negative eigenvalues to zero print `std_error_fixest` and `std_error_reghdfe`"

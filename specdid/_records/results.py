@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
+from specdid._records.fits import NOT_POSITIVE
 from specdid._words import later, say, say_choice, told
 from specdid.language import common_start, relabel
 
@@ -415,6 +416,13 @@ class Results:
         """Return a column of numbers under the first vcov, the one on the curve; (S,)."""
         values = np.asarray(self.numbers[name], dtype=np.float64)
         return values if values.ndim == 1 else values[:, 0]
+
+    def without_error(self, v: int = 0) -> dict[str, int]:
+        """Count the ok specifications that have no standard error under a vcov, by reason, the most first."""
+        without = (self.status == Status.OK) & np.isnan(np.asarray(self.numbers["std_error"], dtype=np.float64)[:, v])
+        codes, counts = np.unique(self.vcov_note.codes[without, v], return_counts=True)
+        words = [self.vcov_note.words[code] if code >= 0 else NOT_POSITIVE for code in codes.tolist()]
+        return dict(sorted(zip(words, counts.tolist(), strict=True), key=lambda item: -item[1]))
 
     def spread(self, family: Family) -> tuple[float, float, float]:
         """Return the median, the lowest and the highest estimate of a pool."""

@@ -143,6 +143,7 @@ def _warnings(
     yield from _of_instruments(results)
     yield from design_warnings.two_way(results)
     yield from design_warnings.tiny_errors(results)
+    yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
     yield from design_warnings.comparability(results)
     yield from design_warnings.same_estimates(results, methods)

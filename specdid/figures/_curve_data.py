@@ -274,7 +274,7 @@ class CurveData:
     """All panels of the figure; those without any estimate are left out.
 
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
-    stands against the estimates, which is written above them.
+    stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
     """
 
     title: str
@@ -283,6 +283,7 @@ class CurveData:
     panels: tuple[CurvePanel, ...]
     absent: str = ""
     found: Against = field(default_factory=Against)
+    without_error: str = ""
 
 
 def curve_data(
@@ -341,9 +342,9 @@ def curve_data(
     if breakdowns is not None:
         panels = tuple(replace(p, breakdowns=_breakdowns_of(p, breakdowns)) for p in panels)
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
-    return CurveData(
-        planned.title, planned.alpha, errors, panels, _absent(results), against(cautions).shown(planned.shown)
-    )
+    found = against(cautions).shown(planned.shown)
+    why = say("; ").join(told(reason, True) for reason in results.without_error())
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:

@@ -229,10 +229,10 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if alone:
         parts.append(
             say(
-                "{alone:,} estimates without an interval have no standard error."
-                if alone > 1
-                else "{alone:,} estimate without an interval has no standard error.",
+                "{alone:,} of {n:,} estimates have no interval, for want of a standard error: {why}.",
                 alone=alone,
+                n=sum(len(p.low95) for p in data.panels),
+                why=data.without_error,
             )
         )
     if any(joint_crosses(p, width) for p, width in widths):

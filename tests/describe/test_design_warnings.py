@@ -703,3 +703,29 @@ def test_what_common_rows_leave_as_it_was_is_no_change_of_nothing_percent():
     ]
     assert said == ["unchanged (x)", "unchanged (x)", "0.3% smaller (x)", "125% larger (x)"]
     assert known(f"the variance of the estimates is {said[0]}", "zh")
+
+
+def test_estimates_without_a_standard_error_are_counted_with_the_reason():
+    one = PANEL.with_columns(region=(pl.col("id") > 30).cast(pl.Int64), few=pl.col("id") <= 30)
+    study = {"vcov": {"unit": "~id", "region": "~region"}, "outcome": {"y": "y"}}
+    curve = run(one, sample={"all": "TRUE", "few": "few"}, **study)
+    (said,) = [w for w in curve.warnings if w.code == "no_errors"]
+    words = (
+        "16 of 32 estimates have no standard error, and so no p-value and no interval: fewer than two clusters are left"
+    )
+    assert (said.severity, said.where, said.specifications) == ("note", "region", 16)
+    assert said.message.startswith(words)
+    assert known(said.message, "zh")
+    assert words in curve.summary()
+    assert not [w for w in run(one, **study).warnings if w.code == "no_errors"]
+
+
+def test_estimates_without_a_standard_error_under_the_first_vcov_are_a_serious_warning():
+    planned = smart_city(0)
+    fits = fits_of(planned)
+    fits.std_error[:2, 0] = np.nan
+    (said,) = design_warnings.no_errors(collect(planned, [fits], ["x"]))
+    assert said.severity == "serious"
+    assert said.message.startswith(
+        f"no standard error, and so no p-value and no interval, of 2 of {len(planned)} estimates"
+    )

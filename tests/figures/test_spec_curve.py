@@ -556,7 +556,9 @@ def test_estimates_without_an_error_are_counted():
     fits = fits_of(planned)
     for values in (fits.std_error, fits.p_value, fits.statistic):
         values[:2] = np.nan
-    words = "2 estimates without an interval have no standard error."
+    words = (
+        f"2 of {len(planned)} estimates have no interval, for want of a standard error: this variance estimate is not"
+    )
     assert words in " ".join(texts_of(draw(curve_data(collect(planned, [fits], ["x"])))))
     assert words not in " ".join(texts_of(plot(results_of(planned))))
 
