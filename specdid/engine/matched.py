@@ -52,6 +52,7 @@ class CrossSection:
     candidates : what was matched, with ``labels`` for its covariates
     result : the match, or why there is none
     n_missing, n_missing_treated : rows that lack a variable to match on, not among ``rows``
+    n_unknown, n_ungrouped : rows not among these that lack the treatment, or a group to be matched within
     period : as the data write it; empty with ``at``
     """
 
@@ -61,6 +62,8 @@ class CrossSection:
     result: Matched | Unmatched
     n_missing: int
     n_missing_treated: int
+    n_unknown: int
+    n_ungrouped: int
     period: str
 
 
@@ -206,8 +209,12 @@ def _match(recipe: MatchRecipe, panel: Panel, inputs: _Inputs, rows: Ints, perio
         result = Unmatched(_one_sided(candidates))
     else:
         result = _plugins.load("matching", recipe.method).match(candidates, recipe.settings)
-    n_treated = int((np.nan_to_num(inputs.treated[lost]) != 0).sum())
-    return CrossSection(usable, candidates, inputs.labels, result, len(lost), n_treated, period)
+    unknown = ~np.isfinite(inputs.treated[lost])
+    gaps = ~unknown & ~np.isfinite(inputs.covariates[lost]).all(axis=1)
+    n_treated = int((inputs.treated[lost][gaps] != 0).sum())
+    n_unknown, n_gaps = int(unknown.sum()), int(gaps.sum())
+    counts = (n_gaps, n_treated, n_unknown, len(lost) - n_gaps - n_unknown)
+    return CrossSection(usable, candidates, inputs.labels, result, *counts, period)
 
 
 def _repeats(units: Ints) -> bool:
@@ -278,9 +285,13 @@ def _tied(sections: list[CrossSection], noun: str) -> Iterator[str]:
 
 
 def _missing(sections: list[CrossSection], noun: str) -> Iterator[str]:
-    lost = sum(s.n_missing for s in sections)
+    """Say how many rows lack the treatment, else a variable to match on, else a group to be matched within."""
+    lost, unknown, alone = (sum(getattr(s, n) for s in sections) for n in ("n_missing", "n_unknown", "n_ungrouped"))
+    total = lost + unknown + alone + sum(len(s.rows) for s in sections)
     if lost:
         treated = sum(s.n_missing_treated for s in sections)
-        total = lost + sum(len(s.rows) for s in sections)
-        which = f"{lost:,} of {total:,} {noun} ({treated:,} treated)"
-        yield f"{which} lack a variable to match on and are left out"
+        yield f"{lost:,} of {total:,} {noun} ({treated:,} treated) lack a variable to match on and are left out"
+    if unknown:
+        yield f"{unknown:,} of {total:,} {noun} lack the treatment, which says on which side, and are left out"
+    if alone:
+        yield f"{alone:,} of {total:,} {noun} lack a value of `exact`, which they are matched within, and are left out"

@@ -11,6 +11,7 @@ import pytest
 from adoption import adoption_panel
 from small_problems import task_of
 from specdid import _plugins
+from specdid._words import known
 from specdid.estimators._base import Estimate, Failure
 from specdid.estimators.csdid import group_time
 
@@ -386,3 +387,13 @@ def test_an_older_base_period_is_told():
     assert "of up to 1 cohort (" in told_by(found)["older_base"]
     assert found.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
     assert "older_base" not in told_by(fitted(frame))
+
+
+def test_cells_left_out_of_which_no_treated_unit_is_lost_speak_of_none():
+    frame = adoption_panel()
+    found = small(frame[~((frame.cohort == 4) & (frame.t == 5))])
+    assert (found.extra["n_cells_left_out"], found.extra["n_treated_left_out"]) == (1, 0)
+    cautions = CSDID.cautions({k: np.array([v]) for k, v in found.extra.items()})
+    (message,) = (c.message for c in cautions if c.code == "cells_left_out")
+    assert "every treated unit is in some of these" in message
+    assert known(message, "zh")

@@ -9,7 +9,7 @@ import specdid
 from specdid import SpecError
 from specdid._plan import PlanStatus
 from specdid._run.prepare import prepare
-from specdid._words import speaking, told
+from specdid._words import known, speaking, told
 from specdid.engine.columns import evaluate, row_mask
 from specdid.engine.compile import compile_plan
 from specdid.engine.execute import run
@@ -210,6 +210,19 @@ def test_units_that_lack_a_variable_are_counted(data):
     said = messages(spec({"treated": "pilot", "at": "year == 2011", "method": "kernel"}), gaps)
     words = f"4 of 60 units ({treated} treated) lack a variable to match on and are left out"
     assert f"the sample `m`: {words}" in said
+
+
+def test_units_that_lack_the_treatment_or_a_group_are_said_to(data):
+    gaps = data.assign(d=data["d"].where(data["unit"] > 3), size=data["size"].where(data["unit"] != 9))
+    said = messages(spec({"at": "year == 2011", "method": "kernel"}), gaps)
+    assert (
+        said.count("the sample `m`: 4 of 60 units lack the treatment, which says on which side, and are left out") == 1
+    )
+    assert not any("variable to match on" in words for words in said)
+    said = messages(spec({"treated": "pilot", "at": "year == 2011", "exact": "size"}), gaps)
+    words = "1 of 60 units lack a value of `exact`, which they are matched within, and are left out"
+    assert f"the sample `m`: {words}" in said
+    assert known(words, "zh")
 
 
 def test_units_without_a_row_of_at_are_counted_and_the_treated_of_the_sample(data):

@@ -354,12 +354,21 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     if (some := cells > 0).any():
         worst = int(np.argmax(cells))
         every = int(cells[worst] + found["n_cells"][worst])
+        message = (
+            f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment, and every "
+            "treated unit is in some of these; the others are not seen both in the period and in its base, or stand "
+            "beside nobody untreated (column n_cells_left_out)"
+        )
+        if treated[worst] > 0:
+            message = (
+                f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment, and "
+                f"{many(int(treated[worst]), 'treated unit', 'are')} in none of these: {why} (columns "
+                "n_cells_left_out, n_treated_left_out)"
+            )
         yield Caution(
             "serious",
             "cells_left_out",
-            f"csdid averages {int(found['n_cells'][worst])} of {every} cohorts × periods since treatment, and "
-            f"{many(int(treated[worst]), 'treated unit', 'are')} in none of these: {why} (columns n_cells_left_out, "
-            "n_treated_left_out)",
+            message,
             specifications=int(some.sum()),
         )
     if (apart := (treated > 0) & (cells == 0)).any():
