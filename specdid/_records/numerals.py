@@ -36,9 +36,9 @@ def counted(n: int) -> str:
 
 
 def decimals_for(values: NDArray[np.float64]) -> int:
-    """Return the decimals that show three digits of the largest value, at most 8."""
+    """Return the decimals that show three digits of the largest value, at most 15."""
     largest = float(np.abs(values).max())
-    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 8)) if largest > 0 else 0
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 15)) if largest > 0 else 0
 
 
 def percent(share: float) -> str:

@@ -500,7 +500,8 @@ def _number(value: float) -> str:
 
 
 def _fixed(value: float, digits: int) -> str:
-    return "" if np.isnan(value) else f"{value:.{digits}f}"
+    text = "" if np.isnan(value) else f"{value:.{digits}f}"
+    return text if not text or float(text) else text.lstrip("-")
 
 
 def _heading(label: str, clusters: int) -> str:

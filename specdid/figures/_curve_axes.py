@@ -477,7 +477,7 @@ def number_axis(axes: Axes, bottom: float, top: float) -> None:
     ticks = np.asarray(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top))
     ticks = ticks[(ticks >= bottom) & (ticks <= top)]
     step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-    decimals = next((d for d in range(8) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 8)
+    decimals = next((d for d in range(15) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 15)
     labels = ["0" if abs(v) < 1e-9 * step else fixed(float(v), decimals) for v in ticks]
     axes.set_yticks(ticks, labels)
 

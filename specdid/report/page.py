@@ -23,7 +23,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests, floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_digits, p_text
+from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_digits, p_text, signed
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.report._data import (
@@ -416,7 +416,7 @@ class FamilyNumbers:
 
     def written(self, value: float) -> str:
         """Write a number with the decimals of this family."""
-        return minus(f"{value:,.{self.decimals}f}")
+        return signed(f"{value:,.{self.decimals}f}")
 
     @property
     def unit(self) -> str:

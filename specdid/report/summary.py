@@ -19,7 +19,7 @@ from specdid._describe.instruments import beside_estimate
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, minus, ordinal, p_text, percent
+from specdid._records.numerals import decimals_for, ordinal, p_text, percent, signed
 from specdid._records.results import NotEstimated
 from specdid._study import file_stem
 from specdid._words import later, say, say_choice, sentences, told
@@ -341,7 +341,7 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:
     decimals = decimals_for(results.estimate[family.places])
-    numbers = (minus(f"{v:,.{decimals}f}") for v in results.spread(family))
+    numbers = (signed(f"{v:,.{decimals}f}") for v in results.spread(family))
     return family.what, f"{len(family.places):,}", *numbers
 
 
@@ -398,12 +398,12 @@ def _number(results: Results, place: int) -> str:
     decimals = decimals_for(np.array([estimate]))
     rank, of = results.rank(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
-    ends = {"low": minus(f"{low:,.{decimals}f}"), "high": minus(f"{high:,.{decimals}f}")}
+    ends = {"low": signed(f"{low:,.{decimals}f}"), "high": signed(f"{high:,.{decimals}f}")}
     interval = say(" ({level} CI {low} to {high}, {p})", level=level, **ends, p=p_text(p))
     beside = interval if np.isfinite(low) else say(" (no standard error)")
     return say(
         "{estimate}{beside}: {rank} of {of:,}, from the lowest estimate.",
-        estimate=minus(f"{estimate:,.{decimals}f}"),
+        estimate=signed(f"{estimate:,.{decimals}f}"),
         beside=beside,
         rank=ordinal(rank),
         of=of,
@@ -553,7 +553,7 @@ def _changes(choices: Choices) -> list[str]:
         if seen[change.factor.dimension] <= _PER_DIMENSION and len(shown) < _CHANGES:
             shown.append(change)
     decimals = decimals_for(np.array([c.mean for c in shown]))
-    rows = [(*_option(c), minus(f"{c.mean:+,.{decimals}f}"), f"{c.pairs:,}") for c in shown]
+    rows = [(*_option(c), signed(f"{c.mean:+,.{decimals}f}"), f"{c.pairs:,}") for c in shown]
     left = len(found) - len(shown)
     more = ["", say("{left:,} more in choices.csv.", left=left)] if left else []
     return [*table((say("option"), say("instead of"), say("mean change"), say("pairs")), rows), *more]

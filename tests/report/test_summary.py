@@ -5,6 +5,7 @@ import pytest
 from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
+from specdid._run.show import _fixed
 from specdid.report.summary import NO_SHARES, NULL_WITHOUT, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
@@ -192,3 +193,15 @@ def test_tables_are_aligned_as_text_also_with_chinese():
         "| 平均处理效应 | 1,024 |",
         "| a\\|b         |     3 |",
     )
+
+
+def test_tiny_estimates_have_their_digits_and_zero_no_sign():
+    planned = grid()
+    fits = fits_of(planned)
+    fits.estimate[:] = -1e-9 * (1 + np.arange(len(fits.estimate)))
+    for values in (fits.conf_low, fits.conf_high):
+        values[:] = -1e-9
+    text = curve_of(collect(planned, [fits], ["x"])).summary()
+    assert "−0.0000000010" in text
+    assert not re.search(r"−0\.?0*(?![\d.])", text)
+    assert _fixed(-1e-9, 3) == "0.000"
