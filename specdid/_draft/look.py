@@ -439,15 +439,34 @@ def _treatment(
         return Treatment(why, n, cohort.cohort, first=cohort.first, never=cohort.never, lags=lags), _others(
             paths, cohorts, {n, *dated[n], *lags}
         )
+    made = {n: of for n in leading if (of := _product(n, paths)) is not None}
+    if len(made) == 1 and {*leading} <= {*made, *(one for of in made.values() for one in of)}:
+        ((n, (group, after)),) = made.items()
+        lags = tuple(m for m in switches if m not in leading)
+        why = f"0/1, is `{group}` × `{after}`: who is treated, and since when"
+        return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
     if len(leading) == 1:
         n = leading[0]
         lags = tuple(m for m in switches if m != n)
-        why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, at times that differ"
+        starts = np.unique(paths[n].first)
+        when = "at times that differ" if np.isfinite(starts).sum() > 1 else "in one period"
+        why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, {when}"
         return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
     if not leading and len(cohorts) == 1:
         ((_, cohort),) = cohorts.items()
         return cohort, _others(paths, cohorts, {cohort.cohort or ""})
     raise _no_treatment(paths, cohorts, leading, name, key)
+
+
+def _product(name: str, paths: Mapping[str, _Path]) -> tuple[str, str] | None:
+    """Return the 0/1 column of who is treated and the one of since when whose product a column is, if it is one."""
+    values = paths[name].values
+    around = {n: p for n, p in paths.items() if n != name and not (p.gaps or p.back) and (p.values >= values).all()}
+    for group, who in around.items():
+        for after, since in around.items():
+            if who.by_unit and not since.by_unit and (who.values * since.values == values).all():
+                return group, after
+    return None
 
 
 def _partial(rest: Mapping[str, Column], key: PanelKey) -> dict[str, tuple[_Path, _Path]]:
@@ -493,6 +512,11 @@ def _no_treatment(
         return _refused("draft_treatment", message, help_)
     notes = [f"`{n}` {why}" for n, why in _others(paths, cohorts, set()).items()][:MOST_SHOWN]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
+    who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
+    if len(since := _since(paths)) == 1 and who:
+        help_ = f"who is treated since `{since[0]}` is 1? --treatment {who[0]}" + ", or another of these" * (
+            len(who) > 1
+        )
     return _refused("draft_treatment", message, help_, notes)
 
 

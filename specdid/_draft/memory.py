@@ -18,7 +18,7 @@ _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])
 
 _MASKED = {
     "l", "f", "d", "mean", "median", "min", "max", "sd", "sum", "quantile", "quantile_group", "rank", "winsorize",
-    "trim",
+    "trim", "group",
 }  # fmt: skip
 """Functions of other rows that give the same where rows that were cut off are missing in their first argument."""
 ACROSS = _MASKED | {

@@ -388,8 +388,10 @@ class _Stata(Memory):
         self._single: set[str] = set()
         self._read_single: dict[str, int] = {}
         """Versions that have a column of single precision as a line has read it."""
-        self._encoded: dict[str, tuple[str, tuple[int, str, str]]] = {}
-        """Versions that number the texts of a column of the data: that column, and what is listed of the line."""
+        self._encoded: dict[str, tuple[str, tuple[int, str, str], str]] = {}
+        """Versions that number the texts of a column of the data: that column, the line that is listed, the numbers."""
+        self._labels: set[str] = set()
+        """Sets of labels that lines before define, whose numbers `encode` takes."""
         self._asked: dict[tuple[str, str, bool], Any] = {}
         self._depth = 0
         self._in_double = self._insheet = False
@@ -441,7 +443,7 @@ class _Stata(Memory):
             told = "Rows whose group of egen is missing are a group in Stata: coalesce() says so."
             found.comments.setdefault("derive", []).append(told)
         if (unit := found.unit) in found.derived:
-            of = re.fullmatch(r"group\((\w+)\)", found.derived[unit])
+            of = re.fullmatch(r"group\((?:ifelse\(.*, (?=\w+, NA\)\)$))?(\w+)(?:, NA\))?\)", found.derived[unit])
             known = of is not None and of[1] not in found.derived
             found.unit = of[1] if of is not None and known else None
             told = f"the code makes its unit, `{unit}`: have that column in the data, as {found.derived[unit]}; "
@@ -506,21 +508,31 @@ class _Stata(Memory):
         self._states = [one for k, one in enumerate(self._states) if k not in gone]
 
     def _texts_for_numbers(self) -> set[tuple[int, str, str]]:
-        """Put columns of text in the place of their numbers by encode, where these are levels alone.
+        """Put columns of text in the place of their numbers by encode, where these are levels alone, else make numbers.
 
         Returns what is listed of their lines, which need not be.
         """
         done = set[tuple[int, str, str]]()
-        for key, (column, listed) in self._encoded.items():
+        for key, (column, listed, numbers) in self._encoded.items():
             found, text = self.found, write(Name(column))
             values = [v.expression for v in self._versions.values() if v.expression is not None]
             values += [one for r in found.regressions for one in (r.outcome, *r.terms, r.condition, r.weights)]
             slopes = [one for r in found.regressions for one in re.findall(r"\[([^\[\]]*)\]", r.effects)]
+            taken = key == found.unit or key in self._behind(found.regressions)
             used = key == found.unit or any(key in one for one in values)
             used |= any(key in f"{r.effects} {r.vcov}" for r in found.regressions)
             by_value = any(key in one for one in slopes) or any(
                 key in one and _by_its_value(key, one) for one in values
             )
+            if by_value and numbers and self._expression(key) is None:
+                self._versions[key] = replace(self._versions[key], expression=numbers)
+                done.add(listed)
+                if found.unit == key:
+                    found.unit = column
+                    told = (
+                        f"`{self._plain(key)}` of line {listed[0]} numbers `{column}`, whose texts are the same units."
+                    )
+                    found.comments.setdefault("study", []).append(told)
             if by_value or not used:
                 continue
 
@@ -544,9 +556,23 @@ class _Stata(Memory):
             ]
             found.unit = column if found.unit == key else found.unit
             done.add(listed)
+            if not taken:  # of data before, whose columns no regression has
+                continue
             told = f"`{self._plain(key)}` of line {listed[0]} numbers the texts of `{column}`, which serve here."
             found.comments.setdefault("study", []).append(told)
         return done
+
+    def _behind(self, regressions: Sequence[Regression]) -> set[str]:
+        """Return the columns and versions that regressions use, and what these are made of."""
+        waiting = [
+            text for r in regressions for text in (r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov)
+        ]
+        found: set[str] = set()
+        while waiting:
+            fresh = columns_of(waiting.pop().removeprefix("~")) - found
+            found |= fresh
+            waiting += [made for key in fresh if (made := self._expression(key)) is not None]
+        return found
 
     def _lags_of(self, regression: Regression, own: int) -> set[int]:
         """Return by number the panels along which a regression has lags: its own, or that of a column's line."""
@@ -1056,6 +1082,8 @@ class _Stata(Memory):
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
             self._scalars[one[1]] = (line, one[2] if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", one[2]) else "")
+        if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
+            self._labels.add(labels[1])
         if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
             self._in_double = kind[1] == "double"
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
@@ -1894,7 +1922,8 @@ class _Stata(Memory):
         when = self._written(condition, "condition") if condition else ""
         within = f", by = {'^'.join(map(self._group, groups))}" if groups else ""
         names = inside.split() if re.fullmatch(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)*", inside) else []
-        if function == "group" and names and not groups and not left and not when:
+        labels = re.fullmatch(r"\s*(?:(?:label|lname\(\w+\)|truncate\(\d+\))\s*)*", left)
+        if function == "group" and names and not groups and labels and not when:
             return f"group({', '.join(names)})"
         if function.startswith("row") and names and not groups and not left:
             found = self._across_columns(function, names)
@@ -2014,7 +2043,9 @@ class _Stata(Memory):
             of = re.match(r"^\s*(\w+)\s*,", arguments) if command == "encode" and len(names) == 1 else None
             source = self.state.columns.get(of[1], of[1]) if of else ""
             if source and not self.known(source) and (not self._facts.columns or source in self._facts.columns):
-                self._encoded[self.state.columns[names[0]]] = source, (line, text, why)
+                plain = re.fullmatch(r"\s*g\w*\(\w+\)\s*", _at_comma(arguments)[1]) and names[0] not in self._labels
+                numbers = self.on_kept(f"group({write(Name(source))})") if plain else ""
+                self._encoded[self.state.columns[names[0]]] = source, (line, text, why), numbers
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
 
 

@@ -149,6 +149,32 @@ def test_who_and_since_when_make_a_treatment_when_it_is_asked_for(tmp_path):
     assert "feols" in found["estimator"].values()
 
 
+def test_who_times_since_when_is_the_treatment(tmp_path):
+    def own(firm, year, *_):  # a firm of the never treated, too, has its own date
+        return (year >= np.where(firm % 2 == 0, 2004, 2006)).astype(int)
+
+    def who(firm, *_):
+        return (firm < 5).astype(int)
+
+    columns = panel(treated=who, post=own)
+    del columns["law"]
+    columns["did"] = columns["treated"] * columns["post"]
+    done, found, spec = draft(tmp_path, columns)
+    assert done.returncode == 0, done.stderr
+    assert found["treatment"] == {"did": {"term": "did", "cohort": "cohort"}}
+    assert "is `treated` × `post`" in spec.read_text("utf-8")
+    assert "2004 (3), 2006 (2); never 7" in spec.read_text("utf-8")
+    other = tmp_path / "other"
+    other.mkdir()
+    columns = panel(treated=who, post=lambda f, y, *_: (y >= 2005).astype(int))
+    del columns["law"]
+    assert "--treatment treated" in refused(other, columns)
+    columns |= {"did": columns["treated"] * columns["post"], "urban": (columns["firm"] % 3 == 0).astype(int)}
+    columns |= {"crisis": (columns["year"] >= 2008).astype(int)}
+    columns["both"] = columns["urban"] * columns["crisis"]
+    assert "`both`, `did`" in refused(other, {name: columns[name] for name in sorted(columns)})  # which, a person says
+
+
 def test_a_column_of_the_same_units_is_said_and_the_finer_key_is_asked_for(tmp_path):
     names = panel(name=lambda f, *_: [f"firm {v}" for v in f])
     done, found, _ = draft(tmp_path, names)

@@ -3094,26 +3094,62 @@ def test_unit_and_time_of_an_earlier_file_are_left_open_where_the_data_do_not_ha
 
 
 @pytest.mark.parametrize(
-    ("lines", "unit"),
+    ("lines", "numbers"),
     [
-        ("reghdfe y d, a(id t) cl(id)", "st"),
-        ("egen m = mean(x), by(id)\nreghdfe y d m, a(id t) cl(id)", "st"),
-        ("areg y d i.t, a(id)", "st"),
-        ("reghdfe y d if id != 3, a(id t)", "id"),
-        ("reghdfe y d, a(id t)\nreghdfe y d id, a(t)", "id"),
-        ("gen c = id*100 + t\nreghdfe y d, a(c)", "id"),
-        ("replace id = 3 if d == 1\nreghdfe y d, a(id t)", "id"),
+        ("reghdfe y d, a(id t) cl(id)", False),
+        ("egen m = mean(x), by(id)\nreghdfe y d m, a(id t) cl(id)", False),
+        ("areg y d i.t, a(id)", False),
+        ("reghdfe y d if id != 3, a(id t)", True),
+        ("reghdfe y d, a(id t)\nreghdfe y d id, a(t)", True),
+        ("gen c = id*100 + t\nreghdfe y d, a(c)", True),
+        ("replace id = 3 if d == 1\nreghdfe y d, a(id t)", True),
     ],
 )
-def test_a_column_of_text_is_the_unit_whose_numbers_encode_makes(lines, unit):
+def test_a_column_of_text_is_the_unit_whose_numbers_encode_makes(lines, numbers):
     code = f"use a\nencode st, gen(id)\nxtset id t\n{lines}\n"
     found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "st", "t"})))
-    assert found.unit == unit
-    assert (2 in [line for line, _, _ in found.skipped]) == ("id" in found.unread) == (unit == "id")
-    if unit == "st":
+    assert found.unit == "st"
+    assert not found.skipped
+    assert not found.unread
+    assert ("group(st)" in found.derived.values()) == numbers
+    assert len(found.comments["study"]) == 1
+    if not numbers:
         assert [r.effects.split(" + ")[0] for r in found.regressions] == ["st"]
         assert [*found.derived.values()] in ([], ["mean(x, by = st)"])
-        assert len(found.comments["study"]) == 1
+
+
+def test_numbers_of_texts_of_earlier_data_are_not_told():
+    facts = DataFacts(frozenset({"y", "d", "x", "id", "t"}))
+    code = "use a\nencode st, gen(id)\negen m = mean(x), by(id)\nuse b, clear\nxtset id t\nreghdfe y d, a(id t)\n"
+    found = read_code(code, ".do", facts)
+    assert (found.unit, found.comments.get("study")) == ("id", None)
+
+
+@pytest.mark.parametrize("command", ["encode st, gen(g)", "egen g = group(st)", "egen g = group(st), label"])
+@pytest.mark.parametrize("used", ["reg y d x if g != 2", "gen z = g > 2\nreg y d z"])
+def test_numbers_of_texts_are_of_the_rows_that_are_left(command, used):
+    """Of B, C and D without A the number 2 is C; of all four it would be B."""
+    code = f"use a\ndrop if x == 1\n{command}\n{used}\nreghdfe y d, a(g)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "st"}), frozenset({"x", "st"})))
+    assert not found.skipped
+    panel = panel_of({"st": ["A", "B", "C", "D"] * 2, "x": [1.0, 2.0, 2.0, 2.0] * 2})
+    assert found.derived["g"] == "group(ifelse(!(x == 1), st, NA))"
+    assert values(panel, found.derived["g"])[:4] == [None, 1, 2, 3]
+
+
+@pytest.mark.parametrize("unit", ["encode st, gen(id)", "egen id = group(st), label"])
+def test_a_unit_whose_numbers_are_used_is_the_column_of_its_texts(unit):
+    code = f"use a\n{unit}\nxtset id t\ndrop if id == 2\nreghdfe y d L.x, a(id t)\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "st", "t"})))
+    assert (found.unit, found.skipped, found.derived["id"]) == ("st", [], "group(st)")
+
+
+@pytest.mark.parametrize("line", ['label define id 7 "A" 8 "B"\nencode st, gen(id)', "encode st, gen(id) label(own)"])
+def test_numbers_of_labels_that_are_there_are_listed(line):
+    code = f"use a\n{line}\nreg y d x if id != 2\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "d", "x", "st"})))
+    assert "encode" in found.skipped[-1][1]
+    assert not found.derived
 
 
 def test_a_pattern_of_columns_that_import_reads_in_small_letters_is_of_the_names_of_the_file():
