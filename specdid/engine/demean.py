@@ -131,12 +131,11 @@ def _beside(first: Ints, every: Sequence[Ints]) -> int:
 
 
 def runs(codes: Ints) -> tuple[Ints, Ints] | None:
-    """Return where each level begins and its rows, where rows lie in the order of their levels."""
-    steps = np.diff(codes)
-    if not len(codes) or (steps < 0).any():
+    """Return where each level (without gaps) begins and its rows, where rows lie in the order of their levels."""
+    if not len(codes) or (codes[1:] < codes[:-1]).any():
         return None
-    starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
-    return starts, np.diff(starts, append=len(codes))
+    counts = np.bincount(codes)
+    return np.cumsum(counts) - counts, counts
 
 
 def subtract_means(

@@ -36,12 +36,14 @@ with fixest's t where nothing else is said.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._study import Distribution, Rule, VcovKind
 from specdid.engine.demean import count_components, rank_of
 
@@ -169,7 +171,9 @@ def _constant_within(effect: Ints, cluster: Ints) -> bool:
     return bool((seen[effect] == cluster).all())
 
 
-def absorbed_parameters(levels: ArrayLike, nested: ArrayLike | None = None, slopes: ArrayLike = 0) -> Ints:
+def absorbed_parameters(
+    levels: Sequence[Any] | Ints, nested: Sequence[Any] | Bools | None = None, slopes: Any = 0
+) -> Ints:
     """Count the parameters of the fixed effects that enter df_k.
 
     Parameters
@@ -185,12 +189,9 @@ def absorbed_parameters(levels: ArrayLike, nested: ArrayLike | None = None, slop
     -------
     () or (M,) int64
     """
-    size = np.asarray(levels, dtype=np.int64)
-    count = size.sum(axis=0) - max(len(size) - 1, 0) + np.asarray(slopes, dtype=np.int64)
-    if nested is not None and len(size):
-        inside = np.asarray(nested, dtype=bool)
-        inside = inside.reshape(inside.shape + (1,) * (size.ndim - inside.ndim))
-        count = count - np.where(inside, size - 1, 0).sum(axis=0)
+    count = sum(levels) - max(len(levels) - 1, 0) + slopes
+    if nested is not None:
+        count = count - sum((size - 1) * inside for size, inside in zip(levels, nested, strict=True))
     return np.asarray(count, dtype=np.int64)
 
 
@@ -208,6 +209,13 @@ def variance_factor(kind: VcovKind, nobs: ArrayLike, df_k: ArrayLike, n_clusters
         factor = rows * (g / (g - 1)) if kind == "cluster" else rows
     usable = (n > k) & (g > 1) if kind == "cluster" else n > k
     return np.asarray(np.where(usable, factor, np.nan))
+
+
+def cluster_factor(nobs: int, df_k: int, n_clusters: int) -> float:
+    """Return the `variance_factor` of one clustered regression: the same number, without arrays."""
+    if nobs <= df_k or n_clusters <= 1:
+        return float("nan")
+    return (nobs - 1) / (nobs - df_k) * (n_clusters / (n_clusters - 1))
 
 
 def t_df(kind: VcovKind, nobs: ArrayLike, df_k: ArrayLike, n_clusters: ArrayLike = -1) -> Floats:

@@ -66,10 +66,17 @@ def connect(
     else:
         of_cluster, of_level = components(clusters, n_clusters, levels, n_levels)
     count = int(max(of_cluster.max(), of_level.max())) + 1
-    cluster_place, clusters_in = places(of_cluster), np.bincount(of_cluster, minlength=count)
-    level_place, levels_in = places(of_level), np.bincount(of_level, minlength=count)
+    cluster_place, clusters_in = _within(of_cluster, count)
+    level_place, levels_in = _within(of_level, count)
     inverse = _inverse(crossed(of_cluster[clusters], level_place, count), levels_in)
     return Net(tuple(levels), of_cluster, cluster_place, clusters_in, of_level, level_place, levels_in, inverse)
+
+
+def _within(component: Ints, count: int) -> tuple[Ints, Ints]:
+    """Return places within components, and the size of each."""
+    if count == 1:
+        return np.arange(len(component)), np.array([len(component)])
+    return places(component), np.bincount(component, minlength=count)
 
 
 def take_out(columns: Floats, net: Net, inner: Sequence[Ints]) -> bool:
@@ -173,12 +180,13 @@ def _counted(
     """Cross products of dummies from counts: F'F less the part within the one nested effect's levels."""
     size = int(place.max()) + 1
     local = [place[level] for level in levels]
-    out = np.zeros(count * size * size)
-    for a in local:
-        for b in local:
-            at = (component * size + a) * size + b
-            out += np.bincount(at, weights=weights, minlength=len(out))
-    crossed = out.reshape(count, size, size)
+    crossed, each = np.zeros((count, size, size)), np.arange(size)
+    for k, a in enumerate(local):
+        at = component * size + a
+        crossed[:, each, each] += np.bincount(at, weights, count * size).reshape(count, size)
+        for b in local[:k]:
+            pairs = np.bincount(at * size + b, weights, crossed.size).reshape(crossed.shape)
+            crossed += pairs + pairs.transpose(0, 2, 1)
     if inner:
         level = inner[0]
         found = int(level.max()) + 1
@@ -189,7 +197,7 @@ def _counted(
         mass = np.bincount(level, weights=weights, minlength=found)
         of_inner = np.zeros(found, np.int64)
         of_inner[level] = component
-        place, sizes = places(of_inner), np.bincount(of_inner, minlength=count)
+        place, sizes = _within(of_inner, count)
         padded = np.zeros((count, int(sizes.max()), size))
         padded[of_inner, place] = shares / np.sqrt(mass)[:, None]
         crossed -= padded.transpose(0, 2, 1) @ padded
@@ -226,6 +234,8 @@ def _inverse(crossed: Floats, levels_in: Ints) -> Floats:
     Where the sum of a component's dummies is the only one, and this is added, the matrix is regular.
     """
     size = crossed.shape[1]
+    if size == 1:
+        return np.divide(1.0, crossed, out=np.zeros_like(crossed), where=crossed > 0)
     real = np.arange(size) < levels_in[:, None]
     largest = np.maximum(crossed.max(axis=(1, 2)), 1e-300)
     if (np.abs(crossed.sum(axis=1)) <= NOTHING * size * largest[:, None]).all():

@@ -237,7 +237,7 @@ class _Facts:
     def factor(self, controls: int) -> float:
         """Return the CRV1 factor of a regression with so many controls."""
         df_k = 1 + controls + self.intercept + self.absorbed
-        return float(ssc.variance_factor("cluster", self.nobs, df_k, self.clusters))
+        return ssc.cluster_factor(self.nobs, df_k, self.clusters)
 
 
 def _batch_sums(

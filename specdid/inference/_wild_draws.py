@@ -59,6 +59,8 @@ ORDERS = 4
 """Orders of the signs that are kept at most."""
 CACHED = 2**16
 """Cells of signed scores that are formed together: what fits the cache."""
+FIRST, SECOND = np.eye(2)[:, :1], np.eye(2)[:, 1:]
+"""Coefficients of u~ and D~ in these two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _drawn_batches(
             continue
         prepared = _prepare(problem, members, batch, cluster, table)
         at = np.array([local[int(p)] for p in batch.members])
-        drawn.facts[at] = _cluster_facts(problem, members, batch, prepared)
+        drawn.facts[at] = _cluster_facts(members, batch, prepared)
         blocks = None if len(batch.members) == 1 else _batch_sums(prepared, len(batch.members))
         for places_, family in _families(members, dropped, batch, prepared):
             if blocks is None:
@@ -191,13 +193,13 @@ def _prepare(problem: Problem, members: Members, batch: DrawBatch, cluster: Ints
     laid = lay_out(problem, members, batch)
     absorber, plain = laid.absorber, not batch.effects.fixed and not batch.effects.slopes
     residual, scale = standardised(laid.values)
-    nested = [] if plain else [ssc.is_nested(e, (clusters,)) for e in absorber.codes]
+    sizes, least = ([] if plain else absorber.levels.tolist()), len(present)  # each cluster has a level of its own
+    nested = [size >= least and ssc.is_nested(e, (clusters,)) for e, size in zip(absorber.codes, sizes, strict=False)]
     net = _residualise(residual, absorber, nested, plain, clusters)
     root = None if absorber.weights is None else np.sqrt(absorber.weights)
     if root is not None:
         residual *= root[:, None]
-    counts = np.zeros(0, np.int64) if plain else absorber.levels
-    absorbed = int(ssc.absorbed_parameters(counts, np.array(nested, dtype=bool), absorber.slope_levels.sum()))
+    absorbed = int(ssc.absorbed_parameters(sizes, nested, sum(absorber.slope_levels.tolist())))
     return _Prepared(
         laid, residual, net, root, signs.among(present), present, scale, len(clusters), absorbed, int(plain), clusters
     )
@@ -220,18 +222,19 @@ def _own_scores(
     prepared: _Prepared, family: RegressionFamily
 ) -> tuple[ClusterScores, tuple[Carried, ...] | CarriedStack]:
     """Return the scores of a batch's only regression: of its D~ and u~ alone, no cross products by cluster."""
-    rows = prepared.residual.T
-    d, u, dd, inverse = solve(rows @ rows.T, family)
-    own = np.concatenate([d, u], axis=1).T @ rows
-    regressors = np.concatenate([own[:1], rows[family.controls[0]]])
+    rows, controls = prepared.residual.T, family.controls[0]
+    pair = [family.outcome[0], family.treatment[0]]
+    regressors = rows[[pair[1], *controls]]
+    total = regressors[1:] @ rows.T
+    inverse, coefficients = _coefficients(total[:, controls][None], total[:, pair][None])
+    own = rows[pair] - coefficients[0].T @ regressors[1:]
+    regressors[0] = own[1]
+    products = own[:, None] * regressors
     order, bounds = _by_cluster(prepared.clusters, len(prepared.present))
-    products = (regressors * own[1], regressors * own[0])
-    of_outcome, of_treatment = (
-        np.add.reduceat(p if order is None else p[:, order], bounds, axis=1)[None] for p in products
-    )
-    c = np.concatenate([of_treatment[:, :1] / dd[:, None, None], inverse @ of_treatment[:, 1:]], axis=1)
-    first, second = np.eye(2)[:, :1], np.eye(2)[:, 1:]
-    return ClusterScores(first, second, dd, of_outcome, of_treatment, c), _carried(prepared, own.T, False)
+    sums = np.add.reduceat(products if order is None else products[:, :, order], bounds, axis=2)
+    dd = own[1:] @ own[1]
+    c = np.concatenate([sums[1:, :1] / dd, inverse @ sums[1:, 1:]], axis=1)
+    return ClusterScores(SECOND, FIRST, dd, sums[:1], sums[1:], c), _carried(prepared, own.T, False)
 
 
 def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain: bool, clusters: Ints) -> Net | None:
@@ -257,6 +260,8 @@ def _residualise(columns: Floats, absorber: Absorber, nested: list[bool], plain:
 def _clusters_present(cluster: Ints, count: int) -> tuple[Ints, Ints]:
     """Return the clusters among ``count`` that rows have, and each row's place among these."""
     seen = np.bincount(cluster, minlength=count) > 0
+    if seen.all():
+        return np.arange(count), cluster
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[cluster]
 
 
@@ -272,7 +277,7 @@ def _families(
     for size in sorted(by_size):
         entries = by_size[size]
         df_k = 1 + size + prepared.intercept + prepared.absorbed
-        factor = float(ssc.variance_factor("cluster", prepared.nobs, df_k, len(prepared.present)))
+        factor = ssc.cluster_factor(prepared.nobs, df_k, len(prepared.present))
         for start in range(0, len(entries), CHUNK):
             part = entries[start : start + CHUNK]
             places = np.array([s for s, _ in part], np.int64)
@@ -288,14 +293,14 @@ def _families(
             )
 
 
-def _cluster_facts(problem: Problem, members: Members, batch: DrawBatch, prepared: _Prepared) -> Ints:
+def _cluster_facts(members: Members, batch: DrawBatch, prepared: _Prepared) -> Ints:
     """Count clusters, and clusters in which the treatment is ever not zero; (m, 2)."""
     out = np.empty((len(batch.members), 2), np.int64)
-    out[:, 0] = len(prepared.present)
-    for treatment in np.unique(members.treatment[batch.members]):
-        on = problem.values[:, treatment].take(batch.rows) != 0
-        mine = members.treatment[batch.members] == treatment
-        out[mine, 1] = np.count_nonzero(np.bincount(prepared.clusters[on]))
+    out[:, 0], laid = len(prepared.present), prepared.laid
+    for treatment in set(members.treatment[batch.members].tolist()):
+        treated = np.zeros(len(prepared.present), dtype=bool)
+        treated[prepared.clusters[laid.values[:, laid.place[treatment]] != 0]] = True
+        out[members.treatment[batch.members] == treatment, 1] = np.count_nonzero(treated)
     return out
 
 
@@ -354,14 +359,20 @@ def solve(total: Floats, family: RegressionFamily) -> tuple[Floats, Floats, Floa
             ],
             axis=2,
         )
-        inverse = _inverse(a)
-        coefficients = inverse @ right
-        coefficients += inverse @ (right - a @ coefficients)
+        inverse, coefficients = _coefficients(a, right)
         d[family.controls, rows[:, None]] = -coefficients[:, :, 0]
         u[family.controls, rows[:, None]] = -coefficients[:, :, 1]
     d[family.treatment, rows] = 1.0
     u[family.outcome, rows] = 1.0
     return d, u, np.asarray((d * (total @ d)).sum(axis=0)), inverse
+
+
+def _coefficients(a: Floats, right: Floats) -> tuple[Floats, Floats]:
+    """Return the inverses of (m, k, k) and the solutions for (m, k, r), refined once."""
+    inverse = _inverse(a)
+    coefficients = inverse @ right
+    coefficients += inverse @ (right - a @ coefficients)
+    return inverse, coefficients
 
 
 def _inverse(a: Floats) -> Floats:
@@ -390,7 +401,8 @@ def draw_family(
         the t of the draw is (t + a x) / sqrt(1 + b x + c x^2).
     """
     if isinstance(carried, CarriedStack):
-        omega, moved = _signed(scores.of_outcome, signs.table), _signed(scores.of_treatment, signs.table)
+        both = np.concatenate([scores.of_outcome, scores.of_treatment], axis=1)
+        omega, moved = _parts(_signed(both, signs.table), 2)
         ss, product, square = _direct(carried, scores, omega, moved, signs)
     else:
         omega, moved, (ss, product, square) = _multiplied_out(carried, scores, signs.table, signs.squares)
@@ -459,11 +471,12 @@ def _multiplied_out(
     if len(parts) == 1 and parts[0].signed is None and len(parts[0].clusters) == len(signs):
         scores, parts = _joined(parts[0], scores), ()
     both = (scores.of_outcome, scores.of_treatment)
-    matrix = scores.c @ scores.c.transpose(0, 2, 1) / 2
-    columns = np.concatenate([*both, *(a[:, :1] * scores.c - matrix @ a for a in both)], axis=1)
+    matrix = scores.c @ scores.c.transpose(0, 2, 1)
+    columns = np.concatenate([*both, *(matrix @ a - 2 * a[:, :1] * scores.c for a in both)], axis=1)
     u, d, x, z = _parts(_signed(columns, signs), 4)
     s, o = scores.of_outcome[:, 0], scores.of_treatment[:, 0]
-    own = [a.sum(axis=1)[:, None] if squares is None else a @ squares for a in (s**2, s * o, o**2)]
+    ends = np.ones((len(signs), 1)) if squares is None else squares
+    own = [a @ ends for a in (s**2, s * o, o**2)]
     sums = [total + more for total, more in zip(own, _crossed(u, d, x, z), strict=True)]
     for part in parts:
         for total, more in zip(sums, _expanded(part, scores, (u, d), signs), strict=True):
@@ -491,12 +504,12 @@ def _level_sums(part: Carried, scores: ClusterScores) -> tuple[Floats, Floats]:
 
 
 def _crossed(u: Floats, d: Floats, x: Floats, z: Floats) -> Three:
-    """Return what the signed sums u and d add to the three sums of squares; x and z are their halves' gradients.
+    """Return what the signed sums u and d add to the three sums of squares.
 
-    (s - c u)^2 is s^2 - 2 u'(s c - c c' u / 2): x is that bracket, signed and summed, and z the same with the
+    (s - c u)^2 is s^2 + u'(c c' u - 2 s c): x is that bracket, signed and summed, and z the same with the
     treatment in the place of the outcome.
     """
-    return -2 * _dot(u, x), -(_dot(d, x) + _dot(u, z)), -2 * _dot(d, z)
+    return _dot(u, x), (_dot(d, x) + _dot(u, z)) / 2, _dot(d, z)
 
 
 def _parts(columns: Floats, count: int) -> list[Floats]:
@@ -558,19 +571,19 @@ def _expanded(part: Carried, scores: ClusterScores, omegas: tuple[Floats, Floats
     m, levels, _ = sums[0].shape
     loads = part.inverse @ sums[1]
     mine = part.clusters
-    matrix = loads @ loads.transpose(0, 2, 1) / 2
-    with_controls = loads @ scores.c[:, :, mine].transpose(0, 2, 1)
+    matrix = loads @ loads.transpose(0, 2, 1)
+    with_controls = 2 * loads @ scores.c[:, :, mine].transpose(0, 2, 1)
     signed = signs if len(mine) == len(signs) else signs[mine]
     both = (scores.of_outcome, scores.of_treatment)
-    columns = [a[:, :1, mine] * loads - matrix @ cells for a, cells in zip(both, sums, strict=True)]
+    columns = [matrix @ cells - 2 * a[:, :1, mine] * loads for a, cells in zip(both, sums, strict=True)]
     if part.signed is None:
         x, z, u, d = _parts(_signed(np.concatenate([*columns, *sums], axis=1), signed), 4)
     else:
         x, z = _parts(_signed(np.concatenate(columns, axis=1), signed), 2)
         shared = part.signed.reshape(len(part.signed), -1)
         u, d = ((a.T @ shared).reshape(m, levels, -1) for a in (scores.u, scores.d))
-    x -= with_controls @ omegas[0]
-    z -= with_controls @ omegas[1]
+    x += with_controls @ omegas[0]
+    z += with_controls @ omegas[1]
     return _crossed(u, d, x, z)
 
 

@@ -33,6 +33,12 @@ def test_absorbed_parameters_count_one_constant_for_all_effects():
     assert ssc.absorbed_parameters([210, 13], None, 210) == 432
 
 
+@pytest.mark.parametrize(("nobs", "df_k", "clusters"), [(2730, 19, 210), (97, 12, 7), (12, 12, 7), (40, 3, 1)])
+def test_the_factor_of_one_clustered_regression_is_the_same_number(nobs, df_k, clusters):
+    expected = ssc.variance_factor("cluster", nobs, df_k, clusters)
+    np.testing.assert_array_equal(ssc.cluster_factor(nobs, df_k, clusters), expected)
+
+
 def test_absorbed_parameters_of_many_samples():
     levels = np.array([[210, 200, 5], [13, 13, 2]])
     assert ssc.absorbed_parameters(levels, [True, False]).tolist() == [13, 13, 2]
