@@ -14,9 +14,9 @@ import re
 import warnings
 import zipfile
 import zlib
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,7 +24,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from specdid._arrays import Floats, Ints
 from specdid._diagnostics import did_you_mean, first_few, many
 from specdid.panel.columns import (
     UNREAD,
@@ -249,8 +251,8 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     names = [str(v).strip() if v is not None else "" for v in first.row(0)]
     refuse_repeated([n for n in names if n])
     # Of a type guessed from the first rows, a later cell of text would become a missing value.
-    sheet = partial(book.load_sheet, 0, header_row=None, skip_rows=1, column_names=None, schema_sample_rows=None)
-    frame = _attempt(lambda: sheet().to_polars())
+    load = partial(book.load_sheet, 0, header_row=None, skip_rows=1, column_names=None, schema_sample_rows=None)
+    frame = _attempt(lambda: load().to_polars())
     frame, blank = _without_blank_end(frame)
     refuse_header_again(frame, names, 2)
     columns: dict[str, Column] = {}
@@ -259,16 +261,15 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     if 2 * len([n for n in names if n]) < frame.width:
         remarks += _untitled(names, frame.width)
     chosen = set(wanted([n for n in names if n]))
-    xml = _first_sheet(raw)
-    remarks += _hidden_rows(xml)
-    remarks += _errors_of_formulas(xml, names, chosen)
+    sheet = _first_sheet(raw)
+    remarks += _hidden_rows(sheet)
+    remarks += _errors_of_formulas(sheet.xml, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
-    stored = _stored_numbers(xml, frame, [name in chosen for name in names])
-    remarks += _formatted(xml, _percent_styles(raw), frame, names, chosen)
+    remarks += _formatted(sheet, frame, names, chosen)
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
         if name in chosen:
             if series.dtype == pl.String:
-                columns[name], notes = _of_cells(name, series, stored.get(place, {}))
+                columns[name], notes = _of_cells(name, series, sheet.cells, place)
             else:
                 columns[name], notes = typed_column(name, series)
             remarks += notes
@@ -317,25 +318,15 @@ def _errors_of_formulas(sheet: bytes, names: Sequence[str], chosen: Collection[s
             yield uncomputed_cells(name, column - 1, rows)
 
 
-_ROW_TAG = re.compile(rb"<(?:\w{1,9}:)?row\b([^<>]*)>")
-_HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
-
-
-def _hidden_rows(sheet: bytes) -> tuple[Remark, ...]:
+def _hidden_rows(sheet: _Sheet) -> tuple[Remark, ...]:
     """Warn of rows that the sheet does not show, by hand or by a filter: they are read, as other programs read them."""
-    if b"hidden=" not in sheet:
+    if b"hidden=" not in sheet.xml:
         return ()
-    last = max((row for row, *_ in _cells(sheet)), default=0)
-    hidden, row = [], 0
-    for written in _ROW_TAG.findall(_tags(sheet)):
-        at = dict(_ATTRIBUTE.findall(written)).get(b"r", b"")
-        row = int(at[:9]) if at.isdigit() else row + 1
-        if 1 < row <= last and _HIDDEN.search(written):
-            hidden.append(row)
+    hidden = [row for row in sheet.cells.hidden if 1 < row <= sheet.cells.last]
     if not hidden:
         return ()
     one, shown = len(hidden) == 1, first_few([f"{row:,}" for row in hidden], 3)
-    filtered = ", which has a filter," * (b"autoFilter" in sheet)
+    filtered = ", which has a filter," * (b"autoFilter" in sheet.xml)
     message = (
         f"the sheet{filtered} hides {many(len(hidden), 'row')} of the file, which {'was' if one else 'were'} read: "
         f"row{'s' * (not one)} {shown}, as a spreadsheet counts"
@@ -343,6 +334,7 @@ def _hidden_rows(sheet: bytes) -> tuple[Remark, ...]:
     return (Remark("rows_hidden", message, "delete the rows that are not meant, or show them"),)
 
 
+_HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
 _PIECE = re.compile(rb"<(?:\w{1,9}:)?(row|c|v|is)\b([^<>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(rb"""\b([rst])=["']([^"'<>]{1,40})["']""")
 _PLACE = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
@@ -352,54 +344,109 @@ _FORMAT_ATTRIBUTE = re.compile(rb"""\b(numFmtId|formatCode)=(?:"([^"<>]*)"|'([^'
 _FORMAT = re.compile(rb"<(?:\w{1,9}:)?xf\b([^<>]*)>")
 
 
-def _cells(sheet: bytes) -> Iterator[tuple[int, int, dict[bytes, bytes], bytes]]:
-    """Return row and column, from 1, attributes and stored text of the cells of a sheet that have a value."""
-    row = column = 0
+@dataclass(frozen=True)
+class _Sheet:
+    """The first sheet of a workbook; its cells are gone through once, and only where a reader asks.
+
+    Attributes
+    ----------
+    xml : empty where it is not where workbooks have it
+    percent : the numbers of the styles that show a number in percent, as cells name them
+    """
+
+    xml: bytes
+    percent: Collection[bytes] = ()
+
+    @cached_property
+    def cells(self) -> _Cells:
+        return _read_cells(self.xml, self.percent)
+
+
+_NUMBER, _PERCENT, _LOGICAL = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of a sheet that have a value; rows and columns count from 1.
+
+    Attributes
+    ----------
+    left, last : the first column and the last row
+    hidden : the rows that the sheet does not show
+    column, row, value, kind : of stored numbers, plain or shown in percent, and of logical cells; by column
+    """
+
+    left: int
+    last: int
+    hidden: Sequence[int]
+    column: Ints
+    row: Ints
+    value: Floats
+    kind: NDArray[np.uint8]
+
+    def of(self, place: int, kinds: Collection[int]) -> dict[int, float]:
+        """Return by row what the column at this place of the table has below the headings."""
+        first, end = np.searchsorted(self.column, [self.left + place, self.left + place + 1])
+        mine = slice(first, end)
+        wanted = (self.row[mine] > 1) & np.isin(self.kind[mine], list(kinds))
+        return dict(zip(self.row[mine][wanted].tolist(), self.value[mine][wanted].tolist(), strict=True))
+
+
+def _read_cells(xml: bytes, percent: Collection[bytes]) -> _Cells:
+    left, last, row, tag, column = 0, 0, 0, 0, 0
+    hidden, columns, rows, values, kinds = array("q"), array("q"), array("q"), array("d"), array("B")
     cell: dict[bytes, bytes] = {}
-    for name, written, value in (piece.groups() for piece in _PIECE.finditer(_tags(sheet))):
+    for piece in _PIECE.finditer(_tags(xml)):
+        name, written, value = piece.groups()
         if name in (b"v", b"is"):
-            if column:
-                yield row, column, cell, value
+            if not column:
+                continue
+            if column < left or not left:
+                left = column
+            if row > last:
+                last = row
+            type_ = cell.get(b"t", b"n")
+            if type_ == b"b":
+                number, kind = 0.0, _LOGICAL
+            elif type_ == b"n" and len(value) <= _DIGITS:
+                try:
+                    number = float(value)
+                except ValueError:
+                    continue
+                kind = _PERCENT if cell.get(b"s") in percent else _NUMBER
+            else:
+                continue
+            columns.append(column)
+            rows.append(row)
+            values.append(number)
+            kinds.append(kind)
             continue
         cell = dict(_ATTRIBUTE.findall(written))
         at = cell.get(b"r", b"")
         if name == b"row":
-            row, column = int(at[:9]) if at.isdigit() else row + 1, 0
+            given = int(at[:9]) if at.isdigit() else None
+            row, tag, column = (row + 1, tag + 1, 0) if given is None else (given, given, 0)
+            if _HIDDEN.search(written):
+                hidden.append(tag)
         elif place := _PLACE.fullmatch(at):
             row, column = int(place[2]), _column_number(place[1])
         else:
             column += 1
+    found = np.array(columns, np.int64)
+    order = np.argsort(found, kind="stable")
+    return _Cells(
+        left or 1,
+        last,
+        hidden,
+        found[order],
+        np.array(rows, np.int64)[order],
+        np.array(values, np.float64)[order],
+        np.array(kinds, np.uint8)[order],
+    )
 
 
-def _left(sheet: bytes) -> int:
-    return min((column for _, column, _, _ in _cells(sheet)), default=1)
-
-
-def _stored_numbers(sheet: bytes, frame: pl.DataFrame, chosen: Sequence[bool]) -> dict[int, dict[int, float]]:
-    """Return the numbers of chosen columns that hold texts too, by place of column and row, as the file stores them."""
-    mixed = {k for k, kind in enumerate(frame.dtypes) if kind == pl.String and k < len(chosen) and chosen[k]}
-    found: dict[int, dict[int, float]] = {place: {} for place in mixed}
-    if not mixed:
-        return found
-    left = _left(sheet)
-    for row, column, cell, value in _cells(sheet):
-        if column - left in mixed and (number := _stored(cell, value)) is not None:
-            found[column - left][row - 2] = number
-    return found
-
-
-def _stored(cell: Mapping[bytes, bytes], value: bytes) -> float | None:
-    if cell.get(b"t", b"n") == b"n" and len(value) <= _DIGITS:
-        with suppress(ValueError):
-            return float(value)
-    return None
-
-
-def _percent_styles(raw: bytes) -> set[bytes]:
+def _percent_styles(styles: bytes) -> Collection[bytes]:
     """Return the numbers of the styles of cells that show a number in percent, as cells name them."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        held = {m.filename.lower(): m.filename for m in archive.infolist()}
-        styles = archive.read(held["xl/styles.xml"]) if "xl/styles.xml" in held else b""
     percent = {b"9", b"10"}
     for written in _NUMBER_FORMAT.findall(styles):
         given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
@@ -413,43 +460,34 @@ def _percent_styles(raw: bytes) -> set[bytes]:
     return {b"%d" % k for k, given in enumerate(formats) if given.get(b"numFmtId") in percent}
 
 
-def _formatted(
-    sheet: bytes, percent: Collection[bytes], frame: pl.DataFrame, names: Sequence[str], chosen: set[str]
-) -> Iterator[Remark]:
+def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen: set[str]) -> Iterator[Remark]:
     """Warn of cells in percent format beside larger numbers without it, and of TRUE and FALSE among numbers."""
-    if not percent and not re.search(rb"""\bt=["']b["']""", sheet):
+    if not sheet.percent and not re.search(rb"""\bt=["']b["']""", sheet.xml):
         return
-    shares: dict[int, dict[int, float]] = defaultdict(dict)
-    others: dict[int, dict[int, float]] = defaultdict(dict)
-    logical: dict[int, list[int]] = defaultdict(list)
-    left = _left(sheet)
-    for row, column, cell, value in _cells(sheet):
-        place = column - left
-        if row < 2 or not 0 <= place < min(len(names), frame.width) or names[place] not in chosen:
-            continue
-        if cell.get(b"t") == b"b":
-            logical[place].append(row)
-        elif (number := _stored(cell, value)) is not None:
-            (shares if cell.get(b"s") in percent else others)[place][row] = number
+    cells = sheet.cells
     for place, name in enumerate(names[: frame.width]):
-        series, numbers = frame.to_series(place), others[place]
-        beside = {*shares[place].values(), *numbers.values()} - {0.0, 1.0}
-        if logical[place] and beside and series.dtype.is_numeric():
-            yield logical_cells(name, left + place - 1, logical[place])
-        if shares[place] and series.dtype == pl.String:
+        if name not in chosen:
+            continue
+        series = frame.to_series(place)
+        shares, numbers, logical = (cells.of(place, {kind}) for kind in (_PERCENT, _NUMBER, _LOGICAL))
+        beside = {*shares.values(), *numbers.values()} - {0.0, 1.0}
+        if logical and beside and series.dtype.is_numeric():
+            yield logical_cells(name, cells.left + place - 1, list(logical))
+        if shares and series.dtype == pl.String:
             texts = series.str.strip_chars().cast(pl.Float64, strict=False).to_list()
-            written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in shares[place]}
+            written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in shares}
             numbers = {**written, **numbers}
-        found = percent_cells(name, left + place - 1, shares[place], numbers)
+        found = percent_cells(name, cells.left + place - 1, shares, numbers)
         if found is not None:
             yield found
 
 
-def _of_cells(name: str, series: pl.Series, stored: Mapping[int, float]) -> tuple[Column, tuple[Remark, ...]]:
+def _of_cells(name: str, series: pl.Series, cells: _Cells, place: int) -> tuple[Column, tuple[Remark, ...]]:
     """Read a column of texts, in which fastexcel has rounded the numbers to nine decimals."""
     exact, shown = series.to_list(), series.to_list()
-    for row, value in stored.items():
-        given = exact[row] if 0 <= row < len(exact) else None
+    for at, value in cells.of(place, {_NUMBER, _PERCENT}).items():
+        row = at - 2
+        given = exact[row] if row < len(exact) else None
         try:
             near = float(given or "nan")
         except ValueError:  # a date
@@ -493,22 +531,22 @@ def _untitled(names: Sequence[str], width: int) -> tuple[Remark, ...]:
     return (Remark("headings_row", message, "if it is a title, delete all rows above the headings of the columns"),)
 
 
-def _first_sheet(raw: bytes) -> bytes:
-    """Return the first sheet's XML; empty where it is not where workbooks have it."""
+def _first_sheet(raw: bytes) -> _Sheet:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         held = {m.filename.lower(): m.filename for m in archive.infolist()}
-        book, relations = (
+        book, relations, styles = (
             archive.read(held[name]) if name in held else b""
-            for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+            for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
         )
+        percent = _percent_styles(styles)
         named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
         for relation in re.findall(rb"<(?:\w{1,9}:)?Relationship\b[^<>]*>", relations):
             given = dict(re.findall(rb"""\b(Id|Target)=["']([^"'<>]{1,400})["']""", relation))
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
-                path = path.lstrip("/") if path.startswith("/") else f"xl/{path}"
-                return archive.read(held[path.lower()]) if path.lower() in held else b""
-    return b""
+                path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
+                return _Sheet(archive.read(held[path]) if path in held else b"", percent)
+    return _Sheet(b"", percent)
 
 
 def first_sheet(path: Path) -> str:

@@ -26,7 +26,7 @@ from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
-from specdid.panel.files import _cells, _hidden_rows, read_columns
+from specdid.panel.files import _hidden_rows, _Sheet, read_columns
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])
@@ -233,7 +233,7 @@ HOSTILE_SHEETS = {
 
 @pytest.mark.parametrize("case", HOSTILE_SHEETS)
 def test_the_numbers_of_a_hostile_sheet_are_looked_for_once(case):
-    assert len(list(_cells(HOSTILE_SHEETS[case]))) <= 1
+    assert len(_Sheet(HOSTILE_SHEETS[case]).cells.value) <= 1
 
 
 def test_formulas_that_nobody_computed_are_counted(read):
@@ -298,8 +298,8 @@ def test_hidden_rows_of_a_workbook_are_said(read, hidden, filtered, message):
 
 @pytest.mark.parametrize("case", HOSTILE_SHEETS)
 def test_hidden_rows_of_a_hostile_sheet_are_looked_for_once(case):
-    assert not _hidden_rows(HOSTILE_SHEETS[case] + b'<row hidden="1')
-    assert not _hidden_rows(b'<row hidden="1' * 200_000 + HOSTILE_SHEETS[case])
+    assert not _hidden_rows(_Sheet(HOSTILE_SHEETS[case] + b'<row hidden="1'))
+    assert not _hidden_rows(_Sheet(b'<row hidden="1' * 200_000 + HOSTILE_SHEETS[case]))
 
 
 def test_an_empty_column_of_a_workbook_puts_no_line_of_its_reader_on_the_screen(read, caplog):
