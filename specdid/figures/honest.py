@@ -132,7 +132,7 @@ def _draw_panel(page: Page, box: Box, panel: HonestPanel, limits: tuple[float, f
     estimate, least, greatest = panel.base
     axes.axvline(0.5 * begin, color=QUIET, linewidth=0.4, zorder=1)  # left of it nothing is of a bound
     zero = box.left + box.width * -1.7 * begin / (1.07 * most - 1.7 * begin)
-    page.text(zero - 5.0, box.top + box.height + 5, say("parallel trends"), SMALL, colour=ACCENT, align="right")
+    page.text(zero - 9.0, box.top + box.height + 5, say("parallel trends"), SMALL, colour=ACCENT, align="right")
     axes.vlines(begin, least, greatest, color=ACCENT, linewidth=2.2, zorder=4)
     axes.plot([begin], [estimate], "o", color=ACCENT, markersize=3.6, zorder=5)
     axes.vlines(panel.bound, panel.low, panel.high, color=INK, linewidth=2.2, zorder=4)

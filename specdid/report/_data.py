@@ -443,6 +443,7 @@ def _dimension(results: Results, d: int, places: Ints) -> Encoded:
         "heading": heading(results, name),
         **found,
         "words": named,
+        "places": [k for k in np.unique(planned.codes[places, d]).tolist() if k >= 0],
         **_briefly(results, name, named),
     }
 

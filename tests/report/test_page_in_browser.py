@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 import specdid
 from browser import Watched, open_browser
+from matplotlib.markers import MarkerStyle
 from pages import HOSTILE, column, embedded, hostile_study, large_study, number, read_page, run_report
 from small_studies import small_panel, small_study
+from specdid.figures._style import MARKERS, marker_of, shape_of
 from undrawn import nothing_drawn
 
 
@@ -770,3 +772,34 @@ def test_what_has_no_p_is_a_cross_and_counts_as_neither(browser, untested):
     assert page.locator("#key .entry", has_text="no p-value").count() == 0
     assert not page.locator("#filters label", has_text="no p-value").is_visible()
     assert not seen.wrong
+
+
+def test_the_twelve_marks_are_those_of_the_figures(seen_apart):
+    own = {"full": "o", "square": "s", "up": "^", "down": "v", "thin": "d", "left": "<", "right": ">"}
+    shapes = seen_apart.page.evaluate("Object.keys(MARKS)")
+    assert tuple(own.get(shape, shape) for shape in shapes) == MARKERS
+    every = seen_apart.page.evaluate(
+        "(() => { const kept = series.places; series.places = []; "
+        "const found = Array.from({ length: 72 }, (_, k) => seriesShape(k)); series.places = kept; return found; })()"
+    )
+    assert [own.get(shape, shape) for shape in every] == [marker_of(k) for k in range(72)]
+    for shape, corners in seen_apart.page.evaluate("MARKS").items():
+        if not corners:
+            continue
+        drawn, size = shape_of(own.get(shape, shape), 1.0)
+        style = MarkerStyle(drawn)
+        outline = style.get_path().transformed(style.get_transform())
+        wide, high = 2 * size * np.ptp(outline.vertices, axis=0)
+        assert np.ptp(corners, axis=0) == pytest.approx((wide, high), rel=0.05), shape
+
+
+def test_the_preferred_mark_is_hollow_where_p_is_alpha_or_more(seen_apart):
+    page = seen_apart.page
+    marks = """[-1, 0, 1, UNTESTED].map(sign => {
+      const [kept, wished] = [signs[0], data.preferred];
+      [signs[0], data.preferred] = [sign, 0];
+      const mark = preferredMark();
+      [signs[0], data.preferred] = [kept, wished];
+      return mark;
+    })"""
+    assert page.evaluate(marks) == ["diamond", "open", "diamond", "crossed"]

@@ -18,9 +18,40 @@ function blend(colour, share) {
   return `rgb(${mixed.join(",")})`;
 }
 
-const seriesColour = (code) => theme[`series-${1 + (code % 6)}`];
-// Series that share a colour differ in shape.
-const seriesShape = (code) => (Math.floor(code / 6) % 2 ? "square" : "full");
+const placeOfSeries = (code) => series.places[code] ?? code;
+const seriesColour = (code) => theme[`series-${1 + (placeOfSeries(code) % 6)}`];
+// The twelve marks of the figures, in the same order: corners in half sizes, upwards; the first is a circle.
+const MARKS = {
+  full: [],
+  square: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
+  up: [[0, 1.15], [-1.15, -1.15], [1.15, -1.15]],
+  down: [[0, -1.15], [-1.15, 1.15], [1.15, 1.15]],
+  thin: [[0, 1.56], [0.93, 0], [0, -1.56], [-0.93, 0]],
+  wide: [[-1.2, 0.66], [1.2, 0.66], [1.2, -0.66], [-1.2, -0.66]],
+  star: Array.from({ length: 10 }, (_, k) => [Math.sin, Math.cos].map((f) => (k % 2 ? 0.81 : 1.5) * f((Math.PI * k) / 5))),
+  left: [[-1.15, 0], [1.15, 1.15], [1.15, -1.15]],
+  right: [[1.15, 0], [-1.15, 1.15], [-1.15, -1.15]],
+  house: [[-0.98, -1.04], [0.98, -1.04], [0.98, 0.12], [0, 1.15], [-0.98, 0.12]],
+  tall: [[-0.66, 1.2], [0.66, 1.2], [0.66, -1.2], [-0.66, -1.2]],
+  slant: [[-1.4, -0.84], [0.56, -0.84], [1.4, 0.84], [-0.56, 0.84]],
+};
+function seriesShape(code) {
+  const shapes = Object.keys(MARKS);
+  const place = placeOfSeries(code);
+  return shapes[(place + Math.floor(place / shapes.length)) % shapes.length];
+}
+
+// Add a mark to a pen's path.
+function addMark(pen, shape, x, y, radius) {
+  const corners = MARKS[shape] || [];
+  if (!corners.length) {
+    pen.moveTo(x + radius, y);
+    pen.arc(x, y, radius, 0, 2 * Math.PI);
+    return;
+  }
+  corners.forEach(([right, up], k) => pen[k ? "lineTo" : "moveTo"](x + radius * right, y - radius * up));
+  pen.closePath();
+}
 const narrow = () => chart.clientWidth < 640;
 const gutter = () => 226;
 

@@ -22,7 +22,7 @@ function decode(content) {
   for (const [name, column] of Object.entries(content.columns)) columns[name] = decodeNumbers(column);
   for (const name of ["formula", "term", "estimand", "kind", "dropped"]) content[name] = decodeWords(content[name]);
   content.columns = columns;
-  content.dimensions = content.dimensions.map((d) => ({ name: d.name, heading: d.heading, brief: d.brief, common: d.common, ...decodeWords(d) }));
+  content.dimensions = content.dimensions.map((d) => ({ name: d.name, heading: d.heading, brief: d.brief, common: d.common, places: d.places, ...decodeWords(d) }));
   content.terms.members = content.terms.members.map(decodeNumbers);
   let start = 0;
   for (const group of content.groups) {

@@ -51,7 +51,7 @@ function keyEntries() {
   if (shownBand()) add("band", "", tr`95% and median of the curve under the null`);
   if (segments.length) add("", "", tr`uncertain, nonequivalent: in no joint test`);
   if (parts.length) add("", "", tr`line: median of the estimates it spans`);
-  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) add(signs[data.preferred] === UNTESTED ? "crossed" : "diamond", theme.accent, tr`preferred`);
+  if (data.preferred >= 0 && placeOf[data.preferred] >= 0) add(preferredMark(), theme.accent, tr`preferred`);
   if (filtered()) add("full", theme.off, tr`does not match`);
   return found;
 }
@@ -62,6 +62,8 @@ function buildKey() {
     if (kind) {
       const swatch = make("span", "", { class: `swatch ${kind}` });
       if (colour) swatch.style.setProperty("--own", colour);
+      const corners = MARKS[kind] || [];
+      if (corners.length) swatch.style.clipPath = `polygon(${corners.map(([x, y]) => `${50 + 32 * x}% ${50 - 32 * y}%`)})`;
       entry.append(swatch);
     }
     entry.append(label);

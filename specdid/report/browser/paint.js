@@ -216,12 +216,8 @@ function paintPoints(pen, layer, radius, hollow) {
     if (Number.isNaN(plot.heights[k])) continue;
     const [x, y] = [xAt(across[k]), yAt(plot.heights[k])];
     if (layer.untested) addCross(pen, x, y, Math.max(2, radius));
-    else if (radius > 1.5 && layer.shape === "full") {
-      pen.moveTo(x + radius, y);
-      pen.arc(x, y, radius, 0, 2 * Math.PI);
-    } else {
-      pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-    }
+    else if (radius > 1.5) addMark(pen, layer.shape, x, y, radius);
+    else pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
   }
   if (layer.untested) {
     strokeLine(pen, layer.colour, 1.4);
@@ -231,6 +227,12 @@ function paintPoints(pen, layer, radius, hollow) {
   pen.fillStyle = open ? theme.paper : layer.on && !layer.significant ? blend(layer.colour, 0.5) : layer.colour;
   pen.fill();
   if (open) strokeLine(pen, layer.colour, 1.4);
+}
+
+// Hollow like others where p is alpha or more, crossed without a p-value.
+function preferredMark() {
+  const sign = signs[data.preferred];
+  return sign === UNTESTED ? "crossed" : sign ? "diamond" : "open";
 }
 
 function paintPreferred(pen) {
@@ -247,11 +249,11 @@ function paintPreferred(pen) {
   pen.lineTo(x, y + 6.5);
   pen.lineTo(x - 6.5, y);
   pen.closePath();
-  const untested = signs[data.preferred] === UNTESTED;
-  pen.fillStyle = untested ? theme.paper : theme.accent;
+  const mark = preferredMark();
+  pen.fillStyle = mark === "diamond" ? theme.accent : theme.paper;
   pen.fill();
-  if (untested) addCross(pen, x, y, 3.2);
-  strokeLine(pen, untested ? theme.accent : theme.paper, 1.5);
+  if (mark === "crossed") addCross(pen, x, y, 3.2);
+  strokeLine(pen, mark === "diamond" ? theme.paper : theme.accent, mark === "open" ? 2 : 1.5);
 }
 
 // A letter above each pinned specification.

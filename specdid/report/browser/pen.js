@@ -206,23 +206,19 @@ function paintSwatch(pen, kind, colour, x, y) {
   pen.beginPath();
   if (kind === "bar") pen.rect(x - 1.5, y - 7, 3, 14);
   else if (kind === "band") pen.rect(x - 6, y - 5, 13, 10);
-  else if (kind === "square") pen.rect(x - 4.5, y - 4.5, 9, 9);
   else if (kind === "cross") {
     addCross(pen, x, y, 4);
     strokeLine(pen, colour, 1.5);
     return;
-  } else if (kind === "diamond" || kind === "crossed") {
+  } else if (["diamond", "open", "crossed"].includes(kind)) {
     pen.moveTo(x, y - 6);
     pen.lineTo(x + 6, y);
     pen.lineTo(x, y + 6);
     pen.lineTo(x - 6, y);
     pen.closePath();
-  } else {
-    pen.moveTo(x + 4.5, y);
-    pen.arc(x, y, 4.5, 0, 2 * Math.PI);
-  }
+  } else addMark(pen, kind, x, y, 4.5);
   if (kind === "crossed") addCross(pen, x, y, 3);
-  if (kind === "hollow" || kind === "crossed") {
+  if (["hollow", "open", "crossed"].includes(kind)) {
     strokeLine(pen, colour, 1.5);
     return;
   }

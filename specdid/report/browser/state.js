@@ -80,7 +80,14 @@ const series = (() => {
     const method = estimator && estimator.words[Math.floor(key / data.estimand.words.length)];
     return !estimator ? estimand : several ? tr`${method}: ${estimand}` : method;
   });
-  return { labels, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
+  // As in the figures: an estimator looks as its place among the study's says, where none has several estimands.
+  const methodOf = (key) => estimator.places[Math.floor(key / data.estimand.words.length)];
+  const alone = estimator && data.groups.every(({ start, stop }) => {
+    const pairs = [...new Set(keys.subarray(start, stop))];
+    return new Set(pairs.map(methodOf)).size === pairs.length;
+  });
+  const places = found.map((key, k) => (alone ? methodOf(key) : k));
+  return { labels, places, codes: Int16Array.from(keys, (key) => found.indexOf(key)) };
 })();
 
 // How many of all specifications each one on the page stands for: 1 where the page holds all of them, else the stretch
