@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -337,12 +337,34 @@ _LARGEST = 2.0**53
 
 def written_column(name: str, cells: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
     """Read a column of a text file: numbers where every cell is one, else logical, else text."""
-    cells = cells.str.strip_chars()
-    cells = cells.set(cells.is_in(MISSING).fill_null(value=True), None)
-    numbers = cells.cast(pl.Float64, strict=False)
+    return next(written_columns([name], pl.DataFrame([cells])))
+
+
+AT_ONCE = 1_000_000
+"""Cells that one query of polars reads: a query takes as long as thousands, and the whole of a large file memory."""
+
+
+def written_columns(names: Sequence[str], frame: pl.DataFrame) -> Iterator[tuple[Column, tuple[Remark, ...]]]:
+    """Read the columns of a text file, each as `written_column` does; ``names`` are for the remarks."""
+    step = max(1, AT_ONCE // max(1, frame.height))
+    for start in range(0, frame.width, step):
+        part = frame.select(pl.col(frame.columns[start : start + step]).str.strip_chars())
+        cells = part.select(pl.when(~pl.col(c).is_in(MISSING)).then(pl.col(c)) for c in part.columns)
+        numbers = cells.select(pl.all().cast(pl.Float64, strict=False))
+        large = numbers.select((pl.all().abs() >= _LARGEST).any()).row(0)
+        padded = cells.select(pl.all().str.starts_with("0").any()).row(0)
+        read = zip(names[start:], cells.iter_columns(), numbers.iter_columns(), large, padded, strict=False)
+        for name, *of_one in read:
+            yield _written_column(name, *of_one)
+
+
+def _written_column(
+    name: str, cells: pl.Series, numbers: pl.Series, large: bool, padded: bool
+) -> tuple[Column, tuple[Remark, ...]]:
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
-        return number(_floats(numbers)), (*_large_codes(name, cells, numbers), *_leading_zeros(name, cells, numbers))
+        remarks = _large_codes(name, cells, numbers) if large else ()
+        return number(numbers.to_numpy()), (*remarks, *(_leading_zeros(name, cells, numbers) if padded else ()))
     distinct = cells.unique().drop_nulls()
     if len(distinct) <= len(_LOGICAL) and set(distinct) <= set(_LOGICAL):
         return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
@@ -479,11 +501,7 @@ def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remar
 
 def _leading_zeros(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
     """Say where values with leading zeros, codes perhaps, are the same number as others."""
-    padded = cells.str.starts_with("0").fill_null(value=False)
-    if not padded.any():
-        return ()
-    codes = cells.filter(padded).unique()
-    codes = codes.filter(codes.str.contains(r"^0\d+$"))
+    codes = cells.filter(cells.str.contains(r"^0\d+$")).unique()
     if not len(codes):
         return ()
     near = pl.DataFrame({"cell": cells, "number": numbers})

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
-from specdid.panel.columns import ERRORS, MISSING, UNREAD, Column, ReadError, Remark, error_cells, written_column
+from specdid.panel.columns import ERRORS, MISSING, UNREAD, Column, ReadError, Remark, error_cells, written_columns
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 LONGEST_NAME = 10_000
@@ -53,9 +53,11 @@ def read_delimited(
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
     found = [*remarks, *errors]
-    for name, series in zip(names, frame.iter_columns(), strict=True):
+    places = [c for c, name in zip(frame.columns, names, strict=True) if name in chosen]
+    read = written_columns([name for name in names if name in chosen], frame.select(places))
+    for name in names:
         if name in chosen:
-            columns[name], notes = written_column(name, series)
+            columns[name], notes = next(read)
             found += notes
         elif name:
             columns[name] = UNREAD
@@ -171,7 +173,10 @@ def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -
     lead = next((k for k, name in enumerate(names[: frame.width]) if name), None)
     if lead is None or frame.width < 2 or frame.to_series(lead).dtype != pl.String:
         return
-    maybe = np.flatnonzero(frame.to_series(lead).str.strip_chars().is_in([*names]).fill_null(value=False).to_numpy())
+    named = pl.col(frame.columns[lead]).str.strip_chars().is_in([*names]).fill_null(value=False)
+    maybe = np.flatnonzero(frame.select(named).to_series().to_numpy())
+    if not len(maybe):
+        return
     cells = frame[maybe].select(pl.all().cast(pl.String, strict=False).str.strip_chars().fill_null("")).rows()
     again = [
         (row + first, list(line))

@@ -16,8 +16,9 @@ from fuzz_bases import ROOT, small_fuzz_studies
 from small_studies import small_panel
 from source_files import CSV, TABLE, TYPED, as_list, plain
 from specdid._decode import read_study
-from specdid.panel import read_panel
+from specdid.panel import columns, read_panel
 from specdid.panel.columns import UNREAD
+from specdid.panel.delimited import read_delimited
 from specdid.panel.sources import needed
 
 COLUMNS = ("id", "year", "x1", "x2", "y", "d", "w", "c", "group", "pop", "extra", "`", "中文")
@@ -289,3 +290,18 @@ def test_the_hash_of_a_file_is_of_its_bytes(read):
     from hashlib import sha256
 
     assert read("d.csv", CSV).sha256 == sha256(CSV.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("at_once", [1, 7])
+def test_columns_read_one_by_one_or_few_at_a_time_are_those_read_at_once(monkeypatch, at_once):
+    raw = b"a,b,c,d,e\n1,x,TRUE,007,9007199254740993\n , y,False,7,.\n2.5,,NA,3,1\n"
+    whole = read_delimited(raw, ",", lambda names: names)
+    monkeypatch.setattr(columns, "AT_ONCE", at_once)
+    part = read_delimited(raw, ",", lambda names: names)
+    assert part[1:] == whole[1:]
+    assert {remark.code for remark in whole[2]} == {"leading_zeros", "large_integers"}
+    for name, column in whole[0].items():
+        assert (part[0][name].numbers is None) == (name == "b")
+        values = "codes" if name == "b" else "numbers"
+        np.testing.assert_array_equal(getattr(part[0][name], values), getattr(column, values))
+        assert part[0][name].levels == column.levels
