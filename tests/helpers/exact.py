@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -40,33 +41,52 @@ def least_squares(
 ) -> Exact | None:
     """Regress on the columns and the effects' dummies; None where the last column is not identified."""
     with mp.workdps(DIGITS):
-        n = len(outcome)
-        rows = dummies(*effects) if effects else [[1] * n]
-        columns = [
-            [mp.mpf(float(v)) if isinstance(v, (float, np.floating)) else mp.mpf(int(v)) for v in c]
-            for c in (*rows, *regressors)
-        ]
-        w = [mp.mpf(1)] * n if weights is None else [mp.mpf(float(v)) for v in weights]
-        total = mp.fsum(w)
-        w = [v * n / total for v in w]
-        kept = _independent(columns, w)
-        size = [mp.sqrt(mp.fsum(v * v for v in column)) or mp.mpf(1) for column in columns]
-        if len(columns) - 1 not in kept:
+        given = tuple(map(_numbers, effects)), None if weights is None else _numbers(weights), len(outcome)
+        known = _solved(tuple(map(_numbers, regressors)), *given)
+        if known is None:
             return None
-        x = mp.matrix([[columns[k][i] for k in kept] for i in range(n)])
+        x, wx, inverse, w = known
         y = mp.matrix([mp.mpf(float(v)) for v in outcome])
-        wx = mp.matrix([[w[i] * x[i, k] for k in range(len(kept))] for i in range(n)])
-        shrink = mp.diag([1 / size[k] for k in kept])  # mpmath's inverse takes very unequal sizes for singular
-        inverse = shrink * (shrink * (wx.T * x) * shrink) ** -1 * shrink
         beta = inverse * (wx.T * y)
-        return Exact(beta, y - x * beta, inverse, x, w, len(kept))
+        return Exact(beta, y - x * beta, inverse, x, w, x.cols)
 
 
-def _independent(columns: list[list[mp.mpf]], w: list[mp.mpf]) -> list[int]:
-    """Give the columns that are no combination of those before them (to 50 digits)."""
+def _numbers(values: Sequence[float]) -> tuple[float | int, ...]:
+    return tuple(float(v) if isinstance(v, (float, np.floating)) else int(v) for v in values)
+
+
+@cache
+def _solved(
+    regressors: tuple, effects: tuple, weights: tuple | None, n: int
+) -> tuple[mp.matrix, mp.matrix, mp.matrix, list[mp.mpf]] | None:
+    """Give the design, weighted too, its inverse and the weights; many outcomes are regressed on one design."""
+    before, w, basis, kept = _of_effects(effects, weights, n)
+    columns = [*before, *([mp.mpf(v) for v in column] for column in regressors)]
+    kept = [*kept, *_independent(columns, w, [*basis], len(before))]
+    if len(columns) - 1 not in kept:
+        return None
+    size = [mp.sqrt(mp.fsum(v * v for v in column)) or mp.mpf(1) for column in columns]
+    x = mp.matrix([[columns[k][i] for k in kept] for i in range(n)])
+    wx = mp.matrix([[w[i] * x[i, k] for k in range(len(kept))] for i in range(n)])
+    shrink = mp.diag([1 / size[k] for k in kept])  # mpmath's inverse takes very unequal sizes for singular
+    return x, wx, shrink * (shrink * (wx.T * x) * shrink) ** -1 * shrink, w
+
+
+@cache
+def _of_effects(effects: tuple, weights: tuple | None, n: int) -> tuple[list, list, list, list[int]]:
+    """Give the effects' dummies, the weights, and the basis of the dummies that are kept, for many regressions."""
+    columns = [[mp.mpf(v) for v in c] for c in (dummies(*map(np.asarray, effects)) if effects else [[1] * n])]
+    w = [mp.mpf(v) for v in ([1] * n if weights is None else weights)]
+    total = mp.fsum(w)
+    w = [v * n / total for v in w]
     basis: list[list[mp.mpf]] = []
+    return columns, w, basis, _independent(columns, w, basis, 0)
+
+
+def _independent(columns: list[list[mp.mpf]], w: list[mp.mpf], basis: list[list[mp.mpf]], first: int) -> list[int]:
+    """Give the columns from ``first`` that are no combination of those before (to 50 digits); lengthen their basis."""
     kept = []
-    for place, column in enumerate(columns):
+    for place, column in enumerate(columns[first:], first):
         size = mp.sqrt(mp.fsum(a * b * b for a, b in zip(w, column, strict=True)))
         rest = list(column)
         for _ in range(2):

@@ -54,9 +54,18 @@ CASES = {
 FACTS = {"i": "iid", "h": "hetero", "c": "~id", "one": "~one", "two": "~half"}
 
 
+OUTCOMES = {"fepois": "z", "logit": "b"}
+
+
+def reads(estimator, columns, weights="1"):
+    """Say whether the runs of an estimator below use one of these columns; what they do not changes nothing."""
+    used = {"id", "year", "cohort", "d", OUTCOMES.get(estimator, "y"), weights}
+    return not columns or not (used | (set() if estimator == "lpdid" else {"x1", "x2"})).isdisjoint(columns)
+
+
 def run(changes, estimator, fixed_effects="id + year", weights="1", rows=slice(None), draws=0, controls="x1 + x2"):
     """Give the rows of the results, or the codes of the faults."""
-    outcome = {"fepois": "z", "logit": "b"}.get(estimator, "y")
+    outcome = OUTCOMES.get(estimator, "y")
     study = {
         "study": {"unit": "id", "time": "year"},
         "outcome": {"y": outcome},

@@ -22,9 +22,10 @@ def layout_faults(figure: Figure) -> list[str]:
     """Say which texts are outside the page, over each other or smaller than SMALL, and what else leaves the page."""
     figure.set_dpi(DOTS)
     with own_style(), rc_context({"text.hinting": "no_hinting"}):
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        return list(_faults(figure, canvas.get_renderer()))
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        with renderer._draw_disabled():  # places are looked at, no picture
+            figure.draw(renderer)
+        return list(_faults(figure, renderer))
 
 
 def _faults(figure: Figure, renderer: Any) -> Iterator[str]:
