@@ -43,14 +43,17 @@ LOOKS = """() => JSON.stringify([location.hash, document.body.innerText,
   [...document.querySelectorAll("canvas")].map(c => c.toDataURL()),
   [...document.querySelectorAll("[aria-sort]")].map(e => [e.cellIndex, e.ariaSort]),
   document.querySelector("#chart").getAttribute("aria-valuenow")])"""
-ALIKE = r"""() => document.querySelectorAll("tbody").forEach(body => {
+MAKE = r"""row => row.outerHTML.replace(/>[^<]+/g, ">").replace(/ (id|data-[a-z-]+|title|aria-label)="[^"]*"/g, "")"""
+"""What a table's row is but for its words and numbers."""
+ALIKE = f"""() => [...document.querySelectorAll("tbody")].flatMap(body => {{
   const makes = new Set();
-  for (const row of [...body.rows]) {
-    const make = row.outerHTML.replace(/>[^<]+/g, ">").replace(/ (id|data-[a-z-]+|title|aria-label)="[^"]*"/g, "");
-    if (makes.has(make)) row.remove();
+  return [...body.rows].filter(row => {{
+    const make = ({MAKE})(row), known = makes.has(make);
     makes.add(make);
-  }
-})"""
+    return known;
+  }});
+}})"""
+"""The rows that are of the make of an earlier one of their table."""
 KEYS = {
     "select": ("ArrowDown", "End", "Home"),
     "checkbox": ("Space", "Space"),
@@ -147,6 +150,15 @@ class Watched:
         """Name, from top to bottom, all controls that are shown and can be used."""
         return list(self.page.evaluate(f"() => ({CONTROLS})().map({NAME})"))
 
+    def repeated(self) -> set[str]:
+        """Name the controls in rows that differ from an earlier one of their table in nothing but words and numbers."""
+        there = f"new Set(({ALIKE})().flatMap(row => [row, ...row.querySelectorAll('*')]))"
+        return set(
+            self.page.evaluate(
+                f"() => {{ const rows = {there}; return ({CONTROLS})().filter(e => rows.has(e)).map({NAME}) }}"
+            )
+        )
+
     def walk(self) -> list[tuple[str, bool]]:
         """Press Tab from the top to the end; give what had focus in turn, and whether that was seen."""
         seen = """e => { const s = getComputedStyle(e), b = e.getBoundingClientRect();
@@ -227,7 +239,7 @@ class Watched:
 
     def leave_one_of_each(self) -> None:
         """Remove of each table the rows that differ from an earlier one in nothing but their words and numbers."""
-        self.page.evaluate(ALIKE)
+        self.page.evaluate(f"() => ({ALIKE})().forEach(row => row.remove())")
 
     def axe(self) -> list[Any]:
         """Give what axe-core finds wrong, as rules and elements; skips without it."""

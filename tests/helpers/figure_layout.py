@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -29,8 +30,8 @@ def layout_faults(figure: Figure) -> list[str]:
 
 
 def _faults(figure: Figure, renderer: Any) -> Iterator[str]:
-    page = figure.bbox
-    texts = [(t, _ink(t, renderer)) for t in _shown(figure)]
+    page, measure = figure.bbox, cache(partial(renderer.get_text_width_height_descent, ismath=False))
+    texts = [(t, _ink(t, renderer, measure)) for t in _shown(figure)]
     for text, box in texts:
         if text.get_fontsize() < SMALL:
             yield f"{text.get_fontsize():g} points: {text.get_text()!r}"
@@ -63,14 +64,12 @@ def _between(place: float, ends: Any) -> bool:
     return bool(min(ends) <= place <= max(ends))
 
 
-def _ink(text: Text, renderer: Any) -> Bbox:
+def _ink(text: Text, renderer: Any, measure: Callable[..., tuple[float, float, float]]) -> Bbox:
     """Return the box of the letters, without what their line keeps free for letters that it does not have."""
     box = text.get_window_extent(renderer)
     if text.get_rotation() or "\n" in text.get_text():
         return box
-    measured = (
-        renderer.get_text_width_height_descent(t, text.get_fontproperties(), False) for t in (text.get_text(), "lp")
-    )
+    measured = (measure(t, text.get_fontproperties()) for t in (text.get_text(), "lp"))
     (_, tall, below), (_, _, line) = measured
     bottom = box.y0 + max(line, below) - below
     return Bbox([[box.x0, bottom], [box.x1, bottom + tall]])

@@ -38,7 +38,8 @@ CHINESE = "剔除直辖市、省会城市与计划单列市之后的全部地级
 NOTE = f"{LONG}. {LONG}: {CHINESE}."
 
 
-def samples(name: str) -> Iterator[tuple[str, Any]]:
+@cache
+def samples(name: str) -> tuple[tuple[str, Any], ...]:
     """Give (what it is, data) of figure ``name``; there is one at least.
 
     Raises
@@ -46,18 +47,16 @@ def samples(name: str) -> Iterator[tuple[str, Any]]:
     AssertionError
         Nothing gives data of this figure.
     """
-    figure = _plugins.load("figures", name)
-    count = 0
+    figure, found = _plugins.load("figures", name), []
     if figure.curve is not None:
         for what, (results, placebos) in curves().items():
             data = figure.curve(results, placebos)
             if data.panels:
-                count += 1
-                yield what, data
+                found.append((what, data))
     for what, data in (*charts(name), *OWN.get(name, {}).items()):
-        count += 1
-        yield what, data() if callable(data) else data
-    assert count, f"nothing draws {name}: an example of its analysis in analysis_examples.py, or data in OWN here"
+        found.append((what, data() if callable(data) else data))
+    assert found, f"nothing draws {name}: an example of its analysis in analysis_examples.py, or data in OWN here"
+    return tuple(found)
 
 
 @cache

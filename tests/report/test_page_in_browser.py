@@ -593,8 +593,10 @@ def test_every_control_is_reached_seen_and_answers_by_keyboard(small, width, sch
     assert [name for name, _ in walked if name in controls] == controls
     assert [name for name, shown in walked if not shown] == []
     assert {"#chart", "#alpha", "#whole", "#zoom", "#save", "#next", "#from", "#to", "#clear-filters"} <= set(controls)
-    watch = width == 1300
-    pressed = seen.drive(controls if watch else controls[::3], watch)  # in the narrow window a third of them
+    watch, repeated = width == 1300, seen.repeated()
+    tried = [name for name in controls if name not in repeated]  # what a row's button does is the same code in each
+    assert {name.partition(" ")[0] for name in tried} == {name.partition(" ")[0] for name in controls}
+    pressed = seen.drive(tried if watch else tried[::3], watch)  # in the narrow window a third of them
     assert [(p.name, p.key) for p in pressed if p.lost] == []
     idle = {p.name for p in pressed} - {p.name for p in pressed if p.changed}
     assert [
