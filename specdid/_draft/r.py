@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from specdid._draft.memory import (
@@ -21,7 +22,7 @@ from specdid._draft.memory import (
 )
 from specdid._draft.r_errors import Defaults, read_errors
 from specdid.language import COMMANDS, LanguageError, expand, not_read, parse, write
-from specdid.language.tree import chain
+from specdid.language.tree import Binary, Call, Name, Node, Number, Unary, chain, children, walk
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -336,7 +337,61 @@ class _R(Memory):
         if told := [text for text, functions in self._otherwise.items() if functions & called]:
             code.comments["derive"] = told
         self._tell_infinite(code)
+        self._tell_logs(code)
         return code
+
+    def _tell_logs(self, code: ReadCode) -> None:
+        """Say what asks for the value of a log of 0, -Inf in R and missing here; of a term both leave it out."""
+        logs: set[str] = set()
+
+        def of_zero(node: Node) -> bool:
+            match node:
+                case Name():
+                    return node.name in logs
+                case Call(function="log" | "log2" | "log10"):
+                    inner = node.arguments[0].value
+                    return inner is not None and self._may_be_zero(inner, code)
+                case _:
+                    return False
+
+        def asked(node: Node) -> bool:
+            sums = isinstance(node, (Unary, Binary)) and node.operator in "+-*/"
+            inner = any(of_zero(one) for part in children(node) for one in walk(part))
+            return inner and not of_zero(node) and (not sums or any(asked(part) for part in children(node)))
+
+        found = []
+        for name, text in code.derived.items():
+            with suppress(LanguageError):
+                node = parse(text)
+                if asked(node):
+                    found.append(f"`{name}`")
+                elif any(of_zero(one) for one in walk(node)):
+                    logs.add(name)
+        for condition in {r.condition for r in code.regressions}:
+            with suppress(LanguageError):
+                if "conditions of samples" not in found and asked(parse(condition)):
+                    found.append("conditions of samples")
+        if found:
+            listed = ", ".join(found[:12]) + ", …" * (len(found) > 12)
+            told = f"The log of 0 is -Inf in R, smaller than any number, and missing here: {listed}."
+            code.comments.setdefault("derive" if code.derived else "sample", []).append(told)
+
+    def _may_be_zero(self, node: Node, code: ReadCode) -> bool:
+        """Say whether what a log is of may be 0, as far as the data show."""
+        match node:
+            case Name():
+                return node.name in code.derived or node.name not in self._facts.nonzero
+            case Number():
+                return node.value == 0
+            case Binary(operator="+", left=Name() as of, right=Number() as more) if of.name not in code.derived:
+                return self._facts.bounds(of.name)[0] <= -more.value
+            case Binary(operator="*" | "/" as operator):
+                parts = (node.left, node.right) if operator == "*" else (node.left,)
+                return any(self._may_be_zero(one, code) for one in parts)
+            case Call(function="exp"):
+                return False
+            case _:
+                return True
 
     def _tell_infinite(self, code: ReadCode) -> None:
         """Say which columns of the draft are a smallest or largest value of groups that may have none."""

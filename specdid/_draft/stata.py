@@ -386,6 +386,8 @@ class _Stata(Memory):
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
+        self._as_in_data: set[str] = set()
+        """Those of them that `replace` has of a column that the data have so."""
         self._read_single: dict[str, int] = {}
         """Versions that have a column of single precision as a line has read it."""
         self._encoded: dict[str, tuple[str, tuple[int, str, str], str]] = {}
@@ -763,6 +765,9 @@ class _Stata(Memory):
                 f"line {line} reads `{name}` in single precision (float)",
                 f"write `{'double' if self._insheet else 'asdouble'}` among the options of line {line}",
             )
+        if key in self._as_in_data:
+            told = f"the data have `{name}` in single precision (float), as far as its numbers show"
+            return f"{told}, and `replace` leaves it so", "make these numbers in the data"
         return f"gen and egen make `{name}` in single precision (float)", f"write `double` where `{name}` is made"
 
     def _read_in(self, name: str) -> int:
@@ -1648,7 +1653,11 @@ class _Stata(Memory):
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
             expression = self._held(storage, expression)
-            rounds = before in self._single if command == "replace" else storage == "float"
+            rounds, rounded = storage == "float", False
+            if command == "replace":  # a whole type becomes float for decimals, and double stays double
+                of_data = not self.known(before or name) and (before or name) in self._facts.short
+                rounded = of_data and not self._is_whole(parse(expression))
+                rounds = rounded or before in self._single
             if rounds:
                 self._tell_storage(name, parse(expression), line)
             self.define(name, line, expression)
@@ -1657,6 +1666,8 @@ class _Stata(Memory):
                 self._lagged_under.setdefault(self.state.columns[name], set()).add(len(self._panels) - 1)
             if rounds:
                 self._single.add(self.state.columns[name])
+            if command == "replace" and (rounded or before in self._as_in_data):
+                self._as_in_data.add(self.state.columns[name])
             self._read_single |= {self.state.columns[name]: read_in} if read_in else {}
         except (NotReadError, LanguageError) as error:
             self.define(name, line, None)

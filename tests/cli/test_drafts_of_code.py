@@ -3118,6 +3118,25 @@ def test_a_column_of_text_is_the_unit_whose_numbers_encode_makes(lines, numbers)
         assert [*found.derived.values()] in ([], ["mean(x, by = st)"])
 
 
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ("replace x = 6.1 if x == 6\nreg y d if x >= 6.1", True),
+        ("replace x = x/10\nreplace x = x + 1\nreg y d if x > .61", True),
+        ("replace n = n/10\nreg y d if n > .6", True),
+        ("replace n = n + 1\nreg y d if n > 6", False),
+        ("replace n = n/2\nreg y d if n > 2.5", False),
+        ("replace w = 6.1 if w == 6\nreg y d if w >= 6.1", False),
+    ],
+)
+def test_replace_rounds_decimals_of_columns_that_the_data_have_in_single_precision(lines, listed):
+    """Of x, whose numbers single precision holds, and n, whole; w is double."""
+    columns = frozenset({"y", "d", "x", "n", "w"})
+    facts = DataFacts(columns, columns, whole=frozenset({"n"}), short=frozenset({"x", "n"}))
+    found = read_code(f"use a\n{lines}\n", ".do", facts)
+    assert [line for line, _, _ in found.skipped] == ([lines.count("\n") + 2] if listed else [])
+
+
 def test_numbers_of_texts_of_earlier_data_are_not_told():
     facts = DataFacts(frozenset({"y", "d", "x", "id", "t"}))
     code = "use a\nencode st, gen(id)\negen m = mean(x), by(id)\nuse b, clear\nxtset id t\nreghdfe y d, a(id t)\n"
@@ -3494,6 +3513,28 @@ def test_one_regression_without_the_unit_does_not_lose_it(lines, unit):
     assert (known.unit, known.time) == ("i", "t")
     region = read_code(code, ".R", replace(_PANEL, key=lambda unit, _: unit == "b"))
     assert (region.unit, region.time) == ("b", "t")
+
+
+@pytest.mark.parametrize(
+    ("lines", "term", "told"),
+    [
+        ("df$l <- log(df$x)", "l", None),
+        ("df$l <- log(df$x)\ndf$low <- df$l < 2", "low", "`low`"),
+        ("df$l <- log(df$x) - log(df$n)\ndf$z <- ifelse(is.na(df$l), 0, df$l)", "z", "`z`"),
+        ("df$low <- log(df$n) < 2", "low", None),
+        ("df$low <- log(df$n * df$n) < 2", "low", None),
+        ("df$low <- log(df$x + 1) < 2", "low", None),
+        ("df$low <- log10(df$x / df$n) < 2", "low", "`low`"),
+        ("df <- subset(df, log(x) < 2)", "n", "conditions of samples"),
+    ],
+)
+def test_logs_of_zero_are_said_where_their_value_is_asked_for(lines, term, told):
+    columns = frozenset({"y", "d", "i", "t", "x", "n"})
+    facts = DataFacts(columns, columns, nonzero=frozenset({"n"}), bounds=lambda _: (0.0, 9.0))
+    found = read_code(f"df <- read.csv('a.csv')\n{lines}\nfeols(y ~ d + {term} | i + t, df, ~i)\n", ".R", facts)
+    assert not found.skipped
+    said = [text for texts in found.comments.values() for text in texts if "-Inf in R" in text]
+    assert [text.partition("here: ")[2] for text in said] == ([] if told is None else [f"{told}."])
 
 
 def test_the_panel_that_is_set_for_all_regressions_is_unit_and_time():
