@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -264,13 +265,15 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     times their interquartile range, where it alone is negative and none is 0, or less than a hundredth of the least.
 
     So is -1 among many others above 10, and 0 in few rows where many others are further from it than a hundred
-    interquartile ranges.
+    interquartile ranges; and up to three whole numbers from -9 to -1, each in several rows and a hundredth of them,
+    where all others, many, are above 0.
     """
     known = values[np.isfinite(values)]
     if not known.size:
         return ()
     least = known.min()
-    small = least == -1 or (least == 0 and np.count_nonzero(known == 0) <= 1 + known.size // 100)
+    small = -9 <= least < 0 and least == int(least)
+    small |= least == 0 and np.count_nonzero(known == 0) <= 1 + known.size // 100
     if not small and not {-least, least, known.max()} & NEGATIVE_CODES:
         return ()
     distinct, counts = np.unique(known, return_counts=True)
@@ -279,8 +282,8 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
         first += 1
     if last - first > MANY and distinct[first] in CODES_OF_MISSING and distinct[first + 1] > FAR * distinct[first]:
         first += 1
-    if small and first == 0 and last > MANY and _small_code(distinct, counts):
-        first += 1
+    if small and first == 0 and last > MANY:
+        first = _small_codes(distinct, counts)
     while last > first and distinct[last - 1] in CODES_OF_MISSING:
         last -= 1
     if last - first < 2:
@@ -302,15 +305,22 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     return tuple(found)
 
 
-def _small_code(values: Floats, counts: Ints) -> bool:
-    """Say whether the least of many values is -1 where all others are above 10, or 0 in few rows, far from them."""
-    least, others, n = values[0], values[1:], counts[1:]
-    if least:
-        return bool(least == -1 and others[0] > 10)
-    low, high = others[np.searchsorted(np.cumsum(n), n.sum() * np.array([0.25, 0.75]))]
-    return bool(high > low and others[0] > FAR * (high - low))
+def _small_codes(values: Floats, counts: Ints) -> int:
+    """Count the least of many values that are codes of one digit, by how they stand to the others, all above 0."""
+    others, n = values[1:], counts[1:]
+    if not values[0]:
+        low, high = others[np.searchsorted(np.cumsum(n), n.sum() * np.array([0.25, 0.75]))]
+        return int(high > low and others[0] > FAR * (high - low))
+    negative = int(np.searchsorted(values, 0.0))
+    codes, rows = values[:negative], counts[:negative]
+    whole = negative <= MOST_CODES and values[negative] > 0 and bool((codes == codes.round()).all())
+    if whole and len(values) - negative > MANY and (rows >= max(2, counts.sum() / 100)).all():
+        return negative
+    return int(values[0] == -1 and others[0] > 10)
 
 
+MOST_CODES = 3
+"""Codes of one digit that a column of positive values may have: -1, -2 and -3 of a survey."""
 MANY = 10
 """Distinct values, none of them negative, among which -9 is no value, and among which one row tells a code."""
 FAR = 100
@@ -353,18 +363,23 @@ def written_columns(names: Sequence[str], frame: pl.DataFrame) -> Iterator[tuple
         numbers = cells.select(pl.all().cast(pl.Float64, strict=False))
         large = numbers.select((pl.all().abs() >= _LARGEST).any()).row(0)
         padded = cells.select(pl.all().str.starts_with("0").any()).row(0)
-        read = zip(names[start:], cells.iter_columns(), numbers.iter_columns(), large, padded, strict=False)
+        broken = numbers.select((pl.all() != pl.all().round(0)).any()).row(0)
+        read = zip(names[start:], cells.iter_columns(), numbers.iter_columns(), large, padded, broken, strict=False)
         for name, *of_one in read:
             yield _written_column(name, *of_one)
 
 
 def _written_column(
-    name: str, cells: pl.Series, numbers: pl.Series, large: bool, padded: bool
+    name: str, cells: pl.Series, numbers: pl.Series, large: bool, padded: bool, broken: bool
 ) -> tuple[Column, tuple[Remark, ...]]:
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
         remarks = _large_codes(name, cells, numbers) if large else ()
-        return number(numbers.to_numpy()), (*remarks, *(_leading_zeros(name, cells, numbers) if padded else ()))
+        return number(numbers.to_numpy()), (
+            *remarks,
+            *(_leading_zeros(name, cells, numbers) if padded else ()),
+            *(_thousands(name, cells) if broken else ()),
+        )
     distinct = cells.unique().drop_nulls()
     if len(distinct) <= len(_LOGICAL) and set(distinct) <= set(_LOGICAL):
         return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
@@ -373,6 +388,33 @@ def _written_column(
         strange = cells.filter(cells.is_not_null() & numbers.is_null())
         odd = tuple(strange.unique(maintain_order=True).head(3))
     return _texts(cells, odd=odd), ()
+
+
+def _thousands(name: str, cells: pl.Series) -> Iterator[Remark]:
+    """Warn of points that may part thousands: 1.744 and 12.300, none with a leading zero, beside 5 and 312.
+
+    Numbers written to three decimals would have 5.000, and those without zeros at their end 12.3.
+    """
+    if not all(_PARTED.fullmatch(cell) for cell in cells.head(20) if cell is not None):
+        return
+    known = cells.drop_nulls()
+    parted = known.filter(known.str.contains(r"^-?[1-9]\d{0,2}\.\d{3}$"))
+    whole = known.filter(known.str.contains(r"^-?[1-9]\d{0,2}$"))
+    rest = len(known) - len(parted) - len(whole) - int((known == "0").sum())
+    if rest or len(parted) < LEAST_PARTED or whole.n_unique() < 2:
+        return
+    yield Remark(
+        "thousands",
+        f"`{name}` may have points between thousands: {many(len(parted), 'cell')} with three digits behind a point, as "
+        f"{parted[0]}, and {many(len(whole), 'cell')} with whole numbers below 1,000, as {whole[0]}; points are read "
+        "as decimal ones",
+        help="if 1.744 means 1744, take the points out of the file's numbers",
+    )
+
+
+_PARTED = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})?|0")
+LEAST_PARTED = 3
+"""Cells from which digits behind points look like thousands."""
 
 
 def _letters(place: int) -> str:
@@ -446,6 +488,25 @@ def percent_cells(name: str, place: int, shares: Mapping[int, float], others: Ma
         f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
         help="give the whole column one format in the sheet, and its numbers one unit",
     )
+
+
+def thousand_cells(name: str, place: int, scaled: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
+    """Warn of cells that a sheet shows in thousands beside far smaller others; both by row of the sheet."""
+    sizes = [[abs(v) for v in cells.values() if v and math.isfinite(v)] for cells in (scaled, others)]
+    if not all(sizes) or (ratio := float(np.median(sizes[0]) / np.median(sizes[1]))) < THOUSAND:
+        return None
+    first, other = (next(row for row, v in cells.items() if v and math.isfinite(v)) for cells in (scaled, others))
+    return Remark(
+        "thousand_cells",
+        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in thousands, of which it stores the whole "
+        f"({number_text(scaled[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
+        f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
+        help="give the whole column one format in the sheet, and its numbers one unit",
+    )
+
+
+THOUSAND = 30
+"""Ratio of medians from which cells shown in thousands and others are in different units."""
 
 
 def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ...]]:

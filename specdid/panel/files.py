@@ -17,7 +17,7 @@ import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from specdid.panel.columns import (
     error_cells,
     logical_cells,
     percent_cells,
+    thousand_cells,
     typed_column,
     uncomputed_cells,
     written_column,
@@ -351,18 +352,18 @@ class _Sheet:
     Attributes
     ----------
     xml : empty where it is not where workbooks have it
-    percent : the numbers of the styles that show a number in percent, as cells name them
+    scaled : of the styles that show a number in percent or in thousands, as cells name them, which
     """
 
     xml: bytes
-    percent: Collection[bytes] = ()
+    scaled: Mapping[bytes, int] = field(default_factory=dict)
 
     @cached_property
     def cells(self) -> _Cells:
-        return _read_cells(self.xml, self.percent)
+        return _read_cells(self.xml, self.scaled)
 
 
-_NUMBER, _PERCENT, _LOGICAL = range(3)
+_NUMBER, _PERCENT, _LOGICAL, _THOUSANDS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +374,7 @@ class _Cells:
     ----------
     left, last : the first column and the last row
     hidden : the rows that the sheet does not show
-    column, row, value, kind : of stored numbers, plain or shown in percent, and of logical cells; by column
+    column, row, value, kind : of stored numbers, plain, in percent or thousands, and of logical cells; by column
     """
 
     left: int
@@ -392,7 +393,7 @@ class _Cells:
         return dict(zip(self.row[mine][wanted].tolist(), self.value[mine][wanted].tolist(), strict=True))
 
 
-def _read_cells(xml: bytes, percent: Collection[bytes]) -> _Cells:
+def _read_cells(xml: bytes, scaled: Mapping[bytes, int]) -> _Cells:
     left, last, row, tag, column = 0, 0, 0, 0, 0
     hidden, columns, rows, values, kinds = array("q"), array("q"), array("q"), array("d"), array("B")
     cell: dict[bytes, bytes] = {}
@@ -413,7 +414,7 @@ def _read_cells(xml: bytes, percent: Collection[bytes]) -> _Cells:
                     number = float(value)
                 except ValueError:
                     continue
-                kind = _PERCENT if cell.get(b"s") in percent else _NUMBER
+                kind = scaled.get(cell.get(b"s", b""), _NUMBER)
             else:
                 continue
             columns.append(column)
@@ -445,47 +446,57 @@ def _read_cells(xml: bytes, percent: Collection[bytes]) -> _Cells:
     )
 
 
-def _percent_styles(styles: bytes) -> Collection[bytes]:
-    """Return the numbers of the styles of cells that show a number in percent, as cells name them."""
-    percent = {b"9", b"10"}
+_IN_THOUSANDS = re.compile(rb"[0#?],+(?![0#?,])")
+"""Of a format: a comma behind its last digit."""
+
+
+def _scaling_styles(styles: bytes) -> dict[bytes, int]:
+    """Return which styles of cells show a number in percent or in thousands, by their numbers as cells name them."""
+    scaled = {b"9": _PERCENT, b"10": _PERCENT}
     for written in _NUMBER_FORMAT.findall(styles):
         given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
         code = given.get(b"formatCode", b"").replace(b'"', b"&quot;").split(b"&quot;")
-        if any(b"%" in re.sub(rb"\\.", b"", part) for part in code[::2]):  # what is quoted is a mere sign
-            percent.add(given.get(b"numFmtId", b""))
+        plain = [re.sub(rb"\\.", b"", part) for part in code[::2]]  # what is quoted is a mere sign
+        if any(b"%" in part for part in plain):
+            scaled[given.get(b"numFmtId", b"")] = _PERCENT
+        elif any(map(_IN_THOUSANDS.search, plain)):
+            scaled[given.get(b"numFmtId", b"")] = _THOUSANDS
     parts = styles.split(b"cellXfs")
     if len(parts) < 3:
-        return set()
+        return {}
     formats = [dict(re.findall(rb"""\b(numFmtId)=["']([0-9]{1,9})["']""", xf)) for xf in _FORMAT.findall(parts[1])]
-    return {b"%d" % k for k, given in enumerate(formats) if given.get(b"numFmtId") in percent}
+    kinds = [scaled.get(given.get(b"numFmtId", b"")) for given in formats]
+    return {b"%d" % k: kind for k, kind in enumerate(kinds) if kind is not None}
 
 
 def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen: set[str]) -> Iterator[Remark]:
-    """Warn of cells in percent format beside larger numbers without it, and of TRUE and FALSE among numbers."""
-    if not sheet.percent and not re.search(rb"""\bt=["']b["']""", sheet.xml):
+    """Warn of cells in percent, or in thousands, beside others of another size, and of TRUE and FALSE among numbers."""
+    if not sheet.scaled and not re.search(rb"""\bt=["']b["']""", sheet.xml):
         return
     cells = sheet.cells
     for place, name in enumerate(names[: frame.width]):
         if name not in chosen:
             continue
         series = frame.to_series(place)
-        shares, numbers, logical = (cells.of(place, {kind}) for kind in (_PERCENT, _NUMBER, _LOGICAL))
-        beside = {*shares.values(), *numbers.values()} - {0.0, 1.0}
+        shares, thousands = (cells.of(place, {kind}) for kind in (_PERCENT, _THOUSANDS))
+        numbers, logical = (cells.of(place, {kind}) for kind in (_NUMBER, _LOGICAL))
+        formatted = {**shares, **thousands}
+        beside = {*formatted.values(), *numbers.values()} - {0.0, 1.0}
         if logical and beside and series.dtype.is_numeric():
             yield logical_cells(name, cells.left + place - 1, list(logical))
-        if shares and series.dtype == pl.String:
+        if formatted and series.dtype == pl.String:
             texts = series.str.strip_chars().cast(pl.Float64, strict=False).to_list()
-            written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in shares}
+            written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in formatted}
             numbers = {**written, **numbers}
-        found = percent_cells(name, cells.left + place - 1, shares, numbers)
-        if found is not None:
-            yield found
+        at = cells.left + place - 1
+        both = (percent_cells(name, at, shares, {**thousands, **numbers}), thousand_cells(name, at, thousands, numbers))
+        yield from (found for found in both if found is not None)
 
 
 def _of_cells(name: str, series: pl.Series, cells: _Cells, place: int) -> tuple[Column, tuple[Remark, ...]]:
     """Read a column of texts, in which fastexcel has rounded the numbers to nine decimals."""
     exact, shown = series.to_list(), series.to_list()
-    for at, value in cells.of(place, {_NUMBER, _PERCENT}).items():
+    for at, value in cells.of(place, {_NUMBER, _PERCENT, _THOUSANDS}).items():
         row = at - 2
         given = exact[row] if row < len(exact) else None
         try:
@@ -538,15 +549,15 @@ def _first_sheet(raw: bytes) -> _Sheet:
             archive.read(held[name]) if name in held else b""
             for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
         )
-        percent = _percent_styles(styles)
+        scaled = _scaling_styles(styles)
         named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
         for relation in re.findall(rb"<(?:\w{1,9}:)?Relationship\b[^<>]*>", relations):
             given = dict(re.findall(rb"""\b(Id|Target)=["']([^"'<>]{1,400})["']""", relation))
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
                 path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
-                return _Sheet(archive.read(held[path]) if path in held else b"", percent)
-    return _Sheet(b"", percent)
+                return _Sheet(archive.read(held[path]) if path in held else b"", scaled)
+    return _Sheet(b"", scaled)
 
 
 def first_sheet(path: Path) -> str:

@@ -171,12 +171,12 @@ def test_numbers_beside_texts_of_a_workbook_without_names_of_cells(read, prefix)
     assert plain(read("d.xlsx", given))["a"] == [None, "1e-12", "x", None, repr(1 / 3)]
 
 
-def in_percent(format_="0.00%"):
-    """Write a workbook whose cells below 1 of the column after the first are in percent format."""
+def in_percent(format_="0.00%", low=0, high=1):
+    """Write a workbook whose cells from 0 to 1 of the column after the first are in percent format."""
 
     def change(book):
         for row in book.active.iter_rows(min_row=2, min_col=3, max_col=3):
-            if isinstance(row[0].value, float) and row[0].value < 1:
+            if isinstance(row[0].value, int | float) and low < row[0].value < high:
                 row[0].number_format = format_
 
     return change
@@ -205,6 +205,34 @@ def test_percent_formats_of_one_size_are_not_said(read):
     assert not read("d.xlsx", saved(shifted, in_percent("0.0\\%"))).remarks, "a sign that scales nothing"
     assert not read("d.xlsx", saved(shifted, in_percent('0.0"%"'))).remarks
     assert not read("d.xlsx", saved(shifted, in_percent()), columns=["a"]).remarks
+
+
+def test_thousands_formats_beside_smaller_numbers_are_said(read):
+    rows = [["a", "b"], [1, 1_234_000], [2, 980_000], [3, 1_310], [4, 990]]
+    for code in ("#,##0,", '0.0,"k"'):
+        (remark,) = read("d.xlsx", saved([[None, *row] for row in rows], in_percent(code, 2_000, 1e9))).remarks
+        assert remark.code == "thousand_cells"
+        assert "2 cells that the sheet shows in thousands, of which it stores the whole (1234000 in" in remark.message
+        assert known(remark.message, "zh")
+    assert not read("d.xlsx", saved([[None, *row] for row in rows], in_percent("#,##0", 2_000, 1e9))).remarks
+    assert not read("d.xlsx", saved([[None, *row] for row in rows[:3]], in_percent("#,##0,", 2_000, 1e9))).remarks
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (("1.744", "12.300", "5.120", "312", "87", "0"), True),
+        (("1.744", "12.300", "5.120", "4.100"), False),
+        (("1.744", "12.3", "5.12", "312", "87"), False),
+        (("0.744", "12.300", "5.120", "312", "87"), False),
+        (("1.744", "12.300", "5.120", "1744", "87"), False),
+        (("1.744", "12.300", "5.120", "100"), False),
+    ],
+)
+def test_points_that_may_part_thousands_are_said(read, cells, told):
+    remarks = read("d.csv", ("a,b\n" + "".join(f"{k},{c}\n" for k, c in enumerate(cells))).encode()).remarks
+    assert [r.code for r in remarks] == ["thousands"] * told
+    assert all(known(r.message, "zh") for r in remarks)
 
 
 def test_true_among_numbers_of_a_workbook_is_said(read):
