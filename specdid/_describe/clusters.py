@@ -30,7 +30,7 @@ from specdid._words import say
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
-from specdid.inference._batches import kept_controls, lay_out, make_batches, positions
+from specdid.inference._batches import draw_batches, kept_controls, lay_out, positions
 
 CLUSTERS, FEW = 30, 10
 """Below so many clusters, treated or untreated ones, clustered errors are not reliable (Cameron and Miller 2015)."""
@@ -353,7 +353,7 @@ def cluster_leverage(
     None where the treatment has no variation left.
     """
     one = members.take(np.array([position]))
-    (batch,) = make_batches(problem, one) or (None,)
+    (batch,) = draw_batches(problem, one) or (None,)
     if batch is None:
         return None
     laid = lay_out(problem, one, batch)

@@ -482,7 +482,7 @@ def _blocks(draws: NullDraws) -> Iterator[tuple[Floats, Floats, Floats, Floats]]
 
 
 @dataclass(frozen=True, slots=True)
-class Placebo:
+class NullMedian:
     """The null distribution of one median estimate, and the shares significant under the null.
 
     Attributes
@@ -513,7 +513,7 @@ class Placebo:
     expected: bool = False
 
 
-def placebo(
+def null_median(
     draws: NullDraws,
     members: NDArray[np.bool_],
     title: str,
@@ -521,7 +521,7 @@ def placebo(
     estimand: str,
     alpha: float,
     errors: str = "",
-) -> Placebo:
+) -> NullMedian:
     """Summarise the draws of the members with one scale and one estimand."""
     from scipy.special import stdtrit
 
@@ -531,7 +531,7 @@ def placebo(
     real = draws.statistic[members, None]
     below = by_blocks(lambda t: np.count_nonzero(t < -critical, axis=0), draws.null_statistic, members)
     above = by_blocks(lambda t: np.count_nonzero(t > critical, axis=0), draws.null_statistic, members)
-    return Placebo(
+    return NullMedian(
         draws.null,
         title,
         group,
@@ -548,10 +548,10 @@ def placebo(
     )
 
 
-def shares_by_estimand(placebos: Sequence[Placebo]) -> Mapping[tuple[str, str], NullShares]:
+def shares_by_estimand(null_medians: Sequence[NullMedian]) -> Mapping[tuple[str, str], NullShares]:
     """Return the shares significant in the data and under the first null that has the scale and estimand."""
     found: dict[tuple[str, str], NullShares] = {}
-    for p in placebos:
+    for p in null_medians:
         shares = NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title)
         found.setdefault((p.group, p.estimand), shares)
     return found
@@ -570,7 +570,7 @@ class CurveTests:
     adjusted : per specification.
     bands : (group name, estimand) -> (3, n) null curves by rank; only of curves that it has whole.
     notes : what is left out of it, and why.
-    placebos : per scale and estimand the null of the median estimate.
+    null_medians : per scale and estimand the null of the median estimate.
     clusters, treated : the smallest numbers of clusters, and of clusters with treatment.
     alpha : the level of [inference].
     cluster : what the null's standard errors, and with them the bands, are clustered by.
@@ -586,7 +586,7 @@ class CurveTests:
     adjusted: Adjusted
     bands: Bands
     notes: tuple[Caution, ...]
-    placebos: tuple[Placebo, ...] = ()
+    null_medians: tuple[NullMedian, ...] = ()
     clusters: int = 0
     treated: int = 0
     alpha: float = 0.05

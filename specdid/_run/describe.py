@@ -148,7 +148,7 @@ def _warnings(
     yield from design_warnings.comparability(results)
     yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)
-    medians = [p for t in tests for p in t.placebos]
+    medians = [p for t in tests for p in t.null_medians]
     yield from contradictions(results, medians, _columns(compiled, results), expected)
     ok = np.flatnonzero((results.status == Status.OK)[compiled.members.index])
     at = _member(compiled, results.preferred)
@@ -178,9 +178,9 @@ def write_described(curve: Curve, directory: Path, files: FigureFiles) -> tuple[
         table = unusable(inference_table(tests, results, found), found.failed)
         for printer in _plugins.every("tables"):
             write_text(printer.write(table), directory / f"inference{printer.ending}")
-    placebos = tuple(p for t in tests for p in t.placebos)
+    null_medians = tuple(p for t in tests for p in t.null_medians)
     said = [Caution("serious", "plugin_failed", why) for shelf in _SHELVES for why in _plugins.broken(shelf).values()]
-    return tuple(_drawings((results, placebos), files, found.shown(results.planned.shown))), said
+    return tuple(_drawings((results, null_medians), files, found.shown(results.planned.shown))), said
 
 
 def _drawings(given: tuple[object, ...], files: FigureFiles, found: Against) -> Iterator[Drawing]:
@@ -261,8 +261,8 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
 
 def _common(tests: tuple[CurveTests, ...], results: Results) -> Iterator[str]:
     """Say what all medians are of, which their rows leave out."""
-    groups = {results.planned.shown(p.group): None for t in tests for p in t.placebos}
-    estimands = {told(p.estimand): None for t in tests for p in t.placebos}
+    groups = {results.planned.shown(p.group): None for t in tests for p in t.null_medians}
+    estimands = {told(p.estimand): None for t in tests for p in t.null_medians}
     kinds = ((say("Scale"), list(groups)), (say("Estimand"), list(estimands)))
     yield from (
         say("{word} of all medians: {name}.", word=word, name=names[0]) for word, names in kinds if len(names) == 1

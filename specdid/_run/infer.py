@@ -14,12 +14,12 @@ from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.curve_tests import (
     CurveTests,
-    Placebo,
+    NullMedian,
     adjust,
     marked,
     median_estimate,
     median_in_gap,
-    placebo,
+    null_median,
     rank_band,
     share_words,
     shares_by_estimand,
@@ -39,8 +39,8 @@ from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
 from specdid.figures._curve_order import whole_curves
-from specdid.inference._assignment import with_cluster, with_error
 from specdid.inference._base import Context, Null, NullDraws, draw_null
+from specdid.inference._batches import with_cluster, with_error
 from specdid.inference._permutation_strategy import split
 from specdid.inference.permutation_refit import BUDGET
 from specdid.language import bind
@@ -223,7 +223,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
     study, cluster = prepared.study, cluster_text(prepared)
     errors = "" if study.vcov and study.vcov[0].text == f"~{cluster}" else cluster
     rows: list[JointTest] = []
-    placebos: list[Placebo] = []
+    null_medians: list[NullMedian] = []
     bands: dict[tuple[str, str], Floats] = {}
     place = np.full(len(results), -1, np.int64)
     place[draws.index] = np.arange(len(draws.index))
@@ -234,7 +234,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
             members = np.isin(draws.index, family.places)
             if members.any():
                 rows.append(median_estimate(draws, members, *family.key))
-                placebos.append(placebo(draws, members, title, *family.key, alpha, errors))
+                null_medians.append(null_median(draws, members, title, *family.key, alpha, errors))
     every = np.ones(len(draws.index), dtype=bool)
     rows += statistic_tests(draws, every, alpha, "")
     plan = prepared.plan
@@ -251,7 +251,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         adjust(draws, alpha),
         bands,
         beside(title, (*draws.left_out, *notes)),
-        tuple(placebos),
+        tuple(null_medians),
         draws.clusters,
         draws.treated,
         alpha,
@@ -275,7 +275,7 @@ def cluster_text(prepared: Prepared) -> str:
 
 def null_shares(tests: tuple[CurveTests, ...]) -> Mapping[tuple[str, str], NullShares]:
     """Return the shares significant beside those of the first null that has the scale and estimand."""
-    return shares_by_estimand([p for t in tests for p in t.placebos])
+    return shares_by_estimand([p for t in tests for p in t.null_medians])
 
 
 def null_figure(tests: tuple[CurveTests, ...]) -> NullFigure:

@@ -45,8 +45,9 @@ from specdid.analyses._words import (
 from specdid.analyses.table import Labelled, coefficient_rows, numbered, spanners
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
-from specdid.inference._assignment import made_of, make_assignment, with_error
+from specdid.inference._assignment import made_of, make_assignment
 from specdid.inference._base import Context, Null, draw_null
+from specdid.inference._batches import with_error
 from specdid.language import bind, referenced, write
 from specdid.language.tree import Name
 from specdid.tables._base import PrintTable, Row, TidyTable, Value

@@ -128,7 +128,7 @@ def make_batches(members: Members, keys: Keys, samples: Samples, which: Bools) -
     return tuple(sorted(found, key=lambda b: int(b.members.min())))
 
 
-def cut(batches: tuple[Batch, ...], largest: int) -> list[WorkUnit]:
+def work_units(batches: tuple[Batch, ...], largest: int) -> list[WorkUnit]:
     """Cut batches into pieces of at most ``largest`` chunks."""
     return [
         WorkUnit(place, first, min(first + largest, batch.chunks))
@@ -458,7 +458,7 @@ def fit_batches(
     Counts of lost rows and signatures are left to the caller. Pieces that ``store`` has are
     not estimated; the others are stored as they are done.
     """
-    work = _Units(problem, members, samples, batches, cut(batches, PIECE), next(_tokens))
+    work = _Units(problem, members, samples, batches, work_units(batches, PIECE), next(_tokens))
     content = None if store is None else store.content(problem)
 
     def key(k: int) -> bytes:

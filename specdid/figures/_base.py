@@ -32,7 +32,7 @@ drawn by an analysis that names it in a Chart. A whole one, ``specdid/figures/ex
 
 
     FIGURE = FigureKind(
-        "example_dots", later("Example dots"), data, draw, lambda results, placebos: data(results.estimate.tolist())
+        "example_dots", later("Example dots"), data, draw, lambda results, null_medians: data(results.estimate.tolist())
     )
 
     OWN = Own(zh={"Example dots": "示例点图"})
@@ -53,7 +53,7 @@ class FigureKind:
 
     ``data(records, **options)`` gives frozen arrays; ``draw(data, **options)`` a matplotlib
     Figure. The module's top level does not import matplotlib.
-    ``curve(results, placebos)`` gives the data of a figure that every run draws, under the figure's
+    ``curve(results, null_medians)`` gives the data of a figure that every run draws, under the figure's
     name; it has ``panels``, none where there is nothing to draw, ``doubt``, words against what it shows, and
     ``title``, and may have ``verdict``, fewer words for where these have more than three lines.
     A page is 9 inches high: `_panes.lay_sheet` leaves out and counts what has no room. Its texts are laid out in the

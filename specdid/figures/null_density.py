@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._describe.curve_tests import Placebo
+from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
 from specdid._records.numerals import decimals_for, p_text
 from specdid._words import later, say, sentences, told
@@ -39,7 +39,7 @@ class NullPanel:
     estimand: str
     scaled: bool
     several: bool
-    nulls: tuple[Placebo, ...]
+    nulls: tuple[NullMedian, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,18 @@ class NullData:
     verdict: str = ""
 
 
-def null_data(placebos: Sequence[Placebo], results: Results) -> NullData:
+def null_data(null_medians: Sequence[NullMedian], results: Results) -> NullData:
     """Gather the nulls by scale and estimand, in their order."""
     scaled = {f.group: f.scaled for f in results.families}
     shown = results.planned.shown
-    keys = list(dict.fromkeys((p.group, p.estimand) for p in placebos))
+    keys = list(dict.fromkeys((p.group, p.estimand) for p in null_medians))
     panels = tuple(
         NullPanel(
             shown(group),
             words,
             scaled.get(group, False),
             sum(g == group for g, _ in keys) > 1,
-            tuple(p for p in placebos if (p.group, p.estimand) == (group, words)),
+            tuple(p for p in null_medians if (p.group, p.estimand) == (group, words)),
         )
         for group, words in keys
     )
@@ -176,7 +176,7 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     )
 
 
-def _label(page: Page, box: Box, null: Placebo, k: int) -> None:
+def _label(page: Page, box: Box, null: NullMedian, k: int) -> None:
     """Write a null's name, on two lines where it is long, and p above its density."""
     p = p_text(null.p_value)
     room = page.fonts.width(p, SMALL) + 8
@@ -204,5 +204,5 @@ def _texts(data: NullData) -> Iterator[str]:
 
 FIGURE = FigureKind(
     "null_density", later("The median estimate under the null"), null_data, draw,
-    lambda results, placebos: null_data(placebos, results),
+    lambda results, null_medians: null_data(null_medians, results),
 )  # fmt: skip

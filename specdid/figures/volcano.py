@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specdid._arrays import Floats, Ints
-from specdid._describe.curve_tests import Placebo, shares_by_estimand
+from specdid._describe.curve_tests import NullMedian, shares_by_estimand
 from specdid._plugins import Own
 from specdid._records import NullShares, Results
 from specdid._words import later, say, sentences, told
@@ -101,11 +101,11 @@ class VolcanoData:
     verdict: str = ""
 
 
-def volcano_data(results: Results, placebos: Sequence[Placebo] = ()) -> VolcanoData:
-    """Compute what the figure shows; ``placebos`` give the shares expected under the first null."""
+def volcano_data(results: Results, null_medians: Sequence[NullMedian] = ()) -> VolcanoData:
+    """Compute what the figure shows; ``null_medians`` give the shares expected under the first null."""
     data = curve_data(results, choices=False)
     p = np.maximum(results.first("p_value"), LEAST)
-    shares = shares_by_estimand(placebos).items()
+    shares = shares_by_estimand(null_medians).items()
     panels = tuple(
         Volcano(q, -np.log10(p[q.positions]), tuple((words, s) for (name, words), s in shares if name == q.group))
         for q in data.panels

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid.engine.execute import run
-from specdid.engine.problem import Members, Problem, Vcov
+from specdid.engine.problem import Members
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.inference._base import Context
 from specdid.language import Bound, bind, referenced
@@ -205,29 +204,6 @@ def moved_by(context: Context, names: frozenset[str]) -> Moved:
     codes = np.zeros(compiled.problem.codes.shape[1] + 1, dtype=bool)
     codes[: len(found[2])] = found[2]
     return Moved(found[0], found[1], codes)
-
-
-def with_cluster(problem: Problem, cluster: Ints) -> Problem:
-    """Return the problem with one vcov, clustered at [inference] cluster."""
-    codes = np.asfortranarray(np.column_stack([problem.codes, cluster]))
-    labels = (*problem.effect_labels, "cluster")
-    vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
-    return dataclasses.replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
-
-
-def with_error(context: Context) -> Bools:
-    """Mark the chosen specifications that have a standard error under the nulls' cluster, as the engine estimates it.
-
-    Without one, sums of scores are rounding and so is every t. What is not the engine's is marked:
-    its refits have errors of their own rule.
-    """
-    compiled, chosen = context.compiled, context.chosen
-    linear = compiled.batched[chosen]
-    members = compiled.members.take(chosen[linear])
-    found = np.ones(len(chosen), dtype=bool)
-    fits = run(with_cluster(compiled.problem, context.cluster), members, context.jobs, context.backend)
-    found[linear] = np.isfinite(fits.std_error[:, 0])
-    return found
 
 
 def clusters_of(context: Context, members: Members) -> Ints:

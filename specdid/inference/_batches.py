@@ -1,18 +1,45 @@
-"""Batches for a null: specifications with the same rows, effects and weights, with their columns laid out."""
+"""What nulls make of a problem: its errors under their cluster, and batches with their columns laid out.
+
+A batch is of specifications with the same rows, effects and weights.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints, ordinary_weights
+from specdid._arrays import Bools, Floats, Ints, ordinary_weights
 from specdid.engine import execute as engine
 from specdid.engine.demean import Absorber, make_absorber
-from specdid.engine.problem import Code, Effects, Members, Problem
+from specdid.engine.problem import Code, Effects, Members, Problem, Vcov
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.sunab import aggregate_columns, cohort_cells, independent_cells
+from specdid.inference._base import Context
+
+
+def with_cluster(problem: Problem, cluster: Ints) -> Problem:
+    """Return the problem with one vcov, clustered at [inference] cluster."""
+    codes = np.asfortranarray(np.column_stack([problem.codes, cluster]))
+    labels = (*problem.effect_labels, "cluster")
+    vcovs = (Vcov("cluster", (codes.shape[1] - 1,)),)
+    return replace(problem, codes=codes, effect_labels=labels, vcovs=vcovs)
+
+
+def with_error(context: Context) -> Bools:
+    """Mark the chosen specifications that have a standard error under the nulls' cluster, as the engine estimates it.
+
+    Without one, sums of scores are rounding and so is every t. What is not the engine's is marked:
+    its refits have errors of their own rule.
+    """
+    compiled, chosen = context.compiled, context.chosen
+    linear = compiled.batched[chosen]
+    members = compiled.members.take(chosen[linear])
+    found = np.ones(len(chosen), dtype=bool)
+    fits = engine.run(with_cluster(compiled.problem, context.cluster), members, context.jobs, context.backend)
+    found[linear] = np.isfinite(fits.std_error[:, 0])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +64,7 @@ class DrawBatch:
     columns: Ints
 
 
-def make_batches(problem: Problem, members: Members) -> list[DrawBatch]:
+def draw_batches(problem: Problem, members: Members) -> list[DrawBatch]:
     """Group members by rows, effects and weights, as the engine does; in order of first member."""
     keys, samples = rows_of_members(problem, members)
     usable = samples.code[keys.of_member] == Code.OK

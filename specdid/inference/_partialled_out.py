@@ -36,7 +36,7 @@ from specdid._arrays import Floats, Ints, ordinary_weights, standardised, unit_s
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, make_absorber, make_elimination
 from specdid.engine.problem import Members, Problem
-from specdid.inference._batches import DrawBatch, kept_controls, make_batches
+from specdid.inference._batches import DrawBatch, draw_batches, kept_controls
 from specdid.inference._crossed_effects import connect, cross_products, finest
 
 ABSORBED = 1e-18
@@ -208,7 +208,7 @@ def draw_simple(
     width = next(iter(treatments.values())).shape[1] if treatments else 0
     table = np.full((3, len(members), width), np.nan)
     sized = {column: unit_sized(drawn) for column, drawn in treatments.items()}
-    for batch in make_batches(problem, members):
+    for batch in draw_batches(problem, members):
         for mine, sums, facts in _batch_sums(problem, members, batch, {c: d for c, (d, _) in sized.items()}):
             pairs = make_pairs(sums) if len(mine) > sums.moved.shape[1] else None
             column = {int(c): k for k, c in enumerate(facts.columns)}

@@ -23,8 +23,9 @@ from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.rows import missing_patterns, row_keys
 from specdid.engine.store import Store
 from specdid.engine.sunab import cell_codes
-from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute, with_cluster
+from specdid.inference._assignment import Assignment, Moved, assigned, moved_by, permute
 from specdid.inference._base import Context
+from specdid.inference._batches import with_cluster
 from specdid.inference._moved_cohorts import MovedBatch, moved_batches
 from specdid.inference._moved_rows import RowsBatch, rows_batches
 from specdid.panel import Evaluator, Panel

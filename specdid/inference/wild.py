@@ -23,7 +23,7 @@ from specdid.engine.cache_keys import Content, digest
 from specdid.engine.problem import Members
 from specdid.engine.workers import as_done
 from specdid.inference._base import Context, Null, NullDraws
-from specdid.inference._batches import DrawBatch, make_batches
+from specdid.inference._batches import DrawBatch, draw_batches
 from specdid.inference._wild_draws import DRAWN, FEW, WildDraws, draw_part
 
 
@@ -35,12 +35,12 @@ def draw(context: Context) -> NullDraws:
     kept = {old: new for new, old in enumerate(np.flatnonzero(linear).tolist())}
     dropped = {kept[old]: gone for old, gone in context.dropped.items() if old in kept}
     signs = cluster_signs(context.cluster, context.draws, context.seed)
-    slices, size = cut(make_batches(compiled.problem, members), len(members), context.draws)
+    slices, size = slice_batches(draw_batches(compiled.problem, members), len(members), context.draws)
     done, count = 0, len(members)
     real = np.full((3, count), np.nan)
     facts, usable = np.zeros((count, 2), np.int64), np.zeros(count, dtype=bool)
     estimate, statistic, a, b, c = tables = tuple(context.table(count) for _ in range(5))
-    for found in recall(context, members, dropped, slices, size, signs):
+    for found in recall_draws(context, members, dropped, slices, size, signs):
         at = found.places
         real[:, at] = found.estimate[:, 0], found.statistic[:, 0], found.error
         facts[at], usable[at] = found.facts, np.isfinite(found.statistic).all(axis=1)
@@ -119,7 +119,7 @@ SMALL = 200_000
 """Specifications times draws below which workers are not worth starting."""
 
 
-def cut(batches: list[DrawBatch], count: int, draws: int = 999) -> tuple[list[DrawBatch], int]:
+def slice_batches(batches: list[DrawBatch], count: int, draws: int = 999) -> tuple[list[DrawBatch], int]:
     """Cut batches into slices of at most some size, a power of two: a function of the plan alone."""
     size = max(LEAST_PART, 2 ** (count // 24 - 1).bit_length())
     size = min(size, 2 ** max(4, (PART_DRAWS // (draws + 1)).bit_length() - 1))
@@ -140,7 +140,7 @@ def gather(slices: list[DrawBatch], chosen: list[int], size: int) -> list[list[i
     return [part for part in parts if part]
 
 
-def recall(
+def recall_draws(
     context: Context,
     members: Members,
     dropped: dict[int, tuple[int, ...]],

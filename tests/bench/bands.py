@@ -31,7 +31,7 @@ from specdid._describe.curve_tests import adjust, most_extreme, quantile
 from specdid.engine.problem import Effects, Members, Problem, Vcov
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
-from specdid.inference._batches import make_batches
+from specdid.inference._batches import draw_batches
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._wild_draws import draw_part
 
@@ -110,7 +110,7 @@ def wild_null(problem: Problem, members: Members, draws: int, seed: int) -> Null
     """Draw the wild null of a study by the package's kernels."""
     cluster = problem.codes[:, 2]
     signs = wild.cluster_signs(cluster, draws, seed)
-    (batch,) = make_batches(problem, members)
+    (batch,) = draw_batches(problem, members)
     found = draw_part((problem, members, {}, cluster, signs), [batch])
     order = np.argsort(found.places)
     a, b, c = (DrawTable.of(found.imposed[order, k]) for k in range(3))

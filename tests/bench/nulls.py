@@ -14,10 +14,10 @@ from _panels import EFFECTS, make_members, make_panel, make_problem
 from _reference import formula, mean_seconds
 from specdid.engine.problem import Members, Problem
 from specdid.inference import wild
-from specdid.inference._batches import make_batches
+from specdid.inference._batches import draw_batches
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._wild_draws import draw_part
-from specdid.inference.wild import cut, gather
+from specdid.inference.wild import gather, slice_batches
 
 DRAWS = 999
 SETS = tuple(EFFECTS)
@@ -26,9 +26,9 @@ SETS = tuple(EFFECTS)
 def wild_seconds(problem: Problem, members: Members, cluster: np.ndarray) -> float:
     """Seconds a specification of the wild null takes, once libraries are loaded (as of the fit beside it)."""
     shared = (problem, members, {}, cluster, wild.cluster_signs(cluster, DRAWS, 1))
-    draw_part(shared, cut(make_batches(problem, members), len(members))[0][-8:])
+    draw_part(shared, slice_batches(draw_batches(problem, members), len(members))[0][-8:])
     began = perf_counter()
-    slices, size = cut(make_batches(problem, members), len(members))
+    slices, size = slice_batches(draw_batches(problem, members), len(members))
     for part in gather(slices, list(range(len(slices))), size):
         draw_part(shared, [slices[k] for k in part])
     return (perf_counter() - began) / len(members)

@@ -27,11 +27,11 @@ from _size_panels import DESIGNS, EFFECT, HOLDING, PERIODS, Design, Drawn, draw_
 from specdid._describe.curve_tests import adjust, median_estimate, statistic_tests
 from specdid.inference import wild
 from specdid.inference._base import NullDraws
-from specdid.inference._batches import make_batches
+from specdid.inference._batches import draw_batches
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._wild_draws import draw_part
-from specdid.inference.wild import cut
+from specdid.inference.wild import slice_batches
 
 DRAWS, LEVEL = 199, 0.05
 Rejections = Counter[tuple[str, str, str]]
@@ -51,7 +51,7 @@ def draw_wild(drawn: Drawn, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     cluster = problem.codes[:, 0]
     estimate, statistic = np.empty((2, len(members), DRAWS + 1))
     error = np.empty(len(members))
-    for batch in cut(make_batches(problem, members), len(members))[0]:
+    for batch in slice_batches(draw_batches(problem, members), len(members))[0]:
         found = draw_part((problem, members, {}, cluster, signs), [batch])
         estimate[found.places], statistic[found.places] = found.estimate, found.statistic
         error[found.places] = found.error

@@ -17,7 +17,7 @@ from scipy import stats
 from small_studies import small_panel, small_study
 from specdid._arrays import ordinary_weights, standardised, unit_sized
 from specdid._describe import curve_tests as s
-from specdid._describe.curve_tests import placebo
+from specdid._describe.curve_tests import null_median
 from specdid.inference._base import NullDraws
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import Residuals, make_sums, permutation_draws
@@ -79,7 +79,7 @@ def test_a_placebo_has_the_shares_of_each_sign_by_two_sided_p():
     d = draws(1.0)
     d = replace(d, df=np.where(np.arange(S) % 2, 5.0, 30.0))
     some = np.arange(S) < 25
-    found = placebo(d, some, "title", "scale", "", 0.1)
+    found = null_median(d, some, "title", "scale", "", 0.1)
     p, null_p = (2 * stats.t.sf(np.abs(t[some]).T, d.df[some]).T for t in (d.statistic, np.asarray(d.null_statistic)))
     for sign, real, null in ((-1, found.real[0], found.negative), (1, found.real[1], found.positive)):
         assert real == pytest.approx(np.mean((p < 0.1) & (np.sign(d.statistic[some]) == sign)))

@@ -305,7 +305,7 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
         outcome={"z": "z"},
         inference={"draws": 9, "null": ["wild", "permutation"], "assign": "d + cohort"},
     )
-    wild, refit = curve.tests[0].placebos[0], curve.tests[2].placebos[0]
+    wild, refit = curve.tests[0].null_medians[0], curve.tests[2].null_medians[0]
     assert {words: (s.null_negative, s.null_positive) for (_, words), s in curve.null_shares.items()} == {
         wild.estimand: (wild.negative, wild.positive),
         refit.estimand: (refit.negative, refit.positive),
@@ -313,7 +313,7 @@ def test_shares_are_those_of_the_first_null_that_has_the_estimand():
 
 
 def test_the_expected_share_is_the_mean_over_the_draws():
-    from specdid._describe.curve_tests import placebo
+    from specdid._describe.curve_tests import null_median
     from specdid.inference._base import NullDraws
     from specdid.inference._draw_tables import DrawTable
 
@@ -322,7 +322,7 @@ def test_the_expected_share_is_the_mean_over_the_draws():
     tables = DrawTable.of(b), DrawTable.of(t)
     draws = NullDraws("wild", np.arange(6), np.arange(6.0), t[:, 0], np.ones(6), np.full(6, 20.0), *tables)
     members = np.array([True, True, False, True, True, False])
-    found = placebo(draws, members, "title", "logs", "ATT", 0.05)
+    found = null_median(draws, members, "title", "logs", "ATT", 0.05)
     assert found.value == 2.0
     assert found.negative == pytest.approx(np.mean(t[members] < -2.0859634))
     assert found.positive == pytest.approx(np.mean(t[members] > 2.0859634))

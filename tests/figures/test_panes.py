@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
-from specdid._describe.curve_tests import Placebo
+from specdid._describe.curve_tests import NullMedian
 from specdid._records import Code, NullShares, collect
 from specdid._records.cautions import Against
 from specdid._run.describe import _shown
@@ -34,20 +34,20 @@ FIGURES = ("volcano", "multiverse", "null_density")
 LONG = "all prefecture-level cities but the four municipalities and Tibet"
 
 
-def placebo(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02), real=(0.9, 0.01)):
+def null_median(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02), real=(0.9, 0.01)):
     medians = np.random.default_rng(5).normal(0, 0.02, 999)
     quantiles = np.quantile(medians, np.linspace(0, 1, 201))
-    return Placebo(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares, real)
+    return NullMedian(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares, real)
 
 
-def given(name, results, placebos):
-    return {"volcano": (results, placebos), "multiverse": (results,), "null_density": (placebos, results)}[name]
+def given(name, results, null_medians):
+    return {"volcano": (results, null_medians), "multiverse": (results,), "null_density": (null_medians, results)}[name]
 
 
-def drawn(name, results, placebos=None, width=None):
+def drawn(name, results, null_medians=None, width=None):
     figure = _plugins.load("figures", name)
-    placebos = (placebo(),) if placebos is None else placebos
-    return figure.draw(figure.data(*given(name, results, placebos)), width)
+    null_medians = (null_median(),) if null_medians is None else null_medians
+    return figure.draw(figure.data(*given(name, results, null_medians)), width)
 
 
 def chinese():
@@ -60,7 +60,7 @@ def chinese():
         preferred=5,
     )
     return results_of(planned), tuple(
-        placebo(null, "对数点", words) for null in ("wild", "permutation") for words in planned.estimand.words
+        null_median(null, "对数点", words) for null in ("wild", "permutation") for words in planned.estimand.words
     )
 
 
@@ -70,19 +70,19 @@ def test_the_same_bytes_every_time(name, tmp_path):
     for k in range(2):
         directory = tmp_path / str(k)
         directory.mkdir()
-        results, placebos = chinese()
-        paths = save(drawn(name, results, placebos), directory, name, ["pdf", "png", "svg"])
+        results, null_medians = chinese()
+        paths = save(drawn(name, results, null_medians), directory, name, ["pdf", "png", "svg"])
         found.append([p.read_bytes() for p in paths])
     assert found[0] == found[1]
 
 
 def test_the_volcano_has_log_p_and_prints_shares_only_beside_the_null():
     results = results_of(smart_city(1, preferred=4))
-    data = volcano_data(results, (placebo(),))
+    data = volcano_data(results, (null_median(),))
     (pane,) = data.panels
     assert np.allclose(10**-pane.height, results.first("p_value")[pane.panel.positions])
     assert "90.0% negative, p < 0.05 (3.0% under the null)" in " ".join(texts_of(drawn("volcano", results)))
-    part = " ".join(texts_of(drawn("volcano", results, (placebo(n=40),))))
+    part = " ".join(texts_of(drawn("volcano", results, (null_median(n=40),))))
     assert ": ·" not in part
     assert "of the 40 tested: " in part
     assert not any("negative" in t for t in texts_of(drawn("volcano", results, ())))
@@ -92,10 +92,10 @@ def test_the_shares_of_a_volcano_are_by_estimand_and_name_their_null():
     """Shares of several estimands are of no effect; the first null of the study need not have them all."""
     results, _ = chinese()
     two = (
-        placebo("w", "对数点", "a", 30, (0.1, 0.2), (0.4, 0.0)),
-        placebo("permutation", "对数点", "b", 10, (0.5, 0.6), (0.8, 0.2)),
+        null_median("w", "对数点", "a", 30, (0.1, 0.2), (0.4, 0.0)),
+        null_median("permutation", "对数点", "b", 10, (0.5, 0.6), (0.8, 0.2)),
     )
-    later = placebo("permutation", "对数点", "a", 30, (0.9, 0.9))
+    later = null_median("permutation", "对数点", "a", 30, (0.9, 0.9))
     found = dict(volcano_data(results, (*two, later)).panels[0].nulls)
     assert (found["a"].tested, found["a"].null_negative) == (30, pytest.approx(0.1))
     assert (found["b"].negative, found["b"].null_positive) == pytest.approx((0.8, 0.6))
@@ -203,8 +203,8 @@ def test_a_name_may_stand_above_the_column_of_changes(dejavu):
 
 
 def test_the_name_of_log_p_touches_no_other_text():
-    results, placebos = chinese()
-    figure = drawn("volcano", results, placebos)
+    results, null_medians = chinese()
+    figure = drawn("volcano", results, null_medians)
     figure.set_dpi(300)
     with own_style():
         figure.draw_without_rendering()
@@ -264,20 +264,20 @@ def test_many_placebos_fit_a_page_with_text_as_large_as_elsewhere():
 
 
 def test_the_null_density_holds_every_null_of_a_scale_and_estimand():
-    results, placebos = chinese()
-    panels = null_data(placebos, results).panels
+    results, null_medians = chinese()
+    panels = null_data(null_medians, results).panels
     assert [(p.estimand, [q.null for q in p.nulls]) for p in panels] == [
         ("加权平均效应", ["wild", "permutation"]),
         ("处理组平均效应", ["wild", "permutation"]),
     ]
-    texts = texts_of(drawn("null_density", results, placebos))
+    texts = texts_of(drawn("null_density", results, null_medians))
     assert "p = 0.004" in texts
     assert sum("observed median: −0.0600" in text for text in texts) == len(panels)
 
 
 def test_a_null_has_the_same_height_in_every_pane():
-    results, placebos = chinese()
-    heights = [a.get_position().height for a in drawn("null_density", results, placebos[:3]).axes]
+    results, null_medians = chinese()
+    heights = [a.get_position().height for a in drawn("null_density", results, null_medians[:3]).axes]
     assert heights[0] == pytest.approx(2 * heights[1])
 
 

@@ -18,7 +18,7 @@ from analysis_examples import table_of
 from curves import plan_of, results_of, smart_city, subsets
 from specdid import _plugins
 from specdid._compare import compare_results
-from specdid._describe.curve_tests import Placebo
+from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
 from specdid._run.prepare import prepare
 from specdid.analyses._base import Chart
@@ -49,8 +49,8 @@ def samples(name: str) -> tuple[tuple[str, Any], ...]:
     """
     figure, found = _plugins.load("figures", name), []
     if figure.curve is not None:
-        for what, (results, placebos) in curves().items():
-            data = figure.curve(results, placebos)
+        for what, (results, null_medians) in curves().items():
+            data = figure.curve(results, null_medians)
             if data.panels:
                 found.append((what, data))
     for what, data in (*charts(name), *OWN.get(name, {}).items()):
@@ -60,7 +60,7 @@ def samples(name: str) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
-def curves() -> Mapping[str, tuple[Results, tuple[Placebo, ...]]]:
+def curves() -> Mapping[str, tuple[Results, tuple[NullMedian, ...]]]:
     """Results with the nulls of their curves."""
     long = {"OLS": "average effect", "local projections": f"average effect on the treated ({LONG})"}
     given = {
@@ -100,13 +100,13 @@ def curves() -> Mapping[str, tuple[Results, tuple[Placebo, ...]]]:
     return {what: (results, nulls(results)) for what, results in given.items()}
 
 
-def nulls(results: Results) -> tuple[Placebo, ...]:
+def nulls(results: Results) -> tuple[NullMedian, ...]:
     """Two nulls of every curve of the results."""
     rng = np.random.default_rng(5)
     quantiles = np.quantile(rng.normal(0, 0.02, 999), np.linspace(0, 1, 201))
     titles = ("wild cluster bootstrap", "permutation of the assignment, specifications fitted again in every draw")
     return tuple(
-        Placebo(
+        NullMedian(
             title.split()[0], title, f.group, f.estimand, len(f.places), -1234.567, 0.004, quantiles, 0.03, 0.02, (1, 0)
         )
         for f in results.families
@@ -206,7 +206,7 @@ def _effects(values: int, panels: int) -> EffectData:
 def _placebos(panels: int) -> PlaceboData:
     rng = np.random.default_rng(3)
     panel = PlaceboPanel(
-        LONG + LONG, ("1,000,000 placebos", LONG, LONG), -12345.6, "−12,345.6", 1e3 * rng.normal(size=999),
+        LONG + LONG, ("1,000,000 null_medians", LONG, LONG), -12345.6, "−12,345.6", 1e3 * rng.normal(size=999),
         rng.uniform(size=999), LONG,
     )  # fmt: skip
     return PlaceboData(LONG + LONG, 0.05, (panel,) * panels, NOTE)

@@ -26,7 +26,7 @@ from specdid.engine.compile import compile_plan
 from specdid.inference import _permutation_strategy, permutation, permutation_refit, wild
 from specdid.inference._assignment import make_assignment, permute
 from specdid.inference._base import NullDraws
-from specdid.inference._batches import make_batches
+from specdid.inference._batches import draw_batches
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._wild_draws import BatchSums, RegressionFamily, Signs, cluster_scores, draw_family, draw_part
 
@@ -369,7 +369,7 @@ def test_a_specification_alone_in_its_batch_draws_what_it_draws_among_others(clu
     signs = wild.cluster_signs(ctx.cluster, DRAWS, 11)
     shared = (problem, members, ctx.dropped, ctx.cluster, signs)
     alone = 0
-    for batch in make_batches(problem, members):
+    for batch in draw_batches(problem, members):
         together = draw_part(shared, [batch])
         for k, member in enumerate(batch.members):
             one = draw_part(shared, [dataclasses.replace(batch, members=np.array([member]))])

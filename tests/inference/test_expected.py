@@ -97,7 +97,7 @@ def test_a_p_value_stands_beside_the_statistic_that_it_is_of(tmp_path):
         text = (tmp_path / "out" / name).read_text().lower().replace("&#x27;", "'")
         assert named in text, name
         assert "median estimate (" not in text.replace(f"{named} (", ""), name
-    data = FIGURE.curve(curve.results, tuple(p for t in curve.tests for p in t.placebos))
+    data = FIGURE.curve(curve.results, tuple(p for t in curve.tests for p in t.null_medians))
     words = " ".join(t.get_text() for t in FIGURE.draw(data, 6.5).texts)
     assert "observed median of estimate × expected sign: " in words
     assert "the larger of two shares" in curve.summary()

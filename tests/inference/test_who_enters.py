@@ -18,7 +18,7 @@ from specdid._run import infer
 from specdid.engine.problem import Effects, Problem, Vcov
 from specdid.figures._curve_data import curve_data
 from specdid.inference import permutation
-from specdid.inference._assignment import with_error
+from specdid.inference._batches import with_error
 from specdid.inference._draw_tables import DrawTable
 from specdid.inference._partialled_out import draw_simple
 from specdid.report.page import family_numbers, lead

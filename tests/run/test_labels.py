@@ -15,7 +15,7 @@ from curves import plan_of, results_of
 from markdown_it import MarkdownIt
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
-from specdid._describe.curve_tests import Placebo
+from specdid._describe.curve_tests import NullMedian
 from specdid._describe.design_warnings import comparability
 from specdid.figures import multiverse, null_density, spec_curve, volcano
 
@@ -103,7 +103,7 @@ def labelled():
 @pytest.mark.parametrize("name", ["curve", "volcano", "multiverse", "null_density"])
 def test_figures_have_them_and_find_their_nulls(name):
     results = labelled()
-    null = Placebo("wild", "wild null", "log points", "ATT", 2, 0.1, 0.5, QUANTILES, 0.03, 0.02, (0.9, 0.01))
+    null = NullMedian("wild", "wild null", "log points", "ATT", 2, 0.1, 0.5, QUANTILES, 0.03, 0.02, (0.9, 0.01))
     figure = {
         "curve": lambda: spec_curve.FIGURE.draw(spec_curve.FIGURE.data(results)),
         "volcano": lambda: volcano.FIGURE.draw(volcano.FIGURE.data(results, (null,))),
