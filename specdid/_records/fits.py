@@ -41,7 +41,7 @@ VCOV_NOTES: tuple[str, ...] = (
     "clusters must hold units whole, and of some unit rows are in several",
     "the bootstrap needs two clusters with treated units of each effect, and two with units never treated",
 )
-"""By Fits.vcov_code."""
+"""By VcovCode."""
 OF_THE_ESTIMATOR = frozenset(VCOV_NOTES[k] for k in (5, 7, 8, 13))
 """Reasons that are the estimator's, whatever the data: `check` has said them."""
 INDEFINITE = (
@@ -49,6 +49,27 @@ INDEFINITE = (
     "set its negative eigenvalues to zero print `std_error_fixest` and `std_error_reghdfe`"
 )
 """Of a row that has a standard error."""
+
+
+class VcovCode(IntEnum):
+    """Why a variance estimate has no standard error (0: it has); estimators name it in lower case."""
+
+    OK = 0
+    FEW_CLUSTERS = 1
+    NOT_POSITIVE = 2
+    NO_DF = 3
+    PERFECT_FIT = 4
+    NOT_OFFERED = 5
+    UNCOUNTED = 6
+    NO_RULE = 7
+    NO_T = 8
+    NO_JACKKNIFE = 9
+    NO_PLACEBO = 10
+    RATHER_PLACEBO = 11
+    PLACEBO_BY_UNIT = 12
+    ONLY_BY_UNIT = 13
+    PARTS_UNITS = 14
+    NO_BOOTSTRAP = 15
 
 
 class Code(IntEnum):

@@ -23,18 +23,13 @@ from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.estimable import NullSpace, null_space
 from specdid.engine.least_squares import (
     CANCELLED,
-    FEW_CLUSTERS,
-    NO_DF,
     NO_VARIANCE,
-    NOT_POSITIVE,
     PERFECT,
-    PERFECT_FIT,
-    UNCOUNTED,
     BatchColumns,
     fit_members,
     prepare_batch,
 )
-from specdid.engine.problem import Code, Fits, Members, Problem, Vcov
+from specdid.engine.problem import Code, Fits, Members, Problem, Vcov, VcovCode
 from specdid.engine.qr_basis import Basis, independent, make_basis
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
@@ -429,15 +424,15 @@ def errors(
         correction = ssc.correction(kind.kind, kind.ssc, absorber.codes, absorber.slopes, of)
         factor = float(correction.factor(n, k, clusters[v]))
         if kind.kind == "cluster" and clusters[v] < 2:
-            note[v] = FEW_CLUSTERS
+            note[v] = VcovCode.FEW_CLUSTERS
         elif n <= correction.df_k(k):
-            note[v] = NO_DF
+            note[v] = VcovCode.NO_DF
         elif rss < PERFECT * solution.within:
-            note[v] = PERFECT_FIT
+            note[v] = VcovCode.PERFECT_FIT
         elif not _positive(meat, gross, bread * rss, effect):
-            note[v] = NOT_POSITIVE
+            note[v] = VcovCode.NOT_POSITIVE
         elif np.isnan(factor):
-            note[v] = UNCOUNTED
+            note[v] = VcovCode.UNCOUNTED
         else:
             vcov[v] = meat * factor
             df[v] = float(ssc.freedom(kind.distribution, correction.t_df(n, k, clusters[v])))

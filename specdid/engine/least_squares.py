@@ -33,7 +33,7 @@ from specdid.engine.instruments import (
     statistics,
     verdicts,
 )
-from specdid.engine.problem import Code, Fits, Members, Problem
+from specdid.engine.problem import Code, Fits, Members, Problem, VcovCode
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
 from specdid.engine.rows import count_units, effective_rows, other_arms
 from specdid.engine.scores import Meat, clusters_of, make_meat, moments_of_scores, squared_scores
@@ -42,8 +42,6 @@ from specdid.engine.sunab import cohort_cells, make_block, why_open
 
 CHUNK = 256
 """Specifications solved together: a function of the plan alone, so that numbers never depend on jobs."""
-FEW_CLUSTERS, NOT_POSITIVE, NO_DF, PERFECT_FIT, UNCOUNTED = 1, 2, 3, 4, 6
-"""Fits.vcov_code."""
 PERFECT = 1e-18
 """Share of the outcome's variation, net of the effects, that is left by a perfect fit."""
 NO_VARIANCE = 1e-24
@@ -419,7 +417,7 @@ def _enter_errors(
         few = np.full(len(at), vcov.kind == "cluster" and count < 2)
         note = np.select(
             [few, prepared.nobs <= correction.df_k(k), perfect, ~positive, np.isnan(factor)],
-            [FEW_CLUSTERS, NO_DF, PERFECT_FIT, NOT_POSITIVE, UNCOUNTED],
+            [VcovCode.FEW_CLUSTERS, VcovCode.NO_DF, VcovCode.PERFECT_FIT, VcovCode.NOT_POSITIVE, VcovCode.UNCOUNTED],
             0,
         )
         usable = ok & (note == 0)
@@ -463,7 +461,7 @@ def _enter_errors_of_others(
         clusterings = (whole.meat.clusterings[p] for _, p in whole.meat.parts[v])
         matrix = summed([left @ moments_of_scores(c, whole.q, residual) @ right * factor for c in clusterings])
         found = errors_of_others(*matrix, unit.T, spread, intercept=whole.means is not None)
-        usable = (fits.code[at] == Code.OK) & np.isin(fits.vcov_code[at, v], (0, NOT_POSITIVE))
+        usable = (fits.code[at] == Code.OK) & np.isin(fits.vcov_code[at, v], (0, VcovCode.NOT_POSITIVE))
         for name, errors in zip(NAMES, found, strict=True):
             fits.extra[name][at, v] = np.where(usable, errors, np.nan)
 
@@ -521,7 +519,7 @@ def _enter_near(
 
 def _all_too_few(problem: Problem, ok: Bools, fits: Fits, at: Ints) -> None:
     """Fail the specifications that have too few clusters under every vcov."""
-    failed = ok & (fits.vcov_code[at] == FEW_CLUSTERS).all(axis=1) & (len(problem.vcovs) > 0)
+    failed = ok & (fits.vcov_code[at] == VcovCode.FEW_CLUSTERS).all(axis=1) & (len(problem.vcovs) > 0)
     fits.code[at[failed]] = Code.TOO_FEW_CLUSTERS
     fits.estimate[at[failed]] = np.nan
 

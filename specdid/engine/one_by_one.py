@@ -23,7 +23,7 @@ from specdid.engine.cache_keys import Content, digest
 from specdid.engine.demean import make_absorber, relevel
 from specdid.engine.least_squares import NEAR
 from specdid.engine.model_identity import Values
-from specdid.engine.problem import Code, Effects, Fits, Members, Problem
+from specdid.engine.problem import Code, Effects, Fits, Members, Problem, VcovCode
 from specdid.engine.qr_basis import make_basis, triangle
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
@@ -203,7 +203,7 @@ def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Tas
         said = f"{declared.name} does not offer the small-sample correction {task.rule(v)}; it has {offered}"
         fits.vcov_detail[at, v] = said
     for v, words in missing_clusters(work.problem, cut.rows).items():
-        fits.vcov_code[at, v], fits.n_clusters[at, v] = VCOV_NOTES.index("few_clusters"), -1
+        fits.vcov_code[at, v], fits.n_clusters[at, v] = VcovCode.FEW_CLUSTERS, -1
         fits.vcov_detail[at, v] = words
     fits.y_mean[at] = task.outcome[keep].mean()
     weights = None if task.weights is None else task.weights[keep]

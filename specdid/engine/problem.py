@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._records.fits import Code as Code
 from specdid._records.fits import Fits as Fits
+from specdid._records.fits import VcovCode as VcovCode
 from specdid._study import Distribution, Rule
 
 

@@ -42,6 +42,7 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Key
+from specdid._records.fits import VcovCode
 from specdid._study import RULES, Distribution, Rule, VcovKind
 
 if TYPE_CHECKING:
@@ -133,12 +134,8 @@ class Task:
         return self.record or Record(self.outcome, self.unit, self.time, own, self.treatment)
 
 
-VCOV_NOTES = (
-    "", "few_clusters", "not_positive", "no_df", "perfect_fit", "not_offered", "uncounted", "no_rule", "no_t",
-    "no_jackknife", "no_placebo", "rather_placebo", "placebo_by_unit", "only_by_unit", "parts_units",
-    "no_bootstrap",
-)  # fmt: skip
-"""Why a vcov has no standard error, in the order of Fits.vcov_code."""
+VCOV_NOTES = ("", *(code.name.lower() for code in VcovCode if code))
+"""Why a vcov has no standard error, by VcovCode."""
 
 
 TREATMENT, CONSTANT = -1, -2

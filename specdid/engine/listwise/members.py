@@ -17,7 +17,6 @@ from specdid._hashing import Words
 from specdid._records.fits import blank_fits, trimmed
 from specdid.engine import ssc
 from specdid.engine.demean import places
-from specdid.engine.least_squares import NOT_POSITIVE
 from specdid.engine.listwise.grid import (
     EffectGrid,
     ListwiseSample,
@@ -43,7 +42,7 @@ from specdid.engine.listwise.moments import (
     unit_values,
     variance,
 )
-from specdid.engine.problem import Fits, Members, Problem
+from specdid.engine.problem import Fits, Members, Problem, VcovCode
 from specdid.engine.rows import masks_digest, other_arms, row_words, sample_rows
 from specdid.engine.semidefinite import NAMES, blank_errors, errors_of_others, is_two_way, summed
 
@@ -125,7 +124,7 @@ def _enter(fits: Fits, chunk: Ints, solved: ListwiseNumbers) -> None:
         positive = found.variance > 0
         fits.std_error[chunk, v] = np.sqrt(np.where(positive, found.variance, np.nan))
         fits.df[chunk, v] = np.where(positive, found.df, np.nan)
-        fits.vcov_code[chunk, v] = np.where(positive, 0, NOT_POSITIVE)
+        fits.vcov_code[chunk, v] = np.where(positive, 0, VcovCode.NOT_POSITIVE)
         fits.n_clusters[chunk, v] = found.n_clusters
     for v, others in solved.others.items():
         for name, errors in zip(NAMES, others, strict=True):
