@@ -379,7 +379,7 @@ def _preferred(results: Results) -> Section:
             ),
             "",
         ]
-    return Section(say("Preferred specification"), (*lines, _number(results, place) + _behind(results, place)))
+    return Section(say("Preferred specification"), (*lines, _number(results, place)))
 
 
 def preferred_line(results: Results) -> str:
@@ -387,12 +387,11 @@ def preferred_line(results: Results) -> str:
     place = results.preferred
     if place < 0 or results.status[place] != Status.OK:
         return ""
-    within = results.planned.within(results.planned.preferred)
-    written = _number(results, place).removesuffix(say("."))
-    return written + (say(" ({kind})", kind=within) if within else "") + say(".") + _behind(results, place)
+    return _number(results, place, results.planned.within(results.planned.preferred))
 
 
-def _number(results: Results, place: int) -> str:
+def _number(results: Results, place: int, kind: str = "") -> str:
+    """Return an estimate, its interval and rank, the kind within which it has that, and what stands behind it."""
     estimate = float(results.estimate[place])
     low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
     decimals = decimals_for(np.array([estimate]))
@@ -401,18 +400,17 @@ def _number(results: Results, place: int) -> str:
     ends = {"low": signed(f"{low:,.{decimals}f}"), "high": signed(f"{high:,.{decimals}f}")}
     interval = say(" ({level} CI {low} to {high}, {p})", level=level, **ends, p=p_text(p))
     beside = interval if np.isfinite(low) else say(" (no standard error)")
-    return say(
+    said = say(
         "{estimate}{beside}: {rank} of {of:,}, from the lowest estimate.",
         estimate=signed(f"{estimate:,.{decimals}f}"),
         beside=beside,
         rank=ordinal(rank),
         of=of,
     )
-
-
-def _behind(results: Results, place: int) -> str:
-    """Say what stands behind an estimate with instruments, and behind an error of two clusters."""
-    return told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
+    if kind:
+        said = said.removesuffix(say(".")) + say(" ({kind})", kind=kind) + say(".")
+    # What stands behind an estimate with instruments, and behind an error of two clusters.
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
 
 
 def _rows(results: Results) -> Section:
