@@ -170,6 +170,7 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
     words = np.zeros((n_keys, 2), dtype=np.uint64)
     why, left_out = [""] * n_keys, np.zeros((n_keys, 2), dtype=np.int64)
     bases: dict[tuple[int, ...], tuple[Bools, Bools, Bools]] = {}
+    present = ~patterns.missing
     for key in which.tolist():
         member = int(keys.first[key])
         same = tuple(int(a[member]) for a in (members.rows, members.effects, members.weights, members.sunab))
@@ -178,7 +179,7 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
         sample, base, log0 = bases[same]
         base, log0 = base.copy(), log0.copy()
         for pattern in _set_bits(keys.bits[key]):
-            base &= ~patterns.missing[pattern]
+            base &= present[pattern]
             log0 |= patterns.log0[pattern]
         complete = np.count_nonzero(base)
         rows = without_singletons(np.flatnonzero(base), _effect_codes(problem, members, member))
@@ -188,8 +189,8 @@ def find_samples(problem: Problem, members: Members, keys: Keys, patterns: Patte
         mask[rows] = True
         packed[key] = np.packbits(mask)
         words[key] = rows_digest(mask, of_row)
-        lost = int(sample.sum()) - complete
-        found[key] = (code, len(rows), lost, int((log0 & sample).sum()), singletons)
+        lost = np.count_nonzero(sample) - complete
+        found[key] = (code, len(rows), lost, np.count_nonzero(log0 & sample), singletons)
     codes, nobs, n_missing, n_log0, n_singletons = (found[:, j] for j in range(5))
     return Samples(tuple(packed), codes, tuple(why), left_out, nobs, n_missing, n_log0, n_singletons, words)
 

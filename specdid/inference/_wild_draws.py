@@ -57,7 +57,7 @@ FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
 ORDERS = 4
 """Orders of the signs that are kept at most."""
-CACHED = 2**16
+CACHED = 2**18
 """Cells of signed scores that are formed together: what fits the cache."""
 FIRST, SECOND = np.eye(2)[:, :1], np.eye(2)[:, 1:]
 """Coefficients of u~ and D~ in these two."""
