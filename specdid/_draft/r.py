@@ -22,7 +22,7 @@ from specdid._draft.memory import (
 )
 from specdid._draft.r_errors import Defaults, read_errors
 from specdid.language import COMMANDS, LanguageError, expand, not_read, parse, write
-from specdid.language.tree import Binary, Call, Name, Node, Number, Unary, chain, children, walk
+from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Unary, chain, children, walk
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -593,6 +593,8 @@ class _R(Memory):
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
+            elif margins := self._margins(term, _split(parts[0], "+"), parts[1:2], line):
+                terms += [self._term(term, "terms"), *margins]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
             elif re.fullmatch(r"(?:\.\.|regex)\(\s*(?:\"[^\"]*\"|'[^']*')\s*\)", term):
@@ -732,6 +734,50 @@ class _R(Memory):
     def _is_factor(self, name: str) -> bool:
         """Say whether a line has made a column a factor, unless that has but two values, 0 and 1."""
         return self.state.columns.get(name) in self.factors and name not in self._facts.binary
+
+    def _margins(self, term: str, others: Sequence[str], effects: Sequence[str], line: int) -> list[str]:
+        """Return what a product with a logical column has beside it: in R that is a factor, with a slope at FALSE, too.
+
+        Raises
+        ------
+        NotReadError
+            It is of more than two columns.
+        """
+        pieces = _split(term, ":")
+        logical = [one for one in pieces if self._is_logical(Name(self.state.columns.get(one, "")))]
+        if len(pieces) < 2 or not logical:
+            return []
+        if len(pieces) > 2:
+            raise NotReadError(
+                f"`{term}` has a slope at TRUE and at FALSE of `{logical[0]}`: write as.integer() around it"
+            )
+        there = {*others, *(one for other in others if "*" in _masked(other) for one in _split(other, "*"))}
+        beside = [one for k, one in enumerate(pieces) if pieces[1 - k] in logical and one not in there]
+        absorbed = [one for part in effects for one in _split(part, "+")]
+        key = {one: self.state.columns.get(one, one) for one in (*absorbed, *beside)}
+        added = [one for one in beside if not any(self._facts.nested(key[fixed], key[one]) for fixed in absorbed)]
+        if beside:
+            told = f"`{logical[0]}` is TRUE or FALSE: R has `{term}` for both, here `{' + '.join([*added, term])}`"
+            self.found.notes.append((line, f"{told}; where one is collinear, R may show that of FALSE, with its sign"))
+        return [self._term(one, "terms") for one in added]
+
+    def _is_logical(self, node: Node) -> bool:
+        """Say whether an expression of versions is TRUE or FALSE in R, no number."""
+        match node:
+            case Name():
+                made = self._versions[node.name].expression if self.known(node.name) else None
+                return made is not None and self._is_logical(parse(made))
+            case Unary(operator="!"):
+                return True
+            case Binary():
+                return node.operator in ("==", "!=", "<", "<=", ">", ">=", "&", "|", "%in%", "%like%")
+            case Call(function="ifelse"):
+                values = [a.value for a in node.arguments[1:] if a.value not in (None, Constant(None))]
+                return all(value is not None and self._is_logical(value) for value in values)
+            case Call():
+                return node.function in ("is.na", "is.finite", "grepl", "between")
+            case _:
+                return isinstance(node, Constant) and node.value is not None
 
     def _anew(self, name: str | None) -> bool:
         """Say whether a column is not that of the data any more, nor a factor of its values."""

@@ -3516,6 +3516,29 @@ def test_one_regression_without_the_unit_does_not_lose_it(lines, unit):
 
 
 @pytest.mark.parametrize(
+    ("made", "terms", "here"),
+    [
+        ("df$x > 1", "d + b:x", ("d", "b:x", "x")),
+        ("df$x > 1", "d + x + b:x", ("d", "x", "b:x")),
+        ("df$x > 1", "d + b*x", ("d", "b", "x", "b:x")),
+        ("df$x > 1", "d + b:log(x)", ("d", "b:log(x)", "log(x)")),
+        ("df$x > 1", "b:w", ("b:w",)),  # w is absorbed
+        ("!is.na(df$x) & df$x > 1", "b:d", ("b:d", "d")),
+        ("ifelse(df$x > 1, TRUE, FALSE)", "d + b:x", ("d", "b:x", "x")),
+        ("ifelse(df$x > 1, 1, 0)", "d + b:x", ("d", "b:x")),
+        ("as.integer(df$x > 1)", "d + b:x", ("d", "b:x")),
+        ("1 * (df$x > 1)", "d + b:x", ("d", "b:x")),
+        ("df$x > 1", "d + b:x:w", None),
+    ],
+)
+def test_a_product_with_a_logical_column_has_a_slope_at_false_too(made, terms, here):
+    columns = frozenset({"y", "d", "i", "t", "x", "w"})
+    facts = DataFacts(columns, columns, nested=lambda group, of: (group, of) == ("i", "w"))
+    found = read_code(f"df <- read.csv('a.csv')\ndf$b <- {made}\nfeols(y ~ {terms} | i + t, df, ~i)\n", ".R", facts)
+    assert [r.terms for r in found.regressions] == ([] if here is None else [here])
+
+
+@pytest.mark.parametrize(
     ("lines", "term", "told"),
     [
         ("df$l <- log(df$x)", "l", None),
