@@ -198,7 +198,10 @@ def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     by_fold: dict[str, str] = {}
     for candidate in candidates:
         by_fold.setdefault(candidate.casefold(), candidate)
-    near = get_close_matches(word.casefold(), by_fold, n=1, cutoff=cutoff)
+    size = len(folded := word.casefold())
+    # What its length alone puts too far away: difflib would first look through all of a long word.
+    maybe = [k for k in by_fold if 2 * min(len(k), size) >= cutoff * (len(k) + size)]
+    near = get_close_matches(folded, maybe, n=1, cutoff=cutoff) if maybe else []
     return by_fold[near[0]] if near else None
 
 

@@ -357,9 +357,9 @@ def _option(
 
 
 _JOINT = re.compile(
-    r"(?:i\.)?([^\W\d]\w*)\s*(?:##?|[:*])\s*(?:i\.)?([^\W\d]\w*)|(?:group|interaction)\(\s*(\w+)\s*,\s*(\w+)\s*\)"
+    r"(?<!\w)(?:i\.)?([^\W\d]\w*)\s*(?:##?|[:*])\s*(?:i\.)?([^\W\d]\w*)|(?:group|interaction)\(\s*(\w+)\s*,\s*(\w+)\s*\)"
 )
-"""How others write the combinations of two columns."""
+"""How others write the combinations of two columns; begun within a word it would go over a long one again and again."""
 
 
 def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
