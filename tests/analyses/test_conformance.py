@@ -312,12 +312,13 @@ def test_what_run_would_refuse_check_says(kind, roles, vcov, tmp_path):
     treatment = f'{{ term = "dudt"{", " * bool(cohort)}{cohort} }}'
     base = BARE.format(data=PANEL, study=study, treatment=treatment, effects=effects, vcov=vcov, inference=inference)
     for keys in dict.fromkeys((EXAMPLES.get(kind, ""), PLAINER.get(kind, ""))):
-        path = spec_file(tmp_path, table_of(kind, keys), base)
-        faults = [fault for fault in examine(path)[1] if fault.severity == "error"]
-        if faults:
-            assert all(fault.place is not None for fault in faults)
+        prepared, faults = examine(spec_file(tmp_path, table_of(kind, keys), base))
+        if prepared is None:
+            assert faults.errors
+            assert all(fault.place is not None for fault in faults.errors)
             continue
-        (found,) = run_prepared(prepare(path))
+        assert not faults.errors
+        (found,) = run_prepared(prepared)
         assert found.failure is None, (keys, found.failure)
         assert found.finding.tables[0].rows, keys
 
