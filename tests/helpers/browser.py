@@ -241,11 +241,13 @@ class Watched:
         """Remove of each table the rows that differ from an earlier one in nothing but their words and numbers."""
         self.page.evaluate(f"() => ({ALIKE})().forEach(row => row.remove())")
 
-    def axe(self) -> list[Any]:
-        """Give what axe-core finds wrong, as rules and elements; skips without it."""
+    def axe(self, contrast: bool = True) -> list[Any]:
+        """Give what axe-core finds wrong, as rules and elements; skips without it. Contrast takes most of its time."""
         axe = pytest.importorskip("axe_playwright_python")
         self.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-        return list(self.page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"))
+        rules = {"rules": {"color-contrast": {"enabled": contrast}}}
+        told = "rules => axe.run(rules).then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"
+        return list(self.page.evaluate(told, rules))
 
     def picture(self) -> str:
         """Give what the canvas shows, once it is drawn."""

@@ -627,12 +627,14 @@ def test_axe_finds_nothing(small, width, scheme):
     seen.unfold()
     seen.begin()
     if scheme == "light":
-        assert seen.axe() == []
-        seen.page.emulate_media(media="print")  # paper is the same for any window
-    # Every row was looked at; other colours and widths are the same for all rows of one make.
+        assert seen.axe(contrast=False) == []
+    # Every row was looked at; colours, and other widths, are the same for all rows of one make.
     seen.leave_one_of_each()
     assert seen.page.locator("tbody tr").count() > 20
     assert seen.axe() == []
+    if scheme == "light":
+        seen.page.emulate_media(media="print")  # paper is the same for any window
+        assert seen.axe() == []
     seen.page.close()
 
 
