@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,12 @@ def tiny_task(name: str, weights: str | None = None):
     return task_of(adoption_panel(), spec, vcovs=VCOVS, unit="unit", time="t", cohort="cohort", options=options)
 
 
+@cache
+def plain_of(name: str):
+    """Estimate the task as it is, which most tests compare with another."""
+    return _plugins.load("estimators", name).estimate(tiny_task(name))
+
+
 @pytest.fixture(params=NAMES)
 def estimator(request) -> Estimator:
     return _plugins.load("estimators", request.param)
@@ -39,7 +46,7 @@ def test_an_offset_has_the_coefficient_one(estimator):
         pytest.skip("takes no offset")
     task = tiny_task(estimator.name)
     both = replace(task, controls=np.repeat(task.controls, 2, axis=1), control_labels=("x", "offset(x)"), offsets=(1,))
-    plain, beside = estimator.estimate(task), estimator.estimate(both)
+    plain, beside = plain_of(estimator.name), estimator.estimate(both)
     np.testing.assert_allclose(beside.estimate, plain.estimate, rtol=1e-8)
     np.testing.assert_allclose(beside.std_error, plain.std_error, rtol=1e-7)
     assert beside.coefficients.columns == plain.coefficients.columns
@@ -65,7 +72,7 @@ def test_declaration(estimator):
 
 
 def test_one_number_with_a_standard_error_per_vcov(estimator):
-    result = estimator.estimate(tiny_task(estimator.name))
+    result = plain_of(estimator.name)
     assert isinstance(result, Estimate)
     assert 0.0 < result.estimate < 2.0  # the true effect is 1, .3 on the log scale
     lengths = {len(result.std_error), len(result.df), len(result.n_clusters), len(result.vcov_notes)}
@@ -100,7 +107,7 @@ def test_the_whole_table_or_why_there_is_none(estimator, effects):
     """Treatment, every control, the constant where no fixed effect takes it; or words for a reader."""
     if not effects and ("fixed_effects" not in estimator.honours or estimator.alone):
         pytest.skip("has its own fixed effects, or no table")
-    result = estimator.estimate(fewer_effects(tiny_task(estimator.name), effects))
+    result = fewer_of(estimator.name, effects)
     whole = result.coefficients
     if estimator.alone:
         assert whole is None
@@ -125,7 +132,7 @@ def test_a_control_that_changes_places_with_the_treatment_keeps_its_numbers(esti
         pytest.skip("its treatment is a treatment, it has no table, or has its own fixed effects")
     task = fewer_effects(tiny_task(estimator.name), effects)
     swapped = replace(task, treatment=task.controls[:, 0] * 1e5, controls=task.treatment[:, None] * 1e-3 + 7.0)
-    one, other = (estimator.estimate(t).coefficients for t in (task, swapped))
+    one, other = fewer_of(estimator.name, effects).coefficients, estimator.estimate(swapped).coefficients
     back = np.diag([1e5, 1e-3, *([] if effects else [1.0])])[[1, 0, 2][: len(one.columns)]]
     if not effects:
         back[2, 1] = 7.0
@@ -137,12 +144,19 @@ def fewer_effects(task, count: int):
     return replace(task, effects=task.effects[:count], effect_labels=task.effect_labels[:count])
 
 
+@cache
+def fewer_of(name: str, count: int):
+    if count == 2:
+        return plain_of(name)
+    return _plugins.load("estimators", name).estimate(fewer_effects(tiny_task(name), count))
+
+
 def test_the_same_task_gives_the_same_bytes(estimator):
-    assert repr(estimator.estimate(tiny_task(estimator.name))) == repr(estimator.estimate(tiny_task(estimator.name)))
+    assert repr(estimator.estimate(tiny_task(estimator.name))) == repr(plain_of(estimator.name))
 
 
 def test_weights_matter_exactly_where_they_are_honoured(estimator):
-    plain, weighted = (estimator.estimate(tiny_task(estimator.name, w)) for w in (None, "w"))
+    plain, weighted = plain_of(estimator.name), estimator.estimate(tiny_task(estimator.name, "w"))
     if isinstance(weighted, Failure):
         assert "weights" not in estimator.honours
     else:
@@ -152,22 +166,20 @@ def test_weights_matter_exactly_where_they_are_honoured(estimator):
 def test_controls_matter_exactly_where_they_are_honoured(estimator):
     task = tiny_task(estimator.name)
     without = replace(task, controls=np.empty((len(task.outcome), 0)), control_labels=())
-    assert (estimator.estimate(task).estimate != estimator.estimate(without).estimate) == (
-        "controls" in estimator.honours
-    )
+    changes = plain_of(estimator.name).estimate != estimator.estimate(without).estimate
+    assert changes == ("controls" in estimator.honours)
 
 
 def test_effects_matter_exactly_where_they_are_honoured(estimator):
-    task = tiny_task(estimator.name)
-    fewer = replace(task, effects=task.effects[:1], effect_labels=task.effect_labels[:1])
-    changes = estimator.estimate(task).estimate != estimator.estimate(fewer).estimate
+    fewer = fewer_effects(tiny_task(estimator.name), 1)
+    changes = plain_of(estimator.name).estimate != estimator.estimate(fewer).estimate
     assert changes == ("fixed_effects" in estimator.honours)
 
 
 def test_units_of_measurement_change_nothing_else(estimator):
     task = tiny_task(estimator.name)
     scaled = replace(task, controls=task.controls * 1e-7 + 3.0)
-    one, other = estimator.estimate(task), estimator.estimate(scaled)
+    one, other = plain_of(estimator.name), estimator.estimate(scaled)
     assert other.estimate == pytest.approx(one.estimate, rel=1e-8)
     assert other.dropped == one.dropped == ()
 
@@ -229,8 +241,6 @@ def test_every_hash_seed_gives_the_same_bytes():
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
         ).stdout
     }
-    outputs.add(
-        f"{[repr(_plugins.load('estimators', n).estimate(tiny_task(n))) for n in NAMES]}\n"
-    )  # this process's own
+    outputs.add(f"{[repr(plain_of(n)) for n in NAMES]}\n")  # this process's own
     assert len(outputs) == 1
     assert outputs.pop().count("Estimate(") == len(NAMES)
