@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, product
 
 import numpy as np
 
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, LeafKind, Use, changing_rows, leaves, located, match_uses, spelling, uses
-from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few
+from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few, many
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
+from specdid.language.scope import sources
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
@@ -633,6 +635,65 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
             message = f"`{words}` has levels that differ only in case or blanks, each a unit of its own: {shown}"
             advice = "where they are the same, write them alike in the file: the unit cannot be derived"
         yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
+
+
+def check_total_units(data: Data) -> Iterator[Fault]:
+    """Warn of a unit that is the total of the others, by what outcomes and controls are made of, or by its name."""
+    units, periods = data.panel.unit_codes, data.panel.periods
+    if units is None or periods is None or not len(units):
+        return
+    time = np.unique(periods, return_inverse=True)[1].reshape(-1)
+    names: dict[str, None] = {}
+    for use in uses(data.study):
+        if use.role in ("outcome", "terms") and use.option is None:
+            for node, _ in leaves(use.expression.tree, use.role):
+                with suppress(LanguageError):
+                    names |= dict.fromkeys(sorted(sources(bind(node, data.scope))))
+    said: set[int] = set()
+    for name in names:
+        column = data.panel.columns.get(name)
+        if column is not None and column.numbers is not None:
+            for unit, count in _totals(column.numbers, units, time, data.panel.unit_levels):
+                if unit not in said and (data.sampled & (units == unit)).any():
+                    said.add(unit)
+                    yield _total(data, unit, name, count)
+
+
+def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Return the units that are half of the sum over all in every period they are seen in, and in how many.
+
+    So that no small counts meet by chance there are two others or more that are not 0, periods are three or more, or
+    its name says that it is a total, and its values are not all the same.
+    """
+    known = np.isfinite(values) & (values != 0) & (units >= 0)
+    if not known.any():
+        return
+    x, of, when = values[known], units[known], time[known]
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.bincount(when, weights=x)
+        half = (np.abs(2 * x - total[when]) <= SUM * np.abs(total[when])) & (np.bincount(when)[when] > 2)
+    seen, hits = (np.bincount(of, minlength=len(levels)), np.bincount(of[half], minlength=len(levels)))
+    for unit in np.flatnonzero((seen > 1) & (hits == seen)).tolist():
+        own = x[of == unit]
+        if levels[unit].strip().casefold() in TOTALS or (len(own) > 2 and len(np.unique(own)) > 1):
+            yield unit, len(own)
+
+
+SUM = 1e-6
+"""Relative distance up to which a number is the sum of others, which may be rounded."""
+TOTALS = frozenset({"total", "all", "sum", "national", "nation", "全国", "合计", "总计", "总和", "全部", "全国合计"})
+"""Names of units that are the sum of the others."""
+
+
+def _total(data: Data, unit: int, name: str, count: int) -> Fault:
+    level, key = data.panel.unit_levels[unit], data.panel.unit or ""
+    column = data.panel.columns[key]
+    without = f"{write(Name(key))} != {write(Text(level)) if column.is_text else level}"
+    message = (
+        f"the unit “{level}” is the total of the others: its `{name}` is their sum in all its {many(count, 'period')}"
+    )
+    help = f"leave it out, with `{without}` in [sample]: it holds every other unit once more, the treated ones too"
+    return fault_at(data.study.unit_origin or Origin(("study", "unit")), None, "total_unit", message, help, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

@@ -98,6 +98,7 @@ CLAUSES: Mapping[str, str] = {
     "percent_mixed": later("percent and shares are mixed in one column"),
     "percent_cells": later("percent and shares are mixed in one column"),
     "unit_spelling": later("one unit may be written in two ways"),
+    "total_unit": later("a unit is the total of the others"),
     "log_of_zero": later("rows are lost to the log of zero"),
     "not_zero_one": later("a treatment has two values that are not 0 and 1"),
     "same_estimate": later("two estimators give the same numbers"),
@@ -133,7 +134,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
-    "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling",
+    "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""

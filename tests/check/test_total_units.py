@@ -1,0 +1,43 @@
+"""A unit that is the total of the others is said; no other is."""
+
+import numpy as np
+import polars as pl
+import pytest
+import specdid
+from small_studies import small_panel, small_study
+from specdid._words import known
+
+
+def found(frame, **changes):
+    return [f for f in specdid.check(small_study(**changes), frame) if f.code == "total_unit"]
+
+
+def with_total(name=99):
+    panel = small_panel().with_columns(y=pl.col("y").exp())
+    sums, none = pl.all().exclude("year", "id", "d", "cohort", "group").sum(), pl.col("d", "cohort", "group").min()
+    total = panel.group_by("year", maintain_order=True).agg(sums, none)
+    total = total.with_columns(id=pl.lit(99)).select(panel.columns).cast(dict(panel.schema))
+    both = pl.concat([panel, total])
+    if name != 99:
+        both = both.with_columns(pl.col("id").cast(pl.String).replace("99", name))
+    return both
+
+
+@pytest.mark.parametrize(("name", "without"), [(99, "id != 99"), ("全国", 'id != "全国"')])
+def test_a_unit_that_is_the_sum_of_the_others_is_said(name, without):
+    frame = with_total(name)
+    (fault,) = found(frame)
+    assert fault.severity == "warning"
+    assert fault.message == f"the unit “{name}” is the total of the others: its `y` is their sum in all its 7 periods"
+    assert without in fault.help
+    assert known(fault.message, "zh")
+    assert found(frame, outcome={"log y": "log(y)"})
+    assert not found(frame, sample={"others": without})
+
+
+def test_ordinary_panels_have_no_total():
+    assert not found(small_panel())
+    ones = np.isin(small_panel()["id"].to_numpy(), (1, 2)).astype(float)
+    assert not found(small_panel().with_columns(x1=pl.Series(ones)))
+    counts = pl.when(pl.col("id") == 1).then(2.0).when(pl.col("id") <= 3).then(1.0).otherwise(0.0)
+    assert not found(small_panel().with_columns(y=counts))
