@@ -148,6 +148,8 @@ ON_SIDE = (Size(9, 5.0, 70.0), Size(8, 3.0, 50.0))
 """Tried in this order; type smaller than footnotes is not for print."""
 NOTES = 8.0
 """Points of the notes below a table."""
+_FEW = 4
+"""Rows that the last page of a table has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,21 +213,36 @@ def _pages(layout: TableLayout) -> Iterator[TableLayout]:
     A heading of rows stays with what it heads.
     """
     blocks: list[list[Row]] = [[]]
-    pieces = []
+    pieces, inside = [], False
     for block in layout.table.blocks:
         blocks = [*blocks, []] if blocks[-1] else blocks
         for k, row in enumerate(block):
             head = not any(row.cells) and k + 1 < len(block)
             ahead = [*blocks[:-1], [*blocks[-1], row, *([block[k + 1]] if head else [])]]
             if any(blocks) and _height(_only(layout, ahead)) > layout.tall:
-                pieces.append(blocks)
-                blocks = [[]]
+                pieces.append([b for b in blocks if b])
+                blocks, inside = [[]], k > 0
             blocks[-1].append(row)
+    if pieces:
+        _even(pieces[-1], blocks, inside)
     pieces.append(blocks)
     for k, rows in enumerate(pieces):
         piece = _only(layout, rows)
         notes = layout.table.notes if k + 1 == len(pieces) else ()
         yield replace(piece, table=replace(piece.table, notes=notes), continued=k > 0)
+
+
+def _even(before: list[list[Row]], last: list[list[Row]], inside: bool) -> None:
+    """Move rows to a last page that has too few; it begins ``inside`` a block, or with one."""
+    while sum(map(len, before)) > 2 * _FEW and (sum(map(len, last)) < _FEW or not any(before[-1][-1].cells)):
+        row = before[-1].pop()
+        if inside:
+            last[0].insert(0, row)
+        else:
+            last.insert(0, [row])
+        inside = bool(before[-1])
+        if not inside:
+            before.pop()
 
 
 def _only(layout: TableLayout, blocks: Sequence[Sequence[Row]]) -> TableLayout:

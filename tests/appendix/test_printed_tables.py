@@ -96,3 +96,16 @@ def test_a_very_long_word_is_broken_without_reading_it_again_and_again(monkeypat
     assert "".join(lines) == "long" * 10_000
     assert {len(line) for line in lines} == {20}
     assert read < 20 * 40_000
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_the_last_page_of_a_table_has_no_row_on_its_own(blocks):
+    for count in range(60, 130):
+        rows = tuple(Row(f"row {k}", (f"{k}.0",)) for k in range(count))
+        size = -(-count // blocks)
+        table = PrintTable("T", ("b",), tuple(rows[k : k + size] for k in range(0, count, size)), notes=("A note.",))
+        pages = lay_out(table)
+        written = [row for page in pages for block in page.table.blocks for row in block]
+        assert written == list(rows)
+        assert all(block for page in pages for block in page.table.blocks)
+        assert min(sum(map(len, page.table.blocks)) for page in pages) >= 4
