@@ -44,6 +44,8 @@ THIN = 1200
 
 _BREAKDOWNS = 75
 """Breakdown values of more than THIN specifications are drawn as medians of so many runs: of 10,000 few are known."""
+_HALO = 4.5
+"""Where the white around marks lies: above bars and lines, below all marks."""
 _CROSS = 2.6
 """Size of a cross on ribbons, in points."""
 _TILE = 3.2
@@ -144,12 +146,14 @@ def draw_tested(
     marker: str,
     size: float,
     joined: bool = False,
+    haloed: bool = False,
     **looks: Any,
 ) -> None:
     """Draw a mark of ``size`` points for each estimate with a p-value, hollow where p >= alpha.
 
     Hollow marks are told from full ones in grey print too, where a pale mark looks like a full one of a paler series.
     Those of a dense curve are ``joined``: neighbours, which have no room for an outline each, have one around them.
+    ``haloed`` ones have white around them, which tells them from bars, ribbons and the null's lines below.
 
     Parameters
     ----------
@@ -159,6 +163,8 @@ def draw_tested(
     edge = max(0.35, 0.2 * size)
     shape, wide = shape_of(marker, size)
     (x, y), solid, hollow = at, np.atleast_2d(colours), significant < 1
+    if haloed:
+        axes.scatter(x, y, s=(wide + 1.4) ** 2, c="white", linewidths=0, marker=shape, **{**looks, "zorder": _HALO})
     own: Any = solid[hollow] if len(solid) > 1 else solid
     faces = 1 - significant[hollow, None] * (1 - own) if significant[hollow].any() else [(1.0, 1.0, 1.0)]
     under = np.ones_like(hollow) if joined else ~hollow
@@ -234,7 +240,16 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         marker = marker_in(panel, k, bars=True)
-        draw_tested(axes, (drawn.x, drawn.estimate), shade(panel, k, 1.0), drawn.significant, marker, size, zorder=5)
+        draw_tested(
+            axes,
+            (drawn.x, drawn.estimate),
+            shade(panel, k, 1.0),
+            drawn.significant,
+            marker,
+            size,
+            haloed=True,
+            zorder=5,
+        )
         alone = thin(panel, (panel.which == k) & ~panel.tested)
         draw_untested(axes, panel, (alone.x, alone.estimate), k, size)
         inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
@@ -304,7 +319,7 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             size = max(2.2 if _shared_colours(panel) else 1.7, min(2.2, 1.6 * slot))
             mark = marker_in(panel, k, bars=False)
             at, solid = (drawn.x, drawn.estimate), shade(panel, k, 1.0)
-            draw_tested(axes, at, solid, drawn.significant, mark, size, joined=True, zorder=5)
+            draw_tested(axes, at, solid, drawn.significant, mark, size, joined=True, haloed=True, zorder=5)
     for k in range(len(panel.series)):
         alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
         draw_untested(axes, panel, (panel.across(alone) + 0.5, panel.estimate[alone]), k, _CROSS)

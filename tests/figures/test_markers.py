@@ -270,3 +270,14 @@ def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_
 def points(axes):
     marks = [c for c in axes.collections if c.get_zorder() == 5 and isinstance(c, PathCollection)]
     return [y for c in marks for y in np.asarray(c.get_offsets())[:, 1].tolist()]
+
+
+@pytest.mark.parametrize("terms", [3, 8])
+def test_marks_of_a_curve_have_white_around_them_above_bars_and_the_lines_of_the_null(terms):
+    results = results_of(plan_of({"weights": ["none", "population"]}, subsets(*"abcdefgh"[:terms])))
+    (axes,) = (a for a in spec_curve.draw(curve_data(results)).axes if any(points(a)))
+    (white,) = (c for c in axes.collections if c.get_zorder() == 4.5)
+    assert {tuple(face[:3]) for face in white.get_facecolors()} == {to_rgb("white")}
+    marks = [c for c in axes.collections if c.get_zorder() == 5 and isinstance(c, PathCollection)]
+    assert white.get_sizes()[0] > max(c.get_sizes()[0] for c in marks)
+    assert len(white.get_offsets()) == len(results.planned)
