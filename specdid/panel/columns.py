@@ -417,6 +417,11 @@ LEAST_PARTED = 3
 """Cells from which digits behind points look like thousands."""
 
 
+def _where(place: int, rows: Sequence[int]) -> str:
+    """Name the only cell, or the first of several, as a spreadsheet does."""
+    return f"{'in' if len(rows) == 1 else 'the first in'} {_letters(place)}{rows[0]}"
+
+
 def _letters(place: int) -> str:
     """Name a column of a sheet as a spreadsheet does, from 0: A, B, …, AA."""
     letters, rest = "", place + 1
@@ -442,18 +447,17 @@ def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing
     return Remark(
         "error_cells",
         f"`{name}` has {many(len(found), 'cell')} with an error of a spreadsheet ({which}), "
-        f"{'in' if one else 'the first in'} {_letters(place)}{found[0][0]}, that {said}",
+        f"{_where(place, [row for row, _ in found])}, that {said}",
         help="mend the formulas, or empty these cells if their values are not known",
     )
 
 
 def uncomputed_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
     """Warn of formulas of a column in which no program has left a value; ``rows`` are the sheet's."""
-    one = len(rows) == 1
     return Remark(
         "uncomputed",
-        f"`{name}` has {many(len(rows), 'formula')} that no program has computed, {'in' if one else 'the first in'} "
-        f"{_letters(place)}{rows[0]}, read as {'a missing value' if one else 'missing values'}",
+        f"`{name}` has {many(len(rows), 'formula')} that no program has computed, {_where(place, rows)}, "
+        f"read as {'a missing value' if len(rows) == 1 else 'missing values'}",
         help="open the workbook in Excel or LibreOffice and save it: it has no values of these cells yet",
     )
 
@@ -463,50 +467,53 @@ def logical_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
     return Remark(
         "logical_cells",
         f"`{name}` has {many(len(rows), 'cell')} with TRUE or FALSE among its numbers, "
-        f"{'in' if len(rows) == 1 else 'the first in'} {_letters(place)}{rows[0]}, read as 1 or 0",
+        f"{_where(place, rows)}, read as 1 or 0",
         help="write the numbers that are meant there, or empty these cells",
     )
 
 
-PERCENT = 5
-"""Ratio of medians from which cells with a percent sign and cells without one are in different units."""
+PERCENT, THOUSAND = 5, 30
+"""Ratios of medians from which cells in percent, or shown in thousands, and others are in different units."""
 
 
 def percent_cells(name: str, place: int, shares: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
     """Warn of cells that a sheet shows in percent beside others of another size; both by row of the sheet."""
-    sizes = [[abs(v) for v in cells.values() if v and math.isfinite(v)] for cells in (shares, others)]
-    if not all(sizes):
-        return None
-    ratio = float(np.median(sizes[1]) / np.median(sizes[0]))
-    if ratio < PERCENT:
-        return None
-    first, other = (next(row for row, v in cells.items() if v and math.isfinite(v)) for cells in (shares, others))
-    return Remark(
-        "percent_cells",
-        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in percent, of which it stores a hundredth "
-        f"({number_text(shares[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
-        f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
-        help="give the whole column one format in the sheet, and its numbers one unit",
-    )
+    shown = "percent, of which it stores a hundredth"
+    return _cells_apart("percent_cells", name, place, shown, shares, others, PERCENT, larger=False)
 
 
 def thousand_cells(name: str, place: int, scaled: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
     """Warn of cells that a sheet shows in thousands beside far smaller others; both by row of the sheet."""
+    shown = "thousands, of which it stores the whole"
+    return _cells_apart("thousand_cells", name, place, shown, scaled, others, THOUSAND, larger=True)
+
+
+def _cells_apart(
+    code: str,
+    name: str,
+    place: int,
+    shown: str,
+    scaled: Mapping[int, float],
+    others: Mapping[int, float],
+    least: float,
+    larger: bool,
+) -> Remark | None:
+    """Warn where stored numbers of cells ``shown`` in a unit are so many times larger, or smaller, than the others."""
     sizes = [[abs(v) for v in cells.values() if v and math.isfinite(v)] for cells in (scaled, others)]
-    if not all(sizes) or (ratio := float(np.median(sizes[0]) / np.median(sizes[1]))) < THOUSAND:
+    if not all(sizes):
+        return None
+    middle, beside = (np.median(size) for size in sizes)
+    ratio = float(middle / beside if larger else beside / middle)
+    if ratio < least:
         return None
     first, other = (next(row for row, v in cells.items() if v and math.isfinite(v)) for cells in (scaled, others))
     return Remark(
-        "thousand_cells",
-        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in thousands, of which it stores the whole "
+        code,
+        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in {shown} "
         f"({number_text(scaled[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
         f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
         help="give the whole column one format in the sheet, and its numbers one unit",
     )
-
-
-THOUSAND = 30
-"""Ratio of medians from which cells shown in thousands and others are in different units."""
 
 
 def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
