@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from specdid import _plugins
 from specdid._diagnostics import SpecdidError
+from specdid._programs.names import quoted
 from specdid._programs.script import Script
 from specdid.estimators._base import Estimator, Program
 
@@ -53,6 +54,12 @@ def program_of(script: Script, export: Export) -> Program:
     if found is None:
         raise NoProgramError(f"no code in {export.title} for {estimator.title}: the estimator brings none")
     return found
+
+
+def data_files(script: Script, assign: str) -> Iterator[str]:
+    """Name the data files, each with the start of its hash, as DATA, DATA2, ... in a language that assigns so."""
+    for k, file in enumerate((script.source, *script.source.joined), start=1):
+        yield f"DATA{k if k > 1 else ''} {assign} {quoted(file.path)}  # sha256 {file.sha256[:16]}"
 
 
 def section(title: str, lines: Iterable[str], mark: str = "#") -> Iterator[str]:

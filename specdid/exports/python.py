@@ -20,7 +20,7 @@ from specdid._programs.names import (
     quoted,
 )
 from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
-from specdid.exports._base import Export, program_of, section
+from specdid.exports._base import Export, data_files, program_of, section
 from specdid.exports._python_helpers import helpers, periods
 from specdid.language.functions import FUNCTIONS, BoundArguments, Parameter, match_arguments
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, children, joint_levels, walk
@@ -241,9 +241,7 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     yield "import pandas as pd"
     yield from needs
     yield ""
-    yield f"DATA = {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
-    for k, file in enumerate(script.source.joined, start=2):
-        yield f"DATA{k} = {quoted(file.path)}  # sha256 {file.sha256[:16]}"
+    yield from data_files(script, "=")
     yield ""
 
 

@@ -18,7 +18,7 @@ from specdid._programs.names import (
     quoted,
 )
 from specdid._programs.script import DATE, POLY, SPLINE, DataFile, MatchedUnits, Script, WideFile
-from specdid.exports._base import Export, program_of, section
+from specdid.exports._base import Export, data_files, program_of, section
 from specdid.language import FUNCTIONS, argument
 from specdid.language import write as written
 from specdid.language.functions import match_arguments
@@ -442,9 +442,7 @@ def _head(script: Script, needs: tuple[str, ...]) -> Iterator[str]:
     if needs:
         yield from (f"library({name})" for name in needs)
         yield ""
-    yield f"DATA <- {quoted(script.source.path)}  # sha256 {script.source.sha256[:16]}"
-    for k, file in enumerate(script.source.joined, start=2):
-        yield f"DATA{k} <- {quoted(file.path)}  # sha256 {file.sha256[:16]}"
+    yield from data_files(script, "<-")
     yield ""
 
 

@@ -264,6 +264,13 @@ def listed(node: Node | None) -> list[Node]:
     return [] if node is None else [node]
 
 
+def _coded_numbers(evaluation: Evaluation, call: Call) -> tuple[Node, Column, Floats]:
+    """Return what a ``poly``, ``bs`` or ``ns`` is of, its column and the values."""
+    node = needed(call, "x")
+    column = evaluation.evaluator.column(evaluation.bind(node))
+    return node, column, numeric(column, node)
+
+
 def polynomial(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, int]:
     """Return the column, the values and the degree of a ``poly``, before it is coded.
 
@@ -272,9 +279,7 @@ def polynomial(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, int]
     EvaluationError
         Where the values do not allow the degree.
     """
-    node = needed(call, "x")
-    column = evaluation.evaluator.column(evaluation.bind(node))
-    values = numeric(column, node)
+    node, column, values = _coded_numbers(evaluation, call)
     degree = evaluation.constant(needed(call, "degree"), "the degree of `poly`")
     distinct = len(np.unique(values[np.isfinite(values)]))
     if degree not in range(1, 11) or degree >= distinct:
@@ -387,9 +392,7 @@ def spline(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, Spline]:
     EvaluationError
         Where the values do not allow its knots.
     """
-    node = needed(call, "x")
-    column = evaluation.evaluator.column(evaluation.bind(node))
-    values = numeric(column, node)
+    node, column, values = _coded_numbers(evaluation, call)
     known = values[np.isfinite(values)]
     natural = call.function == "ns"
     degree = 3 if natural else int(evaluation.constant(needed(call, "degree"), "`degree`"))
