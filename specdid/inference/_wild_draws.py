@@ -57,8 +57,8 @@ FEW_CELLS = 400_000
 """Products below which they are all formed at once rather than cluster by cluster."""
 ORDERS = 4
 """Orders of the signs that are kept at most."""
-CACHED = 2**18
-"""Cells of signed scores that are formed together: what fits the cache."""
+CELLS = 2**18
+"""Signed scores that are formed together at most: 999 draws of 262 clusters, 2 MB."""
 FIRST, SECOND = np.eye(2)[:, :1], np.eye(2)[:, 1:]
 """Coefficients of u~ and D~ in these two."""
 
@@ -548,7 +548,7 @@ def _direct(stack: CarriedStack, scores: ClusterScores, omega: Floats, moved: Fl
     index = np.minimum(stack.clusters, len(signs.table) - 1).ravel()  # padding meets zeros of the matrix
     ordered, count = signs.in_order(index), signs.table.shape[1]
     ss, product, square = np.empty((3, m, count))
-    step = max(32, CACHED // (sets * g))
+    step = max(32, CELLS // (sets * g))
     room = np.empty((2, sets * g * step))  # the system clears new memory, and would do so for every chunk
     for first in range(0, count, step):
         some = slice(first, first + step)
