@@ -16,10 +16,10 @@ import pytest
 from panels import EFFECTS, NAMES, REFERENCE, SAMPLES, members_of, reference_problem
 from scipy import stats
 from small_problems import problem_of
+from specdid._records.fits import VcovCode
 from specdid._study import RULES
 from specdid.engine import execute, ssc
 from specdid.engine.coefficient_table import fit_full
-from specdid.engine.least_squares import UNCOUNTED
 from specdid.engine.problem import Effects, Vcov
 from statsmodels.api import WLS
 
@@ -294,7 +294,7 @@ def test_effects_too_many_to_count_have_no_error_and_say_so(frame, monkeypatch):
     monkeypatch.setattr(ssc, "MOST_LEVELS", 5)
     here = problem(frame, (Vcov("cluster", (STATE,), "lsdv"), Vcov("cluster", (STATE,))))
     fits = execute.run(here, members_of([(Y, D, (X,), 0, 5, -1)]))
-    assert fits.vcov_code[0].tolist() == [UNCOUNTED, 0]
+    assert fits.vcov_code[0].tolist() == [VcovCode.UNCOUNTED, 0]
     assert np.isnan(fits.std_error[0, 0])
     assert np.isfinite(fits.std_error[0, 1])
 
