@@ -26,6 +26,7 @@ from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.problem import Code, Members, Problem
+from specdid.engine.ssc import is_nested
 
 CHEAP, CHEAP_SUNAB = 20_000, 100
 """Up to so many specifications are estimated again on the rows they have in common."""
@@ -115,6 +116,45 @@ def _left_out(name: str, units: Floats, rows: Floats, mine: NDArray[np.bool_]) -
         "(columns n_treated_left_out, n_treated_rows_left_out)",
         specifications=int(np.count_nonzero(lost)),
     )
+
+
+def never_before(results: Results, compiled: Compiled) -> Iterator[Caution]:
+    """Say in which averages of cohort × period cells units count that have no row before their treatment.
+
+    Beside the unit's own effect such rows say what changed since the first of them, not since before the treatment.
+    Imputation, csdid and lpdid leave these units out, and sunab whole cohorts of them.
+    """
+    problem, members = compiled.problem, compiled.members
+    if problem.unit < 0:
+        return
+    own = np.array([any(_splits_units(problem, k) for k in e.fixed) for e in problem.effects], dtype=bool)
+    always = np.asarray(results.numbers["n_always_treated"])
+    mine = np.zeros(len(results), dtype=bool)
+    mine[members.index[(members.sunab >= 0) & own[members.effects]]] = True
+    mine &= (results.status == Status.OK) & (always > 0)
+    estimator = results.planned.dimension("estimator") if "estimator" in results.planned.dimensions else None
+    for code, name in enumerate(["sunab"] if estimator is None else estimator.words):
+        of_it = mine & (True if estimator is None else estimator.codes == code)
+        yield from by_treatment(results, of_it, partial(_never_before, name, always))
+
+
+def _splits_units(problem: Problem, column: int) -> bool:
+    """Tell whether each level of an effect is of one unit: its dummies, or sums of them, are the units'."""
+    effect, unit = problem.codes[:, column], problem.codes[:, problem.unit]
+    known = (effect >= 0) & (unit >= 0)
+    return is_nested(effect[known], (unit[known],))
+
+
+def _never_before(name: str, always: Floats, mine: NDArray[np.bool_]) -> Iterator[Caution]:
+    if mine.any():
+        yield Caution(
+            "serious",
+            "always_treated",
+            f"{name}: up to {many(int(always[mine].max()), 'unit', 'are')} treated in all rows used and in the average "
+            "effect all the same, by what changed after the first of these rows: no effect on the treated since before; "
+            "leave them out by [sample] (column n_always_treated)",
+            specifications=int(np.count_nonzero(mine)),
+        )
 
 
 def two_way(results: Results) -> Iterator[Caution]:

@@ -82,7 +82,7 @@ CLAUSES: Mapping[str, str] = {
     "uneven_periods": later("some periods lie further apart than others"),
     "switchers_differ": later("effects of different units are averaged"),
     "weights_capped": later("synthetic weights were cut off"),
-    "always_treated": later("units that are always treated move an event study"),
+    "always_treated": later("units that are never seen before their treatment count"),
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),
     "cohort_differs": later("the treatment and its cohort differ"),
     "group_missing": later("whole groups are lost to missing values"),

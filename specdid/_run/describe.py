@@ -140,6 +140,7 @@ def _warnings(
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
     yield from design_warnings.left_out(results)
+    yield from design_warnings.never_before(results, compiled)
     yield from _of_instruments(results)
     yield from design_warnings.two_way(results)
     yield from design_warnings.tiny_errors(results)

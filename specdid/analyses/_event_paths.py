@@ -5,7 +5,7 @@ Time is counted from adoption, or by the calendar; what the data do not fill of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
@@ -484,10 +484,10 @@ def _in_leads_only(bench: Bench, cell: Cell, clock: Clock, rows: Ints) -> Iterat
 
 def _path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     if int(cell.compiled.members.sunab[cell.member]) >= 0:
-        return _interaction_weighted(bench, cell, clock)
+        return _beside_always(bench, cell, clock, _interaction_weighted)
     declared = _plugins.load("estimators", cell.method)
     if declared.path is None and cell.plain:
-        return _least_squares(bench, cell, clock)
+        return _beside_always(bench, cell, clock, _by_dummies)
     if declared.path is None:
         what = "two-stage least squares" if cell.instrumented else cell.method
         return EventPath(cell, clock, f"{what} gives no effects by relative period")
@@ -538,8 +538,11 @@ def _notes(bench: Bench, cell: Cell, clock: Clock, found: Path, ends: Mapping[in
         yield f"the ends of {cell.method}'s window are single periods: it does not bin"
 
 
-def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
-    found = _by_dummies(bench, cell, clock)
+def _beside_always(
+    bench: Bench, cell: Cell, clock: Clock, estimated: Callable[[Bench, Cell, Clock], EventPath]
+) -> EventPath:
+    """Estimate a path that units treated in all their rows may move, and say what it is without them."""
+    found = estimated(bench, cell, clock)
     always = np.zeros(len(clock.keep), bool) if found.fit is None else _always_treated(bench, cell, found.fit.rows)
     if found.failure is not None or not always.any():
         return found
@@ -547,7 +550,7 @@ def _least_squares(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     what = "cohort" if bench.panel.unit_codes is None else "unit"
     who = f"{n:,} {what}{' is' if n == 1 else 's are'} treated in all {'its' if n == 1 else 'their'} rows"
     who += f" and {'stands' if n == 1 else 'stand'} in treated periods without one before to be compared with"
-    without = _by_dummies(bench, cell, replace(clock, keep=clock.keep & ~always))
+    without = estimated(bench, cell, replace(clock, keep=clock.keep & ~always))
     common = np.intersect1d(found.periods, without.periods)
     if without.failure is not None or not len(common):
         return replace(found, always=f"{who}; without {'it' if n == 1 else 'them'} there is no path", moved=np.inf)

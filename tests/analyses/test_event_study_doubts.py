@@ -97,6 +97,22 @@ def test_a_pre_trend_test_by_errors_of_few_treated_clusters_is_not_headlined_as_
     assert not said(many, "pretrend_few_treated")
 
 
+def test_units_without_a_row_before_treatment_move_sun_abraham_too():
+    unseen = pl.col("id").is_in([1, 4]) & (pl.col("d") == 0)
+    frame = small_panel(1).filter(~unseen)
+    design = {
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"SA": "sunab"}, "controls": {"none": "1"}, "event_study": {},
+    }  # fmt: skip
+    curve, periods, _ = run(frame, **design)
+    (_, average), (_, message) = said(curve, "always_treated")
+    assert average.startswith("SA: up to 2 units are treated in all rows used")
+    assert "2 units are treated in all their rows" in message
+    without, alone, _ = run(frame.filter(~pl.col("id").is_in([1, 4])), **design)
+    assert not said(without, "always_treated")
+    assert periods["estimate"] != pytest.approx(alone["estimate"], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("ends", "words"), [("bin", "Stata's `estat event`"), ("drop", "csdid has no rows beyond the window")]
 )

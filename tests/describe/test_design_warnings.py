@@ -396,6 +396,38 @@ def test_a_median_moves_by_half_of_itself_and_of_a_standard_error():
         assert bool(said) == moves, (family, after)
 
 
+def test_units_that_sunab_averages_without_a_row_before_treatment_are_told():
+    """Imputation leaves them out; sunab, of cohorts that others are seen before, does not: it is another number."""
+    unseen = pl.col("id").is_in([1, 4]) & (pl.col("d") == 1)
+    frame = PANEL.filter(~pl.col("id").is_in([1, 4]) | unseen)
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    design = {
+        "treatment": treatment, "controls": {"none": "1"}, "preferred": {},
+        "fixed_effects": {"two-way": "id + year"},
+        "estimator": {"SA": "sunab", "W": {"method": "sunab", "control": "notyet"}, "BJS": "did_imputation"},
+    }  # fmt: skip
+
+    def told(rows, **changes):
+        curve = run(rows, **{**design, **changes})
+        found = [w for w in curve.warnings if w.code == "always_treated"]
+        said = [(w.severity, w.message.split(" treated in all")[0], w.specifications) for w in found]
+        return pl.from_pandas(curve.table), said
+
+    assert told(PANEL)[1] == []
+    numbers, said = told(frame)
+    averaged = numbers.filter(pl.col("estimator") != "BJS", pl.col("status") == "ok")
+    assert set(averaged["n_always_treated"]) == {2}
+    assert said == [("serious", "SA: up to 2 units are", 2), ("serious", "W: up to 2 units are", 2)]
+    without, nothing = told(frame.filter(~pl.col("id").is_in([1, 4])))
+    assert nothing == []
+    by = [dict(f.group_by("estimator").agg(pl.col("estimate").first()).iter_rows()) for f in (numbers, without)]
+    assert by[0]["BJS"] == pytest.approx(by[1]["BJS"], abs=1e-12)
+    assert by[1]["W"] == pytest.approx(by[1]["BJS"], abs=1e-10)
+    assert abs(by[0]["W"] - by[1]["W"]) > 1e-4
+    # Beside effects of cohorts alone the others of the cohort say what was before.
+    assert told(frame, fixed_effects={"cohorts": "cohort + year"}, estimator={"SA": "sunab"})[1] == []
+
+
 def test_units_left_out_are_serious_and_rows_of_units_that_are_in_a_note():
     found = results(0.1, 0.2)
     sa = found.planned.codes[:, found.planned.dimensions.index("estimator")] == 1
