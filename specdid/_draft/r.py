@@ -367,10 +367,12 @@ class _R(Memory):
                     found.append(f"`{name}`")
                 elif any(of_zero(one) for one in walk(node)):
                     logs.add(name)
+        sampled = False
         for condition in {r.condition for r in code.regressions}:
             with suppress(LanguageError):
-                if "conditions of samples" not in found and asked(parse(condition)):
-                    found.append("conditions of samples")
+                sampled = sampled or asked(parse(condition))
+        if sampled:
+            found.append("conditions of samples")
         if found:
             listed = ", ".join(found[:12]) + ", …" * (len(found) > 12)
             told = f"The log of 0 is -Inf in R, smaller than any number, and missing here: {listed}."

@@ -95,7 +95,7 @@ _READ_ON = (
 _STATUSES = (later("failed"), later("excluded"), later("duplicate"), later("error"), later("serious"))
 """What statuses and severities are called; they are said by their names."""
 _LEFT_OUT = later("the null")
-"""The column of the estimates that a terminal does not show."""
+"""The column of the estimates that a terminal shows only where there are several."""
 
 
 def summarise(curve: Curve) -> str:
@@ -155,8 +155,10 @@ def digest(curve: Curve) -> str:
         lines += [f"**{found.verdict}**", ""]
     lines.append(str(curve.counts))
     groups = (g for g in results.groups() if len(results.order(g)))
-    for group, (title, header, rows) in zip(groups, estimate_tables(curve), strict=True):
-        shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT)]
+    tables = tuple(estimate_tables(curve))
+    nulls = {line[-1] for _, header, rows in tables for line in rows if header[-1] == say(_LEFT_OUT)} - {"–"}
+    for group, (title, header, rows) in zip(groups, tables, strict=True):
+        shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT) or len(nulls) > 1]
         cells = ([line[k] for k in shown] for line in rows)
         lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
         if said := shares_note(curve, group):

@@ -6,7 +6,7 @@ from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
 from specdid._run.show import _fixed
-from specdid.report.summary import NO_SHARES, NULL_WITHOUT, summarise, table
+from specdid.report.summary import NO_SHARES, NULL_WITHOUT, digest, summarise, table
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -53,6 +53,19 @@ def test_shares_stand_beside_those_expected_under_the_null():
     assert cells[3][5:] == ["0", "–", "–", "–", "–", "–"]
     assert "clustered by `province`" in lines[-1]
     assert "no null tested these specifications" in lines[-1]
+
+
+def test_the_first_page_names_the_null_of_each_line_where_there_are_several():
+    """A wild bootstrap's share beside a permutation's looked like a difference of estimators."""
+    results = results_of(grid())
+    first, second = [f for f in results.families if f.shown == "log points"][:2]
+    for other, named in (("permutation", True), ("wild", False)):
+        shares = {
+            (f.shown, f.estimand): NullShares(6, 0.5, 0.25, 0.031, 0.024, "province", null)
+            for f, null in ((first, "wild"), (second, other))
+        }
+        header = next(line for line in digest(curve_of(results, null_shares=shares)).splitlines() if "p < 0.05" in line)
+        assert ("the null |" in header.replace("under the null", "")) == named
 
 
 def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
