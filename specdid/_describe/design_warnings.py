@@ -151,8 +151,8 @@ def _never_before(name: str, always: Floats, mine: NDArray[np.bool_]) -> Iterato
             "serious",
             "always_treated",
             f"{name}: up to {many(int(always[mine].max()), 'unit', 'are')} treated in all rows used and in the average "
-            "effect all the same, by what changed after the first of these rows: no effect on the treated since before; "
-            "leave them out by [sample] (column n_always_treated)",
+            "effect all the same, by what changed after the first of these rows: no effect on the treated since "
+            "before; leave them out by [sample] (column n_always_treated)",
             specifications=int(np.count_nonzero(mine)),
         )
 

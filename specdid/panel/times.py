@@ -48,6 +48,7 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
 
 
 _PART = re.compile(r"(?P<year>\d{4})\s*[-/.:年]?\s*(?P<step>[hqmw]|第)?\s*(?P<part>\d{1,2})\s*(?:[月周]|季度)?", re.I)
+_PART_FIRST = re.compile(r"(?P<step>[hqmw])\s*(?P<part>\d{1,2})\s*[-/.:]?\s*(?P<year>\d{4})", re.I)
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T][\d:.]+)?")
 _PARTS = {"half": 2, "quarter": 4, "month": 12, "week": 53}
 _LETTERS = {"h": "half", "q": "quarter", "m": "month", "w": "week"}
@@ -159,6 +160,11 @@ def numbering_advice(column: Column) -> str:
         return f"these are years: number them in a column, {shown} and so on"
     if step == "day" and len({n[:6] for n, _ in found}) == len(found):
         found, step = [(n[:6], step) for n, _ in found], "month"
+    months = {int(n[4:6]) for n, _ in found} if step == "month" else {0}
+    for wider, size in (("half", 6), ("quarter", 3)):
+        if len(months) > 1 and len({m % size for m in months}) == 1:
+            found, step = [(f"{n[:4]}{(int(n[4:6]) - 1) // size + 1}", step) for n, _ in found], wider
+            break
     shown = ", ".join(f"{n} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
     return f'number the periods in a column, {shown} and so on, with step = "{step}" in [study]'
 
@@ -168,7 +174,7 @@ def _numbered(cell: str) -> tuple[str, str] | None:
     if day := _DAY.fullmatch(cell):
         year, month, of_month = day.groups()
         return f"{year}{int(month):02}{int(of_month):02}", "day"
-    part = _PART.fullmatch(cell)
+    part = _PART.fullmatch(cell) or _PART_FIRST.fullmatch(cell)
     if part is None or cell.isdigit():
         return None
     letter = part["step"] or ("q" if cell.endswith("季度") else "w" if cell.endswith("周") else "m")
