@@ -128,7 +128,7 @@ def never_before(results: Results, compiled: Compiled) -> Iterator[Caution]:
     if problem.unit < 0:
         return
     own = np.array([any(_splits_units(problem, k) for k in e.fixed) for e in problem.effects], dtype=bool)
-    always = np.asarray(results.numbers["n_always_treated"])
+    always = np.asarray(results.numbers["n_always_treated"], dtype=np.float64)
     mine = np.zeros(len(results), dtype=bool)
     mine[members.index[(members.sunab >= 0) & own[members.effects]]] = True
     mine &= (results.status == Status.OK) & (always > 0)
