@@ -233,7 +233,8 @@ def test_a_program_that_prints_nothing_is_told(monkeypatch, caplog):
 def test_show_and_compare_say_it(monkeypatch, tmp_path):
     forge(monkeypatch)
     moving_panel().write_csv(tmp_path / "given.csv")
-    study = {k: v for k, v in warned_study().items() if k not in ("event_study", "placebo")}
+    left = {k: v for k, v in warned_study().items() if k not in ("event_study", "placebo", "appendix")}
+    study = {**left, "figure": {"formats": ["svg"]}}
     write_toml(study, tmp_path / "s.toml")
     curve = specdid.run(tmp_path / "s.toml", out=tmp_path / "o", audit=None)
     one = curve.audit.disagreements[0]

@@ -124,9 +124,11 @@ def _first_stage(data, names, untreated):
     last = [data[n] for n in names]
     treated = np.flatnonzero(~untreated)
     # One regression on all rows with a dummy per treated row gives each row's effect.
-    own = [[float(i == j) for i in range(N)] for j in treated]
-    exact = least_squares(data["y"], [*last, *own], [data["id"], data["year"]])
-    return float(sum(exact.beta[exact.beta.rows - 1 - k] for k in range(len(own))) / len(own))
+    own = np.zeros(N, int)
+    own[treated] = np.arange(1, len(treated) + 1)
+    exact = least_squares(data["y"], last, [data["id"], data["year"], own])
+    assert exact.rank == len(np.unique(data["id"])) + len(np.unique(data["year"])) - 1 + len(treated) + len(last)
+    return float(sum(exact.beta[exact.rank - len(last) - 1 - k] for k in range(len(treated))) / len(treated))
 
 
 UNITS_OF = [
