@@ -19,7 +19,16 @@ from specdid._study import AnalysisTable, Core, Expression, Study, TreatmentOpti
 from specdid.language import LanguageError, Term, bind, expand, terms, write
 from specdid.language.scope import Scope, bounds_behind, sources
 from specdid.language.tree import Binary, Call, Name, Node, Number, walk
-from specdid.panel import CodedColumn, EvaluationError, StepError, cell_text, declared_never, never_treated, number_text
+from specdid.panel import (
+    STEPS,
+    CodedColumn,
+    EvaluationError,
+    StepError,
+    cell_text,
+    declared_never,
+    never_treated,
+    number_text,
+)
 from specdid.panel.operators import number_advice
 
 TREATED = ("yes", "y", "treated", "treatment", "treat", "true", "t", "1", "on", "post", "是", "处理组", "试点")
@@ -397,7 +406,10 @@ def _no_period(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]
         except StepError as error:
             said = f"{_listed(error.examples)}, which {error}"
     if said:
-        yield _at(cohort, "cohort_period", f"the cohort holds {said}", "a cohort is written as the time is")
+        advice = "a cohort is written as the time is"
+        if data.panel.step not in (None, *STEPS):
+            advice += "; of a law between two periods it is the first from then on, `first(d == 1)` of a dummy `d`"
+        yield _at(cohort, "cohort_period", f"the cohort holds {said}", advice)
 
 
 def _undeclared_zero(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:

@@ -669,12 +669,13 @@ def primary_lines(
     if medians := [t for t in joint if t.kind == MEDIAN and any(pooled_with(t, p) for p in primary)]:
         names = list(dict.fromkeys((t.group, t.estimand) for t in medians))
         scales = len({group for group, _ in names}) > 1
+        size = {key: max(t.specifications for t in medians if (t.group, t.estimand) == key) for key in names}
         said = [
             say(
-                "{median}, {n:,} specifications, {nulls}",
+                "{median}, 1 specification, {nulls}" if size[key] == 1 else "{median}, {n:,} specifications, {nulls}",
                 median=say(", ").join([*([named(key[0])] if scales else []), told(key[1])])
                 + towards(next(t for t in medians if (t.group, t.estimand) == key)),
-                n=max(t.specifications for t in medians if (t.group, t.estimand) == key),
+                n=size[key],
                 nulls=say(", ").join(
                     say("{p} ({statistics})", p=p_text(t.p_value), statistics=null_words(t.null) + floor(t))
                     for t in medians
