@@ -284,7 +284,7 @@ def test_what_a_cohort_cannot_mean(tmp_path, case):
 
 def test_a_law_between_two_periods_is_told_the_first_from_then_on():
     frame = small_panel().with_columns(year=2000 + 5 * (pl.col("year") - pl.col("year").min()))
-    frame = frame.with_columns(first=pl.when(pl.col("cohort") > 0).then(2012))
+    frame = frame.with_columns(first=pl.when(pl.col("cohort") > 0).then(2012).otherwise(0))
     treatment = {"d": {"term": "d", "cohort": "first"}}
     design = small_study(treatment=treatment, study={"unit": "id", "time": "year", "step": 5})
     said = [f for f in specdid.check(design, frame).errors if f.code == "cohort_period"]
