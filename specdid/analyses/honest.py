@@ -256,7 +256,7 @@ def _consecutive(found: EventPath, levels: Levels, config: HonestConfig, alpha: 
     rough = ""
     if values[0] < SINGULAR:
         rough = f"the covariance of the {len(vcov)} estimates is singular, with {found.n_clusters[0]} clusters"
-    notes = [*filter(None, (levels.note,)), *(found.notes if found.cell.plain else ())]
+    notes = [*filter(None, (levels.note,)), *(found.notes if found.cell.plain else ()), *found.remarks]
     away = sorted({int(k) for k in levels.periods} - {*before, *after})
     if away:
         bins = [k for k in away if k in found.bins]

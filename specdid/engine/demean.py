@@ -130,11 +130,11 @@ def _beside(first: Ints, every: Sequence[Ints]) -> int:
     return sum(int(c.max()) + 1 for c in every if not np.array_equal(c, first))
 
 
-def runs(codes: Ints) -> tuple[Ints, Ints] | None:
+def runs(level: Ints) -> tuple[Ints, Ints] | None:
     """Return where each level (without gaps) begins and its rows, where rows lie in the order of their levels."""
-    if not len(codes) or (codes[1:] < codes[:-1]).any():
+    if not len(level) or (level[1:] < level[:-1]).any():
         return None
-    counts = np.bincount(codes)
+    counts = np.bincount(level)
     return np.cumsum(counts) - counts, counts
 
 

@@ -18,7 +18,7 @@ _CJK = (
 )  # fmt: skip
 _STAND_INS = {"〇": "○"}
 """What is written for a character that fonts of old sets lack: the zero of Chinese years."""
-_IDEOGRAPHS = "\u2e80"
+_IDEOGRAPHS = chr(0x2E80)
 """The first of the characters that a Chinese font writes."""
 _NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
 

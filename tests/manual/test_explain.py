@@ -28,6 +28,7 @@ PACKAGE = Path(specdid.__file__).parent
 FAULTS = {
     "Fault": 0, "fault_at": 2, "add": 1, "Mistake": 0, "note": 0, "ReadError": 0, "EvaluationError": 0,
     "time_fault": 1, "_fault": 0, "Remark": 0, "_warning": 1, "_at": 1, "_refused": 0,
+    "_cells_apart": 0,
 }  # fmt: skip
 """What makes a fault -> where its code stands among the arguments."""
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
