@@ -16,8 +16,8 @@ _CJK = (
     "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Noto Sans CJK TC", "Droid Sans Fallback", "SimSun",
     "Songti SC", "AR PL UMing CN", "AR PL UKai CN", "Arial Unicode MS",
 )  # fmt: skip
-_STAND_INS = {"〇": "○"}
-"""What is written for a character that fonts of old sets lack: the zero of Chinese years."""
+_STAND_INS = {"〇": chr(0x25CB)}
+"""A circle is written for a character that fonts of old sets lack: the zero of Chinese years."""
 _IDEOGRAPHS = chr(0x2E80)
 """The first of the characters that a Chinese font writes."""
 _NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
