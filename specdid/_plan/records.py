@@ -170,7 +170,7 @@ class Plan:
     setting : (S,) int32
         Index into ``grid.settings``.
     status : (S,) uint8
-        A Status.
+        A PlanStatus.
     reason : (S,) int32
         Index into ``reasons`` for excluded specifications, else -1.
     twin : (S,) int64

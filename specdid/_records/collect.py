@@ -310,19 +310,19 @@ class _Parts:
     def formula(self, place: int) -> str:
         row = self.plan.codes[place].tolist()
         setting = int(self.plan.setting[place])
-        head, tail, skipped = self._frame(setting, row[1])
+        head, tail, skipped = self._frame(setting, row[Core.TREATMENT])
         sets = self.plan.grid.controls
-        index = sets.index[sets.start[row[2]] : sets.start[row[2] + 1]].tolist()
+        index = sets.index[sets.start[row[Core.CONTROLS]] : sets.start[row[Core.CONTROLS] + 1]].tolist()
         controls = [self.terms[k] for k in index if k not in skipped]
         right = " + ".join([head, *controls, *([tail] if tail else [])])
-        effects = self._effect_text(setting, row[3])
+        effects = self._effect_text(setting, row[Core.FIXED_EFFECTS])
         instruments = " + ".join(t.text for t in self.plan.grid.settings[setting].instruments)
         if not instruments:
-            return f"{self.outcomes[row[0]]} ~ {right}{effects}"
+            return f"{self.outcomes[row[Core.OUTCOME]]} ~ {right}{effects}"
         # as fixest and pyfixest write it: the treatment stands in the part of its instruments
-        own = self.plan.grid.treatments[row[1]].term.text
+        own = self.plan.grid.treatments[row[Core.TREATMENT]].term.text
         exogenous = right.removeprefix(own).removeprefix(" + ") or "1"
-        return f"{self.outcomes[row[0]]} ~ {exogenous}{effects} | {own} ~ {instruments}"
+        return f"{self.outcomes[row[Core.OUTCOME]]} ~ {exogenous}{effects} | {own} ~ {instruments}"
 
     def _frame(self, setting: int, treatment: int) -> tuple[str, str, frozenset[int]]:
         """Return what stands before and after the controls, and the controls that stand there already."""

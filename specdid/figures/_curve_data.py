@@ -28,7 +28,7 @@ MANY = 6
 """Series of a panel beyond which a key has short names, and the note their estimands."""
 MARKS = 300
 """Up to so many have a mark each in the choice panel; more are shares of neighbours."""
-TOGETHER = " + "
+AND = " + "
 """Between controls that always go together."""
 TIED = 3
 """From so many tied dimensions on, labels that have all of them would be cut where they differ."""
@@ -590,7 +590,7 @@ def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.in
     for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist():
         together.setdefault(members[:, k].tobytes(), []).append(k)
     rows = tuple(
-        ChoiceRow(TOGETHER.join(names[k] for k in terms), planned.control_members[codes, terms[0]])
+        ChoiceRow(AND.join(names[k] for k in terms), planned.control_members[codes, terms[0]])
         for terms in together.values()
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specdid._words import later, say
-from specdid.figures._curve_data import TOGETHER, ChoiceRows, CurveData, CurvePanel
+from specdid.figures._curve_data import AND, ChoiceRows, CurveData, CurvePanel
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
@@ -239,7 +239,7 @@ def _band(
         top += row + 0.6
         short = fonts.apart(labels, TEXT, room - INDENT)
         for label in labels[:most]:
-            first, *others = label.split(TOGETHER) if heading == say(_CONTROLS) else (label,)
+            first, *others = label.split(AND) if heading == say(_CONTROLS) else (label,)
             ways = (label, say("{first} + {others} more", first=first, others=len(others)))
             said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]
             lines.append(ChoiceLine(heading, label, said, top))

@@ -19,9 +19,6 @@ from specdid.panel.operators import examples, mixed_kinds, numeric, usable
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation, Evaluator
 
-if TYPE_CHECKING:
-    from specdid.panel.evaluate import Evaluation
-
 
 MOST_LEVELS = 1000
 

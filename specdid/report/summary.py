@@ -176,9 +176,9 @@ def digest(curve: Curve) -> str:
         lines += [
             "",
             say(
-                "{notes:,} note is in summary.md and warnings.csv."
+                "{notes:,} note is in details.md and warnings.csv."
                 if notes == 1
-                else "{notes:,} notes are in summary.md and warnings.csv.",
+                else "{notes:,} notes are in details.md and warnings.csv.",
                 notes=notes,
             ),
         ]
