@@ -105,8 +105,10 @@ def first(condition):
 '''
 _AVERAGE = '''
 def average(x, by):
-    """The mean within groups."""
-    return column(x).groupby(column(by)).transform("mean")
+    """The mean within groups, of equal values these: a second pass takes the rounding out, as R's mean does."""
+    x, by = column(x).astype(float), column(by)
+    found = x.groupby(by).transform("mean")
+    return found + (x - found).groupby(by).transform("mean").fillna(0)
 '''
 _WINSORIZE = '''
 def winsorize(x, p):
@@ -278,6 +280,13 @@ _BY = '''
 def {name}_by(x, by=()):
     """The {words} within groups, missing values left out; missing where there is none."""
     return column(x).astype(float).groupby(groups(by)).transform("{pandas}"{more})
+'''
+_MEAN_BY = '''
+def mean_by(x, by=()):
+    """The mean within groups, missing values left out; a second pass takes the rounding out, as R's mean does."""
+    x, by = column(x).astype(float), groups(by)
+    found = x.groupby(by).transform("mean")
+    return found + (x - found).groupby(by).transform("mean").fillna(0)
 '''
 _QUANTILE = '''
 def quantile(x, p, by=(), type=7):
@@ -455,7 +464,7 @@ def spline(x, kind, degree, inner, ends, k):
 _AGGREGATES = {
     name: (_BY.format(name=name, words=words, pandas=pandas, more=more), ("column", "groups"))
     for name, words, pandas, more in (
-        ("mean", "mean", "mean", ""), ("median", "median", "median", ""), ("min", "smallest value", "min", ""),
+        ("median", "median", "median", ""), ("min", "smallest value", "min", ""),
         ("max", "largest value", "max", ""), ("sum", "sum", "sum", ", min_count=1"),
         ("sd", "standard deviation", "std", ""),
     )
@@ -502,6 +511,7 @@ _HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "groups": (_GROUPS, ("column",)),
     "group": (_GROUP, ("groups",)),
     **{f"{name}_by": found for name, found in _AGGREGATES.items()},
+    "mean_by": (_MEAN_BY, ("column", "groups")),
     "quantile": (_QUANTILE, ("column", "groups")),
     "count": (_COUNT, ("groups",)),
     "ranked": (_RANKED, ("column", "groups")),

@@ -99,7 +99,8 @@ def _standardise(evaluation: Evaluation, call: Call, deviations: bool) -> Column
     column = evaluation.column(node)
     values = numeric(column, node)
     present = values[~np.isnan(values)]
-    centred = values - present.mean() if present.size else values
+    mean = present.mean() if present.size else 0.0
+    centred = values - (mean + (present - mean).mean()) if present.size else values
     if deviations:
         centred = centred / (present.std(ddof=1) if present.size > 1 else np.nan)
     return carry(centred, column)

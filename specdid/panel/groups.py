@@ -91,20 +91,18 @@ def _sum(values: Floats, codes: Ints, count: int) -> Floats:
 
 
 def _mean(values: Floats, codes: Ints, count: int) -> Floats:
-    if count == 1:
-        return _sum(values, codes, count) / len(codes)
-    return np.bincount(codes, values, minlength=count) / _sizes(codes, count)
+    """Return means, of equal values these: a second pass takes out what the sum has rounded, as R's mean does."""
+    sizes = _sizes(codes, count)
+    mean = _sum(values, codes, count) / sizes
+    with np.errstate(invalid="ignore"):
+        rest = np.bincount(codes, values - mean[codes], minlength=count) / sizes
+    return mean + np.where(np.isfinite(rest), rest, 0.0)
 
 
 def _deviation(values: Floats, codes: Ints, count: int) -> Floats:
-    sizes = _sizes(codes, count)
-    below = sizes - 1
-    if count == 1:
-        centred = values - values.sum() / sizes
-        squares = np.bincount(codes, centred * centred, minlength=1)
-    else:
-        centred = values - (np.bincount(codes, values, minlength=count) / sizes)[codes]
-        squares = np.bincount(codes, np.multiply(centred, centred, out=centred), minlength=count)
+    below = _sizes(codes, count) - 1
+    centred = values - _mean(values, codes, count)[codes]
+    squares = np.bincount(codes, np.multiply(centred, centred, out=centred), minlength=count)
     return np.sqrt(np.where(below > 0, squares / below, np.nan))
 
 
@@ -330,7 +328,10 @@ def _window_sum(values: Floats, n: int) -> Floats:
 
 
 def _window_mean(values: Floats, n: int) -> Floats:
-    return _window_sum(values, n) / n
+    """Return means of every n neighbours, with a second pass as in `_mean`."""
+    mean = _window_sum(values, n) / n
+    rest = sum((values[k : k + len(mean)] - mean for k in range(n)), np.zeros(len(mean))) / n
+    return np.asarray(mean + np.where(np.isfinite(rest), rest, 0.0))
 
 
 def _window_deviation(values: Floats, n: int) -> Floats:

@@ -45,3 +45,24 @@ def test_a_function_is_rs(row):
 
 def test_every_row_is_tried():
     assert len(ROWS) == 39
+
+
+def test_means_of_equal_values_are_these_and_deviations_zero():
+    """0.1 three times is 0.30000000000000004 as a sum: `k > mean(k, by = id)` held in units in which k never changes."""
+    ids = np.repeat(np.arange(60), 7)
+    k = np.repeat(np.arange(60) * 0.37 + 0.1, 7)
+    frame = {"id": ids, "t": np.tile(np.arange(7), 60), "k": k, "one": np.full(420, 0.1)}
+    small = panel_of({n: v.tolist() for n, v in frame.items()}, unit="id", time="t")
+    evaluator = Evaluator(small)
+
+    def of(expression):
+        return evaluator.numbers(bound(small, expression))
+
+    for same, zero in (("mean(k, by = id)", "sd(k, by = id)"), ("ave(k, id)", "k - mean(k, by = id)")):
+        np.testing.assert_array_equal(of(same), k)
+        np.testing.assert_array_equal(of(zero), 0.0)
+    for zero in ("sd(one)", "center(one)", "one - mean(one)", "one - roll_mean(one, 3)", "roll_sd(one, 3)"):
+        values = of(zero)
+        assert np.isfinite(values).any()
+        assert not values[np.isfinite(values)].any(), zero
+    assert np.isinf(of("mean(1 / (t > 2), by = id)")).all()
