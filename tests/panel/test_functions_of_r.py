@@ -48,7 +48,7 @@ def test_every_row_is_tried():
 
 
 def test_means_of_equal_values_are_these_and_deviations_zero():
-    """0.1 three times is 0.30000000000000004 as a sum: `k > mean(k, by = id)` held in units in which k never changes."""
+    """0.1 three times sums to 0.30000000000000004: `k > mean(k, by = id)` held in units in which k never changes."""
     ids = np.repeat(np.arange(60), 7)
     k = np.repeat(np.arange(60) * 0.37 + 0.1, 7)
     frame = {"id": ids, "t": np.tile(np.arange(7), 60), "k": k, "one": np.full(420, 0.1)}
