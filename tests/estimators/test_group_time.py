@@ -397,3 +397,29 @@ def test_cells_left_out_of_which_no_treated_unit_is_lost_speak_of_none():
     (message,) = (c.message for c in cautions if c.code == "cells_left_out")
     assert "every treated unit is in some of these" in message
     assert known(message, "zh")
+
+
+def test_where_periods_lie_further_apart_what_counts_them_is_refused():
+    """Places of periods do not count time: without rows of 4, cohorts of 4 and 5 had one adoption in 5."""
+    frame = adoption_panel()
+    frame["cohort"] = frame.cohort.replace(6.0, 5.0)
+    frame["d"] = (frame.t >= frame.cohort).astype(float)
+    gone = frame[frame.t != 4]
+    for refused, words in (
+        (small(gone, aggregate="dynamic"), "counts time since treatment in periods that have rows"),
+        (small(gone, anticipation=1), "counts anticipation in periods that have rows"),
+    ):
+        assert isinstance(refused, Failure)
+        assert words in refused.message
+        assert known(refused.message, "zh")
+    for aggregate in ("group", "simple", "calendar"):
+        assert isinstance(small(gone, aggregate=aggregate), Estimate)
+    assert isinstance(small(frame, aggregate="dynamic", anticipation=1), Estimate)
+    for rows, fails in ((gone, True), (frame, False), (gone[gone.cohort != 4], False)):
+        spec = ("y", "d", (), ("unit", "t"), None, "csdid")
+        task = task_of(rows, spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options={"csdid": {}})
+        found = CSDID.effects_by_period(task, task.time - task.cohort, (1, 2), -1)
+        assert isinstance(found, Failure) == fails
+        if fails:
+            assert "csdid makes one cohort" in found.message
+            assert known(found.message, "zh")

@@ -47,6 +47,16 @@ BINS = (
 )
 
 
+UNEVEN = (
+    "some periods of these rows lie further apart than others, and csdid counts {} in periods that have rows; write "
+    'aggregate = "group" or "simple" without anticipation, or take a sample whose periods are as far apart'
+)
+MERGED = (
+    "two cohorts begin between the same periods of these rows, of which csdid makes one cohort: in no period have they "
+    "been treated for as long; leave out by [sample] the cohort that begins where there are no rows"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """The options, read."""
@@ -100,12 +110,28 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
         raise Refusal(
             "not_identified", 'no unit is never treated in these rows; control = "notyet" compares with later cohorts'
         )
+    if asked.anticipation and _uneven(panel):
+        raise Refusal("not_identified", UNEVEN.format("anticipation"))
     return asked, panel
+
+
+def _averaged(task: Task) -> tuple[_Asked, UnitsByPeriod]:
+    """Lay the units out for an average, which by time since treatment counts periods."""
+    asked, panel = _begin(task)
+    if asked.aggregate == "dynamic" and _uneven(panel):
+        raise Refusal("not_identified", UNEVEN.format("time since treatment"))
+    return asked, panel
+
+
+def _uneven(panel: UnitsByPeriod) -> bool:
+    """Say whether some periods lie further apart than others: places of periods do not count time."""
+    _, step = first_and_step(panel.times)
+    return bool((np.diff(panel.times) > step).any())
 
 
 def _refuses(task: Task) -> Failure | None:
     try:
-        _begin(task)
+        _averaged(task)
     except Refusal as refused:
         return refused.failure
     return None
@@ -118,7 +144,7 @@ def _base(asked: _Asked, cohort: int, period: int, last: int) -> int:
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
-    asked, panel = _begin(task)
+    asked, panel = _averaged(task)
     wanted = [(g, t) for g in panel.cohorts for t in range(g, panel.periods)]
     found = [_cell(asked, panel, g, t, g - 1 - asked.anticipation) for g, t in wanted]
     cells = [c for c in found if c is not None]
@@ -252,6 +278,8 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     anticipation leaves untouched. Otherwise ``reference`` is a lead like others, and has a change of its own.
     """
     asked, panel = _begin(task)
+    if len(np.unique(panel.start[panel.cohort < panel.periods])) > len(panel.cohorts):
+        return Failure("not_identified", MERGED)
     if not asked.universal:
         periods = tuple(sorted({*periods, reference}))
     place = _places(panel, relative)

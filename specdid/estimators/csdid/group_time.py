@@ -41,6 +41,7 @@ class UnitsByPeriod:
     outcome, weight : (U, T), NaN where not seen
     controls : (U, T, k), NaN where not seen
     cohort : (U,) int64, place of the first treated period; T: not treated in these periods
+    start : (U,) the first treated period, also where it has no rows; infinite where there is none
     share : (U,) weight of a unit in the size of its cohort: that of its first row
     reweighted : (U,) bool, whether a unit's weight is not the same in all its rows
     times : (T,)
@@ -55,6 +56,7 @@ class UnitsByPeriod:
     controls: Floats
     labels: tuple[str, ...]
     cohort: Ints
+    start: Floats
     share: Floats
     reweighted: Bools
     times: Floats
@@ -112,6 +114,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         controls[keep],
         task.control_labels,
         cohort[keep],
+        starts[keep],
         share[keep],
         other.any(axis=1)[keep],
         times,
