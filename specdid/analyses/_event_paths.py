@@ -19,7 +19,7 @@ from specdid._records.fits import VCOV_NOTES
 from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
 from specdid.analyses._cells import unable
-from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, joint_test, refit, semidefinite
+from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, counted, joint_test, refit, semidefinite
 from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
 from specdid.engine.scores import missing_clusters
@@ -512,7 +512,7 @@ def _path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         found.estimate,
         found.vcov,
         found.df,
-        found.n_clusters,
+        tuple(counted(found.n_clusters, missing).tolist()),
         words,
         found.size,
         found.nobs,

@@ -103,6 +103,7 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
     labels = [_CELLS if c == CELL else _label(problem, c) for c in (*full.columns.tolist(), *full.dropped)]
     columns = full.columns if full.cells is None else np.concatenate([one.treatment, full.columns[lead:]])
     terms = tuple(_label(problem, c) for c in columns.tolist())
+    missing = missing_clusters(problem, full.rows)
     units = (-1, -1, -1, -1)
     if problem.unit >= 0:
         treated = problem.values[full.rows, one.treatment[0]]
@@ -114,9 +115,9 @@ def record_fit(cell: Cell, problem: Problem, one: Members, full: FullFit) -> Cel
         terms,
         estimate,
         vcov,
-        _vcov_words(problem, full),
+        tuple(missing.get(v) or VCOV_NOTES[code] for v, code in enumerate(full.vcov_code)),
         full.df,
-        full.n_clusters,
+        counted(full.n_clusters, missing),
         full.rows,
         full.nobs,
         *units,
@@ -145,10 +146,9 @@ def why_open(tied: Sequence[str], effects: Sequence[str]) -> str:
     return f"not identified: given {within} it cannot be told apart from {listed(names)}"
 
 
-def _vcov_words(problem: Problem, full: FullFit) -> tuple[str, ...]:
-    """Say of each vcov why it has no errors, "" where it has."""
-    missing = missing_clusters(problem, full.rows)
-    return tuple(missing.get(v) or VCOV_NOTES[code] for v, code in enumerate(full.vcov_code))
+def counted(clusters: Sequence[int] | Ints, missing: Mapping[int, str]) -> Ints:
+    """Return the clusters of each vcov, -1 where these are missing in some rows."""
+    return np.array([-1 if v in missing else int(n) for v, n in enumerate(clusters)], np.int64)
 
 
 def effect_texts(problem: Problem, one: Members) -> tuple[str, ...]:

@@ -581,7 +581,7 @@ def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTa
             for v, vcov in enumerate(bench.study.vcov):
                 c = fit.coefficient(0, v) if fit.failure is None else None
                 lead: tuple[Value, ...] = (*one.cell.labels.values(), earlier, vcov.name)
-                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure))
+                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure or fit.vcov_notes[v] or None))
     return TidyTable(header, tuple(rows), suffix="timing")
 
 

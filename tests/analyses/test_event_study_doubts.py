@@ -187,3 +187,27 @@ def test_a_dose_is_said_in_check_figure_and_summary():
     assert words in note(analysis.finding.charts[0].data)
     assert any(words in line for line in analysis.finding.lines)
     assert not [f for f in specdid.check(study, small_panel(1)) if f.code == "dose_effects"]
+
+
+def test_clusters_that_some_rows_lack_are_not_counted():
+    """A variance that cannot be had said that it had one cluster, and placebos in time said nothing."""
+    frame = small_panel(1).with_columns(region=pl.when(pl.col("id") > 2).then(pl.col("id") % 3))
+    curve = specdid.run(
+        small_study(
+            treatment={"d": {"term": "d", "cohort": "cohort"}}, outcome={"y": "y"}, controls={"none": "1"},
+            fixed_effects={"two-way": "id + year"}, vcov={"unit": "~id", "region": "~region"},
+            estimator={"OLS": "feols", "CS": "csdid"}, event_study={"window": [-3, 2], "vary": ["estimator"]},
+            placebo={"periods": [1], "draws": 19}, inference={"draws": 0, "cluster": "id"}, table={"vary": ["estimator"]},
+        ),
+        frame,
+        audit=0,
+    )  # fmt: skip
+    for analysis in curve.analyses:
+        for table in analysis.finding.tables:
+            found = columns(table)
+            if "n_clusters" not in found or "vcov" not in found:
+                continue
+            rows = [k for k, v in enumerate(found["vcov"]) if v == "region" and found["nobs"][k]]
+            assert rows
+            assert all(found["n_clusters"][k] is None or np.isnan(found["n_clusters"][k]) for k in rows), table.suffix
+            assert all(found["message"][k] for k in rows), table.suffix
