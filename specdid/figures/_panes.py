@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from specdid._records.cautions import headline
 from specdid._words import later, say, sentences, told
-from specdid.figures._curve_axes import fixed, marker_in, preferred_mark, ribbon_shades, shade
+from specdid.figures._curve_axes import few, fixed, marker_in, preferred_mark, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -76,14 +77,16 @@ def key_lines(
     most: int = ENTRY_LINES,
     own: bool = False,
     untested: bool = False,
+    numbers: bool = False,
 ) -> KeyLines:
     """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them.
 
     ``own``: only those that say something of the panel, where `kinds_of_marks` stands above all panels.
     ``untested``: another panel that the key is of has estimates without a p-value.
+    ``numbers``: series have the numbers of their pieces (see `numbered`).
     """
     kinds = [] if own else _kinds(panel, alpha, bars, untested or not panel.tested.all())
-    series = () if own and panel.many else _series(panel, fonts, room, bars, most)
+    series = () if own and panel.many else _series(panel, fonts, room, bars, most, numbers)
     entries = [*series, *kinds, *_preferred(panel, fonts, room)]
     return break_lines([replace(entry, most=most) for entry in entries], fonts, room)
 
@@ -142,9 +145,10 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
             x += entry.width(page.fonts) + _BETWEEN
 
 
-def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int) -> Iterator[KeyEntry]:
+def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int, numbers: bool) -> Iterator[KeyEntry]:
     if len(panel.series) < 2:
         return
+    room -= fonts.width("00 ", SMALL) * numbers
     facts = [say(" ({n:,}, median {median})", n=s.n, median=fixed(s.median, panel.decimals)) for s in panel.series]
     # A line that is broken between words is not full: the last one has room for the facts.
     spaces = [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
@@ -154,13 +158,29 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int)
         names = [s.short for s in panel.series]
     for k in in_order(panel):
         label = fonts.apart(names, SMALL, spaces[k])[names[k]]
-        number = f"{number_of(panel, k)}  " if numbered(panel) else ""
+        number = f"{number_of(panel, k)} " if numbers else ""
         yield KeyEntry("dot", shade(panel, k, 1.0), number + label + facts[k], marker_in(panel, k, bars))
 
 
-def numbered(panel: CurvePanel) -> bool:
-    """Say whether pieces are too many for names above them, and have the numbers that the key has."""
-    return panel.many and len(panel.pieces) > 1
+def names_of_pieces(panel: CurvePanel) -> list[str]:
+    """Return what comes first in the key of each piece's series, the whole where that is not all."""
+    whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
+    first = [headline(label) for label in whole]
+    return first if len({*first}) == len({*whole}) else whole
+
+
+def pieces_told(panel: CurvePanel, width: float) -> bool:
+    """Say whether pieces need names or numbers: many do, and ribbons, whose colours are alike in grey."""
+    whole = panel.whole or panel
+    apart = len({piece_of(whole, k) for k in range(len(whole.series))}) > 1
+    return len(whole.pieces) > 1 and (whole.many or (apart and not few(panel, width)))
+
+
+def numbered(panel: CurvePanel, fonts: Fonts, width: float) -> bool:
+    """Say whether pieces on ``width`` points have the numbers of the key: where names above them do not all fit."""
+    rooms = (width / panel.extent * (stop - start) - 4 for start, stop in panel.pieces)
+    fit = all(fonts.width(n, SMALL) <= room for n, room in zip(names_of_pieces(panel), rooms, strict=True))
+    return pieces_told(panel, width) and (panel.many or not fit)
 
 
 def number_of(panel: CurvePanel, series: int) -> int:

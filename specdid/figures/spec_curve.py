@@ -15,7 +15,7 @@ import numpy as np
 
 from specdid._describe.curve_tests import Bands
 from specdid._records import Results
-from specdid._records.cautions import NO_ROWS, Against, headline
+from specdid._records.cautions import NO_ROWS, Against
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -71,8 +71,10 @@ from specdid.figures._panes import (
     estimands_of,
     key_lines,
     kinds_of_marks,
+    names_of_pieces,
     number_of,
     numbered,
+    pieces_told,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -605,7 +607,7 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         if wide:
             whole = layout.width - 3 * _EDGE
             keys = (_key(band.panels[0], data.alpha, fonts, whole, room, layout.flat, bool(shared)),)
-        named = any(_pieces_named(p, room, not shared) for p in band.panels)
+        named = any(pieces_told(p, room) for p in band.panels)
         placed.append(_Placed(band, keys, top, wide, named, layout.flat))
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
@@ -642,9 +644,8 @@ def _key(
 ) -> KeyLines:
     if panel.whole and panel.positions[0] != panel.whole.positions[0]:
         return ()  # it stands above the first part
-    return key_lines(
-        panel.whole or panel, alpha, fonts, room, few(panel, width), 1 if flat else ENTRY_LINES, own, untested
-    )
+    numbers, most = numbered(panel, fonts, width), 1 if flat else ENTRY_LINES
+    return key_lines(panel.whole or panel, alpha, fonts, room, few(panel, width), most, own, untested, numbers)
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
@@ -679,7 +680,7 @@ def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData
         draw_key(page, placed.keys[k], _EDGE if placed.wide else left, above, _ROOM)
         if panel.apart:
             _kinds(page, panel, left, curve - _ROOM * (1.6 if placed.named else 0.6), width)
-        if _pieces_named(panel, width, own):
+        if pieces_told(panel, width):
             _pieces(page, panel, left, curve - 0.6 * _ROOM, width, own)
         draw_curve(page.axes(left, curve, width, layout.curve), panel, page.fonts, width)
         if panel.breakdowns is not None:
@@ -718,30 +719,22 @@ def _kinds(page: Page, panel: CurvePanel, left: float, middle: float, width: flo
             limit = at - 5
 
 
-def _pieces_named(panel: CurvePanel, width: float, own: bool) -> bool:
-    plain = not panel.apart and len(panel.pieces) > 1 and not few(panel, width)
-    return plain or (own and numbered(panel))
-
-
 def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: float, own: bool = False) -> None:
-    """Name pieces above them by what comes first in the key; a name of up to twice a piece's width ends with it.
+    """Name pieces above them by what comes first in the key, or where names do not all fit by the key's numbers.
 
-    That one begins above the piece before, and stands only where the name there leaves room. Many of a panel
-    with a key of its ``own`` have that key's numbers in their middles.
+    Many of a panel without a key of its ``own`` have no numbers: names stand where there is room.
     """
-    whole = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
-    first = [headline(label) for label in whole]
     slot, free = width / panel.extent, left
-    texts = first if len({*first}) == len({*whole}) else whole
-    numbers = own and numbered(panel)
-    if numbers:
-        texts = [str(number_of(panel, int(panel.which[start]))) for start, _ in panel.pieces]
+    numbers = numbered(panel, page.fonts, width) and (own or not panel.many)
+    texts = (
+        [str(number_of(panel, int(panel.which[start]))) for start, _ in panel.pieces]
+        if numbers
+        else names_of_pieces(panel)
+    )
     for (start, stop), text in zip(panel.pieces, texts, strict=True):
         wide, room = page.fonts.width(text, SMALL), slot * (stop - start)
-        begin = left + slot * float(panel.across(start))
-        at = begin + 2 if wide <= room - 4 else begin + room - wide
-        at = begin + (room - wide) / 2 if numbers else at
-        if at >= free and wide <= 2 * room:
+        at = left + slot * float(panel.across(start)) + ((room - wide) / 2 if numbers else 2)
+        if at >= free and wide <= (2 * room if numbers else room - 4):
             page.text(at, middle, text, SMALL, colour=QUIET)
             free = at + wide + (2 if numbers else 5)
 

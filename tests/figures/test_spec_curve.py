@@ -440,22 +440,38 @@ def test_the_words_of_a_key_take_three_lines_at_most():
     assert max(map(len, kinds.split("-"))) < ENTRY_LINES
 
 
-def test_a_narrow_ribbon_has_its_name_end_with_it_where_there_is_room():
-    def named(*lengths, names="ABCDEFGHIJ"):
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("outcomes", [["y"], ["y", "z"]])
+def test_ribbons_whose_names_do_not_all_fit_above_them_have_the_numbers_of_the_key(outcomes, width):
+    """Their marks are all circles, and their colours alike in grey."""
+    names = {f"an estimator with a long name of its own, {word}": word for word in ("one", "two", "three")}
+    planned = plan_of({"outcome": outcomes, "estimator": list(names)}, subsets(*"abcdef"), estimands=names)
+    texts = texts_of(draw(curve_data(results_of(planned)), width))
+    for number in "123":
+        assert texts.count(number) == len(outcomes)
+        assert sum(t.startswith(f"{number} ") for t in texts) == len(outcomes)
+
+
+def test_ribbons_have_no_numbers_where_their_names_fit_and_none_spills_over():
+    class Ribbons(SimpleNamespace):
+        def __len__(self):
+            return POINTS + 1
+
+    def named(*lengths):
         ends = np.cumsum((0, *lengths)).tolist()
         pieces = tuple(pairwise(ends))
-        series = [SimpleNamespace(label=f"{names[k]}: effect") for k in range(len(pieces))]
+        series = [SimpleNamespace(label=f"{name}: effect") for name in "ABC"[: len(pieces)]]
         which = np.repeat(np.arange(len(pieces)), lengths)
-        panel = SimpleNamespace(pieces=pieces, series=series, which=which, extent=ends[-1], across=float)
+        looks = {"pieces": pieces, "series": series, "which": which, "extent": ends[-1], "across": float}
+        panel = Ribbons(**looks, whole=None, many=False)
         drawn = {}
         fonts = SimpleNamespace(width=lambda text, size: 10.0)
         page = SimpleNamespace(fonts=fonts, text=lambda x, y, text, *_, **__: drawn.update({text: x}))
         _pieces(page, panel, 0.0, 0.0, float(ends[-1]))
         return drawn
 
-    assert named(100, 8) == {"A": 2.0, "B": 98.0}  # as wide as its name but for the margin: it ends at 108
-    assert named(100, 4) == {"A": 2.0}  # most of the name would stand above another ribbon
-    assert named(20, 8, 8) == {"A": 2.0, "B": 18.0}  # B's name leaves C's no room
+    assert named(100, 14) == {"A": 2.0, "B": 102.0}
+    assert named(100, 13) == {"1": 45.0, "2": 101.5}
 
 
 def test_ribbons_of_several_estimands_are_named_above_them():
