@@ -113,6 +113,16 @@ def estimands_of(panels: Sequence[CurvePanel]) -> list[str]:
     return [say("Estimands: {listed}.", listed=say("; ").join(said))] if said else []
 
 
+def without_null(panels: Sequence[CurvePanel], tested: Sequence[set[str]]) -> list[str]:
+    """Name the series of which no null was drawn, where there is one of others: of those ``tested``, by panel."""
+    without = [
+        s.short if p.many else s.label for p, words in zip(panels, tested, strict=True) for s in p.series
+        if s.words not in words
+    ]  # fmt: skip
+    said = say("No null, and so in no joint test: {listed}.", listed=say("; ").join(dict.fromkeys(without)))
+    return [said] if any(tested) and without else []
+
+
 def without_error(colour: Any = QUIET) -> KeyEntry:
     """Return the entry of estimates without a p-value."""
     return KeyEntry("dot", colour, say("no standard error"), CROSS)

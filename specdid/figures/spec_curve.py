@@ -75,6 +75,7 @@ from specdid.figures._panes import (
     number_of,
     numbered,
     pieces_told,
+    without_null,
 )
 from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
@@ -225,7 +226,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     else:
         parts += shares
     parts += _nulls(data, layout.brief)
-    parts += _without_null(data)
+    tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
+    parts += without_null(data.panels, tested)
     parts += _sensitivity(data)
     alone = sum(int(np.isnan(p.low95).sum()) for p in data.panels)
     if alone:
@@ -338,17 +340,6 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             yield say("Dashes on its axis: zero is in the set at M̄ = 0.")
         if any(not b.known.all() for b in found):
             yield say("Pale, below zero: specifications without one.")
-
-
-def _without_null(data: CurveData) -> Iterator[str]:
-    """Name the series of which no null was drawn, where there is one of others."""
-    tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
-    without = [
-        s.short if p.many else s.label for p, words in zip(data.panels, tested, strict=True) for s in p.series
-        if s.words not in words
-    ]  # fmt: skip
-    if any(tested) and without:
-        yield say("No null, and so in no joint test: {listed}.", listed=say("; ").join(dict.fromkeys(without)))
 
 
 def _nulls(data: CurveData, brief: bool) -> Iterator[str]:

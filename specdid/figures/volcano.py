@@ -40,6 +40,7 @@ from specdid.figures._panes import (
     lay_sheet,
     one_key,
     without_error,
+    without_null,
 )
 from specdid.figures._style import (
     ACCENT,
@@ -118,7 +119,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     width = width or DEFAULT
     with own_style():
-        panes, key = one_key([_pane(v, data.alpha) for v in data.panels])
+        panes, key = one_key([_pane(v, data) for v in data.panels])
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
         page, boxes = lay_sheet(
             data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), least=50.0, doubt=data.doubt,
@@ -131,17 +132,17 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
         return page.figure
 
 
-def _pane(volcano: Volcano, alpha: float) -> Pane:
-    panel = volcano.panel
+def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
+    panel, alpha = volcano.panel, data.alpha
     names = (
         say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
         panel.name,
     )
     facts = [of_specifications(len(panel))]
     if panel.many and volcano.nulls:
-        errors = say(", ").join(sorted({s.errors for _, s in volcano.nulls} - {""}))
+        errors = _errors(data, {s.errors for _, s in volcano.nulls} - {""})
         facts.append(
-            say("p < {alpha:g} (errors by {errors}), negative and positive (null):", alpha=alpha, errors=errors)
+            say("p < {alpha:g}, {errors}, negative and positive (null):", alpha=alpha, errors=errors)
             if errors
             else say("p < {alpha:g}, negative and positive (null):", alpha=alpha)
         )
@@ -152,7 +153,7 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
             continue
         of = [told(words)] if len(volcano.nulls) > 1 else []
         if null.errors:
-            of.append(say("errors by {errors}", errors=null.errors))
+            of.append(_errors(data, {null.errors}))
         if null.tested < len(panel):
             of.append(
                 say("{tested:,} tested", tested=null.tested)
@@ -178,6 +179,13 @@ def _pane(volcano: Volcano, alpha: float) -> Pane:
             [f"{', '.join(of)}: {' · '.join(shares)}"] if len(volcano.nulls) > 1 else [*(f"{o}:" for o in of), *shares]
         )
     return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
+
+
+def _errors(data: VolcanoData, others: set[str]) -> str:
+    """Say of shares by what errors they are, where the axis of p has others."""
+    named = say(", ").join(sorted(others))
+    said = say("with the null's standard errors, by {errors} (marks: {vcov})", errors=named, vcov=data.vcov)
+    return said if others else ""
 
 
 def _numbers(shares: NullShares) -> dict[str, Any]:
@@ -336,6 +344,7 @@ def _note(data: VolcanoData) -> str:
         parts.append(
             say("Under the null: the mean share over the draws of the {listed}.", listed=say("; of the ").join(named))
         )
+    parts += without_null([v.panel for v in data.panels], [{words for words, _ in v.nulls} for v in data.panels])
     return sentences(parts)
 
 
@@ -352,9 +361,8 @@ FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data
 OWN = Own(
     zh={
         "; of the ": "；",
-        "errors by {errors}": "标准误按 {errors}",
-        "p < {alpha:g} (errors by {errors}), negative and positive (null):": (
-            "p < {alpha:g}（标准误按 {errors}）的负、正比例（括号内为原假设下）："
+        "p < {alpha:g}, {errors}, negative and positive (null):": (
+            "p < {alpha:g}（{errors}）的负、正比例（括号内为原假设下）："
         ),
         "p < {alpha:g}, negative and positive (null):": "p < {alpha:g} 的负、正比例（括号内为原假设下）：",
         "Estimates against p-values": "估计值与 p 值",
@@ -364,6 +372,9 @@ OWN = Own(
         "of the {tested:,} tested": "受检验的 {tested:,} 个设定中",
         "p, log scale": "p（对数刻度）",
         "preferred: {estimate}, {words}": "首选：{estimate}，{words}",
+        "with the null's standard errors, by {errors} (marks: {vcov})": (
+            "采用原假设检验的标准误，聚类于 {errors}（标记：{vcov}）"
+        ),
         "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).": "{marks}；虚线：p = {alpha:g}（标准误：{vcov}）。",
         "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)": (
             "{negative:.1%} 显著为负，p < {alpha:g}（原假设下 {null_negative:.1%}）"

@@ -13,6 +13,7 @@ from specdid._describe.curve_tests import NullMedian
 from specdid._records import Code, NullShares, collect
 from specdid._records.cautions import Against
 from specdid._run.describe import _shown
+from specdid._words import say
 from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
@@ -102,6 +103,21 @@ def test_the_shares_of_a_volcano_are_by_estimand_and_name_their_null():
     words = " ".join(texts_of(drawn("volcano", results, two)))
     assert "a, 30 tested: 40.0% negative, p < 0.05 (10.0% under the null)" in words
     assert f"the mean share over the draws of the {two[0].title} (a); of the {two[1].title} (b)." in words
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_volcano_says_whose_errors_shares_and_marks_have_and_of_whom_no_null_was_drawn(several, width):
+    names = {f"estimator {k}": f"estimand {k}" for k in range(9 if several else 2)}
+    results = results_of(plan_of({"estimator": list(names)}, subsets("x"), estimands=names))
+    group = results.families[0].group
+    nulls = [replace(null_median(group=group, estimand=w, n=2), errors="state") for w in list(names.values())[:-1]]
+    data = volcano_data(results, nulls)
+    assert data.panels[0].panel.many == several
+    said = " ".join(texts_of(draw_volcano(data, width)))
+    vcov = data.vcov
+    assert say("with the null's standard errors, by {errors} (marks: {vcov})", errors="state", vcov=vcov) in said
+    assert f"No null, and so in no joint test: estimator {len(names) - 1}" in said
 
 
 def test_p_values_stand_at_the_axis_apart_from_each_other():
