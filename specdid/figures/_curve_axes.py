@@ -456,7 +456,7 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 
 
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
-    """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a dash on the axis.
+    """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
     What has no event study is pale, below zero.
     """

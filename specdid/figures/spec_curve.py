@@ -337,7 +337,7 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             effect=effect,
         )
         if any((b.known & ~(b.values > 0)).any() for b in found):
-            yield say("Dashes on its axis: zero is in the set at M̄ = 0.")
+            yield say("Dark, on its axis: zero is in the set at M̄ = 0.")
         if any(not b.known.all() for b in found):
             yield say("Pale, below zero: specifications without one.")
 

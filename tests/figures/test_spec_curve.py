@@ -866,7 +866,7 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     assert not [line for line in axes.lines if line.get_marker() != "None"]
     said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
     assert "Pale, below zero: specifications without one." in said
-    assert "Dashes on its axis: zero is in the set at M̄ = 0." in said
+    assert "Dark, on its axis: zero is in the set at M̄ = 0." in said  # dashes, which are one line for neighbours
 
 
 def test_a_row_of_which_nothing_was_estimated_is_explained():
