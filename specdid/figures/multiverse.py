@@ -129,7 +129,7 @@ class MultiversePanel:
 class MultiverseData:
     """All panes; ``single`` names families of one specification, which have none. ``doubt`` stands against it all.
 
-    ``verdict`` is the same in short.
+    ``verdict`` is the same in short. ``vcov``: whose standard errors p has.
     """
 
     title: str
@@ -138,6 +138,7 @@ class MultiverseData:
     doubt: str = ""
     single: tuple[str, ...] = ()
     verdict: str = ""
+    vcov: str = ""
 
 
 def multiverse_data(results: Results) -> MultiverseData:
@@ -148,7 +149,9 @@ def multiverse_data(results: Results) -> MultiverseData:
     every = [f.group for f in results.families]
     single = [f for f in results.families if len(f.places) == 1]
     words = tuple(told(f.estimand) if every.count(f.group) > 1 else f.shown for f in single)
-    return MultiverseData(results.planned.title, results.planned.alpha, panels, single=words)
+    planned = results.planned
+    errors = planned.shown(planned.vcovs[0].removeprefix("~"))
+    return MultiverseData(planned.title, planned.alpha, panels, single=words, vcov=errors)
 
 
 def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
@@ -629,6 +632,8 @@ def _note(
         ),
         say("Change: mean difference from the reference (ref.) over specifications that differ in nothing else."),
     ]
+    if data.vcov:
+        parts.append(say("p < {alpha:g} (standard errors: {vcov}).", alpha=data.alpha, vcov=data.vcov))
     if any(r.variable for p in panels for r in p.rows):
         parts.append(say("For variables: with against without."))
     if still:
@@ -666,7 +671,7 @@ def _note(
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:
-    yield "−–…·≥%" + data.title + data.doubt + data.verdict + "".join(data.single)
+    yield "−–…·≥%" + data.title + data.vcov + data.doubt + data.verdict + "".join(data.single)
     for panel in data.panels:
         yield panel.name + panel.estimand
         yield from (r.heading + r.label for r in panel.rows)

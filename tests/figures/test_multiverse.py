@@ -13,6 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from specdid._words import say, speaking
 from specdid.figures import multiverse
+from specdid.figures._curve_data import curve_data
 from specdid.figures.multiverse import (
     MultiverseData,
     MultiversePanel,
@@ -207,6 +208,17 @@ def test_dots_too_small_to_be_seen_hollow_are_bars_and_the_key_has_what_is_drawn
                 MultiverseData("", 0.05, panels), panels, [5.0 * (p is few) for p in panels], (), ()
             )
         assert (say("histogram of the estimates") in note) == bool(bars)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_note_says_whose_standard_errors_p_has(language):
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("x")))
+    with speaking(language):
+        data = multiverse_data(results)
+        said = " ".join(t.get_text() for t in draw(data, 6.5).texts)
+        words = say("p < {alpha:g} (standard errors: {vcov}).", alpha=0.05, vcov=curve_data(results).vcov)
+    assert words in said
+    assert data.vcov
 
 
 def test_dots_have_one_size_in_all_panels():
