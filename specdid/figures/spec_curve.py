@@ -101,13 +101,15 @@ def names(panel: CurvePanel) -> tuple[str, ...]:
 
 
 def _spellings(panel: CurvePanel, layout: CurveLayout, fonts: Fonts) -> tuple[str, ...]:
-    """Name one of a figure's panels, all without "Effect in" where one has no room for it: it looks like two things."""
-    rooms = (
-        (one, layout.panel_width(len(band.panels)) if len(band.panels) > 1 else layout.left - TICKS)
-        for band in layout.bands
-        for one in band.panels
-    )
-    bare = any(fonts.width(names(one)[0], TEXT, bold=True) > room for one, room in rooms)
+    """Name one of a figure's panels, all without "Effect in" where one has no room for it: it looks like two things.
+
+    A name beside its curve has several lines: a scale without "Effect in" says nothing.
+    """
+    above = [p for band in layout.bands for p in band.panels if len(band.panels) > 1]
+    beside = [band.panels[0] for band in layout.bands if len(band.panels) == 1]
+    room = layout.panel_width(2)
+    bare = any(fonts.width(names(p)[0], TEXT, bold=True) > room for p in above)
+    bare = bare or any(_beside_curve(names(p)[0], p, fonts, layout)[-1].endswith("…") for p in beside)
     return names(panel)[bare:]
 
 
@@ -775,8 +777,13 @@ def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, layout: CurveLayout) 
 
 
 def _name_lines(panel: CurvePanel, fonts: Fonts, layout: CurveLayout) -> list[str]:
+    return _beside_curve(_spellings(panel, layout, fonts)[0], panel, fonts, layout)
+
+
+def _beside_curve(name: str, panel: CurvePanel, fonts: Fonts, layout: CurveLayout) -> list[str]:
+    """Break a name into as many lines as it needs, or as a flat curve has beside its facts."""
     most = max(1, int(FLAT / _ROOM) - len(facts(panel, flat=True))) if layout.flat else sys.maxsize
-    return entry_lines(_spellings(panel, layout, fonts)[0], fonts, layout.left - TICKS, most, TEXT, bold=True)
+    return entry_lines(name, fonts, layout.left - TICKS, most, TEXT, bold=True)
 
 
 def _facts(page: Page, panel: CurvePanel, alpha: float, top: float, layout: CurveLayout) -> None:

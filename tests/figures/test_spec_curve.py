@@ -567,6 +567,16 @@ def test_panels_of_one_figure_are_named_alike(dejavu):
     assert {"Effect in log points", "Effect in tonnes"} <= set(texts_of(plot(results)))
 
 
+@pytest.mark.parametrize("scales", [["log points"], ["log points of all oxides of nitrogen", "log points"]])
+def test_a_scale_beside_a_narrow_curve_is_said_to_be_that_of_an_effect(dejavu, scales):
+    of = {f"y{k}": scale for k, scale in enumerate(scales)}
+    results = results_of(plan_of({"outcome": list(of), "sample": ["all", "some"]}, subsets("a"), scales=of))
+    texts = texts_of(draw(curve_data(results), 3.5))
+    assert "log points" not in texts
+    for scale in scales:
+        assert f"Effect in {scale}" in " ".join(texts)
+
+
 def test_estimates_without_an_error_are_counted():
     planned = smart_city(0)
     fits = fits_of(planned)
