@@ -24,6 +24,7 @@ from specdid.figures._page import (
     style_rows,
     title_height,
     with_room,
+    wrap,
     write_note,
 )
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, FAINT, INK, QUIET, SMALL, TEXT, own_style
@@ -82,7 +83,7 @@ def draw(data: LoveData, width: float | None = None) -> Figure:
 def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     labels = min(max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 16, 0.4 * width)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 3
-    heights = [LINE + _ROW * len(b.rows) + _AXIS for b in data.blocks]
+    heights = [LINE * len(_facts(b, fonts, width)) + _ROW * len(b.rows) + _AXIS for b in data.blocks]
     some, notes = first_fitting(data.note, heights, head + LINE + 3, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
@@ -111,17 +112,28 @@ def _key(page: Page, middle: float, limit: float) -> None:
         page.text(page.width - 2 - _COLUMN * (1 - k), middle, say(words), SMALL, colour=QUIET, align="right")
 
 
+def _name(block: LoveBlock, fonts: Fonts, width: float) -> str:
+    return fonts.fit(block.name, TEXT, 0.6 * width, bold=True)
+
+
+def _facts(block: LoveBlock, fonts: Fonts, width: float) -> list[str]:
+    """Return the facts beside a name and in lines below it: below alone where not all fit, as a cut number misleads."""
+    room = width - 12 - fonts.width(_name(block, fonts, width), TEXT, bold=True)
+    beside = fonts.width(block.facts, SMALL) <= room
+    return [block.facts] if beside else ["", *wrap(block.facts, fonts, width - 12)]
+
+
 def _block(
     page: Page, block: LoveBlock, limit: float, limits: tuple[float, float], corner: tuple[float, float]
 ) -> None:
     """Write a sample's name, its variables with their numbers, and draw the biases."""
     top, left = corner
-    name = page.fonts.fit(block.name, TEXT, 0.6 * page.width, bold=True)
+    name, (facts, *below) = _name(block, page.fonts, page.width), _facts(block, page.fonts, page.width)
     page.text(2, top + LINE / 2, name, bold=True)
-    beside = 8 + page.fonts.width(name, TEXT, bold=True)
-    facts = page.fonts.fit(block.facts, SMALL, page.width - beside - 4)
-    page.text(beside, top + LINE / 2, facts, SMALL, colour=QUIET)
-    first, count = top + LINE, len(block.rows)
+    page.text(8 + page.fonts.width(name, TEXT, bold=True), top + LINE / 2, facts, SMALL, colour=QUIET)
+    for k, line in enumerate(below, 1):
+        page.text(8, top + LINE * (k + 0.5), line, SMALL, colour=QUIET)
+    first, count = top + LINE * (1 + len(below)), len(block.rows)
     across = page.width - left - 2 * _COLUMN - 4
     axes = page.axes(left, first, across, _ROW * count)
     style_rows(axes, page.fonts, limits, across, count, 8)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, smart_city, subsets
+from figure_layout import layout_faults
 from figure_samples import samples
 from figure_texts import texts_of
 from matplotlib.colors import to_rgb
@@ -23,6 +24,8 @@ from specdid.figures._style import ACCENT, CROSS, own_style, save
 from specdid.figures.decomposition import LOOKS
 from specdid.figures.honest import HonestData, HonestPanel
 from specdid.figures.honest import draw as draw_honest
+from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
+from specdid.figures.love_plot import draw as draw_love
 from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
@@ -414,6 +417,15 @@ def test_where_a_page_has_no_room_for_all_panels_the_note_says_how_many_there_ar
         figure = _plugins.load("figures", name).draw(data, 3.5)
         of = len(data.blocks if hasattr(data, "blocks") else data.panels)
         assert f"of {of} panels are drawn." in " ".join(texts_of(figure)), name
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_how_many_were_matched_is_never_cut(width):
+    facts = "31 of 31 treated and 41 of 171 controls of the sample are matched, each with up to three (87.25 effective)"
+    rows = (LoveRow("income", 12.0, 3.0),)
+    figure = draw_love(LoveData("", (LoveBlock("kernel matching", rows, facts),), 10.0), width)
+    assert facts in " ".join(texts_of(figure))
+    assert layout_faults(figure) == []
 
 
 def test_no_line_begins_with_a_mark_that_closes():

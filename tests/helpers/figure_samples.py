@@ -167,7 +167,9 @@ def _forest(blocks: int, facts: tuple[str, ...]) -> ForestData:
 
 def _love() -> LoveData:
     rows = tuple(LoveRow(label, 1234.5 * k, -3.1 * k) for k, label in enumerate((LONG, CHINESE, "pgdp", "x" * 80)))
-    return LoveData(LONG + LONG, (LoveBlock(LONG + LONG, rows, NOTE), LoveBlock("a", rows[:1])), 12.5, NOTE)
+    return LoveData(
+        LONG + LONG, (LoveBlock(LONG + LONG, rows, f"{LONG}, {CHINESE}, {LONG}"), LoveBlock("a", rows[:1])), 12.5, NOTE
+    )
 
 
 def _times(data: Any, times: int) -> Any:
