@@ -228,9 +228,12 @@ def _band(
         top += space if lines else 0.0
         if alone and len(labels) == 2 and heading != say(_CONTROLS):
             rarer = min(labels, key=lambda label: _taken(every, heading, label))
-            said = _one_of_two(heading, rarer, labels, fonts, room)
-            lines.append(ChoiceLine(heading, rarer, said, top, alone=True))
-            top += row
+            # A half without the rarer would have an empty row, which looks like one of what was not estimated.
+            empty = any(p.whole and not _taken((p,), heading, rarer) for p in panels)
+            for label in labels if empty else [rarer]:
+                said = _one_of_two(heading, label, labels, fonts, room)
+                lines.append(ChoiceLine(heading, label, said, top, alone=True))
+                top += row
             continue
         text = fonts.fit(heading, TEXT, room, bold=True)
         beside = say("always {listed}", listed=" + ".join(always)) if always else ""

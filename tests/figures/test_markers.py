@@ -16,6 +16,7 @@ from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
+from specdid.figures._layout import layouts
 from specdid.figures._panes import key_lines
 from specdid.figures._style import ACCENT, CROSS, CROSSED, MARKERS, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
@@ -155,7 +156,7 @@ def test_the_pieces_of_many_series_have_numbers_above_them_that_the_key_has(widt
     planned = plan_of({"estimator": names}, subsets(*"abcde"), estimands={name: f"effect {name}" for name in names})
     texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
     assert [t for t in texts if t in set(map(str, range(1, 20)))] == [str(k) for k in range(1, 12)]
-    assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 12))
+    assert all(any(t.startswith(f"{k} estimator") for t in texts) for k in range(1, 12))
 
 
 def filled(figure):
@@ -221,7 +222,7 @@ def test_pieces_have_numbers_where_the_key_of_one_of_several_panels_has_them():
     # Bars beside ribbons have no key in common.
     figure = spec_curve.draw(replace(data, panels=(data.panels[0], replace(small.panels[0], name="z"))), 3.5)
     texts = [t.get_text() for t in figure.texts]
-    assert all(any(t.startswith(f"{k}  ") for t in texts) for k in range(1, 10))
+    assert all(any(t.startswith(f"{k} estimator") for t in texts) for k in range(1, 10))
     assert [t for t in texts if t in set("123456789")] == list("123456789")
 
 
@@ -236,20 +237,40 @@ def test_pieces_of_what_stands_apart_have_the_numbers_of_the_same_series(width):
     assert len(panel.pieces) == 18
     texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
     written = [t for t in texts if t in set("123456789")]
-    named = {t.split("  ")[1].split(" (")[0]: t.split("  ")[0] for t in texts if t[1:3] == "  "}
+    named = {t[2:].split(" (")[0]: t[0] for t in texts if t[1:].startswith(" estimator")}
     assert len(named) == 9
     assert written == [named[panel.series[int(panel.which[start])].short] for start, _ in panel.pieces]
 
 
-def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_other_on_one_axis():
+def in_halves():
     names = [f"estimator {k}" for k in range(9)]
-    planned = plan_of(
+    return plan_of(
         {"estimator": names, "sample": ["all", "city", "east", "west"], "weights": ["none", "population"]},
         estimands={name: f"effect {name}" for name in names},
         types={"weights": {"population": "nonequivalent"}},
         preferred=3,
     )
-    data = curve_data(results_of(planned))
+
+
+def test_a_half_that_has_one_of_two_options_has_a_row_with_its_marks():
+    """The rarer's row alone, empty, would look like that of an option of which nothing was estimated."""
+    close = [
+        layout
+        for layout in layouts(curve_data(results_of(in_halves())), fonts_for([]), 3.5)
+        if any(line.alone for band in layout.bands for line in band.lines if line.heading == "Weights")
+    ]
+    assert close
+    for layout in close:
+        assert len(layout.bands) == 2
+        for band in layout.bands:
+            (panel,) = band.panels
+            chosen = {(c.heading, r.label): r.chosen for c in panel.choices for r in c.rows}
+            rows = [chosen[line.heading, line.label] for line in band.lines if line.heading == "Weights"]
+            assert np.logical_or.reduce(rows).all()
+
+
+def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_other_on_one_axis():
+    data = curve_data(results_of(in_halves()))
     whole, narrow = spec_curve.draw(data, 6.5), spec_curve.draw(data, 3.5)
 
     def curves(figure):
