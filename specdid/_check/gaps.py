@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -358,8 +359,9 @@ def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
         message, advice = f"this condition is missing in {who}, which are not in this sample", None
         if empty is not None:
             message += f": `{write(Name(empty))}` is missing there"
-            true = isinstance(where.tree, Binary) and _true_in_stata(where.tree, where.tree.left == Name(empty))
-            advice = _both_ways(write(Name(empty)), where.tree, true)
+            of = _naming(Name(empty), where.tree)
+            true = all(isinstance(one, Binary) and _true_in_stata(one, one.left == Name(empty)) for one in of)
+            advice = _both_ways(Name(empty), where.tree, true)
         yield fault_at(where.origin, where.tree.span, "condition_missing", message, advice, "warning")
 
 
@@ -549,21 +551,44 @@ def _kept(data: Data, node: Node, groups: Groups, whole: Sequence[int], treated:
     empty = [n for n in referenced(node) if _all_missing(data, Name(n.name), data.scope, rows)]
     if not empty:
         return None
-    name = write(Name(empty[0].name))
+    name = Name(empty[0].name)
     if treated:
-        one = f'to have them among the controls write "!is.na({name}) & {_guarded(node)}"'
+        keep, leave = _guards(name, node)
+        one = f'to have them among the controls write "{leave}"'
         if all(groups.names[k] == NEVER for k in whole):
             return one
-        return f'{one}, among the treated "is.na({name}) | {_guarded(node)}"'
+        return f'{one}, among the treated "{keep}"'
     return _both_ways(name, node)
 
 
 def _guarded(node: Node) -> str:
     """Write a condition so that it can stand behind `&` or `|`."""
-    bare = isinstance(node, Name) or (isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node))
+    inner = node.operand if isinstance(node, Unary) and node.operator == "!" else node
+    bare = isinstance(inner, Name | Call) or (
+        isinstance(node, Binary) and node.operator in COMPARISONS and _plain(node)
+    )
     return write(node) if bare else f"({write(node)})"
 
 
-def _both_ways(name: str, node: Node, stata: bool = False) -> str:
-    keep, leave = (_string(text + _guarded(node)) for text in (f"is.na({name}) | ", f"!is.na({name}) & "))
+def _both_ways(name: Name, node: Node, stata: bool = False) -> str:
+    keep, leave = (_string(text) for text in _guards(name, node))
     return f"to keep them{', as Stata does,' * stata} write {keep}, to leave them out {leave}"
+
+
+def _naming(name: Name, node: Node) -> list[Node]:
+    """Return the conditions that an expression joins by `&` of those that name a column."""
+    return [part for part in chain(node, "&") if any(n.name == name.name for n in referenced(part))]
+
+
+def _guards(name: Name, node: Node) -> tuple[str, str]:
+    """Write a condition so that rows where a column is empty are in, and so that they are out.
+
+    The other conditions that it is joined with by `&` hold for them, too.
+    """
+    of = _naming(name, node)
+    others = [part for part in chain(node, "&") if part not in of]
+    inner = _guarded(reduce(lambda a, b: Binary("&", a, b), of or [node]))
+    if not of or not others:
+        return f"is.na({write(name)}) | {_guarded(node)}", f"!is.na({write(name)}) & {_guarded(node)}"
+    before = " & ".join(_guarded(part) for part in others)
+    return f"{before} & (is.na({write(name)}) | {inner})", f"{before} & !is.na({write(name)}) & {inner}"

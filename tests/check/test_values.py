@@ -232,3 +232,15 @@ def test_hundreds_of_comparisons_and_columns_of_columns_cost_no_more_than_a_few(
         found = [f for f in specdid.check(study, frame) if f.code == "comparison_missing"]
     assert found
     assert len(asked) < 1500
+
+
+def test_a_condition_beside_others_keeps_these_where_its_column_is_empty():
+    (fault,) = [
+        f
+        for f in specdid.check(small_study(sample={"s": "x1 < 9 & g > 0 & !is.na(x1)"}), GAPS)
+        if f.code == "condition_missing"
+    ]
+    assert fault.help == (
+        'to keep them, as Stata does, write "x1 < 9 & !is.na(x1) & (is.na(g) | g > 0)", to leave them out '
+        '"x1 < 9 & !is.na(x1) & !is.na(g) & g > 0"'
+    )
