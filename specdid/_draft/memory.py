@@ -165,6 +165,8 @@ class Memory:
         self.usual_rows: tuple[tuple[int, str], ...] = ()
         self._keeping: dict[int, str] = {}
         self.dropped_at: dict[str, int] = {}
+        self.read_again = 0
+        """The line that has read all data that are used from there on; what was made before is in its file."""
         self._of_rows: dict[tuple[tuple[int, str], ...], str] = {}
         """Versions that ask for the rows which lines leave that are not read."""
 
@@ -337,7 +339,8 @@ class Memory:
         wanted = {
             k
             for name, k in last.items()
-            if name not in mapping.values() and any(self._versions[k].line <= at for at in named.get(name, ()))
+            if (first := self._versions[k].line) >= self.read_again
+            if name not in mapping.values() and any(first <= at for at in named.get(name, ()))
             if name not in self.state.dropped or any(at <= self.dropped_at.get(name, at) for at in named[name])
         }
         while more := {
@@ -465,11 +468,13 @@ class Memory:
         mapping: dict[str, str] = {}
         others: dict[tuple[int, str, str], list[str]] = {}
         taken = {name for name in wanted if name not in self._versions}
+        mapping |= {key: self._versions[key].name for key in wanted & self.factors}  # the column of the data itself
+        taken |= {*mapping.values()}
         for key, version in self._versions.items():
-            if key not in wanted:
+            if key not in wanted or key in mapping:
                 continue
             name, k = version.name, 2
-            if version.expression is None and name in self._data and key not in self.factors:
+            if version.expression is None and name in self._data:
                 name = f"{name}_line_{version.line}"
             base = name
             while name in taken or (name != version.name and name in self._data):

@@ -104,7 +104,7 @@ _READING = re.compile(
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _READ_ALIKE = {
     "header", "sep", "stringsAsFactors", "encoding", "fileEncoding", "show_col_types", "data.table", "check.names",
-    "dec", "quote", "colClasses", "col_types", "guess_max", "strip.white", "file", "path", "input",
+    "dec", "quote", "guess_max", "strip.white", "file", "path", "input",
 }  # fmt: skip
 """Arguments that say how a file is written, not which part of it is read."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
@@ -205,6 +205,10 @@ _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
 _RUNNING = {"cumsum", "cummax"}
 _OF_NUMBERS = {*_GROUPED, "quantile", "sum", "nrow", "ncol", "length", "var", "range", "n_distinct", "uniqueN"}
+_OF_ONE_VALUE = (
+    "`{0}` is of one value: R stops there since 4.3, and took that of the first row for all before. Here: `{1}`, "
+    "where every row is meant"
+)
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week|wave|day)s?|yearmonth|ym|yq)$")
 
 
@@ -260,6 +264,7 @@ class _R(Memory):
         self._levels: set[str] = set()
         self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
         self._saved: dict[str, str] = {}
+        self._statements = statements
         self._masked_lag = _masked_lag(text)
         self._functions = {name for name, _, _ in _functions(statements)}
         self._set_panel(calls, statements)
@@ -666,6 +671,8 @@ class _R(Memory):
             raise NotReadError(f"`{text}` stands for terms that are not written out")
         if factor := next((n for n in re.findall(_NAME, text) if ":" in text and self._is_factor(n)), None):
             raise NotReadError(f"`{text}` has a slope for each level of `{factor}`, a factor: write i({factor}, x)")
+        if single := re.search(r"&&|\|\|", _without_texts(text)):
+            raise NotReadError(_OF_ONE_VALUE.format(single[0], single[0][0]))
         names = _called(text)
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
             here = ". Here: offset() among the controls" if other == "offset" else ""
@@ -1029,6 +1036,8 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _by_row(_recoded(self._written_out(text)))
+        if single := re.search(r"&&|\|\|", _without_texts(text)):
+            raise NotReadError(_OF_ONE_VALUE.format(single[0], single[0][0]))
         text = re.sub(
             rf"(?<![\w.$\])])({_NAME})\s*%between%\s*c\(\s*([^(),]+?),\s*([^(),]+)\)", r"between(\1, \2, \3)", text
         )
@@ -1051,6 +1060,11 @@ class _R(Memory):
         for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
             if self.state.columns.get(number[1]) in self._levels:
                 raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
+        sized = r"[-+*/^]|[<>]=?"
+        for name in (name for name, key in self.state.columns.items() if key in self.factors):
+            one = rf"(?<![\w.$]){re.escape(name)}(?![\w.(])"
+            if re.search(rf"{one}\s*(?:{sized})|(?:{sized})\s*{one}", bare):
+                raise NotReadError(f"`{name}` is a factor or text, whose values R does not take for numbers")
         text = re.sub(r"\bis\.infinite\(([^()]*)\)", r"(!is.na(\1) & !is.finite(\1))", text)
         unit, time = self.found.unit, self.found.time
         alone = unit is not None and [*by] == [unit]
@@ -1248,11 +1262,14 @@ class _R(Memory):
         inside = _inside(base, base.find("(") + 1)
         if reading and base.endswith(f"({inside})"):
             others = self._parts_read(_split(inside, ",")[1:])
+            self._forget({target, self._saved.get(reading[1], target)}, line)
             if others:
                 self._skip_parts(others, line, text)
-            self._forget({target, self._saved.get(reading[1], target)})
+                self._listed_of.setdefault(target, []).append(self.found.skipped[-1])
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
+            self.state = self._of_frame[target]
+            self._read_texts(_split(inside, ",")[1:], line, text)
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
@@ -1262,20 +1279,48 @@ class _R(Memory):
         sheets = {f"{given}{quote}{self._facts.sheet}{quote}" for given in ("sheet=", "") for quote in "\"'"}
         first = sheets if self._facts.sheet else set()
         given = [part for part in arguments if re.sub(r"\s*=\s*", "=", part.strip()) not in {"sheet=1", *first}]
+        given = [part for part in given if _classes(part) is None]
         return sorted({part.partition("=")[0].strip() for part in given} - _READ_ALIKE)
 
     def _skip_parts(self, others: Sequence[str], line: int, text: str) -> None:
         named = ", ".join(f"`{one}`" for one in others)
         self.skip(line, text, f"reads with {named}: have the data in the file as this line leaves them")
 
-    def _forget(self, frames: set[str]) -> None:
-        """List no more what was done to frames before their file is read again: the file has it."""
+    def _read_texts(self, arguments: Sequence[str], line: int, text: str) -> None:
+        """List the columns that are read as text, which are levels in a regression, and as such are taken over."""
+        names = [name for part in arguments for name, is_text in (_classes(part) or {}).items() if is_text]
+        for name in names:
+            self.define(name, line, None)
+            self.factors.add(self.state.columns[name])
+        if names:
+            listed = ", ".join(f"`{name}`" for name in names)
+            why = f"reads {listed} as text: a term of it stands for its levels, as a fixed effect here"
+            self.skip(line, text, why)
+
+    def _forget(self, frames: set[str], line: int) -> None:
+        """List no more what was done to frames before their file is read again: the file has it.
+
+        Nor what was done to those that only went into these.
+        """
         roots = {self._root.get(frame, frame) for frame in frames}
-        if roots & {self._root.get(frame, frame) for frame, _ in self._states}:
+        used = {self._root.get(frame, frame) for frame, _ in self._states}
+        if roots & used:
             return
+        before = [one for one in self._statements if one[0] < line]
+        behind = " ".join(
+            _without_texts(text)
+            for at, text, within in self._statements
+            if at >= line or within or re.search(r"\bfunction\b|\\\(", text)
+        )
+        there = {*self._of_frame, *self._listed_of} - frames
+        named = there & {*re.findall(_NAME, behind)}
+        still = _sources(before, named)
         for frame, listed in self._listed_of.items():
-            if self._root.get(frame, frame) in roots:
+            root = self._root.get(frame, frame)
+            if root in roots or (frame not in still and root not in used):
                 self.found.skipped = [one for one in self.found.skipped if one not in listed]
+        if not named:
+            self.read_again = line
 
     def _names_alone(self, frame: str, value: str, line: int, text: str) -> bool:
         """List a line that gives columns other names, none of which the data have; say whether it is one."""
@@ -1371,6 +1416,8 @@ class _R(Memory):
             if first and not steps:
                 self._begun.add((line, text))
             self._changed(target, "", line, text, of_frame=bool(first))
+            if first and call is not None:
+                self._read_texts(_split(_inside(base, call.end()), ","), line, text)
             return
         old = self._of_frame.get(base, State()).copy()
         self._of_frame[target] = old
@@ -1460,10 +1507,13 @@ class _R(Memory):
             if verb == "[":
                 self._bracket(parts, line, rows_alone)
             elif verb in ("filter", "subset"):
-                if not parts or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
+                parts, chosen = _columns_chosen(parts) if verb == "subset" else (parts, [])
+                if not (parts or chosen) or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
                     raise NotReadError(f"{verb}() has an argument that is not read")
                 for part in parts:
                     self._cut(part, by)
+                if chosen:
+                    self._select(chosen)
             elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
                 for part in parts:
                     self._cut(f"!is.na({part})")
@@ -1487,10 +1537,7 @@ class _R(Memory):
                     self.state.columns = after if verb == "mutate" else dict(after)
                     self.define(key, line, expression)
             elif verb == "select" and "=" not in inside:  # what is not there any more may be matched by a pattern
-                less = [re.sub(r"^[-!]\s*", "", part) for part in parts if part[0] in "-!"]
-                plain = all(re.fullmatch(_NAME, part) for part in less or parts) and len(less) in (0, len(parts))
-                gone = {*less} if less else {*self._data, *self.state.columns} - {*parts}
-                self.state.dropped |= gone if plain else {""}
+                self._select(parts)
             elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
@@ -1501,6 +1548,13 @@ class _R(Memory):
                 raise NotReadError(f"{called} is not taken over{here}")
             else:
                 self._group(verb, parts)
+
+    def _select(self, parts: Sequence[str]) -> None:
+        """Leave columns out, or all but those that are named."""
+        less = [re.sub(r"^[-!]\s*", "", part) for part in parts if part[0] in "-!"]
+        plain = all(re.fullmatch(_NAME, part) for part in less or parts) and len(less) in (0, len(parts))
+        gone = {*less} if less else {*self._data, *self.state.columns} - {*parts}
+        self.state.dropped |= gone if plain else {""}
 
     def _rename(self, pairs: Sequence[tuple[str, str, str]], line: int) -> None:
         """Call columns otherwise: here they keep the names that they have in the data."""
@@ -1675,6 +1729,33 @@ class _R(Memory):
 
     def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
         return tuple(one for one in rows if one not in self._begun)
+
+
+def _columns_chosen(parts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the condition of subset() and the columns of its ``select``, where these keep their names."""
+    rest = [re.sub(r"^subset\s*=(?!=)\s*", "", part) for part in parts if not re.match(r"select\s*=(?!=)", part)]
+    select = [part.partition("=")[2].strip() for part in parts if re.match(r"select\s*=(?!=)", part)] + rest[1:]
+    several = re.fullmatch(r"([-!]?)\s*c\((.*)\)", select[0]) if select else None
+    chosen = [several[1] + part for part in _split(several[2], ",")] if several else select
+    if len(select) > 1 or any("=" in _masked(part) or not part for part in chosen):
+        raise NotReadError("subset() has an argument that is not read")
+    return rest[:1], chosen
+
+
+def _classes(argument: str) -> dict[str, bool] | None:
+    """Return the columns whose kind an argument of what reads a file names, and whether that is text; None for more."""
+    given = re.fullmatch(r"col(?:Classes|_types)\s*=\s*(?:readr::)?(?:c|cols|list)\((.*)\)", argument.strip())
+    found: dict[str, bool] = {}
+    for part in _split(given[1], ",") if given and given[1].strip() else ():
+        kind = re.fullmatch(
+            rf"[`\"']?({_NAME})[`\"']?\s*=\s*(?:readr::)?(?:col_|[\"'])"
+            r"(?:(character|factor|[cf])|numeric|integer|double|number|logical|[nidl])(?:\(\)|[\"'])",
+            part,
+        )
+        if kind is None or kind[1].startswith("."):
+            return None
+        found[kind[1]] = kind[2] is not None
+    return found if given else None
 
 
 def _pairs(part: str) -> list[tuple[str, str]]:

@@ -1307,7 +1307,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "names(df)[2] <- 'x'",
         "df <- df[z > 1]\ndf[, x := shift(z), by = id]", "df %<>% filter(z > 1)",
         "df <- df %>% mutate(x = 1, .by = id)",
-        "df <- subset(df, z > 1, select = -x)", "df[z > 1, x := 2]",
+        "df <- subset(df, z > 1, select = c(x = z))", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
         "df$x <- resid(feols(y ~ d, df))",
         "same <- df\nsame[, x := 2]\nfeols(y ~ x, same, cluster = ~id)",
@@ -3652,3 +3652,100 @@ def test_a_pattern_of_more_columns_of_the_code_than_a_block_holds_is_listed(endi
     found = read_code(f"{head}{lines}{regression}\n", ending, _PANEL)
     assert not found.regressions
     assert [line for line, _, _ in found.skipped] == [302]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "df$x <- ifelse(df$z > 1 && df$year > 2000, 1, 0)",
+        "df <- df %>% mutate(x = as.numeric(z > 1 || d == 1))",
+        "df[, x := as.numeric(z > 1 && d == 1)]",
+        "df <- df[df$z > 1 && df$d == 1, ]",
+        "df <- filter(df, z > 1 || d == 1)",
+        "both <- function(a, b) a && b\ndf$x <- both(df$z > 1, df$d == 1)",
+        "feols(y ~ d, df, subset = ~ z > 1 && d == 1)",
+        "feols(y ~ d, df[z > 1 && year > 2000, ])",
+        "feols(y ~ d + I(z > 1 && year > 2000), df)",
+    ],
+)
+def test_operators_of_one_value_in_columns_and_conditions_of_r_are_listed(line):
+    found = read_code(f"df <- read.csv('a.csv')\n{line}\nfeols(y ~ d + x | id + year, df, ~id)\n", ".R")
+    assert any("is of one value" in why for *_, why in found.skipped)
+    plain = line.replace("&&", "&").replace("||", "|")
+    found = read_code(f"df <- read.csv('a.csv')\n{plain}\nfeols(y ~ d + x | id + year, df, ~id)\n", ".R")
+    assert not [why for at, _, why in found.skipped if at == 2]
+    texts = "df$x <- ifelse(df$st == 'a && b', 1, 0)"
+    assert not read_code(f"df <- read.csv('a.csv')\n{texts}\nfeols(y ~ d + x, df)\n", ".R").skipped
+
+
+def test_a_factor_of_a_column_that_was_used_before_is_that_column():
+    code = """\
+df <- read.csv("a.csv")
+df$post <- as.numeric(df$year >= 2013)
+df$year <- factor(df$year)
+feols(y ~ d:post | id + year, df, ~id)
+"""
+    facts = DataFacts(frozenset({"y", "d", "id", "year"}))
+    found = read_code(code, ".R", facts)
+    assert [r.effects for r in found.regressions] == ["id + year"]
+    assert found.derived == {"post": "as.numeric(year >= 2013)"}
+    assert not found.unread
+    late = code.replace("feols", "df$late <- as.numeric(df$year >= 2014)\nfeols").replace("d:post", "d:post + late")
+    found = read_code(late, ".R", facts)
+    assert "is a factor or text" in found.skipped[-1][2]
+    assert {*found.unread} == {"late"}
+
+
+@pytest.mark.parametrize(
+    ("given", "listed", "rows", "effects"),
+    [
+        ("colClasses = c(wk = 'character', z = \"numeric\")", True, False, "id + t + wk"),
+        ("col_types = cols(wk = col_factor(), z = 'd')", True, False, "id + t + wk"),
+        ("colClasses = c(wk = 'numeric')", False, False, "id + t"),
+        ("col_types = cols()", False, False, "id + t"),
+        ("colClasses = 'character'", True, True, "id + t"),
+        ("col_types = cols(.default = 'c')", True, True, "id + t"),
+        ("colClasses = c(z = 'NULL')", True, True, "id + t"),
+    ],
+)
+def test_kinds_of_columns_that_r_reads_are_listed_where_they_are_no_numbers(given, listed, rows, effects):
+    for file in ("'a.csv'", "path"):
+        code = f"df <- read.csv({file}, {given})\nfeols(y ~ d + wk | id + t, df, ~id)\n"
+        found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "id", "t", "wk", "z"})))
+        assert bool([line for line, _, why in found.skipped if line == 1 and "begin" not in why]) >= listed
+        assert ("rows_line_1" in found.unread) == rows
+        assert found.regressions[0].effects == effects
+
+
+@pytest.mark.parametrize(
+    "select", ["select = -z", "select = c(y, d, id, year)", "select = -c(z, w)", "c(y, d)", "select = y:id"]
+)
+def test_columns_that_subset_leaves_out_cut_no_rows(select):
+    code = f"df <- read.csv('a.csv')\ndf <- subset(df, z > 1, {select})\nfeols(y ~ d | id + year, df, ~id)\n"
+    found = read_code(code, ".R")
+    assert not found.skipped
+    assert [r.condition for r in found.regressions] == ["z > 1"]
+    alone = read_code(code.replace("z > 1, ", "") if "=" in select else code, ".R")
+    assert not alone.skipped
+    assert read_code(code.replace(select, "select = c(new = y)"), ".R").skipped
+
+
+def test_what_stands_before_a_file_that_is_read_again_is_not_listed_any_more():
+    code = """\
+regions <- tibble(st = c("A", "B"), north = 1)
+raw <- read.csv("raw.csv", nrows = 9)
+df <- raw %>% mutate(x = z / 2, w = x + 1) %>% distinct()
+df <- left_join(df, regions, by = "st")
+df$cut <- cut(df$z, c(1, 2))
+df <- read.csv("clean.csv")
+feols(y ~ d | id + t, df, ~id)
+lm(y ~ d + x + w, df)
+"""
+    facts = DataFacts(frozenset({"y", "d", "x", "w", "z", "id", "t", "st", "north", "cut"}))
+    found = read_code(code, ".R", facts)
+    assert [line for line, *_ in found.skipped] == [8]
+    assert not found.unused
+    for again in ("df <- merge(df, regions)\n", "df <- join(df)\n"):
+        helper = "join <- function(a) {\n  merge(a, regions)\n}\n"
+        later = code.replace("df <- read.csv", helper + "df <- read.csv").replace("feols", again + "feols")
+        assert 1 in [line for line, *_ in read_code(later, ".R", facts).skipped]
