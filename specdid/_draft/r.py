@@ -671,8 +671,7 @@ class _R(Memory):
             raise NotReadError(f"`{text}` stands for terms that are not written out")
         if factor := next((n for n in re.findall(_NAME, text) if ":" in text and self._is_factor(n)), None):
             raise NotReadError(f"`{text}` has a slope for each level of `{factor}`, a factor: write i({factor}, x)")
-        if single := re.search(r"&&|\|\|", _without_texts(text)):
-            raise NotReadError(_OF_ONE_VALUE.format(single[0], single[0][0]))
+        _refuse_one_value(text)
         names = _called(text)
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
             here = ". Here: offset() among the controls" if other == "offset" else ""
@@ -1036,8 +1035,7 @@ class _R(Memory):
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         text = _by_row(_recoded(self._written_out(text)))
-        if single := re.search(r"&&|\|\|", _without_texts(text)):
-            raise NotReadError(_OF_ONE_VALUE.format(single[0], single[0][0]))
+        _refuse_one_value(text)
         text = re.sub(
             rf"(?<![\w.$\])])({_NAME})\s*%between%\s*c\(\s*([^(),]+?),\s*([^(),]+)\)", r"between(\1, \2, \3)", text
         )
@@ -1294,7 +1292,10 @@ class _R(Memory):
             self.factors.add(self.state.columns[name])
         if names:
             listed = ", ".join(f"`{name}`" for name in names)
-            why = f"reads {listed} as text: a term of it stands for its levels, as a fixed effect here"
+            why = (
+                f"reads {listed} as text: a term of it stands for its levels, as a fixed effect here; elsewhere it is "
+                "as the file is read here, where 06 may be a number"
+            )
             self.skip(line, text, why)
 
     def _forget(self, frames: set[str], line: int) -> None:
@@ -1729,6 +1730,13 @@ class _R(Memory):
 
     def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
         return tuple(one for one in rows if one not in self._begun)
+
+
+def _refuse_one_value(text: str) -> None:
+    """Refuse ``&&`` and ``||`` but in an ``if``, which is listed by its name."""
+    single = re.search(r"&&|\|\|", _without_texts(text))
+    if single and not re.search(r"(?<![\w.])if\s*\(", text):
+        raise NotReadError(_OF_ONE_VALUE.format(single[0], single[0][0]))
 
 
 def _columns_chosen(parts: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -3674,7 +3674,7 @@ def test_operators_of_one_value_in_columns_and_conditions_of_r_are_listed(line):
     plain = line.replace("&&", "&").replace("||", "|")
     found = read_code(f"df <- read.csv('a.csv')\n{plain}\nfeols(y ~ d + x | id + year, df, ~id)\n", ".R")
     assert not [why for at, _, why in found.skipped if at == 2]
-    texts = "df$x <- ifelse(df$st == 'a && b', 1, 0)"
+    texts = "if (nrow(df) > 3 && TRUE) print(1)\ndf$x <- ifelse(df$st == 'a && b', 1, 0)"
     assert not read_code(f"df <- read.csv('a.csv')\n{texts}\nfeols(y ~ d + x, df)\n", ".R").skipped
 
 
