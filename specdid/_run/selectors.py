@@ -111,6 +111,8 @@ def _by_rank(prepared: Prepared, which: str, results: Results | None, directory:
         if _rank(which, len(o)) <= len(o)
     ]
     said = f"{ordinal(rank)} of {len(order):,} from the lowest estimate, among {name}"
+    if which == "median" and len(order) % 2 == 0:
+        said += "; of an even number the one nearest below the median"
     return Found(int(order[rank - 1]), (said, *others))
 
 

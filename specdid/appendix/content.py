@@ -260,6 +260,7 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
             kinds=kinds,
             id=_ID,
         ),
+        *_lower_middle(picked),
     )
     return PrintTable(
         title + (say(": {family}", family=selection.family) if selection.family else ""),
@@ -268,6 +269,17 @@ def selected_table(material: Material, selection: Selection) -> PrintTable:
         (tuple((_role(p.role), 1) for p in picked),),
         said,
     )
+
+
+def _lower_middle(picked: Sequence[Picked]) -> Iterator[str]:
+    """Say of an even number of estimates, whose median is none of them, which one is shown as the median."""
+    for p in picked:
+        if "median" in p.role.lower().split(", ") and p.of % 2 == 0:
+            yield say(
+                "Median: of {of:,} estimates the one nearest below their median, which is the mean of the two in the "
+                "middle.",
+                of=p.of,
+            )
 
 
 _ROLES = (later("Preferred"), later("The only one"), later("lowest"), later("median"), later("highest"))

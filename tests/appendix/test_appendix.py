@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from small_studies import small_panel, small_study
 from specdid._describe.curve_tests import CurveTests
 from specdid._records import Counts, JointTest
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
-from specdid.appendix.content import counts_words, joint_tests
+from specdid.appendix.content import _lower_middle, counts_words, joint_tests
 from specdid.appendix.word import StylesError, write_word
 from specdid.tables._base import PrintTable
 from specdid.tables.latex import escape
@@ -195,6 +196,14 @@ def test_specifications_that_are_asked_for_are_shown_once(plain):
     places = {int(row[2]) for row in rows if row[:2] == ["3", "#2"]}
     group = next(g for g in curve.results.groups() if curve.results.preferred in g.members)
     assert places == {int(curve.results.order(group)[1]) + 1}
+
+
+def test_the_median_shown_of_an_even_number_is_said_to_lie_below_the_median(plain):
+    def said(of):
+        return [*_lower_middle([SimpleNamespace(role=r, of=of) for r in ("Lowest", "Preferred, median", "Highest")])]
+
+    assert [len(said(n)) for n in (3, 4, 5, 48)] == [0, 1, 0, 1]
+    assert said(6)[0] in (plain[0] / "appendix.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("undrawn_test")

@@ -142,6 +142,7 @@ def test_a_rank_is_that_of_the_results(place):
     text = show(directory, f"#{rank}")
     assert "(preferred)" in text
     assert f"of {of} from the lowest estimate" in text
+    assert ("nearest below the median" in show(directory, "median")) == (of % 2 == 0)
     assert "no #999" in show(directory, "#999", code=2)
     assert "is no rank" in show(directory, "#x", code=2)
 
