@@ -118,10 +118,12 @@ class _ScriptBuilder:
         if declared.changes == "outcome":
             held = dict.fromkeys([treatment, *levels])
             later, complete = [n for n in complete if n not in held and n not in clusters], held
+        vcovs = self.plan.study.vcov
+        without = (f"{vcovs[v].name}: no standard error, {why}" for v, why in self._missing().items())
         used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
         used += members.instruments_of(s).tolist()
         return Script(
-            (*about, *self._missing().values()),
+            (*about, *without),
             program.source(data),
             unit,
             time,

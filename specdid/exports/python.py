@@ -361,7 +361,7 @@ def _sample(script: Script, values: PythonValues) -> Iterator[str]:
         yield f"{sign} {values.holds(condition)}"
     if script.where or script.matched is not None:
         yield "d = d[keep]"
-    yield f"# rows that are complete in all variables{script.but}, those of every clustering included"
+    yield f"# rows that are complete in all variables{script.but}; a clustering drops none"
     yield from listed("complete = [", (f'"{c}"' for c in script.complete), "]")
     yield "d = d.replace([np.inf, -np.inf], np.nan).dropna(subset=complete)"
     if script.weight and script.weight not in script.later:

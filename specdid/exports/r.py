@@ -563,7 +563,7 @@ def _sample(script: Script, values: RValues) -> Iterator[str]:
         yield f"keep <- {before}(with(d, {values.text(condition)}) != 0) %in% TRUE"
     if script.where or script.matched is not None:
         yield "d <- d[keep, , drop = FALSE]"
-    yield f"# rows that are complete in all variables{script.but}, those of every clustering included"
+    yield f"# rows that are complete in all variables{script.but}; a clustering drops none"
     yield from listed("complete <- c(", (f'"{c}"' for c in script.complete), ")")
     if script.later:
         yield from listed("later <- c(", (f'"{c}"' for c in script.later), ")")

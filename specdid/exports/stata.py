@@ -283,7 +283,7 @@ def _sample(script: Script, values: StataValues) -> Iterator[str]:
     if conditions:
         yield f"generate byte _keep = {' & '.join(conditions)}"
         yield "keep if _keep"
-    yield f"* rows that are complete in all variables{script.but}, those of every clustering included"
+    yield f"* rows that are complete in all variables{script.but}; a clustering drops none"
     yield from filled("foreach name in", list(script.complete), " {")
     yield "    drop if missing(`name')"
     yield "}"

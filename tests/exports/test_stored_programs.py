@@ -84,6 +84,22 @@ def _program(name: str, language: str) -> str:
     return _plugins.load("exports", language).write(script)
 
 
+@pytest.mark.parametrize("language", ["python", "r", "stata"])
+def test_a_clustering_that_is_missing_drops_no_row_and_its_error_has_a_reason(tmp_path, language):
+    rows = [f"{i},{t},{i * t % 7},{int(i > 3 and t > 2)},{'' if i == 1 else i % 3}" for i in range(8) for t in range(5)]
+    (tmp_path / "d.csv").write_text("\n".join(["id,t,y,d,region", *rows]), "utf-8")
+    study = {
+        "study": {"data": str(tmp_path / "d.csv"), "unit": "id", "time": "t"},
+        "outcome": {"y": "y"}, "treatment": {"d": "d"}, "vcov": {"unit": "~id", "by region": "~region"},
+        "inference": {"draws": 0},
+    }  # fmt: skip
+    found = prepare(study)
+    code = _plugins.load("exports", language).write(make_script(found.plan, found.panel, found.evaluator, 0))
+    said = " ".join(code.replace("`", "").split())
+    assert "by region: no standard error, region is missing in 5 of these rows" in said
+    assert "rows that are complete in all variables; a clustering drops none\n" in code
+
+
 def _stored(name: str, language: str) -> Path:
     return GOLDEN / f"{name}{_plugins.load('exports', language).suffix}"
 

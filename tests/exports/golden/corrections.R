@@ -86,7 +86,7 @@ d$poly_ind2_2_1 <- num(with(d, poly_part(ind2, 2, 1)))  # poly(ind2, 2)1
 d$poly_ind2_2_2 <- num(with(d, poly_part(ind2, 2, 2)))  # poly(ind2, 2)2
 
 # --- The sample ---
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c(
     "ln_so2", "dall", "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp",
     "poly_ind2_2_1", "poly_ind2_2_2", "pop", "province", "year", "city_id"

@@ -108,7 +108,7 @@ generate double _x11 = _x11_2 / sqrt(r(N))
 generate double poly_ind2_2_2 = _x11
 
 * --- The sample ---
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in so2_pop dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
     poly_ind2_2_1 poly_ind2_2_2 pop province year city_id {
     drop if missing(`name')

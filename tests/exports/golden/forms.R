@@ -89,7 +89,7 @@ d$poly_ind2_2_2 <- num(with(d, poly_part(ind2, 2, 2)))  # poly(ind2, 2)2
 # --- The sample ---
 keep <- (with(d, !(tcz == 1 & year < 2008) & in_or_na(province, c(1:12, 15, NA))) != 0) %in% TRUE
 d <- d[keep, , drop = FALSE]
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c(
     "ln_so2", "dall", "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp",
     "poly_ind2_2_1", "poly_ind2_2_2", "pop", "city_id", "size", "year"

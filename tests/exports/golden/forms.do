@@ -107,7 +107,7 @@ generate double poly_ind2_2_2 = _x11
 * --- The sample ---
 generate byte _keep = (((tcz != 1 & !missing(tcz)) | (year >= 2008 & !missing(year))) & ((inrange(province, 1, 12) & province - 1 == floor(province - 1)) | province == 15 | missing(province)))
 keep if _keep
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
     poly_ind2_2_1 poly_ind2_2_2 pop city_id size year {
     drop if missing(`name')

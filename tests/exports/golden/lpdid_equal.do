@@ -105,7 +105,7 @@ generate double _x11 = _x11_2 / sqrt(r(N))
 generate double poly_ind2_2_2 = _x11
 
 * --- The sample ---
-* rows that are complete in all variables but controls, those of every clustering included
+* rows that are complete in all variables but controls; a clustering drops none
 foreach name in ln_so2 dall pop city_id size year {
     drop if missing(`name')
 }

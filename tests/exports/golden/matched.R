@@ -104,7 +104,7 @@ d$match_weight_pop <- num(with(d, match_weight * pop))  # matching weights, time
 keep <- d$match_weight > 0
 keep <- keep & (with(d, province <= 12) != 0) %in% TRUE
 d <- d[keep, , drop = FALSE]
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c(
     "ln_so2", "dall", "lagged", "began_ind2", "group", "wins", "size_large_pgdp", "size_small_pgdp",
     "poly_ind2_2_1", "poly_ind2_2_2", "match_weight_pop", "province", "year", "city_id"

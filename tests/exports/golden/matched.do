@@ -119,7 +119,7 @@ generate double match_weight_pop = match_weight * pop
 * --- The sample ---
 generate byte _keep = match_weight > 0 & (province <= 12 & !missing(province))
 keep if _keep
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in ln_so2 dall lagged began_ind2 group wins size_large_pgdp size_small_pgdp ///
     poly_ind2_2_1 poly_ind2_2_2 match_weight_pop province year city_id {
     drop if missing(`name')

@@ -41,7 +41,7 @@ d$log_homicide <- num(with(d, log_na(homicide)))  # log(homicide)
 # --- The sample ---
 keep <- (with(d, state != "Florida") != 0) %in% TRUE
 d <- d[keep, , drop = FALSE]
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c("log_homicide", "post", "l_police", "l_prisoner", "year", "popwt", "sid", "region")
 for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
 d <- d[complete.cases(d[complete]), , drop = FALSE]

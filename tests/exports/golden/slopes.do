@@ -42,7 +42,7 @@ generate double log_homicide = cond(homicide > 0 & !missing(homicide), ln(homici
 * --- The sample ---
 generate byte _keep = (state != "Florida" & !missing(state))
 keep if _keep
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in log_homicide post l_police l_prisoner year popwt sid region {
     drop if missing(`name')
 }

@@ -40,7 +40,7 @@ d$year_2006_lpop <- num(with(d, (year == 2006) * lpop))  # year::2006:lpop
 d$year_2007_lpop <- num(with(d, (year == 2007) * lpop))  # year::2007:lpop
 
 # --- The sample ---
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c(
     "log_emp", "raised", "year_2004_lpop", "year_2005_lpop", "year_2006_lpop", "year_2007_lpop",
     "countyreal", "year", "state"

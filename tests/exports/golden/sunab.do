@@ -46,7 +46,7 @@ generate double year_2006_lpop = cond(missing(year), ., year == 2006) * lpop
 generate double year_2007_lpop = cond(missing(year), ., year == 2007) * lpop
 
 * --- The sample ---
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in log_emp raised year_2004_lpop year_2005_lpop year_2006_lpop year_2007_lpop ///
     countyreal year state {
     drop if missing(`name')

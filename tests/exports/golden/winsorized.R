@@ -45,7 +45,7 @@ d$did12 <- num(with(d, pilot * (year >= 2012)))  # did12 = pilot * (year >= 2012
 d$I_pgdp_2 <- num(with(d, pgdp^2))  # I(pgdp^2)
 
 # --- The sample ---
-# rows that are complete in all variables, those of every clustering included
+# rows that are complete in all variables; a clustering drops none
 complete <- c("ln_so2_v2", "did12", "pgdp", "I_pgdp_2", "ind2", "city_id", "province", "year")
 for (x in complete) if (is.numeric(d[[x]])) d[[x]][!is.finite(d[[x]])] <- NA
 d <- d[complete.cases(d[complete]), , drop = FALSE]

@@ -72,7 +72,7 @@ generate double did12 = pilot * cond(missing(year), ., year >= 2012)
 generate double I_pgdp_2 = pgdp ^ 2
 
 * --- The sample ---
-* rows that are complete in all variables, those of every clustering included
+* rows that are complete in all variables; a clustering drops none
 foreach name in ln_so2_v2 did12 pgdp I_pgdp_2 ind2 city_id province year {
     drop if missing(`name')
 }
