@@ -29,7 +29,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable, Value, unusable
 FAMILIES = 4
 """So many families of estimates have tables of choices and of selected specifications of their own."""
 MOST = 80
-"""Options in one table; the others stand in choices.csv."""
+"""Options in one table; how many others there are is said."""
 _COLUMNS = (later("Share of variance"), later("Mean change"), later("Pairs"))
 _TREATMENT = later("Treatment effect")
 _ID = 8
@@ -181,7 +181,7 @@ def choices_table(material: Material, choices: Choices, alone: bool) -> PrintTab
             "else."
         ),
         say("Shares of the variance of the estimates are {how}.", how=how),
-        *([say("{left:,} more options, of smaller changes, stand in choices.csv.", left=left)] if left > 0 else []),
+        *([say("{left:,} more options, of smaller changes, are not shown.", left=left)] if left > 0 else []),
     )
     return PrintTable(
         say("Choices and what they change{family}", family=family),
@@ -645,7 +645,7 @@ def _samples(results: Results) -> str:
 def _errors(material: Material) -> str:
     first = error_words(material.bench)
     others = material.results.planned.vcovs[1:]
-    also = say("; results.csv has them by {others} too", others=said_list(others)) if others else ""
+    also = say("; computed by {others} too", others=said_list(others)) if others else ""
     return say("{sample}.", sample=capital(first) + also)
 
 

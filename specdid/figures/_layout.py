@@ -75,7 +75,8 @@ class CurveLayout:
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
     ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
     ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
-    shares significant, which are in the note; a ``brief`` note leaves them and what belongs to them to summary.md.
+    shares significant, which are in the note; a ``brief`` note leaves them out, and what
+    the names of the key estimate.
     """
 
     width: float

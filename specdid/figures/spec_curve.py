@@ -219,13 +219,11 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Marks of options are short where p ≥ {alpha:g}.", alpha=data.alpha))
     estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
     if layout.brief and estimands:
-        estimands = [say("What each name in the key estimates is in results.csv.")]
+        estimands = [say("The key has short names of what is estimated.")]
     parts += estimands
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
-    if layout.brief and shares:
-        parts.append(say("Shares with p < {alpha:g} are in summary.md.", alpha=data.alpha))
-    else:
+    if not layout.brief:
         parts += shares
     parts += _nulls(data, layout.brief)
     tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
@@ -363,7 +361,7 @@ def _nulls(data: CurveData, brief: bool) -> Iterator[str]:
         return
     if brief and every:
         listed_nulls = say("; ").join(dict.fromkeys(null for *_, null in (*curves, *shown)))
-        yield say("The null, by estimand (which is in inference.csv): {listed}.", listed=listed_nulls)
+        yield say("The null, by estimand: {listed}.", listed=listed_nulls)
         return
     bands = [(say("; ").join(filter(None, ("" if alone else name, told(words)))), null) for name, words, null in curves]
     yield from _said(say("Dashed and dotted"), bands)

@@ -61,7 +61,7 @@ def test_the_caption_answers_a_referee(plain):
     assert re.findall(r"\\item\[([\w ]+)\.\]", text) == list(heads)
     assert "Outcome (2), controls (3) and fixed effects (2)." in text
     assert f"{curve.counts.planned} planned, all estimated." in text
-    assert r"Clustered by id; results.csv has them by robust too" in text
+    assert r"Clustered by id; computed by robust too" in text
     assert f"specdid {specdid.__version__}, pyfixest 0.60.0" in text
     assert "expected without any effect" in text
 
