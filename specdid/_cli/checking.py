@@ -82,6 +82,8 @@ def _print(one: Checked) -> None:
         return
     plan, panel = one.prepared.plan, one.prepared.panel
     click.echo(f"{one.spec}: no errors; {specifications(len(plan))} on {many(panel.n_rows, 'row')} of {panel.name}")
+    if plan.preferred < 0 and len(plan) > 1:
+        click.echo("  no specification is preferred: a table [preferred] names one")
     for line in panel.accounts:
         click.echo(f"  {line}")
 

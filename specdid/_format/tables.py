@@ -902,7 +902,7 @@ FILE = TableKeys(
             _SELECTORS,
             "The specification that the paper reports: one option per dimension.",
             '{ controls = "pgdp + ind2" }',
-            otherwise="the first option of every dimension",
+            otherwise="no specification is preferred; analyses stand at the first option of every dimension",
         ),
         Key("inference", Nested(INFERENCE), INFERENCE.doc, "{ draws = 1999 }", otherwise="999 draws of the wild null"),
         Key("run", Nested(RUN), RUN.doc, "{ jobs = 4 }"),

@@ -358,10 +358,11 @@ def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...
 
 
 def _preferred(results: Results) -> Section:
-    """Return the preferred specification's number, or why it has none."""
+    """Return the preferred specification's number, or why it has none, or that none of several is preferred."""
     written, place = results.planned.preferred, results.preferred
     if written < 0:
-        return Section(say("Preferred specification"), ())
+        said = say("No specification is preferred: a table [preferred] in the spec file names one.")
+        return Section(say("Preferred specification"), (said,) if len(results) > 1 else ())
     within = results.planned.within(written)
     formula = as_code(results.planned.formulas(written, written + 1)[0])
     lines = [formula + say(" ({kind})", kind=within) if within else formula, ""]

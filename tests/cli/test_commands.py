@@ -180,6 +180,13 @@ def test_init_gives_a_study_that_runs_and_never_writes_over_files(folder):
     assert call_specdid(["init", "new"], folder).returncode == 5
 
 
+def test_check_says_that_no_specification_is_preferred(folder):
+    said = "  no specification is preferred: a table [preferred] names one"
+    for spec in folder.glob("*.toml"):
+        lines = call_specdid(["check", str(spec)], folder).stdout.splitlines()
+        assert (said in lines) == ("[preferred]" not in spec.read_text("utf-8"))
+
+
 def test_plan_prints_the_account(folder):
     done = call_specdid(["plan", "s.toml"], folder)
     assert done.returncode == 0

@@ -118,8 +118,8 @@ def test_a_preferred_duplicate_points_to_its_twin():
     assert " of 7, from the lowest" in found
 
 
-def test_no_preferred_no_section():
-    assert "Preferred specification" not in sections(grid())
+def test_that_no_specification_is_preferred_is_said():
+    assert sections(grid())["Preferred specification"].startswith("No specification is preferred: ")
 
 
 def test_reasons_are_counted_most_frequent_first():
