@@ -430,7 +430,7 @@ def _treatment(
     told = [n for n in leading if dated[n]]
     rivals = [n for n, p in partial.items() if not any(_equal(p, switches[m]) for m in leading)]
     if rivals and not told:
-        raise _no_treatment(paths, cohorts, [*leading, *rivals], name, key)
+        raise _no_treatment(rest, paths, cohorts, [*leading, *rivals], name, key)
     if len(told) == 1:
         n = told[0]
         lags = tuple(m for m in switches if m != n and m not in leading)
@@ -455,7 +455,7 @@ def _treatment(
     if not leading and len(cohorts) == 1:
         ((_, cohort),) = cohorts.items()
         return cohort, _others(paths, cohorts, {cohort.cohort or ""})
-    raise _no_treatment(paths, cohorts, leading, name, key)
+    raise _no_treatment(rest, paths, cohorts, leading, name, key)
 
 
 def _product(name: str, paths: Mapping[str, _Path]) -> tuple[str, str] | None:
@@ -491,7 +491,12 @@ def _equal(partial: tuple[_Path, _Path], path: _Path) -> bool:
 
 
 def _no_treatment(
-    paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], leading: Sequence[str], name: str, key: PanelKey
+    rest: Mapping[str, Column],
+    paths: Mapping[str, _Path],
+    cohorts: Mapping[str, Treatment],
+    leading: Sequence[str],
+    name: str,
+    key: PanelKey,
 ) -> SpecError:
     help_ = (
         "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated "
@@ -511,6 +516,11 @@ def _no_treatment(
         message = f"{len(cohorts)} columns of {name} could be first treated periods: {_named(list(cohorts))}"
         return _refused("draft_treatment", message, help_)
     notes = [f"`{n}` {why}" for n, why in _others(paths, cohorts, set()).items()][:MOST_SHOWN]
+    notes += [
+        f"`{n}` has two texts, {examples(c)}: if they are who is treated, `--treatment {n}` says how to write that"
+        for n, c in rest.items()
+        if n not in paths and c.is_text and len(c.levels) == 2
+    ][:MOST_SHOWN]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
     who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
     if len(since := _since(paths)) == 1 and who:

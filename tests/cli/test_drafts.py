@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import polars as pl
 import pytest
 import specdid
@@ -119,6 +120,7 @@ def test_lags_copies_and_parts_of_a_switch_are_no_second_treatment(tmp_path):
         (panel(law=lambda f, y, *_: (y > 2004).astype(int)), "`law` is 0/1 and the same for all in a period"),
         (panel(law=lambda f, y, *_: ((y == 2009) & (f > 5)).astype(int)), "1 in the last period alone"),
         (panel(law=lambda f, y, c, d, r: [None, *d[1:].tolist()]), "`law` is 0/1 and has missing values"),
+        (panel(law=lambda f, *_: np.where(f % 2, "low", "high")), "are who is treated, `--treatment law` says how"),
         (panel(law=lambda *_: None), "no column of given.csv is 0/1 and switches once"),
         (panel(year=lambda f, *_: [f"y{v}" for v in range(120)]), "no column of given.csv looks like the time"),
         (panel(firm=lambda f, *_: f // 2), "`firm` × `year` repeats in 60 rows"),
@@ -128,6 +130,17 @@ def test_lags_copies_and_parts_of_a_switch_are_no_second_treatment(tmp_path):
 )  # fmt: skip
 def test_what_cannot_be_known_is_refused_with_what_was_found(tmp_path, columns, said):
     assert said in refused(tmp_path, columns)
+
+
+def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path):
+    rows = [["A file of L.", None, None], ["firm", "year", "law"], *([f, y, 0] for f in range(9) for y in (2001, 2002))]
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "given.xlsx")
+    told = call_specdid(["init", "new", "--data", "given.xlsx"], tmp_path).stderr
+    assert told.startswith("error: row 1 of given.xlsx was taken for the headings")
+    assert "  = note: no column of given.xlsx looks like the time" in told
 
 
 def test_a_law_that_begins_within_a_year_is_a_rival(tmp_path):
