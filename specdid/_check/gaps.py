@@ -147,7 +147,7 @@ def _note(data: Data, option: TreatmentOption, missing: Bools, lost: Bools, name
     rows = data.rows(np.flatnonzero(missing))
     message = f"{name} is missing in {rows}, which every specification with it leaves out"
     if lost.any() and int(np.count_nonzero(lost)) == count:
-        message = f"{name} is missing in every row of {data.units(lost)} ({rows}), which every specification leaves out"
+        message = f"{name} is missing in every row of {data.units(lost)} ({rows}), which its specifications leave out"
     elif lost.any():
         message += f"; {data.units(lost)} {'has' if data.count_units(lost) == 1 else 'have'} no other rows"
     advice = f"if they are not treated, write {line.text}" if lost.any() and line is not None else None

@@ -465,7 +465,8 @@ def test_some_units_that_are_missing_throughout_are_counted(tmp_path):
     faults = found(tmp_path, panel(), "", "post", "", derive='post = "ifelse(id == 7, NA, d)"')
     (fault,) = faults
     assert (fault.code, fault.severity) == ("treatment_gaps", "warning")
-    assert "`post` is missing in every row of 1 unit (rows 49, 50, 51 and 5 more)" in fault.message
+    assert "`post` is missing in every row of 1 unit (rows 49, 50, 51 and 5 more), which its " in fault.message
+    assert known(fault.message, "zh")
 
 
 def test_units_outside_every_sample_may_be_missing(tmp_path):

@@ -359,6 +359,35 @@ def test_units_in_no_comparison_that_count_in_shares_are_told():
     assert found.estimate == pytest.approx(by_hand, rel=1e-10)
 
 
+@pytest.mark.parametrize("aggregate", ["group", "simple", "dynamic", "calendar"])
+def test_of_one_cohort_no_share_is_told(aggregate):
+    """Its share is 1: neither who is in no comparison nor weights that change move the average."""
+    frame = adoption_panel()
+    begin = frame.groupby("unit").cohort.first().dropna()
+    g = begin.min()
+    lonely = begin.index[begin == g][:2]
+    frame = frame[frame.cohort.isna() | (frame.cohort == g)].assign(w=1.0 + frame.t)
+    late = frame[~(frame.unit.isin(lonely) & (frame.t < g))].reset_index(drop=True)
+    found = fitted(late, "w", aggregate=aggregate)
+    without = fitted(late[~late.unit.isin(lonely)].reset_index(drop=True), "w", aggregate=aggregate)
+    assert found.estimate == pytest.approx(without.estimate, rel=1e-12)
+    assert (found.extra["n_only_in_shares"], found.extra["n_weights_vary"]) == (0, 0)
+    assert not {"only_in_shares", "weights_vary"} & set(told_by(found))
+
+
+def test_shares_matter_only_in_periods_that_cohorts_have_in_common():
+    """Cohorts that are each seen in other periods are averaged by calendar alike, whatever their sizes."""
+    frame = adoption_panel()
+    begin = frame.groupby("unit").cohort.first().dropna()
+    early, late = sorted(begin.unique())[:2]
+    kept = frame[frame.cohort.isna() | frame.cohort.isin([early, late])]
+    kept = kept[~((kept.cohort == early) & (kept.t >= late))]
+    lonely = begin.index[begin == early][:2]
+    kept = kept[~(kept.unit.isin(lonely) & (kept.t < early))].reset_index(drop=True)
+    told = {a: fitted(kept, aggregate=a).extra["n_only_in_shares"] for a in ("group", "calendar")}
+    assert told == {"group": 2, "calendar": 0}
+
+
 def test_shares_under_weights_are_those_of_first_rows():
     """By hand; that weights change over time is told, where they do."""
     rng = np.random.default_rng(5)
@@ -387,6 +416,9 @@ def test_an_older_base_period_is_told():
     assert "of up to 1 cohort (" in told_by(found)["older_base"]
     assert found.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
     assert "older_base" not in told_by(fitted(frame))
+    late = fitted(frame[frame.t != g].reset_index(drop=True))  # without the first treated period, the base is there
+    assert late.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
+    assert late.extra["n_older_bases"] == 0
 
 
 def test_cells_left_out_of_which_no_treated_unit_is_lost_speak_of_none():

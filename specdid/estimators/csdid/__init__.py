@@ -157,6 +157,7 @@ def _fit(task: Task) -> Estimate | Failure:
     control = np.logical_or.reduce([c.control for c in cells])
     adopts = panel.cohort < panel.periods
     averaged = np.isin(panel.cohort, [c.cohort for c in cells])
+    sized = _sized(asked.aggregate, panel, cells)
     force: dict[str, object] = {"base_period": None}
     if not task.controls.shape[1]:
         force["est_method"] = None
@@ -176,8 +177,8 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_cohorts": float(len({c.cohort for c in cells})),
             "n_one_unit_cohorts": float(sum((panel.cohort == g).sum() == 1 for g in {c.cohort for c in cells})),
             "n_treated_left_out": float((adopts & ~treated).sum() + panel.always),
-            "n_only_in_shares": float((averaged & ~treated).sum()),
-            "n_weights_vary": float((averaged & panel.reweighted).sum()),
+            "n_only_in_shares": float((sized & ~treated).sum()),
+            "n_weights_vary": float((sized & panel.reweighted).sum()),
             "n_older_bases": float(_older_bases(asked, panel, cells)),
             "n_units_left_out": float(panel.lost),
         },
@@ -210,19 +211,30 @@ def _aggregate(aggregate: str, panel: UnitsByPeriod, cells: Sequence[CohortEffec
             effect, influence = alike([(c.effect, c.influence) for c in own])
             found.append(replace(own[0], effect=effect, influence=influence))
         return pooled(panel, found)
-    of: dict[str, Callable[[CohortEffect], int]] = {
-        "simple": lambda c: 0,
-        "dynamic": lambda c: c.period - c.cohort,
-        "calendar": lambda c: c.period,
-    }
-    return alike([pooled(panel, own) for own in _grouped(cells, of[aggregate])])
+    return alike([pooled(panel, own) for own in _grouped(cells, _WITHIN[aggregate])])
+
+
+_WITHIN: dict[str, Callable[[CohortEffect], int]] = {
+    "group": lambda c: 0,
+    "simple": lambda c: 0,
+    "dynamic": lambda c: c.period - c.cohort,
+    "calendar": lambda c: c.period,
+}
+"""Within what cohorts are averaged by their size."""
+
+
+def _sized(aggregate: str, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> Bools:
+    """Mark the units whose cohort is averaged with another by size: of one alone no size matters."""
+    together = ({c.cohort for c in own} for own in _grouped(cells, _WITHIN[aggregate]))
+    return np.isin(panel.cohort, [g for cohorts in together if len(cohorts) > 1 for g in cohorts])
 
 
 def _older_bases(asked: _Asked, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
     """Count the cohorts whose base period is further back than asked for, since a period of the panel is not there."""
     _, step = first_and_step(panel.times)
-    apart = {c.cohort: panel.times[c.cohort] - panel.times[c.base] for c in cells}
-    return sum(distance > step * (1 + asked.anticipation) for distance in apart.values())
+    bases = {c.cohort: c.base for c in cells}
+    apart = [panel.start[panel.cohort == g].max() - panel.times[base] for g, base in bases.items()]
+    return sum(distance > step * (1 + asked.anticipation) for distance in apart)
 
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:

@@ -40,8 +40,8 @@ class UnitsByPeriod:
     ----------
     outcome, weight : (U, T), NaN where not seen
     controls : (U, T, k), NaN where not seen
-    cohort : (U,) int64, place of the first treated period; T: not treated in these periods
-    start : (U,) the first treated period, also where it has no rows; infinite where there is none
+    start : (U,) first treated period, which may have no rows; infinite: never
+    cohort : (U,) int64, place of the first period from then on; T: not treated in these periods
     share : (U,) weight of a unit in the size of its cohort: that of its first row
     reweighted : (U,) bool, whether a unit's weight is not the same in all its rows
     times : (T,)
@@ -55,8 +55,8 @@ class UnitsByPeriod:
     weight: Floats
     controls: Floats
     labels: tuple[str, ...]
-    cohort: Ints
     start: Floats
+    cohort: Ints
     share: Floats
     reweighted: Bools
     times: Floats
@@ -113,8 +113,8 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         weight[keep],
         controls[keep],
         task.control_labels,
-        cohort[keep],
         starts[keep],
+        cohort[keep],
         share[keep],
         other.any(axis=1)[keep],
         times,
