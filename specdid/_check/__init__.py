@@ -29,7 +29,7 @@ from specdid._check.values import (
     check_logs,
     check_missing_codes,
     check_outcomes,
-    check_percents,
+    check_parsed,
     check_samples,
     check_spellings,
     check_text_controls,
@@ -60,7 +60,7 @@ _ON_EVERYTHING = (
     check_weights,
     check_clusters,
     check_functions,
-    check_percents,
+    check_parsed,
     check_later_values,
 )
 """What looks at one expression at a time."""

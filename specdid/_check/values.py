@@ -19,7 +19,15 @@ from specdid.language.scope import sources
 from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
-from specdid.panel.operators import USABLE, mixed_percents, number_advice, numbers_as_text, parse, percent_advice
+from specdid.panel.operators import (
+    USABLE,
+    far_thousands,
+    mixed_percents,
+    number_advice,
+    numbers_as_text,
+    parse,
+    percent_advice,
+)
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -149,24 +157,30 @@ def _under(named: list[tuple[str, VariantOption]], error: EvaluationError) -> Fa
 
 def _levels(data: Data, expression: Expression) -> Iterator[Fault]:
     """Warn of a text compared with a column that never holds it."""
+    for text, other, column in _compared(data, expression, data.scope):
+        if text.value not in column.levels:
+            yield fault_at(
+                expression.origin,
+                text.span,
+                "no_level",
+                f"no row has the value “{text.value}” here",
+                help=did_you_mean(text.value, column.levels)
+                if text.value
+                else f"empty cells are missing: write `is.na({write(other)})`",
+                severity="warning",
+            )
+
+
+def _compared(data: Data, expression: Expression, scope: Scope) -> Iterator[tuple[Text, Node, Column]]:
+    """Return the texts that an expression compares, each with what it is compared with, which is text."""
     for node in walk(expression.tree):
         if not isinstance(node, Binary) or node.operator not in ("==", "!=", "%in%"):
             continue
         for side, other in ((node.left, node.right), (node.right, node.left)):
             texts = [n for n in walk(side) if isinstance(n, Text)]
-            column = data.column(other) if texts and not isinstance(other, Text) else None
-            for text in texts:
-                if column is not None and column.is_text and text.value not in column.levels:
-                    yield fault_at(
-                        expression.origin,
-                        text.span,
-                        "no_level",
-                        f"no row has the value “{text.value}” here",
-                        help=did_you_mean(text.value, column.levels)
-                        if text.value
-                        else f"empty cells are missing: write `is.na({write(other)})`",
-                        severity="warning",
-                    )
+            column = data.column(other, scope) if texts and not isinstance(other, Text) else None
+            if column is not None and column.is_text:
+                yield from ((text, other, column) for text in texts)
 
 
 def check_outcomes(data: Data) -> Iterator[Fault]:
@@ -477,29 +491,52 @@ def check_functions(data: Data) -> Iterator[Fault]:
             yield fault_at(place[0].origin, place[1].span, note.code, note.message, note.help, "warning")
 
 
-def check_percents(data: Data) -> Iterator[Fault]:
-    """Warn where parse_number() reads cells with a percent sign beside numbers in another unit.
+def check_parsed(data: Data) -> Iterator[Fault]:
+    """Warn of cells that parse_number() may read in another unit than they are in: percents, and decimal commas.
 
-    An expression that asks for the sign by %like% tells them apart itself.
+    An expression that asks for the mark by %like% tells them apart itself.
     """
-    bases = [(e, data.scope) for e in (*data.study.derive.values(), *(use.expression for use in uses(data.study)))]
-    for variant in data.study.variants:
-        for option in variant.options:
-            scope = data.scope_of((option,)) or data.scope
-            bases += [(e, scope) for e in option.derive.values()]
-    said: set[Node] = set()
-    for expression, scope in bases:
+    said: set[tuple[str, Node]] = set()
+    for expression, scope in _defined(data):
         nodes = list(walk(expression.tree))
-        if any(isinstance(n, Binary) and n.operator == "%like%" and n.right == Text("%") for n in nodes):
-            continue
+        asked = [n.right for n in nodes if isinstance(n, Binary) and n.operator == "%like%"]
         for call in nodes:
             x = argument(call, "x") if isinstance(call, Call) and call.function == "parse_number" else None
             column = data.column(x, scope) if x is not None else None
-            if x is None or column is None or x in said or not (mixed := mixed_percents(column)):
+            if x is None or column is None:
                 continue
-            said.add(x)
-            message = f"`{write(x)}` holds {mixed}: parse_number() leaves both as they are"
-            yield fault_at(expression.origin, call.span, "percent_mixed", message, percent_advice(write(x)), "warning")
+            origin, span = expression.origin, call.span
+            if Text("%") not in asked and ("%", x) not in said and (mixed := mixed_percents(column)):
+                said.add(("%", x))
+                message = f"`{write(x)}` holds {mixed}: parse_number() leaves both as they are"
+                yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
+            if Text(",") not in asked and (",", x) not in said and (message := _decimal_commas(data, x, column)):
+                said.add((",", x))
+                read = f'ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)}))'
+                advice = f"where the comma is a decimal one, write a point in the file, or {read} in [derive]"
+                yield fault_at(origin, span, "decimal_commas", message, advice, "warning")
+
+
+def _defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
+    """Return every definition and expression with the names that it may use."""
+    for expression in (*data.study.derive.values(), *(use.expression for use in uses(data.study))):
+        yield expression, data.scope
+    for variant in data.study.variants:
+        for option in variant.options:
+            scope = data.scope_of((option,)) or data.scope
+            yield from ((expression, scope) for expression in option.derive.values())
+
+
+def _decimal_commas(data: Data, x: Node, column: Column) -> str:
+    cells, largest, times = far_thousands(column)
+    if not cells or column.codes is None:
+        return ""
+    rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
+    shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
+    return (
+        f"`{write(x)}` holds {shown} in {data.rows(rows)}, whose comma parse_number() takes for one between thousands: "
+        f"{times:.3g} times the largest of the others, {number_text(largest)}, or more"
+    )
 
 
 LIMITED = ("winsorize", "trim")
@@ -597,7 +634,10 @@ def check_codes(data: Data) -> Iterator[Fault]:
 
 
 def check_spellings(data: Data) -> Iterator[Fault]:
-    """Warn of levels that differ only in case or blanks, of what is a group: the unit, effects, factors, clusters."""
+    """Warn of levels that differ only in case or blanks, of what is a group: the unit, effects, factors, clusters.
+
+    Also of those that a condition compares with one of them.
+    """
     seen: set[str] = set()
     unit = data.study.unit
     if unit is not None and (column := data.panel.columns.get(unit)) is not None and column.is_text:
@@ -610,6 +650,34 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                 if words not in seen and column is not None and column.is_text:
                     seen.add(words)
                     yield from _spelled(use.expression.origin, node.span, words, column)
+    told: set[tuple[Node, str]] = set()
+    for expression, scope in _defined(data):
+        named = {node.value for node in walk(expression.tree) if isinstance(node, Text)}
+        for text, other, column in _compared(data, expression, scope):
+            if text.value in column.levels and (other, text.value) not in told:
+                found = _other_spellings(column, text.value, named)
+                told |= {(other, text.value)} if found else set()
+                yield from _spelt_otherwise(expression.origin, text, other, found)
+
+
+def _other_spellings(column: Column, value: str, named: set[str]) -> dict[str, int]:
+    """Return the levels that differ from ``value`` only in case or blanks, without those ``named``, and their rows."""
+    alike = [k for k, level in enumerate(column.levels) if level not in named and spelling(level) == spelling(value)]
+    counts = {column.levels[k]: int(np.count_nonzero(column.codes == k)) for k in alike}
+    return {level: count for level, count in counts.items() if count}
+
+
+def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, int]) -> Iterator[Fault]:
+    if found:
+        words = write(other)
+        shown = first_few([f"“{level}” ({count:,})" for level, count in found.items()], MOST_NAMED)
+        message = (
+            f"`{words}` is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
+            f"{many(sum(found.values()), 'row')}: {shown}"
+        )
+        every = ", ".join(write(Text(level)) for level in (text.value, *found))
+        advice = f"where they are the same, name them all: `{words} %in% c({every})`"
+        yield fault_at(origin, text.span, "value_spelling", message, advice, "warning")
 
 
 def _grouped(node: Node, kind: LeafKind) -> Iterator[Node]:

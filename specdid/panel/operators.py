@@ -16,7 +16,7 @@ from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel.columns import PERCENT, Column, merge_levels, number
+from specdid.panel.columns import PERCENT, THOUSAND, Column, merge_levels, number
 from specdid.panel.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u
 PARSED = re.compile(r"[+-]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d+)?%?|[+-]?\.\d+%?", re.ASCII)
 """A number without blanks, as parse_number() reads it; the comma of 0,681 is a decimal one."""
 
+_ONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
+
 
 def numbers_as_text(column: Column) -> list[str]:
     """Return the values of a text column that look like numbers, where most do."""
@@ -188,6 +190,32 @@ def mixed_percents(column: Column) -> str:
         f"{many(len(cells[True]), 'cell')} with a percent sign ({with_}) and {len(cells[False]):,} without one "
         f"({without}), {max(ratio, 1 / ratio):.3g} times apart"
     )
+
+
+def far_thousands(column: Column) -> tuple[list[str], float, float]:
+    """Return the texts of a column whose one comma may be a decimal one: the number read is far above all others.
+
+    Also the largest of the others, and how many times that the least of these is. None are found where a comma is
+    surely one between thousands, as in 1,234.5; where all are whole numbers, others are those with commas, too.
+    """
+    if column.numbers is not None or column.codes is None:
+        return [], 0.0, 0.0
+    counts = np.bincount(np.atleast_1d(column.codes).reshape(-1) + 1, minlength=len(column.levels) + 1)[1:]
+    read: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
+    for level, count in zip(column.levels, counts.tolist(), strict=True):
+        bare = re.sub("[ \t%]", "", level)
+        if not count or not parse([level]):
+            continue
+        if "," in bare and not _ONE_COMMA.fullmatch(bare):
+            return [], 0.0, 0.0
+        read["," in bare].append((abs(float(bare.replace(",", ""))), level))
+    largest = max((size for size, _ in read[False]), default=0.0)
+    found = sorted(read[True])
+    if all(size.is_integer() for size, _ in read[False]):
+        while found and found[0][0] < THOUSAND * largest:
+            largest = max(largest, found.pop(0)[0])
+    found = [one for one in found if one[0] >= THOUSAND * largest > 0]
+    return [level for _, level in found], largest, found[0][0] / largest if found else 0.0
 
 
 def percent_advice(words: str) -> str:

@@ -129,6 +129,42 @@ def test_percent_signs_beside_numbers_of_another_size_are_warned_of():
     assert "percent_mixed" not in {f.code for f in percents("4.59%", 0.04, derive=right)}
 
 
+def commas(cells, plain, **changes):
+    """What is told of a column of these cells and of plain ones."""
+    n = small_panel().height
+    texts = [*cells, *(plain[k % len(plain)] for k in range(n - len(cells)))]
+    study = small_study(**{"derive": {"c": "parse_number(rate)"}, "outcome": {"c": "c"}, **changes})
+    found = specdid.check(study, small_panel().with_columns(rate=pl.Series(texts)))
+    return [f for f in found if f.code == "decimal_commas"]
+
+
+def test_decimal_commas_that_are_read_as_thousands_are_warned_of():
+    (fault,) = commas(["55,125", "43,250"], ["5.9", "100", "61.25"])
+    assert "“43,250”, “55,125” in rows 1 and 2, whose comma" in fault.message
+    assert "432 times the largest of the others, 100, or more" in fault.message
+    assert from_fault(fault).severity == "serious"
+    assert known(fault.message, "zh")
+    right = {"c": 'ifelse(rate %like% ",", parse_number(rate) / 1000, parse_number(rate))'}
+    assert right["c"] in fault.help
+    assert not commas(["55,125"], ["5.9", "100"], derive=right)
+    assert commas(["55,125"], ["5", "100"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "plain"),
+    [
+        (["2,474"], ["1980", "9000"]),
+        (["2,474"], ["1,980", "9,000"]),
+        (["2,474", "1,234.5"], ["5.9", "20"]),
+        (["1,200", "9,000", "55,125"], ["300", "999"]),
+        (["1,200", "3,125,000"], ["3", "9"]),
+        (["5,000"], ["0", "0.0"]),
+    ],
+)
+def test_ordinary_thousands_are_not_warned_of(cells, plain):
+    assert not commas(cells, plain)
+
+
 def test_other_advice_does_not_name_parse_number_alone_there():
     (fault,) = (f for f in percents("4.59%", 0.04, derive={}, outcome={"y": "rate"}) if f.severity == "error")
     assert 'ifelse(x %like% "%", parse_number(x) / 100, parse_number(x))' in fault.help

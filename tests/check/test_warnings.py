@@ -126,6 +126,32 @@ def test_units_that_differ_only_in_case_or_blanks_are_a_serious_warning(tmp_path
     assert not [f for f in faults(tmp_path, data=named) if f.code.endswith("_spelling")]
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"sample": '"s" = "zone == \'b\'"'},
+        {"derive": "q = \"(zone != 'b') * d\""},
+        {"variant__v": '"a" = { derive = { q = "zone %in% c(\'b\')" } }\n"b" = { derive = { q = "d" } }'},
+    ],
+)
+def test_other_spellings_of_a_text_that_is_compared_are_named_with_their_rows(tmp_path, tables):
+    (fault,) = (f for f in faults(tmp_path, data=SPELT, **tables) if f.code == "value_spelling")
+    assert fault.message == (
+        "`zone` is compared with “b”, and has other spellings of it, in case or blanks, in 1 row: “B” (1)"
+    )
+    assert marked(fault) == "'b'"
+    assert fault.help.endswith('`zone %in% c("b", "B")`')
+    assert from_fault(fault).severity == "serious"
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize("where", ["zone %in% c('b', 'B')", "zone == 'b' | zone == 'B'", "zone == 'a'"])
+def test_spellings_that_a_condition_names_or_that_no_row_has_are_not_told_of(tmp_path, where):
+    assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, sample=f'"s" = "{where}"')}
+    lowered = where.replace("zone", "tolower(zone)")
+    assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, sample=f'"s" = "{lowered}"')}
+
+
 @pytest.mark.parametrize("where", ["gap < 99", "gap == 1 & year > 0", "!is.na(gap) & gap > 0", "is.na(gap) | gap > 0"])
 def test_a_condition_that_stata_reads_alike_is_not_warned_of(tmp_path, where):
     assert "condition_missing" not in {f.code for f in faults(tmp_path, sample=f'"s" = "{where}"')}
