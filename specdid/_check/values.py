@@ -508,7 +508,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
             origin, span = expression.origin, call.span
             if Text("%") not in asked and ("%", x) not in said and (mixed := mixed_percents(column)):
                 said.add(("%", x))
-                message = f"`{write(x)}` holds {mixed}: parse_number() leaves both as they are"
+                message = f"{_marked(x)} holds {mixed}: parse_number() leaves both as they are"
                 yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
             if Text(",") not in asked and (",", x) not in said and (message := _decimal_commas(data, x, column)):
                 said.add((",", x))
@@ -527,6 +527,11 @@ def _defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
             yield from ((expression, scope) for expression in option.derive.values())
 
 
+def _marked(node: Node) -> str:
+    """Write an expression in marks, which a name with blanks has by itself."""
+    return words if "`" in (words := write(node)) else f"`{words}`"
+
+
 def _decimal_commas(data: Data, x: Node, column: Column) -> str:
     cells, largest, times = far_thousands(column)
     if not cells or column.codes is None:
@@ -534,7 +539,7 @@ def _decimal_commas(data: Data, x: Node, column: Column) -> str:
     rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
     shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
     return (
-        f"`{write(x)}` holds {shown} in {data.rows(rows)}, whose comma parse_number() takes for one between thousands: "
+        f"{_marked(x)} holds {shown} in {data.rows(rows)}, whose comma parse_number() takes for one between thousands: "
         f"{times:.3g} times the largest of the others, {number_text(largest)}, or more"
     )
 
@@ -672,11 +677,11 @@ def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, i
         words = write(other)
         shown = first_few([f"“{level}” ({count:,})" for level, count in found.items()], MOST_NAMED)
         message = (
-            f"`{words}` is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
+            f"{_marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
             f"{many(sum(found.values()), 'row')}: {shown}"
         )
         every = ", ".join(write(Text(level)) for level in (text.value, *found))
-        advice = f"where they are the same, name them all: `{words} %in% c({every})`"
+        advice = f"where they are the same, name them all: {words} %in% c({every})"
         yield fault_at(origin, text.span, "value_spelling", message, advice, "warning")
 
 

@@ -150,6 +150,15 @@ def test_decimal_commas_that_are_read_as_thousands_are_warned_of():
     assert commas(["55,125"], ["5", "100"])
 
 
+def test_a_name_with_blanks_is_marked_once():
+    n = small_panel().height
+    data = small_panel().with_columns(pl.Series("math (%)", ["55,125", *["5.9", "100"] * n][:n]))
+    study = small_study(derive={"c": "parse_number(`math (%)`)"}, outcome={"c": "c"})
+    (fault,) = (f for f in specdid.check(study, data) if f.code == "decimal_commas")
+    assert fault.message.startswith("`math (%)` holds “55,125” in row 1")
+    assert known(fault.message, "zh")
+
+
 @pytest.mark.parametrize(
     ("cells", "plain"),
     [

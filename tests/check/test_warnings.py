@@ -140,7 +140,7 @@ def test_other_spellings_of_a_text_that_is_compared_are_named_with_their_rows(tm
         "`zone` is compared with “b”, and has other spellings of it, in case or blanks, in 1 row: “B” (1)"
     )
     assert marked(fault) == "'b'"
-    assert fault.help.endswith('`zone %in% c("b", "B")`')
+    assert fault.help.endswith('zone %in% c("b", "B")')
     assert from_fault(fault).severity == "serious"
     assert known(fault.message, "zh")
 
