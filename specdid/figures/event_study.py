@@ -18,7 +18,7 @@ from specdid._records.cautions import capital
 from specdid._records.numerals import degrees, p_text, percent
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed, number_axis, style_axis
+from specdid.figures._curve_axes import draw_tested, fixed, number_axis, style_axis
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
     ENTRY_LINES,
@@ -49,7 +49,6 @@ from specdid.figures._style import (
     blend,
     look_of_series,
     own_style,
-    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -391,24 +390,22 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     for start in data.starts:
         axes.axvline(start - 0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
     slot = box.width / (last - first + 1)
+    step = _step(len(panel.series), slot)
     for k, series in enumerate(panel.series):
-        _curve(axes, series, look_of(panel, k), _shift(panel, k, slot), slot)
+        place = (k - (len(panel.series) - 1) / 2) * step / slot if len(panel.series) <= MOST else 0.0
+        _curve(axes, series, look_of(panel, k), place, step)
     _periods(page, data, box.top + box.height + 7, slot)
 
 
-def _shift(panel: EventPanel, k: int, slot: float) -> float:
-    """Return how far a series stands from the middle of its slot, in periods."""
-    count = len(panel.series)
-    if not 1 < count <= MOST:
-        return 0.0
-    step = min(6.5, 0.72 * slot / count)
-    return (k - (count - 1) / 2) * step / slot
+def _step(count: int, slot: float) -> float:
+    """Return the points that a series has to itself in a slot, all of it for one alone or among too many."""
+    return min(6.5, 0.86 * slot / count) if 1 < count <= MOST else slot
 
 
-def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: float) -> None:
+def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, room: float) -> None:
     """Draw a curve: thick pointwise and thin simultaneous intervals, or a thin line among many."""
     x, y = series.periods + shift, series.estimate
-    size = min(4.0, max(2.2, 0.5 * slot))
+    size = min(4.0, max(1.8, 0.75 * room))
     if not look.bars:
         places = np.concatenate([series.periods, np.array(series.references, dtype=float)])
         order = np.argsort(places)
@@ -420,7 +417,7 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
         axes.scatter(
             x[cut], [edge] * int(cut.sum()), s=8, color=[look.colour], marker=arrow, clip_on=False, linewidths=0
         )
-    for half, thick in ((series.band, 0.7), (series.pointwise, 1.9)):
+    for half, thick in ((series.band, 0.7), (series.pointwise, min(1.9, 0.45 * room))):
         known = np.isfinite(half)
         axes.vlines(
             x[known],
@@ -431,20 +428,12 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, slot: floa
             zorder=3,
         )
     known = np.isfinite(series.pointwise)
-    shape, size = shape_of(look.marker, size)
-    axes.scatter(x[known], y[known], s=size**2, color=[look.colour], marker=shape, linewidths=0, zorder=5)
-    axes.scatter(x[~known], y[~known], s=size**2, color=[look.colour], marker=CROSS, linewidths=0.2 * size, zorder=5)
-    axes.scatter(
-        np.array(series.references, dtype=float) + shift,
-        np.zeros(len(series.references)),
-        s=size**2,
-        facecolors="white",
-        edgecolors=[look.colour],
-        marker=shape,
-        linewidths=0.8,
-        zorder=5,
-        clip_on=False,
-    )
+    full, colour = np.ones(int(known.sum())), blend(look.colour, 1.0)
+    draw_tested(axes, (x[known], y[known]), colour, full, look.marker, size, haloed=True, zorder=5)
+    axes.scatter(x[~known], y[~known], s=size**2, color=[colour], marker=CROSS, linewidths=0.2 * size, zorder=5)
+    references = np.array(series.references, dtype=float) + shift
+    zeros = np.zeros(len(references))
+    draw_tested(axes, (references, zeros), colour, zeros, look.marker, size, haloed=True, zorder=5, clip_on=False)
 
 
 def _looks(panel: EventPanel) -> list[tuple[EventSeries, Look]]:

@@ -65,10 +65,34 @@ def test_names_the_reference_the_bins_the_test_and_what_bars_mean():
     assert any(t.startswith("Effects are relative to year −1 (hollow).") for t in said)
 
 
+def marks(figure):
+    """Return the marks, without the white around them."""
+    dots = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    return [c for c in dots if c.get_zorder() == 5]
+
+
+@pytest.mark.parametrize("periods", [7, 13])
+def test_marks_of_many_series_stand_apart_in_a_column_and_have_white_around_them(periods):
+    """They touched as a chain, and flat ones could not be told from the zero line: grey print has one colour."""
+    at = np.arange(periods) - 3.0
+    errors = {"periods": at[at != -1], "estimate": np.zeros(periods - 1), "bins": ()}
+    wide = {k: np.full(periods - 1, v) for k, v in (("pointwise", 0.1), ("band", 0.15))}
+    many = tuple(series(str(k), **errors, **wide) for k in range(MOST if periods < 9 else 4))
+    figure = FIGURE.draw(data(EventPanel("y", many), window=(-3, int(at[-1]))), 3.5)
+    (axes,) = figure.axes
+    points = [c for c in marks(figure) if len(c.get_offsets()) > 1]
+    size = min(float(np.sqrt(c.get_sizes().max())) for c in points)
+    x = axes.transData.transform([c.get_offsets()[0] for c in points])[:, 0] * 72 / figure.dpi
+    assert all(np.diff(x) > 1.25 * size)
+    white = [c for c in axes.collections if isinstance(c, PathCollection) and (c.get_facecolor() == 1).all()]
+    below = [c for c in white if 3 < c.get_zorder() < 5]
+    assert len(below) == 2 * len(many)
+
+
 def test_series_stand_side_by_side_with_hollow_references_at_zero():
     three = tuple(series(name, 0.1 * k) for k, name in enumerate(("none", "income", "all")))
     figure = FIGURE.draw(data(EventPanel("y", three)))
-    dots = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    dots = marks(figure)
     offsets = [c.get_offsets() for c in dots]
     points = [np.asarray(o) for o in offsets if len(o) == 5]
     hollow = [np.asarray(o) for o in offsets if len(o) == 1]
