@@ -58,6 +58,11 @@ class ForestRow:
         """Whether the effect has an interval, and so a standard error."""
         return bool(np.isfinite(self.low))
 
+    @property
+    def hollow(self) -> bool:
+        """Whether the interval includes zero, as it does where p >= alpha."""
+        return self.low <= 0 <= self.high
+
 
 @dataclass(frozen=True, slots=True)
 class ForestBlock:
@@ -113,6 +118,8 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
     alone = any(np.isfinite(r.estimate) and not r.known for b in data.blocks for r in b.rows)
     crosses = say("Crosses: no standard error.") if alone else ""
+    open_ = any(np.isfinite(r.estimate) and r.hollow for b in data.blocks for r in b.rows)
+    hollow = say("Hollow: the interval includes zero.") if open_ else ""
     cut = any(
         np.isfinite(r.estimate) and (r.low < ends[0] or r.high > ends[1])
         for b, ends in ((b, _limits(data, b)) for b in data.blocks)
@@ -121,7 +128,7 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     arrows = say("Arrows: intervals that go beyond the axis.") if cut else ""
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    said = sentences(filter(None, (data.note, crosses, arrows, said)))
+    said = sentences(filter(None, (data.note, hollow, crosses, arrows, said)))
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
@@ -194,7 +201,8 @@ def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float])
     shape, size = shape_of(kind, 4.4)
     axes.plot(
         [row.estimate], [y], marker=shape, markersize=size, color=colour,
-        markerfacecolor="white" if kind == CROSSED else colour, markeredgewidth=0.0 if row.known else 0.9, zorder=6,
+        markerfacecolor="white" if kind == CROSSED or row.hollow else colour,
+        markeredgewidth=0.9 if row.hollow or not row.known else 0.0, zorder=6,
     )  # fmt: skip
 
 

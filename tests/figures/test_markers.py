@@ -139,6 +139,19 @@ def test_periods_without_an_error_are_crosses_which_the_key_names_once():
     assert not any(t.startswith("95%") for t in said)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_effects_of_a_forest_are_hollow_where_the_interval_includes_zero(whole):
+    """As everywhere where p >= alpha; all were full."""
+    far = forest.ForestRow("far", 0.2, 0.1, 0.3, (), whole=whole)
+    rows = (far, replace(far, low=-0.1), replace(far, low=np.nan, high=np.nan))
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows),), "Note."))
+    faces = [line.get_markerfacecolor() == "white" for line in figure.axes[0].lines if line.get_zorder() == 6]
+    assert faces == [False, True, whole]
+    assert "Hollow: the interval includes zero." in " ".join(t.get_text() for t in figure.texts)
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows[:1]),), "Note."))
+    assert "Hollow" not in " ".join(t.get_text() for t in figure.texts)
+
+
 def test_effects_without_an_error_are_crosses_in_a_forest_and_the_note_says_so():
     row = forest.ForestRow("actual", 0.2, np.nan, np.nan, (), whole=True)
     rows = (row, replace(row, estimate=0.3, whole=False), replace(row, estimate=0.1, low=0.0, high=0.2, whole=False))
