@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 THIN = 1200
 """More specifications than this are drawn at so many places, each the median of its neighbours."""
 
+STRIP_SHADES = tuple(blend(INK, 0.08 + 0.92 * share) for share in (0.0, 1 / 3, 2 / 3, 1.0))
+"""Shades of a dense curve's strip, from none with p < alpha to all."""
+_STRIP, _RUN = 4.0, 2.0
+"""Height of that strip, and width of what has one shade in it, in points."""
 _BREAKDOWNS = 75
 """Breakdown values of more than THIN specifications are drawn as medians of so many runs: of 10,000 few are known."""
 _HALO = 4.5
@@ -301,6 +305,11 @@ def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
     return blend(colour, 0.16), blend(colour, 0.32)
 
 
+def dense(panel: CurvePanel) -> bool:
+    """Say whether full and hollow marks would lie on one another: a strip below the curve has the shares instead."""
+    return len(panel.whole or panel) > THIN
+
+
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw ribbons in steps, piece by piece, in a series' colour where it has the piece to itself."""
     places = np.arange(len(panel))
@@ -319,10 +328,27 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             size = max(2.2 if _shared_colours(panel) else 1.7, min(2.2, 1.6 * slot))
             mark = marker_in(panel, k, bars=False)
             at, solid = (drawn.x, drawn.estimate), shade(panel, k, 1.0)
-            draw_tested(axes, at, solid, drawn.significant, mark, size, joined=True, haloed=True, zorder=5)
+            full = np.ones_like(drawn.significant) if dense(panel) else drawn.significant
+            draw_tested(axes, at, solid, full, mark, size, joined=True, haloed=True, zorder=5)
     for k in range(len(panel.series)):
         alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
         draw_untested(axes, panel, (panel.across(alone) + 0.5, panel.estimate[alone]), k, _CROSS)
+    if dense(panel):
+        _draw_shares(axes, panel, slot)
+
+
+def _draw_shares(axes: Axes, panel: CurvePanel, slot: float) -> None:
+    """Draw along the foot of the axes which share of neighbours, of those that have a p-value, has p < alpha."""
+    bottom, top = axes.get_ylim()
+    tall = _STRIP * (top - bottom) / (72 * axes.bbox.height / axes.figure.dpi)
+    for start, stop in panel.pieces:
+        runs = np.array_split(np.arange(start, stop), max(1, int(slot * (stop - start) / _RUN)))
+        edges = panel.across(start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
+        draw_steps(axes, [bottom + 1.3 * tall], edges[[0, -1]], bottom, 3, facecolor="white")
+        for run, left, right in zip(runs, edges[:-1], edges[1:], strict=True):
+            if panel.tested[run].any():
+                shade = blend(INK, 0.08 + 0.92 * float(panel.significant[run][panel.tested[run]].mean()))
+                draw_steps(axes, [bottom + tall], [left, right], bottom, 3.1, facecolor=shade)
 
 
 _NULL_STYLES = ((0, (2, 2)), (0, (5, 2)), (0, (2, 2)))

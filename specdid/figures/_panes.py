@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid._records.cautions import headline
 from specdid._words import later, say, sentences, told
-from specdid.figures._curve_axes import few, fixed, marker_in, preferred_mark, ribbon_shades, shade
+from specdid.figures._curve_axes import STRIP_SHADES, dense, few, fixed, marker_in, preferred_mark, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -29,7 +29,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, CROSS, INK, QUIET, RING, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, CROSS, INK, OPEN, QUIET, RING, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -211,7 +211,12 @@ def in_order(panel: CurvePanel) -> list[int]:
 
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
-    if len(panel.series) > 1:
+    if dense(panel):
+        words = say("strip: share with p < {alpha:g}, from none (pale) to all (dark)", alpha=alpha)
+        entries = [KeyEntry("shades", STRIP_SHADES, words)]
+        if panel.preferred and preferred_mark(panel) == OPEN:
+            entries.append(hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha)))
+    elif len(panel.series) > 1:
         entries = [hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))]
     else:
         entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")]

@@ -21,6 +21,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
     THIN,
     beyond,
+    dense,
     draw_breakdowns,
     draw_choices,
     draw_curve,
@@ -644,7 +645,8 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
     several = {len(p.series) > 1 for p in data.panels}
     bars = {few(p, width) for p, width in widths}
-    if len(data.panels) == 1 or (True in several and len(bars) > 1):
+    alike = len({dense(p) for p in data.panels}) == 1
+    if len(data.panels) == 1 or not alike or (True in several and len(bars) > 1):
         return ()
     room = layout.width - layout.left
     if True in several:

@@ -139,6 +139,26 @@ def test_periods_without_an_error_are_crosses_which_the_key_names_once():
     assert not any(t.startswith("95%") for t in said)
 
 
+def test_a_dense_curve_has_a_strip_with_the_share_of_neighbours_that_are_significant():
+    """Full and hollow marks of thousands lay on one another: 40 percent significant looked like none."""
+    planned = plan_of({"sample": [str(k) for k in range(1600)]})
+    results = results_of(planned)
+    order = np.argsort(results.first("estimate"))
+    results.numbers["p_value"][:] = 0.5
+    results.numbers["p_value"][order[:800]] = 0.01
+    figure = spec_curve.draw(curve_data(results), 6.5)
+    axes = figure.axes[0]
+    strip = [a for a in axes.get_children() if a.get_zorder() == 3.1]
+    tints = [a.get_facecolor()[0] for a in strip]
+    assert len(strip) > 50
+    assert tints[0] < 0.2
+    assert tints[-1] > 0.9
+    assert not any((a.get_facecolor() == 1).all() for a in axes.collections if a.get_zorder() == 5), "none is hollow"
+    said = " ".join(t.get_text() for t in figure.texts)
+    assert "strip: share with p < 0.05" in said
+    assert "p ≥ 0.05" not in said
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_effects_of_a_forest_are_hollow_where_the_interval_includes_zero(whole):
     """As everywhere where p >= alpha; all were full."""
