@@ -261,6 +261,10 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
     panel = volcano.panel
     most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
     size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
+    from matplotlib.patheffects import withStroke
+
+    # One effect is drawn mark by mark: the white lies on the marks before, so that overlapping ones are told apart.
+    white = [withStroke(linewidth=max(0.35, 0.2 * size) + 0.4, foreground="white")]
     # What is not significant lies below, so that a significant point is never hidden by a hollow one.
     for significant in (False, True):
         for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
@@ -268,7 +272,8 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
             mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
             colours = [shade(panel, int(panel.which[s]), 1.0) for s in mine.tolist()]
             at_p = panel.estimate[mine], volcano.height[mine]
-            draw_tested(axes, at_p, colours, panel.significant[mine].astype(np.float64), marker, size, zorder=3)
+            share = panel.significant[mine].astype(np.float64)
+            draw_tested(axes, at_p, colours, share, marker, size, zorder=3, path_effects=white)
 
 
 def _marker(panel: CurvePanel, k: int) -> str:

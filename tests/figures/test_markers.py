@@ -159,6 +159,24 @@ def test_a_dense_curve_has_a_strip_with_the_share_of_neighbours_that_are_signifi
     assert "p ≥ 0.05" not in said
 
 
+def test_overlapping_marks_of_a_volcano_have_white_between_them():
+    """Neighbours ran together to one stroke."""
+    planned = plan_of({"sample": [str(k) for k in range(12)]})
+    results = results_of(planned)
+    results.numbers["p_value"][:] = 0.001
+    results.numbers["estimate"][:] = 1.0 + 0.0001 * np.arange(12)
+    results.numbers["estimate"][0] = 0.9
+    figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
+    figure.set_dpi(600)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axes = figure.axes[0]
+    x, y = axes.transData.transform((1.00055, 3.0))
+    shown = np.asarray(canvas.buffer_rgba())[round(figure.bbox.height - y)][round(x) - 30 : round(x) + 30, 0]
+    assert shown.max() > 200
+    assert shown.min() < 50
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_effects_of_a_forest_are_hollow_where_the_interval_includes_zero(whole):
     """As everywhere where p >= alpha; all were full."""
