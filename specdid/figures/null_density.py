@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _RIDGE = 62.0
 """Height of one null's density, in points."""
 _LINES = 2
+_BELOW = 0.71
+"""Where lines end, as a share of that height, that would strike through the second line of a name."""
 _KIND = 36.0
 """Points that the kind of a null has before a comma, at least."""
 
@@ -164,9 +166,9 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
             # a point of each tail stands at its very end, however coarse the grid is
             axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
         axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
-        axes.plot([0, 0], [base, base + 0.8], color=INK, linewidth=0.6, zorder=1.5)
-        axes.plot([null.value] * 2, [base, base + 0.8], color=ACCENT, linewidth=1.3, zorder=4)
-        _label(page, box, null, k)
+        top = base + (0.8 if _label(page, box, null, k) == 1 else _BELOW)
+        axes.plot([0, 0], [base, top], color=INK, linewidth=0.6, zorder=1.5)
+        axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.3, zorder=4)
     times = say(" × expected sign") if panel.nulls[0].expected else ""
     label_across(
         page,
@@ -176,8 +178,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     )
 
 
-def _label(page: Page, box: Box, null: NullMedian, k: int) -> None:
-    """Write a null's name, on two lines where it is long, and p above its density."""
+def _label(page: Page, box: Box, null: NullMedian, k: int) -> int:
+    """Write a null's name, on two lines where it is long, and p above its density; return how many lines it has."""
     p = p_text(null.p_value)
     room = page.fonts.width(p, SMALL) + 8
     lines = wrap(told(null.title), page.fonts, box.width - room)
@@ -185,6 +187,7 @@ def _label(page: Page, box: Box, null: NullMedian, k: int) -> None:
     for line, text in enumerate(title):
         page.text(box.left, box.top + k * _RIDGE + 5 + 8 * line, text, SMALL, colour=QUIET)
     page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")
+    return len(title)
 
 
 def _title(title: str, fonts: Fonts, room: float) -> str:

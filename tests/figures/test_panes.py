@@ -6,6 +6,7 @@ from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_samples import samples
 from figure_texts import texts_of
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -244,6 +245,24 @@ def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
     (cut,) = (t for t in texts if t.endswith("specifications fitted again in every draw"))
     assert cut.startswith("perm"), "what kind of null it is stays too"
     assert "…, " in cut
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_observed_median_does_not_strike_through_the_second_line_of_a_name(width):
+    results, (first, *_) = chinese()
+    whole = (
+        f"permutation of the assignment{', with a name that is long' * 4}, specifications fitted again in every draw"
+    )
+    figure = drawn("null_density", results, (replace(first, title=whole[: 80 if width < 4 else 150]),), width)
+    figure.set_dpi(300)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    axes = figure.axes[0]
+    frame = axes.get_window_extent(renderer)
+    boxes = [t.get_window_extent(renderer) for t in figure.texts if t.get_text()]
+    inside = [b for b in boxes if b.y0 > frame.y0 and b.y1 < frame.y1 and b.x0 < frame.x0 + 1]
+    assert len(inside) == 2, "the name has two lines"
+    tops = [line.get_window_extent(renderer).y1 for line in axes.lines if len(line.get_xdata()) == 2]
+    assert max(tops) < min(b.y0 for b in inside) + 2
 
 
 def test_estimands_of_which_no_null_was_drawn_are_named():
