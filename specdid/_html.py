@@ -43,7 +43,7 @@ def _row(cells: Sequence[str], tag: str, texts: int) -> str:
 
 def framed(title: str, items: Iterable[tuple[str, str]], failed: bool = False) -> str:
     """Write a box that a reader cannot miss: a title, and items that begin with words in bold."""
-    colour, width = ("#b00020", 4) if failed else ("#d55e00", 2)
+    colour, width = ("#b00020", 4) if failed else ("#ad4a00", 2)
     bold = ((f"<strong>{escape(head)}</strong>: " if head else "", text) for head, text in items)
     listed = "".join(f"<li>{head}{escape(text)}</li>" for head, text in bold)
     size = "150%" if failed else "100%"

@@ -29,7 +29,7 @@ from specdid.figures._page import (
     wrap,
     write_note,
 )
-from specdid.figures._style import ACCENT, CROSS, INK, OPEN, QUIET, RING, SINGLE, SMALL, TEXT, blend
+from specdid.figures._style import ACCENT, CROSS, DOUBT, INK, OPEN, QUIET, RING, SINGLE, SMALL, TEXT, blend
 
 _SWATCH = 11.0
 _BETWEEN = 10.0
@@ -353,7 +353,7 @@ def lay_sheet(
     page.title(title)
     for written, box, line in zip(heads, boxes, tops, strict=False):
         _write_head(page, written, box.left - lead, line)
-    write_note(page, doubts, below, ACCENT)
+    write_note(page, doubts, below, DOUBT)
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)
     return page, boxes

@@ -78,7 +78,7 @@ from specdid.figures._panes import (
     pieces_told,
     without_null,
 )
-from specdid.figures._style import ACCENT, DEFAULT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
+from specdid.figures._style import DEFAULT, DOUBT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -418,7 +418,7 @@ def draw_warned(page: Page, warned: Warned, doubts: float) -> None:
     for k, line in enumerate(warned.details):
         page.text(2, top + NOTE * (k + 0.5), line, SMALL, colour=WRONG)
     for k, line in enumerate(warned.doubts):
-        page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, colour=ACCENT)
+        page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, colour=DOUBT)
 
 
 def plot(

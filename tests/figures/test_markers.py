@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import specdid
 from curves import plan_of, results_of, subsets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from specdid._html import framed
 from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import layouts
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, CROSS, CROSSED, MARKERS, SERIES, marker_of, shape_of
+from specdid.figures._style import ACCENT, CROSS, CROSSED, DOUBT, MARKERS, SERIES, marker_of, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
@@ -175,6 +178,13 @@ def test_overlapping_marks_of_a_volcano_have_white_between_them():
     shown = np.asarray(canvas.buffer_rgba())[round(figure.bbox.height - y)][round(x) - 30 : round(x) + 30, 0]
     assert shown.max() > 200
     assert shown.min() < 50
+
+
+def test_serious_warnings_are_as_dark_as_text_must_be_in_print_and_have_the_colour_of_the_page():
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(DOUBT)]
+    assert 1.05 / (np.dot((0.2126, 0.7152, 0.0722), channels) + 0.05) >= 5
+    assert f"--doubt: {DOUBT};" in Path(specdid.__file__).parent.joinpath("report/browser/style.css").read_text("utf-8")
+    assert DOUBT in framed("Serious warnings", [("a", "b")])
 
 
 @pytest.mark.parametrize("whole", [True, False])

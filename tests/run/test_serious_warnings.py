@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from pages import read_page
 from small_studies import small_panel
 from specdid._records.cautions import AGAINST, against
+from specdid.figures._style import DOUBT
 from toml_text import write_toml
 from warned import moving_panel, warned_study
 
@@ -103,7 +104,7 @@ def test_word_has_them_in_a_frame_below_the_title(run, told):
 @pytest.mark.parametrize("width", [3.5, 6.5])
 def test_the_figure_has_them_below_its_title(run, told, width):
     figure = run[0].plot(width=width)
-    lines = [t for t in figure.texts if t.get_color() == "#d55e00"]
+    lines = [t for t in figure.texts if t.get_color() == DOUBT]
     text = " ".join(t.get_text() for t in sorted(lines, key=lambda t: -t.get_position()[1]))
     # More than three lines would have the numbers in a narrow figure: it has the kinds.
     assert all(number in text for number in (told if width > 4 else (against(run[0].warnings).verdict,)))
