@@ -212,7 +212,7 @@ def in_order(panel: CurvePanel) -> list[int]:
 
 def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
     if dense(panel):
-        words = say("strip: share with p < {alpha:g}, from none (pale) to all (dark)", alpha=alpha)
+        words = say("strip: the darker, the more p < {alpha:g}", alpha=alpha)
         entries = [KeyEntry("shades", STRIP_SHADES, words)]
         if panel.preferred and preferred_mark(panel) == OPEN:
             entries.append(hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha)))
