@@ -849,7 +849,8 @@ def _medians(page: Page, band: PanelRow, top: float, layout: CurveLayout) -> Non
         row = rows.get((line.heading, line.label))
         middle = top + line.top + layout.row / 2
         if line is band.lines[0]:
-            page.text(right, middle, say("median"), SMALL, colour=QUIET, align="right")
+            # A choice on a line of its own has its median there.
+            page.text(right, middle - (NOTE if row else 0), say("median"), SMALL, colour=QUIET, align="right")
         if row is not None:
             values = panel.estimate[row.chosen]
             text = fixed(float(np.median(values)), panel.decimals) if len(values) else "–"

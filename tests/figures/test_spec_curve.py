@@ -26,12 +26,12 @@ from specdid._records import Code, NullShares, Status, collect
 from specdid._records.cautions import NO_ROWS
 from specdid._run import pipeline
 from specdid.appendix.content import _reading
-from specdid.figures import multiverse
+from specdid.figures import multiverse, spec_curve
 from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
 from specdid.figures._curve_data import Breakdowns, ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import FLAT, lay_out, layouts
+from specdid.figures._layout import FLAT, ChoiceLine, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
 from specdid.figures._style import SMALL, save
@@ -887,3 +887,16 @@ def test_a_row_of_which_nothing_was_estimated_is_explained():
     texts = texts_of(plot(results))
     assert "b" in texts
     assert words in " ".join(texts)
+
+
+def test_the_head_of_the_medians_does_not_lie_on_the_first_one():
+    """Where the first choice has one line, as its other option is the reverse, both stood on it."""
+    planned = plan_of({"sample": ["all", "few"]}, subsets("a", "b"))
+    (panel,) = curve_data(results_of(planned)).panels
+    choices = panel.choices[0]
+    line = ChoiceLine(choices.heading, choices.rows[0].label, "all", 0.0)
+    written = []
+    page = SimpleNamespace(text=lambda x, y, text, *_, **__: written.append(y))
+    layout = SimpleNamespace(width=400.0, row=10.0)
+    spec_curve._medians(page, SimpleNamespace(panels=(panel,), lines=(line,)), 0.0, layout)
+    assert abs(np.diff(written)[0]) >= 8
