@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from math import inf
 
+from specdid._arrays import Floats
 from specdid.language import LanguageError, Role, check, expand, in_our_spelling, parse, referenced, write
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, chain, walk
 
@@ -84,7 +85,8 @@ class DataFacts:
     ``sheet`` is the name of a workbook's first, which is read;
     ``short`` are columns of numbers that single precision holds, all of them;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
-    ``key`` of them whether every row has its own pair, None where that is not known.
+    ``key`` of them whether every row has its own pair, None where that is not known;
+    ``numbers`` of a column its rows, None where that is not known.
     """
 
     columns: frozenset[str] = frozenset()
@@ -99,6 +101,7 @@ class DataFacts:
     bounds: Callable[[str], tuple[float, float]] = lambda _name: (-inf, inf)
     short: frozenset[str] = frozenset()
     key: Callable[[str, str], bool | None] = lambda _unit, _time: None
+    numbers: Callable[[str], Floats | None] = lambda _name: None
 
 
 FIRST = DataFacts()

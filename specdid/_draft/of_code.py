@@ -128,6 +128,7 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         bounds,
         short,
         key,
+        numbers.get,
     )
 
 

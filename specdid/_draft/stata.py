@@ -14,6 +14,9 @@ from functools import partial
 from math import inf, isinf, isnan
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
+from specdid._arrays import Floats
 from specdid._draft.memory import (
     ACROSS,
     FIRST,
@@ -29,7 +32,7 @@ from specdid._draft.memory import (
     in_brackets,
     ours,
 )
-from specdid._draft.stata_expression import single, tree_of
+from specdid._draft.stata_expression import of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
@@ -360,6 +363,23 @@ def _truths(node: Node, condition: bool) -> list[Node]:
         elif isinstance(one, Unary) and one.operator == "!":
             found.append(one.operand)
     return [one for one in found if not _is_truth(one)]
+
+
+def _cuts_off(node: Call | Binary) -> bool:
+    if isinstance(node, Binary):
+        return node.operator == "%%"
+    return node.function in ("floor", "ceiling", "as.integer") and bool(node.arguments)
+
+
+def _may_be_whole(node: Node) -> bool:
+    """Say whether decimals may come out whole, as those of x*10 or x + z, and not those of x, x/10 and x + 1."""
+    for one in walk(node):
+        if isinstance(one, Binary) and one.operator in "+-*/":
+            a, b = number_value(one.left), number_value(one.right)
+            plain = one.operator in "+-" or (one.operator == "/" and a is None)
+            if not plain or (a is None) == (b is None) or not (a or b or 0.0).is_integer():
+                return True
+    return False
 
 
 class _Stata(Memory):
@@ -696,6 +716,9 @@ class _Stata(Memory):
         """
         same: set[float] = set()
         node = parse(text)
+        for found in walk(node):
+            if isinstance(found, Call | Binary) and _cuts_off(found):
+                self._refuse_cut(parse(self.in_force(write(found))), found)
         for one in _truths(node, condition):
             self._refuse_turning(parse(self.in_force(write(one))), 0.0, one)
         for found in walk(node):
@@ -756,6 +779,54 @@ class _Stata(Memory):
                 f"{stored}, and `{write(shown)}` turns on that rounding where two numbers are the same. If you meant "
                 f"the numbers themselves, {cure}"
             )
+
+    def _refuse_cut(self, made: Node, shown: Node) -> None:
+        """Refuse decimal places that are cut off otherwise where a column is in single precision: 0.7*100 is 70.
+
+        Raises
+        ------
+        NotReadError
+            In a row of the data, or, where they are not known, it may be.
+        """
+        key = self._in_single(made)
+        if not key:
+            return
+        inner = made.left if isinstance(made, Binary) else made.arguments[0].value if isinstance(made, Call) else None
+        if inner is None or self._is_whole(inner):
+            return
+        differs = self._differs(made)
+        if differs or (differs is None and _may_be_whole(inner)):
+            stored, cure = self._stored(key)
+            raise NotReadError(
+                f"{stored}, and `{write(shown)}` cuts off what that rounding leaves: where the number itself is whole, "
+                f"it may be 1 less. If you meant the numbers themselves, {cure}"
+            )
+
+    def _in_single(self, node: Node) -> str:
+        """Return a column of single precision that an expression of versions is made of, "" for none."""
+        for key in dict.fromkeys(name.name for name in referenced(node)):
+            if (key in self._single or self._key_read_in(key)) and not self._is_whole(Name(key)):
+                return key
+            if found := self._once("of single", key, lambda made: self._in_single(parse(made)), ""):
+                return found
+        return ""
+
+    def _differs(self, node: Node) -> bool | None:
+        """Say whether an expression is another in a row with columns in single precision, None where not known."""
+        stored, exact = (of_rows(node, partial(self._rows_of, rounds=rounds)) for rounds in (True, False))
+        return None if stored is None or exact is None else not np.array_equal(stored, exact, equal_nan=True)
+
+    def _rows_of(self, key: str, rounds: bool) -> Floats | None:
+        """Return a version's numbers, as Stata has them in single precision where it ``rounds``."""
+
+        def ask(made: str) -> Floats | None:
+            return of_rows(parse(made), partial(self._rows_of, rounds=rounds))
+
+        found = self._once(f"rows {rounds}", key, ask, None) if self.known(key) else self._facts.numbers(key)
+        if found is None or not rounds or not (key in self._single or self._key_read_in(key)):
+            return found
+        with np.errstate(over="ignore"):
+            return np.asarray(found, np.float32).astype(np.float64)
 
     def _stored(self, key: str) -> tuple[str, str]:
         """Return how a column comes to be in single precision, and what would have it in double."""
@@ -1652,6 +1723,7 @@ class _Stata(Memory):
             expression = self.on_kept(self.in_force(expression))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
+                self._refuse_cut(parse(expression), parse(f"{storage}({given.partition(' if ')[0].strip()})"))
             expression = self._held(storage, expression)
             rounds, rounded = storage == "float", False
             if command == "replace":  # a whole type becomes float for decimals, and double stays double

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 
+import numpy as np
+
+from specdid._arrays import Floats
 from specdid._draft.memory import NotReadError
 from specdid.language import in_our_spelling, parse, write
 from specdid.language.tree import MAX_DEPTH, Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, joined
@@ -59,6 +63,48 @@ def single(number: float) -> float:
         return float(struct.unpack("f", struct.pack("f", number))[0])
     except OverflowError:
         return number
+
+
+def of_rows(node: Node, column: Callable[[str], Floats | None]) -> Floats | None:
+    """Return what an expression of a row's own numbers is in every row, None where it is another or not known."""
+    match node:
+        case Number():
+            return np.float64(node.value)  # type: ignore[return-value]
+        case Constant():
+            return np.float64(np.nan if node.value is None else node.value)  # type: ignore[return-value]
+        case Name():
+            return column(node.name)
+        case Unary(operator="-" | "!"):
+            inner = of_rows(node.operand, column)
+            return None if inner is None else -inner if node.operator == "-" else np.float64(1.0) - (inner != 0)
+        case Binary() if node.operator in _BY_ROW:
+            left, right = of_rows(node.left, column), of_rows(node.right, column)
+            if left is None or right is None:
+                return None
+            with np.errstate(all="ignore"):
+                return np.float64(1.0) * _BY_ROW[node.operator](left, right)
+        case Call() if node.function in _BY_ROW:
+            values = [a.value and of_rows(a.value, column) for a in node.arguments if a.name is None]
+            if any(one is None for one in values) or len(values) != len(node.arguments):
+                return None
+            with np.errstate(all="ignore"):
+                return np.float64(1.0) * _BY_ROW[node.function](*values)
+        case _:
+            return None
+
+
+def _chosen(test: Floats, yes: Floats, no: Floats) -> Floats:
+    return np.where(test != 0, yes, no)
+
+
+_BY_ROW: dict[str, Callable[..., Floats]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "%%": np.mod, "&": np.logical_and,
+    "|": np.logical_or, "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater,
+    ">=": np.greater_equal, "floor": np.floor, "ceiling": np.ceil, "as.integer": np.trunc, "abs": np.abs,
+    "sqrt": np.sqrt, "log": np.log, "exp": np.exp, "is.na": np.isnan,
+    "ifelse": _chosen,
+}  # fmt: skip
+"""What is computed of a row's own numbers; of one argument a log is natural."""
 
 
 class _Reader:

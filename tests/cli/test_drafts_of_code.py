@@ -862,6 +862,34 @@ def test_float_of_a_number_is_that_number_beside_what_is_copied_in_single_precis
     assert [r.condition for r in found.regressions] == ([here] if here else [])
 
 
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ("gen byte pct = 100*k\nreg y d if pct >= 70", True),
+        ("gen int pct = 10*k if t > 1\nreg y d if pct >= 7", True),
+        ("reg y d if int(z*10) >= 23", True),
+        ("reg y d if floor(z*10) >= 23", True),
+        ("reg y d if ceil(k*10) <= 1", True),
+        ("reg y d if mod(z*10, 1) == 0", True),
+        ("gen double h = k*10\nreg y d if floor(h) == 7", True),
+        ("gen g = t/10\nreg y d if int(g*10) >= 23", True),
+        ("merge m:1 t using b\nreg y d if int(z*10) >= 23", True),
+        ("reg y d if int(z) >= 3", False),
+        ("reg y d if floor(e*10) >= 5", False),
+        ("gen byte half = e*2\nreg y d if half >= 1", False),
+        ("gen double g = t/10\nreg y d if int(g*10) >= 23", False),
+        ("gen decade = floor(t/10)*10\nreg y d if decade == 20", False),
+        ("merge m:1 t using b\nreg y d if int(z) >= 3", False),
+    ],
+)
+def test_decimals_that_single_precision_cuts_off_are_listed(lines, listed):
+    """0.7 of single precision is 0.699999988, of which 100 times is 69 in a byte; e has numbers that it holds."""
+    columns = {"k": [0.7, 0.9, 0.1], "z": [2.3, 3.2, 3.3], "e": [0.5, 1.0, 0.25], "y": [1, 2, 3], "d": [0, 1, 0]}
+    facts = facts_of(panel_of({**columns, "id": [1, 1, 1], "t": [21, 23, 26]}, "id", "t").columns)
+    found = read_code(f"import delimited a.csv\n{lines}\n", ".do", facts)
+    assert any("single precision" in why for _, _, why in found.skipped) == listed, found.skipped
+
+
 def test_a_column_in_single_precision_is_called_as_the_code_calls_it():
     code = "import delimited a.csv\nreg y x if z > 6.3\nreg y x if z*10 > 63\n"
     found = read_code(code, ".do", DataFacts(frozenset({"Y", "X", "Z"})))
