@@ -768,12 +768,19 @@ class _Stata(Memory):
                         f"{stored}, and what it is compared with is not rounded so: rows where both are the same "
                         f"number are in or out by that rounding. If you meant the numbers themselves, {cure}"
                     )
+            made = parse(self.in_force(write(found)))
+            if not same and (key := self._in_single(made)) and self._differs(made):
+                self._refuse_where_same(key, found)
         for number in same:
             text = text.replace(write(Number(number)), f"{number:.7g}")
         return text
 
     def _refuse_turning(self, made: Node, number: float, shown: Node) -> None:
-        if key := self._turns(made, number):
+        if key := self._turns(made, number) or self._turns_unseen(made, number):
+            self._refuse_where_same(key, shown)
+
+    def _refuse_where_same(self, key: str, shown: Node) -> None:
+        if key:
             stored, cure = self._stored(key)
             raise NotReadError(
                 f"{stored}, and `{write(shown)}` turns on that rounding where two numbers are the same. If you meant "
@@ -799,8 +806,33 @@ class _Stata(Memory):
             stored, cure = self._stored(key)
             raise NotReadError(
                 f"{stored}, and `{write(shown)}` cuts off what that rounding leaves: where the number itself is whole, "
-                f"it may be 1 less. If you meant the numbers themselves, {cure}"
+                f"it is another. If you meant the numbers themselves, {cure}"
             )
+
+    def _turns_unseen(self, made: Node, number: float) -> str:
+        """Return a column of single precision that is put together with another in rows not known, "" for none.
+
+        A difference is 0, and a ratio 1, where both are rounded alike.
+        """
+        node, depth = made, 0
+        while depth < MOST_TAKEN_BACK:
+            if isinstance(node, Name) and (text := self._expression(node.name)) is not None:
+                node = parse(text)
+            elif isinstance(node, Call) and node.function == "abs" and node.arguments[0].value is not None:
+                node = node.arguments[0].value
+            else:
+                break
+            depth += 1
+        sides: list[Node] = []
+        operator = ""
+        if isinstance(node, Binary) and node.operator in "+-*/":
+            sides, operator = [node.left, node.right], node.operator
+        elif isinstance(node, Call) and node.function == "d" and node.arguments[0].value is not None:
+            sides, operator = [node.arguments[0].value] * 2, "-"
+        found = [self._in_single(one) for one in sides]
+        if not found or not all(found) or number == {"-": 0, "/": 1, "*": 0}.get(operator):
+            return ""
+        return found[0] if self._of_file.columns and self._differs(made) is None else ""
 
     def _in_single(self, node: Node) -> str:
         """Return a column of single precision that an expression of versions is made of, "" for none."""

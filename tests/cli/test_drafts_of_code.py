@@ -890,6 +890,37 @@ def test_decimals_that_single_precision_cuts_off_are_listed(lines, listed):
     assert any("single precision" in why for _, _, why in found.skipped) == listed, found.skipped
 
 
+@pytest.mark.parametrize(
+    ("condition", "listed"),
+    [
+        ("z - k > 2", True),
+        ("z + k >= 3", True),
+        ("z/k >= 3", True),
+        ("abs(z - k) <= 1", True),
+        ("floor(z/k) == 3", True),
+        ("z*k >= .2", True),
+        ("D.z >= 1", True),
+        ("double_sum >= 3", True),
+        ("sum >= 3", False),
+        ("L.z + k >= 3", True),
+        ("z - k > 20", False),
+        ("z/k >= 3000", False),
+        ("e + h >= 1", False),
+        ("z - k > 0", False),
+        ("D.z > 0", False),
+        ("D.y >= 1", False),
+    ],
+)
+def test_columns_that_are_computed_with_others_in_single_precision_are_listed_where_rounding_decides(condition, listed):
+    """In a row of each a sum, difference, product or ratio is the number itself, and by its rounding is not."""
+    columns = {"k": [0.7, 0.3, 0.1, 0.7, 0.2, 1.3, 0.4], "z": [2.7, 0.9, 0.3, 2.3, 1.2, 2.3, 0.5]}
+    columns |= {"e": [0.5] * 7, "h": [0.25] * 7, "y": [1, 2, 3, 4, 5, 6, 7], "d": [0, 1, 0, 1, 0, 1, 1]}
+    facts = facts_of(panel_of({**columns, "id": [1] * 7, "t": [*range(7)]}, "id", "t").columns)
+    made = "gen double double_sum = z + k\ngen sum = z + k"
+    found = read_code(f"import delimited a.csv\nxtset id t\n{made}\nreg y d if {condition}\n", ".do", facts)
+    assert any("single precision" in why for _, _, why in found.skipped) == listed, found.skipped
+
+
 def test_a_column_in_single_precision_is_called_as_the_code_calls_it():
     code = "import delimited a.csv\nreg y x if z > 6.3\nreg y x if z*10 > 63\n"
     found = read_code(code, ".do", DataFacts(frozenset({"Y", "X", "Z"})))
