@@ -1741,6 +1741,15 @@ class _Stata(Memory):
         if command not in ("generate", "egen", "gegen", "replace", "xtile", "fastxtile") or made is None:
             return False
         storage, name, given = made[2] or ("double" if self._in_double else "float"), made[3], made[4]
+        if command == "replace" and (meant := self._abbreviated(name)) != [name]:
+            if len(meant) != 1:
+                several = f"`{name}` may be {' or '.join(f'`{one}`' for one in meant[:4])}"
+                why = several if meant else f"there is no column `{name}`"
+                self.define(name, line, None)
+                self._skip_data(line, text, f"{why}, so that Stata stops here: name the column that is meant")
+                return True
+            given = re.sub(rf"(?<![\w.\"]){re.escape(name)}(?![\w(\"])", meant[0], given)
+            name = meant[0]
         before = self.state.columns.get(name)
         read_in = self._read_in(name) if command == "replace" else 0
         of_file = self.state.data == self._first_data and not self.state.made and name not in self.state.dropped
@@ -1779,6 +1788,15 @@ class _Stata(Memory):
                 self._drawn[self.state.columns[name]] = line
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
+
+    def _abbreviated(self, name: str) -> list[str]:
+        """Return the columns that a name may stand for in Stata, where one is cut down to its first letters."""
+        known = {*self._facts.columns, *self.state.columns}
+        elsewhere = self.found.joins or self.state.made or self.state.data != self._first_data
+        if name in known or not self._facts.columns or elsewhere or name.rstrip("0123456789") in self._dummies:
+            return [name]
+        called_otherwise = {*self.state.columns.values()} - {*self.state.columns}
+        return sorted(one for one in known - called_otherwise - self.state.dropped if one.startswith(name))
 
     def _held(self, storage: str, expression: str) -> str:
         """Return what Stata's type holds of an expression of versions: numbers beyond are missing, text is cut.

@@ -3306,6 +3306,24 @@ def test_whole_numbers_that_single_precision_rounds_are_not_compared(line, liste
     assert any("single precision" in why for _, _, why in found.skipped) == listed
 
 
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("ear", "earn/1000"), ("earn", "earn/1000"), ("yo", "young/1000"), ("co", None), ("adpt", None), ("ol", None)],
+)
+def test_replace_changes_the_column_of_an_abbreviated_name_or_is_listed(name, made):
+    """Of two columns that begin so, and of none, Stata stops."""
+    facts = DataFacts(frozenset({"id", "t", "earn", "cold", "cost", "old", "d"}))
+    code = f"use a\ngen double young = d\ndrop old\nreplace {name} = {name}/1000\nreg earn d young\n"
+    found = read_code(code, ".do", facts)
+    assert (made in found.derived.values(), 4 in [line for line, _, _ in found.skipped]) == (bool(made), not made)
+
+
+def test_replace_behind_a_join_is_of_the_column_that_it_brings():
+    code = "use a\nmerge m:1 id using b\nreplace gdp = gdp/1000\nreg y gdp\n"
+    found = read_code(code, ".do", DataFacts(frozenset({"id", "y"})))
+    assert [line for line, _, _ in found.skipped] == [2]
+
+
 def test_replace_that_keeps_the_type_is_not_read():
     found = read_code("gen byte v = 1\nreplace v = x, nopromote\nreg y v\n", ".do", DataFacts(frozenset({"y", "x"})))
     assert [*found.unread] == ["v"]
