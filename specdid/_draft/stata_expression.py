@@ -257,11 +257,14 @@ class _Reader:
         number = value_of(right)
         always = number is not None and {"<": number > 1, "<=": number >= 1}.get(operator, False)
         never = number is not None and {">": number >= 1, ">=": number > 1}.get(operator, False)
+        if before in ("==", "!=") and operator in ("==", "!=") and number in (0, 1):
+            same = (before == "==") == ((operator == "==") == (number == 1))
+            meant = f"`({a} {before} {x}) {operator} {b}`, which is `{a} {'==' if same else '!='} {x}`"
+            return f"the comparison of a truth, 0 or 1, in Stata: `{a} {before} {x} {operator} {b}` is {meant}"
         told = "always true" if always else "never true" if never else "the comparison of a truth, 0 or 1,"
-        return (
-            f"{told} in Stata: `{a} {before} {x} {operator} {b}` is `({a} {before} {x}) {operator} {b}`; if you meant "
-            f"both bounds, write `{a} {before} {x} & {x} {operator} {b}`"
-        )
+        read = f"{told} in Stata: `{a} {before} {x} {operator} {b}` is `({a} {before} {x}) {operator} {b}`"
+        bounds = {before[0], operator[0]} in ({"<"}, {">"})
+        return f"{read}; if you meant both bounds, write `{a} {before} {x} & {x} {operator} {b}`" if bounds else read
 
     def _number_as_truth(self, number: float, operator: str, left: Node) -> str:
         if operator == "&" or not number:

@@ -3324,6 +3324,25 @@ def test_replace_behind_a_join_is_of_the_column_that_it_brings():
     assert [line for line, _, _ in found.skipped] == [2]
 
 
+@pytest.mark.parametrize(
+    ("condition", "told", "untold"),
+    [
+        ("adopt == 2011 == 0", "`adopt != 2011`", "both bounds"),
+        ("adopt != 2011 == 0", "`adopt == 2011`", "both bounds"),
+        ("adopt == 2011 == 1", "`adopt == 2011`", "both bounds"),
+        ("adopt == 2011 != 1", "`adopt != 2011`", "both bounds"),
+        ("adopt == t == 2011", "(adopt == t) == 2011", "both bounds"),
+        ("adopt > t == 0", "(adopt > t) == 0", "both bounds"),
+        ("1980 < t < 1990", "`1980 < t & t < 1990`", "`t != 1990`"),
+    ],
+)
+def test_help_on_the_comparison_of_a_truth_is_of_bounds_where_there_are_some(condition, told, untold):
+    found = read_code(f"use a\nreg y d if {condition}\n", ".do", DataFacts(frozenset({"y", "d", "adopt", "t"})))
+    ((_, _, why),) = found.skipped
+    assert told in why
+    assert untold not in why
+
+
 def test_replace_that_keeps_the_type_is_not_read():
     found = read_code("gen byte v = 1\nreplace v = x, nopromote\nreg y v\n", ".do", DataFacts(frozenset({"y", "x"})))
     assert [*found.unread] == ["v"]
