@@ -1253,12 +1253,31 @@ class _Stata(Memory):
 
     def _drop(self, command: str, patterns: Sequence[str], line: int) -> None:
         """Remember the columns that are no more."""
-        known = {*self._facts.columns, *self.state.columns, *patterns}
-        named = {name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)}
-        if command == "drop" or not any("-" in pattern for pattern in patterns):
+        there = {*self._facts.columns, *self.state.columns}
+        known = {*there, *patterns}
+        named = {name for name in known if any(fnmatchcase(name, pattern.replace("~", "*")) for pattern in patterns)}
+        for pattern in {*patterns} - there:
+            cut = [name for name in there - self.state.dropped if name.startswith(pattern)]
+            named |= {*cut} if len(cut) == 1 else set()
+        if command == "drop" or not re.search(r"[-`$]|\b_all\b", " ".join(patterns)):
             gone = named if command == "drop" else known - named
             self.state.dropped |= gone
-            self.dropped_at |= dict.fromkeys(gone, line)
+            if not self._unsure:
+                self.dropped_at |= dict.fromkeys(gone, line)
+
+    def _refuse_dropped(self, regression: Regression) -> None:
+        """Refuse a regression of a column that a line before has dropped.
+
+        Raises
+        ------
+        NotReadError
+            It names one.
+        """
+        r = regression
+        for text in (r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov.removeprefix("~")):
+            for name in sorted(columns_of(text) & self.state.dropped):
+                if name in self.dropped_at:
+                    raise NotReadError(f"`{name}` was dropped in line {self.dropped_at[name]}")
 
     def _stays(self, arguments: str, line: int, text: str) -> bool:
         """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""
@@ -1278,6 +1297,7 @@ class _Stata(Memory):
     def _regression(self, command: str, arguments: str, line: int, text: str) -> None:
         try:
             regression = self._command(command, arguments, line)
+            self._refuse_dropped(regression)
             if self.state.kept or self.state.rows:
                 parts = (regression.outcome, *regression.terms)
                 outcome, *terms = (self._masked_columns(part) for part in parts)

@@ -3343,6 +3343,38 @@ def test_help_on_the_comparison_of_a_truth_is_of_bounds_where_there_are_some(con
     assert untold not in why
 
 
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ("drop x", True),
+        ("keep id t y d", True),
+        ("drop x*", True),
+        ("cap drop x", True),
+        ("drop x\nkeep if d == 1", True),
+        ("preserve\ndrop x\nrestore", False),
+        ("drop x\ngen x = t", False),
+        ("drop x\nuse a, clear", False),
+        ("keep id t y d x", False),
+        ("keep i-x", False),
+        ("keep id t y `more'", False),
+        ("if `k' == 1 {\ndrop x\n}", False),
+        ("drop w", False),
+    ],
+)
+def test_regressions_of_a_column_that_was_dropped_are_listed(lines, listed):
+    facts = DataFacts(frozenset({"id", "t", "y", "d", "x", "w"}))
+    found = read_code(f"use a\n{lines}\nreg y d x\nreg y d\n", ".do", facts)
+    told = ["`x` was dropped in line 2"] if listed else []
+    assert [why for _, text, why in found.skipped if text.startswith("reg")] == told
+    assert len(found.regressions) == 2 - listed
+
+
+def test_a_column_that_is_kept_by_an_abbreviation_is_not_dropped():
+    facts = DataFacts(frozenset({"unitid", "year", "earn", "did"}))
+    found = read_code("use a\nkeep unit year ear did\nreg earn did, vce(cluster unitid)\n", ".do", facts)
+    assert (found.skipped, len(found.regressions)) == ([], 1)
+
+
 def test_replace_that_keeps_the_type_is_not_read():
     found = read_code("gen byte v = 1\nreplace v = x, nopromote\nreg y v\n", ".do", DataFacts(frozenset({"y", "x"})))
     assert [*found.unread] == ["v"]
