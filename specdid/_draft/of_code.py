@@ -266,7 +266,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _listed(code: ReadCode, term: str) -> dict[int, Counter[tuple[str, str]]]:
     """Return by line what is not taken over, each with its reason, and how often."""
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _path(r.terms, code.time))
+        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _meant(r.terms, term, code))
         for r in code.regressions
         if term not in r.terms
     ]
@@ -282,16 +282,38 @@ def _lacks(terms: Sequence[str], term: str) -> str:
     return f"without `{term}`" if part is None else f"`{term}` is no term of its own, but a part of `{part}`"
 
 
-def _path(terms: Sequence[str], time: str | None) -> str:
-    """Point to the event study where terms look like leads and lags, of the calendar where they are of ``time``."""
-    numbered = [t for t in terms if re.fullmatch(r"(?i)(?:lead|lag|pre|post|before|after|rel|event|[fld])\w*?_?\d+", t)]
-    looks = len(numbered) > 1 or any(
-        t.startswith("i(") or re.match(r'regex\("\^(?:pre|post|lead|lag)', t) for t in terms
-    )
+def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
+    """Point to the event study where terms are leads and lags, or years, and to placebos where one is a fake treatment.
+
+    That is one by its name, or where it is made as ``term`` is, but for a number.
+    """
+    time, made = code.time, code.derived
+    by_year = '[event_study], with time = "calendar" and reference; of several cohorts see `specdid explain '
+    by_year += "event_study.time`"
     if time is not None and any(t.startswith(f"i({time},") for t in terms):
-        by_year = 'with time = "calendar" and reference; of several cohorts see `specdid explain event_study.time`'
-        return f". Here: an event study by year is [event_study], {by_year}"
-    return ". Here: an event study is [event_study], with window and reference" if looks else ""
+        return f". Here: an event study by year is {by_year}"
+    own_year = re.compile(rf"(?<![\w.]){re.escape(time or '')} == \d")
+    years = [t for t in terms if time and own_year.search(made.get(t, ""))]
+    named = r"(?i)(?:leads?|lags?|pre|post|before|after|rel|event|evt?|[fld])\w*?_?\d+"
+    numbered = [t for t in terms if re.fullmatch(named, t)]
+    calendar = all(re.search(r"(?<!\d)(?:19|20)\d\d$", t) for t in numbered)
+    if len(years) > 1 or (len(numbered) > 1 and calendar):
+        return f". Here: {_first_two(years if len(years) > 1 else numbered)} are periods of {by_year}"
+    if len(numbered) > 1:
+        return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
+    if any(t.startswith("i(") or re.match(r'regex\("\^(?:pre|post|lead|lag)', t) for t in terms):
+        return ". Here: an event study is [event_study], with window and reference"
+
+    def shape(name: str) -> str:
+        return re.sub(r"\d+", "1", made.get(name, ""))
+
+    fake = next((t for t in terms if re.search(r"(?i)placebo|fake|pseudo", t) and t.isidentifier()), None)
+    fake = fake or next((t for t in terms if "1" in shape(t) and shape(t) == shape(term)), None)
+    return f". Here: a fake treatment, as `{fake}` may be, is [placebo]" if fake else ""
+
+
+def _first_two(terms: Sequence[str]) -> str:
+    return " and ".join(f"`{t}`" for t in terms) if len(terms) < 3 else f"`{terms[0]}`, `{terms[1]}` and so on"
 
 
 def _options(r: Regression, term: str) -> tuple[str, ...]:

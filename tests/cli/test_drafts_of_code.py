@@ -1247,6 +1247,30 @@ def test_event_studies_are_pointed_to(drafted, terms):
     assert "[event_study]" in spec.read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            "foreach k in 3 4 6 {\ngen e`k' = poverty*(year == 200`k')\n}\nreghdfe homicide e3 e4 e6, a(sid year)",
+            '`e3`, `e4` and so on are periods of [event_study], with time = "calendar"',
+        ),
+        (
+            "foreach k in 2003 2006 {\ngen ev`k' = robbery*(year == `k')\n}\nreg homicide ev2003 ev2006",
+            '`ev2003` and `ev2006` are periods of [event_study], with time = "calendar"',
+        ),
+        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
+        ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
+        ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
+        ("gen other = robbery*(year >= 2003)\nreghdfe homicide other, a(sid year)", "~ other (without `did`)"),
+    ],
+)
+def test_periods_and_fake_treatments_are_pointed_to(drafted, lines, told):
+    code = "use castle.csv\nxtset sid year\ngen did = poverty*(year >= 2006)\nreghdfe homicide did, a(sid year)\n"
+    done, spec = drafted(f"{code}{lines}\n", "a.do", "--treatment", "did")
+    assert done.returncode == 0, done.stderr
+    assert told in " ".join(spec.read_text("utf-8").replace("\n#", "").split())
+
+
 def test_effects_of_years_are_pointed_to_calendar_time(drafted):
     code = 'd <- read.csv("castle.csv")\nfeols(homicide ~ post | sid + year, d)\n'
     code += "feols(homicide ~ i(year, ever, ref = 2005) | sid + year, d)\n"
