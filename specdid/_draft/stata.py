@@ -1956,6 +1956,10 @@ class _Stata(Memory):
             return False
         if not all(re.fullmatch(r"[^\W\d]\w*", name) and name not in ("if", "in") for name in left):
             return False
+        meant = [self._abbreviated(name) or [name] for name in left]
+        if any(len(names) != 1 for names in meant):
+            return False
+        left = [name for (name,) in meant]
         number = r"-?\d+(?:\.\d+)?"
         found = []
         for name in left:
@@ -2003,6 +2007,10 @@ class _Stata(Memory):
             or not all(re.fullmatch(r"[^\W\d]\w*", n) for n in names)
         ):
             return False
+        meant = [self._abbreviated(name) or [name] for name in names]
+        if any(len(found) != 1 for found in meant):
+            return False
+        names = [name for (name,) in meant]
         trims = bool(re.search(r"\btr?i?m?\b", options))
         suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
         for name in names:
@@ -2060,7 +2068,8 @@ class _Stata(Memory):
         found = self.derived(name)
         if found is None or len(found) > LONGEST_STATEMENT // 20 or any(n in ACROSS for n in called(found)):
             return name
-        return found
+        # A name that has another version by now would be read as that: `replace x = x/10`, and again with `if`.
+        return name if any(self.state.columns.get(n, n) != n for n in columns_of(found)) else found
 
     def _egen(self, expression: str, by: list[str]) -> str:
         """Return what egen makes."""

@@ -3342,6 +3342,31 @@ def test_replace_changes_the_column_of_an_abbreviated_name_or_is_listed(name, ma
     assert (made in found.derived.values(), 4 in [line for line, _, _ in found.skipped]) == (bool(made), not made)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("replace y = y/1000", "replace y = y*2 if z == 2"),
+        ("replace y = 1 - y", "replace y = 0 if z == 2"),
+        ("replace y = . if z > 5", "replace y = y + 1 if z == 2"),
+        ("recode y (1 = 2)", "replace y = 0 if z == 2"),
+    ],
+)
+def test_what_replace_leaves_is_the_column_as_the_line_before_left_it(first, second):
+    """The first change stood twice: what the second left was `y_2/1000` of a `y_2` that was `y/1000`."""
+    found = read_code(f"use a\n{first}\n{second}\nreg y d\n", ".do", DataFacts(frozenset({"y", "d", "z"})))
+    assert found.derived["y_3"].endswith(", y_2)")
+    (regression,) = found.regressions
+    assert regression.outcome == "y_3"
+
+
+@pytest.mark.parametrize("line", ["recode siz (0/100 = .)", "winsor2 siz, replace cuts(1 99)"])
+def test_recode_and_winsor2_change_the_column_of_an_abbreviated_name(line):
+    found = read_code(f"use a\n{line}\nreg y d size\n", ".do", DataFacts(frozenset({"y", "d", "size"})))
+    assert ["size_2" in r.terms for r in found.regressions] == [True]
+    other = read_code(f"use a\n{line}\nreg y d size\n", ".do", DataFacts(frozenset({"y", "d", "size", "sizes"})))
+    assert [k for k, _, _ in other.skipped] == [2] or other.unread
+
+
 def test_replace_behind_a_join_is_of_the_column_that_it_brings():
     code = "use a\nmerge m:1 id using b\nreplace gdp = gdp/1000\nreg y gdp\n"
     found = read_code(code, ".do", DataFacts(frozenset({"id", "y"})))
