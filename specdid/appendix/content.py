@@ -644,7 +644,9 @@ def _samples(results: Results) -> str:
 
 def _errors(material: Material) -> str:
     first = error_words(material.bench)
-    others = material.results.planned.vcovs[1:]
+    ok = material.results.status == Status.OK
+    errors = np.asarray(material.results.numbers["std_error"], dtype=np.float64)[ok]
+    others = [n for v, n in enumerate(material.results.planned.vcovs) if v and np.isfinite(errors[:, v]).any()]
     also = say("; computed by {others} too", others=said_list(others)) if others else ""
     return say("{sample}.", sample=capital(first) + also)
 

@@ -455,3 +455,15 @@ def test_where_periods_lie_further_apart_what_counts_them_is_refused():
         if fails:
             assert "csdid makes one cohort" in found.message
             assert known(found.message, "zh")
+
+
+def test_a_path_from_an_older_base_is_not_said_to_be_from_the_reference():
+    """Treated rows of the period before treatment are left out: zero stood at -1, and effects were since -2."""
+    frame = adoption_panel()
+    rows = frame[~((frame.t == frame.cohort - 1) & frame.cohort.notna())]
+    spec, options = ("y", "d", (), ("unit", "t"), None, "csdid"), {"csdid": {}}
+    task = task_of(rows, spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options=options)
+    found = CSDID.path(task, task.time - task.cohort, (-3, 0, 1), -1)
+    assert not found.from_reference
+    assert "of cohorts without rows there since their last period before it" in found.note
+    assert known(found.note, "zh")

@@ -51,6 +51,7 @@ UNEVEN = (
     "some periods of these rows lie further apart than others, and csdid counts {} in periods that have rows; write "
     'aggregate = "group" or "simple" without anticipation, or take a sample whose periods are as far apart'
 )
+OLDER = "effects of csdid are changes since period {}, of cohorts without rows there since their last period before it"
 MERGED = (
     "two cohorts begin between the same periods of these rows, of which csdid makes one cohort: in no period have they "
     "been treated for as long; leave out by [sample] the cohort that begins where there are no rows"
@@ -299,8 +300,10 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     found: list[CohortEffect] = []
     where: list[int] = []
     failed: dict[int, str] = {}
+    older = False
     for g in panel.cohorts:
         before = np.flatnonzero(place[g] <= untouched)
+        older |= bool(len(before)) and bool(place[g][before].max() < untouched)
         for t in np.flatnonzero(np.isin(place[g], periods)) if len(before) else ():
             k, last = int(place[g][t]), int(before.max())
             base = _base(asked, g, int(t), last)
@@ -339,9 +342,9 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         df=normal_or_t(task, notes, path.n_clusters),
         vcov_notes=notes,
         left_out={k: w or NOBODY for k, w in failed.items() if k not in names},
-        from_reference=asked.universal and untouched == reference,
-        note=_note(asked, reference, untouched),
-        from_previous=not asked.universal and untouched == reference == -1,
+        from_reference=asked.universal and untouched == reference and not older,
+        note=OLDER.format(untouched) if older else _note(asked, reference, untouched),
+        from_previous=not asked.universal and untouched == reference == -1 and not older,
         of_bins=BINS,
     )
 
