@@ -247,6 +247,7 @@ def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
     assert "…, " in cut
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # of a Chinese title, where no font has these
 @pytest.mark.parametrize("width", [3.5, 6.5])
 def test_the_observed_median_does_not_strike_through_the_second_line_of_a_name(width):
     results, (first, *_) = chinese()
@@ -499,9 +500,9 @@ def test_what_stands_against_the_numbers_is_short_where_it_has_more_than_three_l
 
 def test_five_placebos_stand_in_a_column_of_a_page_with_facts_together_where_they_have_room():
     rng = np.random.default_rng(1)
-    facts = ("500 placebos", "permutation p = 0.026 (by t, p = 0.012)", "10.2% with p < 0.05")
+    facts = ("500 placebos", "p = 0.026", "10.2% with p < 0.05")
     panel = PlaceboPanel("ln homicide", facts, 0.082, "0.082", rng.normal(size=99), rng.uniform(size=99))
     figure = draw_placebos(PlaceboData("Placebo", 0.05, (panel,) * 5, "Drawn at random. " * 8), 3.5)
     assert figure.get_size_inches()[1] <= 9.0
     assert texts_of(figure).count("ln homicide") == 5
-    assert sum(t.startswith("actual: 0.082 · 500 placebos · ") for t in texts_of(figure)) == 5
+    assert sum(t.startswith("actual: 0.082 · 500 placebos") for t in texts_of(figure)) == 5
