@@ -1818,6 +1818,11 @@ class _Stata(Memory):
         called_otherwise = {*self.state.columns.values()} - {*self.state.columns}
         return sorted(one for one in known - called_otherwise - self.state.dropped if one.startswith(name))
 
+    def _each_meant(self, names: list[str]) -> list[str] | None:
+        """Return the columns that names stand for, cut down or whole; None where one may be several."""
+        meant = [self._abbreviated(name) or [name] for name in names]
+        return [name for (name,) in meant] if all(len(found) == 1 for found in meant) else None
+
     def _held(self, storage: str, expression: str) -> str:
         """Return what Stata's type holds of an expression of versions: numbers beyond are missing, text is cut.
 
@@ -1956,10 +1961,8 @@ class _Stata(Memory):
             return False
         if not all(re.fullmatch(r"[^\W\d]\w*", name) and name not in ("if", "in") for name in left):
             return False
-        meant = [self._abbreviated(name) or [name] for name in left]
-        if any(len(names) != 1 for names in meant):
+        if (left := self._each_meant(left)) is None:
             return False
-        left = [name for (name,) in meant]
         number = r"-?\d+(?:\.\d+)?"
         found = []
         for name in left:
@@ -2007,10 +2010,8 @@ class _Stata(Memory):
             or not all(re.fullmatch(r"[^\W\d]\w*", n) for n in names)
         ):
             return False
-        meant = [self._abbreviated(name) or [name] for name in names]
-        if any(len(found) != 1 for found in meant):
+        if (names := self._each_meant(names)) is None:
             return False
-        names = [name for (name,) in meant]
         trims = bool(re.search(r"\btr?i?m?\b", options))
         suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
         for name in names:
