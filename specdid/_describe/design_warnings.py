@@ -95,12 +95,18 @@ def left_out(results: Results) -> Iterator[Caution]:
     if rows is None:
         return
     units = np.full(len(rows), np.nan) if units is None else units
-    estimator = results.planned.dimension("estimator") if "estimator" in results.planned.dimensions else None
-    ok = results.status == Status.OK
-    words = [""] if estimator is None else estimator.words
-    for code, name in enumerate(words):
-        mine = ok & (True if estimator is None else estimator.codes == code)
-        yield from by_treatment(results, mine, partial(_left_out, name or "the estimator", units, rows))
+    for name, mine in _by_estimator(results, results.status == Status.OK, "the estimator"):
+        yield from by_treatment(results, mine, partial(_left_out, name, units, rows))
+
+
+def _by_estimator(results: Results, mine: NDArray[np.bool_], alone: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Part specifications by estimator; ``alone`` names it where a study has no such dimension."""
+    if "estimator" not in results.planned.dimensions:
+        yield alone, mine
+        return
+    estimator = results.planned.dimension("estimator")
+    for code, name in enumerate(estimator.words):
+        yield name or alone, mine & (estimator.codes == code)
 
 
 def _left_out(name: str, units: Floats, rows: Floats, mine: NDArray[np.bool_]) -> Iterator[Caution]:
@@ -132,9 +138,7 @@ def never_before(results: Results, compiled: Compiled) -> Iterator[Caution]:
     mine = np.zeros(len(results), dtype=bool)
     mine[members.index[(members.sunab >= 0) & own[members.effects]]] = True
     mine &= (results.status == Status.OK) & (always > 0)
-    estimator = results.planned.dimension("estimator") if "estimator" in results.planned.dimensions else None
-    for code, name in enumerate(["sunab"] if estimator is None else estimator.words):
-        of_it = mine & (True if estimator is None else estimator.codes == code)
+    for name, of_it in _by_estimator(results, mine, "sunab"):
         yield from by_treatment(results, of_it, partial(_never_before, name, always))
 
 
