@@ -1961,8 +1961,9 @@ class _Stata(Memory):
             return False
         if not all(re.fullmatch(r"[^\W\d]\w*", name) and name not in ("if", "in") for name in left):
             return False
-        if (left := self._each_meant(left)) is None:
+        if (meant := self._each_meant(left)) is None:
             return False
+        left = meant
         number = r"-?\d+(?:\.\d+)?"
         found = []
         for name in left:
@@ -2010,8 +2011,9 @@ class _Stata(Memory):
             or not all(re.fullmatch(r"[^\W\d]\w*", n) for n in names)
         ):
             return False
-        if (names := self._each_meant(names)) is None:
+        if (meant := self._each_meant(names)) is None:
             return False
+        names = meant
         trims = bool(re.search(r"\btr?i?m?\b", options))
         suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
         for name in names:
