@@ -118,7 +118,7 @@ class Curve:
             return self.draw(self.results, **{"cautions": self.warnings, **options})
 
     def summary(self) -> str:
-        """Return what a reader must know, as Markdown."""
+        """Return what a reader must know, as Markdown: the text of details.md."""
         with speaking(self.results.planned.language):
             return self.summarise(self)
 

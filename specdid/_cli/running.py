@@ -24,7 +24,7 @@ from specdid._run.write import OUTPUT_FAILED
 from specdid._words import say, speaking
 from specdid.engine.execute import Progress, Recalled
 from specdid.figures._style import without_help
-from specdid.report.summary import digest, plain
+from specdid.report.summary import plain, terminal_summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +64,7 @@ def run_spec(
         if verbose:
             _print_summary(curve.summary())
         with speaking(prepared.study.language):
-            _print_summary(digest(curve))
+            _print_summary(terminal_summary(curve))
             click.echo(say("files are in {directory}/; start with summary.md or report.html", directory=directory))
     return _code(curve, interrupted, quiet)
 

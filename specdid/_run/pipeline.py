@@ -60,7 +60,7 @@ from specdid.engine.execute import Progress, Recalled, estimate_all, silent
 from specdid.engine.store import NoSecretError, Store, own_secret
 from specdid.engine.workers import single_threaded
 from specdid.panel import Panel
-from specdid.report.summary import summarise
+from specdid.report.summary import details_md
 
 __all__ = ["Interrupted", "estimate", "run"]
 
@@ -311,7 +311,7 @@ def _curve(
     return Curve(
         results,
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests), breakdowns=analyse.breakdowns(analysed)),
-        summarise=summarise,
+        summarise=details_md,
         sections=(*_files(prepared.panel), *sections(tests, results), *described.sections, *analyse.sections(analysed)),
         tests=tests,
         choices=described.choices,

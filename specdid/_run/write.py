@@ -34,7 +34,7 @@ from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
 from specdid.figures._style import DEFAULT, garbage_left, save, without_help
 from specdid.inference._base import null_title
-from specdid.report.summary import overview
+from specdid.report.summary import summary_md
 from specdid.tables._base import TidyTable, csv_text
 
 WARNINGS = "warnings.csv"
@@ -65,7 +65,7 @@ def write_results(curve: Curve, directory: Path) -> None:
         write_timings(curve.results, directory / "timings.parquet")
         write_text(csv_text(warnings_table(curve.warnings)), directory / WARNINGS)
         write_text(curve.summary(), directory / "details.md")
-        write_text(overview(curve, {path.name for path in directory.iterdir()}), directory / "summary.md")
+        write_text(summary_md(curve, {path.name for path in directory.iterdir()}), directory / "summary.md")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -98,8 +98,8 @@ _LEFT_OUT = later("the null")
 """The column of the estimates that a terminal shows only where there are several."""
 
 
-def summarise(curve: Curve) -> str:
-    """Write the summary of a run.
+def details_md(curve: Curve) -> str:
+    """Write details.md, which is also `Curve.summary()`.
 
     Returns
     -------
@@ -139,8 +139,8 @@ def joined(lines: Sequence[str]) -> str:
     return "\n".join(harmless(one) for line in lines for one in line.split("\n"))
 
 
-def digest(curve: Curve) -> str:
-    """Write a run in a screen, for the terminal.
+def terminal_summary(curve: Curve) -> str:
+    """Write a run in a screen, for the terminal; summary.md begins with it.
 
     Returns
     -------
@@ -185,9 +185,9 @@ def digest(curve: Curve) -> str:
     return joined([*lines, *_doubts(found)]) + "\n"
 
 
-def overview(curve: Curve, files: Collection[str]) -> str:
+def summary_md(curve: Curve, files: Collection[str]) -> str:
     """Write summary.md: what the screen says on one page, and where to read on among the ``files`` of the run."""
-    lines = [digest(curve).rstrip("\n"), "", say("## Where to read on"), ""]
+    lines = [terminal_summary(curve).rstrip("\n"), "", say("## Where to read on"), ""]
     for name, what in _READ_ON:
         if name in files:
             lines.append(say("- {link}: {what}", link=f"[{name}]({name})", what=say(what)))

@@ -68,7 +68,7 @@ def test_the_sample_stands_beside_the_preferred_number_and_below_tables(panel, t
     made = study({"split": "region"}, event_study={"window": [-2, 2]}, table={"T": {"vary": ["controls"]}})
     curve = specdid.run(made, panel, out=tmp_path, audit=0)
     assert "preferred_level" in {w.code for w in curve.warnings}
-    assert "from the lowest estimate (split: region: a)." in summary.digest(curve)
+    assert "from the lowest estimate (split: region: a)." in summary.terminal_summary(curve)
     assert "`y ~ d + x1 | id + year` (split: region: a)" in (tmp_path / "details.md").read_text()
     for name in ("table_T.tex", "event_study.tex"):
         assert "Split: region: a." in (tmp_path / name).read_text(), name

@@ -134,11 +134,11 @@ def test_estimands_of_arms_are_apart_and_the_pooled_statistics_are_told(panel):
         "arms, all in each regression: cash (10 units), voucher (10 units), against control (20 units in no arm); "
         "the median estimate is tested by arm, all other joint statistics (median t) of all arms together"
     )
-    assert "Primary test, median t, of all arms together: " in summary.digest(curve)
+    assert "Primary test, median t, of all arms together: " in summary.terminal_summary(curve)
     by_arm = {"draws": 19, "primary": "median estimate"}
     alone = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}, inference=by_arm), panel, audit=0)
-    assert "Primary test, median estimate" in summary.digest(alone)
-    assert "together:" not in summary.digest(alone)
+    assert "Primary test, median estimate" in summary.terminal_summary(alone)
+    assert "together:" not in summary.terminal_summary(alone)
     one = specdid.check(study(treatment={"a": "i(code, post, ref = c(0, 1))"}), panel)
     assert [f.message for f in one] == [
         "arms, all in each regression: 2 (10 units), against 0 or 1 (30 units in no arm)"

@@ -6,7 +6,7 @@ from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
 from specdid._run.show import _fixed
-from specdid.report.summary import NO_SHARES, NULL_WITHOUT, digest, summarise, table
+from specdid.report.summary import NO_SHARES, NULL_WITHOUT, details_md, table, terminal_summary
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -18,7 +18,7 @@ def grid(**options):
 
 
 def curve_of(results, **options):
-    return Curve(results, draw=lambda *_: None, summarise=summarise, **options)
+    return Curve(results, draw=lambda *_: None, summarise=details_md, **options)
 
 
 def sections_of(text):
@@ -64,7 +64,9 @@ def test_the_first_page_names_the_null_of_each_line_where_there_are_several():
             (f.shown, f.estimand): NullShares(6, 0.5, 0.25, 0.031, 0.024, "province", null)
             for f, null in ((first, "wild"), (second, other))
         }
-        header = next(line for line in digest(curve_of(results, null_shares=shares)).splitlines() if "p < 0.05" in line)
+        header = next(
+            line for line in terminal_summary(curve_of(results, null_shares=shares)).splitlines() if "p < 0.05" in line
+        )
         assert ("the null |" in header.replace("under the null", "")) == named
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from specdid._words import page_words, speaking
 from specdid.figures._fonts import fonts_for
-from specdid.report.summary import digest
+from specdid.report.summary import terminal_summary
 
 CASTLE = Path(__file__).parents[2] / "specs" / "data" / "castle.csv"
 STUDY = f"""
@@ -225,7 +225,7 @@ def test_scripts_have_the_words_of_the_page(drawn):
 def test_the_screen_is_chinese(drawn):
     curve, _, _ = drawn
     with speaking("zh"):
-        said = re.sub(r"`[^`]*`|warnings\.csv|summary\.md", "", digest(curve))
+        said = re.sub(r"`[^`]*`|warnings\.csv|summary\.md", "", terminal_summary(curve))
     assert "设定" in said
     assert not english(said)
 
