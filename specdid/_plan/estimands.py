@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.identity import Contents
 from specdid._plan.records import Codes, Grid
 from specdid._study import Core
 from specdid.language import FUNCTIONS, Bound, Scope, Term, argument, bind, write
 from specdid.language.tree import Binary, Call, Name, Node, Number, Unary, children
 from specdid.panel import EvaluationError, Evaluator
+from specdid.panel.design import CodedColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Treated:
     kind
         "share" where its values lie between 0 and 1 and reach both, so that one unit is from
         none to full (a 0/1 treatment is one); else "amount".
-    interaction : whether it is a product of factors
+    interaction : whether it is a product of factors, and not of what units and what periods differ in
     where : conditions under which it alone is the effect, of what it is interacted with in other terms
     held : other terms that are made of it, as its lags are
     """
@@ -89,8 +90,35 @@ def _treated(content: Contents, t: int, evaluator: Evaluator) -> tuple[Treated, 
     values = column[np.isfinite(column)]
     share = not values.size or (values.min() >= 0 and values.max() <= 1 and np.isin([0.0, 1.0], values).all())
     # The product of an arm and a period is its effect: arms and periods are among the terms, or absorbed.
-    interaction = len(term.factors) > 1 and treatment.arm is None
+    interaction = len(term.factors) > 1 and treatment.arm is None and not _units_by_periods(content, t, evaluator)
     return Treated(term.text, "share" if share else "amount", interaction), column
+
+
+def _units_by_periods(content: Contents, t: int, evaluator: Evaluator) -> bool:
+    """Say whether a treatment is a product of what only units differ in and what only periods differ in.
+
+    Such a product is the difference in differences itself: its main effects, absorbed or among the terms, are no
+    effects of anything.
+    """
+    factors = content.grid.treatments[t].term.factors
+    units, periods = evaluator.panel.unit_codes, evaluator.panel.periods
+    if len(factors) != 2 or units is None or periods is None:
+        return False
+    one, other = (evaluator.term((bind(f, content.scope),)) for f in factors)
+    return (_only_between(units, one) and _only_between(periods, other)) or (
+        _only_between(periods, one) and _only_between(units, other)
+    )
+
+
+def _only_between(groups: Ints, columns: Sequence[CodedColumn]) -> bool:
+    """Say whether columns never differ within a group, but for missing values."""
+    for column in columns:
+        known = np.isfinite(column.numbers)
+        order = np.argsort(groups[known], kind="stable")
+        group, values = groups[known][order], column.numbers[known][order]
+        if ((np.diff(group) == 0) & (np.diff(values) != 0)).any():
+            return False
+    return True
 
 
 def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
