@@ -167,6 +167,7 @@ def terminal_summary(curve: Curve) -> str:
     lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic, results.planned.shown)
     if said := preferred_line(results):
         lines.append(say("Preferred: {said}", said=said))
+    lines += _none_preferred(results)
     lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
     for status in (Status.FAILED, Status.EXCLUDED):
         lines += _first_reasons(results, status)
@@ -361,8 +362,7 @@ def _preferred(results: Results) -> Section:
     """Return the preferred specification's number, or why it has none, or that none of several is preferred."""
     written, place = results.planned.preferred, results.preferred
     if written < 0:
-        said = say("No specification is preferred: a table [preferred] in the spec file names one.")
-        return Section(say("Preferred specification"), (said,) if len(results) > 1 else ())
+        return Section(say("Preferred specification"), _none_preferred(results))
     within = results.planned.within(written)
     formula = as_code(results.planned.formulas(written, written + 1)[0])
     lines = [formula + say(" ({kind})", kind=within) if within else formula, ""]
@@ -383,6 +383,13 @@ def _preferred(results: Results) -> Section:
             "",
         ]
     return Section(say("Preferred specification"), (*lines, _number(results, place)))
+
+
+def _none_preferred(results: Results) -> tuple[str, ...]:
+    """Say that none of several specifications is preferred."""
+    if results.planned.preferred >= 0 or len(results) < 2:
+        return ()
+    return (say("No specification is preferred: a table [preferred] in the spec file names one."),)
 
 
 def preferred_line(results: Results) -> str:

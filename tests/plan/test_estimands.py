@@ -67,7 +67,7 @@ def test_a_share_of_the_year_is_from_none_to_full_as_a_dummy_is():
 @pytest.mark.parametrize("effects", ["id", "id + year", "group^year + id"])
 @pytest.mark.parametrize("term", ["ever:post", "post:ever"])
 def test_the_product_of_units_and_periods_is_the_effect_itself(term, effects):
-    """Who is ever treated and when have no effects of their own: difference in differences is no difference of effects."""
+    """Who is ever treated, and when, have no effects of their own."""
     treatment = {"did": {"term": term, "with": "ever + post"}}
     assert words(treatment=treatment, fixed_effects={"e": effects}) == [REGRESSION]
 

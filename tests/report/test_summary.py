@@ -121,7 +121,11 @@ def test_a_preferred_duplicate_points_to_its_twin():
 
 
 def test_that_no_specification_is_preferred_is_said():
-    assert sections(grid())["Preferred specification"].startswith("No specification is preferred: ")
+    said = "No specification is preferred: a table [preferred] in the spec file names one."
+    assert sections(grid())["Preferred specification"] == said
+    for preferred, lines in ((-1, 1), (4, 0)):
+        page = terminal_summary(curve_of(results_of(grid(preferred=preferred))))
+        assert page.splitlines().count(said) == lines
 
 
 def test_reasons_are_counted_most_frequent_first():
