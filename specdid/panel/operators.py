@@ -112,7 +112,7 @@ def numeric(column: Column, node: Node) -> Floats:
     """
     if column.numbers is None:
         raise EvaluationError(
-            "not_numeric", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column)
+            "not_numeric", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column, node)
         )
     return column.numbers
 
@@ -243,11 +243,28 @@ def number_advice(column: Column, words: str = "x") -> str:
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
 
-def _advice(column: Column) -> str | None:
-    if advice := number_advice(column):
+_DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[月日]?([ T].*)?))", re.ASCII)
+"""A text that begins with its year: 2012年, 2012-06, 2012/6/1, 2012年6月1日."""
+
+
+def _date_advice(column: Column, node: Node) -> str:
+    """Say how the year of texts that begin with it, but for one word among them, is written; nothing of others."""
+    others = [level for level in column.levels if not _DATED.fullmatch(level.strip())]
+    if not column.levels or len(others) > (len(column.levels) > 1):
+        return ""
+    words = write(node)
+    known = f"ifelse({words} == {write(Text(others[0]))}, NA, {words})" if others else words
+    dated = [level.strip() for level in column.levels if level not in others]
+    if all(re.match(r"\d{4}-\d\d(-\d\d|$)", level) for level in dated):
+        advice = f"its year is `year({known})`, its month, as 201206, `year({known}) * 100 + month({known})`"
+    else:
+        advice = f"its year is `parse_number(substr(trimws({known}), 1, 4))`"
+    return f"{advice}, where “{others[0]}” means missing" if others else advice
+
+
+def _advice(column: Column, node: Node) -> str | None:
+    if advice := number_advice(column) or _date_advice(column, node):
         return advice
-    if column.kind == "date":
-        return "put the year, or a number such as 201212, in a column of its own"
     if not column.levels:
         return None
     return f"its values are {examples(column)}; compare them with `==`, or use factor()"

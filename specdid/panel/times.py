@@ -6,7 +6,7 @@ Odd are whole numbers with one far off, and months or dates without their step.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 import numpy as np
@@ -49,6 +49,7 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
 
 _PART = re.compile(r"(?P<year>\d{4})\s*[-/.:年]?\s*(?P<step>[hqmw]|第)?\s*(?P<part>\d{1,2})\s*(?:[月周]|季度)?", re.I)
 _PART_FIRST = re.compile(r"(?P<step>[hqmw])\s*(?P<part>\d{1,2})\s*[-/.:]?\s*(?P<year>\d{4})", re.I)
+_WHOLE_YEAR = re.compile(r"(\d{4})\s*年度?")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T][\d:.]+)?")
 _PARTS = {"half": 2, "quarter": 4, "month": 12, "week": 53}
 _LETTERS = {"h": "half", "q": "quarter", "m": "month", "w": "week"}
@@ -154,31 +155,58 @@ def numbering_advice(column: Column) -> str:
     steps = {step for _, step in found}
     if not cells or len(found) < len(cells) or len(steps) != 1:
         return "number the periods in a column, as 2012 or 201212 (with step)"
-    (step,) = steps
-    if len(found) > 1 and len({n[4:] for n, _ in found}) == 1:
-        shown = ", ".join(f"{n[:4]} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
-        return f"these are years: number them in a column, {shown} and so on"
-    if step == "day" and len({n[:6] for n, _ in found}) == len(found):
-        found, step = [(n[:6], step) for n, _ in found], "month"
-    months = {int(n[4:6]) for n, _ in found} if step == "month" else {0}
+    return _numbering(cells, [n for n, _ in found], *steps)[1]
+
+
+def _numbering(cells: Sequence[str], found: Sequence[str], step: str) -> tuple[str, str]:
+    """Return the coarsest step of periods, and how those written as ``cells`` and ``found`` are numbered by it."""
+    first = list(zip(cells, found, strict=True))
+    if len(found) > 1 and len({n[4:] for n in found}) == 1:
+        shown = ", ".join(f"{n[:4]} for “{c}”" for c, n in first[:2])
+        return "year", f"these are years: number them in a column, {shown} and so on"
+    days = [date(int(n[:4]), int(n[4:6]), int(n[6:])) for n in found] if step == "day" else []
+    weeks = len(days) > 2 and len({d.weekday() for d in days}) == 1
+    if weeks:
+        found, step = [f"{d.isocalendar()[0]}{d.isocalendar()[1]:02}" for d in days], "week"
+    if step == "day" and len({n[:6] for n in found}) == len(found):
+        found, step = [n[:6] for n in found], "month"
+    months = {int(n[4:6]) for n in found} if step == "month" else {0}
     for wider, size in (("half", 6), ("quarter", 3)):
         if len(months) > 1 and len({m % size for m in months}) == 1:
-            found, step = [(f"{n[:4]}{(int(n[4:6]) - 1) // size + 1}", step) for n, _ in found], wider
+            found, step = [f"{n[:4]}{(int(n[4:6]) - 1) // size + 1}" for n in found], wider
             break
-    shown = ", ".join(f"{n} for “{c}”" for c, (n, _) in list(zip(cells, found, strict=True))[:2])
-    return f'number the periods in a column, {shown} and so on, with step = "{step}" in [study]'
+    shown = ", ".join(f"{n} for “{c}”" for c, n in list(zip(cells, found, strict=True))[:2])
+    iso = " (weeks as ISO counts them)" if weeks else ""
+    return step, f'number the periods in a column, {shown} and so on{iso}, with step = "{step}" in [study]'
+
+
+def _of_days(column: Column) -> str:
+    """Say how dates such as 20191007 that lie whole weeks, or months, apart are numbered; nothing of other times."""
+    values = np.unique(column.numbers) if column.numbers is not None and not column.kind else np.zeros(0)
+    try:
+        period_numbers(values, "day")
+    except StepError:
+        return ""
+    cells = [f"{v:.0f}" for v in values]
+    step, advice = _numbering(cells, cells, "day") if len(cells) > 2 else ("day", "")
+    return "" if step == "day" else f'{advice}: step = "day" counts the days between'
 
 
 def _numbered(cell: str) -> tuple[str, str] | None:
     """Return a period as a number and its step, where the cell is one."""
     if day := _DAY.fullmatch(cell):
-        year, month, of_month = day.groups()
-        return f"{year}{int(month):02}{int(of_month):02}", "day"
+        year, month, of_month = map(int, day.groups())
+        written = f"{year}{month:02}{of_month:02}"
+        return None if np.isnan(_CALENDAR["day"](np.array([float(written)]))).any() else (written, "day")
+    if whole := _WHOLE_YEAR.fullmatch(cell):
+        return whole[1], "year"
     part = _PART.fullmatch(cell) or _PART_FIRST.fullmatch(cell)
     if part is None or cell.isdigit():
         return None
-    letter = part["step"] or ("q" if cell.endswith("季度") else "w" if cell.endswith("周") else "m")
-    step = _LETTERS["q" if letter == "第" else letter.lower()]
+    letter = (part["step"] or "m").lower()
+    if letter in ("m", "第"):
+        letter = "w" if cell.endswith("周") else "q" if letter == "第" or cell.endswith("季度") else "m"
+    step = _LETTERS[letter]
     if not 1 <= int(part["part"]) <= _PARTS[step]:
         return None
     width = 1 if step in ("half", "quarter") else 2
@@ -202,7 +230,8 @@ def odd_times(study: Study, column: Column, periods: Ints, name: str) -> tuple[F
     if dated is not None:
         example = cell_text(column, int(np.argmin(periods)))
         message = f"`{study.time}` holds values such as {example}, read as a number: from one year to the next is a gap"
-        return (time_fault(study, "time_without_step", message, f'write step = "{dated}" in [study]', "warning"),)
+        advice = (_of_days(column) if dated == "day" else "") or f'write step = "{dated}" in [study]'
+        return (time_fault(study, "time_without_step", message, advice, "warning"),)
     if len(distinct) < 2:
         return ()
     gaps = np.diff(distinct)
@@ -283,6 +312,8 @@ def _common_gaps(study: Study, column: Column, periods: Ints, distinct: Ints) ->
     fits = fitting_step(np.asarray(column.numbers)) if study.step == "month" and column.numbers is not None else None
     if fits in ("quarter", "half"):  # 201201 to 201204
         advice = f'where these are {fits}s, write step = "{fits}" in [study]'
+    elif study.step == "day" and (numbered := _of_days(column)):
+        advice = numbered
     elif coarse := _calendar_unit(column):
         advice = f"where these are {coarse}s, number them in a column of the data and make it `time`"
     elif width > 1 and study.step in (None, "year"):

@@ -97,6 +97,32 @@ def test_errors(tmp_path, case):
     assert_says(fault, code, message, underlined, advice)
 
 
+@pytest.mark.parametrize(
+    ("written", "expression"),
+    [
+        ("{}-06-01", "year(when)"),
+        ("{}-06-01 00:00:00", "year(when)"),
+        ("{}年", "parse_number(substr(trimws(when), 1, 4))"),
+        ("{}年6月", "parse_number(substr(trimws(when), 1, 4))"),
+        ("{}/6/1", "parse_number(substr(trimws(when), 1, 4))"),
+    ],
+)
+@pytest.mark.parametrize("never", ["", "从未"])
+def test_cohorts_that_are_dates_are_told_how_to_be_years(tmp_path, written, expression, never):
+    def told(when):
+        cohort = f'"d" = {{ term = "d", cohort = """{when}""" }}'
+        return faults(tmp_path, study='never = "empty"', data=data, treatment=cohort, estimator='"s" = "sunab"')
+
+    lines = DATA.splitlines()
+    dated = [written.format(2012) if line.startswith("1") else never for line in lines[1:]]
+    data = "\n".join(f"{line},{cell}" for line, cell in zip(lines, ["when", *dated], strict=True)) + "\n"
+    (fault,) = told("when").errors
+    expression = expression.replace("when", f'ifelse(when == "{never}", NA, when)' if never else "when")
+    assert fault.code == "not_numeric"
+    assert f"its year is `{expression}`" in fault.help
+    assert "not_numeric" not in {f.code for f in told(expression).errors}
+
+
 def test_rows_where_term_and_cohort_differ_are_named(tmp_path):
     (fault,) = faults(tmp_path, treatment='"d" = { term = "pilot", cohort = "first" }', estimator='"s" = "sunab"')
     assert fault.notes == (

@@ -197,6 +197,16 @@ def test_keys_of_the_panel(case):
         (["2005-01", "2005-07", "2006-01"], '20051 for “2005-01”, 20052 for “2005-07” and so on, with step = "half"'),
         (["Q42010", "q1 2011", "Q2-2011"], "20104 for “Q42010”"),
         (["2005-01-30", "2005-01-31", "2006-01-31"], "20050130 for “2005-01-30”"),
+        (["2005年", "2006年", "2007年"], "these are years: number them in a column, 2005 for “2005年”, 2006 for"),
+        (
+            ["2019年第52周", "2020年第1周", "2020年第2周"],
+            "201952 for “2019年第52周”, 202001 for “2020年第1周” and so on",
+        ),
+        (
+            ["2019-12-23", "2019-12-30", "2020-01-06"],
+            '201952 for “2019-12-23”, 202001 for “2019-12-30” and so on (weeks as ISO counts them), with step = "week"',
+        ),
+        (["2005-02-31", "2005-03-31", "2005-04-30"], "number the periods in a column, as 2012 or 201212 (with step)"),
         (["2005-13", "2005-02", "2006-01"], "number the periods in a column, as 2012 or 201212 (with step)"),
         (["2005q1", "2005m2", "2006q1"], "number the periods in a column, as 2012 or 201212 (with step)"),
     ],

@@ -133,6 +133,32 @@ def test_dates_without_their_step(year, step):
     assert "time_without_step" not in {f.code for f in found(year, step=step)}
 
 
+@pytest.mark.parametrize(
+    ("every", "advice"),
+    [
+        ("7D", '201949 for “20191203”, 201950 for “20191210” and so on (weeks as ISO counts them), with step = "week"'),
+        ("MS", '201912 for “20191201”, 202001 for “20200101” and so on, with step = "month"'),
+    ],
+)
+def test_dates_whole_weeks_or_months_apart_are_numbered_by_these(every, advice):
+    start = "2019-12-03" if every == "7D" else "2019-12-01"
+    dates = pd.date_range(start, periods=DATA["year"].n_unique(), freq=every)
+    days = np.array([int(d.strftime("%Y%m%d")) for d in dates])[YEAR - YEAR.min()]
+    (fault,) = found(days)
+    assert (fault.code, fault.severity) == ("time_without_step", "warning")
+    assert advice in fault.help
+    spec = small_study(treatment={"d": "d"}, controls={"lag": "l(x1, 1)"})
+    spec["study"]["step"] = "day"
+    gaps = [f for f in specdid.check(spec, DATA.with_columns(year=pl.Series(days))) if f.code == "time_gaps"]
+    assert advice in gaps[0].help
+    calendar = dates.isocalendar()
+    weeks = (calendar["year"] * 100 + calendar["week"]).to_numpy() if every == "7D" else None
+    numbered = weeks if weeks is not None else np.array([d.year * 100 + d.month for d in dates])
+    spec["study"]["step"] = "week" if every == "7D" else "month"
+    taken = DATA.with_columns(year=pl.Series(numbered[YEAR - YEAR.min()].astype(int)))
+    assert {f.code for f in specdid.check(spec, taken)}.isdisjoint({"time_gaps", "time_without_step", "time_step"})
+
+
 @pytest.mark.parametrize("size", [1e300, 1e17])
 def test_times_that_no_integer_holds(size):
     (fault,) = found(YEAR * size)
