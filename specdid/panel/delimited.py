@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
+from specdid._diagnostics import first_few
 from specdid.panel.columns import ERRORS, MISSING, UNREAD, Column, ReadError, Remark, error_cells, written_columns
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -52,7 +53,7 @@ def read_delimited(
     if frame.height:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
-    found = [*remarks, *errors]
+    found = [*remarks, *few_headings(names, len(names), above + 1), *errors]
     places = [c for c, name in zip(frame.columns, names, strict=True) if name in chosen]
     read = written_columns([name for name in names if name in chosen], frame.select(places))
     for name in names:
@@ -209,6 +210,17 @@ def written_errors(frame: pl.DataFrame, names: Sequence[str], chosen: Collection
             yield error_cells(name, place, found, all(error in MISSING for _, error in found))
 
 
+def few_headings(names: Sequence[str], width: int, row: int) -> tuple[Remark, ...]:
+    """Warn where the headings, in ``row`` of the file, name less than half of the columns: it may be a title."""
+    named = [n for n in names if n]
+    if 2 * len(named) >= width:
+        return ()
+    read = first_few([f"`{n}`" for n in named], 4)
+    has = "has a name" if len(named) == 1 else "have names"
+    message = f"row {row} of the file was taken for the headings: of its {width:,} columns {read} alone {has} there"
+    return (Remark("headings_row", message, "if it is a title, delete all rows above the headings of the columns"),)
+
+
 @contextmanager
 def _long_cells(content: str) -> Iterator[None]:
     """Have the csv module read cells of any length meanwhile; its limit is one of the whole process."""
@@ -238,16 +250,19 @@ def _refuse_ragged(content: str, width: int, separator: str, strict: bool = Fals
     if '"' not in content and _even(content, width, separator):
         return
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=strict)
-    line = 1
+    line, above = 1, 0
     try:
         with _long_cells(content):
             for record in reader:
                 if record and len(record) != width:
+                    advice = "a delimiter or a quote is missing or stands there too often"
+                    if width < len(record) and (above == 1 or width == 1):
+                        advice = "if the first line is a title, delete all lines above the headings of the columns; "
+                        advice += "else a delimiter is missing there"
                     raise ReadError(
-                        "ragged",
-                        f"line {line} has {len(record)} cells and the header {width}",
-                        help="a delimiter or a quote is missing or stands there too often",
+                        "ragged", f"line {line} has {len(record)} cells and the header {width}", help=advice
                     )
+                above += bool(record)
                 line = reader.line_num + 1
     except csv.Error as error:
         raise ReadError(

@@ -42,7 +42,7 @@ from specdid.panel.columns import (
     uncomputed_cells,
     written_column,
 )
-from specdid.panel.delimited import read_delimited, refuse_header_again, refuse_repeated, written_errors
+from specdid.panel.delimited import few_headings, read_delimited, refuse_header_again, refuse_repeated, written_errors
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES
 
@@ -259,8 +259,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book))
     remarks += blank
-    if 2 * len([n for n in names if n]) < frame.width:
-        remarks += _untitled(names, frame.width)
+    remarks += few_headings(names, frame.width, 1)
     chosen = set(wanted([n for n in names if n]))
     sheet = _first_sheet(raw)
     remarks += _hidden_rows(sheet)
@@ -530,16 +529,6 @@ def _without_blank_end(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Remark,
     more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
     message = f"row{'s' * (not one)} {shown}{more} of the file, as a spreadsheet counts, {'is' if one else 'are'} blank"
     return frame.head(last), (Remark("blank_rows", message, f"delete {'it' if one else 'them'}"),)
-
-
-def _untitled(names: Sequence[str], width: int) -> tuple[Remark, ...]:
-    read = first_few([f"`{n}`" for n in names if n], 4)
-    message = f"row 1 of the file was taken for the headings: of its {width:,} columns {read} alone has a name there"
-    if len([n for n in names if n]) > 1:
-        message = (
-            f"row 1 of the file was taken for the headings: of its {width:,} columns {read} alone have names there"
-        )
-    return (Remark("headings_row", message, "if it is a title, delete all rows above the headings of the columns"),)
 
 
 def _first_sheet(raw: bytes) -> _Sheet:

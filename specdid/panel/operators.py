@@ -324,7 +324,8 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
     if isinstance(words, Text) and not isinstance(numbers, Text):
         advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
-        advice = _advice(column) if column.odd else f"its values are {examples(column)}" if column.levels else None
+        shown = f"its values are {examples(column)}" if column.levels else None
+        advice = (number_advice(column) if column.odd else "") or _date_advice(column, words) or shown
     return EvaluationError("compare_kinds", message, whole.span, advice)
 
 

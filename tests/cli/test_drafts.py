@@ -132,6 +132,27 @@ def test_what_cannot_be_known_is_refused_with_what_was_found(tmp_path, columns, 
     assert said in refused(tmp_path, columns)
 
 
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        (
+            "附表1 各省数据,,,\n",
+            "row 1 of panel.csv was taken for the headings: of its 4 columns `附表1 各省数据` alone has",
+        ),
+        ("\nTable 1,,,\n", "row 2 of panel.csv was taken for the headings"),
+        ("附表1 各省数据\n单位：万元\n", "line 3 has 4 cells and the header 1"),
+        ("Table 1, provinces\n", "line 2 has 4 cells and the header 2"),
+    ],
+)
+def test_a_title_above_the_headings_of_a_csv_is_said(tmp_path, title, said):
+    rows = [f"{k},{t},{int(k < 3 and t > 2012)},{k * t % 7}" for k in range(6) for t in range(2010, 2016)]
+    path = tmp_path / "panel.csv"
+    path.write_text(title + "id,year,d,y\n" + "\n".join(rows) + "\n", "utf-8")
+    told = call_specdid(["init", "new", "--data", "panel.csv"], tmp_path).stderr
+    assert said in told
+    assert "title, delete all " in told
+
+
 def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path):
     rows = [["A file of L.", None, None], ["firm", "year", "law"], *([f, y, 0] for f in range(9) for y in (2001, 2002))]
     book = openpyxl.Workbook()

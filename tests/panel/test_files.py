@@ -361,6 +361,7 @@ BROKEN = {
     "semicolons": ("d.csv", "a;b\n1,5;2\n", "delimiter", "separated by semicolons"),
     "tabs": ("d.csv", "a\tb\n1\t2\n", "delimiter", "separated by tabs"),
     "commas": ("d.tsv", "a,b\n1,2\n", "delimiter", "separated by commas"),
+    "title of one cell": ("d.csv", "Table 1\n\na,b\n1,2\n", "ragged", "line 3 has 2 cells and the header 1"),
     "long row": ("d.csv", "a,b\n1,2\n1,2,3\n", "ragged", "line 3 has 3 cells and the header 2"),
     "short row": ("d.csv", "a,b,c\n1,2,3\n\n4,5\n", "ragged", "line 4 has 2 cells and the header 3"),
     "short row below blank lines": ("d.csv", "\n\na,b,c\n1,2,3\n4,5\n", "ragged", "line 5 has 2 cells"),
