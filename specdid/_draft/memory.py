@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import product
 from math import inf
 
@@ -86,7 +87,8 @@ class DataFacts:
     ``short`` are columns of numbers that single precision holds, all of them;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
     ``key`` of them whether every row has its own pair, None where that is not known;
-    ``numbers`` of a column its rows, None where that is not known.
+    ``numbers`` of a column its rows, None where that is not known;
+    ``order`` are the columns as the file has them, none where that is not known.
     """
 
     columns: frozenset[str] = frozenset()
@@ -102,6 +104,7 @@ class DataFacts:
     short: frozenset[str] = frozenset()
     key: Callable[[str, str], bool | None] = lambda _unit, _time: None
     numbers: Callable[[str], Floats | None] = lambda _name: None
+    order: tuple[str, ...] = ()
 
 
 FIRST = DataFacts()
@@ -132,6 +135,12 @@ class State:
     """Whether R has sorted the rows so that each unit's follow each other in time."""
     dropped: frozenset[str] = frozenset()
     """Columns that were dropped and not made since; "" where a select() of R leaves out others that are not known."""
+    places: dict[str, str] | None = field(default_factory=dict)
+    """The columns of the file whose place renamed ones have; None where a line of Stata orders the columns."""
+    gone: dict[str, str] = field(default_factory=dict)
+    """What is told of each of these where it is sure that the code has it no more."""
+    leaving: tuple[tuple[bool, tuple[str, ...], str], ...] = ()
+    """Of columns not known: whether those that match patterns stay or go, and what is told of one that is no more."""
     floats: int = 0
     """The line that has read the file with its decimals in single precision, 0 for none."""
 
@@ -159,6 +168,7 @@ class Memory:
     def __init__(self, facts: DataFacts) -> None:
         self._facts = facts
         self._data = facts.columns
+        self._data_order = facts.order
         self.factors: set[str] = set()
         self.found = ReadCode()
         self.state = State()
@@ -244,6 +254,33 @@ class Memory:
         self._versions.setdefault(key, _Version(name, line, expression))
         self.state.columns[name] = key
         self.state.dropped -= {name}
+
+    def leave(self, names: Iterable[str], line: int, how: str = "was dropped") -> None:
+        """Have the code know columns by these names no more."""
+        those = [*names]
+        self.state.dropped |= {*those}
+        self.state.gone = {**self.state.gone, **dict.fromkeys(those, f"{how} in line {line}")}
+        self.dropped_at |= dict.fromkeys(those, line)
+
+    def there(self) -> set[str]:
+        """Return the columns that are known to be there: of file and code; renamed ones have gone."""
+        columns = self.state.columns
+        return {*columns, *(self._data - {*columns.values()})} - self.state.dropped
+
+    def refuse_gone(self, *texts: str) -> None:
+        """Refuse what names a column, as the code calls it, that a line before has dropped or renamed.
+
+        Raises
+        ------
+        NotReadError
+            One does.
+        """
+        for name in (name for text in texts for name in sorted(columns_of(text))):
+            if name in self.state.dropped and name in self.state.gone:
+                raise NotReadError(f"`{name}` {self.state.gone[name]}")
+            for stays, patterns, told in self.state.leaving if name not in self.state.columns else ():
+                if stays != any(fnmatchcase(name, one) or (stays and name.startswith(one)) for one in patterns):
+                    raise NotReadError(f"`{name}` {told}")
 
     def bring(self, name: str, key: str, line: int) -> None:
         """Have a column of other data, which is not read; it is the line's that makes it, where that is not, either."""

@@ -129,6 +129,7 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         short,
         key,
         numbers.get,
+        tuple(columns),
     )
 
 

@@ -150,6 +150,7 @@ _VERBS = _SAME_ROWS | {
     "filter", "subset", "mutate", "transform", "group_by", "ungroup", "drop_na", "na.omit", "distinct", "slice",
     "panel",
     "select", "within", "merge", "summarise", "summarize", "rename", "left_join", "inner_join", "unique", "complete",
+    "rename_with",
 }  # fmt: skip
 _BY_ROW = {
     "log", "log1p", "log10", "exp", "sqrt", "abs", "floor", "ceiling", "round", "sign", "I", "ifelse", "fifelse",
@@ -272,6 +273,7 @@ class _R(Memory):
         self._set_helpers(statements)
         self._set_changers(statements)
         self._told_unknown: set[str] = set()
+        self._told_columns: set[tuple[str, int]] = set()
         loops = _loops_of(text)
         self._infinite: dict[int, list[set[str]]] = {}
         once = _read_once(statements, calls)
@@ -559,6 +561,9 @@ class _R(Memory):
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
         for regression in self._read_call(name, given, line):
+            effects = re.sub(r"[\[\]]+", " + ", regression.effects)
+            vcov = regression.vcov.partition("~")[2]
+            self.refuse_gone(regression.outcome, *regression.terms, effects.rstrip(" +"), vcov)
             self.add(regression, self._root.get(frame, frame), keeps)
 
     def _read_call(self, name: str, given: Mapping[str, str], line: int) -> list[Regression]:
@@ -687,7 +692,7 @@ class _R(Memory):
         """
         if not self._data or self.state.rows:
             return [self._term(pattern, "terms")]
-        there = sorted(self._there())
+        there = sorted(self.there())
         try:
             (found,) = expand(parse(pattern), {}, there, 1.0, 1)
         except LanguageError as error:
@@ -1150,7 +1155,9 @@ class _R(Memory):
             )
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
-        written = self.in_force(ours(text, role))  # type: ignore[arg-type]
+        written = ours(text, role)  # type: ignore[arg-type]
+        self.refuse_gone(written)
+        written = self.in_force(written)
         return self.on_kept(written) if looks else written
 
     def _with_variables(self, text: str, scope: str) -> str:
@@ -1161,7 +1168,7 @@ class _R(Memory):
         NotReadError
             A name is a variable whose value is not known here, or may be a column as well.
         """
-        columns, sure = self._there(), bool(self._data) and not self.open(self.state.rows)
+        columns, sure = self.there(), bool(self._data) and not self.open(self.state.rows)
 
         def written(found: re.Match[str]) -> str:
             name = found["name"]
@@ -1181,11 +1188,6 @@ class _R(Memory):
             return f"{found['among'] or ''}{f'({value})' if value[0] == '-' else value}"
 
         return _OF_SCRIPT.sub(lambda m: written(m) if m["name"] else m[0], text)
-
-    def _there(self) -> set[str]:
-        """Return the columns that are known to be there: of file and script; renamed ones have gone."""
-        columns = self.state.columns
-        return {*columns, *(self._data - {*columns.values()})} - self.state.dropped
 
     def _instead(self, function: str) -> str:
         """Say what a function is here, of the time of the data."""
@@ -1208,6 +1210,14 @@ class _R(Memory):
         if (one := re.match(r"^(?:suppress\w+|invisible)\(", text)) and text == f"{one[0]}{_inside(text, one.end())})":
             self._other(_inside(text, one.end()), line, frames, within)
             return
+        if (called := _renaming(text)) and called[0] in frames and not within:
+            self.state = self._of_frame.setdefault(called[0], State())
+            pairs = self._pairs_renamed(called[1], called[2])
+            with suppress(NotReadError):
+                if pairs:
+                    self._done.add(called[0])
+                    self._rename([(new, "=", old) for old, new in pairs.items()], line)
+                    return
         renames = re.match(rf"^(?:col)?names\(\s*({_NAME})\s*\)\s*(?:\[.*\]\s*)?(?:<-|=)\s*(.+)$", text)
         if renames and renames[1] in frames and not within and self._names_alone(renames[1], renames[2], line, text):
             return
@@ -1335,7 +1345,7 @@ class _R(Memory):
         for name in names:
             self.define(name, line, None)
         old = re.search(r"names\(\s*[\w.]+\s*\)\s*==\s*[\"']([^\"']+)[\"']\s*\]\s*(?:<-|=)", text)
-        small = value.startswith("tolower(") and all(name == name.lower() for name in self._there())
+        small = value.startswith("tolower(") and all(name == name.lower() for name in self.there())
         self.state.dropped |= {old[1]} if old else set() if small else {""}  # what a pattern does not match any more
         self.skip(line, text, "gives columns other names: have these in the data")
         return True
@@ -1514,7 +1524,7 @@ class _R(Memory):
                 for part in parts:
                     self._cut(part, by)
                 if chosen:
-                    self._select(chosen)
+                    self._select(chosen, line)
             elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
                 for part in parts:
                     self._cut(f"!is.na({part})")
@@ -1529,7 +1539,7 @@ class _R(Memory):
                 for key, value in [pair for part in parts for pair in _pairs(part)]:
                     if value.strip() == "NULL":
                         self.state.columns.pop(key, None)
-                        self.state.dropped |= {key}
+                        self.leave([key], line)
                         continue
                     after = self.state.columns
                     if verb == "transform":  # all at once, of the columns as they were
@@ -1538,7 +1548,11 @@ class _R(Memory):
                     self.state.columns = after if verb == "mutate" else dict(after)
                     self.define(key, line, expression)
             elif verb == "select" and "=" not in inside:  # what is not there any more may be matched by a pattern
-                self._select(parts)
+                self._select(parts, line)
+            elif verb == "rename_with" and (pairs := self._pairs_renamed("", inside.strip())):
+                self._rename([(new, "=", old) for old, new in pairs.items()], line)
+            elif verb == "rename" and (one := re.fullmatch(r"c\((.*)\)", inside.strip())):  # plyr's, old = new
+                self._rename([part.partition("=")[::-1] for part in _split(one[1], ",")], line)
             elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
@@ -1550,12 +1564,49 @@ class _R(Memory):
             else:
                 self._group(verb, parts)
 
-    def _select(self, parts: Sequence[str]) -> None:
+    def _select(self, parts: Sequence[str], line: int) -> None:
         """Leave columns out, or all but those that are named."""
         less = [re.sub(r"^[-!]\s*", "", part) for part in parts if part[0] in "-!"]
-        plain = all(re.fullmatch(_NAME, part) for part in less or parts) and len(less) in (0, len(parts))
-        gone = {*less} if less else {*self._data, *self.state.columns} - {*parts}
-        self.state.dropped |= gone if plain else {""}
+        found = [self._chosen(part) for part in less or parts]
+        if len(less) not in (0, len(parts)) or None in found:
+            self.state.dropped |= {""}
+            named = ", ".join(f"`{part}`" for part, names in zip(less or parts, found, strict=True) if names is None)
+            if named and ("", line) not in self._told_columns:
+                self._told_columns.add(("", line))
+                why = f"which columns {named} leaves is not known here: what regressions name must be among these"
+                self.skip(line, ", ".join(parts), why)
+            return
+        names = {name for those in found for name in those or ()}
+        if less:
+            self.leave(names, line)
+            return
+        self.leave({*self._data, *self.state.columns} - names, line)
+        if not self._data:
+            here = {*self.state.columns, *names}
+            self.state.leaving += ((True, tuple(sorted(here)), f"was dropped in line {line}"),)
+
+    def _chosen(self, part: str) -> list[str] | None:
+        """Return the columns that an argument of select() stands for, None where that is not known."""
+        if inner := re.fullmatch(r"c\((.*)\)", part):
+            found = [self._chosen(one) for one in _split(inner[1], ",") if one]
+            return None if None in found else [name for those in found for name in those or ()]
+        if re.fullmatch(_NAME, part):
+            return None if part in self._variables and part not in self.there() else [part]
+        if re.fullmatch(r"([\"'`])[^\"'`]+\1", part):
+            return [part[1:-1]]
+        if inner := re.fullmatch(rf"(?:all_of|any_of)\(\s*({_TEXTS}|{_NAME})\s*\)", part):
+            given = self._variables.get(inner[1], "") if inner[1] in self._set_before else inner[1]
+            return re.findall(r"[\"']([^\"']+)[\"']", given) if re.fullmatch(_TEXTS, given) else None
+        asked = re.fullmatch(r"(starts_with|ends_with|contains)\(\s*[\"']([^\"']+)[\"']\s*\)", part)
+        if asked and self._data and not self.open(self.state.rows):
+            ask = {"starts_with": str.startswith, "ends_with": str.endswith, "contains": str.__contains__}[asked[1]]
+            return [name for name in sorted(self.there()) if ask(name.casefold(), asked[2].casefold())]
+        ends = re.fullmatch(rf"({_NAME})\s*:\s*({_NAME})", part)
+        order = self._data_order
+        if ends and {ends[1], ends[2]} <= {*order} and not {*self.state.columns} - {*order} and not self.state.rows:
+            first, last = sorted((order.index(ends[1]), order.index(ends[2])))
+            return [*order[first : last + 1]]
+        return None
 
     def _rename(self, pairs: Sequence[tuple[str, str, str]], line: int) -> None:
         """Call columns otherwise: here they keep the names that they have in the data."""
@@ -1567,12 +1618,42 @@ class _R(Memory):
         before = dict(self.state.columns)
         for new, old in names:
             self.state.columns.pop(old, None)
+            self.leave([old], line, f"was renamed to `{new}`")
+        for new, old in names:
             self.state.columns[new] = before.get(old, old)
+            self.state.dropped -= {new}
         self._renames += [(line, new, self.state.columns[new]) for new, _ in names]
 
+    def _pairs_renamed(self, old: str, new: str) -> dict[str, str]:
+        """Return what columns are called instead; none where that is not known."""
+        if new in ("tolower", "toupper"):
+            change = str.lower if new == "tolower" else str.upper
+            return {name: change(name) for name in sorted(self.there()) if change(name) != name} if self._data else {}
+        names = re.findall(r"[\"']([^\"']+)[\"']", new)
+        if re.fullmatch(r"\d+", old):
+            as_read = not (self.state.columns or self.state.dropped or self.state.rows)
+            those = [*self._data_order[int(old) - 1 : int(old)]] if as_read and int(old) else []
+        else:
+            those = re.findall(r"[\"']([^\"']+)[\"']", old)
+        return dict(zip(those, names, strict=True)) if len(those) == len(names) else {}
+
     def _bracket(self, parts: list[str], line: int, rows_alone: bool) -> None:
-        """Apply ``[rows]``, ``[rows, ]`` or data.table's ``[rows, x := …, by = g]``."""
+        """Apply ``[rows]``, ``[rows, ]``, ``[, columns]`` or data.table's ``[rows, x := …, by = g]``."""
         rows, rest = parts[0], [part for part in parts[1:] if part]
+        names_of = r"(?:col)?names\(\s*[\w.]+\s*\)\s*%in%\s*"
+        columns = rest[0] if len(rest) == 1 and not rows else rows if len(parts) == 1 else ""
+        out = re.fullmatch(rf"!\s*\(\s*{names_of}({_TEXTS})\s*\)|!\s*{names_of}({_TEXTS})", columns)
+        stays = re.fullmatch(rf"(?:{names_of})?({_TEXTS})", columns)
+        numbered = re.fullmatch(r"-\s*(?:c\(([\d\s,]+)\)|(\d+))", columns) if not self._of_tables else None
+        if numbered and self._data_order and not (self.state.columns or self.state.dropped or self.state.rows):
+            places = [int(one) for one in re.findall(r"\d+", columns)]
+            self.leave([self._data_order[k - 1] for k in places if 0 < k <= len(self._data_order)], line)
+            return
+        if (out or stays) and not rows_alone:
+            found = out or stays
+            names = re.findall(r"[\"']([^\"']+)[\"']", next(filter(None, found.groups()), "")) if found else []
+            self._select([f"-{name}" if out else name for name in names], line)
+            return
         if not rest:
             if ordered := re.fullmatch(r"order\((.*)\)", rows):
                 self._sort(_split(ordered[1], ","))
@@ -1609,8 +1690,10 @@ class _R(Memory):
         for key, value in pairs:
             name = key.strip().strip("\"'")
             if value.strip() == "NULL":
-                self.state.columns.pop(name, None)
-                self.state.dropped |= {name}
+                those = re.findall(r"[\"']([^\"']+)[\"']", key) if re.fullmatch(_TEXTS, key.strip()) else [name]
+                for one in those:
+                    self.state.columns.pop(one, None)
+                self.leave(those, line)
                 continue
             if not re.fullmatch(_NAME, name):
                 raise NotReadError(f"`{key.strip()}` is not read")
@@ -1633,6 +1716,11 @@ class _R(Memory):
 
     def _column(self, frame: str, place: str, value: str, line: int, text: str) -> None:
         """Apply ``df$x <- …``."""
+        several = re.fullmatch(rf"\[\s*(?:,\s*)?({_TEXTS})\s*\]", place)
+        if several and value.strip() == "NULL":
+            self.state = self._of_frame.setdefault(frame, State())
+            self.leave(re.findall(r"[\"']([^\"']+)[\"']", several[1]), line)
+            return
         column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
         self._here = frame
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
@@ -1647,8 +1735,8 @@ class _R(Memory):
             self._changed(frame, place, line, text)
             return
         if value.strip() == "NULL":
-            state = self._of_frame.setdefault(frame, State())
-            state.dropped |= {column[1] or column[2]}
+            self.state = self._of_frame.setdefault(frame, State())
+            self.leave([column[1] or column[2]], line)
             return
         try:
             self.state = self._of_frame.setdefault(frame, State())
@@ -1982,6 +2070,28 @@ def _steps(text: str) -> tuple[str, list[tuple[str, str]]]:
             base, before = (text[:begun], []) if bracket else _steps(text[:begun])
             return base, [*before, *steps]
     return text, []
+
+
+def _renaming(text: str) -> tuple[str, str, str] | None:
+    """Return the frame, what names are given other ones, as they are written, and these; None of other statements."""
+    quoted = r"(?:\"[^\"]*\"|'[^']*')"
+    names = rf"(?:col)?names\(\s*({_NAME})\s*\)"
+    some = rf"^{names}\[\s*(?:(?:which\(\s*)?(?:col)?names\(\s*[\w.]+\s*\)\s*==\s*({quoted})\s*\)?|(\d+)L?)\s*\]"
+    if found := re.match(rf"{some}\s*(?:<-|=)\s*({quoted})$", text):
+        return found[1], found[2] or found[3], found[4]
+    if found := re.match(rf"^{names}\s*(?:<-|=)\s*(tolower|toupper)\(\s*(?:col)?names\(\s*\1\s*\)\s*\)$", text):
+        return found[1], "", found[2]
+    call = re.match(r"^(?:data\.table::)?setnames\(", text)
+    if call is None or text != f"{call[0]}{_inside(text, call.end())})":
+        return None
+    order, given = iter(("x", "old", "new")), dict[str, str]()
+    for part in _split(_inside(text, call.end()), ","):
+        key, equals, value = part.partition("=")
+        given[key.strip() if equals else next(order, "")] = value.strip() if equals else part
+    old, new = given.get("old", ""), given.get("new", "")
+    if {*given} <= {"x", "old", "new"} and re.fullmatch(_TEXTS, old) and re.fullmatch(_TEXTS, new):
+        return given.get("x", ""), old, new
+    return None
 
 
 def _in_place(steps: Sequence[tuple[str, str]]) -> int:

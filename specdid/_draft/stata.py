@@ -676,11 +676,13 @@ class _Stata(Memory):
             return "TRUE"
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
         found = self._as_stored(_stata_ours(self._with_scalars(text), role), role == "condition")
+        self.refuse_gone(found)
         return as_stata(found, asked, lambda name: name not in but and self._missing(name), self._zero)
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
         found = self._as_stored(_stata_ours(self._with_scalars(text), "condition"), True)
+        self.refuse_gone(found)
         return as_stata(found, "truth", self._missing, self._zero)
 
     def _with_scalars(self, text: str) -> str:
@@ -1192,6 +1194,8 @@ class _Stata(Memory):
             self._scalars[one[1]] = (line, one[2] if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", one[2]) else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
+        if command in ("order", "aorder", "move"):
+            self.state.places = None
         if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
             self._in_double = kind[1] == "double"
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
@@ -1212,7 +1216,7 @@ class _Stata(Memory):
             elif command or rest:
                 self._unread(command, arguments, line, text)
                 if command in ("keep", "drop") and not re.match(r"\s*(?:if|in)\b", arguments):
-                    self._drop(command, arguments.split(), line)
+                    self._drop(command, re.sub(r"\s*-\s*", "-", arguments).split(), line, text)
 
     def _undecided(self, text: str, line: int, shown: str) -> None:
         """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
@@ -1251,33 +1255,47 @@ class _Stata(Memory):
         self._skip_data(line, text, f"{why}: do it in the data before{_here(command)}")
         return True
 
-    def _drop(self, command: str, patterns: Sequence[str], line: int) -> None:
+    def _drop(self, command: str, given: Sequence[str], line: int, text: str) -> None:
         """Remember the columns that are no more."""
+        patterns: list[str] = []
+        for one in (one.replace("~", "*") for one in given):
+            ends = re.fullmatch(r"([^\W\d]\w*)-([^\W\d]\w*)", one)
+            between = self._between(ends[1], ends[2]) if ends else [one]
+            if between is None:
+                why = (
+                    f"`{one}` is a range of columns, whose order is not known here: what regressions behind it name "
+                    "may be among those that Stata has no more. Name its columns"
+                )
+                self._skip_data(line, text, why)
+            patterns += between or ([*ends.groups()] if ends and command == "drop" else [one])
         there = {*self._facts.columns, *self.state.columns}
         known = {*there, *patterns}
-        named = {name for name in known if any(fnmatchcase(name, pattern.replace("~", "*")) for pattern in patterns)}
+        named = {name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)}
         for pattern in {*patterns} - there:
             cut = [name for name in there - self.state.dropped if name.startswith(pattern)]
             named |= {*cut} if len(cut) == 1 else set()
         if command == "drop" or not re.search(r"[-`$]|\b_all\b", " ".join(patterns)):
             gone = named if command == "drop" else known - named
-            self.state.dropped |= gone
-            if not self._unsure:
-                self.dropped_at |= dict.fromkeys(gone, line)
+            if self._unsure:
+                self.state.dropped |= gone
+                return
+            self.leave(gone, line)
+            if not self._facts.columns:
+                self.state.leaving += ((command == "keep", tuple(patterns), f"was dropped in line {line}"),)
 
-    def _refuse_dropped(self, regression: Regression) -> None:
-        """Refuse a regression of a column that a line before has dropped.
-
-        Raises
-        ------
-        NotReadError
-            It names one.
-        """
-        r = regression
-        for text in (r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov.removeprefix("~")):
-            for name in sorted(columns_of(text) & self.state.dropped):
-                if name in self.dropped_at:
-                    raise NotReadError(f"`{name}` was dropped in line {self.dropped_at[name]}")
+    def _between(self, first: str, last: str) -> list[str] | None:
+        """Return the columns of a range, None where the order of columns is not known."""
+        order, columns = self._data_order, self.state.columns
+        there = self.there()
+        if not order or self.state.data != self._first_data or self.state.places is None or not {first, last} <= there:
+            return None
+        remade = {name for name in columns if name in self.dropped_at and name not in (self.state.places or {})}
+        if remade & there:
+            return None
+        places = {name: k for k, name in enumerate([*order, *(n for n in columns if n not in order)])}
+        places |= {name: places[old] for name, old in (self.state.places or {}).items() if old in places}
+        places |= {name: places[key] for name, key in columns.items() if key != name and key in {*order}}
+        return [name for name in there if places[first] <= places.get(name, -1) <= places[last]]
 
     def _stays(self, arguments: str, line: int, text: str) -> bool:
         """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""
@@ -1297,7 +1315,8 @@ class _Stata(Memory):
     def _regression(self, command: str, arguments: str, line: int, text: str) -> None:
         try:
             regression = self._command(command, arguments, line)
-            self._refuse_dropped(regression)
+            r = regression
+            self.refuse_gone(r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov.partition("~")[2])
             if self.state.kept or self.state.rows:
                 parts = (regression.outcome, *regression.terms)
                 outcome, *terms = (self._masked_columns(part) for part in parts)
@@ -1467,6 +1486,11 @@ class _Stata(Memory):
             raise NotReadError(f"`{word}` is put together of a pattern and more: name the columns")
         elif "*" in word:
             named = self._named_otherwise(word)
+            there = sorted(name for name in self._data & self.state.dropped if fnmatchcase(name, word))
+            if there and not named:
+                raise NotReadError(
+                    f"`{word}` matches `{there[0]}` of the data, which a line before drops: name the columns"
+                )
             terms += named or [f'regex("^{word.replace("*", ".*")}$")']
             return
         if re.search(r"(?<!\w)[ic]?o\d*\.", word):
@@ -1711,6 +1735,9 @@ class _Stata(Memory):
         self._facts = FIRST
         if re.match(r"(?:mer\w*|mmerge|joinby|append|nearmrg|rangejoin|reclink|frget|frlink)", text):
             self.found.joins.append(line)
+            self.state.leaving = ()
+            for name in sorted(self.state.dropped):  # it may bring one by this name
+                self.define(name, line, None)
 
     def _cut(self, condition: str, line: int, text: str) -> None:
         """Keep the rows that meet a condition, for the regressions that follow."""
@@ -1743,7 +1770,7 @@ class _Stata(Memory):
     def _of_columns(self, command: str, rest: str, line: int, text: str, by: re.Match[str] | None) -> bool:
         """Read what makes or changes a column by an expression; whether ``command`` is one that does."""
         if command == "rename":
-            return self._rename(rest, line)
+            return self._rename(rest, line, text)
         if command == "winsor2" and not by:
             return self._winsor(rest, line)
         if command == "recode" and not by:
@@ -1930,25 +1957,65 @@ class _Stata(Memory):
         if large > _HELD_BY_FLOAT:
             self.found.notes.append((line, told))
 
-    def _rename(self, rest: str, line: int) -> bool:
-        """Take over ``rename a b`` and ``rename (a b) (c d)``."""
-        found = re.match(r"^\w+\s+(?:\(([\w\s]+)\)\s*\(([\w\s]+)\)|(\w+)\s+(\w+))$", rest.strip())
-        if found is None:
+    def _rename(self, rest: str, line: int, text: str) -> bool:
+        """Take over ``rename a b``, ``rename (a b) (c d)``, ``rename x* z*`` and ``rename *, lower``."""
+        if (pairs := self._renamed_pairs(rest)) is None:
             return False
-        old, new = (found[1] or found[3]).split(), (found[2] or found[4]).split()
-        if len(old) != len(new):
-            return False
+        if not pairs:
+            why = "gives columns other names, and which these are is not known here: have these in the data"
+            self._skip_data(line, text, why)
+            body, case = _at_comma(rest.partition(" ")[2])
+            letter = "[A-Z]" if case.strip().startswith("l") else "[a-z]"
+            first = re.findall(r"[\w*?]+", body)[0].replace("_all", "*")
+            patterns = (first.replace("*", f"*{letter}*", 1) if case.strip() else first,)
+            if not self._facts.columns and not self._unsure:
+                self.state.leaving += ((False, patterns, f"may have another name since line {line}"),)
+            return True
+        old, new = [*pairs], [*pairs.values()]
         before = [self.in_force(name) for name in old]
         read_in = [self._read_in(name) for name in old]
         for name in old:
             self.state.columns.pop(name, None)
-        self.state.dropped |= {*old}
+        places = dict(self.state.places or {})
+        moved = {name: places.get(one, one) for one, name in pairs.items()}
+        self.state.places = None if self.state.places is None else {**places, **moved}
+        if self._unsure:
+            self.state.dropped |= {*old}
+        for one, name in () if self._unsure else pairs.items():
+            self.leave([one], line, f"was renamed to `{name}`")
         for name, expression, at in zip(new, before, read_in, strict=True):
             self.define(name, line, expression)
             self._read_single |= {self.state.columns[name]: at} if at else {}
             if expression in self._single:
                 self._single.add(self.state.columns[name])
         return True
+
+    def _renamed_pairs(self, rest: str) -> dict[str, str] | None:
+        """Return what every column is renamed to; none where that is not known, None where it is not understood."""
+        body, options = _at_comma(rest.strip().partition(" ")[2].strip())
+        if found := re.fullmatch(r"\(([\w\s]+)\)\s*\(([\w\s]+)\)|(\w+)\s+(\w+)", body):
+            old, new = (found[1] or found[3]).split(), (found[2] or found[4]).split()
+            return dict(zip(old, new, strict=True)) if len(old) == len(new) and not options.strip() else None
+        known = bool(self._facts.columns) and self.state.data == self._first_data and not self.state.made
+        there = sorted(self.there())
+        if case := re.fullmatch(r"\s*(?:(l(?:o(?:w(?:er?)?)?)?)|u(?:p(?:p(?:er?)?)?)?)\s*", options):
+            patterns = ["*" if one == "_all" else one for one in re.sub(r"[()]", " ", body).split()]
+            if not all(re.fullmatch(r"[\w*?]+", one) for one in patterns):
+                return None
+            names = [name for name in there if any(fnmatchcase(name, one) for one in patterns)]
+            if all(one.isidentifier() for one in patterns):
+                names, known = patterns, True
+            pairs = {name: name.lower() if case[1] else name.upper() for name in names}
+        elif both := re.fullmatch(r"(\w*)\*(\w*)\s+(\w*)\*(\w*)", body) if not options.strip() else None:
+            a, b, c, d = both.groups()
+            ends = re.compile(rf"{re.escape(a)}(.*){re.escape(b)}")
+            pairs = {name: f"{c}{part[1]}{d}" for name in there if (part := ends.fullmatch(name))}
+        else:
+            return None
+        pairs = {old: new for old, new in pairs.items() if old != new}
+        new_names = [*pairs.values()]
+        clash = len({*new_names}) < len(new_names) or not ({*new_names} & {*there}) <= {*pairs}
+        return pairs if known and not clash else {}
 
     def _recode(self, rest: str, line: int) -> bool:
         """Take over recode of numbers, ranges, missing and else, for all rows."""

@@ -360,7 +360,7 @@ df <- subset(df, post == 1)
 df[, w := 1]
 names(df)[2] <- "k"
 df |> mutate(q = 1) -> df
-setnames(df, "a", "b")
+setnames(df, "a", v)
 other <- merge(raw, extra)
 df <- rbind(df, other)
 source("more.R")
@@ -1386,7 +1386,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "df[, x := mean(z), by = id]", "df[, x := cumsum(z)]", "df <- df %>% mutate(x = dplyr::lag(z))",
         "df <- df %>% mutate(x = z / k)\nk <- f()", "for (k in 1:2) {\n  df <- df[z > 1]\n}",
         "if (TRUE) df <- df[z > 1]",
-        "suppressWarnings({ df$x <- 1 })", "df <- within(df, { x <- z })", "setnames(df, 'z', 'x')",
+        "suppressWarnings({ df$x <- 1 })", "df <- within(df, { x <- z })", "setnames(df, 'z', v)",
         "names(df)[2] <- 'x'",
         "df <- df[z > 1]\ndf[, x := shift(z), by = id]", "df %<>% filter(z > 1)",
         "df <- df %>% mutate(x = 1, .by = id)",
@@ -2636,7 +2636,7 @@ def test_a_column_that_is_set_to_null_goes(verb):
 @pytest.mark.parametrize(
     ("change", "terms"),
     [
-        ("names(df)[names(df) == 'd'] <- 'dose'", ["dose"]),
+        ("names(df)[names(df) == 'd'] <- 'dose'", ["d"]),
         ("names(df)[3] <- 'dose'", None),
         ("names(df) <- make.names(names(df))", None),
         ("names(df) <- tolower(names(df))", ["d"]),
@@ -2944,7 +2944,7 @@ def test_a_column_that_an_unread_line_makes_new_is_named_with_that_line(lines):
         ("invisible(df[, q := x * 2])", set(), {"q": "x * 2"}),
         ("names(df) <- tolower(names(df))", set(), {}),
         ('colnames(df)[3] <- "q"', {"q"}, {}),
-        ('names(df)[names(df) == "z"] <- "q"', {"q"}, {}),
+        ('names(df)[names(df) == "z"] <- "q"', set(), {}),
         ('colnames(df)[3] <- "x"', {"rows_line_2"}, {}),
         ("names(df) <- other", {"rows_line_2"}, {}),
         ("rownames(df) <- other", set(), {}),
@@ -3424,6 +3424,133 @@ def test_a_column_that_is_kept_by_an_abbreviation_is_not_dropped():
     assert (found.skipped, len(found.regressions)) == ([], 1)
 
 
+_IN_ORDER = DataFacts(
+    frozenset({"id", "t", "y", "d", "x1", "x2", "x3", "w", "Big"}),
+    order=("id", "t", "y", "d", "x1", "x2", "x3", "w", "Big"),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "gone", "there"),
+    [
+        ("drop x1-x3", "x2", "w"),
+        ("drop x1 - x3", "x2", "w"),
+        ("keep id-x2", "w", "x1"),
+        ("gen n = 1\ndrop w-n", "Big", "x3"),
+        ("rename x2 z\ndrop x1-x3", "z", "w"),
+        ("drop x?", "x1", "w"),
+        ("rename x1 z", "x1", "z"),
+        ("rename (x1 x2) (x2 x1)\ndrop x1", "x1", "x2"),
+        ("rename (x1 x2) (z1 z2)", "x2", "z2"),
+        ("rename *, lower", "Big", "big"),
+        ("ren (x1 x2), upper", "x1", "X1"),
+        ("rename x* z*", "x3", "z3"),
+        ("rename *1 *_one", "x1", "x_one"),
+    ],
+)
+def test_columns_that_ranges_drop_or_that_have_another_name_are_listed(lines, gone, there):
+    found = read_code(f"use a\n{lines}\nreg y d {gone}\nreg y d {there}\n", ".do", _IN_ORDER)
+    at = lines.count("\n") + 3
+    assert [(line, why.split(" ")[0]) for line, text, why in found.skipped if text.startswith("reg")] == [
+        (at, f"`{gone}`")
+    ]
+    assert [r.line for r in found.regressions] == [at + 1]
+
+
+@pytest.mark.parametrize("lines", ["order w\ndrop x1-w", "drop x1\ngen x1 = 1\ndrop x1-w"])
+def test_a_range_of_columns_in_an_order_not_known_is_listed(lines):
+    for facts in (_IN_ORDER, DataFacts()):
+        found = read_code(f"use a\n{lines}\nreg y d x2\n", ".do", facts)
+        assert any("`x1-w` is a range of columns" in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("lines", "gone"),
+    [
+        ("drop x*", "x1"),
+        ("keep id y d", "x1"),
+        ("rename *, lower", "Big"),
+        ("rename x* z*", "x1"),
+        ("keep y d x?", "w"),
+    ],
+)
+def test_columns_of_data_not_known_that_are_no_more_are_listed(lines, gone):
+    found = read_code(f"use a\n{lines}\nreg y d {gone}\nreg y d\n", ".do")
+    assert [text for _, text, _ in found.skipped if text.startswith("reg")] == [f"reg y d {gone}"]
+    assert len(found.regressions) == 1
+
+
+def test_what_is_made_of_a_column_that_was_dropped_is_asked_for():
+    found = read_code("use a\ndrop x1\ngen q = x1*2\nreg y d q\n", ".do", _IN_ORDER)
+    assert [*found.unread] == ["q"]
+    assert any("`x1` was dropped in line 2" in why for _, _, why in found.skipped)
+    found = read_code(
+        'df <- read.csv("a.csv")\ndf$x1 <- NULL\ndf$q <- df$x1*2\nfeols(y ~ d + q | id, df)', ".R", _IN_ORDER
+    )
+    assert [*found.unread] == ["q"]
+
+
+def test_a_join_may_bring_a_column_that_was_dropped_before():
+    found = read_code("use a\ndrop x1\nmerge 1:1 id t using b\nreg y d x1\n", ".do", _IN_ORDER)
+    assert found.regressions[0].terms == ("d", "x1_line_3")
+
+
+def test_a_pattern_that_matches_a_column_that_was_dropped_is_listed():
+    found = read_code("use a\ndrop x1\nreg y d x*\n", ".do", _IN_ORDER)
+    assert not found.regressions
+
+
+@pytest.mark.parametrize(
+    ("lines", "gone", "there"),
+    [
+        ("df <- rename(df, z = x1)", "x1", "z"),
+        ("df <- df %>% rename(z = x1, z2 = x2) %>% filter(t > 1)", "x2", "z2"),
+        ('names(df)[names(df) == "x1"] <- "z"', "x1", "z"),
+        ('colnames(df)[which(colnames(df) == "x1")] <- "z"', "x1", "z"),
+        ('names(df)[5] <- "z"', "x1", "z"),
+        ("names(df) <- tolower(names(df))", "Big", "big"),
+        ("df <- df %>% rename_with(tolower)", "Big", "big"),
+        ("setnames(df, 'x1', 'z')", "x1", "z"),
+        ("setnames(df, old = c('x1', 'x2'), new = c('z1', 'z2'))", "x2", "z2"),
+        ("df <- plyr::rename(df, c('x1' = 'z'))", "x1", "z"),
+        ("df <- select(df, -x1)", "x1", "x2"),
+        ("df <- df %>% select(-c(x1, x2))", "x2", "x3"),
+        ("df <- df %>% select(!x1)", "x1", "x2"),
+        ("df <- df %>% select(-starts_with('x'))", "x1", "w"),
+        ("df <- df %>% select(id:x2)", "w", "x1"),
+        ("v <- c('id', 'y', 'd', 'w')\ndf <- df %>% select(all_of(v))", "x1", "w"),
+        ("df <- subset(df, select = -c(x1:x3))", "x2", "w"),
+        ("df <- subset(df, t > 3, select = c(y, d, id, t, w))", "x1", "w"),
+        ("df$x1 <- NULL", "x1", "x2"),
+        ("df[['x1']] <- NULL", "x1", "x2"),
+        ("df[, 'x1'] <- NULL", "x1", "x2"),
+        ("df[c('x1', 'x2')] <- NULL", "x2", "x3"),
+        ("df[, x1 := NULL]", "x1", "x2"),
+        ("df[, c('x1', 'x2') := NULL]", "x2", "x3"),
+        ("df <- df[, !(names(df) %in% c('x1', 'x2'))]", "x2", "x3"),
+        ("df <- df[, !names(df) %in% 'x1']", "x1", "x2"),
+        ("df <- df[, c('y', 'd', 'id', 'w')]", "x1", "w"),
+        ("df <- df[, -5]", "x1", "x2"),
+        ("df <- mutate(df, x1 = NULL)", "x1", "x2"),
+    ],
+)
+def test_columns_that_r_drops_or_calls_otherwise_are_listed(lines, gone, there):
+    code = (
+        f'df <- read.csv("a.csv")\n{lines}\nfeols(y ~ d + {gone} | id, df, ~id)\nfeols(y ~ d + {there} | id, df, ~id)\n'
+    )
+    found = read_code(code, ".R", _IN_ORDER)
+    at = lines.count("\n") + 3
+    assert [(line, why.split(" ")[0]) for line, _, why in found.skipped] == [(at, f"`{gone}`")]
+    assert [r.line for r in found.regressions] == [at + 1]
+    assert not found.unread
+
+
+def test_a_choice_of_columns_that_is_not_known_is_listed():
+    found = read_code('df <- read.csv("a.csv")\ndf <- select(df, y:id)\nfeols(y ~ d | id, df, ~id)\n', ".R")
+    assert [line for line, _, _ in found.skipped] == [2]
+    assert found.regressions[0].condition == "TRUE"
+
+
 def test_replace_that_keeps_the_type_is_not_read():
     found = read_code("gen byte v = 1\nreplace v = x, nopromote\nreg y v\n", ".do", DataFacts(frozenset({"y", "x"})))
     assert [*found.unread] == ["v"]
@@ -3555,7 +3682,7 @@ def test_columns_of_the_frame_and_factors_of_r_are_read_by_their_names(call, eff
         ("feols(y ~ d | id, df, split = ~bin(state, 3))", "only a column's name is read"),
         ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(x, by = g)"),
         ("df[, z := fcase(d > 1, 1, default = 0)]", "`fcase()` is not taken over"),
-        ("setnames(df, 'state', 'z')", "changes `state`"),
+        ("setnames(df, 'state', v)", "changes `state`"),
         ("att_gt('y', 't', 'id', 'g', ~x, df, anticipation = 1)", "xformla is [controls], anticipation and est_method"),
     ],
 )
@@ -3577,7 +3704,7 @@ def test_what_of_r_is_not_read_is_listed_by_its_name(line, told):
         ("df$age2 <- df$age^2/100\ndf$age2 <- NULL\n@", ["did", "age"]),
         ("df <- df |> mutate(age2 = age^2) |> select(-age)\n@", ["did", "age2"]),
         ("df <- df |> mutate(age2 = age^2) |> select(id, t, y, did, age2)\n@", ["did", "age2"]),
-        ("df <- df |> mutate(age2 = age^2) |> select(starts_with('a'), y, did, id, t)\n@", None),
+        ("df <- df |> mutate(age2 = age^2) |> select(starts_with('a'), y, did, id, t)\n@", ["did", "age", "age2"]),
         ("df <- rename(df, years = age)\ndf$age2 <- df$years^2/100\n@", ["did", "age2"]),
         ("df$age2 <- df$age^2\nfeols(y ~ did + sw(..('^age')) | id + t, df, ~id)\n", None),
         ("df$y_age <- df$y\nfeols(y_age ~ did + ..('age') | id + t, df, ~id)\n", None),
@@ -3895,7 +4022,7 @@ def test_kinds_of_columns_that_r_reads_are_listed_where_they_are_no_numbers(give
 
 
 @pytest.mark.parametrize(
-    "select", ["select = -z", "select = c(y, d, id, year)", "select = -c(z, w)", "c(y, d)", "select = y:id"]
+    "select", ["select = -z", "select = c(y, d, id, year)", "select = -c(z, w)", "c(y, d, id, year)"]
 )
 def test_columns_that_subset_leaves_out_cut_no_rows(select):
     code = f"df <- read.csv('a.csv')\ndf <- subset(df, z > 1, {select})\nfeols(y ~ d | id + year, df, ~id)\n"
