@@ -676,6 +676,13 @@ class _R(Memory):
             raise NotReadError(f"`{text}` stands for terms that are not written out")
         if factor := next((n for n in re.findall(_NAME, text) if ":" in text and self._is_factor(n)), None):
             raise NotReadError(f"`{text}` has a slope for each level of `{factor}`, a factor: write i({factor}, x)")
+        self._refuse_numbered(text)
+        for slope in re.findall(r"\[([^\[\]]+)\]", text) if role == "effects" else ():
+            levels = {name for name, key in self.state.columns.items() if key in self.factors | self._levels}
+            if "factor(" in slope or not levels.isdisjoint(re.findall(_NAME, slope)):
+                raise NotReadError(
+                    f"`{text}` has a slope of a factor (`{slope}`), where fixest stops: absorb its levels"
+                )
         _refuse_one_value(text)
         names = _called(text)
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
@@ -684,6 +691,18 @@ class _R(Memory):
         if self.state.kept and (across := next((n for n in names if n in _ACROSS_ROWS), None)):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
+
+    def _refuse_numbered(self, text: str) -> None:
+        """Refuse the numbers that R gives the levels of a factor.
+
+        Raises
+        ------
+        NotReadError
+            There are some.
+        """
+        for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
+            if self.state.columns.get(number[1]) in self._levels:
+                raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
 
     def _matching(self, pattern: str, outcome: str) -> list[str]:
         """Return the columns of the frame in which a pattern is found: those of the file and of the script.
@@ -736,7 +755,7 @@ class _R(Memory):
     def _factor(self, term: str, line: int) -> str:
         """Return the column whose levels a term is the dummies of, "" for another term."""
         found = re.fullmatch(r"(?:as\.)?factor\((\w+)\)", term)
-        name = found[1] if found else term if self.state.columns.get(term) in self.factors else ""
+        name = found[1] if found else term if self.state.columns.get(term) in self.factors | self._levels else ""
         if found or not name or name in self._facts.binary:
             return name if found else ""
         if name not in self._data:
@@ -746,7 +765,7 @@ class _R(Memory):
 
     def _is_factor(self, name: str) -> bool:
         """Say whether a line has made a column a factor, unless that has but two values, 0 and 1."""
-        return self.state.columns.get(name) in self.factors and name not in self._facts.binary
+        return self.state.columns.get(name) in self.factors | self._levels and name not in self._facts.binary
 
     def _margins(self, term: str, others: Sequence[str], effects: Sequence[str], line: int) -> list[str]:
         """Return what a product with a logical column has beside it: in R that is a factor, with a slope at FALSE, too.
@@ -1060,9 +1079,7 @@ class _R(Memory):
         masked, why = self._masked_lag
         if masked and "lag" not in self._own and re.search(rf"(?<![\w.:])(?:{masked})\(", bare):
             raise NotReadError(why)
-        for number in re.finditer(rf"(?<![\w.])as\.(?:numeric|integer|double)\(\s*({_NAME})\s*\)", text):
-            if self.state.columns.get(number[1]) in self._levels:
-                raise NotReadError(f"`{number[0]}` numbers the levels of a factor, 1, 2, …, which here have no numbers")
+        self._refuse_numbered(text)
         sized = r"[-+*/^]|[<>]=?"
         for name in (name for name, key in self.state.columns.items() if key in self.factors):
             one = rf"(?<![\w.$]){re.escape(name)}(?![\w.(])"

@@ -3545,6 +3545,33 @@ def test_columns_that_r_drops_or_calls_otherwise_are_listed(lines, gone, there):
     assert not found.unread
 
 
+@pytest.mark.parametrize(
+    ("made", "effects", "found"),
+    [
+        ("df$t <- factor(df$t)", "id[t]", None),
+        ("df <- mutate(df, t = as.factor(t))", "id + id[[t]]", None),
+        ("df$f <- factor(df$t)", "id[f]", None),
+        ("df$f <- factor(df$t)", "id[as.numeric(f)]", None),
+        ("df$t <- factor(df$t)", "id[as.numeric(t)]", None),
+        ("df$q <- 1", "id[factor(t)]", None),
+        ("df$id <- factor(df$id)", "id[t]", "id[t]"),
+        ("df$t <- factor(df$t)", "id[x1] + t", "id[x1] + t"),
+    ],
+)
+def test_slopes_of_a_factor_are_listed_and_those_of_its_levels_are_read(made, effects, found):
+    read = read_code(f'df <- read.csv("a.csv")\n{made}\nfeols(y ~ d | {effects}, df, ~id)\n', ".R", _IN_ORDER)
+    assert [r.effects for r in read.regressions] == ([found] if found else [])
+    assert any(text.startswith("feols") for _, text, _ in read.skipped) == (found is None)
+
+
+def test_a_factor_by_a_new_name_is_no_number_in_a_formula():
+    code = 'df <- read.csv("a.csv")\ndf$f <- factor(df$t)\nfeols(y ~ d + @ | id, df, ~id)\n'
+    read = read_code(code.replace("@", "f:x1"), ".R", _IN_ORDER)
+    assert not read.regressions
+    assert any("i(f, x)" in why for _, _, why in read.skipped)
+    assert any("`f` is a factor" in text for _, text in read_code(code.replace("@", "f"), ".R", _IN_ORDER).notes)
+
+
 def test_a_choice_of_columns_that_is_not_known_is_listed():
     found = read_code('df <- read.csv("a.csv")\ndf <- select(df, y:id)\nfeols(y ~ d | id, df, ~id)\n', ".R")
     assert [line for line, _, _ in found.skipped] == [2]
