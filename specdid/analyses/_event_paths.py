@@ -31,6 +31,11 @@ from specdid.panel.times import StepError
 
 DRAWS = 100_000
 """Draws for the critical value of a simultaneous band: its error is about half a percent."""
+NO_PART = (
+    "no cluster's part in this effect differs from zero, as where one treated unit is compared with one other: a "
+    "variance of zero is no standard error"
+)
+"""Of a period that has no variance where others of its curve have one."""
 OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
 WHOLE = 'ends = "drop" leaves some out, ends = "bin" shows the window alone'
 PERIOD = "period "
@@ -374,7 +379,7 @@ class EventPath:
     def pretrend(self, v: int = 0) -> Wald:
         """Test that all leads that have an estimate are zero."""
         leads = np.flatnonzero(self.leads)
-        if self.untestable or not semidefinite(self.vcov[v]):
+        if self.untestable or not semidefinite(self._known(v)):
             return Wald(np.nan, len(leads), self.df[v], np.nan)
         return joint_test(self.estimate[leads], self.vcov[v][np.ix_(leads, leads)], self.df[v])
 
@@ -402,18 +407,29 @@ class EventPath:
 
     def doubt(self, v: int = 0) -> str:
         """Say why the whole covariance under a vcov is not there, or not to be relied on; empty where it is."""
-        return self.vcov_notes[v] or ("" if semidefinite(self.vcov[v]) else INDEFINITE)
+        return self.vcov_notes[v] or ("" if semidefinite(self._known(v)) else INDEFINITE)
+
+    def _known(self, v: int) -> Floats:
+        """Return the covariance of the periods that have a variance."""
+        known = ~np.isnan(np.diagonal(self.vcov[v]))
+        return self.vcov[v][np.ix_(known, known)]
+
+    def without_part(self, v: int = 0) -> list[int]:
+        """List the periods that have no variance under a vcov where others have one."""
+        return [] if self.vcov_notes[v] else self.periods[np.isnan(np.diagonal(self.vcov[v]))].tolist()
 
     def untested(self, v: int = 0) -> str:
         """Say why the leads have no joint test under a vcov; empty where they have one."""
         if not self.leads.any():
             return "there are no leads"
-        return self.untestable or self.doubt(v) or (SINGULAR if np.isnan(self.pretrend(v).p_value) else "")
+        blank = listed([self.clock.text(k) for k in self.without_part(v) if k < self.clock.start])
+        why = f"there is no standard error in period {blank}" if blank else SINGULAR
+        return self.untestable or self.doubt(v) or (why if np.isnan(self.pretrend(v).p_value) else "")
 
     def margins(self, alpha: float, seed: int, v: int = 0) -> tuple[float, float]:
         """Return the critical values of pointwise intervals and of the simultaneous band."""
         pointwise = float(critical_values(np.array([self.df[v]]), alpha)[0])
-        return pointwise, simultaneous(self.vcov[v], self.df[v], alpha, seed, pointwise)
+        return pointwise, simultaneous(self._known(v), self.df[v], alpha, seed, pointwise)
 
 
 @cache

@@ -25,7 +25,16 @@ from specdid._records.numerals import degrees
 from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import shared_sample
-from specdid.analyses._event_paths import PERIOD, EventPath, EventStudyConfig, check, clock_of, path, treated_rows
+from specdid.analyses._event_paths import (
+    NO_PART,
+    PERIOD,
+    EventPath,
+    EventStudyConfig,
+    check,
+    clock_of,
+    path,
+    treated_rows,
+)
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
 from specdid.analyses._timing import few_treated
 from specdid.analyses._words import (
@@ -179,7 +188,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
             few = few_treated(bench, one.cell, treated_rows(bench, one.cell, one.clock))
             (rare if few else joint).append(f"{words}: the leads are jointly different from zero ({said}){few}")
-        elif alone.any():
+        elif alone.any() and not np.isnan(test.p_value):
             said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
             single.append(f"{words}: single leads differ from zero, though not jointly (period {said})")
         elif not leads.any() and one.leads_left_out:
@@ -187,6 +196,9 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             yield Caution("serious", "leads_not_tested", said)
         elif leads.any() and np.isnan(test.p_value):
             said = f"{words}: the leads cannot be tested jointly under the first vcov: {one.untested()}"
+            if alone.any():
+                when = listed([one.clock.text(int(k)) for k in one.periods[alone]])
+                said += f"; single leads differ from zero (period {when})"
             yield Caution("note", "leads_not_tested", said)
     for v, vcov in enumerate(bench.study.vcov):
         for why in (INDEFINITE, NOT_POSITIVE):
@@ -194,7 +206,12 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             if not wrong:
                 continue
             said = f"{listed(wrong)}, `{vcov.name}`: {why}"
-            yield Caution("note" if v else "serious", "variance_indefinite", said)
+            code = "no_errors" if why == NOT_POSITIVE and len(vcov.clusters) < 2 else "variance_indefinite"
+            yield Caution("note" if v else "serious", code, said)
+        for one in (p for p in paths if p.without_part(v)):
+            when = listed([one.clock.text(k) for k in one.without_part(v)])
+            said = f"{cells.shown(one.cell)}, `{vcov.name}`: there is no standard error in period {when}: {NO_PART}"
+            yield Caution("note", "no_errors", said)
     for words in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
         yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), len(paths))}{beside}")
     for words in _told(
@@ -419,6 +436,7 @@ def _period_lines(bench: Bench, one: EventPath, v: int) -> Iterator[tuple[Value,
         end, written = _end(one, k), one.clock.written(k)
         if k in place:
             missing = NOT_POSITIVE if np.isnan(error[place[k]]) and not one.vcov_notes[v] else ""
+            missing = NO_PART if k in one.without_part(v) else missing
             note = "; ".join(text for text in (missing, doubt) if text)
             tail = (df, int(one.size[place[k]]), one.nobs, clusters, note or None)
             yield ("period", written, end, False, *table[place[k]].tolist(), *tail)

@@ -215,13 +215,17 @@ def from_reference(found: EventPath) -> Levels | str:
     if not len(periods):
         return "there is no period but the reference"
     matrix = np.array([rows[int(k)] for k in periods])
-    return Levels(reference, periods, matrix @ found.estimate, matrix @ found.vcov[0] @ matrix.T, note)
+    blank = np.isnan(np.diagonal(found.vcov[0]))
+    vcov = matrix[:, ~blank] @ found.vcov[0][np.ix_(~blank, ~blank)] @ matrix[:, ~blank].T
+    vcov[(matrix[:, blank] != 0).any(axis=1)] = np.nan
+    return Levels(reference, periods, matrix @ found.estimate, vcov, note)
 
 
 def _consecutive(found: EventPath, levels: Levels, config: HonestConfig, alpha: float) -> Bounded | str:
     """Take the single periods next to the reference without a gap, and the effect asked for."""
     clock = found.clock
-    usable = {int(k) for k in levels.periods} - set(found.bins)
+    known = levels.periods[~np.isnan(np.diagonal(levels.vcov))]
+    usable = {int(k) for k in known} - set(found.bins)
     before: list[int] = []
     after: list[int] = []
     k = levels.reference - 1

@@ -193,14 +193,14 @@ class Estimate:
 class Path:
     """Effects by relative period.
 
-    ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes``
-    says why; ``size`` (m,) treated rows behind each; ``left_out`` the periods asked for that have
-    no number, and why; ``binned`` says whether the first and last period hold what lies beyond them,
-    as ``relative`` does; ``from_reference``, whether effects are measured from the reference period,
-    which is drawn at zero; ``from_previous``, whether effects are, and leads from the period before each; ``note``
-    what else a reader of the path must know; ``of_bins`` what a first and last period are that hold more, where it is
-    said; ``untestable`` why leads are no test of parallel trends, where they are
-    none; ``per_unit``, whether estimates are divided by the treatment of their period.
+    ``periods`` (m,), ``estimate`` (m,), ``vcov`` (V, m, m) with NaN where ``vcov_notes`` says why, and of
+    single periods without a note where no cluster has a part in them; ``size`` (m,) treated rows behind each;
+    ``left_out`` the periods asked for that have no number, and why; ``binned`` says whether the first and last
+    period hold what lies beyond them, as ``relative`` does; ``from_reference``, whether effects are measured
+    from the reference period, which is drawn at zero; ``from_previous``, whether effects are, and leads from
+    the period before each; ``note`` what else a reader of the path must know; ``of_bins`` what a first and last
+    period are that hold more, where it is said; ``untestable`` why leads are no test of parallel trends, where
+    they are none; ``per_unit``, whether estimates are divided by the treatment of their period.
     """
 
     periods: tuple[int, ...]

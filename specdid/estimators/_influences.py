@@ -53,7 +53,8 @@ def errors_of(task: Task, influence: Floats, keep: Bools, roots: Floats | None =
     if roots is None:
         roots = np.array([[_root(task, v, int(keep.sum()), parts[v][2])] * width for v in range(len(parts))])
     vcov = vcov * roots[:, :, None] * roots[:, None, :]
-    notes = [p[3] or ("uncounted" if np.isnan(r).any() else "") for p, r in zip(parts, roots, strict=True)]
+    uncounted = [np.isnan(r[~np.isnan(np.diag(p[0]))]).any() for p, r in zip(parts, roots, strict=True)]
+    notes = [p[3] or ("uncounted" if none else "") for p, none in zip(parts, uncounted, strict=True)]
     return InfluenceErrors(vcov, size, tuple(p[1] for p in parts), tuple(p[2] for p in parts), tuple(notes))
 
 
@@ -100,10 +101,11 @@ def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: boo
         gross = np.diag(total)
         if len(clusters) == 2:
             total = total - _between(cluster_codes(dict(enumerate(clusters)), (0, 1)), influence)
-    found, rows = np.diag(total), (influence**2).sum(axis=0)
-    if not ((found > NO_VARIANCE * rows) & (found > CANCELLED * gross)).all():
+    found, void = np.diag(total), ~(gross > NO_VARIANCE * (influence**2).sum(axis=0))
+    if void.all() or not (found > CANCELLED * gross)[~void].all():
         return nothing, df, count, "not_positive"
-    return np.asarray(total), df, count, ""
+    # An estimate of which no cluster has a part is alone without a variance: the others have theirs.
+    return np.where(void[:, None] | void, np.nan, total), df, count, ""
 
 
 def errors_of_others_of(task: Task, influence: Floats, roots: Floats, spread: Floats) -> dict[int, Floats]:

@@ -63,6 +63,32 @@ def test_a_variance_matrix_that_is_not_semidefinite_is_marked_and_tests_nothing(
     assert np.isfinite(tests["statistic"]).all()
 
 
+@pytest.mark.parametrize("estimator", ["csdid", "lpdid"])
+def test_a_period_of_one_unit_beside_one_other_leaves_the_others_their_errors(estimator):
+    """Its influences are all zero; the whole curve had no error, and two-way variances were called the reason."""
+    cohort = pl.when(pl.col("id") == 1).then(2006).when(pl.col("id") == 2).then(0).otherwise(2003)
+    frame = small_panel(1).with_columns(cohort=cohort)
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
+    design = {
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"one": estimator}, "vcov": {"unit": "~id"}, "event_study": {},
+    }  # fmt: skip
+    curve, periods, tests = run(frame, **design)
+    far = {-5, -4, -3}
+    rows = [
+        (k, e, m) for k, e, m in zip(*(periods[c] for c in ("period", "std_error", "message")), strict=True) if k != -1
+    ]
+    assert {k for k, error, _ in rows if not error > 0} == far
+    assert all(
+        (message is not None and message.startswith("no cluster's part")) == (k in far) for k, _, message in rows
+    )
+    assert tests["message"] == ["there is no standard error in period −5, −4 and −3"]
+    ((severity, message),) = said(curve, "no_errors")
+    assert severity == "note"
+    assert "there is no standard error in period −5, −4 and −3: no cluster's part" in message
+    assert not said(curve, "variance_indefinite")
+
+
 def test_what_is_semidefinite():
     assert semidefinite(np.ones((3, 3)))  # singular, as with fewer clusters than terms
     assert not semidefinite(np.array([[1.0, 2.0], [2.0, 1.0]]))
