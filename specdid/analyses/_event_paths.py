@@ -412,7 +412,7 @@ class EventPath:
     def _known(self, v: int) -> Floats:
         """Return the covariance of the periods that have a variance."""
         known = ~np.isnan(np.diagonal(self.vcov[v]))
-        return self.vcov[v][np.ix_(known, known)]
+        return np.asarray(self.vcov[v][np.ix_(known, known)])
 
     def without_part(self, v: int = 0) -> list[int]:
         """List the periods that have no variance under a vcov where others have one."""
