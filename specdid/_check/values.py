@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, product
@@ -711,7 +712,10 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
 
 
 def check_total_units(data: Data) -> Iterator[Fault]:
-    """Warn of a unit that is the total of the others, by what outcomes and controls are made of, or by its name."""
+    """Warn of a unit that is the total of the others, by what outcomes and controls are made of.
+
+    Of those that are called totals, also where they are the sum of some others alone, or nearly.
+    """
     units, periods = data.panel.unit_codes, data.panel.periods
     if units is None or periods is None or not len(units):
         return
@@ -730,6 +734,11 @@ def check_total_units(data: Data) -> Iterator[Fault]:
                 if unit not in said and (data.sampled & (units == unit)).any():
                     said.add(unit)
                     yield _total(data, unit, name, count)
+    levels = data.panel.unit_levels
+    called = [k for k, level in enumerate(levels) if k not in said and CALLED_TOTAL.fullmatch(level.strip())]
+    called = [k for k in called if (data.sampled & (units == k)).any()]
+    if called and data.panel.columns[data.panel.unit or ""].is_text:
+        yield _called_totals(data, called)
 
 
 def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -748,14 +757,21 @@ def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> I
     seen, hits = (np.bincount(of, minlength=len(levels)), np.bincount(of[half], minlength=len(levels)))
     for unit in np.flatnonzero((seen > 1) & (hits == seen)).tolist():
         own = x[of == unit]
-        if levels[unit].strip().casefold() in TOTALS or (len(own) > 2 and len(np.unique(own)) > 1):
+        level = levels[unit].strip()
+        called = CALLED_TOTAL.fullmatch(level) or level.casefold() in PERHAPS_TOTAL
+        if called or (len(own) > 2 and len(np.unique(own)) > 1):
             yield unit, len(own)
 
 
 SUM = 1e-6
 """Relative distance up to which a number is the sum of others, which may be rounded."""
-TOTALS = frozenset({"total", "all", "sum", "national", "nation", "全国", "合计", "总计", "总和", "全部", "全国合计"})
-"""Names of units that are the sum of the others."""
+CALLED_TOTAL = re.compile(
+    r"(?i)(.*[\s_:,(-])?(sub-?|grand\s)?totals?\)?|national|全国|(合计|总计|小计|总和)[\s:：(（-].*"
+    r"|.*(合计|总计|小计|总和)[)）]?"
+)
+"""Names of units that are the sum of others: Total, East total, 合计."""
+PERHAPS_TOTAL = frozenset({"all", "sum", "nation", "全部"})
+"""Names that a total may have, and others too."""
 
 
 def _total(data: Data, unit: int, name: str, count: int) -> Fault:
@@ -767,6 +783,19 @@ def _total(data: Data, unit: int, name: str, count: int) -> Fault:
     )
     help = f"leave it out, with `{without}` in [sample]: it holds every other unit once more, the treated ones too"
     return fault_at(data.study.unit_origin or Origin(("study", "unit")), None, "total_unit", message, help, "warning")
+
+
+def _called_totals(data: Data, called: Sequence[int]) -> Fault:
+    key, one = Name(data.panel.unit or ""), len(called) == 1
+    levels = [data.panel.unit_levels[k] for k in called]
+    shown = first_few([f"“{level}”" for level in levels], MOST_NAMED)
+    message = f"the unit {shown} is called a total, which holds other units once more"
+    if not one:
+        message = f"the units {shown} are called totals, which hold other units once more"
+    without = " & ".join(f"{write(key)} != {write(Text(level))}" for level in levels)
+    help = f"leave {'it' if one else 'them'} out, with `{without}` in [sample], where {'it is' if one else 'they are'}"
+    origin = data.study.unit_origin or Origin(("study", "unit"))
+    return fault_at(origin, None, "total_unit", message, help, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

@@ -35,6 +35,24 @@ def test_a_unit_that_is_the_sum_of_the_others_is_said(name, without):
     assert not found(frame, sample={"others": without})
 
 
+@pytest.mark.parametrize("names", [("合计",), ("Total",), ("East total", "West total"), ("东部小计", "合计（全省）")])
+def test_units_that_are_called_totals_are_said_though_no_sum_holds(names):
+    frame = small_panel().with_columns(
+        pl.col("id").cast(pl.String).replace({str(k): n for k, n in enumerate(names, 1)})
+    )
+    (fault,) = found(frame)
+    assert fault.message.startswith(f"the unit{'s' * (len(names) > 1)} “{names[0]}”")
+    without = " & ".join(f'id != "{name}"' for name in sorted(names))
+    assert without in fault.help
+    assert known(fault.message, "zh")
+    assert not found(frame, sample={"others": without})
+
+
+@pytest.mark.parametrize("name", ["Totalenergies", "Total SE", "ALL", "SUM", "全国股转", "Totnes"])
+def test_other_names_are_no_totals(name):
+    assert not found(small_panel().with_columns(pl.col("id").cast(pl.String).replace("1", name)))
+
+
 def test_ordinary_panels_have_no_total():
     assert not found(small_panel())
     ones = np.isin(small_panel()["id"].to_numpy(), (1, 2)).astype(float)
