@@ -58,6 +58,8 @@ LONGEST_STATEMENT = 10_000
 MOST_SHOWN = 400
 """Characters that are kept of a longer one."""
 MOST_CUTS = 30
+MOST_LEVELS = 200
+"""Levels of a column that a loop over them is written out for."""
 """Conditions that rows are cut by, one after the other."""
 _COMMANDS = {
     "reghdfe": "feols",
@@ -424,6 +426,11 @@ class _Stata(Memory):
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
+        self._whole_names = 0
+        """The line that has set varabbrev off, 0 for none."""
+        self._programs: dict[str, tuple[int, list[str]]] = {}
+        """Programs of the file's own: the line of each, and its statements."""
+        self._within = ""
         self._patterns: dict[str, list[str]] = {}
         """Of loops over columns that are not written out: patterns of their names."""
 
@@ -473,6 +480,12 @@ class _Stata(Memory):
             found.comments["unit"] = [told]
             if known:
                 found.comments["study"] = [f"The code numbers this unit, as `{unit}`."]
+        for role, name in (("unit", unit or ""), ("time", found.time or "")):
+            made = found.derived.get(name, "")
+            if made.isidentifier() and made not in found.derived:  # renamed alone
+                setattr(found, role, made)
+                found.comments.pop(role, None)
+                found.comments.setdefault("study", []).append(f"The code calls `{made}` of the data `{name}`.")
         if found.time in found.derived:
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
@@ -1029,8 +1042,16 @@ class _Stata(Memory):
                     self._statement(text, node.line)
                 except LanguageError as error:
                     self._anything(node, f"it is not read: {error}")
-            elif not self._until_end:
+            elif self._until_end:
+                self._keep_body([node])
+            else:
                 self._braces(node, text)
+
+    def _keep_body(self, nodes: Sequence[_Node]) -> None:
+        """Keep the statements of a program, which is not run here."""
+        for node in nodes if self._until_end == "program" else ():
+            self._programs[self._within][1].append(node.text)
+            self._keep_body(node.body or ())
 
     def _anything(self, node: _Node, why: str) -> None:
         """List a statement that cannot be read, and may change anything."""
@@ -1166,6 +1187,7 @@ class _Stata(Memory):
 
     def _statement(self, text: str, line: int) -> None:
         if self._until_end:
+            self._keep_body([_Node(line, text)])
             self._until_end = "" if text == "end" else self._until_end
             return
         if self._macro(text):
@@ -1194,6 +1216,17 @@ class _Stata(Memory):
             self._scalars[one[1]] = (line, one[2] if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", one[2]) else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
+        if command == "program" and not re.match(_BLOCKS[command], arguments):
+            return
+        if command == "tempvar":
+            for name in re.findall(r"\w+", arguments):  # which no column of the data has
+                known = {*self._data, *self.state.columns}
+                self._macros[name] = name if known and name not in known else f"{name}_temp"
+        if command in ("levelsof", "glevelsof", "levels"):
+            self._levels_of(arguments, line, text)
+            return
+        if command == "set" and (whole := re.match(r"^\s+varabb\w*\s+(on|off)\b", arguments)):
+            self._whole_names = line if whole[1] == "off" else 0
         if command in ("order", "aorder", "move"):
             self.state.places = None
         if command == "set" and (kind := re.match(r"^\s+type\s+(\w+)", arguments)):
@@ -1203,7 +1236,12 @@ class _Stata(Memory):
                 self._macros.pop(name, None)
         if command in _BLOCKS and re.match(_BLOCKS[command], arguments):
             self._until_end = command
-            self.skip(line, text, f"a block of {command} is not read")
+            why = f"a block of {command} is not read"
+            if command == "program":
+                self._within = re.sub(r"^\s*(?:de\w*\s+)?(\w+).*$", r"\1", arguments)
+                self._programs[self._within] = line, []
+                why += ": write its statements where it is called, with what it is given in their places"
+            self.skip(line, text, why)
             if command == "input":
                 self._new_data(line, "input")
         elif by and command not in ("egen", "generate", "replace"):
@@ -1217,6 +1255,15 @@ class _Stata(Memory):
                 self._unread(command, arguments, line, text)
                 if command in ("keep", "drop") and not re.match(r"\s*(?:if|in)\b", arguments):
                     self._drop(command, re.sub(r"\s*-\s*", "-", arguments).split(), line, text)
+
+    def _changes_data(self, body: Sequence[str]) -> bool:
+        """Say whether statements of a program may change data: others than those that only show or estimate."""
+        first = [re.match(r"\w*", _without_prefixes(text)) for text in body]
+        words = {_NAMES.get(one[0], one[0]) for one in first if one}
+        return not words <= {
+            *_HARMLESS, *_COMMANDS, "", "end", "local", "global", "if", "else", "foreach", "forvalues", "args",
+            "syntax", "marksample", "tokenize", "gettoken", "confirm",
+        }  # fmt: skip
 
     def _undecided(self, text: str, line: int, shown: str) -> None:
         """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
@@ -1282,6 +1329,36 @@ class _Stata(Memory):
             self.leave(gone, line)
             if not self._facts.columns:
                 self.state.leaving += ((command == "keep", tuple(patterns), f"was dropped in line {line}"),)
+
+    def _levels_of(self, arguments: str, line: int, text: str) -> None:
+        """Set a macro to the levels of a column of the data, where these are known, whole numbers and few."""
+        body, options = _at_comma(arguments)
+        if (into := _option(options, r"l(?:oc(?:al)?)?")) is None:
+            return
+        self._macros.pop(into, None)
+        name, condition, _ = re.fullmatch(r"\s*(\w*)(.*?)(\s*)", body).groups()  # type: ignore[union-attr]
+        own = not (self.state.kept or self.state.rows or self.state.made or condition)
+        numbers = self._facts.numbers(name) if own and name not in self.state.columns else None
+        levels = [] if numbers is None else sorted({float(one) for one in numbers if not isnan(one)})
+        if name in self._facts.whole and 0 < len(levels) <= MOST_LEVELS:
+            self._macros[into] = " ".join(f"{one:.0f}" for one in levels)
+            return
+        why = (
+            f"the levels of `{name}` are not known at this line: write them into the loops over them, "
+            "`foreach k in 1 2 3`, "
+            f'or, for a regression of each, write "each({name})" in [sample]'
+        )
+        self.skip(line, text, why)
+
+    def refuse_gone(self, *texts: str) -> None:
+        """Refuse what Stata does not find: names that are no more, and cut down ones where that is set off."""
+        super().refuse_gone(*texts)
+        for name in (name for text in texts for name in sorted(columns_of(text)) if self._whole_names):
+            if not self._abbreviated(name) and any(one.startswith(name) for one in self.there()):
+                at = self._whole_names
+                raise NotReadError(
+                    f"`{name}` is no column, and line {at} has Stata take whole names alone: write it out"
+                )
 
     def _between(self, first: str, last: str) -> list[str] | None:
         """Return the columns of a range, None where the order of columns is not known."""
@@ -1842,12 +1919,14 @@ class _Stata(Memory):
         elsewhere = self.found.joins or self.state.made or self.state.data != self._first_data
         if name in known or not self._facts.columns or elsewhere or name.rstrip("0123456789") in self._dummies:
             return [name]
+        if self._whole_names:
+            return []
         called_otherwise = {*self.state.columns.values()} - {*self.state.columns}
         return sorted(one for one in known - called_otherwise - self.state.dropped if one.startswith(name))
 
     def _each_meant(self, names: list[str]) -> list[str] | None:
         """Return the columns that names stand for, cut down or whole; None where one may be several."""
-        meant = [self._abbreviated(name) or [name] for name in names]
+        meant = [self._abbreviated(name) or [name] * (not self._whole_names) for name in names]
         return [name for (name,) in meant] if all(len(found) == 1 for found in meant) else None
 
     def _held(self, storage: str, expression: str) -> str:
@@ -2264,6 +2343,13 @@ class _Stata(Memory):
                 why += " before"
                 if command not in {*_ROWS.values(), *_NEW_DATA.values(), *_VALUES.values()}:
                     why += ". Where Stata does not know it, either, it stops here, and nothing behind it is run"
+            if command in self._programs:
+                at, body = self._programs[command]
+                why = f"`{command}` is the program of line {at}, whose statements are not read: write them here"
+                if self._changes_data(body):
+                    why += "; what they do to the data, do before"
+                    self.state.rows += ((line, text),)
+                    self._facts = FIRST
             if command in ("do", "run", "include"):
                 why = "runs other code, which is not read: what that does to the data, do before"
                 if self.state.data is not None:

@@ -3480,6 +3480,71 @@ def test_columns_of_data_not_known_that_are_no_more_are_listed(lines, gone):
     assert len(found.regressions) == 1
 
 
+@pytest.mark.parametrize("line", ["reg y d Bi", "reg y d if Bi > 2", "reghdfe y d, a(Bi)"])
+def test_names_that_are_cut_down_are_listed_where_stata_is_set_to_take_whole_ones(line):
+    told = [
+        [w for _, _, w in read_code(f"use a\nset varabbrev {s}\n{line}\n", ".do", _IN_ORDER).skipped]
+        for s in ("off", "on")
+    ]
+    assert told == [["`Bi` is no column, and line 2 has Stata take whole names alone: write it out"], []]
+
+
+@pytest.mark.parametrize("line", ["recode Bi (1=2)", "replace Bi = 3"])
+def test_a_column_is_not_changed_by_a_name_cut_down_where_that_is_an_error(line):
+    found = read_code(f"use a\nset varabbrev off\n{line}\nreg y d Big\n", ".do", _IN_ORDER)
+    assert [at for at, _, _ in found.skipped] == [3]
+    assert found.regressions[0].terms == ("d", "Big")
+
+
+_LEVELS = replace(
+    _IN_ORDER, whole=frozenset({"t"}), numbers=lambda name: np.array([3.0, 1.0, np.nan, 1.0]) if name == "t" else None
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "conditions", "listed"),
+    [
+        ("levelsof t, local(ks)", ["t == 1", "t == 3"], []),
+        ("qui levelsof t, local(ks) clean", ["t == 1", "t == 3"], []),
+        ("local ks 7\nkeep if d == 1\nlevelsof t, local(ks)", [], ["levelsof"]),
+        ("levelsof t if d == 1, local(ks)", [], ["levelsof"]),
+        ("levelsof w, local(ks)", [], ["levelsof"]),
+        ("replace t = 2\nlevelsof t, local(ks)", [], ["levelsof"]),
+        ("levelsof w", [], []),
+    ],
+)
+def test_levels_of_a_column_are_those_of_the_data_where_nothing_changes_them(lines, conditions, listed):
+    code = f"use a\n{lines}\nforeach k of local ks {{\nreg y d if t == `k'\n}}\n"
+    found = read_code(code, ".do", _LEVELS)
+    assert [r.condition for r in found.regressions] == conditions
+    assert [text.split()[0] for _, text, why in found.skipped if "each(" in why] == listed
+
+
+def test_columns_that_tempvar_names_are_read():
+    found = read_code("use a\ntempvar w q\ngen `w' = x1*2\ngen `q' = `w' + w\nreg y d `q'\n", ".do", _IN_ORDER)
+    assert not found.skipped
+    assert found.regressions[0].terms == ("d", "q")
+    assert found.derived == {"w_temp": "x1*2", "q": "w_temp + w"}
+
+
+@pytest.mark.parametrize(
+    ("body", "asks"),
+    [("reg y d", False), ("syntax varlist\nqui sum y", False), ("replace y = 2", True), ("if 1 {\ndrop in 1\n}", True)],
+)
+def test_a_program_of_the_file_is_listed_and_asked_for_where_it_may_change_data(body, asks):
+    code = f"use a\ncap program drop foo\nprogram define foo\n{body}\nend\nfoo\nreg y d\n"
+    found = read_code(code, ".do", _IN_ORDER)
+    at = 6 + body.count("\n")
+    assert [line for line, _, _ in found.skipped] == [3, at]
+    assert [*found.unread] == ([f"rows_line_{at}"] if asks else [])
+    assert "the program of line 3" in found.skipped[1][2]
+
+
+def test_unit_and_time_that_stata_renames_are_those_of_the_data():
+    found = read_code("use a\nrename (id t) (cid year)\nxtset cid year\nxtreg y d, fe\n", ".do", _IN_ORDER)
+    assert (found.unit, found.time) == ("id", "t")
+
+
 def test_what_is_made_of_a_column_that_was_dropped_is_asked_for():
     found = read_code("use a\ndrop x1\ngen q = x1*2\nreg y d q\n", ".do", _IN_ORDER)
     assert [*found.unread] == ["q"]
