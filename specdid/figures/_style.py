@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from math import cos, pi, sin
@@ -278,7 +280,7 @@ def png(figure: Figure, dots: int) -> bytes:
 
 
 def _write_png(figure: Figure, out: Path | io.BytesIO, dots: int) -> None:
-    """Draw as matplotlib would, but store no transparency, at a level beyond which files hardly get smaller."""
+    """Draw as matplotlib would, but store no transparency; unfiltered, which suits flat colours: smaller and sooner."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -289,11 +291,28 @@ def _write_png(figure: Figure, out: Path | io.BytesIO, dots: int) -> None:
         canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         # PIL leaves out every fourth byte faster than numpy does.
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
-            out, "png", compress_level=3, dpi=(dots, dots)
-        )
+        pixels = np.asarray(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
     finally:
         figure.set_dpi(before)
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    rows[:, 1:] = pixels.reshape(height, -1)
+    a_metre = round(dots / 0.0254)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"pHYs", struct.pack(">IIB", a_metre, a_metre, 1)),
+        (b"IDAT", zlib.compress(rows.tobytes(), 3)),
+        (b"IEND", b""),
+    )
+    parts = (
+        struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    if isinstance(out, Path):
+        out.write_bytes(content)
+    else:
+        out.write(content)
 
 
 def _families(figure: Figure) -> list[str]:

@@ -16,7 +16,6 @@ from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
     beyond_words,
-    draw_tested,
     draw_untested,
     fixed,
     mark_preferred,
@@ -53,6 +52,7 @@ from specdid.figures._style import (
     blend,
     marker_of,
     own_style,
+    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -261,19 +261,36 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> N
     panel = volcano.panel
     most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
     size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
-    from matplotlib.patheffects import withStroke
-
-    # One effect is drawn mark by mark: the white lies on the marks before, so that overlapping ones are told apart.
-    white = [withStroke(linewidth=max(0.35, 0.2 * size) + 0.4, foreground="white")]
     # What is not significant lies below, so that a significant point is never hidden by a hollow one.
     for significant in (False, True):
         for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
             own = [k for k in range(len(panel.series)) if _marker(panel, k) == marker]
             mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
-            colours = [shade(panel, int(panel.which[s]), 1.0) for s in mine.tolist()]
-            at_p = panel.estimate[mine], volcano.height[mine]
-            share = panel.significant[mine].astype(np.float64)
-            draw_tested(axes, at_p, colours, share, marker, size, zorder=3, path_effects=white)
+            if len(mine):
+                colours = np.array([shade(panel, int(panel.which[s]), 1.0) for s in mine.tolist()])
+                _edged(axes, (panel.estimate[mine], volcano.height[mine]), colours, significant, marker, size)
+
+
+def _edged(axes: Axes, at: tuple[Floats, Floats], colours: Floats, full: bool, marker: str, size: float) -> None:
+    """Draw marks with white around each, which lies on those before: overlapping ones are told apart.
+
+    One set of twice as many marks, a white and a coloured one in turn, is drawn sooner than a white edge of each.
+    """
+    edge = max(0.35, 0.2 * size)
+    shape, wide = shape_of(marker, size)
+    white = np.ones_like(colours)
+    looks: dict[str, Any] = {
+        "facecolors": _in_turn(white, colours if full else white),
+        "edgecolors": _in_turn(white, colours),
+        # In a PDF a line of no width is a hairline: it has the colour of a full mark.
+        "linewidths": np.tile([edge + 0.4, 0.0 if full else edge], len(colours)),
+    }
+    x, y = (np.repeat(v, 2) for v in at)
+    axes.scatter(x, y, s=(wide if full else wide - edge) ** 2, marker=shape, zorder=3, **looks)
+
+
+def _in_turn(first: Floats, second: Floats) -> Floats:
+    return np.stack([first, second], axis=1).reshape(-1, first.shape[1])
 
 
 def _marker(panel: CurvePanel, k: int) -> str:

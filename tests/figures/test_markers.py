@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 from specdid._html import framed
 from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
@@ -21,7 +22,7 @@ from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import layouts
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, CROSS, CROSSED, DOUBT, MARKERS, SERIES, marker_of, shape_of
+from specdid.figures._style import ACCENT, CROSS, CROSSED, DOUBT, MARKERS, SERIES, marker_of, save, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
 
@@ -178,6 +179,20 @@ def test_overlapping_marks_of_a_volcano_have_white_between_them():
     shown = np.asarray(canvas.buffer_rgba())[round(figure.bbox.height - y)][round(x) - 14 : round(x) + 14, 0]
     assert shown.max() > 200
     assert shown.min() < 50
+
+
+def test_a_volcano_is_a_small_pdf_and_a_png_of_what_is_drawn(tmp_path):
+    """A white edge drawn mark by mark made the PDF four times as large."""
+    results = results_of(plan_of({"sample": [str(k) for k in range(900)]}))
+    figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
+    pdf, png_file = save(figure, tmp_path, "volcano", ["pdf", "png"])
+    assert pdf.stat().st_size < 80_000
+    figure.set_dpi(300)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    with Image.open(png_file) as picture:
+        assert (np.asarray(picture) == np.asarray(canvas.buffer_rgba())[:, :, :3]).all()
+        assert round(picture.info["dpi"][0]) == 300
 
 
 def test_serious_warnings_are_as_dark_as_text_must_be_in_print_and_have_the_colour_of_the_page():
