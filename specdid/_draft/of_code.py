@@ -267,7 +267,11 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
 def _listed(code: ReadCode, term: str) -> dict[int, Counter[tuple[str, str]]]:
     """Return by line what is not taken over, each with its reason, and how often."""
     left = [
-        (r.line, f"{r.outcome} ~ {' + '.join(r.terms)}", _lacks(r.terms, term) + _meant(r.terms, term, code))
+        (
+            r.line,
+            f"{r.outcome} ~ {' + '.join(r.terms) or f'1 | {r.effects}'}",
+            _lacks(r.terms, term) + (_meant(r.terms, term, code) if r.terms else _of_levels(r, term, code)),
+        )
         for r in code.regressions
         if term not in r.terms
     ]
@@ -291,7 +295,8 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     time, made = code.time, code.derived
     by_year = '[event_study], with time = "calendar" and reference; of several cohorts see `specdid explain '
     by_year += "event_study.time`"
-    if time is not None and any(t.startswith(f"i({time},") for t in terms):
+    of_levels = rf"i\({re.escape(time or '')},|(?:.*:)?factor\({re.escape(time or '')}\)"
+    if time is not None and any(re.match(of_levels, t) for t in terms):
         return f". Here: an event study by year is {by_year}"
     own_year = re.compile(rf"(?<![\w.]){re.escape(time or '')} == \d")
     years = [t for t in terms if time and own_year.search(made.get(t, ""))]
@@ -302,7 +307,10 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
         return f". Here: {_first_two(years if len(years) > 1 else numbered)} are periods of {by_year}"
     if len(numbered) > 1:
         return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
-    if any(t.startswith("i(") or re.match(r'regex\("\^(?:pre|post|lead|lag)', t) for t in terms):
+    if any(
+        (t.startswith("i(") and not t.startswith(f"i({code.unit},")) or re.match(r'regex\("\^(?:pre|post|lead|lag)', t)
+        for t in terms
+    ):
         return ". Here: an event study is [event_study], with window and reference"
 
     def shape(name: str) -> str:
@@ -311,6 +319,18 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     fake = next((t for t in terms if re.search(r"(?i)placebo|fake|pseudo", t) and t.isidentifier()), None)
     fake = fake or next((t for t in terms if "1" in shape(t) and shape(t) == shape(term)), None)
     return f". Here: a fake treatment, as `{fake}` may be, is [placebo]" if fake else ""
+
+
+def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
+    """Point to the event study where a regression without terms absorbs levels besides those of unit and time."""
+    effects = re.split(r"\s*\+\s*", r.effects)
+    more = [one for one in effects if not {*one.split("^")} <= {code.unit, code.time, "0"}]
+    if code.time and (joint := next((e for e in more if "^" in e and code.time in e.split("^")), None)):
+        return _meant([f"i({code.time}, {joint})"], term, code).replace(". Here", f"; `{joint}` is absorbed. Here", 1)
+    if not more:
+        return ""
+    told = f"; the levels of `{more[-1]}` are absorbed. Here: if it counts periods from the treatment on, that is"
+    return f"{told} [event_study], with window and reference"
 
 
 def _first_two(terms: Sequence[str]) -> str:

@@ -3545,6 +3545,38 @@ def test_unit_and_time_that_stata_renames_are_those_of_the_data():
     assert (found.unit, found.time) == ("id", "t")
 
 
+@pytest.mark.parametrize(
+    ("ending", "line", "shown", "told"),
+    [
+        (".do", "reghdfe y ib9.w, a(id t)", "y ~ 1 | id + t + w", "the levels of `w` are absorbed. Here: if it counts"),
+        (
+            ".do",
+            "reghdfe y i.w#i.t, a(id t)",
+            "y ~ 1 | id + t + w^t",
+            "`w^t` is absorbed. Here: an event study by year is",
+        ),
+        (".do", "reghdfe y 1.d#i.t, a(id t)", "y ~ (d == 1):factor(t)", "Here: an event study by year is"),
+        (".R", "feols(y ~ factor(w) | id + t, df, ~id)", "y ~ 1 | id + t + w", "Here: if it counts periods"),
+        (".R", "feols(y ~ factor(t):w | id + t, df, ~id)", "y ~ factor(t):w", "Here: an event study by year is"),
+    ],
+)
+def test_event_studies_by_factors_are_named(ending, line, shown, told):
+    do = ending == ".do"
+    first = (
+        "use a\nxtset id t\nreghdfe y d, a(id t)" if do else "df <- read.csv('a.csv')\n\nfeols(y ~ d | id + t, df, ~id)"
+    )
+    code = read_code(f"{first}\n{line}\n", ending, _IN_ORDER)
+    text = code_draft(code, f"a{ending}", ("d", "named by you"), None, "a").replace("\n#", "")
+    listed = " ".join(text[text.index("Line of the code, what") :].split())
+    assert f"4: {shown} (" in listed
+    assert told in listed
+
+
+def test_trends_of_units_are_no_event_study():
+    code = read_code("use a\nxtset id t\nreghdfe y d, a(id t)\nreghdfe y i.id#c.t, a(id t)\n", ".do", _IN_ORDER)
+    assert "[event_study]" not in code_draft(code, "a.do", ("d", "named by you"), None, "a")
+
+
 def test_what_is_made_of_a_column_that_was_dropped_is_asked_for():
     found = read_code("use a\ndrop x1\ngen q = x1*2\nreg y d q\n", ".do", _IN_ORDER)
     assert [*found.unread] == ["q"]
