@@ -230,6 +230,19 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield from _outside_calendar(bench, request, known.tolist(), start)
     else:
         yield from _outside(request, known.tolist())
+    yield from _refused(bench, request, usable)
+
+
+def _refused(bench: Bench, request: Request, cells: Sequence[Cell]) -> Iterator[Fault]:
+    """Warn of curves that their estimator refuses, as is known without estimating."""
+    said: dict[str, None] = {}
+    for cell in cells:
+        refuses = _plugins.load("estimators", cell.method).refuses_path
+        rows, task = bench.sample(cell, where=clock_of(bench, cell, request.config).keep) if refuses else ((), None)
+        if refuses and len(rows) and (why := refuses(task)) is not None:
+            said[f"there are no effects by relative period of `{cell.method}`: {why.message}"] = None
+    for message in said:
+        yield fault_at(request.table.origin, None, "no_path", message, severity="warning")
 
 
 def _with_effects() -> Iterator[str]:

@@ -290,7 +290,7 @@ class Estimator:
     them; ``uncorrected``: under "fixest" it makes none, as the method's own package.
     Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
-    number; what it passes may still fail.
+    number; what it passes may still fail. ``refuses_path(task)`` says so of effects by relative period.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
@@ -330,6 +330,7 @@ class Estimator:
     ssc: frozenset[str] = frozenset({"fixest"})
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None
     refuses: Callable[[Task], Failure | None] | None = None
+    refuses_path: Callable[[Task], Failure | None] | None = None
     unit: str = ""
     unfit: Callable[[Floats], str] | None = None
     absorbing: bool = False

@@ -89,6 +89,21 @@ def test_a_period_of_one_unit_beside_one_other_leaves_the_others_their_errors(es
     assert not said(curve, "variance_indefinite")
 
 
+def test_check_says_which_curve_a_gap_in_time_leaves_without_effects():
+    """`run` alone said that csdid makes one cohort of two that begin where there are no rows."""
+    cohort = pl.when(pl.col("id") < 6).then(2004).when(pl.col("id") < 12).then(2005).otherwise(0)
+    frame = small_panel(1).with_columns(cohort=cohort)
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
+    study = small_study(
+        **{**BASE, "treatment": {"d": {"term": "d", "cohort": "cohort"}}, "estimator": {"one": "csdid"}}
+    )
+    assert not [f for f in specdid.check(study, frame) if f.code == "no_path"]
+    (fault,) = (f for f in specdid.check(study, frame.filter(pl.col("year") != 2004)) if f.code == "no_path")
+    assert fault.severity == "warning"
+    assert fault.message.startswith("there are no effects by relative period of `csdid`: two cohorts begin between")
+    assert known(fault.message, "zh")
+
+
 def test_what_is_semidefinite():
     assert semidefinite(np.ones((3, 3)))  # singular, as with fewer clusters than terms
     assert not semidefinite(np.array([[1.0, 2.0], [2.0, 1.0]]))

@@ -130,9 +130,17 @@ def _uneven(panel: UnitsByPeriod) -> bool:
     return bool((np.diff(panel.times) > step).any())
 
 
-def _refuses(task: Task) -> Failure | None:
+def _by_time_since(task: Task) -> tuple[_Asked, UnitsByPeriod]:
+    """Lay the units out for a path, which has one time since treatment for every cohort and period."""
+    asked, panel = _begin(task)
+    if len(np.unique(panel.start[panel.cohort < panel.periods])) > len(panel.cohorts):
+        raise Refusal("not_identified", MERGED)
+    return asked, panel
+
+
+def _refused(task: Task, begin: Callable[[Task], tuple[_Asked, UnitsByPeriod]]) -> Failure | None:
     try:
-        _averaged(task)
+        begin(task)
     except Refusal as refused:
         return refused.failure
     return None
@@ -290,9 +298,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     With one base period all effects are changes since ``reference``, or since the last period that
     anticipation leaves untouched. Otherwise ``reference`` is a lead like others, and has a change of its own.
     """
-    asked, panel = _begin(task)
-    if len(np.unique(panel.start[panel.cohort < panel.periods])) > len(panel.cohorts):
-        return Failure("not_identified", MERGED)
+    asked, panel = _by_time_since(task)
     if not asked.universal:
         periods = tuple(sorted({*periods, reference}))
     place = _places(panel, relative)
@@ -533,7 +539,8 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=UNCOUNTED,
     cautions=_cautions,
-    refuses=_refuses,
+    refuses=lambda task: _refused(task, _averaged),
+    refuses_path=lambda task: _refused(task, _by_time_since),
     columns=frozenset(
         {
             "n_cells",
