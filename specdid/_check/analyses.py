@@ -11,7 +11,7 @@ from specdid._check.dimensions import nothing_selected
 from specdid._check.names import unknown
 from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
-from specdid._check.values import check_conditions_of, check_use
+from specdid._check.values import check_compared, check_conditions_of, check_use
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan.exclude import select
 from specdid._plan.expand import expand_grid
@@ -124,9 +124,11 @@ def _values(bench: Bench, request: Request) -> Iterator[Fault]:
     """Evaluate the expressions of the analysis's own options and keys."""
     data = Data(request.layout.study, bench.panel, bench.evaluator)
     own = [Use(e, _AS[role]) for e, role in request.expressions if role in _AS]
-    for use in (*_added(request, bench.study), *own):
+    every = (*_added(request, bench.study), *own)
+    for use in every:
         yield from check_use(data, use)
         yield from check_conditions_of(data, use)
+    yield from check_compared(data, ((use.expression, data.scope) for use in every))
     matched = request.layout.study.sample[len(bench.study.sample) :]
     if matched:
         own_samples = replace(request.layout.study, sample=matched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, product
 
@@ -656,9 +656,15 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                 if words not in seen and column is not None and column.is_text:
                     seen.add(words)
                     yield from _spelled(use.expression.origin, node.span, words, column)
+    yield from check_compared(data, _defined(data))
+
+
+def check_compared(data: Data, expressions: Iterable[tuple[Expression, Scope]]) -> Iterator[Fault]:
+    """Warn of levels that differ only in case or blanks from those that an expression compares a column with."""
     told: set[tuple[Node, str]] = set()
-    for expression, scope in _defined(data):
+    for expression, scope in expressions:
         named = {node.value for node in walk(expression.tree) if isinstance(node, Text)}
+        yield from _not_alike(data, expression, scope, named)
         for text, other, column in _compared(data, expression, scope):
             if text.value in column.levels and (other, text.value) not in told:
                 found = _other_spellings(column, text.value, named)
@@ -671,6 +677,27 @@ def _other_spellings(column: Column, value: str, named: set[str]) -> dict[str, i
     alike = [k for k, level in enumerate(column.levels) if level not in named and spelling(level) == spelling(value)]
     counts = {column.levels[k]: int(np.count_nonzero(column.codes == k)) for k in alike}
     return {level: count for level, count in counts.items() if count}
+
+
+def _not_alike(data: Data, expression: Expression, scope: Scope, named: set[str]) -> Iterator[Fault]:
+    """Warn of levels that no pattern of an expression finds, and that differ only so from one that it finds."""
+    likes = [node for node in walk(expression.tree) if isinstance(node, Binary) and node.operator == "%like%"]
+    for left in dict.fromkeys(node.left for node in likes):
+        column, mine = data.column(left, scope), [node for node in likes if node.left == left]
+        found = [data.column(node, scope) for node in mine]
+        if column is None or not column.is_text or column.codes is None:
+            continue
+        hit = np.logical_or.reduce([one.numbers == 1 for one in found if one is not None and one.numbers is not None])
+        levels = {column.levels[k] for k in np.unique(column.codes[hit & (column.codes >= 0)]).tolist()}
+        other = {k: v for level in sorted(levels) for k, v in _other_spellings(column, level, named | levels).items()}
+        if other:
+            shown = first_few([f"“{level}” ({count:,})" for level, count in other.items()], MOST_NAMED)
+            message = (
+                f"{_marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
+                f"{many(sum(other.values()), 'row')}: {shown}"
+            )
+            advice = f"where they are the same, look in `tolower(trimws({write(left)}))`"
+            yield fault_at(expression.origin, mine[0].right.span, "value_spelling", message, advice, "warning")
 
 
 def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, int]) -> Iterator[Fault]:

@@ -131,6 +131,7 @@ def test_units_that_differ_only_in_case_or_blanks_are_a_serious_warning(tmp_path
     [
         {"sample": '"s" = "zone == \'b\'"'},
         {"derive": "q = \"(zone != 'b') * d\""},
+        {"heterogeneity": "groups = { 'b' = \"zone == 'b'\", 'a' = \"zone == 'a'\" }"},
         {"variant__v": '"a" = { derive = { q = "zone %in% c(\'b\')" } }\n"b" = { derive = { q = "d" } }'},
     ],
 )
@@ -143,6 +144,22 @@ def test_other_spellings_of_a_text_that_is_compared_are_named_with_their_rows(tm
     assert fault.help.endswith('zone %in% c("b", "B")')
     assert from_fault(fault).severity == "serious"
     assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"sample": '"s" = "zone %like% \'^b$\'"'},
+        {"heterogeneity": 'groups = { "b" = "zone %like% \'^b$\'", "a" = "zone == \'a\'" }'},
+    ],
+)
+def test_other_spellings_of_what_a_pattern_finds_are_named_with_their_rows(tmp_path, tables):
+    (fault,) = (f for f in faults(tmp_path, data=SPELT, **tables) if f.code == "value_spelling")
+    assert fault.message.endswith(" finds texts that stand in other spellings, in case or blanks, in 1 row: “B” (1)")
+    assert known(fault.message, "zh")
+    for pattern in ("(?i)^b ?$", "[bB]"):
+        right = {name: text.replace("^b$", pattern) for name, text in tables.items()}
+        assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, **right)}
 
 
 @pytest.mark.parametrize("where", ["zone %in% c('b', 'B')", "zone == 'b' | zone == 'B'", "zone == 'a'"])
