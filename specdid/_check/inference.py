@@ -70,7 +70,8 @@ def check_clusters(data: Data) -> Iterator[Fault]:
                 continue
             message = f"`{write(node)}` is missing in {data.rows(rows)}, which specifications use"
             if expression in needed:
-                advice = "every row of a specification needs its cluster: fill it in, or leave these rows out"
+                what = "stratum" if expression is given.strata else "level" if expression is given.level else "cluster"
+                advice = f"every row of a specification needs its {what}: fill it in, or leave these rows out"
                 yield fault_at(expression.origin, node.span, "cluster_missing", message, advice)
             else:
                 message += ": those have no standard error by it"

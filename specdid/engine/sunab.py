@@ -267,13 +267,23 @@ def why_open(
                 f"{said}: periods are {width} apart, so that no row is in period {reference} from treatment, against "
                 f'which effects are measured; write step = "{width}" in [study]'
             )
-        return (
+        why = (
             f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "
             f"{reference} from treatment, against which effects are measured; name another `reference`, or leave "
             f"{'these cohorts' if len(unmeasured) > 1 else 'this cohort'} out of the sample"
         )
-    periods = np.unique((cells.cohort + cells.relative)[lost])
-    alone = np.array([t for t in periods if not (measured | np.isnan(relative))[time == t].any()])
+        others = lost & ~np.isin(cells.cohort, unmeasured)
+        if not others.any():
+            return why
+        alone = _without_comparison(cells, others, time, measured | np.isnan(relative))
+        rest = np.unique(cells.cohort[others])
+        if len(alone):
+            return (
+                f"{why}; in {_listed(alone, aggregate)} every row is of a treated cohort, so that "
+                f"{_cohorts(rest, aggregate)} {'have' if len(rest) > 1 else 'has'} no comparison there"
+            )
+        return f"{why}; {_cohorts(rest, aggregate)} {'are' if len(rest) > 1 else 'is'} open together with these"
+    alone = _without_comparison(cells, lost, time, measured | np.isnan(relative))
     if len(alone):
         return f"{said}: in {_listed(alone, aggregate)} every row is of a treated cohort: there is no comparison"
     if slopes and aggregate.control == "never":
@@ -284,6 +294,12 @@ def why_open(
     if slopes:
         return f"{said}: there are too few periods before treatment to settle the slopes"
     return f"{said}: no other unit shares their levels; take coarser effects, or leave these cohorts out of the sample"
+
+
+def _without_comparison(cells: SunabCells, lost: Bools, time: Floats, compared: Bools) -> Floats:
+    """Return the periods of lost cells in which no row is one that others are compared with."""
+    periods = np.unique((cells.cohort + cells.relative)[lost])
+    return np.array([t for t in periods if not compared[time == t].any()])
 
 
 def _apart(time: Floats) -> int:

@@ -196,7 +196,8 @@ def far_thousands(column: Column) -> tuple[list[str], float, float]:
     """Return the texts of a column whose one comma may be a decimal one: the number read is far above all others.
 
     Also the largest of the others, and how many times that the least of these is. None are found where a comma is
-    surely one between thousands, as in 1,234.5; where all are whole numbers, others are those with commas, too.
+    surely one between thousands, as in 1,234.5; where all are whole numbers, others are those with commas, too. Where
+    most have decimals less is far, if those with commas would be among the others by a decimal one.
     """
     if column.numbers is not None or column.codes is None:
         return [], 0.0, 0.0
@@ -214,8 +215,17 @@ def far_thousands(column: Column) -> tuple[list[str], float, float]:
     if all(size.is_integer() for size, _ in read[False]):
         while found and found[0][0] < THOUSAND * largest:
             largest = max(largest, found.pop(0)[0])
-    found = [one for one in found if one[0] >= THOUSAND * largest > 0]
+    sizes = [size for size, _ in read[False]]
+    broken = sum(not size.is_integer() for size in sizes)
+    least = float(THOUSAND)
+    if 2 * broken > len(sizes) and all(min(sizes) <= size / 1000 <= largest for size, _ in found):
+        least = BESIDE_DECIMALS
+    found = [one for one in found if one[0] >= least * largest > 0]
     return [level for _, level in found], largest, found[0][0] / largest if found else 0.0
+
+
+BESIDE_DECIMALS = 3.0
+"""Times the largest of numbers with decimals from which on one without any, but with a comma, is far."""
 
 
 def percent_advice(words: str) -> str:
@@ -230,17 +240,38 @@ def number_advice(column: Column, words: str = "x") -> str:
     """Say how numbers that are stored as text become numbers; nothing where they are none."""
     if mixed := mixed_percents(column):
         return f"{mixed}: parse_number({words}) alone leaves both as they are; {percent_advice(words)}"
+    decimal = next((level for level in column.levels if _DECIMAL_COMMA.fullmatch(level.strip())), "")
     if column.odd:
         commas = any("," in cell for cell in column.odd)
         hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"
-        hint = "parse_number(x) reads them as numbers" if parse(column.levels) else hint
+        hint = (
+            f"the comma of “{decimal}” is a decimal one: write points, {decimal.replace(',', '.')}" if decimal else hint
+        )
+        hint = f"parse_number(x) reads them as numbers{_comma_read(column)}" if parse(column.levels) else hint
         return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
     if parse(column.levels):
-        return f"{shown} are text: parse_number(x) reads them as numbers"
+        return f"{shown} are text: parse_number(x) reads them as numbers{_comma_read(column)}"
+    if decimal:
+        point = decimal.replace(",", ".")
+        return f"{shown} are text: the comma of “{decimal}” is a decimal one, so write points in the file, {point}"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
+
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)
+
+
+def _comma_read(column: Column) -> str:
+    """Say how a comma before three digits is read, where no cell tells that it stands between thousands."""
+    commas = [re.sub("[ \t]", "", level) for level in column.levels if "," in level]
+    if not commas or not all(_ONE_COMMA.fullmatch(cell) for cell in commas):
+        return ""
+    return (
+        f", “{commas[0]}” as {commas[0].replace(',', '')}; where its comma is a decimal one, write points in the file, "
+        f"{commas[0].replace(',', '.')}"
+    )
 
 
 _DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[月日]?([ T].*)?))", re.ASCII)

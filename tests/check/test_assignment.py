@@ -158,6 +158,13 @@ def test_an_assignment_that_is_the_same_for_all():
     assert fault.code == "nothing_moves"
 
 
+def test_a_missing_stratum_is_no_cluster():
+    data = small_panel().with_columns(r=pl.when(pl.col("id") > 3).then(pl.lit("a")))
+    faults = specdid.check(study("d", BARE, strata="r"), data)
+    (fault,) = (f for f in faults if f.code == "cluster_missing")
+    assert "needs its stratum" in fault.help
+
+
 def test_strata_that_stay_are_counted():
     data = DATA.with_columns(d=pl.when(pl.col("region") == 1).then(0).otherwise(pl.col("d")))
     (fault,) = specdid.check(study("d", BARE, strata="region"), data)

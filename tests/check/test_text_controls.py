@@ -150,6 +150,32 @@ def test_decimal_commas_that_are_read_as_thousands_are_warned_of():
     assert commas(["55,125"], ["5", "100"])
 
 
+def test_a_comma_among_decimals_is_warned_of_from_three_times_on():
+    (fault,) = commas(["1,250"], ["55.125", "43.25", "0.5"])
+    assert "22.7 times the largest of the others, 55.125" in fault.message
+    assert not commas(["1,234"], ["850.2", "999.5", "1.1"])
+    assert not commas(["1,250"], ["55.125", "43.25", "7.5"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["5", "6", "5,9"], "the comma of “5,9” is a decimal one: write points, 5.9"),
+        (["5,9", "6,1", "7,25"], "the comma of “5,9” is a decimal one, so write points in the file, 5.9"),
+        (["5,912", "6,125"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
+        (["5", "6", "5,912"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
+    ],
+)
+def test_commas_are_told_to_be_decimal_or_either(tmp_path, cells, said):
+    panel = small_panel()
+    texts = [cells[k % len(cells)] for k in range(panel.height)]
+    panel.with_columns(rate=pl.Series(texts)).write_csv(tmp_path / "d.csv")
+    study = small_study(outcome={"y": "rate"})
+    study["study"]["data"] = str(tmp_path / "d.csv")
+    (fault,) = (f for f in specdid.check(study) if f.code == "not_numeric")
+    assert said in fault.help
+
+
 def test_a_name_with_blanks_is_marked_once():
     n = small_panel().height
     data = small_panel().with_columns(pl.Series("math (%)", ["55,125", *["5.9", "100"] * n][:n]))

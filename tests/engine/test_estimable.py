@@ -225,6 +225,17 @@ def test_a_period_in_which_all_rows_are_of_treated_cohorts_has_no_comparison():
     assert table.message.iloc[0].endswith("in 1988 every row is of a treated cohort: there is no comparison")
 
 
+def test_each_kind_of_cohort_has_its_cause():
+    """Of 1970 the reference is lacking, and in 1988 nobody is untreated, which all other cohorts lack."""
+    panel = divorce_panel().filter((pl.col("law") > 0) | (pl.col("year") < 1988))
+    panel = panel.filter((pl.col("law") != 1970) | (pl.col("year") != 1969))
+    _, table = outcomes(panel, fixed_effects={"two-way": "st + year"})
+    message = table.message.iloc[0]
+    assert "cohort 1970 has no row in period −1 from treatment" in message
+    assert "; in 1988 every row is of a treated cohort, so that cohorts 1967, 1968, 1969 and " in message
+    assert message.endswith(" have no comparison there")
+
+
 def test_interacted_effects_that_nest_a_cohort():
     panel = divorce_panel().with_columns(pl.when(pl.col("law") == 1971).then(9).otherwise(pl.col("region")).alias("r"))
     _, table = outcomes(panel, fixed_effects={"r": "st + r^year"})
