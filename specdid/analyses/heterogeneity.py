@@ -63,6 +63,8 @@ BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
 CROSSING = "which for other estimators than feols needs clusters that are each in one group"
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
+NOT_UNDER = "the effects in the groups have no common variance under this vcov"
+OVERLAPPED = "where groups overlap, equality is tested with clustered errors only"
 WHOLE = later("Whole sample")
 PRINTED = (later("Effect"), "p", later("Observations"), later("Units"), later("Treated units"), later("Clusters"))
 
@@ -79,6 +81,16 @@ class GroupedCell:
     outside: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     """Rows of ``whole`` that are in no group."""
 
+    def said(self, v: int, overlap: bool, kind: str) -> str:
+        """Say under a vcov of this kind what the test of equality assumes, or why there is none."""
+        if np.isfinite(self.tests[v].statistic):
+            return self.note if self.note == APART else ""
+        if self.note == APART:
+            return CROSSING
+        if not self.note and overlap and kind != "cluster":
+            return OVERLAPPED
+        return NOT_UNDER if v and self.note in ("", NO_VARIANCE) else self.note
+
 
 def run(bench: Bench, request: Request) -> Finding:
     """Estimate every cell by group and test that the groups' effects are equal."""
@@ -87,7 +99,7 @@ def run(bench: Bench, request: Request) -> Finding:
     splits = [split(bench, cell, config) for cell in cells]
     data = _forest(bench, request, cells, splits, config)
     drawn = any(np.isfinite(r.estimate) for b in data.blocks for r in b.rows)
-    tables = (_tidy(bench, request, cells, splits, config), _tests(bench, cells, splits))
+    tables = (_tidy(bench, request, cells, splits, config), _tests(bench, cells, splits, config.overlap))
     warnings = tuple(w for s in splits for w in _warnings(bench, cells, s, config))
     charts = (Chart("forest", data),) if drawn else ()
     return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, splits, config)))
@@ -159,12 +171,20 @@ def _tidy(
     return TidyTable(header, tuple(rows), _printed(bench, request, cells, splits, config))
 
 
-def _tests(bench: Bench, cells: Cells, splits: Sequence[GroupedCell]) -> TidyTable:
+def _tests(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], overlap: bool) -> TidyTable:
     header = (*labels_of(cells), "vcov", "f", "df1", "df2", "p_value", "message")
     rows = tuple(
-        (*s.cell.labels.values(), vcov.name, t.statistic, t.df1, t.df2, t.p_value, s.note or None)
+        (
+            *s.cell.labels.values(),
+            vcov.name,
+            t.statistic,
+            t.df1,
+            t.df2,
+            t.p_value,
+            s.said(v, overlap, vcov.kind) or None,
+        )
         for s in splits
-        for vcov, t in zip(bench.study.vcov, s.tests, strict=True)
+        for v, (vcov, t) in enumerate(zip(bench.study.vcov, s.tests, strict=True))
     )
     return TidyTable(header, rows, suffix="equality")
 
@@ -296,8 +316,7 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
         rows = f"{len(s.outside):,} of the {units_text(len(s.whole.rows), 'row')} of the estimate in the whole sample"
         yield Caution("note", "in_no_group", f"{where}: {rows} {verb} in no group{units}")
     if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
-        said = f"{where}: where groups overlap, equality is tested with clustered errors only"
-        yield Caution("note", "groups_overlap", said)
+        yield Caution("note", "groups_overlap", f"{where}: {OVERLAPPED}")
 
 
 def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig) -> Iterator[str]:

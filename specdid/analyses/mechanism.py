@@ -434,7 +434,7 @@ def _role(m: Moderated, term: str) -> str:
 
 def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable:
     """Return marginal effects at quantiles of the moderator."""
-    header = (*labels_of(cells), "vcov", "at", "moderator", *COEFFICIENT)
+    header = (*labels_of(cells), "vcov", "at", "moderator", *COEFFICIENT, "message")
     rows: list[tuple[Value, ...]] = []
     for m in (m for m in done if m.known):
         points = m.points()
@@ -442,7 +442,7 @@ def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable
         for v, vcov in enumerate(bench.study.vcov):
             lead = (*m.cell.labels.values(), vcov.name)
             for (name, value), c in zip(points.items(), m.effects(places, v), strict=True):
-                rows.append((*lead, name, value, *numbers_of(c)))
+                rows.append((*lead, name, value, *numbers_of(c), c.note or None))
     return TidyTable(header, tuple(rows), suffix="effects")
 
 

@@ -211,6 +211,22 @@ def test_a_group_that_is_fitted_perfectly_leaves_no_test_and_says_so(data):
     assert f"y: no test of equality, {row['message']}" in map(str, finding.warnings)
 
 
+def test_no_test_of_equality_is_empty_without_a_reason(data):
+    """Overlapping groups have none with errors that are not clustered, and nothing said so in its row."""
+    groups = {"groups": {"early": "id <= 40", "late": "id > 20"}, "overlap": True}
+    for vcov in ({"c": "~id", "h": "hetero"}, {"h": "hetero", "c": "~id"}):
+        rows = records(analysed("heterogeneity", groups, data, controls={"none": "1"}, vcov=vcov).finding.tables[1])
+        for row in rows:
+            said = "where groups overlap, equality is tested with clustered errors only" if row["vcov"] == "h" else None
+            assert (row["message"], np.isnan(row["p_value"])) == (said, said is not None)
+    flat = data.filter(pl.col("year").is_in([2003, 2004]))
+    groups = {"groups": {"two units": "id <= 1", "rest": "id > 1"}}
+    vcov = {"c": "~id", "h": "hetero"}
+    _, last = records(analysed("heterogeneity", groups, flat, controls={"none": "1"}, vcov=vcov).finding.tables[1])
+    assert np.isnan(last["p_value"])
+    assert last["message"] == "the effects in the groups have no common variance under this vcov"
+
+
 def test_effects_in_other_units_have_an_axis_of_their_own():
     """Poisson's log points and least squares' own units share an outcome, not an axis."""
     from types import SimpleNamespace

@@ -58,6 +58,14 @@ def test_marginal_effects_have_the_errors_of_the_delta_method(data, found):
         assert rows[at]["conf_high"] == pytest.approx(effect + t_distribution.ppf(0.975, 47) * error, rel=1e-8)
 
 
+def test_effects_without_an_error_say_why(data):
+    one = data.with_columns(one=pl.lit(1))
+    found = analysed("mechanism", {"moderator": "size"}, one, vcov={"u": "~id", "none": "~one"}).finding
+    for row in records(found.tables[1]):
+        said = None if row["vcov"] == "u" else "fewer than two clusters are left, so this variance cannot be computed"
+        assert (row["message"], np.isnan(row["std_error"])) == (said, said is not None)
+
+
 def test_in_the_same_period_both_main_effects_are_in_and_a_bad_control_is_warned_of(data):
     finding = analysed("mechanism", {"moderator": "m", "at": False}, data).finding
     _, fit = by_hand(data, now=True)
