@@ -521,6 +521,7 @@ def _no_treatment(
         for n, c in rest.items()
         if n not in paths and c.is_text and len(c.levels) == 2
     ][:MOST_SHOWN]
+    notes += [said for n, c in rest.items() if n not in paths and n not in cohorts and (said := _nearly(n, c, key))]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
     who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
     if len(since := _since(paths)) == 1 and who:
@@ -528,6 +529,31 @@ def _no_treatment(
             len(who) > 1
         )
     return _refused("draft_treatment", message, help_, notes)
+
+
+def _nearly(name: str, column: Column, key: PanelKey) -> str:
+    """Say what keeps a column from being a 0/1 treatment, or the first treated years: a code, or the years' text."""
+    if column.numbers is not None:
+        values, counts = np.unique(column.numbers[~np.isnan(column.numbers)], return_counts=True)
+        odd = ~np.isin(values, (0.0, 1.0))
+        if len(values) == 3 and odd.sum() == 1 and counts[odd][0] <= FEW * counts.sum():
+            value, rows = number_text(float(values[odd][0])), many(int(counts[odd][0]), "row")
+            return f"`{name}` is 0 or 1, but {value} in {rows}: if that means missing, empty these cells"
+        return ""
+    assert column.codes is not None
+    words = [level for level in column.levels if not re.match(r"[12]\d{3}(?!\d)", level.strip())]
+    if len(words) > 1 or len(column.levels) <= len(words) or not _constant(column.codes.astype(float), key.codes):
+        return ""
+    year = next(level for level in column.levels if level not in words)
+    never = f", and 0 for “{words[0]}” if that is never" if words else ""
+    return (
+        f"`{name}` is text, one for a {key.unit}, as “{year}”: if that is since when, "
+        f"write {year.strip()[:4]} in the file{never}"
+    )
+
+
+FEW = 0.05
+"""Share of the rows that a code for missing may have in a 0/1 column."""
 
 
 def _others(paths: Mapping[str, _Path], cohorts: Mapping[str, Treatment], used: set[str]) -> dict[str, str]:

@@ -247,6 +247,9 @@ def number_advice(column: Column, words: str = "x") -> str:
         hint = (
             f"the comma of “{decimal}” is a decimal one: write points, {decimal.replace(',', '.')}" if decimal else hint
         )
+        words_among = [level for level in column.levels if not parse([level])]
+        if len(words_among) == 1 and not commas:
+            hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
         hint = f"parse_number(x) reads them as numbers{_comma_read(column)}" if parse(column.levels) else hint
         return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
     if not (alike := numbers_as_text(column)):

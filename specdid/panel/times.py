@@ -50,6 +50,7 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
 _PART = re.compile(r"(?P<year>\d{4})\s*[-/.:年]?\s*(?P<step>[hqmw]|第)?\s*(?P<part>\d{1,2})\s*(?:[月周]|季度)?", re.I)
 _PART_FIRST = re.compile(r"(?P<step>[hqmw])\s*(?P<part>\d{1,2})\s*[-/.:]?\s*(?P<year>\d{4})", re.I)
 _WHOLE_YEAR = re.compile(r"(\d{4})\s*年度?")
+_SEASON = re.compile(r"(\d{4})\s*[-–/]\s*(\d{4})(?:学?年度?)?")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T][\d:.]+)?")
 _PARTS = {"half": 2, "quarter": 4, "month": 12, "week": 53}
 _LETTERS = {"h": "half", "q": "quarter", "m": "month", "w": "week"}
@@ -200,6 +201,8 @@ def _numbered(cell: str) -> tuple[str, str] | None:
         return None if np.isnan(_CALENDAR["day"](np.array([float(written)]))).any() else (written, "day")
     if whole := _WHOLE_YEAR.fullmatch(cell):
         return whole[1], "year"
+    if (season := _SEASON.fullmatch(cell)) and int(season[2]) == int(season[1]) + 1:
+        return season[1], "year"
     part = _PART.fullmatch(cell) or _PART_FIRST.fullmatch(cell)
     if part is None or cell.isdigit():
         return None

@@ -164,6 +164,25 @@ def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path
     assert "  = note: no column of given.xlsx looks like the time" in told
 
 
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda f, y: -99 if (f, y) == (2, 2003) else int(f < 3 and y > 2004 + f), "`law` is 0 or 1, but -99 in 1 row"),
+        (
+            lambda f, y: f"{2004 + f}年" if f < 3 else "—",
+            "as “2004年”: if that is since when, write 2004 in the file, and 0",
+        ),
+        (lambda f, y: (f + y) % 3, "at times that differ"),
+    ],
+)
+def test_what_keeps_a_column_from_being_the_treatment_is_said(tmp_path, write, said):
+    rows = [f"{f},{y},{write(f, y)},{f * y % 7}" for f in range(8) for y in range(2001, 2010)]
+    (tmp_path / "given.csv").write_text("firm,year,law,y\n" + "\n".join(rows) + "\n", "utf-8")
+    told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
+    assert said in told
+    assert ("`law` is" in told) == ("`law`" in said or "年" in said)
+
+
 def test_a_law_that_begins_within_a_year_is_a_rival(tmp_path):
     def other(f, y, c, d, r):
         begun = 2003 + f % 4
