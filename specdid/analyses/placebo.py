@@ -85,7 +85,7 @@ ACTUAL = later("Actual")
 EARLIER = later(
     "The treatment moved earlier is estimated by the specification's own estimator, on rows before the unit's actual "
     "adoption and before the last adoption of all: never treated units, too, have no rows from then on. The actual "
-    "estimate has all rows."
+    "estimate is the specification's, from its own rows."
 )
 KEYS = (
     Key(

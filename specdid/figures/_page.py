@@ -52,6 +52,7 @@ SHEET = 648.0
 
 
 CUT = later("Names cut short are in full in choices.csv and results.csv.")
+CUT_OF_TABLE = later("Names cut short are in full in the table of these results.")
 
 
 @dataclass

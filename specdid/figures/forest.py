@@ -12,6 +12,7 @@ from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
+    CUT_OF_TABLE,
     LINE,
     NOTE,
     Page,
@@ -126,9 +127,10 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
         for r in b.rows
     )
     arrows = say("Arrows: intervals that go beyond the axis.") if cut else ""
+    short = say(CUT_OF_TABLE) if _is_cut(data, fonts, width, columns.labels) else ""
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    said = sentences(filter(None, (data.note, hollow, crosses, arrows, said)))
+    said = sentences(filter(None, (data.note, hollow, crosses, arrows, said, short)))
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
@@ -154,6 +156,16 @@ def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
     right = width - 2 - sum(widths)
     labels = min(longest, 0.3 * width, right - _ACROSS - 8)
     return _Columns(labels, labels + 6, right - labels - 8, tuple(ends))
+
+
+def _is_cut(data: ForestData, fonts: Fonts, width: float, labels: float) -> bool:
+    """Say whether a row's label, or what stands above or below rows, has no room."""
+    return any(
+        fonts.width(b.name, TEXT, bold=True) > width - 4
+        or fonts.width(b.words, SMALL) > width - 10
+        or any(fonts.width(r.label, TEXT) > labels - 8 for r in b.rows)
+        for b in data.blocks
+    )
 
 
 def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from specdid.figures._page import Page
 
 _HEIGHT = 130.0
+_TITLE = 9.0
+"""Points that the name of the vertical axis takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
         raise ValueError("no effect has robust sets, so there is nothing to draw")
     fonts = choose_fonts(_texts(data))
     labels = [label for p in data.panels for label in round_ticks(*_limits(p, data))[1]]
-    left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0)
+    left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0) + _TITLE
     key = (
         KeyEntry("bar", ACCENT, say("parallel trends")),
         KeyEntry("bar", INK, say("{level} robust set", level=data.level)),
@@ -97,6 +99,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, _limits(panel, data))
             label_across(page, box, f"{panel.sign}: {_words(panel)}")
+            page.upright(box.left - left + 5.0, box.top + box.height / 2, say("effect"), SMALL, QUIET)
         return page.figure
 
 

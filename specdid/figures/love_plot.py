@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
+    CUT_OF_TABLE,
     LINE,
     NOTE,
     Page,
@@ -84,7 +85,12 @@ def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     labels = min(max(fonts.width(r.label, TEXT) for b in data.blocks for r in b.rows) + 16, 0.4 * width)
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 3
     heights = [LINE * len(_facts(b, fonts, width)) + _ROW * len(b.rows) + _AXIS for b in data.blocks]
-    some, notes = first_fitting(data.note, heights, head + LINE + 3, fonts, width - 4)
+    cut = any(
+        _name(b, fonts, width) != b.name or any(fonts.width(r.label, TEXT) > labels - 12 for r in b.rows)
+        for b in data.blocks
+    )
+    note = sentences(filter(None, (data.note, say(CUT_OF_TABLE) if cut else "")))
+    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE, data.limit)

@@ -647,7 +647,7 @@ def _note(
     if least:
         parts.append(
             say(
-                "Without rows for lack of room: {least}; no panel drawn moves most by these, and they are last by the "
+                "Without rows for lack of room: {least}. Rows are of what moves some panel most, then of what has the "
                 "largest mean change in any, as a share of the panel's range.",
                 least=listed(dict.fromkeys(map(_choice, least))),
             )

@@ -86,7 +86,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
         height = _RIDGE * max(len(p.nulls) for p in data.panels)
         note = say(
             "Density of the median estimate over the draws of each null, in which there is no effect; dark: "
-            "the draws at least as far from zero as the observed median, whose share is p."
+            "the draws at least as far from zero as the observed median, whose share is p; thin line: zero."
         )
         if _off_centre(data):
             note += say(

@@ -21,6 +21,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
     THIN,
     beyond,
+    darkest,
     dense,
     draw_breakdowns,
     draw_choices,
@@ -212,10 +213,13 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     bars = {few(p, width) for p, width in widths}
     shape = say("Bars and ribbons") if len(bars) > 1 else say("Bars") if True in bars else say("Ribbons")
     parts = [say("{shape}: 90% and 95% confidence intervals (standard errors: {vcov}).", shape=shape, vcov=data.vcov)]
+    named = {line.heading for b in layout.bands for line in b.lines}
     if longest > THIN:
         parts.append(say("Drawn are medians of neighbouring specifications."))
     if layout.has_rows and not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
+        if any(darkest(c) < 1 for p in data.panels for c in p.choices if c.heading in named):
+            parts.append(say("Where a choice has many options, three times their mean share is darkest."))
     if layout.has_rows and any(short_marks(p, width) for p, width in widths):
         parts.append(say("Marks of options are short where p ≥ {alpha:g}.", alpha=data.alpha))
     estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
@@ -266,7 +270,6 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 cut=cut,
             )
         )
-    named = {line.heading for b in layout.bands for line in b.lines}
     usual = {c.heading: c.usual for p in data.panels for c in p.choices if c.usual and c.heading in named}
     parts += [say("{heading}: what differs from {usual}.", heading=h, usual=u) for h, u in usual.items()]
     common = [c.common for p in data.panels for c in p.choices if c.heading in named]

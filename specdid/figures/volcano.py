@@ -65,6 +65,10 @@ LEAST = 1e-300
 """Smaller p-values are drawn here."""
 MANY, _BIN = 1000, 2.4
 """More specifications than this are squares of so many points, the darker the more there are."""
+_SAME = 1e-4
+"""Points coincide that are nearer than this share of an axis."""
+_THIN = 0.25
+"""Points of the outline of a full mark."""
 SHAPES = 200
 """Up to so many specifications, the shapes of series are large."""
 _RUG = 8.0
@@ -276,17 +280,18 @@ def _edged(axes: Axes, at: tuple[Floats, Floats], colours: Floats, full: bool, m
 
     One set of twice as many marks, a white and a coloured one in turn, is drawn sooner than a white edge of each.
     """
-    edge = max(0.35, 0.2 * size)
+    outline = max(0.35, 0.2 * size)
+    # In a PDF a line of no width is a hairline, which is coarse on screens: a full mark has a thin one of its colour.
+    edge = _THIN if full else outline
     shape, wide = shape_of(marker, size)
     white = np.ones_like(colours)
     looks: dict[str, Any] = {
         "facecolors": _in_turn(white, colours if full else white),
         "edgecolors": _in_turn(white, colours),
-        # In a PDF a line of no width is a hairline: it has the colour of a full mark.
-        "linewidths": np.tile([edge + 0.4, 0.0 if full else edge], len(colours)),
+        "linewidths": np.tile([outline + 0.4 + (edge if full else 0.0), edge], len(colours)),
     }
     x, y = (np.repeat(v, 2) for v in at)
-    axes.scatter(x, y, s=(wide if full else wide - edge) ** 2, marker=shape, zorder=3, **looks)
+    axes.scatter(x, y, s=(wide - edge) ** 2, marker=shape, zorder=3, **looks)
 
 
 def _in_turn(first: Floats, second: Floats) -> Floats:
@@ -331,6 +336,17 @@ def _mark_beyond(
             axes.text(edge, place, words, fontsize=SMALL, color=INK, family=list(fonts.families), ha=align, va="bottom")
 
 
+def _coinciding(volcano: Volcano) -> int:
+    """Count the points drawn one by one that lie where another does."""
+    known = np.isfinite(volcano.height)
+    if len(known) > MANY or not known.any():
+        return 0
+    at = np.stack([volcano.panel.estimate[known], volcano.height[known]], axis=1)
+    reach = np.ptp(at, axis=0)
+    cells = np.round((at - at.min(axis=0)) / np.where(reach > 0, reach, 1.0) / _SAME)
+    return len(at) - len(np.unique(cells, axis=0))
+
+
 def _note(data: VolcanoData) -> str:
     many = {len(v.panel) > MANY for v in data.panels}
     kinds = {
@@ -355,6 +371,13 @@ def _note(data: VolcanoData) -> str:
                 if without == 1
                 else "{without:,} without a p-value stand below the axis of p.",
                 without=without,
+            )
+        )
+    if together := sum(map(_coinciding, data.panels)):
+        parts.append(
+            say(
+                "{n:,} point coincides with another." if together == 1 else "{n:,} points coincide with others.",
+                n=together,
             )
         )
     of = [((v.panel.name, told(words)), told(s.null)) for v in data.panels for words, s in v.nulls]
@@ -398,6 +421,8 @@ OWN = Own(
             "采用原假设检验的标准误，聚类于 {errors}（标记：{vcov}）"
         ),
         "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).": "{marks}；虚线：p = {alpha:g}（标准误：{vcov}）。",
+        "{n:,} point coincides with another.": "{n:,} 个点与其他点重合。",
+        "{n:,} points coincide with others.": "{n:,} 个点与其他点重合。",
         "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)": (
             "{negative:.1%} 显著为负，p < {alpha:g}（原假设下 {null_negative:.1%}）"
         ),

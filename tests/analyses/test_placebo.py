@@ -132,6 +132,7 @@ def test_the_timing_placebo_is_by_the_estimator_of_the_specification(estimator):
     (forest,) = (c for c in finding.charts if c.suffix == "timing")
     assert "by the specification's own estimator" in forest.data.note
     assert "before the last adoption of all: never treated units, too" in forest.data.note
+    assert "The actual estimate is the specification's, from its own rows." in forest.data.note
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
 from specdid.figures._style import ACCENT, CROSS, own_style, save
 from specdid.figures.decomposition import LOOKS
+from specdid.figures.forest import ForestBlock, ForestData, ForestRow
+from specdid.figures.forest import draw as draw_forest
 from specdid.figures.honest import HonestData, HonestPanel
 from specdid.figures.honest import draw as draw_honest
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
@@ -506,3 +508,36 @@ def test_five_placebos_stand_in_a_column_of_a_page_with_facts_together_where_the
     assert figure.get_size_inches()[1] <= 9.0
     assert texts_of(figure).count("ln homicide") == 5
     assert sum(t.startswith("actual: 0.082 · 500 placebos") for t in texts_of(figure)) == 5
+
+
+@pytest.mark.parametrize("kind", ["forest", "love_plot"])
+def test_the_note_says_where_names_that_are_cut_stand_in_full(kind):
+    if kind == "forest":
+        draw = lambda name: draw_forest(  # noqa: E731
+            ForestData("t", (), (ForestBlock("y", "y", (ForestRow(name, 0.2, 0.1, 0.3, ()),)),), "Note."), 3.5
+        )
+    else:
+        draw = lambda name: draw_love(LoveData("t", (LoveBlock("s", (LoveRow(name, 9.0, 2.0),)),), 10.0, "Note."), 3.5)  # noqa: E731
+    said = "Names cut short are in full in the table of these results."
+    assert said not in " ".join(texts_of(draw("short")))
+    assert said in " ".join(texts_of(draw("a name that is longer than any room beside the axis of a narrow figure")))
+
+
+def test_robust_sets_have_a_name_on_their_vertical_axis():
+    bound = np.array([0.5, 1.0])
+    panel = HonestPanel("a", True, bound, -bound, bound, (0.1, -0.1, 0.3), np.nan)
+    upright = [t.get_text() for t in draw_honest(HonestData("", (panel,), "95%")).texts if t.get_rotation() == 90]
+    assert upright == ["effect"]
+
+
+def test_points_of_a_volcano_that_coincide_are_counted():
+    """Two of one place looked like one."""
+    results = results_of(plan_of({"sample": [str(k) for k in range(12)]}))
+    assert not any("coincide" in t for t in texts_of(drawn("volcano", results)))
+    for name in ("estimate", "p_value"):
+        results.numbers[name][3:5] = results.numbers[name][2]
+    assert "2 points coincide with others." in " ".join(texts_of(drawn("volcano", results)))
+
+
+def test_the_line_at_zero_of_a_null_is_named():
+    assert "thin line: zero." in " ".join(texts_of(drawn("null_density", results_of(smart_city(1)))))

@@ -900,3 +900,10 @@ def test_the_head_of_the_medians_does_not_lie_on_the_first_one():
     layout = SimpleNamespace(width=400.0, row=10.0)
     spec_curve._medians(page, SimpleNamespace(panels=(panel,), lines=(line,)), 0.0, layout)
     assert abs(np.diff(written)[0]) >= 8
+
+
+def test_tiles_of_many_options_are_said_to_have_a_scale_of_their_own():
+    said = "Where a choice has many options, three times their mean share is darkest."
+    of = lambda count: plot(results_of(plan_of({"sample": [str(k) for k in range(count)]}, subsets(*"abcdefgh"))))  # noqa: E731
+    assert said in " ".join(texts_of(of(6)))
+    assert said not in " ".join(texts_of(of(3)))
