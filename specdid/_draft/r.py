@@ -1602,6 +1602,11 @@ class _R(Memory):
             here = {*self.state.columns, *names}
             self.state.leaving += ((True, tuple(sorted(here)), f"was dropped in line {line}"),)
 
+    def _texts_of(self, given: str) -> list[str] | None:
+        """Return texts that are written out, or those of a variable that a line before has set."""
+        value = self._variables.get(given, "") if given in self._set_before else given
+        return re.findall(r"[\"']([^\"']+)[\"']", value) if re.fullmatch(_TEXTS, value) else None
+
     def _chosen(self, part: str) -> list[str] | None:
         """Return the columns that an argument of select() stands for, None where that is not known."""
         if inner := re.fullmatch(r"c\((.*)\)", part):
@@ -1611,9 +1616,8 @@ class _R(Memory):
             return None if part in self._variables and part not in self.there() else [part]
         if re.fullmatch(r"([\"'`])[^\"'`]+\1", part):
             return [part[1:-1]]
-        if inner := re.fullmatch(rf"(?:all_of|any_of)\(\s*({_TEXTS}|{_NAME})\s*\)", part):
-            given = self._variables.get(inner[1], "") if inner[1] in self._set_before else inner[1]
-            return re.findall(r"[\"']([^\"']+)[\"']", given) if re.fullmatch(_TEXTS, given) else None
+        if inner := re.fullmatch(rf"(?:all_of|any_of|one_of)\(\s*({_TEXTS}|{_NAME})\s*\)", part):
+            return self._texts_of(inner[1])
         asked = re.fullmatch(r"(starts_with|ends_with|contains)\(\s*[\"']([^\"']+)[\"']\s*\)", part)
         if asked and self._data and not self.open(self.state.rows):
             ask = {"starts_with": str.startswith, "ends_with": str.endswith, "contains": str.__contains__}[asked[1]]
@@ -1659,16 +1663,17 @@ class _R(Memory):
         rows, rest = parts[0], [part for part in parts[1:] if part]
         names_of = r"(?:col)?names\(\s*[\w.]+\s*\)\s*%in%\s*"
         columns = rest[0] if len(rest) == 1 and not rows else rows if len(parts) == 1 else ""
-        out = re.fullmatch(rf"!\s*\(\s*{names_of}({_TEXTS})\s*\)|!\s*{names_of}({_TEXTS})", columns)
-        stays = re.fullmatch(rf"(?:{names_of})?({_TEXTS})", columns)
+        one = rf"({_TEXTS}|{_NAME})"
+        out = re.fullmatch(rf"!\s*\(\s*{names_of}{one}\s*\)|!\s*{names_of}{one}", columns)
+        stays = re.fullmatch(rf"(?:{names_of})?{one}", columns)
         numbered = re.fullmatch(r"-\s*(?:c\(([\d\s,]+)\)|(\d+))", columns) if not self._of_tables else None
         if numbered and self._data_order and not (self.state.columns or self.state.dropped or self.state.rows):
             places = [int(one) for one in re.findall(r"\d+", columns)]
             self.leave([self._data_order[k - 1] for k in places if 0 < k <= len(self._data_order)], line)
             return
-        if (out or stays) and not rows_alone:
-            found = out or stays
-            names = re.findall(r"[\"']([^\"']+)[\"']", next(filter(None, found.groups()), "")) if found else []
+        named = not self._of_tables or (len(parts) > 1 and stays and stays[1].startswith(("c(", '"', "'")))
+        found = (out or stays) if named and not rows_alone else None  # of a data.table the others are no columns
+        if found and (names := self._texts_of(next(filter(None, found.groups()), ""))):
             self._select([f"-{name}" if out else name for name in names], line)
             return
         if not rest:
@@ -1804,6 +1809,9 @@ class _R(Memory):
             reasons.append(f"changes {listed}: write it in [derive], or have it in the data as this line leaves it")
         if not certain:
             self.state.rows += ((line, shown),)
+            self.state.leaving = ()
+            for name in sorted(self.state.dropped - {""}):  # it may bring one by this name
+                self.define(name, line, None)
             reasons.append("may change rows or values: do it in the data before")
         self.skip(line, shown, "; ".join(reasons))
         self._listed_of.setdefault(frame, []).append(self.found.skipped[-1])

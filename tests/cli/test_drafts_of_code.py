@@ -3591,6 +3591,11 @@ def test_a_join_may_bring_a_column_that_was_dropped_before():
     found = read_code("use a\ndrop x1\nmerge 1:1 id t using b\nreg y d x1\n", ".do", _IN_ORDER)
     assert found.regressions[0].terms == ("d", "x1_line_3")
 
+    code = (
+        'df <- read.csv("a.csv")\ndf$x1 <- NULL\ndf <- left_join(df, o, by = "id")\nfeols(y ~ d + x1 | id, df, ~id)\n'
+    )
+    assert read_code(code, ".R", _IN_ORDER).regressions[0].terms == ("d", "x1_line_3")
+
 
 def test_a_pattern_that_matches_a_column_that_was_dropped_is_listed():
     found = read_code("use a\ndrop x1\nreg y d x*\n", ".do", _IN_ORDER)
@@ -3628,6 +3633,10 @@ def test_a_pattern_that_matches_a_column_that_was_dropped_is_listed():
         ("df <- df[, !names(df) %in% 'x1']", "x1", "x2"),
         ("df <- df[, c('y', 'd', 'id', 'w')]", "x1", "w"),
         ("df <- df[, -5]", "x1", "x2"),
+        ("v <- c('x1', 'x2')\ndf <- df[, !(names(df) %in% v)]", "x2", "x3"),
+        ("v <- c('x1', 'x2')\ndf <- df %>% select(-all_of(v))", "x2", "x3"),
+        ("v <- c('y', 'd', 'id', 'w')\ndf <- df[, v]", "x2", "w"),
+        ("v <- c('y', 'd', 'id', 'w')\ndf <- df[v]", "x2", "w"),
         ("df <- mutate(df, x1 = NULL)", "x1", "x2"),
     ],
 )
@@ -3667,6 +3676,15 @@ def test_a_factor_by_a_new_name_is_no_number_in_a_formula():
     assert not read.regressions
     assert any("i(f, x)" in why for _, _, why in read.skipped)
     assert any("`f` is a factor" in text for _, text in read_code(code.replace("@", "f"), ".R", _IN_ORDER).notes)
+
+
+@pytest.mark.parametrize("inside", ["c('y', 'd')", ", v", ", !(names(df) %in% v)"])
+def test_columns_in_brackets_of_a_data_table_are_those_that_are_written_out(inside):
+    begin = "library(data.table)\ndf <- fread('a.csv')\nv <- c('y', 'd', 'id')\n"
+    code = f"{begin}df <- df[{inside}]\nfeols(y ~ d | id, df, ~id)\n"
+    assert [line for line, _, _ in read_code(code, ".R", _IN_ORDER).skipped] == [4]
+    code = code.replace(f"[{inside}]", "[, c('y', 'd', 'id')]")
+    assert not read_code(code, ".R", _IN_ORDER).skipped
 
 
 def test_a_choice_of_columns_that_is_not_known_is_listed():
