@@ -13,6 +13,7 @@ from specdid._draft.look import MOST_SHOWN, SPAN, Looked, shown_values
 from specdid._toml import toml_text
 from specdid.language import write_name
 from specdid.panel import number_text, told_codes
+from specdid.panel.times import days_advice
 
 WIDTH = 110
 _LOGS = re.compile(r"(?i)l_|ln|log")
@@ -65,7 +66,7 @@ def findings(found: Looked) -> list[str]:
     if found.decided is not None:
         lines.append(f"errors clustered by {_code(found.decided)}: all units of one are treated alike at every time")
     lines.append("COMPLETE the controls: none stands there; candidates are listed")
-    lines += [f"COMPLETE: {said}" for said in _codes(found)]
+    lines += [f"COMPLETE: {said}" for said in _doubts(found)]
     texts = [f"left out {_code(n)}, which is text: {one_line(why)}" for n, why in found.text_numbers.items()]
     lines += texts[:MOST_SHOWN]
     if len(texts) > MOST_SHOWN:
@@ -185,14 +186,14 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
         lines += comment(
             f"Missing cells: {', '.join(gaps[:MOST_SHOWN])}{more}. A specification loses the rows of its own columns."
         )
-    for said in _codes(found):
+    for said in _doubts(found):
         lines += comment(f"COMPLETE: {said}.")
     return lines
 
 
-def _codes(found: Looked) -> list[str]:
-    """Say of which candidates a number is far from the others that files write for missing values."""
-    said = []
+def _doubts(found: Looked) -> list[str]:
+    """Say that days are weeks or months, and which numbers of candidates may mean missing."""
+    said = [days] if found.key.step == "day" and (days := days_advice(found.key.written)) else []
     for n, codes in list(found.codes.items())[:MOST_SHOWN]:
         shown, made = told_codes(write_name(n), codes)
         said.append(f"{_code(n)} is {shown}, far from its other values: if that means missing, derive {made}")

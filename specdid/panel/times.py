@@ -182,8 +182,13 @@ def _numbering(cells: Sequence[str], found: Sequence[str], step: str) -> tuple[s
 
 
 def _of_days(column: Column) -> str:
+    """Say how the dates of a file that lie whole weeks, or months, apart are numbered; nothing of Stata's dates."""
+    return days_advice(column.numbers) if column.numbers is not None and not column.kind else ""
+
+
+def days_advice(times: Floats) -> str:
     """Say how dates such as 20191007 that lie whole weeks, or months, apart are numbered; nothing of other times."""
-    values = np.unique(column.numbers) if column.numbers is not None and not column.kind else np.zeros(0)
+    values = np.unique(times)
     try:
         period_numbers(values, "day")
     except StepError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,17 @@ def test_what_keeps_a_column_from_being_the_treatment_is_said(tmp_path, write, s
     told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
     assert said in told
     assert ("`law` is" in told) == ("`law`" in said or "年" in said)
+
+
+def test_dates_a_week_apart_are_told_to_be_weeks(tmp_path):
+    days = [int(d.strftime("%Y%m%d")) for d in np.datetime64("2019-12-02").astype(object) + np.arange(9) * timedelta(7)]
+    rows = [f"{f},{day},{int(f < 3 and k > 2 + f)},{f * k % 7}" for f in range(8) for k, day in enumerate(days)]
+    (tmp_path / "given.csv").write_text("firm,date,law,y\n" + "\n".join(rows) + "\n", "utf-8")
+    told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "COMPLETE: number the periods in a column, 201949 for “20191202”, 201950 for “20191209”" in told.stdout
+    text = " ".join((tmp_path / "new" / "new.toml").read_text("utf-8").split())
+    assert "201949 for “20191202”" in text
 
 
 def test_a_law_that_begins_within_a_year_is_a_rival(tmp_path):
