@@ -133,7 +133,7 @@ def never_before(results: Results, compiled: Compiled) -> Iterator[Caution]:
     problem, members = compiled.problem, compiled.members
     if problem.unit < 0:
         return
-    own = np.array([any(_splits_units(problem, k) for k in e.fixed) for e in problem.effects], dtype=bool)
+    own = np.array([any(splits_units(problem, k) for k in e.fixed) for e in problem.effects], dtype=bool)
     always = np.asarray(results.numbers["n_always_treated"], dtype=np.float64)
     mine = np.zeros(len(results), dtype=bool)
     mine[members.index[(members.sunab >= 0) & own[members.effects]]] = True
@@ -142,7 +142,7 @@ def never_before(results: Results, compiled: Compiled) -> Iterator[Caution]:
         yield from by_treatment(results, of_it, partial(_never_before, name, always))
 
 
-def _splits_units(problem: Problem, column: int) -> bool:
+def splits_units(problem: Problem, column: int) -> bool:
     """Tell whether each level of an effect is of one unit: its dummies, or sums of them, are the units'."""
     effect, unit = problem.codes[:, column], problem.codes[:, problem.unit]
     known = (effect >= 0) & (unit >= 0)

@@ -13,9 +13,24 @@ import numpy as np
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.clusters import FEW
+from specdid._describe.design_warnings import splits_units
+from specdid._diagnostics import many
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._fit import failed
 from specdid.inference._assignment import fill_path
+
+
+def never_before(fit: CellFit) -> str:
+    """Say that an average of cohort × period cells has units without a row before treatment, as of the curve's."""
+    problem, members, k = fit.cell.compiled.problem, fit.cell.compiled.members, fit.cell.member
+    if fit.failure is not None or fit.n_always <= 0 or problem.unit < 0 or members.sunab[k] < 0:
+        return ""
+    if not any(splits_units(problem, column) for column in problem.effects[members.effects[k]].fixed):
+        return ""
+    return (
+        f"{many(fit.n_always, 'unit', 'are')} treated in all rows used and in the average effect all the same, by what "
+        "changed after the first of these rows: no effect on the treated since before; leave them out by [sample]"
+    )
 
 
 @dataclass(frozen=True, slots=True)

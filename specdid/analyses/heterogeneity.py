@@ -34,7 +34,7 @@ from specdid.analyses._fit import (
     record_fit,
     sizes_of,
 )
-from specdid.analyses._timing import timing
+from specdid.analyses._timing import never_before, timing
 from specdid.analyses._words import (
     axis_of,
     count,
@@ -295,6 +295,8 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
         if fit.failure is not None:
             yield Caution("note", "not_estimated", f"{where}, `{group.label}`: {fit.failure}")
             continue
+        if always := never_before(fit):
+            yield Caution("serious", "always_treated", f"{where}, `{group.label}`: {always}")
         few = _too_few(fit)
         if few:
             small += 1

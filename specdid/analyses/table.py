@@ -17,6 +17,7 @@ from specdid._study import VcovOption
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, CellFit, Cells, Finding, Request
 from specdid.analyses._fit import CONSTANT_LABEL, Coefficient, semidefinite
+from specdid.analyses._timing import never_before
 from specdid.analyses._words import count, decimals, estimate_and_error, labels_of, number
 from specdid.engine.scores import clusters_of
 from specdid.language import without_ticks
@@ -46,7 +47,10 @@ def run(bench: Bench, request: Request) -> Finding:
     failures = [
         Caution("note", "not_estimated", f"{cells.shown(f.cell)}: {f.failure}") for f in fits if f.failure is not None
     ]
-    return Finding((tidy,), warnings=(*cells.notes, *failures))
+    always = [
+        Caution("serious", "always_treated", f"{cells.shown(f.cell)}: {why}") for f in fits if (why := never_before(f))
+    ]
+    return Finding((tidy,), warnings=(*cells.notes, *failures, *always))
 
 
 def tidy_rows(bench: Bench, column: int, fit: CellFit) -> Iterator[tuple[Value, ...]]:

@@ -420,6 +420,16 @@ def test_units_that_sunab_averages_without_a_row_before_treatment_are_told():
     assert said == [("serious", "SA: up to 2 units are", 2), ("serious", "W: up to 2 units are", 2)]
     without, nothing = told(frame.filter(~pl.col("id").is_in([1, 4])))
     assert nothing == []
+    # So are those that analyses average, of the units that each of their samples has.
+    groups = {"groups": {"some": "id <= 12", "others": "id > 12"}}
+    analyses = {
+        "heterogeneity": groups,
+        "table": {"T": {"vary": "estimator"}},
+        "estimator": {"SA": "sunab", "BJS": "did_imputation"},
+    }
+    assert told(PANEL, **analyses)[1] == []
+    said = [one.removesuffix(" 2 units are") for _, one, _ in told(frame, **analyses)[1]]
+    assert sorted(said) == ["SA: up to", "log z, SA:", "log z, `some`:", "y, SA:", "y, `some`:"]
     by = [dict(f.group_by("estimator").agg(pl.col("estimate").first()).iter_rows()) for f in (numbers, without)]
     assert by[0]["BJS"] == pytest.approx(by[1]["BJS"], abs=1e-12)
     assert by[1]["W"] == pytest.approx(by[1]["BJS"], abs=1e-10)
