@@ -17,7 +17,7 @@ from specdid._records.numerals import percent
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm_programs import write_python, write_r, write_stata
-from specdid.estimators._pyfixest import Model, Refusal, estimate_with, guarded, model, read, standardised
+from specdid.estimators._pyfixest import INTERCEPT, Model, Refusal, estimate_with, guarded, model, read, standardised
 
 SETTINGS = (
     EstimatorSetting(
@@ -150,8 +150,9 @@ def reweighted(laid: Model, offset: Floats, family: GlmFamily, iwls_tol: float, 
     """
     outcome = laid.data["y"].to_numpy()
     step = replace(laid, formula=laid.formula.replace("y ~", "z ~", 1))
-    predictor, deviance, fit, settled = family.start(outcome), np.inf, None, False
-    theta, moved = np.inf, np.inf if family.dispersed else 0.0
+    fit: Any = None
+    predictor, deviance, settled = family.start(outcome), np.inf, False
+    theta, moved, lean = np.inf, np.inf if family.dispersed else 0.0, False
     for _ in range(iwls_maxiter):
         mean = family.mean(predictor)
         slope = family.slope(predictor, mean)
@@ -160,9 +161,12 @@ def reweighted(laid: Model, offset: Floats, family: GlmFamily, iwls_tol: float, 
             break
         target = predictor + (outcome - mean) / slope
         step.data["z"], step.data["w"] = target - offset, weight
-        fitted, fit = fit, estimate_with("feols", step)  # the start is nearer to the outcome than the maximum
+        first = fit is None
+        if first or not (lean := _fit_again(fit, step)):
+            fit, lean = estimate_with("feols", step), False
         direction = target - fit._u_hat.ravel() / np.sqrt(weight) - predictor
-        size, before = 1.0, np.inf if fitted is None else family.deviance(outcome, predictor, theta)
+        # The start is nearer to the outcome than the maximum.
+        size, before = 1.0, np.inf if first else family.deviance(outcome, predictor, theta)
         start = predictor
         while not (deviance := family.deviance(outcome, start + size * direction, theta)) <= before and size > SMALLEST:
             size /= 2
@@ -175,10 +179,34 @@ def reweighted(laid: Model, offset: Floats, family: GlmFamily, iwls_tol: float, 
             last, theta = theta, dispersion(outcome, family.mean(predictor))
             moved = abs(np.log(theta / last))
     assert fit is not None
+    if lean:
+        fit = estimate_with("feols", step)
     fit.convergence, fit._Y_hat_response, fit.theta = settled, family.mean(predictor), theta
     fit._vcov_iid = lambda: fit._bread
     fit.vcov("iid")
     return fit
+
+
+def _fit_again(fit: Any, step: Model) -> bool:
+    """Give a fit the residuals of the step's outcome and weights, to the same digits; or say that it cannot be done.
+
+    pyfixest takes ten times as long to lay out the same columns again as to estimate. All else of the fit is void.
+    """
+    import pandas as pd
+
+    z, w = step.data["z"], step.data["w"].to_numpy()
+    names = [name for name in step.data if name[0] in "xsd"]
+    columns = step.data[names] if fit._has_fixef else step.data[names].assign(**{INTERCEPT: 1.0})[[INTERCEPT, *names]]
+    kept = [name for name in columns if name not in fit._collin_vars]
+    if len(fit._weights) != len(z) or kept != fit._coefnames or not np.all(np.isfinite(z)):
+        return False
+    fit._Y, fit._X, fit._coefnames = pd.DataFrame({"z": z}), columns, [*columns]
+    fit._Y_untransformed, fit._weights, fit._lookup_demeaned_data = fit._Y, w[:, None], {}
+    try:
+        fit.get_fit()
+    except ValueError:  # of columns that are collinear under these weights: it is said where all is laid out
+        return False
+    return True
 
 
 SMALLEST = 1e-4

@@ -25,7 +25,7 @@ from specdid.engine.least_squares import NO_VARIANCE
 from specdid.engine.qr_basis import make_basis, triangle
 from specdid.estimators._base import CONSTANT, TREATMENT, Coefficients, Estimate, Failure, Task
 
-_INTERCEPT = "Intercept"
+INTERCEPT = "Intercept"
 
 
 class Refusal(Exception):  # noqa: N818 - carries a Failure out of nested calls, is never shown
@@ -322,8 +322,8 @@ def _rows(names: list[str], laid: Model, shares: Floats, controls: int) -> _Rows
             row = np.zeros(len(names))
             row[names.index(f"x{j}")] = laid.outcome_unit / laid.unit[f"x{j}"]
             found.append((j, row, 0.0))
-    if _INTERCEPT in names:
-        row = np.array([1.0 if n == _INTERCEPT else -laid.mean[n] / laid.unit[n] for n in names])
+    if INTERCEPT in names:
+        row = np.array([1.0 if n == INTERCEPT else -laid.mean[n] / laid.unit[n] for n in names])
         found.append((CONSTANT, row * laid.outcome_unit, laid.outcome_mean + float(np.log(laid.count_unit))))
     return _Rows(tuple(f[0] for f in found), np.array([f[1] for f in found]), np.array([f[2] for f in found]))
 
@@ -389,7 +389,7 @@ def _by_rule(fit: Any, task: Task, v: int, kept: Ints, clusters: int, glm: bool)
     of = tuple(c[kept] for c in task.clusters[v])
     counting = "glm" if glm and rule == "reghdfe" else rule
     asked = ssc.correction(kind, counting, tuple(codes), slopes, of)
-    k = sum(not name.startswith("s") and name != _INTERCEPT for name in fit._coefnames)
+    k = sum(not name.startswith("s") and name != INTERCEPT for name in fit._coefnames)
     own = float(ssc.variance_factor(kind, fit._N, fit._df_k, clusters))
     df = float(asked.t_df(fit._N, k, clusters))
     if glm and kind == "iid":

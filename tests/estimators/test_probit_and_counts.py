@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from adoption import adoption_panel
 from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._audit.reference import AuditRequest, estimate_again
+from specdid.estimators import _glm
 from specdid.estimators._base import Failure
 from specdid.estimators._glm import predicted
 
@@ -63,6 +65,22 @@ def test_against_statsmodels(effects):
     theirs = sm.Probit(frame.binary.to_numpy(), design).fit(method="newton", tol=1e-12, disp=0)
     assert binary.estimate == pytest.approx(theirs.params[0], rel=1e-7)
     assert binary.coefficients.pseudo_r2 == pytest.approx(theirs.prsquared, rel=1e-7)
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("probit", "binary"), ("fenegbin", "count"), ("logit", "binary")])
+@pytest.mark.parametrize("effects", [(), ("state[v]", "t"), ("unit",)])
+@pytest.mark.parametrize(("controls", "offsets"), [((), ()), (("x", "double"), ()), (("v", "x"), (0,))])
+def test_steps_that_lay_out_no_columns_change_no_digit(monkeypatch, method, outcome, effects, controls, offsets):
+    frame = adoption_panel()
+    frame["v"] = np.random.default_rng(1).normal(size=len(frame)) / 4
+    frame["double"] = 2 * frame.x
+    lean, taken = _glm._fit_again, []
+    monkeypatch.setattr(_glm, "_fit_again", lambda *given: taken.append(lean(*given)) or taken[-1])
+    found = fitted(frame, method, outcome, effects, controls, offsets=offsets)
+    assert taken
+    assert all(taken)
+    monkeypatch.setattr(_glm, "_fit_again", lambda *_: False)
+    assert pickle.dumps(found) == pickle.dumps(fitted(frame, method, outcome, effects, controls, offsets=offsets))
 
 
 @pytest.mark.parametrize("method", ["probit", "fenegbin", "logit"])
