@@ -499,7 +499,9 @@ class _R(Memory):
         self._variables: dict[str, str] = {}
         self._set_before: set[str] = set()
         for _, statement, _ in statements:
-            made = _assigned(" ".join(statement.split()))
+            plain = " ".join(statement.split())
+            of_names = re.match(r"[\w.]+\([^()]*\)\s*(?:<<?-|=(?!=))", plain)  # names(df) <- c(…) leaves df a frame
+            made = None if of_names else _assigned(plain)
             one = r"-?\d+(?:\.\d+)?L?|\"[^\"]*\"|'[^']*'"
             literal = made and re.fullmatch(rf"{one}|c\((?:{one})(?:\s*,\s*(?:{one}))*\)", made[2])
             if made and not made[1] and (literal or made[0] not in frames):
@@ -1572,6 +1574,8 @@ class _R(Memory):
                 self._rename([part.partition("=")[::-1] for part in _split(one[1], ",")], line)
             elif verb in ("rename", "select") and not re.search(r"[\w.]+\s*\(", inside.replace("c(", "")):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
+                if verb == "select":
+                    self._select([part.partition("=")[0].strip() for part in parts], line)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
@@ -1583,6 +1587,8 @@ class _R(Memory):
 
     def _select(self, parts: Sequence[str], line: int) -> None:
         """Leave columns out, or all but those that are named."""
+        if "everything()" in parts:
+            return
         less = [re.sub(r"^[-!]\s*", "", part) for part in parts if part[0] in "-!"]
         found = [self._chosen(part) for part in less or parts]
         if len(less) not in (0, len(parts)) or None in found:
@@ -1609,7 +1615,7 @@ class _R(Memory):
 
     def _chosen(self, part: str) -> list[str] | None:
         """Return the columns that an argument of select() stands for, None where that is not known."""
-        if inner := re.fullmatch(r"c\((.*)\)", part):
+        if inner := re.fullmatch(r"c?\((.*)\)", part):
             found = [self._chosen(one) for one in _split(inner[1], ",") if one]
             return None if None in found else [name for those in found for name in those or ()]
         if re.fullmatch(_NAME, part):

@@ -2039,6 +2039,11 @@ class _Stata(Memory):
     def _rename(self, rest: str, line: int, text: str) -> bool:
         """Take over ``rename a b``, ``rename (a b) (c d)``, ``rename x* z*`` and ``rename *, lower``."""
         if (pairs := self._renamed_pairs(rest)) is None:
+            words = re.findall(r"[\w*?#]*[*?#][\w*?#]*", re.split(r"[=,]", rest)[0])
+            wild = [re.sub(r"#+", "*", word) for word in words]
+            gone = {name for name in self.there() if any(fnmatchcase(name, one) for one in wild)}
+            if not self._unsure:
+                self.leave(gone, line, "may have been renamed")
             return False
         if not pairs:
             why = "gives columns other names, and which these are is not known here: have these in the data"
@@ -2078,7 +2083,10 @@ class _Stata(Memory):
         known = bool(self._facts.columns) and self.state.data == self._first_data and not self.state.made
         there = sorted(self.there())
         if case := re.fullmatch(r"\s*(?:(l(?:o(?:w(?:er?)?)?)?)|u(?:p(?:p(?:er?)?)?)?)\s*", options):
-            patterns = ["*" if one == "_all" else one for one in re.sub(r"[()]", " ", body).split()]
+            given = ["*" if one == "_all" else one for one in re.sub(r"[()]", " ", body).split()]
+            two_ends = [one.split("-") if re.fullmatch(r"\w+-\w+", one) else [] for one in given]
+            spans = [self._between(*two) if two else [one] for one, two in zip(given, two_ends, strict=True)]
+            patterns = [name for one, span in zip(given, spans, strict=True) for name in span or [one]]
             if not all(re.fullmatch(r"[\w*?]+", one) for one in patterns):
                 return None
             names = [name for name in there if any(fnmatchcase(name, one) for one in patterns)]

@@ -3446,6 +3446,9 @@ _IN_ORDER = DataFacts(
         ("ren (x1 x2), upper", "x1", "X1"),
         ("rename x* z*", "x3", "z3"),
         ("rename *1 *_one", "x1", "x_one"),
+        ("rename x1-x3, upper", "x2", "X3"),
+        ("rename x* =_a", "x2", "w"),
+        ("rename x# z#", "x3", "w"),
     ],
 )
 def test_columns_that_ranges_drop_or_that_have_another_name_are_listed(lines, gone, there):
@@ -3622,6 +3625,9 @@ def test_a_pattern_that_matches_a_column_that_was_dropped_is_listed():
         ("df <- df %>% select(id:x2)", "w", "x1"),
         ("v <- c('id', 'y', 'd', 'w')\ndf <- df %>% select(all_of(v))", "x1", "w"),
         ("df <- subset(df, select = -c(x1:x3))", "x2", "w"),
+        ("df <- df %>% select(-(x1:x3))", "x2", "w"),
+        ("df <- df %>% select(-x1) %>% select(y, everything())", "x1", "x2"),
+        ("df <- df %>% select(id, t, y, d, z = x1)", "x2", "z"),
         ("df <- subset(df, t > 3, select = c(y, d, id, t, w))", "x1", "w"),
         ("df$x1 <- NULL", "x1", "x2"),
         ("df[['x1']] <- NULL", "x1", "x2"),
@@ -3685,6 +3691,12 @@ def test_columns_in_brackets_of_a_data_table_are_those_that_are_written_out(insi
     assert [line for line, _, _ in read_code(code, ".R", _IN_ORDER).skipped] == [4]
     code = code.replace(f"[{inside}]", "[, c('y', 'd', 'id')]")
     assert not read_code(code, ".R", _IN_ORDER).skipped
+
+
+@pytest.mark.parametrize("names", ["c('id', 't', 'y', 'd', 'a', 'b', 'e', 'w', 'Big')", "c('id', 'a')"])
+def test_names_for_all_columns_leave_a_frame_one(names):
+    code = f'df <- read.csv("a.csv")\nnames(df) <- {names}\ndf <- df[1:9, ]\nfeols(y ~ d + a | id, df, ~id)\n'
+    assert [line for line, _, _ in read_code(code, ".R", _IN_ORDER).skipped] == [2, 3]
 
 
 def test_a_choice_of_columns_that_is_not_known_is_listed():
