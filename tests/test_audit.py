@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -109,6 +110,21 @@ def audit_here(monkeypatch):
     return audit
 
 
+@pytest.fixture
+def audit_twice(monkeypatch):
+    """Audit as `audit_here`; what is asked a second time, for results that are wrong, is not estimated once more."""
+    known = {}
+
+    def ask(request):
+        asked = pickle.dumps(request)
+        if asked not in known:
+            known[asked] = compare.estimate_all_again(request)
+        return known[asked]
+
+    monkeypatch.setattr(compare, "ask", ask)
+    return audit
+
+
 @pytest.mark.parametrize("made", [least_squares, sun_abraham, others])
 def test_agreement(panel, made, audit_here):
     """Weights, two-way clusters, slopes, infinite values, and designs that pyfixest solves inaccurately."""
@@ -130,7 +146,7 @@ LPDID = (
 
 
 @pytest.mark.parametrize("options", LPDID, ids=str)
-def test_local_projections_are_done_again_by_the_audits_own_differences(panel, audit_here, options):
+def test_local_projections_are_done_again_by_the_audits_own_differences(panel, audit_twice, options):
     """Weights, controls with gaps, windows by default, both kinds of controls and of weighting."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.2))
     specs = [
@@ -142,12 +158,12 @@ def test_local_projections_are_done_again_by_the_audits_own_differences(panel, a
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
     assert (results.status == Status.OK).sum() >= 6
-    found = audit_here(layout, results)
+    found = audit_twice(layout, results)
     assert found.disagreeing == ()
     assert found.checked == (results.status == Status.OK).sum()
     wrong = results_of(blocks)
     wrong.estimate = wrong.estimate * 1.001
-    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
 
 
 CSDID = (
@@ -162,7 +178,7 @@ STACKED = ({}, {"post_window": 1, "pre_window": 2, "control": "never"}, {"weight
 
 
 @pytest.mark.parametrize("options", STACKED, ids=str)
-def test_stacks_are_put_together_again(panel, audit_here, options):
+def test_stacks_are_put_together_again(panel, audit_twice, options):
     """Weights, controls with gaps, windows by default."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.01))
     specs = [
@@ -175,15 +191,15 @@ def test_stacks_are_put_together_again(panel, audit_here, options):
     )
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
-    found = audit_here(layout, results)
+    found = audit_twice(layout, results)
     assert (found.checked, found.disagreeing) == (4, ())
     wrong = results_of(blocks)
     wrong.estimate = wrong.estimate * 1.001
-    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
 
 
 @pytest.mark.parametrize("options", CSDID, ids=str)
-def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_here, options):
+def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_twice, options):
     """Weights, controls with gaps, clusters of units; errors too, which a cluster that parts units has none of."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.1))
     specs = [
@@ -195,12 +211,12 @@ def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(p
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
     assert (results.status == Status.OK).sum() == (2 if options.get("unbalanced") == "rows" else 6)
-    found = audit_here(layout, results)
+    found = audit_twice(layout, results)
     assert found.disagreeing == ()
     assert found.checked == (results.status == Status.OK).sum()
     wrong = results_of(blocks)
     wrong.numbers["std_error"] = wrong.numbers["std_error"] * 1.001
-    assert len(audit_here(layout, wrong).disagreeing) == found.checked
+    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
 
 
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
