@@ -1809,6 +1809,9 @@ class _R(Memory):
             same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
             if re.search(rf"{made}{same}\s*(?:[,)\]]|$)", values) and (old is None or old in self.factors):
                 self.factors.add(self.state.columns[name])
+        if certain and re.search(r"\bwithin\(", values):
+            for inner in re.findall(r"(?<![\w.])rm\(([^()]*)\)", values):
+                self.leave(re.findall(_NAME, inner), line)
         reasons = [why] if why else []
         if names:
             listed = ", ".join(f"`{n}`" for n in names)

@@ -1095,7 +1095,12 @@ class _Stata(Memory):
             self._macros.pop(loop[2], None)
             if over := re.match(r"^of\s+varl?i?s?t?\s+([\w*?\s]+)$", loop[3]):
                 self._patterns[loop[2]] = ["*" if one == "_all" else one for one in over[1].split()]
-            self.skip(node.line, text, "its values are not written out: the loop is read once, without them")
+            self.skip(
+                node.line,
+                text,
+                "its values are not written out: the loop is read once, without them. Write them out, as in "
+                "`foreach v in a b`",
+            )
         elif re.match(r"^(?:pr\w*|mata|python)\b", text):
             self.skip(node.line, text, "what stands in its braces is not read")
             return

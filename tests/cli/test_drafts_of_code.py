@@ -3693,6 +3693,11 @@ def test_columns_in_brackets_of_a_data_table_are_those_that_are_written_out(insi
     assert not read_code(code, ".R", _IN_ORDER).skipped
 
 
+def test_columns_that_within_removes_are_listed():
+    code = 'df <- read.csv("a.csv")\ndf <- within(df, { q <- x2; rm(x1) })\nfeols(y ~ d + x1 | id, df, ~id)\n'
+    assert [line for line, _, _ in read_code(code, ".R", _IN_ORDER).skipped] == [2, 3]
+
+
 @pytest.mark.parametrize("names", ["c('id', 't', 'y', 'd', 'a', 'b', 'e', 'w', 'Big')", "c('id', 'a')"])
 def test_names_for_all_columns_leave_a_frame_one(names):
     code = f'df <- read.csv("a.csv")\nnames(df) <- {names}\ndf <- df[1:9, ]\nfeols(y ~ d + a | id, df, ~id)\n'
