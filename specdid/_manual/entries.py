@@ -234,10 +234,19 @@ def _estimators() -> Iterator[Entry]:
             ("vcov", ", ".join(sorted(one.vcovs)) + _by_unit(one)),
             ("ssc", ", ".join(sorted(one.ssc))),
             ("settings", ", ".join(s.name for s in one.settings) or "none"),
-            ("event study", "yes" if one.path or one.batched else "no"),
+            ("event study", _event_study(one)),
             ("example", f'[estimator] "label" = "{one.name}"'),
         ]
         yield Entry("estimators", one.name, f"{one.title}. {one.doc}", tuple(facts))
+
+
+def _event_study(one: Any) -> str:
+    """Say whether there are effects by relative period, and what cohort they want where estimates want none."""
+    if not (one.path or one.batched):
+        return "no"
+    if one.dates_itself:
+        return f"yes, by a cohort: a unit's first change, 0 for never, where all estimators are {one.name}"
+    return "yes" if one.cohort else "yes, by a cohort"
 
 
 def _by_unit(one: Any) -> str:

@@ -38,6 +38,7 @@ NO_PART = (
 """Of a period that has no variance where others of its curve have one."""
 OPEN_PERIOD = "not identified: the cohorts' effects in this period cannot be told apart from the fixed effects `{}`"
 WHOLE = 'ends = "drop" leaves some out, ends = "bin" shows the window alone'
+GIVE_COHORT = 'give it one: { term = "…", cohort = "…" }'
 PERIOD = "period "
 """What the labels of event-time dummies begin with."""
 
@@ -186,8 +187,15 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
     cells = bench.cells(request)
     without = dict.fromkeys(c.labels["treatment"] for c in cells if bench.cohort(c) is None)
     arms = {option.label for option in bench.study.treatment if option.arm is not None}
-    of_one = 'give it one: { term = "…", cohort = "…" }, the first treated period, 0 for never'
     for label in without:
+        of_one = f"{GIVE_COHORT}, the first treated period, 0 for never"
+        methods = sorted({c.method for c in cells if c.labels["treatment"] == label})
+        own = [f"`{method}`" for method in methods if _plugins.load("estimators", method).dates_itself]
+        if own:
+            of_one = (
+                f"{GIVE_COHORT}, the first period in which the treatment changes, 0 for never, in a spec file whose "
+                f"estimators are all {listed(own)}: see docs/howto/switching.md"
+            )
         yield fault_at(
             request.table.origin,
             None,

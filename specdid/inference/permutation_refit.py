@@ -59,7 +59,7 @@ def draw(context: Context) -> NullDraws:
     for mine, work in ((np.flatnonzero(alone), _one_by_one), (np.flatnonzero(costly), _by_engine)):
         if assignment is not None and len(mine):
             work(context, of, make_again(context, of, assignment, mine), mine, np.searchsorted(places, mine), table)
-    found = _collected(compiled.members.index[context.chosen[places]], table, draws, beyond)
+    found = _collected(compiled.members.index[context.chosen[places]], table, draws, context.draws, beyond)
     found = dataclasses.replace(found, distinct=assignment.fewer_than(draws) if assignment is not None else 0)
     tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
     clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
@@ -166,11 +166,11 @@ def _refit(shared: tuple[Reestimation, OneByOneWork], draws: range) -> Floats:
     return out
 
 
-def _collected(index: Ints, table: Floats, draws: int, beyond: int) -> NullDraws:
-    """Keep the specifications with a real statistic."""
+def _collected(index: Ints, table: Floats, draws: int, asked: int, beyond: int) -> NullDraws:
+    """Keep the specifications with a real statistic; say where draws are fewer than ``asked``."""
     places = np.flatnonzero(np.isfinite(table[1, :, 0]))
     notes = []
-    if len(places):
+    if len(places) and draws < asked:
         said = f"fitted again in {draws:,} draws only, the first of the permutation null's"
         notes.append(Caution("note", "few_draws", said))
     if beyond:

@@ -561,3 +561,17 @@ def test_samples_that_differ_in_units_and_rows_of_no_change_are_one_point(option
     curve = specdid.run(study, data, audit=None)
     assert curve.table["status"].to_list() == ["ok", "duplicate", "duplicate", "ok"]
     assert [len(f.places) for f in curve.results.families] == [2]
+
+
+def test_an_event_study_without_a_cohort_is_told_that_it_wants_the_first_change():
+    """It was told of the first treated period, which a treatment that switches off does not settle."""
+    study = {
+        "study": {"data": "given.csv", "unit": "unit", "time": "t"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "estimator": {"switches": "did_multiplegt_dyn"},
+        "event_study": {},
+    }
+    (fault,) = (f for f in specdid.check(study, pd.DataFrame(panel(4))) if f.code == "no_cohort")
+    assert "the first period in which the treatment changes, 0 for never" in fault.help
+    assert "whose estimators are all `did_multiplegt_dyn`" in fault.help

@@ -232,6 +232,10 @@ def test_sun_abraham_beyond_the_budget_is_fitted_again_in_the_first_draws(monkey
     np.testing.assert_allclose(few.statistic, every.statistic, rtol=1e-12)
     draws = few.null_statistic.shape[1]
     assert draws == min(*permutation_refit.DRAWS, DRAWS)
+    assert not few.left_out  # as many as were asked for
+    monkeypatch.setattr(permutation_refit, "DRAWS", (DRAWS - 1,))
+    (fewer,) = permutation_refit.draw(ctx).left_out
+    assert fewer.message.startswith(f"fitted again in {DRAWS - 1} draws only")
     np.testing.assert_allclose(np.asarray(few.null_statistic), np.asarray(every.null_statistic)[:, :draws], rtol=1e-12)
 
 
