@@ -42,11 +42,29 @@ OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 
 
 @cache
+def trees() -> dict[Path, ast.Module]:
+    return {file: ast.parse(file.read_text("utf-8")) for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def nodes() -> dict[Path, list[ast.AST]]:
+    return {file: [*ast.walk(tree)] for file, tree in trees().items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def let_go():
+    """What every later collection of garbage would go over."""
+    yield
+    trees.cache_clear()
+    nodes.cache_clear()
+
+
+@cache
 def messages() -> frozenset[str]:
     """Return what the program says: the first argument of every call of `say`, which is a text written out."""
     found = set()
-    for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for file, every in nodes().items():
+        for node in every:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "later"):
                 found |= set(texts(node.args[0], file))
     return frozenset(found)
@@ -154,8 +172,8 @@ def test_texts_of_results_are_the_programs(language):
 def literals() -> frozenset[str]:
     """Return the program's texts, the constant parts of those with values put together; not what plug-ins translate."""
     found = set()
-    for file in PACKAGE.rglob("*.py"):
-        waiting: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
+    for tree in trees().values():
+        waiting: list[ast.AST] = [tree]
         while waiting:
             node = waiting.pop()
             if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["OWN"]:
@@ -255,22 +273,24 @@ def test_a_text_of_the_results_is_told_with_what_varies_in_it():
     assert told("it has no cluster-robust variance") == "it has no cluster-robust variance"
 
 
+@cache
 def warnings_written() -> dict[str, str]:
     """Return the messages of `Caution` and of faults that are warnings as they are written, 7 for what varies.
 
     Each with itself where ``many(n, "row")`` is 7 rows.
     """
     found = {}
-    for file in PACKAGE.rglob("*.py"):
-        for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for every in nodes().values():
+        for function in every:
             if not isinstance(function, ast.FunctionDef):
                 continue
             assigned: dict[str, list[ast.expr]] = {}
-            for node in ast.walk(function):
+            within = [*ast.walk(function)]
+            for node in within:
                 for target in node.targets if isinstance(node, ast.Assign) else ():
                     if isinstance(target, ast.Name):
                         assigned.setdefault(target.id, []).append(node.value)
-            for node in ast.walk(function):
+            for node in within:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (at := place_of_message(node)):
                     said = node.args[at] if len(node.args) > at else None
                     ways = assigned.get(said.id, []) if isinstance(said, ast.Name) else [said]
@@ -476,15 +496,15 @@ def test_what_is_not_translated_is_listed(language):
     assert lacking == listed
 
 
+@cache
 def reasons_written() -> set[str]:
     """Return why estimators refuse a specification, as it is written, 7 for what varies."""
     found = set()
-    for file in (PACKAGE / "estimators").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
-                said = node.args[1]
-                if node.func.id in ("Refusal", "Failure", "nobody") and isinstance(said, (ast.JoinedStr, ast.Constant)):
-                    found.add(as_written(said))
+    for node in chain(*(every for file, every in nodes().items() if PACKAGE / "estimators" in file.parents)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
+            said = node.args[1]
+            if node.func.id in ("Refusal", "Failure", "nobody") and isinstance(said, (ast.JoinedStr, ast.Constant)):
+                found.add(as_written(said))
     return found
 
 
@@ -647,10 +667,9 @@ def plurals_behind_counts() -> Iterator[str]:
     plural = re.compile(
         rf"(?<!\bof )(?<!\bof its ){{,}} (?:{word} ){{0,2}}?{word}(?<=[^s]s)\b".replace("{,}", r"\{,\}")
     )
-    for file in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(file.read_text("utf-8"))
-        chosen = {id(node) for choice in ast.walk(tree) if isinstance(choice, ast.IfExp) for node in ast.walk(choice)}
-        for node in ast.walk(tree):
+    for file, every in nodes().items():
+        chosen = {id(node) for choice in every if isinstance(choice, ast.IfExp) for node in ast.walk(choice)}
+        for node in every:
             if isinstance(node, ast.JoinedStr) and id(node) not in chosen:
                 text = "".join(counted_as_written(part) for part in node.values)
                 if plural.search(text) and not any(known in text for known in NEVER_ONE):
