@@ -88,7 +88,8 @@ class DataFacts:
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
     ``key`` of them whether every row has its own pair, None where that is not known;
     ``numbers`` of a column its rows, None where that is not known;
-    ``order`` are the columns as the file has them, none where that is not known.
+    ``order`` are the columns as the file has them, none where that is not known;
+    ``words`` of a column of a text file what is read as missing, as NA, and in how many rows.
     """
 
     columns: frozenset[str] = frozenset()
@@ -105,6 +106,7 @@ class DataFacts:
     key: Callable[[str, str], bool | None] = lambda _unit, _time: None
     numbers: Callable[[str], Floats | None] = lambda _name: None
     order: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 FIRST = DataFacts()
@@ -327,7 +329,7 @@ class Memory:
         """Say whether rows may be alone in a fixed effect, and errors depend on it: those that are iid do not."""
         if regression.effects == "0" or regression.vcov == "iid":
             return False
-        used = {name for text in _texts(regression) for name in columns_of(text)}
+        used = {name for text in texts_of(regression) for name in columns_of(text)}
         parts = re.split(r"\s*\+\s*", regression.effects)
         plain = all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts)
         if regression.condition != "TRUE" or not plain or not used <= self._facts.complete:
@@ -497,7 +499,7 @@ class Memory:
 
     def _names(self) -> dict[str, str]:
         """Return the final name of every version that a regression uses, directly or through another."""
-        wanted = {name for r in self.found.regressions for text in _texts(r) for name in columns_of(text)}
+        wanted = {name for r in self.found.regressions for text in texts_of(r) for name in columns_of(text)}
         wanted |= {name for name in (self.found.unit, self.found.time) if name in self._versions}
         waiting = list(wanted)
         while waiting:
@@ -566,12 +568,12 @@ def _with_names(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def _texts(r: Regression) -> tuple[str, ...]:
+def texts_of(r: Regression) -> tuple[str, ...]:
     return r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov if r.vcov.startswith("~") else "1"
 
 
 def _renamed(r: Regression, names: Mapping[str, str]) -> Regression:
-    outcome, *terms, effects, condition, weights, vcov = (_with_names(text, names) for text in _texts(r))
+    outcome, *terms, effects, condition, weights, vcov = (_with_names(text, names) for text in texts_of(r))
     vcov = vcov if r.vcov.startswith("~") else r.vcov
     return replace(
         r, outcome=outcome, terms=tuple(terms), effects=effects, condition=condition, weights=weights, vcov=vcov

@@ -66,8 +66,13 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-8", errors="replace")
 
 
-def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
-    """Return what columns, of a workbook's first ``sheet``, show that decides how code is written here."""
+def facts_of(
+    columns: Mapping[str, Column], sheet: str = "", words: Mapping[str, Mapping[str, int]] | None = None
+) -> DataFacts:
+    """Return what columns, of a workbook's first ``sheet``, show that decides how code is written here.
+
+    ``words`` are those of a text file that are missing here, by column with their rows.
+    """
     numbers = {n: c.numbers for n, c in columns.items() if c.numbers is not None}
     whole = {n for n, values in numbers.items() if not np.isnan(values).any()}
     whole |= {n for n, c in columns.items() if c.codes is not None and not (c.codes < 0).any()}
@@ -130,6 +135,7 @@ def facts_of(columns: Mapping[str, Column], sheet: str = "") -> DataFacts:
         key,
         numbers.get,
         tuple(columns),
+        words or {},
     )
 
 

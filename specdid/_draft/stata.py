@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from specdid._arrays import Floats
+from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
     FIRST,
@@ -31,6 +32,7 @@ from specdid._draft.memory import (
     columns_of,
     in_brackets,
     ours,
+    texts_of,
 )
 from specdid._draft.stata_expression import of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
@@ -422,6 +424,8 @@ class _Stata(Memory):
         self._first_data: str | None = None
         self._of_file = facts
         self._read_at: dict[str, int] = {}
+        self._imports: dict[str, tuple[int, str]] = {}
+        """Text files that the code reads: the line of each, and its statement."""
         self._plain_locals: set[str] = set()
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
@@ -458,6 +462,7 @@ class _Stata(Memory):
         for (at, cut), line in self._before.items():
             if (at, cut) in self.usual_rows:
                 self.skip(at, cut, f"cuts rows before line {line} brings or counts others: do both in the data before")
+        self._tell_words(found, " ; ".join(statement for _, statement in statements))
         for table, used in (
             ("derive", [*found.derived.values()]),
             ("sample", [r.condition for r in found.regressions]),
@@ -496,6 +501,36 @@ class _Stata(Memory):
                 found.comments[role] = [told]
                 setattr(found, role, None)
         return found
+
+    def _tell_words(self, found: ReadCode, code: str) -> None:
+        """List columns in use whose NA of a text file is text in Stata, and missing here."""
+        if (found.data or "") not in self._imports:
+            return
+        line, text = self._imports[found.data or ""]
+        used = {found.unit, found.time, *(n for one in found.derived.values() for n in columns_of(one))}
+        used |= {n for r in found.regressions for one in texts_of(r) for n in columns_of(one)}
+        chosen = _option(text, "numericcols") or ""
+        places = (
+            range(1, len(self._data_order) + 1)
+            if chosen.strip() == "_all"
+            else map(int, map(float, _numbers(chosen) or []))
+        )
+        as_numbers = {name for k in places for name in self._data_order[k - 1 : k]}
+        for name, words in self._of_file.words.items():
+            numbers = self._of_file.numbers(name) is not None
+            shown = [f"{word} in {many(rows, 'row')}" for word, rows in words.items() if word != "." or not numbers]
+            forced = rf"(?<!\w)destring\b(?:\s*,|[^,;]*\b{re.escape(name)}\b)[^;]*\b(?:force|ignore)\b"
+            if name not in used or not shown or (numbers and (name in as_numbers or re.search(forced, code, re.I))):
+                continue
+            what = (
+                "which makes it a column of text in Stata, that stops where its numbers are asked for; here those rows "
+                "are missing, and left out"
+                if numbers
+                else f'which is text in Stata as any other, and missing here: `{name} == ""` and `missing({name})` hold '
+                "of other rows, and what has or compares the column keeps other rows"
+            )
+            why = f"`{name}` has {' and '.join(shown)}, {what}. Empty those cells in the file if missing is meant"
+            self.skip(line, text, why)
 
     def _choose_panel(self) -> None:
         """Take the unit under which most regressions stand, and the time and step of most of its lags.
@@ -1688,6 +1723,8 @@ class _Stata(Memory):
             elif part:
                 self._rows(line, text, "reads rows by their number: do it in the data before")
             if command in ("import", "insheet") and saved is None:
+                if re.match(r"\s*(?!excel|sas|spss|dbase|fred)", arguments) or command == "insheet":
+                    self._imports.setdefault(name, (line, text))
                 self._imported(re.match(r"\s*\w+", arguments) if command == "import" else None, body, line, text)
         elif command == "save" and reading:
             name, state = reading[1] or reading[2], self.state

@@ -65,6 +65,27 @@ def read_delimited(
     return columns, frame.height, tuple(found)
 
 
+def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
+    """Return by column of a .csv or .tsv file which words, as NA, stand for missing, and in how many rows.
+
+    Raises
+    ------
+    ReadError
+        As `read_delimited`.
+    """
+    content = decode(raw)[0].lstrip("\r\n")
+    content = content if "\n" in content else content.replace("\r", "\n")
+    names = _header(content, separator)
+    frame = _parse(content, names, separator)
+    found: dict[str, dict[str, int]] = {}
+    for name, cells in zip(names, frame.iter_columns(), strict=True):
+        trimmed = cells.str.strip_chars()
+        for word in MISSING[1:]:
+            if name and (rows := int((trimmed == word).sum())):
+                found.setdefault(name, {})[word] = rows
+    return found
+
+
 def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
     """Decode UTF-8, UTF-16 with its mark, or GB18030 (with a remark that says so).
 

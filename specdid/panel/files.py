@@ -42,7 +42,14 @@ from specdid.panel.columns import (
     uncomputed_cells,
     written_column,
 )
-from specdid.panel.delimited import few_headings, read_delimited, refuse_header_again, refuse_repeated, written_errors
+from specdid.panel.delimited import (
+    few_headings,
+    missing_words,
+    read_delimited,
+    refuse_header_again,
+    refuse_repeated,
+    written_errors,
+)
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES
 
@@ -557,6 +564,12 @@ def first_sheet(path: Path) -> str:
 
     book: Any = _attempt(lambda: fastexcel.read_excel(path.read_bytes()))
     return str(book.sheet_names[0])
+
+
+def words_for_missing(path: Path) -> dict[str, dict[str, int]]:
+    """Return by column of a .csv or .tsv file which words of it are read as missing, and in how many rows."""
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    return missing_words(path.read_bytes(), separator) if separator else {}
 
 
 def _other_sheets(book: Any) -> tuple[Remark, ...]:

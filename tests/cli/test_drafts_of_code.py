@@ -23,7 +23,7 @@ from specdid._draft.memory import DataFacts
 from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
-from specdid.panel.files import read_columns
+from specdid.panel.files import read_columns, words_for_missing
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -4212,3 +4212,39 @@ lm(y ~ d + x + w, df)
         helper = "join <- function(a) {\n  merge(a, regions)\n}\n"
         later = code.replace("df <- read.csv", helper + "df <- read.csv").replace("feols", again + "feols")
         assert 1 in [line for line, *_ in read_code(later, ".R", facts).skipped]
+
+
+@pytest.mark.parametrize(
+    ("reading", "code", "listed"),
+    [
+        ("import delimited using a.csv, clear", "", {"jail", "unemp"}),
+        ("insheet using a.csv", "", {"jail", "unemp"}),
+        ("import delim a.csv", "destring unemp, replace force\n", {"jail"}),
+        ("import delim a.csv", 'destring, replace ignore("NA")\n', {"jail"}),
+        ("import delim a.csv, numericcols(_all)", "", {"jail"}),
+        ("import delim a.csv, numericcols(4)", "", {"jail"}),
+        ("import delim a.csv, numericcols(3)", "", {"jail", "unemp"}),
+        ("use a.csv", "", set()),
+    ],
+)
+def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, listed):
+    """NA of a text file is text for `import delimited` and missing here: `drop if jail == ""` leaves other rows."""
+    rows = [
+        "id,year,y,unemp,jail,region,state",
+        "1,1,2.5,NA,NA,a,NA",
+        "1,2,2,3,yes,b,q",
+        '2,1,1,.,"",a,r',
+        "2,2,3,4,no,b,s",
+    ]
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    text = f'{reading}\n{code}drop if jail == ""\nreghdfe y unemp if region == "a", absorb(id year)\n'
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    told = {
+        found[1]: why
+        for line, _, why in read_code(text, ".do", facts).skipped
+        if line == 1 and (found := re.match(r"`(\w+)` has NA in 1 row, which", why))
+    }
+    assert {*told} == listed
+    assert 'jail == ""' in told.get("jail", 'jail == ""')
+    assert "a column of text in Stata" in told.get("unemp", "a column of text in Stata")
