@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from specdid._draft.memory import (
+    ACROSS,
     FIRST,
     DataFacts,
     Memory,
@@ -16,6 +17,7 @@ from specdid._draft.memory import (
     ReadCode,
     Regression,
     State,
+    called,
     columns_of,
     in_brackets,
     ours,
@@ -48,6 +50,8 @@ _NO_MATTER = {
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
+_LOGICAL = re.compile(r"[<>=!&|]|%in%|%between%|\bis\.")
+"""What shows that rows are chosen by a condition, not by their numbers."""
 _OF_SCRIPT = re.compile(
     r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?P<among>%in%\s*)?(?<![\w.$@:])(?!\.\d)"
     rf"(?P<name>{_NAME})(?![\w.])(?!\s*[($@]|::|\s*=[^=])"
@@ -253,6 +257,8 @@ class _R(Memory):
         self._macros: dict[str, str] = {}
         self._unstated: list[int] = []
         self._here = ""
+        self._moved = ""
+        """The frame whose own columns have other rows than those that steps before have left of it."""
         self._one_table: dict[str, set[str]] = {}
         self._done: set[str] = set()
         self._of_tables = re.search(r"data\.table|\bfread\(|\bsetDT\(|:=", text) is not None
@@ -556,9 +562,11 @@ class _R(Memory):
             raise NotReadError("it names no data frame")
         if not re.fullmatch(_NAME, frame):
             raise NotReadError("its data are made in the call: make them in a line of their own")
-        given = {key: _of_own(value, frame) if key in _OF_COLUMNS else value for key, value in given.items()}
         self.state = self._of_frame.setdefault(frame, State()).copy()
         self._apply(frame, steps, line, rows_alone=True)
+        for key in _OF_COLUMNS & {*given}:
+            self._refuse_whole(given[key])
+            given[key] = _of_own(given[key], frame)
         keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
@@ -1060,6 +1068,7 @@ class _R(Memory):
             text = self._with_variables(text, scope)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
+        self._refuse_whole(text)
         text = _by_row(_recoded(self._written_out(text)))
         _refuse_one_value(text)
         text = re.sub(
@@ -1178,6 +1187,14 @@ class _R(Memory):
         self.refuse_gone(written)
         written = self.in_force(written)
         return self.on_kept(written) if looks else written
+
+    def _refuse_whole(self, text: str) -> None:
+        """Refuse columns of a whole frame beside rows that are left of it, which R takes by position."""
+        if self._moved and re.search(rf"(?<![\w.$]){re.escape(self._moved)}\s*[$\[]", text):
+            raise NotReadError(
+                f"its rows are cut or sorted before, and `{self._moved}$` is of all rows of `{self._moved}`: R puts it "
+                "on them by position. Name the columns alone, or cut in a line of its own"
+            )
 
     def _with_variables(self, text: str, scope: str) -> str:
         """Return an expression in which the script's variables are written out: columns go first where R looks there.
@@ -1476,10 +1493,13 @@ class _R(Memory):
             apart = verb == "mutate" and not any(re.match(r"\.\w+\s*=", part) for part in parts)
             single += [(verb, part) for part in parts] if apart else [(verb, inside)]
         self.state = self._of_frame[target]
+        whole, moved = (self.state.kept, self.state.rows), False
         for verb, inside in single:
             before = self.state.copy()
+            moved = moved or (before.kept, before.rows) != whole
             try:
-                self._apply(base, [(verb, inside)], line)
+                self._apply(base, [(verb, inside)], line, moved=moved)
+                moved = moved or bool(self._moved)
             except NotReadError as error:
                 self._of_frame[target] = before
                 self._follow(target, [(verb, inside)])
@@ -1522,15 +1542,23 @@ class _R(Memory):
                 self.state.order = f"`{joined}`"
                 return
 
-    def _apply(self, frame: str, steps: Sequence[tuple[str, str]], line: int, rows_alone: bool = False) -> None:
-        """Put steps into the present state.
+    def _apply(
+        self,
+        frame: str,
+        steps: Sequence[tuple[str, str]],
+        line: int,
+        rows_alone: bool = False,
+        moved: bool = False,
+    ) -> None:
+        """Put steps into the present state; rows of ``moved`` are not all those of the frame any more.
 
         Raises
         ------
         NotReadError
             One of them is not read; the state is then not to be used.
         """
-        self._here = frame
+        whole = self.state.kept, self.state.rows
+        self._here, self._moved = ("", frame) if moved else (frame, "")
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
             by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
@@ -1584,6 +1612,9 @@ class _R(Memory):
                 raise NotReadError(f"{called} is not taken over{here}")
             else:
                 self._group(verb, parts)
+            sorts = verb == "arrange" or (verb == "[" and inside.startswith("order(") and not _sets(inside))
+            if sorts or (self.state.kept, self.state.rows) != whole:
+                self._here, self._moved = "", frame
 
     def _select(self, parts: Sequence[str], line: int) -> None:
         """Leave columns out, or all but those that are named."""
@@ -1686,7 +1717,7 @@ class _R(Memory):
             if ordered := re.fullmatch(r"order\((.*)\)", rows):
                 self._sort(_split(ordered[1], ","))
                 return
-            if not rows or not re.search(r"[<>=!&|]|%in%|%between%|\bis\.", rows):
+            if not rows or not _LOGICAL.search(rows):
                 raise NotReadError("its rows or columns are not taken over")
             scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "script"
             self._cut(rows, scope=scope)
@@ -1728,9 +1759,11 @@ class _R(Memory):
             after, self.state.columns = self.state.columns, dict(before)
             expression = self._value(value, by)
             if rows:
-                old = self.derived(name)
+                old = self._now(name)
                 if old is None or by:
                     raise NotReadError("sets some rows of a column that the code does not make")
+                if ACROSS & {*called(expression)}:
+                    raise NotReadError("what it sets looks at the rows that it chooses alone")
                 expression = _where(self._value(rows, (), "condition"), expression, old)
             self.state.columns = after
             self.define(name, line, expression)
@@ -1750,12 +1783,11 @@ class _R(Memory):
             self.leave(re.findall(r"[\"']([^\"']+)[\"']", several[1]), line)
             return
         column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
-        self._here = frame
+        self._here, self._moved = frame, ""
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
         if some and (old := self._old(frame, some[1])):
             try:
-                rows = self._value(some[2], (), "condition", scope="script")
-                self.define(some[1], line, _where(rows, self._value(value, (), scope="script"), old))
+                self.define(some[1], line, self._set_some(some[2], value, old))
             except NotReadError as error:
                 self._changed(frame, place, line, text, str(error))
             return
@@ -1772,10 +1804,24 @@ class _R(Memory):
         except NotReadError as error:
             self._changed(frame, place, line, text, str(error))
 
+    def _set_some(self, rows: str, value: str, old: str) -> str:
+        """Return a column of which ``df$x[rows] <- value`` sets some rows."""
+        if not _LOGICAL.search(rows):
+            raise NotReadError("its rows are not chosen by a condition")
+        new = self._value(value, (), scope="script")
+        if columns_of(new):
+            raise NotReadError("what is set in some rows is a column, which R takes from its first row on")
+        return _where(self._value(rows, (), "condition", scope="script"), new, old)
+
     def _old(self, frame: str, name: str) -> str | None:
-        """Return the definition of a column that the code makes."""
+        """Return the definition of a column that the code makes, the name of one of the data; None of others."""
         self.state = self._of_frame.setdefault(frame, State())
-        return self.derived(name)
+        return self._now(name)
+
+    def _now(self, name: str) -> str | None:
+        key = self.state.columns.get(name, name)
+        there = key in self._data and name not in self.state.dropped and key not in self.factors
+        return self.derived(name) if self.known(key) else key if there else None
 
     def _changed(
         self, frame: str, place: str, line: int, shown: str, why: str = "", *, of_frame: bool = True, body: str = ""
@@ -1955,13 +2001,17 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse))\(").search(_without_texts(text), at)
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace))\(").search(_without_texts(text), at)
     ):
         at = found.end()
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if not found[1] and len(parts) == 4:
+        if found[4]:
+            one = len(parts) == 3 and re.fullmatch(_NAME, parts[0]) and _LOGICAL.search(parts[1])
+            if one and re.fullmatch(r"-?\d+(?:\.\d+)?L?|NA|TRUE|FALSE|\"[^\"]*\"|'[^']*'", parts[2]):
+                new = _where(parts[1], parts[2], parts[0])
+        elif not found[1] and len(parts) == 4:
             key = "missing" if found[2] else "na"
             missing = re.sub(rf"^{key}\s*=(?!=)\s*", "", parts[3])
             if not any(re.match(r"[\w.]+\s*=(?!=)", part) for part in (*parts[:3], missing)):

@@ -526,8 +526,8 @@ class _Stata(Memory):
                 "which makes it a column of text in Stata, that stops where its numbers are asked for; here those rows "
                 "are missing, and left out"
                 if numbers
-                else f'which is text in Stata as any other, and missing here: `{name} == ""` and `missing({name})` hold '
-                "of other rows, and what has or compares the column keeps other rows"
+                else f'which is text in Stata as any other, and missing here: `{name} == ""` and `missing({name})` '
+                "hold of other rows, and what has or compares the column keeps other rows"
             )
             why = f"`{name}` has {' and '.join(shown)}, {what}. Empty those cells in the file if missing is meant"
             self.skip(line, text, why)

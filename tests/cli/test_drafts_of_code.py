@@ -4248,3 +4248,59 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
     assert {*told} == listed
     assert 'jail == ""' in told.get("jail", 'jail == ""')
     assert "a column of text in Stata" in told.get("unemp", "a column of text in Stata")
+
+
+KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
+
+
+def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)"):
+    return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "call", "listed"),
+    [
+        ("df <- df[df$kids > 1, ][df$year > 1983, ]", None, True),
+        ("df <- df[order(df$x), ][df$year > 1983, ]", None, True),
+        ("df <- subset(subset(df, kids > 1), df$year > 1983)", None, True),
+        ("df <- df %>% filter(kids > 1) %>% subset(df$year > 1983)", None, True),
+        ("df <- df %>% arrange(x) %>% mutate(x = df$year)", None, True),
+        ("", "feols(y ~ x | id + t, subset(df, kids > 1), subset = df$year > 1983)", True),
+        ("", "feols(y ~ x | id + t, df[df$kids > 1, ], subset = df$year > 1983)", True),
+        ("", "feols(y ~ x | id + t, df[df$kids > 1, ], cluster = df$id)", True),
+        ("df <- subset(subset(df, df$kids > 1), year > 1983)", None, False),
+        ("df <- df[df$kids > 1 & df$year > 1983, ]", None, False),
+        ("df <- df[df$kids > 1, ]\ndf <- df[df$year > 1983, ]", None, False),
+        ("df <- df %>% filter(kids > 1) %>% filter(.data$year > 1983)", None, False),
+        ("df <- df %>% mutate(x = 2 * x) %>% subset(df$year > 1983)", None, False),
+        ("", "feols(y ~ x | id + t, subset(df, kids > 1), subset = ~ year > 1983)", False),
+        ("", "feols(y ~ x | id + t, df, subset = df$year > 1983, cluster = df$id)", False),
+    ],
+)
+def test_conditions_that_r_takes_by_position_are_listed(lines, call, listed):
+    """A column of the whole frame has other rows than those that are left of it."""
+    found = drafted_r(lines, *([call] if call else []))
+    assert any("by position" in why for _, _, why in found.skipped) == listed, found.skipped
+    assert not (listed and any("1983" in r.condition for r in found.regressions))
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("df$kids[df$kids < 5] <- NA", "ifelse(is.na(kids < 5), kids, ifelse(kids < 5, NA, kids))"),
+        ("df$kids[is.na(df$kids)] <- 0", "ifelse(is.na(kids), 0, kids)"),
+        ("setDT(df)\ndf[kids > 4, kids := 4]", "ifelse(is.na(kids > 4), kids, ifelse(kids > 4, 4, kids))"),
+        ("df$kids <- replace(df$kids, df$kids > 4, 4)", "ifelse(is.na(kids > 4), kids, ifelse(kids > 4, 4, kids))"),
+        ("df <- mutate(df, kids = replace(kids, is.na(kids), 0))", "ifelse(is.na(kids), 0, kids)"),
+        ("df$kids[df$kids > 4] <- df$x", None),
+        ("df$kids[3] <- 1", None),
+        ("df$kids <- replace(df$kids, 3, 1)", None),
+        ("df$kids <- replace(df$kids, df$x > 1, df$x)", None),
+        ("setDT(df)\ndf[kids > 4, kids := mean(x)]", None),
+    ],
+)
+def test_some_rows_of_a_column_of_the_data_are_set(line, made):
+    """With one value, and chosen by a condition: where that is missing R leaves them as they are."""
+    found = drafted_r(line)
+    assert [*found.derived.values()] == ([made] if made else [])
+    assert bool(found.skipped) == (made is None)
