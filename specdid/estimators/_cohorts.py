@@ -12,6 +12,7 @@ from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import NEVER, EstimatorSetting
+from specdid.estimators._pyfixest import Refusal
 
 POST_WINDOW = EstimatorSetting(
     "post_window",
@@ -46,6 +47,23 @@ def first_and_step(time: Floats) -> tuple[float, int]:
     values = np.unique(time)
     step = int(np.gcd.reduce(np.rint(np.diff(values)).astype(np.int64))) if len(values) > 1 else 1
     return float(values[0]), max(step, 1)
+
+
+def refuse_apart(time: Floats) -> None:
+    """Refuse rows whose periods are all several apart: event time counts the periods between, and no row has them.
+
+    Raises
+    ------
+    Refusal
+        No two rows are one period apart, though these have several.
+    """
+    _, step = first_and_step(time)
+    if step > 1:
+        raise Refusal(
+            "not_identified",
+            f"periods of these rows are {step} apart, and time since treatment counts the periods between, which no "
+            f'row has; where they are the panel\'s periods, write step = "{step}" in [study]',
+        )
 
 
 def one_unit_cohorts(method: str, found: Mapping[str, Floats], why: str = "") -> Iterator[Caution]:

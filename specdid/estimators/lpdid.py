@@ -46,7 +46,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step
+from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, refuse_apart
 from specdid.estimators._influences import errors_of, errors_of_others_of, path_of
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 
@@ -92,7 +92,10 @@ def _begin(task: Task) -> _Begun | Failure:
 
 
 def _refuses(task: Task) -> Failure | None:
-    begun = _begin(task)
+    try:
+        begun = _begin(task)
+    except Refusal as refused:
+        return refused.failure
     return begun if isinstance(begun, Failure) else None
 
 
@@ -146,9 +149,9 @@ def _fit(task: Task) -> Estimate | Failure:
 
 @dataclass(frozen=True, slots=True)
 class _Calendar:
-    """The rows in which the outcome is known, of units numbered from 0, in steps of the panel from its first period.
+    """The rows in which the outcome is known, of units numbered from 0, by period from the first.
 
-    ``place`` (n,) says which of these m rows the task's are; ``start`` and ``step`` are the first period and the step.
+    ``place`` (n,) says which of these m rows the task's are; ``start`` is the first period.
     """
 
     outcome: Floats
@@ -156,7 +159,6 @@ class _Calendar:
     period: Ints
     place: Ints
     start: float
-    step: int
 
     @property
     def last(self) -> int:
@@ -164,7 +166,7 @@ class _Calendar:
 
     def steps(self, cohort: Floats) -> Floats:
         """Return cohorts as the period in which, or after which, they begin."""
-        return np.asarray(np.ceil((cohort - self.start) / self.step))
+        return np.asarray(np.ceil(cohort - self.start))
 
     def shifted(self, low: int, high: int) -> Floats:
         """Return the task's outcomes of ``low`` to ``high`` periods on, (n, high - low + 1), NaN where unknown."""
@@ -178,9 +180,10 @@ class _Calendar:
 def _calendar(task: Task) -> _Calendar:
     assert task.unit is not None and task.time is not None  # noqa: PT018
     known = task.history()
-    start, step = first_and_step(known.time)
-    period = np.rint((known.time - start) / step).astype(np.int64)
-    return _Calendar(known.outcome, relevel(known.unit), period, known.place, start, step)
+    refuse_apart(known.time)
+    start = float(known.time.min())
+    period = np.rint(known.time - start).astype(np.int64)
+    return _Calendar(known.outcome, relevel(known.unit), period, known.place, start)
 
 
 def cohorts_of(cohort: Floats, rows: Bools) -> Floats:

@@ -43,7 +43,7 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, first_and_step, one_unit_cohorts
+from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, one_unit_cohorts, refuse_apart
 from specdid.estimators._influences import errors_of, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 
@@ -57,7 +57,7 @@ NOWHERE = "no stack has this period"
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """Periods and cohorts in steps of the panel from its first period; NaN: never treated in these rows."""
+    """Periods and cohorts from the first period of these rows; NaN: never treated in them."""
 
     period: Ints
     cohort: Floats
@@ -66,9 +66,10 @@ class _Clock:
 
 def _clock(task: Task) -> _Clock:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    start, step = first_and_step(task.time)
-    period = np.rint((task.time - start) / step).astype(np.int64)
-    cohort = np.ceil((task.cohort - start) / step)
+    refuse_apart(task.time)
+    start = task.time.min()
+    period = np.rint(task.time - start).astype(np.int64)
+    cohort = np.ceil(task.cohort - start)
     return _Clock(period, np.where(cohort > period.max(), np.nan, cohort), int(period.max()))
 
 
@@ -134,7 +135,7 @@ def _begin(task: Task) -> tuple[_Stacks, int, int]:
     Raises
     ------
     Refusal
-        No cohort has a stack.
+        No cohort has a stack, or periods are several apart.
     """
     clock, before = _clock(task), int(str(task.options.get("pre_window") or 1))
     written = task.options.get("post_window")

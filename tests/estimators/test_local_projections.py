@@ -148,15 +148,6 @@ def test_a_cohort_that_nothing_can_be_compared_with_does_not_shorten_the_window(
     assert alone["n_treated_left_out"] == 131.0
 
 
-@pytest.mark.parametrize("options", [{}, {"post_window": 1}, {"control": "never"}])
-def test_who_begins_between_two_periods_enters_in_the_later(mpdta, options):
-    """A survey every two years, treatment in the year between, is the yearly panel with treatment in the survey's."""
-    surveys = mpdta.assign(year=2 * mpdta.year, cohort=2 * mpdta.cohort - 1)
-    found, yearly = fit(surveys, **options), fit(mpdta, **options)
-    assert (found.estimate, found.std_error) == (yearly.estimate, yearly.std_error)
-    assert found.extra == yearly.extra
-
-
 @pytest.mark.parametrize("controls", [(), ("lpop",), ("lpop", "x")])
 @pytest.mark.parametrize("weights", [None, "w"])
 @pytest.mark.parametrize("window", [0, 1])

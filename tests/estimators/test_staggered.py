@@ -12,6 +12,7 @@ import pytest
 from small_problems import task_of, work_of
 from specdid import _plugins
 from specdid._plan.estimands import Treated
+from specdid._words import known
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.estimators._base import VCOV_NOTES
 from specdid.estimators.sunab import ESTIMATOR as SUNAB
@@ -249,6 +250,30 @@ def test_options_do_not_reach_other_fields(mpdta):
     )
     did2s = _plugins.load("estimators", "did2s")
     assert did2s.fit(task).estimate == did2s.fit(replace(task, alpha=0.1)).estimate
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lpdid", {}),
+        ("stackedev", {"post_window": 0}),
+        ("csdid", {"anticipation": 1, "control": "notyet"}),
+        ("did_multiplegt_dyn", {"effects": 2}),
+    ],
+)
+def test_where_all_periods_are_two_apart_the_step_is_asked_for(mpdta, name, options):
+    """Or a period would be two years here, and one beside the estimators that count the calendar."""
+    declared, spec = _plugins.load("estimators", name), ("lemp", "post", (), ("countyreal", "year"), None, name)
+    asked = {"vcovs": ("countyreal",), "unit": "countyreal", "cohort": "cohort", "options": {name: options}}
+    task = task_of(mpdta.assign(year=2 * mpdta.year, cohort=2 * mpdta.cohort), spec, **asked)
+    path = declared.effects_by_period(task, task.time - task.cohort, (-1, 0), -1)
+    of_path = (declared.refuses_path or declared.refuses)(task)
+    for one in (declared.fit(task), declared.refuses(task), path, of_path):
+        assert one.code == "not_identified"
+        assert one.message.startswith("periods of these rows are 2 apart")
+        assert one.message.endswith('write step = "2" in [study]')
+        assert known(one.message, "zh")
+    assert np.isfinite(declared.fit(task_of(mpdta, spec, **asked)).estimate)
 
 
 @pytest.mark.parametrize("method", ["did2s", "fepois"])

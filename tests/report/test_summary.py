@@ -128,6 +128,12 @@ def test_that_no_specification_is_preferred_is_said():
         assert page.splitlines().count(said) == lines
 
 
+def test_gaps_of_time_are_on_the_first_page():
+    said = "the periods of `year` are 2 apart (1979, 1981): lags, leads and event time count the periods between"
+    curve = curve_of(results_of(grid()), warnings=(Caution("note", "time_gaps", said), Caution("note", "other", "o")))
+    assert terminal_summary(curve).splitlines().count(f"T{said[1:]}") == 1
+
+
 def test_reasons_are_counted_most_frequent_first():
     excluded = {0: "levels only", 1: "levels only", 2: "not in this paper"}
     found = sections(grid(excluded=excluded), fails={9: Code.ABSORBED, 11: Code.ABSORBED, 12: Code.NO_ROWS})

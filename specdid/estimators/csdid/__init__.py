@@ -30,7 +30,7 @@ from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
-from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts
+from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts, refuse_apart
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Refusal, guarded
 from specdid.estimators.csdid.group_time import CohortEffect, UnitsByPeriod, Way, alike, compare, lay_out, pooled
@@ -111,16 +111,20 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
         raise Refusal(
             "not_identified", 'no unit is never treated in these rows; control = "notyet" compares with later cohorts'
         )
-    if asked.anticipation and _uneven(panel):
-        raise Refusal("not_identified", UNEVEN.format("anticipation"))
+    if asked.anticipation:
+        if _uneven(panel):
+            raise Refusal("not_identified", UNEVEN.format("anticipation"))
+        refuse_apart(panel.times)
     return asked, panel
 
 
 def _averaged(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     """Lay the units out for an average, which by time since treatment counts periods."""
     asked, panel = _begin(task)
-    if asked.aggregate == "dynamic" and _uneven(panel):
-        raise Refusal("not_identified", UNEVEN.format("time since treatment"))
+    if asked.aggregate == "dynamic":
+        if _uneven(panel):
+            raise Refusal("not_identified", UNEVEN.format("time since treatment"))
+        _refuse_merged(panel)
     return asked, panel
 
 
@@ -133,9 +137,13 @@ def _uneven(panel: UnitsByPeriod) -> bool:
 def _by_time_since(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     """Lay the units out for a path, which has one time since treatment for every cohort and period."""
     asked, panel = _begin(task)
+    _refuse_merged(panel)
+    return asked, panel
+
+
+def _refuse_merged(panel: UnitsByPeriod) -> None:
     if len(np.unique(panel.start[panel.cohort < panel.periods])) > len(panel.cohorts):
         raise Refusal("not_identified", MERGED)
-    return asked, panel
 
 
 def _refused(task: Task, begin: Callable[[Task], tuple[_Asked, UnitsByPeriod]]) -> Failure | None:

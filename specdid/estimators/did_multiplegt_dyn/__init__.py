@@ -29,6 +29,7 @@ from specdid._programs.script import Script
 from specdid._programs.stata import Stata, filled
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
+from specdid.estimators._cohorts import refuse_apart
 from specdid.estimators._influences import (
     UNCOUNTED,
     InfluenceErrors,
@@ -89,9 +90,12 @@ def _begin(task: Task) -> tuple[_Asked, SwitchPanel]:
     Raises
     ------
     Refusal
-        No unit switches, or none shares its first treatment with one that switches later or never.
+        No unit switches, or none shares its first treatment with one that switches later or never; or effects of
+        several periods are asked for, and periods are several apart.
     """
     asked, panel = _asked(task), lay_out(task)
+    if asked.effects > 1:
+        refuse_apart(panel.times)
     if (panel.sign != 0).any():
         return asked, panel
     if panel.in_gap:
@@ -111,6 +115,14 @@ def _begin(task: Task) -> tuple[_Asked, SwitchPanel]:
 def _refuses(task: Task) -> Failure | None:
     try:
         _begin(task)
+    except Refusal as refused:
+        return refused.failure
+    return None
+
+
+def _refuses_path(task: Task) -> Failure | None:
+    try:
+        refuse_apart(_begin(task)[1].times)
     except Refusal as refused:
         return refused.failure
     return None
@@ -293,6 +305,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     asked, panel = _begin(task)
     if reference != -1:
         raise Refusal("not_identified", "effects of did_multiplegt_dyn are since the period before a switch: -1")
+    refuse_apart(panel.times)
     _dated(panel, relative)
     wanted = {k: k + 1 for k in periods if k != -1}  # l, and of placebos -l
     found = {k: one[0] for k, lag in wanted.items() if (one := _horizons(asked, panel, [lag], asked.effects))}
@@ -647,6 +660,7 @@ ESTIMATOR = Estimator(
     ssc=UNCOUNTED,
     cautions=_cautions,
     refuses=_refuses,
+    refuses_path=_refuses_path,
     columns=frozenset(
         {
             "n_effects", "n_effects_left_out", "n_effects_both_ways", "n_effects_unseen", "n_switchers_least",
