@@ -408,8 +408,19 @@ def _no_period(data: Data, cohort: Expression, first: Floats) -> Iterator[Fault]
     if said:
         advice = "a cohort is written as the time is"
         if data.panel.step not in (None, *STEPS):
-            advice += "; of a law between two periods it is the first from then on, `first(d == 1)` of a dummy `d`"
+            advice += f"; of a law between two periods it is the first from then on, {_next_period(data, cohort)}"
         yield _at(cohort, "cohort_period", f"the cohort holds {said}", advice)
+
+
+def _next_period(data: Data, cohort: Expression) -> str:
+    """Write how a cohort becomes the first period from it on; what is no period of the data stays: never, or later."""
+    assert data.panel.time is not None and data.panel.step is not None  # noqa: PT018 - a cohort has no period else
+    time = data.panel.columns[data.panel.time].numbers
+    if time is None or not isinstance(cohort.tree, Name):
+        return "`first(d == 1)` of a dummy `d`"
+    name, step, start = write(cohort.tree), data.panel.step, number_text(float(time.min()))
+    inside = f"{name} > {'0' if time.min() > 0 else start} & {name} <= {number_text(float(time.max()))}"
+    return f"`ifelse({inside}, {start} + {step} * ceiling(({name} - {start}) / {step}), {name})`"
 
 
 def _undeclared_zero(data: Data, expression: Expression, cohort: Floats, time: Floats) -> Iterator[Fault]:
