@@ -139,12 +139,16 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
 
 
 def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], joins: Sequence[int], name: str) -> Faults:
-    """Say of columns that are not there which line of the code makes them, in the place of columns with like names."""
+    """Say of columns that are not there which line of the code makes them, each once, not columns with like names."""
     found: list[Fault] = []
+    told_of: set[str] = set()
     for fault in faults:
         place = fault.place
         column = place.line_text[place.column - 1 :][: place.length].strip("`") if place else ""
         if fault.code == "no_column" and column in unread:
+            if column in told_of:
+                continue
+            told_of.add(column)
             made, line = unread[column]
             told = f"line {line} of {name} makes `{made}`, and how is not read"
             help_ = f"{told}: write it in [derive], or have it in the data"

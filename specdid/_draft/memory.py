@@ -80,7 +80,8 @@ class ReadCode:
 class DataFacts:
     """What the data file shows: its columns, those without a missing value, of 0 and 1, of whole numbers, never 0.
 
-    ``nested`` says whether every level of one column is within one of another, None where that is not known;
+    ``nested`` says whether every level of one column, or joint level of ``a^b``, is within one of another, None where
+    that is not known;
     ``alone`` whether a row is the only one of a joint level of columns, True where that is not known;
     ``bounds`` are a column's least and largest value, of text those of its number of characters;
     ``sheet`` is the name of a workbook's first, which is read;

@@ -79,9 +79,11 @@ def facts_of(
     binary = {n for n, values in numbers.items() if np.isin(values[~np.isnan(values)], (0, 1)).all()}
 
     def nested(group: str, of: str) -> bool | None:
-        if group not in whole or of not in whole:
+        names = [group] if group in columns else group.split("^")
+        if not {*names, of} <= whole:
             return None
-        inner, outer = rank(columns[group])[0], rank(columns[of])[0]
+        joint = np.stack([rank(columns[name])[0] for name in names])
+        inner, outer = np.unique(joint, axis=1, return_inverse=True)[1].reshape(-1), rank(columns[of])[0]
         first = np.zeros(int(inner.max()) + 1, dtype=outer.dtype)
         first[inner] = outer
         return bool((first[inner] == outer).all())

@@ -491,6 +491,13 @@ class _Stata(Memory):
                 setattr(found, role, made)
                 found.comments.pop(role, None)
                 found.comments.setdefault("study", []).append(f"The code calls `{made}` of the data `{name}`.")
+        moved = re.fullmatch(r"([^\W\d]\w*) ?[-+] ?\d+", found.derived.get(found.time or "", ""))
+        if moved and moved[1] not in {*found.derived, *found.unread}:
+            told = (
+                f"The code's time, `{found.time}`, is {moved[0]}: as far apart as `{moved[1]}`, and lags are the same."
+            )
+            found.comments.setdefault("study", []).append(told)
+            found.time = moved[1]
         if found.time in found.derived:
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
@@ -1567,20 +1574,62 @@ class _Stata(Memory):
     def _counted(self, ssc: str, cluster: str, dummies: Sequence[str], absorbed: Sequence[str], line: int) -> str:
         """Return the rule that counts dummies among the regressors: they are coefficients, also within clusters."""
 
-        def nested(effect: str) -> bool | None:
-            names = re.sub(r"(?<![\w.])i\.", "", effect).split("#")
-            here = {cluster, *names}.isdisjoint(self.state.columns)
-            found = [True if name == cluster else self._facts.nested(name, cluster) if here else None for name in names]
-            return True if True in found else None if None in found or len(found) > 1 else False
+        def parts(effect: str) -> list[str]:
+            return re.sub(r"(?<![\w.])i\.", "", effect).split("#")
 
-        at_risk = [one for one in dummies if nested(one) is not False and not _TIMES.match(one.removeprefix("i."))]
-        if not at_risk:
-            return ssc
-        if all(nested(one) is False for one in [*absorbed, *dummies] if one not in at_risk):
+        def same(name: str) -> str | None:
+            """Return the column of the data that has the same levels."""
+            key = self.state.columns.get(name, name)
+            made = self.derived(name) if self.known(key) else key
+            found = re.fullmatch(r"(?:group\()?([^\W\d]\w*)\)?", made or "")
+            return found[1] if found and not self.known(found[1]) else None
+
+        def base(name: str) -> str | None:
+            """Return the column of the data that it has the levels of, or joins levels of."""
+            made = self.derived(name) or ""
+            names = columns_of(made) if not ACROSS & {*called(made or "1")} else set()
+            return same(name) or next((one for one in names if len(names) == 1 and not self.known(one)), None)
+
+        def nested(effect: str) -> bool | None:
+            names, of = parts(effect), same(cluster)
+            if cluster in names or (of and of in map(same, names)):
+                return True
+            bases = {base(name) or "" for name in names}
+            if of is None or "" in bases:
+                return None
+            if None not in map(same, names) and any(self._facts.nested(name, of) for name in bases):
+                return True
+            found = self._facts.nested("^".join(sorted(bases)), of)
+            return found if found is False or None not in map(same, names) else None
+
+        def within(effect: str, name: str) -> bool:
+            one, other = same(effect), base(name)
+            return None not in (one, other) and (one == other or self._facts.nested(one or "", other or "") is True)
+
+        counted = {one: nested(one) for one in dummies if not _TIMES.match(one.removeprefix("i."))}
+        others = {one: [e for e in (*absorbed, *(dummies if not ssc else ())) if e and e != one] for one in counted}
+        constant = {
+            one
+            for one in counted
+            if any(within(part, n) for e in others[one] for part in parts(e) if "#" not in e for n in parts(one))
+        }
+        at_risk = [one for one, how in counted.items() if how is not False]
+        if at_risk and all(nested(one) is False for one in [*absorbed, *dummies] if one not in at_risk):
             return "lsdv"
+        smaller = [one for one, how in counted.items() if how is None or (how and ("#" in one or one not in constant))]
+        larger = [
+            one
+            for one, how in counted.items()
+            if how is None or (not how and (one in constant or len({*map(base, parts(one))}) > 1))
+        ]
+        if not smaller and not larger:
+            return ssc
+        sign = "smaller" if not larger else "larger" if not smaller else "smaller or larger, or the same"
+        ours = ["which is not counted where it is nested in the clusters"] * bool(smaller)
+        ours += ["whose levels count also where the unit or other effects make them redundant"] * bool(larger)
         told = (
-            f"Line {line}: `{at_risk[0]}` among the regressors counts as coefficients in Stata. Here it is a fixed "
-            "effect, which is not counted where it is nested in the clusters: errors may be a little smaller."
+            f"Line {line}: `{(smaller or larger)[0]}` among the regressors counts as coefficients in Stata, as many as "
+            f"its rank. Here it is a fixed effect, {', and '.join(ours)}: errors may be a little {sign}."
         )
         self.found.comments.setdefault("alone", []).append(told)
         return ssc

@@ -2774,7 +2774,7 @@ feols(y ~ d + m + b | id + year, df, cluster = ~id)
     ("line", "ssc", "told"),
     [
         ("reghdfe y d i.st, absorb(year) vce(cluster st)", "lsdv", False),
-        ("reghdfe y d i.st, absorb(id year) vce(cluster st)", "reghdfe", True),
+        ("reghdfe y d i.st, absorb(id year) vce(cluster st)", "reghdfe", False),  # of one id: none in Stata, none here
         ("reghdfe y d i.st, absorb(year) vce(cluster id)", "reghdfe", False),
         ("reghdfe y d i.year, absorb(id) vce(cluster st)", "reghdfe", False),
         ("reghdfe y d, absorb(st year) vce(cluster st)", "reghdfe", False),
@@ -4304,3 +4304,43 @@ def test_some_rows_of_a_column_of_the_data_are_set(line, made):
     found = drafted_r(line)
     assert [*found.derived.values()] == ([made] if made else [])
     assert bool(found.skipped) == (made is None)
+
+
+@pytest.mark.parametrize(
+    ("line", "sign"),
+    [
+        ("xtreg y d i.st#i.year, fe i(id) vce(cluster id)", "errors may be a little larger."),
+        ("xtreg y d i.st i.year, fe i(id) vce(cluster id)", "errors may be a little larger."),
+        ("xtreg y d i.g, fe i(id) vce(cluster st)", "errors may be a little smaller."),
+        ("gen p = m + g\nxtreg y d i.p, fe i(id) vce(cluster id)", "a little smaller or larger, or the same."),
+        ("xtreg y d i.year, fe i(id) vce(cluster id)", None),
+        ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nreghdfe y d i.p, absorb(id) vce(cluster id)", None),
+        ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nreghdfe y d i.p#i.year, absorb(id) vce(cluster id)", None),
+        ("reghdfe y d, absorb(id i.st#i.year) vce(cluster id)", None),
+    ],
+)
+def test_the_sign_of_what_dummies_change_in_errors_is_true(line, sign):
+    """Nested ones are not counted here, redundant ones are; Stata counts the rank."""
+    within = {("id", "st"), ("g", "st"), ("st", "st"), ("id", "id")}
+    columns = frozenset({"y", "d", "id", "st", "g", "m", "year"})
+    facts = DataFacts(columns, columns, nested=lambda group, of: (group, of) in within, alone=lambda _: False)
+    told = [one for one in read_code(line, ".do", facts).comments.get("alone", ()) if "its rank" in one]
+    assert [one.endswith(sign or "") for one in told] == [True] * (sign is not None), told
+
+
+@pytest.mark.parametrize(
+    ("made", "time"),
+    [("year - 1981", "year"), ("year+3", "year"), ("2 * year", None), ("year - id", None), ("-year", None)],
+)
+def test_a_time_that_is_moved_by_a_number_is_that_of_the_data(made, time):
+    columns = frozenset({"y", "d", "id", "year"})
+    code = f"gen t = {made}\nxtset id t\nreghdfe y d L.d, absorb(id t)\n"
+    found = read_code(code, ".do", DataFacts(columns, columns))
+    assert found.time == time
+    assert bool(found.comments.get("time")) == (time is None)
+
+
+def test_what_one_line_leaves_open_is_one_error(drafted):
+    code = DO.replace("gen l_hom", "merge m:1 sid using other.dta\ngen l_hom")
+    done, _ = drafted(code, "a.do", "--treatment", "post")
+    assert done.stderr.count("no column `rows_line_") == 1
