@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 from matplotlib.transforms import Bbox
 
 from specdid.figures._style import known_glyphs, png
@@ -42,6 +45,25 @@ class Line(Text):
             return super().get_window_extent(renderer, dpi)
 
 
+@contextmanager
+def _unmeasured(figure: Figure) -> Iterator[None]:
+    """Have numbers along axes not be measured to set apart from them an axis's name and a power of ten: there is none.
+
+    matplotlib gives no say in it; where it does that by other names, it is done.
+    """
+    each: list[Any] = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    alone = [a for a in each if not a.label.get_text() and isinstance(a.get_major_formatter(), FixedFormatter)]
+    alone = [a for a in alone if not a.get_major_formatter().get_offset()]
+    for axis in alone:
+        axis._update_label_position = lambda *_: None
+        axis._get_ticklabel_bboxes = lambda *_, **__: ([], [])
+    try:
+        yield
+    finally:
+        for axis in alone:
+            del axis._update_label_position, axis._get_ticklabel_bboxes
+
+
 class Drawing(Figure):
     """A figure of its own: no global state, and a picture where a cell ends with it."""
 
@@ -49,7 +71,7 @@ class Drawing(Figure):
         """Draw; on a screen with letters where they were measured."""
         from matplotlib.backends.backend_agg import RendererAgg
 
-        with rc_context(_LETTERS if isinstance(renderer, RendererAgg) else {}), known_glyphs():
+        with rc_context(_LETTERS if isinstance(renderer, RendererAgg) else {}), known_glyphs(), _unmeasured(self):
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from math import cos, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,7 @@ def own_style() -> Iterator[None]:
 
     if _own_process:
         _leave_help_out()
-    with mpl.rc_context(), known_glyphs(), _quiet_fonts():
+    with mpl.rc_context(), known_glyphs(), _quiet_fonts(), _fonts_found_once():
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield
@@ -169,6 +170,25 @@ def _quiet_fonts() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _fonts_found_once() -> Iterator[None]:
+    """Look up the fonts of texts that are alike once: matplotlib does for each text, several times.
+
+    Where it does that by another name, it is.
+    """
+    from matplotlib.font_manager import fontManager
+
+    manager: Any = fontManager
+    if not hasattr(manager, "_find_fonts_by_props") or "_find_fonts_by_props" in vars(manager):
+        yield
+        return
+    manager._find_fonts_by_props = cache(manager._find_fonts_by_props)
+    try:
+        yield
+    finally:
+        vars(manager).pop("_find_fonts_by_props", None)
 
 
 def stamp(figure: Figure, words: str) -> None:
@@ -301,7 +321,7 @@ def _write_png(figure: Figure, out: Path | io.BytesIO, dots: int) -> None:
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
         (b"pHYs", struct.pack(">IIB", a_metre, a_metre, 1)),
-        (b"IDAT", zlib.compress(rows.tobytes(), 3)),
+        (b"IDAT", zlib.compress(rows.data, 3)),
         (b"IEND", b""),
     )
     parts = (
