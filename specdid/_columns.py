@@ -164,7 +164,8 @@ _OF_ESTIMATORS = {
     "n_one_unit_cohorts": "cohorts of one unit, whose own variation no standard error holds; of did_multiplegt_dyn, "
     "cohorts of one cluster; of sdid's bootstrap, whose effect is taken to be that of the others",
     "n_only_in_shares": "treated units in no comparison that count in the size of cohorts that are averaged",
-    "n_weights_vary": "treated units whose weight changes over time, the first being that of their cohorts' shares",
+    "n_weights_vary": "treated units whose weight changes over time, that of the first row (csdid) or of period -1 "
+    "(stackedev) being their cohorts' share",
     "n_older_bases": "cohorts whose base period has no rows, so that the last before it is taken",
     "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
     "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",

@@ -12,6 +12,7 @@ import statsmodels.api as sm
 from adoption import adoption_panel
 from small_problems import task_of
 from specdid import _plugins
+from specdid._words import known
 from specdid.estimators._base import Failure
 
 STACKED = _plugins.load("estimators", "stackedev")
@@ -63,6 +64,27 @@ def test_weights_are_those_of_units_where_they_do_not_change():
     frame["w"] = frame.groupby("unit").w.transform("first")
     effects, into, _ = np.array(list(contrasts(frame, 1, weight="w"))).T
     assert fit(frame, (), "w", post_window=1).estimate == pytest.approx(into @ effects / into.sum(), rel=1e-10)
+
+
+def test_weights_that_change_over_time_are_counted_where_stacks_count_by_them():
+    frame = adoption_panel()
+    frame["same"] = frame.groupby("unit").w.transform("first")
+    part = frame.assign(w=frame.w.where((frame.unit < 20) | (frame.unit > 40), frame.same))
+    for weights, options, count in (
+        ("w", {}, 20),
+        ("same", {}, 0),
+        (None, {}, 0),
+        ("w", {"weighting": "none"}, 0),
+    ):
+        found = fit(part, (), weights, post_window=1, **options)
+        assert found.extra["n_weights_vary"] == count
+        said = {c.code: c for c in STACKED.cautions({k: np.array([v]) for k, v in found.extra.items()})}
+        assert ("weights_vary" in said) == (count > 0)
+        if count:
+            assert "of up to 20 " in said["weights_vary"].message
+            assert known(said["weights_vary"].message, "zh")
+    alone = fit(part[part.cohort != 6].reset_index(drop=True), (), "w", post_window=1)
+    assert alone.extra["n_weights_vary"] == 0
 
 
 def test_errors_are_those_of_the_regression_on_stacked_rows():
