@@ -43,6 +43,12 @@ LOOKS = """() => JSON.stringify([location.hash, document.body.innerText,
   [...document.querySelectorAll("canvas")].map(c => c.toDataURL()),
   [...document.querySelectorAll("[aria-sort]")].map(e => [e.cellIndex, e.ariaSort]),
   document.querySelector("#chart").getAttribute("aria-valuenow")])"""
+CHANGED = f"""() => {{
+  const before = window.looked;
+  window.looked = ({LOOKS})();
+  return before !== window.looked;
+}}"""
+"""Whether a reader sees anything else than when this was last asked; the text, of all that is drawn, stays there."""
 MAKE = r"""row => row.outerHTML.replace(/>[^<]+/g, ">").replace(/ (id|data-[a-z-]+|title|aria-label)="[^"]*"/g, "")"""
 """What a table's row is but for its words and numbers."""
 ALIKE = f"""() => [...document.querySelectorAll("tbody")].flatMap(body => {{
@@ -113,8 +119,18 @@ class Watched:
         self.page.on("request", self._request)
         self.page.on("dialog", lambda d: (self.wrong.append(f"dialog: {d.message}"), d.dismiss()))
         self.path = path
-        self.page.goto(path.as_uri())
+        self._open()
+
+    def _open(self) -> None:
+        self.page.goto(self.path.as_uri())
         self.page.wait_for_selector("#chart .over")
+
+    def again(self) -> None:
+        """Open the page anew in its tab: by way of another, as what is typed would outlast a reload."""
+        self.page.mouse.move(0, 0)
+        self.page.goto("about:blank")
+        self.wrong.clear()
+        self._open()
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith("data:") and request.url != self.path.as_uri():
@@ -210,13 +226,15 @@ class Watched:
     def drive(self, names: Sequence[str], watch: bool = True) -> list[Pressed]:
         """Press on each of these controls what it takes; ``watch`` sees whether anything changes (and takes longer)."""
         there = "name => [!!document.querySelector(name)?.checkVisibility(), document.querySelector(name)?.tagName]"
-        found, after = [], self.looks() if watch else ""
+        found = []
+        if watch:
+            self.settle()
+            self.page.evaluate(CHANGED)
         for name in names:
             for key in self.keys(name):
                 shown, tag = self.page.evaluate(there, name)
                 if not shown:
                     break
-                before = after
                 if name.startswith("#save"):
                     with self.page.expect_download():
                         ms = self.press(name, key)
@@ -224,14 +242,9 @@ class Watched:
                     continue
                 ms = self.press(name, key)
                 lost = tag != "A" and self.page.evaluate("document.activeElement === document.body")
-                after = str(self.page.evaluate(LOOKS)) if watch else ""
-                found.append(Pressed(name, key, ms, after != before, bool(lost)))
+                changed = watch and self.page.evaluate(CHANGED)
+                found.append(Pressed(name, key, ms, bool(changed), bool(lost)))
         return found
-
-    def looks(self) -> str:
-        """Give all that a reader sees of the page, as a text to compare."""
-        self.settle()
-        return str(self.page.evaluate(LOOKS))
 
     def unfold(self) -> None:
         """Open all that is folded, but what spells out rows."""

@@ -31,9 +31,17 @@ class Opened:
         self.other = order.join(results.filter(pl.col("vcov") == self.vcovs[-1]), on="index", how="left")
         self.preferred = content["preferred"]
         self.varying = [d["name"] for d in content["dimensions"] if len(d["words"]) > 1]
+        self.tab = None
 
     def fresh(self, **window):
-        return Watched(self.browser, self.path, **window)
+        """Open the page: in the tab of the test before where that left it open, as a process of its own is dear."""
+        if window:
+            return Watched(self.browser, self.path, **window)
+        if self.tab is None or self.tab.page.is_closed():
+            self.tab = Watched(self.browser, self.path)
+        else:
+            self.tab.again()
+        return self.tab
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +67,10 @@ def opened(request):
 
 @pytest.fixture
 def seen(opened):
-    """Open the page anew and close it; nothing may have gone wrong."""
+    """Open the page anew; nothing may have gone wrong."""
     seen = opened.fresh()
     yield seen
     assert seen.wrong == []
-    seen.page.close()
 
 
 AT_EITHER_SIZE = pytest.mark.parametrize("opened", ["small"], indirect=True)
@@ -253,7 +260,6 @@ def test_an_answer_at_ten_thousand_builds_a_screenful(large):
     assert 0 < built[0] < 2_000, built
     assert not built[1], "nothing was filtered"
     assert seen.wrong == []
-    seen.page.close()
 
 
 def test_no_label_becomes_markup(small):
@@ -269,7 +275,6 @@ def test_no_label_becomes_markup(small):
     )
     assert page.evaluate("document.querySelectorAll('[onerror], iframe, object, embed').length") == 0
     assert seen.wrong == []
-    page.close()
 
 
 def test_the_policy_stops_every_connection(small):
@@ -293,7 +298,6 @@ def test_saved_rows_are_the_selection_in_full(small):
     assert saved["estimate"].to_list() == expected["estimate"].to_list()
     assert saved["formula"].to_list() == expected["formula"].to_list()
     assert seen.wrong == []
-    seen.page.close()
 
 
 def test_a_narrow_window_and_paper(opened):
@@ -338,7 +342,6 @@ def test_a_selection_is_answered_in_words(small):
     seen.page.keyboard.press("Escape")
     assert "selected" not in seen.page.inner_text("#answer").split(":")[0]
     assert seen.wrong == []
-    seen.page.close()
 
 
 def changes_shown(page):
@@ -386,7 +389,6 @@ def test_choices_are_told_by_paired_changes_that_follow_the_filters(small):
     assert changes_shown(page) == before
     assert page.locator("#choices-table thead", has_text="In selection").count() == 1
     assert seen.wrong == []
-    page.close()
 
 
 @pytest.mark.usefixtures("undrawn_test")
@@ -417,7 +419,6 @@ def test_shares_of_choices_are_in_order(small):
     shares = [0.5 if "< 1%" in h else float(re.search(r"(\d+)% of the variance", h)[1]) for h in heads]
     assert shares == sorted(shares, reverse=True)
     assert heads[0].startswith("Fixed effects")
-    seen.page.close()
 
 
 def test_steps_are_what_differs_in_one_choice(small):
@@ -440,7 +441,6 @@ def test_steps_are_what_differs_in_one_choice(small):
     seen.page.locator("#steps-table button").first.click()
     assert seen.page.is_visible("#detail")
     assert seen.wrong == []
-    seen.page.close()
 
 
 def test_two_pinned_specifications_are_compared(small):
@@ -459,7 +459,6 @@ def test_two_pinned_specifications_are_compared(small):
     assert "no difference is taken" in page.inner_text("#pins")
     assert page.locator("#pins tbody tr").first.locator("td").last.inner_text() == "–"
     assert seen.wrong == []
-    page.close()
 
 
 def test_a_click_on_a_tile_selects_its_specifications(small):
@@ -473,7 +472,6 @@ def test_a_click_on_a_tile_selects_its_specifications(small):
     page.locator("#panel .label", has_text="two-way").click()
     assert page.is_checked("#filters fieldset:nth-of-type(3) input >> nth=0")
     assert seen.wrong == []
-    page.close()
 
 
 def test_the_address_brings_back_what_is_seen(small, browser):
@@ -495,7 +493,6 @@ def test_the_address_brings_back_what_is_seen(small, browser):
     assert "at places 2 to 4" in page.inner_text("#answer")
     again.close()
     assert seen.wrong == []
-    page.close()
 
 
 def test_an_address_from_a_stranger_is_text(small):
@@ -514,7 +511,6 @@ def test_an_address_from_a_stranger_is_text(small):
     assert page.evaluate("document.querySelectorAll('[onerror]').length") == 0
     assert page.evaluate("state.alpha") == 0.05
     assert seen.wrong == []
-    page.close()
 
 
 def test_pictures_of_what_is_seen(small):
@@ -558,7 +554,6 @@ def test_programs_to_copy_are_those_of_show(small):
     page.locator("#detail .copied button").first.click()
     wait_until(page, "window.copied !== undefined")
     assert page.evaluate("copied") == small.rows.row(small.preferred, named=True)["formula"]
-    page.close()
 
 
 def test_an_order_by_a_choice_is_labelled_with_medians(small):
@@ -578,7 +573,6 @@ def test_an_order_by_a_choice_is_labelled_with_medians(small):
     assert low < mine["conf_low"].min() < low + 0.1
     assert mine["conf_high"].max() < high < before + 1e-9
     assert seen.wrong == []
-    seen.page.close()
 
 
 EITHER_WINDOW = pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (420, "dark")])
@@ -618,7 +612,6 @@ def test_a_button_that_has_done_its_last_hands_the_focus_on(small):
     seen.press("#next", "Enter")
     assert seen.page.evaluate(focused) == "previous"
     assert seen.wrong == []
-    seen.page.close()
 
 
 @EITHER_WINDOW
