@@ -21,7 +21,7 @@ from specdid._study import RULES
 from specdid.engine import execute, ssc
 from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Effects, Vcov
-from statsmodels.api import WLS
+from statsmodels.regression.linear_model import WLS
 
 
 def test_absorbed_parameters_count_one_constant_for_all_effects():
@@ -172,7 +172,7 @@ def test_lsdv_and_none_are_statsmodels_with_dummies(frame, design, weights, dist
 
 def test_lsdv_is_a_regression_of_dummies_under_two_clusters(frame):
     """V1 + V2 - V12 without corrections is statsmodels'; the correction is the one of the smaller G."""
-    from statsmodels.api import OLS
+    from statsmodels.regression.linear_model import OLS
 
     columns = np.column_stack([frame.d, frame.x, dummies(frame, ("unit", "year"))])
     groups = frame[["state", "year"]].to_numpy(int)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from adoption import VCOVS, adoption_panel, outcome_of
 from small_problems import task_of, work_of
 from specdid import _plugins
@@ -18,6 +17,8 @@ from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.engine.problem import Vcov
 from specdid.estimators._influences import errors_of
+from statsmodels.genmod import families
+from statsmodels.genmod.generalized_linear_model import GLM
 
 NAMES = _plugins.names("estimators")
 N_VCOVS = len(VCOVS)
@@ -120,8 +121,8 @@ def glm(name, frame, effects):
             break
     dummies = [pd.get_dummies(rows[e], drop_first=j > 0).to_numpy(float) for j, e in enumerate(effects)]
     columns = np.column_stack([rows.d, rows.x, *dummies])
-    family = sm.families.Poisson() if name == "fepois" else sm.families.Binomial()
-    return rows, columns.shape[1], sm.GLM(rows[outcome], columns, family=family)
+    family = families.Poisson() if name == "fepois" else families.Binomial()
+    return rows, columns.shape[1], GLM(rows[outcome], columns, family=family)
 
 
 @pytest.mark.parametrize("name", ["fepois", "logit"])

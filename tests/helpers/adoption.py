@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from specdid import _plugins
@@ -14,6 +16,11 @@ def adoption_panel() -> pd.DataFrame:
 
     The effect is 1 on y, .3 on the logarithm of the count.
     """
+    return _panel().copy()  # hundreds of tests ask for it, and some write to it
+
+
+@cache
+def _panel() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"unit": np.repeat(np.arange(60.0), 8), "t": np.tile(np.arange(8.0), 60)})
     n, unit = len(frame), frame.unit.astype(int)
