@@ -1580,13 +1580,14 @@ class _Stata(Memory):
         def same(name: str) -> str | None:
             """Return the column of the data that has the same levels."""
             key = self.state.columns.get(name, name)
-            made = self.derived(name) if self.known(key) else key
+            source = self._encoded[key][0] if key in self._encoded else key
+            made = self._expression(source) if self.known(source) else source
             found = re.fullmatch(r"(?:group\()?([^\W\d]\w*)\)?", made or "")
             return found[1] if found and not self.known(found[1]) else None
 
         def base(name: str) -> str | None:
             """Return the column of the data that it has the levels of, or joins levels of."""
-            made = self.derived(name) or ""
+            made = self._expression(self.state.columns.get(name, name)) or ""
             names = columns_of(made) if not ACROSS & {*called(made or "1")} else set()
             return same(name) or next((one for one in names if len(names) == 1 and not self.known(one)), None)
 
@@ -1607,7 +1608,8 @@ class _Stata(Memory):
             return None not in (one, other) and (one == other or self._facts.nested(one or "", other or "") is True)
 
         counted = {one: nested(one) for one in dummies if not _TIMES.match(one.removeprefix("i."))}
-        others = {one: [e for e in (*absorbed, *(dummies if not ssc else ())) if e and e != one] for one in counted}
+        beside = [e for e in absorbed if e and nested(e) is not False] if ssc else [*filter(None, absorbed), *dummies]
+        others = {one: [e for e in beside if e != one] for one in counted}  # reghdfe finds pairs that are not nested
         constant = {
             one
             for one in counted

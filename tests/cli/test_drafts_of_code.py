@@ -4316,6 +4316,9 @@ def test_some_rows_of_a_column_of_the_data_are_set(line, made):
         ("xtreg y d i.year, fe i(id) vce(cluster id)", None),
         ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nreghdfe y d i.p, absorb(id) vce(cluster id)", None),
         ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nreghdfe y d i.p#i.year, absorb(id) vce(cluster id)", None),
+        ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nreghdfe y d i.p, absorb(id year) vce(cluster id)", None),
+        ("recode year (1/3 = 1) (4/9 = 2), gen(p)\nxtreg y d i.p i.year, fe i(id) vce(cluster id)", "a little larger."),
+        ("encode st, gen(r)\nxtreg y d i.r i.year, fe i(id) vce(cluster id)", "a little larger."),
         ("reghdfe y d, absorb(id i.st#i.year) vce(cluster id)", None),
     ],
 )
