@@ -20,6 +20,7 @@ from specdid._records.numerals import minus
 from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, counted, joint_test, refit, semidefinite
+from specdid.analyses._timing import treated_clusters
 from specdid.analyses._words import decimals, listed, number, time_name
 from specdid.engine.coefficient_table import combine
 from specdid.engine.scores import missing_clusters
@@ -320,6 +321,14 @@ def treated_rows(bench: Bench, cell: Cell, clock: Clock) -> Bools:
     cohort = bench.cohort(cell)
     assert cohort is not None
     return np.asarray(_known(bench, cell) & clock.keep & np.isfinite(cohort))
+
+
+def lead_clusters(bench: Bench, one: EventPath, v: int = 0) -> dict[int, tuple[int, str]]:
+    """Count the treated clusters behind each lead that has an estimate, and name one; without clusters the units."""
+    rows = np.flatnonzero(treated_rows(bench, one.cell, one.clock))
+    rows = rows if one.fit is None else np.intersect1d(rows, one.fit.rows)
+    place = one.clock.place[rows]
+    return {k: treated_clusters(bench, one.cell, rows[place == k], v) for k in one.periods[one.leads].tolist()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,14 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.clusters import FEW
 from specdid._describe.design_warnings import splits_units
 from specdid._diagnostics import many
+from specdid._records.cautions import CautionSeverity
 from specdid.analyses._base import Bench, Cell, CellFit, Extra
 from specdid.analyses._fit import failed
+from specdid.engine.ssc import is_nested
 from specdid.inference._assignment import fill_path
+
+LEAST = 3
+"""Treated clusters below which a clustered error has no meaning: it is of what one or two happen to be."""
 
 
 def never_before(fit: CellFit) -> str:
@@ -98,22 +103,27 @@ def _by_rows(treated: Floats, units: Ints, periods: Ints) -> tuple[Floats, Bools
 
 def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit:
     """Estimate a cell by its own estimator, its treatment and cohort ``earlier`` periods ahead, untreated rows only."""
+    cohort = bench.cohort(cell)
+    if why := _not_moved(cell, when):
+        problem = cell.compiled.problem
+        return failed(cell, why, (), problem.alpha, len(problem.vcovs))
+    moved = _moved(bench, cell, when, earlier)
+    first = None if cohort is None else Extra(f"cohort {earlier} earlier", cohort - earlier)
+    return bench.fit(cell, treatment=Extra(f"treatment {earlier} earlier", moved), cohort=first, where=when.before)
+
+
+def _moved(bench: Bench, cell: Cell, when: Timing, earlier: int) -> Floats:
+    """Return the treatment of every row, ``earlier`` periods ahead."""
     units, periods, treated = bench.panel.unit_codes, bench.periods, bench.treatment(cell)
     cohort = bench.cohort(cell)
     assert units is not None
     assert periods is not None
-    if why := _not_moved(cell, when):
-        problem = cell.compiled.problem
-        return failed(cell, why, (), problem.alpha, len(problem.vcovs))
     known = treated[np.isfinite(treated)]
     if cohort is not None and np.isin(known, (0.0, 1.0)).all():
-        moved = (periods + earlier >= when.first).astype(np.float64)
-    else:
-        present, place = np.unique(periods, return_inverse=True)
-        path = fill_path(treated, units, place.reshape(-1), (int(units.max()) + 1, len(present)))
-        moved = path[units, np.searchsorted(present, periods + earlier, side="right") - 1]
-    first = None if cohort is None else Extra(f"cohort {earlier} earlier", cohort - earlier)
-    return bench.fit(cell, treatment=Extra(f"treatment {earlier} earlier", moved), cohort=first, where=when.before)
+        return (periods + earlier >= when.first).astype(np.float64)
+    present, place = np.unique(periods, return_inverse=True)
+    path = fill_path(treated, units, place.reshape(-1), (int(units.max()) + 1, len(present)))
+    return np.asarray(path[units, np.searchsorted(present, periods + earlier, side="right") - 1])
 
 
 def _not_moved(cell: Cell, when: Timing) -> str:
@@ -132,23 +142,53 @@ def _not_moved(cell: Cell, when: Timing) -> str:
     return ""
 
 
-def treated_now(bench: Bench, cell: Cell) -> Bools:
-    """Mark the rows of a cell's sample that are treated."""
-    return np.asarray(bench.in_sample(cell) & (np.nan_to_num(bench.treatment(cell)) != 0))
+def treated_earlier(bench: Bench, cell: Cell, fit: CellFit, earlier: int) -> Ints:
+    """Return the rows of a placebo in time in which its treatment, moved ``earlier``, is on.
 
-
-def few_treated(bench: Bench, cell: Cell, treated: Bools) -> str:
-    """Say what a rejection is worth where few clusters of the first vcov have treated rows; empty where many have.
-
-    Without clusters the units count.
+    With effects of units, not those of units that are treated in all rows used: such do not show an effect.
     """
-    problem, rows = cell.compiled.problem, np.flatnonzero(treated)
-    by = [problem.codes[rows, c] for c in problem.vcovs[0].clusters]
+    assert bench.panel.unit_codes is not None
+    problem, members, k = cell.compiled.problem, cell.compiled.members, cell.member
+    on = np.nan_to_num(_moved(bench, cell, timing(bench, cell), earlier)[fit.rows]) != 0
+    if any(splits_units(problem, column) for column in problem.effects[members.effects[k]].fixed):
+        units = bench.panel.unit_codes[fit.rows]
+        on &= np.isin(units, units[~on])
+    return np.asarray(fit.rows[on], np.int64)
+
+
+def treated_clusters(bench: Bench, cell: Cell, rows: Ints, v: int = 0) -> tuple[int, str]:
+    """Count the clusters of a vcov among treated rows, of two clusterings the fewer; without clusters the units.
+
+    Clusters of whole periods are not counted: nobody is treated in another.
+    """
+    problem, units = cell.compiled.problem, bench.panel.unit_codes
+    by = [problem.codes[:, c] for c in problem.vcovs[v].clusters]
     what = "cluster" if by else "unit"
-    if not by and bench.panel.unit_codes is not None:
-        by = [bench.panel.unit_codes[rows]]
-    count = min((len(np.unique(codes[codes >= 0])) for codes in by), default=FEW)
+    by = [codes for codes in by if not _of_periods(bench, codes)]
+    if what == "unit" and units is not None:
+        by = [units]
+    found = (np.unique(codes[rows]) for codes in by)
+    return min((int(np.count_nonzero(codes >= 0)) for codes in found), default=FEW), what
+
+
+def _of_periods(bench: Bench, codes: Ints) -> bool:
+    """Return whether the period says which cluster a row is in."""
+    if bench.periods is None:
+        return False
+    known = codes >= 0
+    return is_nested(bench.periods[known] - bench.periods.min(), (codes[known],))
+
+
+def few_treated(count: int, what: str) -> str:
+    """Say what a rejection is worth where so few are treated; empty where they are enough."""
     if count >= FEW:
         return ""
-    many = f"{count} treated {what}{'s' * (count != 1)}"
-    return f", by errors of {many}, which reject a true null far too often: alone it is no evidence against the design"
+    errors = f"by errors of {many(count, f'treated {what}')}, which"
+    if count < LEAST:
+        return f", {errors} have no meaning: it shows nothing for or against the design"
+    return f", {errors} reject a true null far too often: alone it is no evidence against the design"
+
+
+def severity_of(count: int) -> CautionSeverity:
+    """Return how grave a rejection by so few treated clusters is: where errors have no meaning it is no verdict."""
+    return "note" if count < LEAST else "serious"

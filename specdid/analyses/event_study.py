@@ -18,6 +18,8 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._decode.table import Table
+from specdid._describe.clusters import FEW as FEW_CLUSTERS
+from specdid._diagnostics import many
 from specdid._format import Key, Many, NumberValue, Word
 from specdid._records.cautions import CautionSeverity, capital
 from specdid._records.fits import NOT_POSITIVE
@@ -32,11 +34,11 @@ from specdid.analyses._event_paths import (
     EventStudyConfig,
     check,
     clock_of,
+    lead_clusters,
     path,
-    treated_rows,
 )
-from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE
-from specdid.analyses._timing import few_treated
+from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, joint_test
+from specdid.analyses._timing import few_treated, severity_of
 from specdid.analyses._words import (
     axis_of,
     count,
@@ -172,13 +174,15 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
     """Say what speaks against reading the curves as effects."""
     alpha = bench.study.inference.alpha
     joint: list[str] = []
-    rare: list[str] = []
+    rare: dict[CautionSeverity, list[str]] = {"serious": [], "note": []}
     single: list[str] = []
     own = _preferred(bench, paths)
     paths = sorted(paths, key=lambda p: p is not own)  # so that its warnings are told first
-    beside = ""
+    tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
+    least = (FEW_CLUSTERS, "cluster")
+    beside = _untested([cells.shown(p.cell) for p in paths if p not in tested])
     if own is not None and not own.untestable and own.pretrend().p_value >= alpha:
-        beside = f"; that of the preferred specification does not reject, p {p_is(own.pretrend().p_value)}"
+        beside += f"; that of the preferred specification does not reject, p {p_is(own.pretrend().p_value)}"
     for one in paths:
         words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
         alone = _significant(one, alpha) & leads
@@ -186,8 +190,15 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             continue
         if test.p_value < alpha:
             said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-            few = few_treated(bench, one.cell, treated_rows(bench, one.cell, one.clock))
-            (rare if few else joint).append(f"{words}: the leads are jointly different from zero ({said}){few}")
+            thin = _thin(bench, one)
+            least = min([least, *thin.values()])
+            on = _rests_on(one, thin)
+            words += f": the leads are jointly different from zero ({said})"
+            if _by_thin_alone(one, thin, alpha):
+                count_, what = max(thin.values())
+                rare[severity_of(count_)].append(f"{words}{few_treated(count_, what)}; {on}")
+            else:
+                joint.append(f"{words}; {on}" if on else words)
         elif alone.any() and not np.isnan(test.p_value):
             said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
             single.append(f"{words}: single leads differ from zero, though not jointly (period {said})")
@@ -212,13 +223,15 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             when = listed([one.clock.text(k) for k in one.without_part(v)])
             said = f"{cells.shown(one.cell)}, `{vcov.name}`: there is no standard error in period {when}: {NO_PART}"
             yield Caution("note", "no_errors", said)
-    for words in _told(joint, f"the leads are jointly different from zero (p < {alpha:g})", len(paths)):
-        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), len(paths))}{beside}")
-    for words in _told(
-        rare, f"the leads are jointly different from zero (p < {alpha:g}), with too few treated clusters", len(paths)
-    ):
-        yield Caution("serious", "pretrend_few_treated", f"{words}{_of_many(len(rare), len(paths))}{beside}")
-    for words in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", len(paths)):
+    fewest = f"; a lead rests on {many(least[0], f'treated {least[1]}')} only" if least[0] < FEW_CLUSTERS else ""
+    zero, of = f"the leads are jointly different from zero (p < {alpha:g})", len(tested)
+    for words in _told(joint, zero, of, fewest):
+        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), of)}{beside}")
+    for weight, several in rare.items():
+        nothing = "; it shows nothing for or against the design" if weight == "note" else ""
+        for words in _told(several, f"{zero}, with too few treated clusters", of, fewest + nothing):
+            yield Caution(weight, "pretrend_few_treated", f"{words}{_of_many(len(several), of)}{beside}")
+    for words in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", of):
         yield Caution("note", "single_leads", words)
     if any(p.fit is not None and p.cell.plain and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
@@ -255,12 +268,43 @@ def _of_many(found: int, of: int) -> str:
     return f"; {found} of {of} curves" if found <= FEW and of > 1 else ""
 
 
-def _told(said: Sequence[str], words: str, of: int) -> Iterator[str]:
-    """Return a few sentences one by one, of many the count."""
+def _told(said: Sequence[str], words: str, of: int, more: str = "") -> Iterator[str]:
+    """Return a few sentences one by one, of many the count and ``more``."""
     if len(said) <= FEW:
         yield from said
     else:
-        yield f"{words} in {len(said)} of {of} curves"
+        yield f"{words} in {len(said)} of {of} curves{more}"
+
+
+def _untested(names: Sequence[str]) -> str:
+    """Name the curves whose leads have no joint test."""
+    if not names:
+        return ""
+    return f"; there is no test of {listed([f'“{n}”' for n in names]) if len(names) <= FEW else f'{len(names)} others'}"
+
+
+def _thin(bench: Bench, one: EventPath, v: int = 0) -> dict[int, tuple[int, str]]:
+    """Return the leads of fewer treated clusters than errors want, with their number."""
+    return {k: found for k, found in lead_clusters(bench, one, v).items() if found[0] < FEW_CLUSTERS}
+
+
+def _rests_on(one: EventPath, thin: Mapping[int, tuple[int, str]]) -> str:
+    """Say on how few treated clusters leads rest; empty where on enough."""
+    if not thin:
+        return ""
+    each = [f"period {one.clock.text(k)} on {many(n, f'treated {what}')}" for k, (n, what) in thin.items()]
+    if len(each) > FEW:
+        fewest, most = min(thin.values()), max(thin.values())
+        each = [f"{len(each)} periods on {fewest[0]} to {many(most[0], f'treated {most[1]}')}"]
+    return f"leads rest on few: {listed(each)}"
+
+
+def _by_thin_alone(one: EventPath, thin: Mapping[int, tuple[int, str]], alpha: float) -> bool:
+    """Return whether the test of the leads rejects by leads of few treated clusters, and not without them."""
+    if not thin:
+        return False
+    others = np.flatnonzero(one.leads & ~np.isin(one.periods, list(thin)))
+    return not joint_test(one.estimate[others], one.vcov[0][np.ix_(others, others)], one.df[0]).p_value < alpha
 
 
 def _significant(one: EventPath, alpha: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -297,15 +341,19 @@ def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str,
                 power=_power(bench, one),
             )
         )
-    remarks = _remarks(paths, [cells.shown(p.cell) for p in paths])
+    remarks = _remarks(bench, paths, [cells.shown(p.cell) for p in paths])
     return (*found, *(["", *(f"- {said}" for said in remarks)] if remarks else []))
 
 
-def _remarks(paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
-    """Say of what units, and in what unit, effects are that are not as they seem, in sentences for the figure."""
+def _remarks(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
+    """Say of what units, and in what unit, effects are that are not as they seem, in sentences for the figure.
+
+    So is said on how few treated clusters leads rest whose test is given.
+    """
     found: dict[str, list[str]] = {}
     for one, name in zip(paths, names, strict=True):
-        for remark in one.remarks:
+        few = _rests_on(one, _thin(bench, one)) if np.isfinite(one.pretrend().p_value) else ""
+        for remark in (*one.remarks, *([few] if few else [])):
             found.setdefault(remark, []).append(name)
     which = {
         remark: ""
@@ -365,7 +413,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         clock.names,
         shared_sample(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
-        _remarks(paths, [cells.shown(p.cell) for p in paths]),
+        _remarks(bench, paths, [cells.shown(p.cell) for p in paths]),
     )
 
 
@@ -476,7 +524,7 @@ def pretrend_table(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Ti
             clusters = int(one.n_clusters[v]) if one.n_clusters[v] >= 0 else None
             left = one.leads_left_out
             without = f"without period {left}, whose effect is not identified" if left else ""
-            said = "; ".join(text for text in (without, one.untested(v)) if text) or None
+            said = "; ".join(t for t in (without, one.untested(v) or _rests_on(one, _thin(bench, one, v))) if t) or None
             trends = (one.trend_found(bench.study.inference.alpha, power, v) for power in (0.5, POWER))
             numbers = (test.statistic, test.df1, test.df2, test.p_value, test.statistic * test.df1, *trends)
             labels = one.cell.labels.values()
@@ -581,7 +629,7 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found.append(ends_note(curves, (clock.first, clock.last)))
     found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
     good = [(p, f"({k})") for k, p in enumerate(paths, 1) if p.failure is None]
-    found += _remarks([p for p, _ in good], [name for _, name in good])
+    found += _remarks(bench, [p for p, _ in good], [name for _, name in good])
     found += of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
     found += of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
+from specdid._describe.clusters import FEW
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
 from specdid._plugins import Own
@@ -57,8 +58,6 @@ from specdid.figures import forest
 from specdid.language import referenced, write
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
-FEW = 10
-"""Fewer treated units or clusters than this are too few for cluster-robust errors."""
 BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
 CROSSING = "which for other estimators than feols needs clusters that are each in one group"

@@ -18,6 +18,7 @@ import numpy as np
 from specdid import _plugins, language
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
+from specdid._describe.clusters import FEW
 from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
 from specdid._records.numerals import p_digits
@@ -26,7 +27,15 @@ from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
-from specdid.analyses._timing import few_treated, fit_earlier, timing, treated_now
+from specdid.analyses._timing import (
+    LEAST,
+    few_treated,
+    fit_earlier,
+    severity_of,
+    timing,
+    treated_clusters,
+    treated_earlier,
+)
 from specdid.analyses._words import (
     PANELS,
     axis_of,
@@ -301,7 +310,10 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     if config.periods and bench.periods is not None:
         when = timing(bench, cell)
         earlier = [(k, fit_earlier(bench, cell, when, k)) for k in config.periods]
-    return Placed(cell, fit, random, tuple(earlier))
+    found = {k: treated_earlier(bench, cell, moved, k) for k, moved in earlier if moved.failure is None}
+    vcovs = range(len(bench.study.vcov))
+    few = {k: tuple(treated_clusters(bench, cell, rows, v) for v in vcovs) for k, rows in found.items()}
+    return Placed(cell, fit, random, tuple(earlier), few)
 
 
 def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
@@ -316,7 +328,8 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
             f"(at most {max(over):.0%}), so clustered errors are too small",
         )
-    tested = [fit.coefficient().p_value for p in placed for _, fit in p.earlier if fit.failure is None]
+    every = [(p, k, fit) for p in placed for k, fit in p.earlier if fit.failure is None]
+    tested = [fit.coefficient().p_value for p, k, fit in every if p.treated(k)[0] >= LEAST]
     moved = [p < alpha for p in tested if np.isfinite(p)]
     for one in placed:
         where, r = cells.shown(one.cell), one.random
@@ -333,12 +346,14 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
                 yield Caution("note", "not_estimated", f"{where}, moved {many(k, 'period')} earlier: {fit.failure}")
             elif (c := fit.coefficient()).p_value < alpha:
                 words = f"{number(c.estimate)} (p {p_is(c.p_value)})"
-                few = few_treated(bench, one.cell, treated_now(bench, one.cell))
+                n, what = one.treated(k)
+                few = few_treated(n, what)
                 said = f"{where}: moved {many(k, 'period')} earlier the treatment has an effect of {words}{few}"
                 # Of many placebos some have an effect by chance.
-                of = f"; {sum(moved)} of {len(moved)} such placebos" if len(moved) > 1 else ""
+                told_of = n >= LEAST and len(moved) > 1
+                of = f"; {sum(moved)} of {len(moved)} such placebos" if told_of else ""
                 code = "placebo_timing_few_treated" if few else "placebo_timing"
-                yield Caution("serious", code, f"{said}{of}")
+                yield Caution(severity_of(n), code, f"{said}{of}")
 
 
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:
@@ -477,12 +492,20 @@ def _cluster(bench: Bench, cell: Cell) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A cell's fit, its random placebos, and (periods, fit) of its timing placebos."""
+    """A cell's fit, its random placebos, and (periods, fit) of its timing placebos.
+
+    ``clusters`` are, by periods and vcov, the clusters in which the treatment moved earlier begins, and the word.
+    """
 
     cell: Cell = field(repr=False)
     fit: CellFit = field(repr=False)
     random: Placebos
     earlier: tuple[tuple[int, CellFit], ...] = ()
+    clusters: Mapping[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+
+    def treated(self, earlier: int, v: int = 0) -> tuple[int, str]:
+        """Return how many clusters a timing placebo treats under a vcov, and the word for one."""
+        return self.clusters[earlier][v] if earlier in self.clusters else (FEW, "cluster")
 
     def p_values(self) -> tuple[float, float]:
         """Return the permutation p of the estimate, and of its t."""
@@ -581,7 +604,9 @@ def timing_table(bench: Bench, cells: Cells, placed: Sequence[Placed]) -> TidyTa
             for v, vcov in enumerate(bench.study.vcov):
                 c = fit.coefficient(0, v) if fit.failure is None else None
                 lead: tuple[Value, ...] = (*one.cell.labels.values(), earlier, vcov.name)
-                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure or fit.vcov_notes[v] or None))
+                n, what = one.treated(earlier, v)
+                few = f"{many(n, f'treated {what}')}: errors and p cannot be trusted" if n < FEW else None
+                rows.append((*lead, *numbers_of(c), *sizes_of(fit, v), fit.failure or fit.vcov_notes[v] or few))
     return TidyTable(header, tuple(rows), suffix="timing")
 
 
@@ -630,6 +655,17 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
     moved = coefficient_rows(earlier, places)
     if moved:
         said.append(say(EARLIER))
+        small = {k: [n for n, p in enumerate(placed, 1) if p.treated(k)[0] < FEW] for p in placed for k, _ in p.earlier}
+        said += [
+            say(
+                "{when}: fewer than {few} treated clusters in {columns}, so that errors and p cannot be trusted.",
+                when=earlier_words(k),
+                few=FEW,
+                columns=said_list([f"({n})" for n in columns]),
+            )
+            for k, columns in small.items()
+            if columns
+        ]
     blocks = (real, drawn, moved) if moved else (real, drawn)
     return PrintTable(title_of(request), numbered(placed), blocks, spanners(bench, cells), tuple(said))
 
@@ -670,22 +706,30 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
     level = f"{1 - bench.study.inference.alpha:.0%}"
     blocks = []
     for one in placed:
-        named = [(ACTUAL, one.fit), *((earlier_words(k), f) for k, f in one.earlier)]
+        named = [(ACTUAL, one.fit, False)]
+        named += [(earlier_words(k), f, one.treated(k)[0] < FEW) for k, f in one.earlier]
         rows = []
-        for label, fit in named:
+        for label, fit, small in named:
             c = fit.coefficient() if fit.failure is None else None
             known = (np.nan,) * 3 if c is None else (c.estimate, c.conf_low, c.conf_high)
             interval = (
                 say("{low} to {high}", low=number(known[1]), high=number(known[2])) if np.isfinite(known[1]) else ""
             )
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
-            rows.append(forest.ForestRow(say(label) if label == ACTUAL else label, *known, facts, label == ACTUAL))
+            name = say(label) if label == ACTUAL else label
+            rows.append(forest.ForestRow(name, *known, facts, label == ACTUAL, small and c is not None))
         blocks.append(forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows)))
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     note = say(EARLIER)
     note += say(" {level} intervals (standard errors: {errors}).", level=level, errors=bench.errors)
     blocks, note = blocks[:BLOCKS], note + shown(len(blocks), BLOCKS)
+    if any(r.small for b in blocks for r in b.rows):
+        note += say(
+            " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
+            sign=forest.SMALL_SIGN,
+            few=FEW,
+        )
     data = forest.ForestData(
         say("{title}: timing", title=title_of(request)),
         (say("effect"), say("{level} interval", level=level), say("rows")),

@@ -119,23 +119,90 @@ def leading():
     return frame.with_columns(y=pl.col("y") + 3.0 * ((pl.col("cohort") > 0) & (pl.col("year") == pl.col("cohort") - 2)))
 
 
-def test_a_pre_trend_test_by_errors_of_few_treated_clusters_is_not_headlined_as_one(leading):
-    one = leading.with_columns(
-        [pl.when((pl.col("cohort") == 0) | (pl.col("id") == 3)).then(pl.col(c)).otherwise(0) for c in ("cohort", "d")]
+def only(frame, kept):
+    """Leave the treatment to some units; the others are never treated."""
+    mine = (pl.col("cohort") == 0) | pl.col("id").is_in(kept)
+    return frame.with_columns([pl.when(mine).then(pl.col(c)).otherwise(0) for c in ("cohort", "d")])
+
+
+@pytest.mark.parametrize(
+    ("kept", "severity", "words"),
+    [
+        ([3], "note", "by errors of 1 treated cluster, which have no meaning: it shows nothing"),
+        ([1, 3, 4, 6], "serious", "by errors of 4 treated clusters, which reject a true null far too often"),
+    ],
+)
+def test_rejections_by_errors_of_few_treated_clusters_are_not_headlined_as_ones(leading, kept, severity, words):
+    curve, _, tests = run(only(leading, kept), placebo={"draws": 19, "periods": [2]})
+    assert not said(curve, "pretrend")
+    ((found, message),) = said(curve, "pretrend_few_treated")
+    assert found == severity
+    assert words in message
+    rest = f"leads rest on few: period −3 on {len(kept)} treated cluster"
+    assert rest in message
+    assert rest in tests["message"][0]
+    assert known(message, "zh")
+    assert ("by errors of too few treated clusters" in curve.summary().splitlines()[4]) == (severity == "serious")
+    assert not said(curve, "placebo_timing")
+    ((found, message),) = said(curve, "placebo_timing_few_treated")
+    assert found == severity
+    assert words in message
+    assert known(message, "zh")
+
+
+def test_a_placebo_counts_the_clusters_that_it_treats_itself(leading):
+    """Units that are always treated are of the sample's treated clusters, and have no row before their treatment."""
+    others = (pl.col("cohort") > 0) & (pl.col("id") != 3)
+    late = [pl.when(others).then(pl.lit(v)).otherwise(pl.col(c)).alias(c) for c, v in (("cohort", 2001), ("d", 1))]
+    frame = leading.with_columns(late)
+    curve, _, _ = run(frame, placebo={"draws": 19, "periods": [2]})
+    ((severity, message),) = said(curve, "placebo_timing_few_treated")
+    assert severity == "note"
+    assert "by errors of 1 treated cluster" in message
+    placebo = curve.analyses[1].finding
+    moved = next(columns(t) for t in placebo.tables if t.suffix == "timing")
+    assert moved["message"][0] == "1 treated cluster: errors and p cannot be trusted"
+    (printed,) = (t.print for t in placebo.tables if t.print)
+    assert any(n.startswith("2 periods earlier: fewer than 10 treated clusters in (1)") for n in printed.notes)
+    (chart,) = (c for c in placebo.charts if c.figure == "forest")
+    assert [r.small for r in chart.data.blocks[0].rows] == [False, True]
+    assert "fewer than 10 treated units or clusters" in chart.data.note
+
+
+def test_a_rejection_by_a_lead_of_few_clusters_beside_others_of_many_is_no_failed_test():
+    """One unit of a late cohort has a lead of its own, and is far off in it; the leads of the many are at zero."""
+    late = pl.col("id") == 1
+    frame = small_panel(1, units=60).with_columns(
+        cohort=pl.when(late).then(2006).when(pl.col("cohort") > 0).then(2004).otherwise(0)
     )
-    curve, _, _ = run(one, placebo={"draws": 19, "periods": [2]})
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
+    off = late & (pl.col("year") <= 2002)
+    frame = frame.with_columns(y=pl.when(off).then(pl.col("y") + 9).otherwise(pl.col("y")))
+    curve, _, _ = run(frame, event_study={"window": [-4, 1]}, vcov={"unit": "~id"})
     assert not said(curve, "pretrend")
     ((severity, message),) = said(curve, "pretrend_few_treated")
-    assert severity == "serious"
-    assert "by errors of 1 treated cluster, which reject a true null far too often" in message
-    assert "by errors of too few treated clusters" in str(curve.summary().splitlines()[4])
-    assert not said(curve, "placebo_timing")
-    ((_, message),) = said(curve, "placebo_timing_few_treated")
-    assert "by errors of 1 treated cluster" in message
-    many, _, _ = run(leading)
-    ((_, message),) = said(many, "pretrend")
-    assert "treated cluster" not in message
-    assert not said(many, "pretrend_few_treated")
+    assert severity == "note"
+    assert message.endswith("; leads rest on few: period −4 on 1 treated cluster")
+    many, _, _ = run(
+        frame.with_columns(y=pl.col("y") + ((pl.col("cohort") > 0) & (pl.col("year") == pl.col("cohort") - 2))),
+        event_study={"window": [-4, 1]}, vcov={"unit": "~id"},
+    )  # fmt: skip
+    ((severity, message),) = said(many, "pretrend")
+    assert message.endswith("; leads rest on few: period −4 on 1 treated cluster")
+    assert known(message, "zh")
+
+
+def test_curves_without_a_joint_test_are_named_and_not_counted(leading):
+    """Sun and Abraham's leads of one unit for each cohort are tested by a singular matrix."""
+    curve, _, tests = run(leading, estimator={"OLS": "feols", "not yet": {"method": "sunab", "control": "notyet"}},
+        treatment={"d": {"term": "d", "cohort": "cohort"}}, vcov={"unit": "~id"},
+        event_study={"window": [-3, 2], "vary": ["estimator"]},
+    )  # fmt: skip
+    assert [p is not None and bool(np.isfinite(p)) for p in tests["p_value"]] == [True, False]
+    ((_, message),) = said(curve, "pretrend")
+    assert message.endswith("there is no test of “not yet”")
+    assert " of 2 curves" not in message
+    assert known(message, "zh")
 
 
 def test_units_without_a_row_before_treatment_move_sun_abraham_too():
@@ -210,10 +277,10 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     remark = chart.data.remarks[0][:-1]
     assert known(remark, "zh")
     whole, _, _ = run(frame)
-    assert not whole.analyses[0].finding.charts[0].data.remarks
+    assert not said(whole, "curves_differ")
     early = frame.filter(pl.col("year") < 2005)  # one cohort is not treated while the data last
     late, _, _ = run(early, event_study={"window": [-3, 0]})
-    assert not late.analyses[0].finding.charts[0].data.remarks
+    assert not said(late, "curves_differ")
 
 
 def test_a_dose_is_said_in_check_figure_and_summary():

@@ -356,8 +356,6 @@ def test_placebos_that_reject_more_than_twice_as_often_as_they_may_are_told_of_e
 @pytest.mark.parametrize(("p", "told"), [(0.049, 1), (0.05, 0), (np.nan, 0)])
 def test_a_timing_placebo_has_an_effect_at_the_studys_level(p, told, monkeypatch):
     monkeypatch.setattr(placebo, "timing", lambda bench, cell: SimpleNamespace(undated=0))
-    monkeypatch.setattr(placebo, "treated_now", lambda bench, cell: None)
-    monkeypatch.setattr(placebo, "few_treated", lambda bench, cell, rows: "")
     none = np.zeros(0)
     fit = SimpleNamespace(failure=None, coefficient=lambda: SimpleNamespace(p_value=p, estimate=1.0))
     placed = Placed(None, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, none, none, none), ((2, fit),))
