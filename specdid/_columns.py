@@ -167,6 +167,7 @@ _OF_ESTIMATORS = {
     "n_weights_vary": "treated units whose weight changes over time, that of the first row (csdid) or of period -1 "
     "(stackedev) being their cohorts' share",
     "n_older_bases": "cohorts whose base period has no rows, so that the last before it is taken",
+    "n_merged_cohorts": "cohorts that begin between the same two periods of the rows as another, and are one with it",
     "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
     "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",
     "n_weights_capped": "sets of weights, two a cohort, that were still changing at the last of their steps",

@@ -421,6 +421,23 @@ def test_an_older_base_period_is_told():
     assert late.extra["n_older_bases"] == 0
 
 
+def test_cohorts_that_begin_between_the_same_periods_are_told_to_be_one():
+    frame = adoption_panel()
+    frame["cohort"] = frame.cohort.replace(6.0, 5.0)
+    frame["d"] = (frame.t >= frame.cohort).astype(float)
+    gone = frame[frame.t != 4].reset_index(drop=True)
+    for aggregate in ("group", "simple", "calendar"):
+        found = fitted(gone, aggregate=aggregate)
+        assert found.extra["n_merged_cohorts"] == 2
+        message = told_by(found)["merged_cohorts"]
+        assert "up to 2 cohorts " in message
+        assert known(message, "zh")
+    for apart in (frame, gone[gone.cohort != 4].reset_index(drop=True)):
+        found = fitted(apart)
+        assert found.extra["n_merged_cohorts"] == 0
+        assert "merged_cohorts" not in told_by(found)
+
+
 def test_cells_left_out_of_which_no_treated_unit_is_lost_speak_of_none():
     frame = adoption_panel()
     found = small(frame[~((frame.cohort == 4) & (frame.t == 5))])

@@ -197,6 +197,7 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_only_in_shares": float((sized & ~treated).sum()),
             "n_weights_vary": float((sized & panel.reweighted).sum()),
             "n_older_bases": float(_older_bases(asked, panel, cells)),
+            "n_merged_cohorts": float(_merged(panel, cells)),
             "n_units_left_out": float(panel.lost),
         },
         units=(
@@ -252,6 +253,12 @@ def _older_bases(asked: _Asked, panel: UnitsByPeriod, cells: Sequence[CohortEffe
     bases = {c.cohort: c.base for c in cells}
     apart = [panel.start[panel.cohort == g].max() - panel.times[base] for g, base in bases.items()]
     return sum(distance > step * (1 + asked.anticipation) for distance in apart)
+
+
+def _merged(panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
+    """Count the cohorts in the average that begin between the same two periods as another."""
+    begin = [len(np.unique(panel.start[panel.cohort == g])) for g in {c.cohort for c in cells}]
+    return sum(n for n in begin if n > 1)
 
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
@@ -449,7 +456,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
 
 
 def _of_shares(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    """Say what shares of cohorts hold beside the units compared, and where a base period is an older one."""
+    """Say what shares hold beside the units compared, where a base period is an older one, and cohorts that are one."""
     alone, vary, older = (found[n] for n in ("n_only_in_shares", "n_weights_vary", "n_older_bases"))
     if (alone > 0).any():
         yield Caution(
@@ -476,6 +483,14 @@ def _of_shares(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "csdid: the base period of some cohorts has no rows, and the last before it is taken: of up to "
             f"{many(int(older.max()), 'cohort')} (column n_older_bases); lpdid and stackedev leave such cohorts out",
             specifications=int((older > 0).sum()),
+        )
+    if ((merged := found["n_merged_cohorts"]) > 0).any():
+        yield Caution(
+            "note",
+            "merged_cohorts",
+            "csdid: cohorts that begin between the same two periods of the rows are one, as in R's did: up to "
+            f"{many(int(merged.max()), 'cohort')} by specification (column n_merged_cohorts)",
+            specifications=int((merged > 0).sum()),
         )
 
 
@@ -554,6 +569,7 @@ ESTIMATOR = Estimator(
             "n_cells",
             "n_cells_left_out",
             "n_cohorts",
+            "n_merged_cohorts",
             "n_older_bases",
             "n_one_unit_cohorts",
             "n_only_in_shares",
