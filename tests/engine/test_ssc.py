@@ -215,6 +215,14 @@ def test_reghdfe_counts_slopes_without_dummies_of_their_levels(frame):
     assert fits.std_error[0, 0] == pytest.approx(fits.std_error[0, 1] * np.sqrt(factor), rel=1e-10)
 
 
+def test_reghdfe_counts_slopes_that_are_zero_in_some_of_their_rows():
+    """Zero throughout is no column; values from zero up, or up to zero, are one."""
+    unit, year = np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+    x = np.array([0.0, 1, 2, -1, -1, 0, 0, 0, 0])
+    found = ssc.correction("cluster", "reghdfe", (year,), ((unit, x),), (np.arange(9) % 4,))
+    assert int(found.df_k(0)) == 3 + 2
+
+
 def test_reghdfe_takes_off_what_disconnected_effects_repeat(frame):
     """Counts written out for a clustering in which nothing, and one in which the unit, is nested."""
     levels = {e: frame[e].nunique() for e in ("unit", "year", "region")}

@@ -163,9 +163,10 @@ def test_what_the_effects_leave_of_the_outcome_does_not_depend_on_the_cells():
     assert run(problem, members).r2_within[1] == pytest.approx(fit_full(problem, members, 1).r2_within, rel=1e-10)
 
 
-def test_periods_five_apart_are_told_the_step():
+@pytest.mark.parametrize("width", [2, 5])
+def test_periods_that_are_apart_are_told_the_step(width):
     rng = np.random.default_rng(1)
-    unit, time = np.repeat(np.arange(40), 2), np.tile([85, 90], 40)
+    unit, time = np.repeat(np.arange(40), 2), np.tile([90 - width, 90], 40)
     first = np.where(unit % 2 == 0, 90, 0)
     frame = {"id": unit, "t": time, "g": first, "d": (first > 0) * (time >= first), "y": rng.normal(size=80)}
     study = {
@@ -177,8 +178,8 @@ def test_periods_five_apart_are_told_the_step():
     }
     (row,) = specdid.run(study, pl.DataFrame(frame), audit=0).table.to_dict("records")
     assert row["message"].endswith(
-        "periods are 5 apart, so that no row is in period −1 from treatment, against which "
-        'effects are measured; write step = "5" in [study]'
+        f"periods are {width} apart, so that no row is in period −1 from treatment, against which "
+        f'effects are measured; write step = "{width}" in [study]'
     )
-    study["study"]["step"] = "5"
+    study["study"]["step"] = str(width)
     assert specdid.run(study, pl.DataFrame(frame), audit=0).table["status"].tolist() == ["ok"]

@@ -53,6 +53,20 @@ def models(formula):
     return found
 
 
+def test_as_many_alternatives_as_the_limit_are_made():
+    node = parse("sw(a, b, c)")
+    assert len(expand(node, {}, COLUMNS, 1.0, limit=3)) == len(expand_terms(node, {}, COLUMNS, limit=3)) == 3
+    for made in (lambda: expand(node, {}, COLUMNS, 1.0, limit=2), lambda: expand_terms(node, {}, COLUMNS, limit=2)):
+        with pytest.raises(LanguageError, match="3 alternatives; the limit is 2"):
+            made()
+
+
+def test_a_term_that_no_alternative_has_is_none_of_the_set():
+    found = expand_terms(parse("a + b + c - a"), {}, COLUMNS)
+    assert [term.text for term in found.terms] == ["b", "c"]
+    assert found.labels() == ["b + c"]
+
+
 def test_all_31_are_here():
     assert len(ROWS) == 31
     assert {formula for formula, _, _ in ROWS} > REORDERED.keys()

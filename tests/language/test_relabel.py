@@ -47,6 +47,7 @@ def test_without_names_nothing_changes(text):
         (("(a == 1 | city == 2) & year > 2000", "(a == 1 | city == 2) & x", "all"), "(a == 1 | city == 2)"),
         (("!(a & b > 1000 & c > 1000)", "!(a & b > 1000 & d > 1000)"), ""),
         (("cities from 2003 to 2016", "cities from 2003 to 2016 without capitals"), "cities from 2003 to 2016"),
+        (("towns from 2003 to 9", "towns from 2003 to 9 alone"), "towns from 2003 to 9"),
         (("cities from 2003 to 2016", "all"), ""),
         (("cities of the north", "towns that are in the north"), ""),
     ],

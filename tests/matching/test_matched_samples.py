@@ -164,6 +164,15 @@ def test_the_same_match_written_otherwise_is_the_same_specification(data):
     assert plan.status.tolist() == [PlanStatus.PLANNED, PlanStatus.DUPLICATE, PlanStatus.PLANNED]
 
 
+def test_whose_match_says_who_is_treated_is_matched_alike_whatever_the_cohort(data):
+    first = 2012 * data["pilot"]
+    treatments = {name: {"term": "d", "cohort": name} for name in ("first", "again")}
+    frame = data.assign(first=first, again=first)
+    for match, second in (({"treated": "pilot"}, PlanStatus.DUPLICATE), ({}, PlanStatus.PLANNED)):
+        plan = prepare(spec({"at": "year == 2011", **match}, treatment=treatments), frame).plan
+        assert plan.status.tolist() == [PlanStatus.PLANNED, second]
+
+
 def test_macros_and_factors_are_matched_on(data):
     study = spec({"on": "..both", "treated": "pilot", "at": "year == 2011"}, macros={"both": "x + region"})
     _, found = compiled(study, data)
@@ -223,6 +232,13 @@ def test_units_that_lack_the_treatment_or_a_group_are_said_to(data):
     words = "1 of 60 units lack a value of `exact`, which they are matched within, and are left out"
     assert f"the sample `m`: {words}" in said
     assert known(words, "zh")
+
+
+def test_treated_that_lack_a_variable_are_not_those_that_lack_a_group(data):
+    treated = data.loc[data["pilot"] == 1, "unit"].unique()
+    gaps = data.assign(x=data["x"].where(data["unit"] != treated[0]), size=data["size"].where(data["unit"] != treated[1]))
+    said = messages(spec({"treated": "pilot", "at": "year == 2011", "exact": "size"}), gaps)
+    assert any("1 of 60 units (1 treated) lack a variable to match on" in words for words in said)
 
 
 def test_units_without_a_row_of_at_are_counted_and_the_treated_of_the_sample(data):

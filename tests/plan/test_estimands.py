@@ -197,6 +197,11 @@ def test_a_square_is_not_the_column_that_it_is_of():
     assert others == [plain, plain, f"{plain} where dist is 0"]
 
 
+def test_a_cube_is_in_no_product_of_a_square():
+    plain, square, cube = labelled(["1", "I(dist^2 * x3)", "I(dist^3 * x3)"], "I(dist^3)")
+    assert (square, cube) == (plain, f"{plain} where x3 is 0")
+
+
 CUBES = "dom"
 for _ in range(20):
     CUBES = f"({CUBES})^3"

@@ -51,6 +51,19 @@ def test_outcomes_that_an_estimator_cannot_have_are_excluded_by_sample():
     assert not [key for key in found if key[2] == "OLS" or (key[1] == "z" and key[2] == "Poisson")]
 
 
+def test_a_variant_that_makes_an_amount_of_the_treatment_is_excluded_without_the_others():
+    made = specdid.plan(
+        study(
+            treatment={"d": {"term": "d", "cohort": "cohort"}},
+            estimator={"did2s": "did2s"},
+            variant={"coding": {"dummy": {}, "dose": {"derive": {"d": "d * w"}}}},
+            outcome={"y": "y"},
+        ),
+        PANEL,
+    )
+    assert [made.reasons[r].code if r >= 0 else "" for r in made.reason.tolist()] == ["", "not_binary"]
+
+
 def test_a_treatment_that_switches_off_is_not_one_for_staggered_estimators():
     off = PANEL.with_columns((pl.col("d") * (pl.col("year") < 2007)).alias("grant"))
     made = specdid.plan(

@@ -100,3 +100,15 @@ def test_estimators_that_take_one_specification_at_a_time_say_it_too(method):
     assert "less than one digit" in one.message
     ordinary = data.assign(mix=lambda f: f["mix"] + np.random.default_rng(1).normal(size=len(f)) * 1e-3)
     assert not cautions(ordinary, treatment=treatment, estimator=estimator)[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("method", "absorbed"), [("did2s", True), ("lpdid", False)])
+def test_estimators_of_changes_put_controls_beside_a_constant_alone(method, absorbed):
+    """A sum of what units and what periods have is left by rounding alone where their effects are taken out."""
+    both = lambda f: (20 + 0.1 * (f["id"] % 5) + 0.1 * (f["year"] % 3)).astype(np.float32).astype(float)  # noqa: E731
+    data = frame().assign(cohort=lambda f: np.where(f["id"] % 2, 2005, 0), both=both)
+    estimator = {"one": {"method": method, **({"post_window": 1} if method == "lpdid" else {})}}
+    treatment = {"d": {"term": "d", "cohort": "cohort"}}
+    found = cautions(data, treatment=treatment, controls={"all": "a + both"}, estimator=estimator)[1]
+    assert [one.where for one in found] == ["`both`"] * absorbed
