@@ -255,6 +255,13 @@ def test_check_loads_no_library_that_only_a_run_needs():
     assert said.stdout == "0 []\n"
 
 
+def test_of_periods_of_which_one_alone_is_matched_all_are_compared_too():
+    match = {"on": "pgdp", "treated": "pilot == 1 & year == 2005", "method": "kernel"}
+    sample = {"two": {"where": "municipality == 0 & year <= 2006", "match": match}}
+    (one,) = found(study(sample=sample, balance={"vary": []}))
+    assert [row["period"] for row in table(one.tables[1])] == ["all", "all", "2005", "2005"]
+
+
 def test_a_matched_sample_written_in_fix_is_labelled_by_its_method():
     match = {"on": ON, "treated": "pilot", "at": "year == 2011"}
     given = [{"match": match}, {"where": "municipality == 0", "match": {**match, "method": "kernel"}}]

@@ -283,6 +283,17 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     assert not said(late, "curves_differ")
 
 
+def test_treated_units_of_the_last_period_without_its_row_stand_in_leads_only():
+    frame = small_panel(1).filter(pl.col("year") <= 2005)
+    ids = frame.filter(pl.col("cohort") == 2005)["id"].unique().sort().to_list()[:2]
+    gone = pl.col("id").is_in(ids) & (pl.col("year") == 2005)
+    curve, _, _ = run(
+        frame.with_columns(d=pl.when(gone).then(None).otherwise(pl.col("d"))), event_study={"window": [-3, 0]}
+    )
+    n = frame.filter(pl.col("cohort") > 0)["id"].n_unique()
+    assert any(f"2 of {n} treated units stand in leads only" in message for _, message in said(curve, "curves_differ"))
+
+
 def test_a_dose_is_said_in_check_figure_and_summary():
     frame = small_panel(1).with_columns(d=pl.col("d") * (1 + pl.col("id") / 10))
     study = small_study(**BASE)
