@@ -6,8 +6,10 @@ import pyfixest as pf
 import pytest
 from matplotlib.text import Text
 from scipy.stats import f as f_distribution
-from simulated import analysed, faults_of, records, simulated
+from simulated import analysed, faults_of, records, simulated, spec_with
+from specdid._run.prepare import prepare
 from specdid._words import known
+from specdid.analyses._base import Bench
 from specdid.figures import forest
 
 AT = "at(size, year == 2003)"
@@ -244,3 +246,15 @@ def test_effects_in_other_units_have_an_axis_of_their_own():
         "log odds of deaths",
     ]
     assert axis("feols", scale=0) == "log points", "outcomes of one scale share an axis"
+
+
+def test_rows_of_no_group_are_in_no_interacted_effect(data):
+    prepared = prepare(spec_with("heterogeneity", {"groups": GROUPS}), data)
+    bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
+    (cell,) = bench.cells(prepared.requests[0])
+    group = bench.panel.unit_codes // 6 % 3 - 1
+    fit = bench.fit(cell, within=group)
+    cut = bench.fit(cell, within=np.maximum(group, 0), where=group >= 0)
+    assert fit.failure is None
+    assert fit.nobs == cut.nobs < bench.fit(cell).nobs
+    assert fit.estimate == pytest.approx(cut.estimate, rel=1e-10)

@@ -235,8 +235,8 @@ def test_units_that_lack_the_treatment_or_a_group_are_said_to(data):
 
 
 def test_treated_that_lack_a_variable_are_not_those_that_lack_a_group(data):
-    treated = data.loc[data["pilot"] == 1, "unit"].unique()
-    gaps = data.assign(x=data["x"].where(data["unit"] != treated[0]), size=data["size"].where(data["unit"] != treated[1]))
+    one, other = data.loc[data["pilot"] == 1, "unit"].unique()[:2]
+    gaps = data.assign(x=data["x"].where(data["unit"] != one), size=data["size"].where(data["unit"] != other))
     said = messages(spec({"treated": "pilot", "at": "year == 2011", "exact": "size"}), gaps)
     assert any("1 of 60 units (1 treated) lack a variable to match on" in words for words in said)
 

@@ -197,6 +197,13 @@ def test_a_square_is_not_the_column_that_it_is_of():
     assert others == [plain, plain, f"{plain} where dist is 0"]
 
 
+def test_beside_an_amount_that_is_never_zero_a_part_of_it_is_held_fixed():
+    """It is zero in some rows, and so wherever the amount is: in none. That makes it no interaction."""
+    part = 'ifelse(haul == "short", w, 0)'
+    plain, beside = labelled(["1", part], "w")
+    assert beside == f"{plain}, {part} held fixed"
+
+
 def test_a_cube_is_in_no_product_of_a_square():
     plain, square, cube = labelled(["1", "I(dist^2 * x3)", "I(dist^3 * x3)"], "I(dist^3)")
     assert (square, cube) == (plain, f"{plain} where x3 is 0")

@@ -106,8 +106,10 @@ def test_estimators_that_take_one_specification_at_a_time_say_it_too(method):
 @pytest.mark.parametrize(("method", "absorbed"), [("did2s", True), ("lpdid", False)])
 def test_estimators_of_changes_put_controls_beside_a_constant_alone(method, absorbed):
     """A sum of what units and what periods have is left by rounding alone where their effects are taken out."""
-    both = lambda f: (20 + 0.1 * (f["id"] % 5) + 0.1 * (f["year"] % 3)).astype(np.float32).astype(float)  # noqa: E731
-    data = frame().assign(cohort=lambda f: np.where(f["id"] % 2, 2005, 0), both=both)
+    data = frame().assign(
+        cohort=lambda f: np.where(f["id"] % 2, 2005, 0),
+        both=lambda f: (20 + 0.1 * (f["id"] % 5) + 0.1 * (f["year"] % 3)).astype(np.float32).astype(float),
+    )
     estimator = {"one": {"method": method, **({"post_window": 1} if method == "lpdid" else {})}}
     treatment = {"d": {"term": "d", "cohort": "cohort"}}
     found = cautions(data, treatment=treatment, controls={"all": "a + both"}, estimator=estimator)[1]
