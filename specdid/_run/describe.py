@@ -147,6 +147,7 @@ def _warnings(
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
     yield from design_warnings.comparability(results)
+    yield from design_warnings.repeated(results)
     yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.null_medians]

@@ -166,7 +166,9 @@ class Estimate:
     ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
     ``reads`` marks the rows of the task, or of its record, on whose values the numbers depend, leads and
     lags of those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
-    otherwise than they were written, it tells whether two specifications are the same model.
+    otherwise than they were written, it tells whether two specifications are the same model. ``sizes`` (n,) has in
+    one row of each unit what the unit weighs in the size of its group, where sizes of groups are read, NaN elsewhere:
+    which row that is, and what else stands in it, makes no other model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
     which Estimator.alone explains. ``of_others`` has, by two-way vcov, the errors that fixest and reghdfe print of a
     regression that is not told whole, NaN where they print ours (engine.semidefinite).
@@ -184,6 +186,7 @@ class Estimate:
     extra: Mapping[str, float] = field(default_factory=dict)
     coefficients: Coefficients | None = None
     reads: Bools | None = None
+    sizes: Floats | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
     of_others: Mapping[int, Floats] = field(default_factory=dict)
     units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
