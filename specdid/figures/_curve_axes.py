@@ -484,7 +484,7 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
-    What has no event study is pale, below zero.
+    What has no event study is pale, below zero. No bar has the accent: that is the preferred specification's.
     """
     found = panel.breakdowns
     assert found is not None
@@ -500,7 +500,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
-        for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
+        for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (blend(INK, 0.6), tops >= found.bound)):
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
         none = np.where(tops == 0, 0.04 * most, 0.0)
         draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))

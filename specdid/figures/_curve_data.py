@@ -104,6 +104,8 @@ class Preferred:
 
 SURVIVES = 1.0
 """The M̄ that specifications survive or not: a change after as large as the largest before."""
+APART = 1e-6
+"""Breakdown values that differ by a smaller share of themselves are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,35 @@ class Breakdowns:
     known : (specifications planned,) bool, those that have an event study with bounds
     effect : the effect in a word
     bound : the bound that is drawn as a line: specifications above it survive it
+    several : points of the curve whose specifications, one model, have event studies with other values
     """
 
     values: Floats
     known: Bools
     effect: str
     bound: float = SURVIVES
+    several: int = 0
+
+    def of_points(self, twin: Ints) -> Breakdowns:
+        """Give each point of the curve the lowest value of its specifications.
+
+        Which of them has the estimate is a matter of the order of options; ``twin`` is that of Results.
+        """
+        values, known = np.where(np.isnan(self.values) & self.known, 0.0, self.values), self.known.copy()
+        mine = np.flatnonzero(self.known)
+        point = np.where(twin[mine] >= 0, twin[mine], mine)
+        lowest, highest = np.full(len(values), np.inf), np.full(len(values), -np.inf)
+        np.minimum.at(lowest, point, values[mine])
+        np.maximum.at(highest, point, values[mine])
+        known[:] = False
+        known[point] = True
+        differ = known & (lowest < highest * (1 - APART))
+        return replace(
+            self,
+            values=np.where(known & (lowest > 0), lowest, np.nan),
+            known=known,
+            several=int(np.count_nonzero(differ)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

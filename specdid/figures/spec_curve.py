@@ -342,6 +342,10 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
         )
         if any((b.known & ~(b.values > 0)).any() for b in found):
             yield say("Dark, on its axis: zero is in the set at M̄ = 0.")
+        if any((b.values >= b.bound).any() for b in found):
+            yield say("Darker bars reach M̄ = {bound:g}.", bound=found[0].bound)
+        if any(b.several for b in found):
+            yield say("Where specifications that are one point have several, the lowest is drawn.")
         if any(not b.known.all() for b in found):
             yield say("Pale, below zero: specifications without one.")
 
