@@ -300,14 +300,12 @@ def repeated(results: Results) -> Iterator[Caution]:
     again = np.flatnonzero(first[which] != np.arange(len(places)))
     if count := len(again):
         later, earlier = places[again[0]] + 1, places[first[which[again[0]]]] + 1
-        has = "has" if count == 1 else "have"
         yield Caution(
             "note",
             "repeated",
-            f"{count:,} of {len(places):,} estimates {has} the estimate, standard error, degrees of freedom and number "
-            f"of rows of an earlier one of the same outcome, treatment and estimator (#{later} those of #{earlier}): "
-            "what sets them apart changes nothing here, and medians, shares and choices count them again, so keep one "
-            "of them",
+            f"{count:,} of {len(places):,} estimates with the number, standard error, degrees of freedom and rows of "
+            f"an earlier one of the same outcome, treatment and estimator (#{later} those of #{earlier}): what sets "
+            "them apart changes nothing here, and medians, shares and choices count them again, so keep one of them",
             specifications=count,
         )
 

@@ -212,3 +212,23 @@ def test_a_unit_that_counts_in_sizes_alone_makes_another_csdid():
     assert points(own | {"sample": {"all": "TRUE", "b": f"id != {some}"}}, frame) == [0, 1]
     assert points(own | {"weights": {"a": "one", "b": "two"}}, frame) == [0, 1]
     assert points(own | {"weights": {"a": "1", "b": "one"}}, frame) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "column"),
+    [
+        ({"method": "lpdid", "post_window": 1}, "x1"),
+        ({"method": "did_multiplegt_dyn", "effects": 1}, "y"),
+        ({"method": "csdid"}, "x1"),
+    ],
+)
+def test_a_gap_in_a_row_that_is_not_read_makes_no_other_model(method, column):
+    """Where a row lacks a value a task has a record of all rows: the same values are read of it."""
+    frame = panel().filter(pl.col("cohort").is_in([0, 2005]))
+    some = frame.filter(pl.col("cohort") == 2005)["id"].min()
+    year = frame["year"].min() if method["method"] == "csdid" else frame["year"].max()
+    gap = (pl.col("id") == some) & (pl.col("year") == year)
+    frame = frame.with_columns(pl.when(gap).then(None).otherwise(pl.col(column)).alias(column))
+    own = study("csdid", sample={"all": "TRUE", "b": f"!(id == {some} & year == {year})"})
+    own |= {"controls": {"none": "1"} if column == "y" else {"x": "x1"}, "estimator": {"e": method}}
+    assert points(own, frame) == [0, 0]
