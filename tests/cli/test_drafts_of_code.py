@@ -660,7 +660,7 @@ def test_expressions_of_stata_keep_their_brackets(text):
         ("z - mod(m, 1000)/10", "z - m %% 1000 / 10"),
         ("m^3^2", "(m^3)^2"),
         ("inlist(z - 1, m, 2) + 1", "(z - 1 == m | z - 1 == 2) + 1"),
-        ("substr(name, 2, 2)", "substr(name, 2, 3)"),
+        ("substr(name, 2, 2)", 'ifelse(substr(name, 2, 3) == "", NA, substr(name, 2, 3))'),
         ("z == float(.3)", "z == 0.30000001192092896"),
     ],
 )
@@ -1118,8 +1118,9 @@ def test_a_lag_after_a_cut_does_not_see_the_rows_that_are_gone():
     assert found.regressions[0].terms == ("l(x_kept, 1)",)
     assert found.derived == {"x_kept": "ifelse(year > 2000, x, NA)"}
     found = read_code("use a\nxtset id year\nkeep if year > 2000\nreg y L(1/2).x, cluster(id)\n", ".do")
-    assert not found.regressions
-    assert "cut off" in found.skipped[0][2]
+    assert found.regressions[0].terms == ("l(x_kept, 1:2)",)
+    found = read_code("use a\nxtset id year\ngen x_kept = 1\nkeep if year > 2000\nreg y L.x x_kept\n", ".do")
+    assert found.regressions[0].terms == ("l(x_kept_, 1)", "x_kept")
 
 
 BEHIND_A_CUT = """\
@@ -1129,9 +1130,17 @@ xtile q = l_income, nq(4)
 winsor2 homicide, replace cuts(5 95)
 gen jump = D.homicide
 gen rich = L.unemployrt > 5
+egen double lagged = mean(L.poverty), by(region year)
+egen double before = mean(l_income) if L3.poverty < ., by(region)
+xtile half = l_income if L.post == 0, nq(2)
 reghdfe homicide post m L.poverty i.q, absorb(sid year) cluster(sid)
 reghdfe jump post F.poverty top if q != 2, absorb(sid year) cluster(sid)
 reghdfe homicide post rich, absorb(sid year) cluster(sid)
+reghdfe homicide post lagged half if before != ., absorb(sid year) cluster(sid)
+reghdfe homicide post if L.unemployrt > 5, absorb(sid year) cluster(sid)
+reghdfe homicide post if L.post == 0 & !missing(L3.poverty), absorb(sid year) cluster(sid)
+reghdfe homicide post [aw=L3.popwt], absorb(sid year) cluster(sid)
+reghdfe homicide post cL.poverty#c.l_income if FD.poverty < 9, absorb(sid i.region#i.year L2.post) cluster(sid)
 """
 
 
@@ -1153,7 +1162,7 @@ def test_behind_a_cut_everything_is_made_of_the_rows_that_are_left(tmp_path):
         estimates.append([*zip(results.estimate.tolist(), results.numbers["std_error"][:, 0].tolist(), strict=True)])
     np.testing.assert_allclose(estimates[0], estimates[1], rtol=1e-9)
     assert np.isfinite(estimates[0]).all()
-    assert len(estimates[0]) == 3
+    assert len(estimates[0]) == 8
 
 
 def test_what_restore_undoes_is_one_line():
@@ -4341,6 +4350,109 @@ def test_a_time_that_is_moved_by_a_number_is_that_of_the_data(made, time):
     found = read_code(code, ".do", DataFacts(columns, columns))
     assert found.time == time
     assert bool(found.comments.get("time")) == (time is None)
+
+
+EMPTY = """\
+gen str8 grp = ""
+gen kind = grp
+replace grp = "coast" if inlist(st, "NY", "NJ")
+replace kind = "lake" if st == "OH"
+gen west = region
+replace west = "" if region == "West"
+gen other = cond(region == "West", "", region)
+gen sixth = upper(substr(region, 5, 1))
+gen bare = trim(blank)
+egen number = group(west)
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ('grp != ""', [0, 1]), ('grp == ""', [2, 3, 4]), ("missing(grp)", [2, 3, 4]), ('!(grp == "coast")', [2, 3, 4]),
+        ('kind != ""', [2]), ('inlist(kind, "", "x")', [0, 1, 3, 4]), ('regexm(kind, "^[x-z]*")', [0, 1, 2, 3, 4]),
+        ('regexm(kind, "k")', [2]), ('west == ""', [3]), ("number == .", [3]), ("!missing(west, other)", [0, 1, 2, 4]),
+        ("other == west", [0, 1, 2, 3, 4]), ('sixth == ""', [3]), ('substr(region, 5, 1) != ""', [0, 1, 2, 4]),
+        ('substr(region, 5, 1) != "h"', [2, 3]), ("missing(substr(region, 5, 1))", [3]), ('bare != ""', [0, 4]),
+        ('sixth != bare', [0, 1, 2, 4]), ("sixth == upper(substr(region, 5, 1))", [0, 1, 2, 3, 4]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_empty_is_missing(condition, rows):
+    """As in Stata, also where a do-file makes it: the language has NA and the text without characters."""
+    data = {"id": [1, 2, 3, 4, 5], "t": [1] * 5, "st": ["NY", "NJ", "OH", "CA", "FL"]}
+    data |= {"region": ["Northern", "Northern", "Middle", "West", "South"], "blank": [" a", "  ", "  ", " ", "b"]}
+    facts = DataFacts(frozenset(data), frozenset(data), texts=frozenset({"st", "region", "blank"}))
+    found = read_code(f"use a\nxtset id t\n{EMPTY}reg t id if {condition}\n", ".do", facts)
+    assert not found.skipped
+    kept = values(panel_of(data, "id", "t"), f"ifelse({found.regressions[0].condition}, 1, 0)", **found.derived)
+    assert [k for k, v in enumerate(kept) if v == 1] == rows, (found.derived, found.regressions[0].condition)
+
+
+@pytest.mark.parametrize(
+    ("lines", "cluster", "condition"),
+    [
+        ("", "st", "TRUE"), ("", "part", "!is.na(part)"), ("", "part year", "!is.na(part)"),
+        ("gen g = floor(st/5)\nreplace g = . if st < 10\n", "g", "!is.na(g)"), ("egen g = group(st)\n", "g", "TRUE"),
+        ("egen g = group(part)\n", "g", "!is.na(g)"), ("drop if part == .\n", "part", "!is.na(part)"),
+        ('gen g = word\nreplace g = "" if st == 3\n', "g", "!is.na(g)"), ("merge m:1 st using b\n", "new", None),
+    ],
+)  # fmt: skip
+def test_rows_without_a_cluster_are_left_out_as_in_stata(lines, cluster, condition):
+    columns = frozenset({"y", "d", "id", "st", "part", "word", "year"})
+    facts = DataFacts(columns, columns - {"part"})
+    code = f"use a\nxtset id year\n{lines}reghdfe y d, absorb(id year) vce(cluster {cluster})\n"
+    found = read_code(code, ".do", facts)
+    assert found.regressions[0].condition == (condition or "rows_line_3")
+    told = any("by which errors cluster" in one for one in found.comments.get("alone", ()))
+    assert told == (condition not in ("TRUE", None) and not lines.startswith("drop"))
+    options = "absorb(id) vce(cluster part)"
+    found = read_code(f"use a\nreghdfe y part, {options}\nreghdfe y d if st == 1 | d, {options}\n", ".do", facts)
+    assert [r.condition for r in found.regressions] == ["TRUE", "(st == 1 | d != 0) & !is.na(part)"]
+
+
+def test_macros_that_count_are_read():
+    code = """\
+local cut = 68
+local k 0
+foreach v in a b {
+    local ++k
+    reg y `v' if year > `=`cut'+1' & id != `k'
+}
+local --k
+reg y a if id == `k'
+local ++unset
+reg y a if id == `unset'
+while `k' < 3 {
+    local ++k
+    reg y b if id == `k'
+}
+reg y a if id == `=r(N)'
+"""
+    found = read_code(code, ".do", DataFacts(*[frozenset({"y", "a", "b", "id", "year"})] * 2))
+    assert [r.condition for r in found.regressions] == ["year > 69 & id != 1", "year > 69 & id != 2", "id == 1"]
+    assert [line for line, _, why in found.skipped if why == "a macro is not known"] == [10, 13, 15]
+
+
+def test_a_time_that_replace_moves_is_that_of_the_data():
+    columns = frozenset({"y", "d", "id", "year"})
+    for lines in ("replace year = 1900 + year\nxtset id year\n", "xtset id year\nreplace year = year - 60\n"):
+        code = f"use a\n{lines}reghdfe y d L.d if year > 3, absorb(id year)\n"
+        found = read_code(code, ".do", DataFacts(columns, columns))
+        assert found.time == "year"
+        assert [one.condition for one in found.regressions] == ["year_2 > 3"]
+    code = code.replace("year - 60", "2*year")
+    assert not read_code(code, ".do", DataFacts(columns, columns)).regressions
+
+
+def test_a_refusal_lists_what_is_not_read(drafted):
+    code = "use a\nmerge 1:1 i using b\nreghdfe y d x, a(i)\nreghdfe y z, a(i)\nreghdfe y `m', a(i)\n"
+    for options in ((), ("--treatment", "law")):
+        done, _ = drafted(code, "a.do", *options)
+        assert done.returncode == 2
+        assert "line 2: merge 1:1 i using b: changes rows" in done.stderr
+        assert "line 5: reghdfe y `m', a(i): a macro is not known" in done.stderr
+    done, _ = drafted(code + "reghdfe y d in 3\n" * 80, "a.do")
+    assert "and 22 more statements" in done.stderr
 
 
 def test_what_one_line_leaves_open_is_one_error(drafted):
