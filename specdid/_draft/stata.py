@@ -420,6 +420,8 @@ class _Stata(Memory):
         self._single: set[str] = set()
         self._empty: set[str] = set()
         """Versions that are the empty text in every row."""
+        self._masks: dict[str, str] = {}
+        """Columns that are missing where rows were cut off, which a lag of a regression is of."""
         self._as_in_data: set[str] = set()
         """Those of them that `replace` has of a column that the data have so."""
         self._read_single: dict[str, int] = {}
@@ -1806,9 +1808,10 @@ class _Stata(Memory):
         line = (*self.state.rows, *self.state.cuts)[-1][0]
         names = {one.span: one.name for one in lagged if isinstance(one, Name)}
         for span, name in sorted(names.items(), key=lambda pair: -pair[0].start):
-            made, new = f"ifelse({kept}, {self.in_force(name)}, NA)", f"{name}_kept"
-            while new in self.there() and self.derived(new) != made:
-                new += "_"
+            made, new, k = f"ifelse({kept}, {self.in_force(name)}, NA)", f"{name}_kept", 2
+            while self._masks.get(new, "" if new in self.there() else made) != made:
+                new, k = f"{name}_kept_{k}", k + 1
+            self._masks[new] = made
             self.define(new, line, made)
             text = text[: span.start] + new + text[span.stop :]
         return text

@@ -1120,7 +1120,11 @@ def test_a_lag_after_a_cut_does_not_see_the_rows_that_are_gone():
     found = read_code("use a\nxtset id year\nkeep if year > 2000\nreg y L(1/2).x, cluster(id)\n", ".do")
     assert found.regressions[0].terms == ("l(x_kept, 1:2)",)
     found = read_code("use a\nxtset id year\ngen x_kept = 1\nkeep if year > 2000\nreg y L.x x_kept\n", ".do")
-    assert found.regressions[0].terms == ("l(x_kept_, 1)", "x_kept")
+    assert found.regressions[0].terms == ("l(x_kept_2, 1)", "x_kept")
+    code = "use a\nxtset id t\nkeep if t > 2\nreg y L.x\npreserve\ndrop if y > 1\nreg y L.x\nrestore\nreg y L2.x\n"
+    found = read_code(code, ".do")
+    assert [r.terms for r in found.regressions] == [("l(x_kept, 1)",), ("l(x_kept_2, 1)",), ("l(x_kept, 2)",)]
+    assert not found.notes
 
 
 BEHIND_A_CUT = """\
