@@ -1250,7 +1250,7 @@ class _Stata(Memory):
         plain = re.fullmatch(r"""`"(.*)"'|"([^"]*)"|([-+]?[\d.]+)""", value)
         if step := found[2][: -len(name.lstrip("$"))]:
             before = self._macros.pop(name, "")
-            if re.fullmatch(_NUMBER, before):
+            if re.fullmatch(_NUMBER, before) and not self._unsure:
                 self._macros[name] = _computed(f"{before} {step[0]} 1")
             return True
         if value.startswith(":") or (computed and not plain):
@@ -1279,7 +1279,7 @@ class _Stata(Memory):
         for name in re.findall(r"\bloc(?:al)?\((\w+)\)", arguments):
             self._macros.pop(name, None)
         if command in ("if", "else"):
-            for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
+            for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(?:\+\+|--)?(\w+)", arguments):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
             why = "a condition is not decided: what stands behind it is not read"
             if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue|stop|error)(?:\s*,\s*\w+|\s+\d+)?$", arguments):

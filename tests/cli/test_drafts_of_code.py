@@ -4431,10 +4431,18 @@ while `k' < 3 {
     reg y b if id == `k'
 }
 reg y a if id == `=r(N)'
+local j 1
+if _rc local ++j
+reg y a if id == `j'
+local j 1
+if _rc {
+    local ++j
+}
+reg y a if id == `j'
 """
     found = read_code(code, ".do", DataFacts(*[frozenset({"y", "a", "b", "id", "year"})] * 2))
     assert [r.condition for r in found.regressions] == ["year > 69 & id != 1", "year > 69 & id != 2", "id == 1"]
-    assert [line for line, _, why in found.skipped if why == "a macro is not known"] == [10, 13, 15]
+    assert [line for line, _, why in found.skipped if why == "a macro is not known"] == [10, 13, 15, 18, 23]
 
 
 def test_a_time_that_replace_moves_is_that_of_the_data():
