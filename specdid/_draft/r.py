@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 from specdid._draft.memory import (
     ACROSS,
@@ -18,13 +19,28 @@ from specdid._draft.memory import (
     Regression,
     State,
     called,
+    calls,
     columns_of,
     in_brackets,
     ours,
 )
 from specdid._draft.r_errors import Defaults, read_errors
-from specdid.language import COMMANDS, LanguageError, expand, not_read, parse, write
-from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Unary, chain, children, walk
+from specdid.language import COMMANDS, FUNCTIONS, LanguageError, expand, not_read, parse, write
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    chain,
+    children,
+    number_value,
+    walk,
+)
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -209,6 +225,12 @@ _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
 _RUNNING = {"cumsum", "cummax"}
+_OF_GROUPS = {name for name, made in FUNCTIONS.items() if any(one.name == "by" for one in made.parameters)}
+_SURE = {
+    "abs", "sign", "floor", "ceiling", "round", "ifelse", "between", "pmin", "pmax", "as.integer", "as.numeric",
+    "asinh", "mean", "median", "min", "max", "sum", "count", "group",
+}  # fmt: skip
+"""Functions that have a value wherever their arguments have."""
 _OF_NUMBERS = {*_GROUPED, "quantile", "sum", "nrow", "ncol", "length", "var", "range", "n_distinct", "uniqueN"}
 _OF_ONE_VALUE = (
     "`{0}` is of one value: R stops there since 4.3, and took that of the first row for all before. Here: `{1}`, "
@@ -273,6 +295,7 @@ class _R(Memory):
         self._saved: dict[str, str] = {}
         self._statements = statements
         self._masked_lag = _masked_lag(text)
+        self._sure: dict[str, bool] = {}
         self._functions = {name for name, _, _ in _functions(statements)}
         self._set_panel(calls, statements)
         self._set_variables(text, statements, frames)
@@ -1135,38 +1158,10 @@ class _R(Memory):
             text = new
             if looks and (key := next((k for k in (unit, time) if self._anew(k)), None)):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
-        group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
-        if by and (new := re.sub(r"(?<![\w.:$])n\(\)", f"count({group[2:]})", text)) != text:
-            if not all(re.fullmatch(_NAME, name) for name in by):
-                raise NotReadError("its groups are not read")
+        if by and re.search(r"(?<![\w.:$])n\(\)", text):
+            looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
+        if (new := self._summarised(text, by)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
-        for found in [
-            *re.finditer(rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)
-        ][::-1]:
-            inside, omits, _ = found[2].partition("na.rm")
-            counted = found[1] in _COUNTED
-            within = columns_of(inside.strip().rstrip(",")) if counted or not omits else set()
-            known = bool(within) and within <= self._facts.complete - {*self.state.columns}
-            simple = not {*_called(inside)} - {"abs", "sign", "is.na"} and not re.search(r"[/^]", inside)
-            whole = found[1] == "sum" or re.search(r"[<>=]|%in%|is\.na", inside)
-            if counted and not (known and simple and whole):
-                raise NotReadError(f"`{found[1]}()` is not taken over. Here: {_HERE[found[1]]}")
-            if not (known and simple) and not (omits and re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2])):
-                raise NotReadError(
-                    f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
-                )
-            if not all(re.fullmatch(_NAME, name) for name in by):
-                raise NotReadError("its groups are not read")
-            looks = True
-            inside = inside.strip().rstrip(",").strip()
-            value = f"{found[1]}({inside}{group})"
-            if found[1] in ("any", "all"):
-                value = f"({'max' if found[1] == 'any' else 'min'}({inside}{group}) == 1)"
-            if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
-                if re.search(r"\bNA(?:_\w+)?\b", inside):
-                    raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
-                self._infinite.setdefault(self._at, []).append(columns_of(inside))
-            text = f"{text[: found.start()]}{value}{text[found.end() :]}"
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
         else:
@@ -1184,9 +1179,85 @@ class _R(Memory):
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
         written = ours(text, role)  # type: ignore[arg-type]
+        _refuse_ungrouped(written, by)
         self.refuse_gone(written)
         written = self.in_force(written)
         return self.on_kept(written) if looks else written
+
+    def _summarised(self, text: str, by: Sequence[str]) -> str:
+        """Return an expression in which every summary has its groups, from the innermost on.
+
+        Raises
+        ------
+        NotReadError
+            One is another number here where values are missing, or has an argument that is not read.
+        """
+        summaries = re.finditer(rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\(", _without_texts(text))
+        for found in [*summaries][::-1]:
+            name, inside = found[1], _inside(text, found.end())
+            parts = [part for part in _split(inside, ",") if part]
+            named = [part for part in parts if re.match(r"[\w.]+\s*=(?!=)", part)]
+            omits = [re.fullmatch(r"na\.rm\s*=\s*(?:(T|TRUE)|F|FALSE)", part) for part in named]
+            if len(parts) - len(named) != 1 or len(named) > 1 or not all(omits):
+                raise NotReadError(f"`{name}({inside})` has an argument that is not read")
+            of = next(part for part in parts if part not in named)
+            node = self._understood(of)
+            sure = node is not None and self._is_sure(node)
+            if name in _COUNTED and not (sure and (name == "sum" or (node is not None and self._is_logical(node)))):
+                raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
+            if not sure and not any(one and one[1] for one in omits):
+                raise NotReadError(
+                    f"`{name}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
+                )
+            group = f", {_group_of(by)}" if by else ""
+            value = f"{name}({of}{group})"
+            if name in ("any", "all"):
+                value = f"({'max' if name == 'any' else 'min'}({of}{group}) == 1)"
+            if name in ("min", "max") and not sure:
+                if re.search(r"\bNA(?:_\w+)?\b", of):
+                    raise NotReadError(f"`{name}()` of no value is infinite in R, missing here")
+                self._infinite.setdefault(self._at, []).append(columns_of(of))
+            text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
+        return text
+
+    def _understood(self, text: str) -> Node | None:
+        """Return the tree of an expression of versions, None where it is not read."""
+        for key, version in [*self._versions.items()][len(self._sure) :]:  # each is made of those before it
+            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
+        with suppress(NotReadError, LanguageError):
+            return parse(self.in_force(ours(text, "value")))
+        return None
+
+    def _is_sure(self, node: Node) -> bool:
+        """Say whether an expression of versions has a value in every row, as far as the data show."""
+        match node:
+            case Name():
+                return self._sure.get(node.name, node.name in self._facts.complete)
+            case Number() | Text():
+                return True
+            case Constant():
+                return node.value is not None
+            case Unary():
+                return self._is_sure(node.operand)
+            case Binary(operator="%in%"):
+                return self._is_sure(node.left)
+            case Binary(operator="/" | "%/%" | "%%" | "^"):
+                by = number_value(node.right)
+                whole = by is not None and (by > 0 and by == int(by) if node.operator == "^" else by != 0)
+                return whole and self._is_sure(node.left)
+            case Binary():
+                return self._is_sure(node.left) and self._is_sure(node.right)
+            case Call(function="is.na" | "is.finite"):
+                return True
+            case Call(function="log" | "log10" | "log1p" | "sqrt", arguments=(Argument(Name() as of),)):
+                there = not self.known(of.name) and of.name in self._facts.complete
+                return there and 0 < self._facts.bounds(of.name)[0] < inf
+            case Call() if node.function == "coalesce":
+                return any(self._is_sure(one) for one in children(node))
+            case Call():
+                return node.function in _SURE and all(self._is_sure(one) for one in children(node))
+            case _:
+                return False
 
     def _refuse_whole(self, text: str) -> None:
         """Refuse columns of a whole frame beside rows that are left of it, which R takes by position."""
@@ -1898,6 +1969,34 @@ class _R(Memory):
 
     def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
         return tuple(one for one in rows if one not in self._begun)
+
+
+def _group_of(by: Sequence[str]) -> str:
+    """Return the argument that names groups here.
+
+    Raises
+    ------
+    NotReadError
+        They are no columns.
+    """
+    if not all(re.fullmatch(_NAME, name) for name in by):
+        raise NotReadError("its groups are not read")
+    return f"by = {by[0]}" if len(by) == 1 else f"by = group({', '.join(by)})"
+
+
+def _refuse_ungrouped(written: str, by: Sequence[str]) -> None:
+    """Refuse an expression of a grouped frame, as it is written here, of which a part is of all rows.
+
+    Raises
+    ------
+    NotReadError
+        One is.
+    """
+    for call in calls(written) if by else ():
+        if call.function in _OF_GROUPS and not any(
+            a.name == "by" and a.value == parse(_group_of(by).removeprefix("by = ")) for a in call.arguments
+        ):
+            raise NotReadError(f"`{call.function}()` is of the groups of {', '.join(by)}, which are not read here")
 
 
 def _refuse_one_value(text: str) -> None:

@@ -9,8 +9,10 @@ import tempfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import specdid
@@ -4266,8 +4268,8 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
 KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
 
 
-def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)"):
-    return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", KNOWN)
+def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)", facts: DataFacts = KNOWN):
+    return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", facts)
 
 
 @pytest.mark.parametrize(
@@ -4471,3 +4473,108 @@ def test_what_one_line_leaves_open_is_one_error(drafted):
     code = DO.replace("gen l_hom", "merge m:1 sid using other.dta\ngen l_hom")
     done, _ = drafted(code, "a.do", "--treatment", "post")
     assert done.stderr.count("no column `rows_line_") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("sum(abs(u - LAG(u)), na.rm = TRUE)", None),
+        ("sum(pmax(u - LAG(u), 0), na.rm = TRUE)", None),
+        ("max(ifelse(u == 1 & LAG(u) == 0, t, NA), na.rm = TRUE)", None),
+        ("mean(x, trim = 0.1, na.rm = TRUE)", None),
+        ("mean(abs(x - mean(x)), na.rm = TRUE)", None),
+        ("mean(abs(k - mean(k)), na.rm = FALSE)", "mean(abs(k - mean(k, by = id)), by = id)"),
+        ("mean(abs(k - LAG(k)), na.rm = TRUE)", "mean(abs(k - l(k, 1)), by = id)"),
+        ("median(log(k / LAG(k)), na.rm = TRUE)", "median(log(k / l(k, 1)), by = id)"),
+        ("sd(log(pmax(k, abs(x))), na.rm = T)", "sd(log(pmax(k, abs(x))), by = id)"),
+        ("n() * max(round(abs(k)))", "count(by = id) * max(round(abs(k)), by = id)"),
+    ],
+)
+@pytest.mark.parametrize("of", ["dplyr", "data.table"])
+def test_summaries_within_calls_keep_their_groups(of, value, made):
+    """At any depth of brackets, and where a lag or a summary stands within: once they were of the whole panel."""
+    value = value.replace("LAG", "dplyr::lag" if of == "dplyr" else "shift")
+    if of == "dplyr":
+        line = f"library(dplyr)\ndf <- df %>% group_by(id) %>% mutate(v = {value}) %>% ungroup()"
+    elif "n()" in value:
+        return  # data.table has .N
+    else:
+        line = f"setDT(df)\ndf[, v := {value}, by = id]"
+    found = drafted_r(line, "feols(y ~ v | id + t, df)", SUMMED)
+    assert found.derived.get("v") == made
+    assert bool(found.skipped) == (made is None)
+
+
+SUMMED = DataFacts(frozenset("tyxukg") | {"id"}, frozenset("tukgy") | {"id"})
+
+
+def summary_of_r(random, depth, by, lag):
+    """An expression of R, and what gives its value in every row of a data frame by the rules of R."""
+    if depth == 0:
+        name = random.choice("xukk")
+        if random.random() < 0.3:
+            return f"{lag}({name})", lambda d: d.groupby(by)[name].shift(1)
+        return name, lambda d: d[name]
+    text, of = summary_of_r(random, depth - 1, by, lag)
+    kind = random.choice(["summary"] * 4 + ["call", "sum", "choice"])
+    if kind == "summary":
+        name = random.choice(["mean", "median", "min", "max", "sd", "sum"])
+        omits = random.random() < 0.7
+
+        def summed(values):
+            known = values.dropna() if omits else values
+            if name in ("min", "max") and known.empty:
+                return np.inf if name == "min" else -np.inf
+            return getattr(known, {"sd": "std"}.get(name, name))(skipna=omits)
+
+        rest = ", na.rm = TRUE" if omits else random.choice(["", ", na.rm = FALSE"])
+        return f"{name}({text}{rest})", lambda d: of(d).groupby([d[one] for one in by]).transform(summed)
+    if kind == "call":
+        return f"abs({text})", lambda d: of(d).abs()
+    other, at = summary_of_r(random, random.randrange(depth), by, lag)
+    if kind == "sum":
+        return f"({text} - {other})", lambda d: of(d) - at(d)
+
+    def chosen(d):
+        a, b = of(d), at(d)
+        return a.where(a > b, d["k"]).where(a.notna() & b.notna())
+
+    return f"ifelse({text} > {other}, {text}, k)", chosen
+
+
+def test_summaries_of_groups_are_those_of_r_or_listed():
+    """Nested up to four deep, with values missing: what is read is what pandas makes by the rules of R."""
+    cells = [
+        (f, t, f * t, f + 2 * t % 5 + 1, f % 2, None if (f + t) % 4 == 0 or f == 3 else 3.0 * f - t)
+        for f, t in itertools.product(range(6), range(5))
+    ]
+    panel = pl.DataFrame(cells, schema=["id", "t", "u", "k", "g", "x"], orient="row").with_columns(pl.col("u") % 3 == 1)
+    panel = panel.with_columns(u=pl.col("u").cast(float), k=pl.col("k").cast(float))
+    frame = pd.DataFrame(panel.to_dict(as_series=False)).assign(y=1.0)
+    ours = panel_of({**panel.to_dict(as_series=False), "y": [1.0] * len(frame)}, "id", "t")
+    random, read = Random(1), 0
+    for k in range(240):
+        by = random.choice([["id"], ["id"], ["g"], ["g", "t"]])
+        text, of = summary_of_r(random, 1 + k % 4, by, "dplyr::lag" if k % 2 else "shift")
+        if k % 2:
+            line = f"library(dplyr)\ndf <- df %>% group_by({', '.join(by)}) %>% mutate(v = {text}) %>% ungroup()"
+        else:
+            line = f"setDT(df)\ndf[, v := {text}, by = .({', '.join(by)})]"
+        found = drafted_r(line, "feols(y ~ v | id + t, df)", SUMMED)
+        if "v" not in found.derived:
+            assert found.skipped, text
+            continue
+        read += 1
+        with np.errstate(invalid="ignore"):
+            expected = of(frame).to_numpy(float)
+        got = np.array([np.nan if one is None else one for one in values(ours, "v", **found.derived)])
+        differ = ~np.isclose(got, expected, equal_nan=True)
+        told = any("infinite in R" in one for one in found.comments.get("derive", ()))
+        assert told or not differ.any(), (by, text, found.derived["v"], expected, got)
+    assert read > 80
+
+
+def test_lags_within_summaries_do_not_see_rows_that_were_cut():
+    code = "xtset id t\ndrop if t < 2\negen m = mean(x - L.x), by(id)\nreg y m\n"
+    found = read_code(code, ".do", DataFacts(*[frozenset({"id", "t", "x", "y"})] * 2))
+    assert "l(ifelse(" in found.derived["m"]
