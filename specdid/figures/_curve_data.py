@@ -176,7 +176,6 @@ class CurvePanel:
     segments : what enters the joint tests, and apart from it what does not; at least one.
     choices : the headings of the choice panel and their rows.
     preferred : None where it is not among these.
-    failed : planned specifications of this scale that could not be estimated.
     null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, NaN but below the curves that
         a null has whole; or None.
     null_shares : by estimand, shares significant beside those a null expects; without them none is printed.
@@ -203,7 +202,6 @@ class CurvePanel:
     segments: tuple[Segment, ...]
     choices: tuple[ChoiceRows, ...]
     preferred: Preferred | None
-    failed: int
     null_band: Floats | None = None
     null_shares: tuple[tuple[str, NullShares], ...] = ()
     group: str = ""
@@ -300,6 +298,7 @@ class CurveData:
 
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
     stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
+    ``failed`` are all planned specifications that could not be estimated, in panels or not.
     """
 
     title: str
@@ -309,6 +308,7 @@ class CurveData:
     absent: str = ""
     found: Against = field(default_factory=Against)
     without_error: str = ""
+    failed: int = 0
 
 
 def curve_data(
@@ -369,7 +369,8 @@ def curve_data(
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
     found = against(cautions).shown(planned.shown)
     why = say("; ").join(told(reason, True) for reason in results.without_error())
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why)
+    failed = results.counts.failed
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:
@@ -439,7 +440,6 @@ def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands, choices
         segments,
         tuple(_choices(results, group, order)) if choices else (),
         _preferred(results, order),
-        failed=int(np.sum(results.status[group.members] == Status.FAILED)),
         null_band=lay_bands(group, pieces, len(order), bands),
         group=group.name,
     )

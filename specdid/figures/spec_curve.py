@@ -208,7 +208,6 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut, of which ``series``."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
-    failed = sum(p.failed for p in data.panels)
     cut = sum(beyond(p) for p in data.panels)
     bars = {few(p, width) for p, width in widths}
     shape = say("Bars and ribbons") if len(bars) > 1 else say("Bars") if True in bars else say("Ribbons")
@@ -296,13 +295,13 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 left_out=listed(layout.left_out),
             )
         )
-    if failed:
+    if data.failed:
         parts.append(
             say(
                 "{failed:,} planned specifications could not be estimated."
-                if failed > 1
+                if data.failed > 1
                 else "{failed:,} planned specification could not be estimated.",
-                failed=failed,
+                failed=data.failed,
             )
         )
     if shortened or any(_is_cut(line) for band in layout.bands for line in band.lines):
