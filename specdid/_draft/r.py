@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from math import inf
 
 from specdid._draft.memory import (
@@ -186,7 +187,7 @@ _HERE = {
     "lead": "f(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(f(x, 1), 0)",
     "shift": "l(x, 1), f(x, 1), along the time of [study], where unit and time stand there; fill: coalesce(l(x, 1), 0)",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
-    "cut": "cut(x, c(2, 4, 6)), codes from 0 on, or quantile_group(x, n)",
+    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
     "na_if": "ifelse(x == 1, NA, x)",
     "any": "max(x, by = g) == 1 of a condition x",
@@ -1170,7 +1171,9 @@ class _R(Memory):
             _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
-            raise NotReadError(f"`{other}()` is not taken over{self._instead(other)}")
+            cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
+            here = _intervals(_inside(text, cut.end()), codes=False) if cut else ""
+            raise NotReadError(f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other)}")
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
             which = found_at[2] if re.search(r"[<>=!]", found_at[2]) else f"{time or 'year'} == 2000"  # else by number
             raise NotReadError(
@@ -2100,13 +2103,17 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace))\(").search(_without_texts(text), at)
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut))\(").search(
+            _without_texts(text), at
+        )
     ):
         at = found.end()
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[4]:
+        if found[5]:
+            new = _intervals(inside, codes=True)
+        elif found[4]:
             one = len(parts) == 3 and re.fullmatch(_NAME, parts[0]) and _LOGICAL.search(parts[1])
             if one and re.fullmatch(r"-?\d+(?:\.\d+)?L?|NA|TRUE|FALSE|\"[^\"]*\"|'[^']*'", parts[2]):
                 new = _where(parts[1], parts[2], parts[0])
@@ -2118,6 +2125,38 @@ def _by_row(text: str) -> str:
         if new:
             text = f"{text[: found.start()]}{new}{text[at + len(inside) + 1 :]}"
     return text
+
+
+def _intervals(inside: str, *, codes: bool) -> str:
+    """Return what cut() of breaks that are written out is here, "" for others, or unless it gives ``codes``."""
+    given: dict[str, str] = {}
+    order = iter(("x", "breaks", "labels", "include.lowest", "right"))
+    for part in _split(inside, ","):
+        named = re.fullmatch(r"([\w.]+)\s*=(?!=)\s*(.*)", part)
+        given[named[1] if named else next(order, "")] = named[2] if named else part
+    number = r"-?(?:\d+(?:\.\d+)?|\.\d+|Inf)"
+    flags = {name: given.get(name, default) for name, default in (("include.lowest", "F"), ("right", "T"))}
+    breaks = re.fullmatch(rf"c\(({number}(?:\s*,\s*{number})+)\)", given.get("breaks", ""))
+    labels = given.get("labels", "NULL")
+    known = {*given} <= {"x", "breaks", "labels", *flags, "ordered_result", "dig.lab"}
+    if not (breaks and known and given.get("x") and {*flags.values()} <= {"T", "TRUE", "F", "FALSE"}):
+        return ""
+    at = sorted((one.strip() for one in breaks[1].split(",")), key=float)
+    texts = _split(labels[2:-1], ",") if re.fullmatch(_TEXTS, labels) else []
+    plain = labels in ("F", "FALSE")
+    if len({*map(float, at)}) < len(at) or not (plain or labels == "NULL" or len(texts) == len(at) - 1):
+        return ""
+    if codes and not plain:
+        return ""
+    lowest, right = (flags[name][0] == "T" for name in ("include.lowest", "right"))
+    x = given["x"] if re.fullmatch(r"[\w.]+", given["x"]) else f"({given['x']})"
+    cases = []
+    for k, (low, high) in enumerate(pairwise(at)):
+        above = ">" if right and not (lowest and k == 0) else ">="
+        below = "<=" if right or (lowest and k == len(at) - 2) else "<"
+        ends = [f"{x} {above} {low}"] * (low != "-Inf") + [f"{x} {below} {high}"] * (high != "Inf")
+        cases.append(f"{' & '.join(ends) or f'!is.na({x})'} ~ {texts[k] if texts else k + 1}")
+    return f"case_when({', '.join(cases)})"
 
 
 def _where(rows: str, value: str, old: str) -> str:

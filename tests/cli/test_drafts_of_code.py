@@ -4578,3 +4578,29 @@ def test_lags_within_summaries_do_not_see_rows_that_were_cut():
     code = "xtset id t\ndrop if t < 2\negen m = mean(x - L.x), by(id)\nreg y m\n"
     found = read_code(code, ".do", DataFacts(*[frozenset({"id", "t", "x", "y"})] * 2))
     assert "l(ifelse(" in found.derived["m"]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "made", "listed"),
+    [
+        ("c(0, 10, 20), labels = FALSE", "case_when(x > 0 & x <= 10 ~ 1, x > 10 & x <= 20 ~ 2)", False),
+        ("breaks = c(-Inf, .5, Inf), labels = F", "case_when(x <= .5 ~ 1, x > .5 ~ 2)", False),
+        ("c(4, 0, 2), FALSE, TRUE", "case_when(x >= 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", False),
+        ("c(0, 2, 4), labels = FALSE, right = FALSE", "case_when(x >= 0 & x < 2 ~ 1, x >= 2 & x < 4 ~ 2)", False),
+        (
+            "c(0, 2, 4), labels = FALSE, right = F, include.lowest = T",
+            "case_when(x >= 0 & x < 2 ~ 1, x >= 2 & x <= 4 ~ 2)",
+            False,
+        ),
+        ("c(0, 2, 4)", "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", True),
+        ('c(0, 2, 4), labels = c("low", "high")', 'case_when(x > 0 & x <= 2 ~ "low", x > 2 & x <= 4 ~ "high")', True),
+        ("3, labels = FALSE", "quantile_group(x, n)", True),
+        ("c(0, 2, k), labels = FALSE", "quantile_group(x, n)", True),
+        ("c(0, 2, 2), labels = FALSE", "quantile_group(x, n)", True),
+    ],
+)
+def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
+    """Codes are read; of a factor the listing says which case_when it is, from 1 on and missing beyond the breaks."""
+    found = drafted_r(f"df <- transform(df, v = cut(x, {breaks}))", "feols(y ~ v | id + t, df)")
+    assert bool(found.skipped) == listed
+    assert made in (found.skipped[0][2] if listed else found.derived["v"])
