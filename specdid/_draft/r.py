@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
@@ -109,7 +109,7 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean
+    cummax cummin cummean join_by
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -248,6 +248,17 @@ def read_r(text: str, facts: DataFacts = FIRST) -> ReadCode:
     return _R(facts).read(text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Summaries:
+    """A table of one row for each group of a frame; ``made`` are its columns, of versions, ``state`` the frame then."""
+
+    root: str
+    state: State
+    by: tuple[str, ...]
+    made: Mapping[str, str]
+    line: int
+
+
 class _R(Memory):
     """An R script, statement by statement; every frame has a state of its own."""
 
@@ -297,6 +308,7 @@ class _R(Memory):
         self._statements = statements
         self._masked_lag = _masked_lag(text)
         self._sure: dict[str, bool] = {}
+        self._tables_made: dict[str, _Summaries] = {}
         self._functions = {name for name, _, _ in _functions(statements)}
         self._set_panel(calls, statements)
         self._set_variables(text, statements, frames)
@@ -1515,6 +1527,10 @@ class _R(Memory):
     def _changes(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int, text: str) -> None:
         """Apply what a statement makes of a frame to the frame that it assigns to."""
         self._done.add(target)
+        if (table := self._summaries(base, steps, line)) is None:
+            self._tables_made.pop(target, None)
+        else:
+            self._tables_made[target] = table
         known = base in self._of_frame or base == target
         simple = re.fullmatch(_NAME, base)
         if not simple or not (known or base not in self._arguments):
@@ -1558,6 +1574,61 @@ class _R(Memory):
             self._of_frame[target] = self.state
             return
         self._one_by_one(target, base, steps, line)
+
+    def _summaries(self, base: str, steps: Sequence[tuple[str, str]], line: int) -> _Summaries | None:
+        """Return the table that a pipe makes of a frame by its groups; None of other statements."""
+        steps = [*steps]
+        while steps and steps[-1][0] in _UNGROUPED and not steps[-1][1]:
+            steps.pop()
+        if base not in self._of_frame or not steps or steps[-1][0] not in ("summarise", "summarize"):
+            return None
+        before, moved, self.state = self.state, (self._here, self._moved), self._of_frame[base].copy()
+        made: dict[str, str] = {}
+        try:
+            self._apply(base, steps[:-1], line)
+            for part in (one for one in _split(steps[-1][1], ",") if one and not re.match(r"\.groups\s*=", one)):
+                key, _, value = (one.strip() for one in part.partition("="))
+                written = self._value(value, self.state.groups)
+                again = {*re.findall(_NAME, _without_texts(value))} & {*made}
+                if not (re.fullmatch(_NAME, key) and self.state.groups) or again or not _is_of_groups(parse(written)):
+                    return None
+                made[key] = written
+            return _Summaries(self._root.get(base, base), self.state, self.state.groups, made, line)
+        except (NotReadError, LanguageError):
+            return None
+        finally:
+            self.state, (self._here, self._moved) = before, moved
+
+    def _joined(self, frame: str, parts: Sequence[str], line: int) -> Mapping[str, str] | None:
+        """Return the columns that left_join() brings of a table of groups of the same rows; None where it is another.
+
+        The line that makes the table is listed no more where nothing else uses it.
+        """
+        table = self._tables_made.get(parts[0]) if parts else None
+        table = table or (self._summaries(*_steps(parts[0]), line) if parts else None)
+        if table is None or len(parts) > 2:
+            return None
+        given = re.sub(r"^by\s*=(?!=)\s*", "", parts[1]) if len(parts) == 2 else ""
+        names = re.fullmatch(r"(?:c|join_by)\((.*)\)", given)
+        keys = {name.strip("\"'") for name in _split(names[1] if names else given, ",") if name}
+        natural = not given and self._data and not self.open(self.state.rows)
+        of, there = table.state, self.state
+        same = (there.data, there.rows, self._root.get(frame, frame)) == (of.data, of.rows, table.root)
+        same = same and all(there.columns.get(name) == of.columns.get(name) for name in table.by)
+        gone = {*table.by} & there.dropped or {*table.made} & (self.there() | {*table.by})
+        uses = [
+            (at, within)
+            for at, text, within in self._statements
+            if parts[0] in re.findall(_NAME, _without_texts(text)) and at not in (table.line, line)
+        ]
+        if not same or gone or not (natural or keys == {*table.by}):
+            return None
+        if any(within or table.line < at < line for at, within in uses):  # it may be another by now
+            return None
+        if not uses:
+            those = [one for one in self._listed_of.get(parts[0], ()) if one[0] == table.line]
+            self.found.skipped = [one for one in self.found.skipped if one not in those]
+        return table.made
 
     def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
         """Apply what is read of a pipe, and list the steps that are not."""
@@ -1678,6 +1749,9 @@ class _R(Memory):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
                 if verb == "select":
                     self._select([part.partition("=")[0].strip() for part in parts], line)
+            elif verb == "left_join" and (made := self._joined(frame, parts, line)) is not None:
+                for key, expression in made.items():
+                    self.define(key, line, expression)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
@@ -2000,6 +2074,13 @@ def _refuse_ungrouped(written: str, by: Sequence[str]) -> None:
             a.name == "by" and a.value == parse(_group_of(by).removeprefix("by = ")) for a in call.arguments
         ):
             raise NotReadError(f"`{call.function}()` is of the groups of {', '.join(by)}, which are not read here")
+
+
+def _is_of_groups(node: Node) -> bool:
+    """Say whether an expression has one value in each group: columns stand in summaries alone."""
+    if isinstance(node, Call) and node.function in {*_GROUPED, "sum", "count", "first"}:
+        return True
+    return not isinstance(node, Name) and all(_is_of_groups(one) for one in children(node))
 
 
 def _refuse_one_value(text: str) -> None:

@@ -2439,7 +2439,7 @@ coef(d)
         ("df <- df %>% mutate(x = replace_na(z, 0))", "coalesce(x, 0)"),
         ("df <- df %>% mutate(x = lag(z))", "l(x, 1)"),
         ("df <- df %>% mutate(x = first(z))", "at(x, year == 2000)"),
-        ("df$x <- cut(df$z, 3)", "codes from 0"),
+        ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
@@ -4604,3 +4604,31 @@ def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
     found = drafted_r(f"df <- transform(df, v = cut(x, {breaks}))", "feols(y ~ v | id + t, df)")
     assert bool(found.skipped) == listed
     assert made in (found.skipped[0][2] if listed else found.derived["v"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "made"),
+    [
+        ('a <- TABLE\ndf <- df %>% left_join(a, by = c("year", "id"))', "mean(x, by = group(id, year))"),
+        ("a <- TABLE %>% ungroup()\ndf <- left_join(df, a)", "mean(x, by = group(id, year))"),
+        ("df <- df %>% left_join(TABLE, by = join_by(id, year))", "mean(x, by = group(id, year))"),
+        (
+            "df$x <- 2 * df$x\na <- TABLE\ndf$x <- df$x / 2\ndf <- df %>% filter(kids > 1) %>% left_join(a)",
+            "mean(x, by = group(id, year))",
+        ),
+        ('a <- TABLE\ndf <- df %>% left_join(a, by = "id")', None),
+        ("df <- df %>% filter(kids > 1)\na <- TABLE\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\na$m <- a$m - 1\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\nif (k) a <- a[1, ]\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\ndf <- df %>% mutate(year = year - 1)\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\ndf <- df %>% distinct(id, .keep_all = TRUE)\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(m = x - mean(x))\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(k = max(x), m = mean(k))\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(x = mean(x), m = 1)\ndf <- df %>% left_join(a)", None),
+    ],
+)
+def test_a_table_of_groups_that_is_joined_to_its_frame_is_a_line_of_derive(lines, made):
+    table = 'df %>% group_by(id, year) %>% summarise(m = mean(x), .groups = "drop")'
+    found = drafted_r("library(dplyr)\n" + lines.replace("TABLE", table), "feols(y ~ m | id + t, df)")
+    assert (re.sub(r"x_\d", "x", found.derived.get("m", "")) or None) == made
+    assert bool(found.skipped) == (made is None)
