@@ -202,7 +202,6 @@ _HERE = {
     "nth": "at(x, year == 2000), the value in a period",
     "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
-    "sum": "sum(x, by = g), missing where a group has no value, where R has 0",
     "quantile": "quantile(x, p, by = g)",
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
@@ -1195,6 +1194,8 @@ class _R(Memory):
             raise NotReadError("it looks at rows that the code has cut off before")
         written = ours(text, role)  # type: ignore[arg-type]
         _refuse_ungrouped(written, by)
+        if by and not {*called(written)}.isdisjoint(_OF_GROUPS):
+            self._tell_groups(by)
         self.refuse_gone(written)
         written = self.in_force(written)
         return self.on_kept(written) if looks else written
@@ -1216,18 +1217,20 @@ class _R(Memory):
             if len(parts) - len(named) != 1 or len(named) > 1 or not all(omits):
                 raise NotReadError(f"`{name}({inside})` has an argument that is not read")
             of = next(part for part in parts if part not in named)
-            node = self._understood(of)
+            node, dropped = self._understood(of), any(one and one[1] for one in omits)
             sure = node is not None and self._is_sure(node)
-            if name in _COUNTED and not (sure and (name == "sum" or (node is not None and self._is_logical(node)))):
+            if name in ("any", "all") and not (node is not None and self._is_logical(node)):
                 raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
-            if not sure and not any(one and one[1] for one in omits):
+            if not (sure or dropped):
                 raise NotReadError(
                     f"`{name}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
                 )
             group = f", {_group_of(by)}" if by else ""
-            value = f"{name}({of}{group})"
+            value, of_none = f"{name}({of}{group})", {"sum": "0", "any": "FALSE", "all": "TRUE"}.get(name)
             if name in ("any", "all"):
                 value = f"({'max' if name == 'any' else 'min'}({of}{group}) == 1)"
+            if of_none and not sure:  # that of no value
+                value = f"coalesce({value}, {of_none})"
             if name in ("min", "max") and not sure:
                 if re.search(r"\bNA(?:_\w+)?\b", of):
                     raise NotReadError(f"`{name}()` of no value is infinite in R, missing here")
@@ -1273,6 +1276,23 @@ class _R(Memory):
                 return node.function in _SURE and all(self._is_sure(one) for one in children(node))
             case _:
                 return False
+
+    def _tell_groups(self, by: Sequence[str]) -> None:
+        """Say of which groups rows may be without one: in R these are a group of their own, here they have no value.
+
+        Raises
+        ------
+        NotReadError
+            A column of the data has missing values.
+        """
+        keys = {self.found.unit, self.found.time}
+        nodes = {name: self._understood(name) for name in by if self._data and name not in keys}
+        unsure = [name for name, node in nodes.items() if node is None or not self._is_sure(node)]
+        if missing := next((name for name in unsure if name in self._data and name not in self.state.columns), None):
+            raise NotReadError(f"rows where `{missing}` is missing are a group in R, and have no value here")
+        if unsure:
+            listed = ", ".join(f"`{name}`" for name in unsure)
+            self._tell_derived(f"Rows where {listed} is missing are a group in R, and have no value here.", *_OF_GROUPS)
 
     def _refuse_whole(self, text: str) -> None:
         """Refuse columns of a whole frame beside rows that are left of it, which R takes by position."""

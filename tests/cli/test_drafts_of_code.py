@@ -4478,8 +4478,12 @@ def test_what_one_line_leaves_open_is_one_error(drafted):
 @pytest.mark.parametrize(
     ("value", "made"),
     [
-        ("sum(abs(u - LAG(u)), na.rm = TRUE)", None),
-        ("sum(pmax(u - LAG(u), 0), na.rm = TRUE)", None),
+        ("sum(abs(u - LAG(u)), na.rm = TRUE)", "coalesce(sum(abs(u - l(u, 1)), by = id), 0)"),
+        ("sum(pmax(u - LAG(u), 0), na.rm = TRUE)", "coalesce(sum(pmax(u - l(u, 1), 0), by = id), 0)"),
+        ("any(u != LAG(u), na.rm = TRUE)", "coalesce((max(u != l(u, 1), by = id) == 1), FALSE)"),
+        ("all(x > mean(k), na.rm = TRUE)", "coalesce((min(x > mean(k, by = id), by = id) == 1), TRUE)"),
+        ("sum(abs(u - LAG(u)))", None),
+        ("any(u != LAG(u))", None),
         ("max(ifelse(u == 1 & LAG(u) == 0, t, NA), na.rm = TRUE)", None),
         ("mean(x, trim = 0.1, na.rm = TRUE)", None),
         ("mean(abs(x - mean(x)), na.rm = TRUE)", None),
@@ -4516,7 +4520,7 @@ def summary_of_r(random, depth, by, lag):
             return f"{lag}({name})", lambda d: d.groupby(by)[name].shift(1)
         return name, lambda d: d[name]
     text, of = summary_of_r(random, depth - 1, by, lag)
-    kind = random.choice(["summary"] * 4 + ["call", "sum", "choice"])
+    kind = random.choice(["summary"] * 4 + ["call", "sum", "choice", "any"])
     if kind == "summary":
         name = random.choice(["mean", "median", "min", "max", "sd", "sum"])
         omits = random.random() < 0.7
@@ -4534,6 +4538,23 @@ def summary_of_r(random, depth, by, lag):
     other, at = summary_of_r(random, random.randrange(depth), by, lag)
     if kind == "sum":
         return f"({text} - {other})", lambda d: of(d) - at(d)
+    if kind == "any":
+        name, omits = random.choice(["any", "all"]), random.random() < 0.8
+
+        def met(values):
+            known = values.dropna()
+            sure = known.any() if name == "any" else not known.all()
+            if sure or omits or len(known) == len(values):
+                return float(sure == (name == "any"))
+            return np.nan
+
+        def truths(d):
+            a, b = of(d), at(d)
+            return (a > b).astype(float).where(a.notna() & b.notna())
+
+        rest = ", na.rm = TRUE" if omits else ""
+        summed = lambda d: truths(d).groupby([d[one] for one in by]).transform(met)  # noqa: E731
+        return f"{name}({text} > {other}{rest})", summed
 
     def chosen(d):
         a, b = of(d), at(d)
@@ -4632,3 +4653,14 @@ def test_a_table_of_groups_that_is_joined_to_its_frame_is_a_line_of_derive(lines
     found = drafted_r("library(dplyr)\n" + lines.replace("TABLE", table), "feols(y ~ m | id + t, df)")
     assert (re.sub(r"x_\d", "x", found.derived.get("m", "")) or None) == made
     assert bool(found.skipped) == (made is None)
+
+
+@pytest.mark.parametrize(("by", "listed", "told"), [("g", True, False), ("k", False, False), ("h", False, True)])
+def test_rows_without_a_group_are_a_group_in_r(by, listed, told):
+    """Here they have no value."""
+    columns = frozenset({"y", "d", "g", "k", "id", "t"})
+    facts = DataFacts(columns, columns - {"g"})
+    line = f"library(dplyr)\ndf <- df %>% mutate(h = ifelse(g > 1, 1, 0)) %>% group_by({by}) %>% mutate(v = mean(k))"
+    found = drafted_r(line, "feols(y ~ v | id + t, df)", facts)
+    assert bool(found.skipped) == listed
+    assert ("derive" in found.comments) == told
