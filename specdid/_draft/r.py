@@ -46,7 +46,7 @@ from specdid.language.tree import (
 LONGEST_CALL = 10_000
 """Characters of a call."""
 MOST_CUTS = 30
-"""Conditions that the rows of a frame are cut by, one after the other."""
+"""Conditions that the rows of a frame are cut by, one after the other, and summaries of an expression."""
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
 _AROUND = {"coeftest", "boottest", "vcovHC", "vcovCL", "vcovBK", "vcovSCC"}
 """Functions whose argument is a regression, for errors of another kind."""
@@ -1208,8 +1208,11 @@ class _R(Memory):
         NotReadError
             One is another number here where values are missing, or has an argument that is not read.
         """
-        summaries = re.finditer(rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\(", _without_texts(text))
-        for found in [*summaries][::-1]:
+        pattern = rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\("
+        summaries = [*re.finditer(pattern, _without_texts(text))]
+        if len(summaries) > MOST_CUTS:
+            raise NotReadError(f"it has more than {MOST_CUTS} summaries")
+        for found in summaries[::-1]:
             name, inside = found[1], _inside(text, found.end())
             parts = [part for part in _split(inside, ",") if part]
             named = [part for part in parts if re.match(r"[\w.]+\s*=(?!=)", part)]
@@ -1625,7 +1628,8 @@ class _R(Memory):
         The line that makes the table is listed no more where nothing else uses it.
         """
         table = self._tables_made.get(parts[0]) if parts else None
-        table = table or (self._summaries(*_steps(parts[0]), line) if parts else None)
+        if table is None and parts and "join(" not in parts[0]:
+            table = self._summaries(*_steps(parts[0]), line)
         if table is None or len(parts) > 2:
             return None
         given = re.sub(r"^by\s*=(?!=)\s*", "", parts[1]) if len(parts) == 2 else ""
