@@ -1737,8 +1737,8 @@ class _R(Memory):
                 parts, chosen = _columns_chosen(parts) if verb == "subset" else (parts, [])
                 if not (parts or chosen) or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
                     raise NotReadError(f"{verb}() has an argument that is not read")
-                for part in parts:
-                    self._cut(part, by)
+                for kept in [self._value(part, by, "condition") for part in parts]:  # all are of the rows before
+                    self._keep(kept)
                 if chosen:
                     self._select(chosen, line)
             elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
@@ -1941,7 +1941,10 @@ class _R(Memory):
             self.define(name, line, expression)
 
     def _cut(self, condition: str, by: Sequence[str] = (), *, scope: str = "frame") -> None:
-        found = self._value(condition, by, "condition", scope=scope)
+        self._keep(self._value(condition, by, "condition", scope=scope))
+
+    def _keep(self, found: str) -> None:
+        """Leave the rows that fulfil a condition, of versions."""
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
         if found not in self.state.kept:

@@ -4664,3 +4664,12 @@ def test_rows_without_a_group_are_a_group_in_r(by, listed, told):
     found = drafted_r(line, "feols(y ~ v | id + t, df)", facts)
     assert bool(found.skipped) == listed
     assert ("derive" in found.comments) == told
+
+
+def test_conditions_of_one_filter_are_of_the_same_rows():
+    """The second of two in one call sees what the first cuts off; that of another call does not, and is listed."""
+    line = "library(dplyr)\ndf <- df %>% group_by(id) %>% filter(any(x > 1), n() == 7)"
+    found = drafted_r(line)
+    assert not found.skipped
+    assert found.regressions[0].condition == "(max(x > 1, by = id) == 1) & count(by = id) == 7"
+    assert drafted_r(line.replace(", n()", ") %>% filter(n()")).skipped
