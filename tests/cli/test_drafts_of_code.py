@@ -4595,12 +4595,6 @@ def test_summaries_of_groups_are_those_of_r_or_listed():
     assert read > 80
 
 
-def test_lags_within_summaries_do_not_see_rows_that_were_cut():
-    code = "xtset id t\ndrop if t < 2\negen m = mean(x - L.x), by(id)\nreg y m\n"
-    found = read_code(code, ".do", DataFacts(*[frozenset({"id", "t", "x", "y"})] * 2))
-    assert "l(ifelse(" in found.derived["m"]
-
-
 @pytest.mark.parametrize(
     ("breaks", "made", "listed"),
     [
