@@ -21,8 +21,9 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.memory import DataFacts
+from specdid._draft.memory import DataFacts, NotReadError
 from specdid._draft.of_code import code_draft, facts_of, read_code
+from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import read_columns, words_for_missing
@@ -4667,3 +4668,12 @@ def test_conditions_of_one_filter_are_of_the_same_rows():
     assert not found.skipped
     assert found.regressions[0].condition == "(max(x > 1, by = id) == 1) & count(by = id) == 7"
     assert drafted_r(line.replace(", n()", ") %>% filter(n()")).skipped
+
+
+@pytest.mark.parametrize("lost", ["mean(x)", "mean(abs(x - max(x, by = g)))", "mean(max(x), by = g)", "sum(x, by = h)"])
+def test_no_summary_of_a_grouped_frame_is_written_without_its_groups(lost):
+    """However it came to be: the line is then listed."""
+    _refuse_ungrouped("x - mean(x, by = g) + count(by = g)", ("g",))
+    _refuse_ungrouped(lost, ())
+    with pytest.raises(NotReadError, match="groups of g"):
+        _refuse_ungrouped(f"2 * {lost}", ("g",))
