@@ -1641,15 +1641,14 @@ class _R(Memory):
         same = same and all(there.columns.get(name) == of.columns.get(name) for name in table.by)
         gone = {*table.by} & there.dropped or {*table.made} & (self.there() | {*table.by})
         uses = [
-            (at, within)
-            for at, text, within in self._statements
-            if parts[0] in re.findall(_NAME, _without_texts(text)) and at not in (table.line, line)
+            (at, within) for at, text, within in self._statements if parts[0] in re.findall(_NAME, _without_texts(text))
         ]
         if not same or gone or not (natural or keys == {*table.by}):
             return None
-        if any(within or table.line < at < line for at, within in uses):  # it may be another by now
+        between = sum(within or table.line <= at <= line for at, within in uses)
+        if between > 2:  # what makes and what joins it: it may be another by now
             return None
-        if not uses:
+        if len(uses) == 2:
             those = [one for one in self._listed_of.get(parts[0], ()) if one[0] == table.line]
             self.found.skipped = [one for one in self.found.skipped if one not in those]
         return table.made

@@ -4635,6 +4635,7 @@ def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
         ('a <- TABLE\ndf <- df %>% left_join(a, by = "id")', None),
         ("df <- df %>% filter(kids > 1)\na <- TABLE\ndf <- df %>% left_join(a)", None),
         ("a <- TABLE\na$m <- a$m - 1\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\na$m <- a$m - 1; df <- df %>% left_join(a)", None),
         ("a <- TABLE\nif (k) a <- a[1, ]\ndf <- df %>% left_join(a)", None),
         ("a <- TABLE\ndf <- df %>% mutate(year = year - 1)\ndf <- df %>% left_join(a)", None),
         ("a <- TABLE\ndf <- df %>% distinct(id, .keep_all = TRUE)\ndf <- df %>% left_join(a)", None),
