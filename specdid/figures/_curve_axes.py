@@ -416,12 +416,12 @@ def preferred_mark(panel: CurvePanel) -> str:
     return CROSSED if not panel.tested[place] else "D" if panel.significant[place] else OPEN
 
 
-def mark_preferred(axes: Axes, x: float, y: float, mark: str = "D", size: float = 5.2) -> None:
+def mark_preferred(axes: Axes, x: float, y: float, mark: str = "D", size: float = 5.2, white: float = 7) -> None:
     """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it.
 
-    ``mark``: that of `preferred_mark`.
+    ``mark``: that of `preferred_mark`. ``white``: the place in the order of drawing of what is around it.
     """
-    axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=7, clip_on=False)
+    axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=white, clip_on=False)
     shape, wide = shape_of(mark, size)
     face, edge = (ACCENT, INK) if mark == "D" else ("white", ACCENT)
     thick = {OPEN: 1.1, CROSSED: 0.9}.get(mark, 0.7)

@@ -530,13 +530,14 @@ def test_robust_sets_have_a_name_on_their_vertical_axis():
     assert upright == ["effect"]
 
 
-def test_points_of_a_volcano_that_coincide_are_counted():
+def test_points_of_a_volcano_that_overlap_are_counted():
     """Two of one place looked like one."""
     results = results_of(plan_of({"sample": [str(k) for k in range(12)]}))
-    assert not any("coincide" in t for t in texts_of(drawn("volcano", results)))
+    results.numbers["estimate"][:] = np.arange(12.0)
+    assert not any("overlap" in t for t in texts_of(drawn("volcano", results)))
     for name in ("estimate", "p_value"):
         results.numbers[name][3:5] = results.numbers[name][2]
-    assert "2 points coincide with others." in " ".join(texts_of(drawn("volcano", results)))
+    assert "2 points overlap others by more than half." in " ".join(texts_of(drawn("volcano", results)))
 
 
 def test_the_line_at_zero_of_a_null_is_named():
