@@ -98,6 +98,7 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
     rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
     assert f": {rows}, of {outside} of 60 units" in said
+    assert f" {outside} of 60 units of the whole sample are in no group. †" in drawn.note
 
 
 def test_what_is_doubtful_names_groups_and_no_columns(data):
@@ -106,6 +107,7 @@ def test_what_is_doubtful_names_groups_and_no_columns(data):
     notes = finding.tables[0].print.notes
     assert "Fewer than 30 clusters in few and others: standard errors may be too small." in notes
     assert "Empty: never, which could not be estimated." in notes
+    assert "are in no group. never has no estimate: " in finding.charts[0].data.note
 
 
 def test_without_a_unit_rows_are_in_no_group(data):
