@@ -32,6 +32,7 @@ from specdid.figures._style import (
     SMALL,
     blend,
     look_of_series,
+    narrowed,
     shape_of,
 )
 
@@ -244,6 +245,7 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         marker = marker_in(panel, k, bars=True)
+        size = narrowed(marker, size, 0.95 * slot)
         draw_tested(
             axes,
             (drawn.x, drawn.estimate),
@@ -484,14 +486,18 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
-    What has no event study is pale, below zero. No bar has the accent: that is the preferred specification's.
+    Where no value is near the bound, the axis ends before it. What has no event study is pale, below zero.
+    No bar has the accent: that is the preferred specification's.
     """
     found = panel.breakdowns
     assert found is not None
     style_axis(axes, fonts)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
-    most = 2 * found.bound
+    every = ((panel.whole or panel).breakdowns or found).values
+    largest = float(np.max(every, where=np.isfinite(every), initial=0.0)) / found.bound
+    share = next((s for s in (0.25, 0.5) if 0 < largest <= s), 2)
+    most = share * found.bound
     axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
@@ -507,6 +513,9 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)
+    if share < 1:
+        axes.set_yticks([0, most], ["0", f"{most:g}"])
+        return
     axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
 

@@ -278,7 +278,17 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if drawn & ({(h, label) for h, label, _ in chosen} - {(h, label) for h, label, some in chosen if some}):
         parts.append(say("Rows without a mark: options of which nothing was estimated."))
     if any(line.alone for b in layout.bands for line in b.lines):
-        parts.append(say("Of choices with two options the rarer has a row, of two as frequent the first."))
+        rows = {
+            (x.heading, x.label) for b in layout.bands for x in b.lines if x.alone and any(p.whole for p in b.panels)
+        }
+        parts.append(
+            say(
+                "Of choices with two options the rarer has a row, of two as frequent the first; where a half has none "
+                "of it, the other."
+            )
+            if len(rows) > len({heading for heading, _ in rows})
+            else say("Of choices with two options the rarer has a row, of two as frequent the first.")
+        )
     if layout.still:
         parts.append(
             say(

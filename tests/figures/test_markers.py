@@ -350,9 +350,10 @@ def in_halves():
 
 def test_a_half_that_has_one_of_two_options_has_a_row_with_its_marks():
     """The rarer's row alone, empty, would look like that of an option of which nothing was estimated."""
+    data = curve_data(results_of(in_halves()))
     close = [
         layout
-        for layout in layouts(curve_data(results_of(in_halves())), fonts_for([]), 3.5)
+        for layout in layouts(data, fonts_for([]), 3.5)
         if any(line.alone for band in layout.bands for line in band.lines if line.heading == "Weights")
     ]
     assert close
@@ -362,7 +363,8 @@ def test_a_half_that_has_one_of_two_options_has_a_row_with_its_marks():
             (panel,) = band.panels
             chosen = {(c.heading, r.label): r.chosen for c in panel.choices for r in c.rows}
             rows = [chosen[line.heading, line.label] for line in band.lines if line.heading == "Weights"]
-            assert np.logical_or.reduce(rows).all()
+            assert [row.all() for row in rows] == [True]
+        assert "first; where a half has none of it, the other." in spec_curve.note(data, layout)
 
 
 def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_other_on_one_axis():
@@ -398,3 +400,17 @@ def test_marks_of_a_curve_have_white_around_them_above_bars_and_the_lines_of_the
     marks = [c for c in axes.collections if c.get_zorder() == 5 and isinstance(c, PathCollection)]
     assert white.get_sizes()[0] > max(c.get_sizes()[0] for c in marks)
     assert len(white.get_offsets()) == len(results.planned)
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_marks_of_neighbours_on_bars_do_not_touch(width):
+    """Flat rectangles and stars ran together to one bar."""
+    names = [f"estimator {k}" for k in range(8)]
+    results = results_of(plan_of({"estimator": names, "sample": list("abcdefgh")}, estimands=dict.fromkeys(names, "e")))
+    figure = spec_curve.draw(curve_data(results), width)
+    (axes,) = (a for a in figure.axes if any(points(a)))
+    slot = axes.bbox.width * 72 / figure.dpi / len(results.planned)
+    marks = [c for c in axes.collections if c.get_zorder() == 5 and isinstance(c, PathCollection)]
+    wide = [np.ptp(c.get_paths()[0].vertices[:, 0]) * c.get_sizes()[0] ** 0.5 + c.get_linewidths()[0] for c in marks]
+    assert len(wide) >= 8
+    assert max(wide) <= 0.97 * slot

@@ -893,6 +893,15 @@ def test_no_bar_of_a_breakdown_value_has_the_colour_of_the_preferred_specificati
     assert "the lowest is drawn" in said
 
 
+def test_small_breakdown_values_are_seen():
+    """On an axis to twice the bound, 0.035 was less than a hairline high."""
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
+    found = Breakdowns(np.full(len(results), 0.035), np.ones(len(results), bool), "first")
+    figure = draw(curve_data(results, breakdowns=found), 6.5)
+    (axes,) = (a for a in figure.axes if [t.get_text() for t in a.get_yticklabels()] == ["0", "0.25"])
+    assert max(p.get_data().values.max() for p in axes.findobj(StepPatch)) == 0.035 > 0.1 * axes.get_ylim()[1]
+
+
 def test_a_row_of_which_nothing_was_estimated_is_explained():
     planned = plan_of({"estimator": ["a", "b"]}, subsets("xy"), estimands={"a": "one", "b": "two"})
     results, words = results_of(planned), "Rows without a mark: options of which nothing was estimated."
