@@ -317,7 +317,7 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, deep: Ints) -> None:
         # A cluster of one shape stays dark: its marks have a pale line between them, white is around all of them.
         put(full, outline, wide, 2 * _THIN, facecolors=["white"])
         colours = _colours(panel, full)
-        put(full, outline, wide, -_THIN, facecolors=colours, edgecolors=0.5 + 0.5 * colours, linewidths=_THIN)
+        put(full, outline, wide, -_THIN, facecolors=colours, edgecolors=0.35 + 0.65 * colours, linewidths=_THIN)
 
 
 def _size(panel: CurvePanel) -> float:

@@ -168,14 +168,14 @@ def test_overlapping_marks_of_a_volcano_are_told_apart_and_a_cluster_of_signific
     planned = plan_of({"sample": [str(k) for k in range(12)]})
     results = results_of(planned)
     results.numbers["p_value"][:] = 0.001
-    results.numbers["estimate"][:] = 1.0 + 0.0001 * np.arange(12)
+    results.numbers["estimate"][:] = 1.0 + 0.001 * np.arange(12)
     results.numbers["estimate"][0] = 0.9
     figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
     figure.set_dpi(600)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     axes = figure.axes[0]
-    x, y = axes.transData.transform((1.00055, 3.0))
+    x, y = axes.transData.transform((1.0055, 3.0))
     shown = np.asarray(canvas.buffer_rgba())[round(figure.bbox.height - y)][round(x) - 14 : round(x) + 14, 0]
     assert shown.max() > 100
     assert shown.min() < 50
