@@ -60,7 +60,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
-CROSSING = "which for other estimators than feols needs clusters that are each in one group"
+CROSSING = "for other estimators than feols the test needs clusters that are each in one group"
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
 NOT_UNDER = "the effects in the groups have no common variance under this vcov"
 OVERLAPPED = "where groups overlap, equality is tested with clustered errors only"

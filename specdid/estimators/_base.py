@@ -408,12 +408,14 @@ class Estimator:
     ) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """Return notes and degrees of freedom by vcov."""
         said, law = list(notes), list(df)
-        for v in (v for v, note in enumerate(notes) if not note):
+        for v in (v for v, note in enumerate(notes) if note in ("", "uncounted")):  # no rule counts what is not offered
             kind = "twoway" if len(task.clusters[v]) > 1 else task.vcovs[v]
             if kind not in self.vcovs:
                 said[v], law[v] = "not_offered", float("nan")
             elif task.rule(v) not in self.ssc:
                 said[v], law[v] = "no_rule", float("nan")
+            elif notes[v]:
+                continue
             elif task.distribution(v) == "normal":
                 law[v] = float("inf")
             elif task.distribution(v) == "t" and np.isinf(df[v]):

@@ -134,6 +134,23 @@ def test_units_that_lack_a_period_of_the_window_and_always_treated_ones_leave_an
     assert always.estimate == pytest.approx(fit(frame[~first], post_window=1).estimate, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("lost", "units", "words"),
+    [
+        (0, 1, "1 treated unit"),
+        (2, 0, "2 of 7 cohorts that adopt"),
+        (1, 3, "1 of 6 cohorts that adopt and 3 treated units"),
+    ],
+)
+def test_what_leaves_no_cohort_or_no_unit_out_is_not_told_of_zero(lost, units, words):
+    found = {"post_window": 2, "n_cohorts_left_out": lost, "n_treated_left_out": units, "n_cohorts": 5}
+    found |= {"n_weights_vary": 0, "n_one_unit_cohorts": 0}
+    cautions = STACKED.cautions({name: np.array([float(value)]) for name, value in found.items()})
+    (said,) = [c.message for c in cautions if c.code == "cohorts_left_out"]
+    assert said.startswith(f"stackedev leaves out {words}: not seen in all of the window")
+    assert known(said, "zh")
+
+
 def test_a_cohort_of_one_unit_is_told():
     frame = adoption_panel()
     frame = frame[frame.cohort.isna() | (frame.unit == 3)]
