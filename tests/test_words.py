@@ -563,6 +563,10 @@ def reasons_written() -> set[str]:
 
 
 REASONS = {
+    "periods of these rows are 7 apart, and time since treatment counts the periods between, which 7": (
+        "periods of these rows are 2 apart, and time since treatment counts the periods between, which no row has; "
+        "where they are the panel's periods, number them in a column of the data and make it `time`"
+    ),
     "7 predicted perfectly by the treatment, controls and fixed effects together (separation), so that a coefficient "
     "is infinite: leave out a control, or join groups": (
         "1 row is predicted perfectly by the treatment, controls and fixed effects together (separation), so that a "
@@ -625,6 +629,13 @@ REASONS = {
 }
 """Reasons that are put together of parts: as they are written, and one as it is read."""
 COMPOSED_ELSEWHERE = (
+    "no unit that switches has effect 1 beside one with its first treatment that has not switched yet; set effects to "
+    "2, the least that one has; 3 units switch where rows are missing",
+    "no unit that switches has effect 5 beside one that never switches; set effects to 4",
+    "no unit that switches has effect 1 beside one that never switches; units have rows every 2 periods but for 5 rows "
+    'of unit 北京, in 2002, 2004, 2006 and 2 more: leave these out of the data and write step = "2" in [study]',
+    "periods of these rows are 2 apart, and time since treatment counts the periods between, which only rows not used "
+    'here have (1 row of unit 北京, in 2002); leave these out of the data and write step = "2" in [study]',
     "sdid needs every unit in every period: rows are missing of 3 of 40 units (unit 北京 has 3 of 5 periods); "
     "keep complete units and periods by [sample], or leave out the variables that are missing",
     "no unit that switches is seen beside one that never switches; only_never_switchers = false compares with those "
@@ -666,7 +677,7 @@ COMPOSED_ELSEWHERE = (
 NAMED = (
     r"`[^`]*`|\[sample\]|only_never_switchers = false|post_window|reference|did_multiplegt_dyn|sdid|csdid|sunab|feols"
     r"|did2s|stackedev|effects 设|DIDmultiplegtDYN|cohort|window|Anderson-Rubin"
-    r'|aggregate = "group"|"simple"|anticipation'
+    r'|\[study\]|step = "2"|time|aggregate = "group"|"simple"|anticipation'
 )
 
 

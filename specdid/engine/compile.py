@@ -203,6 +203,7 @@ def _problem(plan: Plan, panel: Panel, columns: Columns, content: Contents, vcov
         plan.study.inference.alpha,
         tuple(k for k, recipe in enumerate(columns.value_recipes) if _is_offset(recipe)),
         unit_names=_unit_names(plan, panel, codes[:, unit]) if unit >= 0 else None,
+        calendar=panel.calendar,
     )
 
 

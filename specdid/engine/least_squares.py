@@ -149,7 +149,7 @@ def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> Pre
         block = make_block(cells, absorber)
         if block.lost.any():
             effects, slopes = effects_text(problem, int(members.effects[0])), len(absorber.slopes) > 0
-            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects, slopes)
+            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects, slopes, problem.calendar)
         raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
     basis = make_basis(raw, absorber, None if block is None else block.others)
     if block is not None and not block.converged:

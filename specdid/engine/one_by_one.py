@@ -327,6 +327,7 @@ def make_task(
         alpha=problem.alpha,
         rules=tuple(v.ssc for v in problem.vcovs),
         distributions=tuple(v.distribution for v in problem.vcovs),
+        calendar=problem.calendar,
         record=_record_of(problem, members, s, cut, time) if len(cut.record) > len(rows) else None,
     )
 

@@ -44,6 +44,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Key
 from specdid._records.fits import VcovCode
 from specdid._study import RULES, Distribution, Rule, VcovKind
+from specdid.panel.times import Calendar
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -118,6 +119,7 @@ class Task:
     record: Record | None = None
     offsets: tuple[int, ...] = ()  # places among the controls of those whose coefficient is 1
     unit_names: tuple[str, ...] | None = None  # by code of ``unit``, for messages, where Estimator.balanced
+    calendar: Calendar | None = None  # of the whole panel, for messages
 
     def rule(self, v: int) -> Rule:
         """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""

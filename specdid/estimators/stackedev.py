@@ -66,7 +66,7 @@ class _Clock:
 
 def _clock(task: Task) -> _Clock:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    refuse_apart(task.time)
+    refuse_apart(task.time, task.calendar)
     start = task.time.min()
     period = np.rint(task.time - start).astype(np.int64)
     cohort = np.ceil(task.cohort - start)

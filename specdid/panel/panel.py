@@ -32,7 +32,9 @@ from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import (
     STEPS,
+    Calendar,
     StepError,
+    calendar_of,
     fitting_step,
     known_step,
     numbering_advice,
@@ -100,6 +102,11 @@ class Panel:
         reshaped = ((file.name.removesuffix(" (reshaped)"), file.layout) for file in self.files)
         found = [f"{name}: {layout.words}" for name, layout in reshaped if layout is not None]
         return (*found, *(file.account(self.n_rows) for file in self.files[1:]))
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """Return whose rows stand in which periods, where there are units and periods."""
+        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step)
 
     def row_numbers(self, rows: Ints) -> Ints:
         """Return the numbers of rows in the file, from 1: how messages and written programs call them."""

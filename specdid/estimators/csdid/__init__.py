@@ -114,7 +114,7 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     if asked.anticipation:
         if _uneven(panel):
             raise Refusal("not_identified", UNEVEN.format("anticipation"))
-        refuse_apart(panel.times)
+        refuse_apart(panel.times, task.calendar)
     return asked, panel
 
 
