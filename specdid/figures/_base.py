@@ -58,7 +58,9 @@ class FigureKind:
     ``title``, and may have ``verdict``, fewer words for where these have more than three lines.
     A page is 9 inches high: `_panes.lay_sheet` leaves out and counts what has no room. Its texts are laid out in the
     fonts of `_page.choose_fonts`, which have Chinese where one is installed.
-    ``on_page``: the report shows such a figure as it was drawn.
+    ``on_page``: the report shows such a figure as it was drawn, and says that its numbers are in ``files`` of the
+    results directory, those of them that there are. The page draws the curve and the volcano itself, which have it
+    False. A chart of an analysis has neither: the page shows it beside the analysis's own tables.
     """
 
     name: str
@@ -67,3 +69,4 @@ class FigureKind:
     draw: Callable[..., Any]
     curve: Callable[..., Any] | None = None
     on_page: bool = True
+    files: tuple[str, ...] = ("results.csv",)

@@ -700,8 +700,9 @@ def _texts(data: MultiverseData) -> Iterator[str]:
 
 
 FIGURE = FigureKind(
-    "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results)
-)
+    "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results),
+    files=("results.csv", "choices.csv"),
+)  # fmt: skip
 
 
 def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:

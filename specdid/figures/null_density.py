@@ -207,5 +207,5 @@ def _texts(data: NullData) -> Iterator[str]:
 
 FIGURE = FigureKind(
     "null_density", later("The median estimate under the null"), null_data, draw,
-    lambda results, null_medians: null_data(null_medians, results),
+    lambda results, null_medians: null_data(null_medians, results), files=("inference.csv",),
 )  # fmt: skip

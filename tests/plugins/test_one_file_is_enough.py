@@ -197,7 +197,8 @@ def test_the_appendix_has_all_of_them(ran):
 
 def test_the_report_has_all_of_them(ran):
     page = (ran / "report.html").read_text(encoding="utf-8")
-    for words in ("Example dots", "example_count.csv", "EXAMPLE LINE", "normal draws"):
+    told = "Example dots; numbers beside it: results.csv"
+    for words in ("Example dots", told, "example_count.csv", "EXAMPLE LINE", "normal draws"):
         assert words in page, words
 
 
