@@ -7,15 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import r_reader
 import specdid
+import stata_reader
 import statsmodels.api as sm
 from adoption import adoption_panel
+from programs import difference, estimated, execute, program
 from small_problems import task_of
 from specdid import _plugins
+from specdid._run.prepare import prepare
 from specdid._words import known
 from specdid.estimators._base import Failure
 
 STACKED = _plugins.load("estimators", "stackedev")
+RULES = ("fixest", "reghdfe", "areg", "lsdv", "glm", "none")
 
 
 def laid(frame, controls=(), weights=None, vcovs=("unit",), **options):
@@ -108,6 +113,32 @@ def test_errors_are_those_of_the_regression_on_stacked_rows():
     path = STACKED.effects_by_period(task, task.time - task.cohort, (-2, 0, 1), -1)
     np.testing.assert_allclose(path.estimate, theirs.params[:3], rtol=1e-8)
     np.testing.assert_allclose(path.vcov[0], theirs.cov_params()[:3, :3], rtol=1e-7)
+
+
+def test_programs_have_the_corrections_that_errors_ask_for(tmp_path):
+    """And no error by clusters that part a unit's rows."""
+    frame = adoption_panel().fillna({"cohort": 0}).assign(late=lambda d: 1 * (d.t > 5))
+    frame[["unit", "state", "late", "t", "cohort", "d", "x", "y"]].to_csv(tmp_path / "panel.csv", index=False)
+    rules = {f"{by} {rule}": {"formula": f"~{by}", "ssc": rule} for by in ("unit", "state") for rule in RULES}
+    study = {
+        "study": {"data": str(tmp_path / "panel.csv"), "unit": "unit", "time": "t", "title": "stacks"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"none": "1", "x": "x"},
+        "estimator": {"stacked": {"method": "stackedev", "post_window": 1}},
+        "vcov": {**rules, "parted": {"formula": "~late", "ssc": "glm"}},
+        "inference": {"draws": 0},
+    }
+    prepared = prepare(study)
+    results = estimated(prepared)
+    for s in range(2):
+        answers = {"python": execute([program(prepared, s)])[0]}
+        for language, reader in (("r", r_reader), ("stata", stata_reader)):
+            read = reader.Program().run(program(prepared, s, language))
+            answers[language] = (read.estimate, read.found)
+        for language, answer in answers.items():
+            assert difference(results, s, answer) < 1e-8, (language, answer)
+            assert np.isnan(answer[1].get("parted", np.nan))
 
 
 def test_the_window_that_leaves_out_no_cohort():
