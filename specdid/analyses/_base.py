@@ -88,6 +88,8 @@ What a ``Bench`` offers (below):
     Columns on all rows, under the cell's variants.
 ``bench.treatment(cell)``, ``bench.outcome(cell)``, ``bench.cohort(cell)``, ``bench.periods``
     The same for what the cell is made of; cohort and periods are in periods (NaN: never).
+``bench.period_names(cell)``
+    These as the data write them, by number: 201301 for the 13th month; without a cell those of the panel alone.
 ``bench.curve``
     The specifications of the run, where it estimated a curve: ``curve.cells(places)``, ``curve.results``.
 ``bench.label(text)``
@@ -122,7 +124,7 @@ from specdid._format import FIX, VARY, Key, TableKeys
 from specdid._plan import Plan
 from specdid._records import Caution as Caution
 from specdid._records import Results
-from specdid._study import Expression, Study
+from specdid._study import Core, Expression, Study
 from specdid._words import say, say_choice
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
@@ -138,7 +140,7 @@ from specdid.estimators._base import Task
 from specdid.figures._curve_data import Breakdowns
 from specdid.language import bind, relabel
 from specdid.language.tree import Node, chain
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator, Panel, period_names
 from specdid.tables._base import TidyTable
 
 
@@ -270,6 +272,13 @@ class Bench:
     def periods(self) -> Ints | None:
         """The period of each row, None where the study has no time."""
         return self.panel.periods
+
+    def period_names(self, cell: Cell | None = None) -> dict[float, str]:
+        """Return periods as the data write them, by number and in order: the panel's, with the cohorts of ``cell``."""
+        written = None
+        if cell is not None:
+            written = cell.plan.grid.treatments[int(cell.plan.codes[cell.place, Core.TREATMENT])].cohort
+        return period_names(self.panel, None if written is None or cell is None else self.numbers(written, cell))
 
     def label(self, text: str) -> str:
         """Return the display text of a term, a sum of terms or a label, from [labels].

@@ -247,6 +247,23 @@ def first_periods(panel: Panel, cohort: Floats) -> Floats:
     return first
 
 
+def period_names(panel: Panel, cohort: Floats | None = None) -> dict[float, str]:
+    """Return the panel's periods, and first treated periods, as the data write them: by number, in order.
+
+    ``cohort`` (n,) is written as the time column is.
+    """
+    names = {}
+    if cohort is not None:
+        first = first_periods(panel, cohort)
+        known = np.flatnonzero(np.isfinite(first))
+        periods, row = np.unique(first[known], return_index=True)
+        names = dict(zip(periods.tolist(), map(number_text, cohort[known[row]].tolist()), strict=True))
+    if panel.periods is not None and panel.time is not None:
+        periods, row = np.unique(panel.periods, return_index=True)
+        names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
+    return dict(sorted(names.items()))
+
+
 def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[Panel | None, tuple[Fault, ...]]:
     """Read the data of ``study``, or take the frame ``data``.
 
