@@ -7,6 +7,7 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A 
 
     # The difference in means between treated and untreated rows.
     import numpy as np
+    from specdid._plugins import Own
     from specdid.estimators._base import Estimate, Estimator, Program
 
 
@@ -30,6 +31,22 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A 
         vcovs=frozenset({"hetero"}), fit=fit, slopes=False, alone=lambda options: "means have no other coefficients",
         programs={"python": Program(python)},
     )
+
+    OWN = Own(
+        zh_kept={
+            "difference in means": "均值之差",
+            "means have no other coefficients": "均值没有其他系数",
+        }
+    )
+
+**fit** gets a `Task` that has rows; its weights are above zero and as they are written, not scaled. Units and the
+effective number of rows are counted over ``Estimate.keep`` where that is not None.
+
+Why there is no number is a `Failure`, whose message is one string or f-string, written out in the call
+``Failure(code, f"…")``: a whole text for each variant, never put together of parts. Only so does tests/test_words.py
+pair it with its Chinese in ``OWN.zh_kept`` (``specdid._plugins.Own``), where a number is ``{n}``, other text
+``{term}``, and ``many(n, "unit", "are")`` is ``{n} ‹unit is|units are›``. So it is of the message of a
+``Caution("note", code, f"…")`` in ``cautions``.
 """
 
 from __future__ import annotations
@@ -295,7 +312,8 @@ class Estimator:
     them; ``uncorrected``: under "fixest" it makes none, as the method's own package.
     Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
-    number; what it passes may still fail. ``refuses_path(task)`` says so of effects by relative period.
+    number; what it passes may still fail. The task has rows, and of `specdid check` no controls, weights, vcovs or
+    record. ``refuses_path(task)`` says so of effects by relative period.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
