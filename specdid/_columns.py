@@ -112,7 +112,7 @@ _TAIL = (
     _count("n_log0", "rows dropped because of the log of a non-positive value"),
     _count("n_singletons", "rows dropped as singletons of a fixed effect"),
     _number("n_eff", "Kish's effective number of rows under the weights"),
-    _number("y_mean", "mean of the outcome in these rows"),
+    _number("y_mean", "mean of the outcome in these rows, each counted once, also where the specification is weighted"),
     _number("r2_within", "R² after the fixed effects"),
     _plan("dropped", "where nothing was dropped", "collinear terms left out, joined by ` + `"),
     _plan("status", "never", "ok, failed, excluded or duplicate"),

@@ -59,7 +59,7 @@ class Curve:
     summarise: Callable[[Curve], str] = field(repr=False)
     tests: tuple[CurveTests, ...] = ()
     choices: tuple[Choices, ...] = ()
-    clusters: ClusterFacts | None = None
+    clusters: tuple[ClusterFacts, ...] = ()
     analyses: tuple[Analysed, ...] = ()
     sections: tuple[Section, ...] = ()
     audit: Audit | None = None

@@ -319,10 +319,21 @@ def test_exit_codes_are_those_of_the_program() -> None:
     assert [int(code) for code in re.findall(r"\b(\d+) ", said)] == [int(code) for code in Exit]
 
 
-def test_estimators_are_those_on_the_shelf() -> None:
-    line = next(line for line in blocks("docs/spec-file.md", "toml")[0].splitlines() if line.startswith("[estimator]"))
+def test_every_estimator_and_analysis_is_on_the_pages_that_list_them() -> None:
+    estimators, page = set(_plugins.names("estimators")), text("docs/spec-file.md")
+    (listed,) = re.findall(r"^\[estimator\] .* among them (.*)$", page, re.MULTILINE)
+    methods = set(re.findall(r"\*\*(\w+)\*\*", text("docs/method.md")))
 
-    assert set(line.split("among them ", 1)[1].split(", ")) <= set(_plugins.names("estimators"))
+    assert set(listed.split(", ")) == estimators
+    assert methods >= estimators - {"feols"}  # which the whole page is about
+    assert set(re.findall(r"`\[(\w+)\]`", page)) >= set(_plugins.names("analyses"))
+
+
+def test_every_figure_of_a_run_is_on_the_page_of_results() -> None:
+    drawn = {f.name for f in _plugins.every("figures") if f.curve is not None}
+    rows = [set(re.findall(r"`(\w+)`", row[0])) for row in first_table("docs/results.md")]
+
+    assert drawn in rows
 
 
 def test_whom_the_page_of_methods_cites_it_lists() -> None:

@@ -413,27 +413,42 @@ COMPOSED = {
     "7; they were not estimated again on common rows": (
         "samples differ across specifications (3 to 5 rows); they were not estimated again on common rows"
     ),
+    "as few as 7 7 treatment7: these standard errors may be too small": (
+        "as few as 1 cluster with treatment by `省`: these standard errors may be too small"
+    ),
+    "stackedev leaves out 7: not seen in all of the window beside units that stay untreated (columns "
+    "n_cohorts_left_out, n_treated_left_out)": (
+        "stackedev leaves out 1 treated unit: not seen in all of the window beside units that stay untreated (columns "
+        "n_cohorts_left_out, n_treated_left_out)"
+    ),
+    "unequal clusters7: 7 effective of 7 (coefficient of variation 7 of partial leverage, which the effective number "
+    "is of, and 7 of rows, 7 to 7 a cluster); 7": (
+        "unequal clusters by `省`: 2.3 effective of 23 (coefficient of variation 2.99 of partial leverage, which the "
+        "effective number is of, and 2.35 of rows, 20 to 480 a cluster); with unequal clusters the permutation of the "
+        "median estimate, which is not studentised, rejects too often or too rarely (.085 or .015 at 5% where the 6 "
+        "smallest or largest of 30 are treated): read the median t"
+    ),
     "as few as 7 by 7: these standard errors may be too small": (
         "as few as 11 clusters by state: these standard errors may be too small"
     ),
-    "as few as 7 without treatment: what compares with them alone rests on these (the dates of "
+    "as few as 7 without treatment7: what compares with them alone rests on these (the dates of "
     "adoption carry the measured specification: 7 effective clusters)": (
-        "as few as 2 clusters without treatment: what compares with them alone rests on these (the dates "
+        "as few as 2 clusters without treatment by `省`: what compares with them alone rests on these (the dates "
         "of adoption carry the measured specification: 20.1 effective clusters)"
     ),
-    "as few as 7 with treatment: 7; 7": (
-        "as few as 2 clusters with treatment: clustered errors of least squares reject too often (a true null at 5%: "
-        ".12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of the "
-        "permutation null, if the assignment could have fallen on other clusters"
-    ),
-    "as few as 7 without treatment: 7; 7": (
-        "as few as 2 clusters without treatment: clustered errors of least squares reject too often (a true null at "
-        "5%: .12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of "
+    "as few as 7 with treatment7: 7; 7": (
+        "as few as 2 clusters with treatment by `省`: clustered errors of least squares reject too often (a true null "
+        "at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median t of "
         "the permutation null, if the assignment could have fallen on other clusters"
     ),
-    "as few as 7 without treatment, the only comparison of 7: 7; 7": (
-        "as few as 1 cluster without treatment, the only comparison of `SA`: standard errors may be too small; rely "
-        "on the median t of the permutation null, if the assignment could have fallen on other clusters"
+    "as few as 7 without treatment7: 7; 7": (
+        "as few as 2 clusters without treatment by `省`: clustered errors of least squares reject too often (a true "
+        "null at 5%: .12 with 5 of 40, .32 with 2 of 40) and the wild bootstrap hardly ever with 2; rely on the median "
+        "t of the permutation null, if the assignment could have fallen on other clusters"
+    ),
+    "as few as 7 without treatment7, the only comparison of 7: 7; 7": (
+        "as few as 1 cluster without treatment by `省`, the only comparison of `SA`: standard errors may be too small; "
+        "rely on the median t of the permutation null, if the assignment could have fallen on other clusters"
     ),
     "7 in no joint test (7): 7": (
         "4 specifications are in no joint test (b 2, c 2): no least squares, which alone the wild bootstrap takes"
@@ -478,6 +493,7 @@ def test_warnings_of_parts_are_told_whole(language, written):
     with speaking(language):
         said = told(COMPOSED[written], ours=True)
     names = r"n_treated\w*|did2s|sunab|csdid|lpdid|state|Stata|Hansen|Sargan|Anderson-Rubin|\[\[together\]\]"
+    names += r"|n_cohorts\w*|stackedev"
     rest = re.sub(rf"`[^`]*`|\([^)]*column[^)]*\)|{names}", "", said)
     assert not re.search("[A-Za-z]{3,}", rest), said
 
@@ -496,19 +512,72 @@ def test_what_is_not_translated_is_listed(language):
     assert lacking == listed
 
 
+MESSAGE_OF = {"Refusal": 1, "Failure": 1, "nobody": 1, "SunabComparison": 3}
+"""Which argument of a call says why nothing is estimated."""
+
+
+@cache
+def constants() -> dict[str, list[ast.expr]]:
+    """Return what every capital name of the package stands for."""
+    found: dict[str, list[ast.expr]] = {}
+    for tree in trees().values():
+        for node in tree.body:
+            for target in node.targets if isinstance(node, ast.Assign) else ():
+                if isinstance(target, ast.Name) and target.id.isupper():
+                    found.setdefault(target.id, []).append(node.value)
+    return found
+
+
+def texts_of(node: ast.expr, assigned: dict[str, list[ast.expr]]) -> Iterator[str]:
+    """Return the texts that an argument may be, as written: by name, or one of two."""
+    if isinstance(node, (ast.JoinedStr, ast.Constant)):
+        yield as_written(node)
+    elif isinstance(node, ast.IfExp):
+        yield from (*texts_of(node.body, assigned), *texts_of(node.orelse, assigned))
+    elif isinstance(node, ast.Name):
+        for way in assigned.get(node.id) or constants().get(node.id, []):
+            yield from texts_of(way, {k: v for k, v in assigned.items() if k != node.id})
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        yield from (re.sub(r"\{\w*\}", "7", text) for text in texts_of(node.func.value, assigned))
+
+
 @cache
 def reasons_written() -> set[str]:
     """Return why estimators refuse a specification, as it is written, 7 for what varies."""
     found = set()
-    for node in chain(*(every for file, every in nodes().items() if PACKAGE / "estimators" in file.parents)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
-            said = node.args[1]
-            if node.func.id in ("Refusal", "Failure", "nobody") and isinstance(said, (ast.JoinedStr, ast.Constant)):
-                found.add(as_written(said))
+    shelves = {PACKAGE / "estimators", PACKAGE / "engine"}
+    for function in chain(*(every for file, every in nodes().items() if shelves & {*file.parents})):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        assigned: dict[str, list[ast.expr]] = {}
+        within = [*ast.walk(function)]
+        for node in within:
+            for target in node.targets if isinstance(node, ast.Assign) else ():
+                if isinstance(target, ast.Name):
+                    assigned.setdefault(target.id, []).append(node.value)
+        for node in within:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                at = MESSAGE_OF.get(node.func.id, len(node.args))
+                found |= {text for said in node.args[at : at + 1] for text in texts_of(said, assigned)}
     return found
 
 
 REASONS = {
+    "periods of these rows are 7 apart, and time since treatment counts the periods between, which 7": (
+        "periods of these rows are 2 apart, and time since treatment counts the periods between, which no row has; "
+        "where they are the panel's periods, number them in a column of the data and make it `time`"
+    ),
+    "7 predicted perfectly by the treatment, controls and fixed effects together (separation), so that a coefficient "
+    "is infinite: leave out a control, or join groups": (
+        "1 row is predicted perfectly by the treatment, controls and fixed effects together (separation), so that a "
+        "coefficient is infinite: leave out a control, or join groups"
+    ),
+    "some periods of these rows lie further apart than others, and csdid counts 7 in periods that have rows; write "
+    'aggregate = "group" or "simple" without anticipation, or take a sample whose periods are as far apart': (
+        "some periods of these rows lie further apart than others, and csdid counts anticipation in periods that have "
+        'rows; write aggregate = "group" or "simple" without anticipation, or take a sample whose periods are as far '
+        "apart"
+    ),
     "a negative binomial needs 7; for other values take `fepois`": (
         "a negative binomial needs an outcome of counts (0, 1, 2, …); for other values take `fepois`"
     ),
@@ -560,6 +629,13 @@ REASONS = {
 }
 """Reasons that are put together of parts: as they are written, and one as it is read."""
 COMPOSED_ELSEWHERE = (
+    "no unit that switches has effect 1 beside one with its first treatment that has not switched yet; set effects to "
+    "2, the least that one has; 3 units switch where rows are missing",
+    "no unit that switches has effect 5 beside one that never switches; set effects to 4",
+    "no unit that switches has effect 1 beside one that never switches; units have rows every 2 periods but for 5 rows "
+    'of unit 北京, in 2002, 2004, 2006 and 2 more: leave these out of the data and write step = "2" in [study]',
+    "periods of these rows are 2 apart, and time since treatment counts the periods between, which only rows not used "
+    'here have (1 row of unit 北京, in 2002); leave these out of the data and write step = "2" in [study]',
     "sdid needs every unit in every period: rows are missing of 3 of 40 units (unit 北京 has 3 of 5 periods); "
     "keep complete units and periods by [sample], or leave out the variables that are missing",
     "no unit that switches is seen beside one that never switches; only_never_switchers = false compares with those "
@@ -601,6 +677,7 @@ COMPOSED_ELSEWHERE = (
 NAMED = (
     r"`[^`]*`|\[sample\]|only_never_switchers = false|post_window|reference|did_multiplegt_dyn|sdid|csdid|sunab|feols"
     r"|did2s|stackedev|effects 设|DIDmultiplegtDYN|cohort|window|Anderson-Rubin"
+    r'|\[study\]|step = "2"|time|aggregate = "group"|"simple"|anticipation'
 )
 
 

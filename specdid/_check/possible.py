@@ -403,6 +403,7 @@ class _Data:
             first,
             options,
             self.plan.study.inference.alpha,
+            calendar=panel.calendar,
             unit_names=None if unit is None else tuple(panel.unit_names(unit, rows).tolist()),
         )
 

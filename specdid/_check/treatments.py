@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -553,19 +554,55 @@ def _agreement(
         for row in rows[:SHOWN]
     )
     advice = "correct one of the two" if needed else "no analysis here uses this cohort; correct it before one does"
+    apart = _shifted(data, option.cohort, values, cohort)
+    everywhere = ""
+    if apart is not None:
+        shift, line = apart
+        everywhere = f": everywhere the cohort is {many(abs(shift), 'period')} {'later' if shift > 0 else 'earlier'}"
+        if line:
+            line = json.dumps(line, ensure_ascii=False)
+            advice = f"if `{term.text}` is right, write cohort = {line}; else correct it"
     code = _code_of_never(cohort, values, rows)
-    if code is not None:
+    if code is not None and apart is None:
         never = f"never = {_with(data, code)} in [study]"
         advice = f"if {number_text(code)} means never treated, write {never}; else {advice}"
     yield fault_at(
         option.term.origin,
         option.term.tree.span,
         "cohort_differs",
-        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {many(len(rows), 'row')}",
+        f"`{term.text}` differs from `{data.panel.time} >= {option.cohort.text}` in {many(len(rows), 'row')}"
+        f"{everywhere}",
         advice,
         "error" if needed else "warning",
         notes=notes,
     )
+
+
+def _shifted(data: Data, expression: Expression, values: Floats, cohort: Floats) -> tuple[int, str] | None:
+    """Return by how many periods all cohorts are too late, and the expression that mends it, or None.
+
+    It is the commonest distance from the first treated period, where the term is what it says in every row.
+    """
+    panel = data.panel
+    if panel.periods is None or panel.unit_codes is None or panel.step not in (None, "year"):
+        return None
+    never = declared_never(panel, cohort) | ~np.isfinite(cohort)
+    first = np.where(never, np.nan, cohort)
+    began = np.full(int(panel.unit_codes.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(began, panel.unit_codes[values == 1], panel.periods[values == 1])
+    distances = first - began[panel.unit_codes]
+    distances = distances[np.isfinite(distances)]
+    found, count = np.unique(distances, return_counts=True)
+    shift = int(found[count.argmax()]) if len(found) else 0
+    known = ~np.isnan(values)
+    if shift == 0 or ((panel.periods >= first - shift) != values)[known].any():
+        return None
+    text = expression.text if expression.text.isidentifier() else f"({expression.text})"
+    line = f"{text} {'-' if shift > 0 else '+'} {abs(shift)}"
+    codes = cohort[never & np.isfinite(cohort)]
+    if codes.size:
+        line = f"ifelse({text} > {codes.max():.15g}, {line}, {text})"
+    return shift, line if codes.max(initial=-np.inf) < cohort[~never].min() else ""
 
 
 def _code_of_never(cohort: Floats, values: Floats, rows: np.ndarray) -> float | None:

@@ -159,7 +159,7 @@ def _under(named: list[tuple[str, VariantOption]], error: EvaluationError) -> Fa
 def _levels(data: Data, expression: Expression) -> Iterator[Fault]:
     """Warn of a text compared with a column that never holds it."""
     for text, other, column in _compared(data, expression, data.scope):
-        if text.value not in column.levels:
+        if text.value not in column.levels and (text.value or isinstance(other, Name)):  # what is computed may be ""
             yield fault_at(
                 expression.origin,
                 text.span,

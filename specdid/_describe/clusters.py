@@ -19,9 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._columns import Core
 from specdid._diagnostics import first_few
 from specdid._records import Caution, Results, Section, Status
@@ -30,6 +29,7 @@ from specdid._words import say
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
+from specdid.engine.ssc import is_nested
 from specdid.inference._batches import draw_batches, kept_controls, lay_out, positions
 
 CLUSTERS, FEW = 30, 10
@@ -60,6 +60,7 @@ class ClusterFacts:
         estimator that compares with the never treated alone and has such specifications.
     least_squares : whether some specification is by least squares, of one treatment column.
     whose_treated, whose_untreated : the treatments that have the smallest numbers, empty where all have.
+    vcov : the first vcov that clusters by these, where the tests do not; else -1.
     """
 
     words: str
@@ -72,6 +73,12 @@ class ClusterFacts:
     least_squares: bool = True
     whose_treated: str = ""
     whose_untreated: str = ""
+    vcov: int = -1
+
+    @property
+    def by(self) -> str:
+        """Name the column, where it is not that of the tests."""
+        return f" by `{self.words}`" if self.vcov >= 0 else ""
 
 
 def cluster_facts(
@@ -81,17 +88,73 @@ def cluster_facts(
     words: str,
     arms: Ints | None = None,
     never_alone: Sequence[bool] = (),
-) -> ClusterFacts | None:
+) -> tuple[ClusterFacts, ...]:
     """Count the clusters of the ok specifications, and measure those of the preferred one.
+
+    First those of the tests of the curve, then of every vcov that clusters otherwise, by each of its columns.
 
     ``never_alone`` says of each of the study's estimators whether it compares with the never treated alone.
     ``arms`` has the factor of which each choice of the treatment is an arm, -1 where of none: whoever takes another
     arm is not untreated.
     """
-    members, problem = compiled.members, compiled.problem
+    members = compiled.members
     ok = np.flatnonzero((results.status == Status.OK)[members.index])
-    if cluster is None or not len(ok):
-        return None
+    if not len(ok):
+        return ()
+    at = np.searchsorted(members.index, max(results.preferred, 0))
+    preferred = bool(results.preferred >= 0 and at in ok and compiled.batched[at])
+    linear = ok[compiled.batched[ok]]
+    measured = int(at) if preferred else int(linear[0]) if len(linear) else -1
+    dropped = results.dropped_columns.get(int(members.index[measured]), ()) if measured >= 0 else ()
+    spread = _leverage_of_rows(compiled.problem, members, measured, dropped) if measured >= 0 else None
+    with_error = np.isfinite(np.asarray(results.numbers["std_error"], np.float64))[members.index[ok]]
+    with_error = with_error.reshape(len(ok), -1)
+    return tuple(
+        replace(
+            _count(compiled, results, ok[with_error[:, v]] if v >= 0 else ok, codes, arms, never_alone),
+            words=name,
+            leverage=None if spread is None else spread.summed(codes),
+            preferred=preferred,
+            vcov=v,
+        )
+        for codes, name, v in _clusterings(compiled, with_error, cluster, words)
+    )
+
+
+def _clusterings(
+    compiled: Compiled, with_error: Bools, cluster: Ints | None, words: str
+) -> Iterator[tuple[Ints, str, int]]:
+    """Yield (codes, name, vcov) of the tests, -1, and of vcovs with errors.
+
+    Clusters of whole periods are not among them: nobody is treated in another.
+    """
+    problem = compiled.problem
+    periods = None if compiled.time < 0 else np.unique(problem.values[:, compiled.time], return_inverse=True)[1]
+    found = [] if cluster is None else [cluster]
+    yield from ((codes, words, -1) for codes in found)
+    for v, vcov in enumerate(problem.vcovs):
+        if not with_error[:, v].any():
+            continue
+        for c in vcov.clusters:
+            codes = problem.codes[:, c]
+            known = codes >= 0
+            of_periods = periods is not None and is_nested(periods.reshape(-1)[known], (codes[known],))
+            if not of_periods and not any(_alike(codes, other) for other in found):
+                found.append(codes)
+                yield codes, problem.effect_labels[c], v
+
+
+def _alike(one: Ints, other: Ints) -> bool:
+    """Tell whether two codes part the rows alike."""
+    known = one >= 0
+    a, b = one[known], other[known]
+    return bool(np.array_equal(known, other >= 0) and is_nested(a, (b,)) and is_nested(b, (a,)))
+
+
+def _count(
+    compiled: Compiled, results: Results, ok: Ints, cluster: Ints, arms: Ints | None, never_alone: Sequence[bool]
+) -> ClusterFacts:
+    members, problem = compiled.members, compiled.problem
     choice = results.planned.codes[members.index[ok], Core.TREATMENT]
     factor = np.full(len(ok), -1) if arms is None else arms[choice]
     taken = {k: np.any(problem.values[:, np.unique(members.treatment[ok][factor == k])] == 1, axis=1)
@@ -108,12 +171,7 @@ def cluster_facts(
         counts.append((present, treated, present - ever if binary and present > ever else None))
     untreated = [n for _, _, n in counts if n is not None]
     alone = _alone(compiled.method[ok], [c[2] for c in counts], of_kind.reshape(-1), results, ok, members, never_alone)
-    at = np.searchsorted(members.index, max(results.preferred, 0))
-    preferred = bool(results.preferred >= 0 and at in ok and compiled.batched[at])
     linear = ok[compiled.batched[ok]]
-    measured = int(at) if preferred else int(linear[0]) if len(linear) else -1
-    dropped = results.dropped_columns.get(int(members.index[measured]), ()) if measured >= 0 else ()
-    found = cluster_leverage(problem, members, measured, dropped, cluster) if measured >= 0 else None
     fewest = min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None)
     plain = bool((members.sunab[linear] < 0).any())
 
@@ -123,7 +181,7 @@ def cluster_facts(
         labels = results.planned.labels[Core.TREATMENT]
         return first_few([results.planned.shown(labels[k]) for k in named]) if len(named) < len(set(choice)) else ""
 
-    return ClusterFacts(words, *fewest, found, preferred, alone, plain, whose(1), whose(2))
+    return ClusterFacts("", *fewest, None, False, alone, plain, whose(1), whose(2))
 
 
 def _alone(
@@ -152,35 +210,37 @@ def _clusters(count: int) -> str:
 
 
 def cluster_cautions(
-    facts: ClusterFacts | None, results: Results, drawn: tuple[int, int] | None, permuted: bool = False
+    found: Sequence[ClusterFacts], results: Results, drawn: tuple[int, int] | None, permuted: bool = False
 ) -> Iterator[Caution]:
     """Warn of few clusters, few treated or untreated ones, and unequal ones.
 
     ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any; ``permuted``
-    says that the permutation null is one of these, and need not be asked for.
+    says that the permutation null is one of these, and need not be asked for. What is on the curve are the tests and
+    the first vcov, and the worse of both is told.
     """
     rely = RELY if permuted else RELY + ASK
     counts = results.first("n_clusters")[(results.status == Status.OK) & np.isfinite(results.first("std_error"))]
     counts = counts[counts > 0]
+    shown = [f for f in found if f.vcov < 1]
     few = [int(counts.min())] if len(counts) else []
     few += [drawn[0]] if drawn else []
-    treated = [drawn[1]] if drawn else []
-    if facts is not None:
-        few.append(facts.clusters)
-        treated.append(facts.treated)
+    few += [f.clusters for f in shown]
     if few and min(few) < CLUSTERS:
         said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
-    yield from _further(results)
-    rejects = RATES if facts is None or facts.least_squares else UNKNOWN
-    if treated and min(treated) < FEW:
-        said = f"as few as {_clusters(min(treated))} with treatment: {rejects}; {rely}"
-        mine = facts is not None and facts.treated == min(treated)
-        yield Caution("serious", "few_treated", said, (facts.whose_treated if mine and facts else "") or RUN)
-    if facts is not None and facts.untreated is not None and facts.untreated < FEW:
-        found = _few_untreated(facts, facts.untreated, rejects, rely)
-        yield replace(found, where=facts.whose_untreated or RUN)
-    yield from _unequal(facts)
+    yield from _further(results, [f for f in found if f.vcov >= 1])
+    rejects = RATES if not shown or shown[0].least_squares else UNKNOWN
+    treated = min((f.treated for f in shown), default=FEW)
+    if min(treated, drawn[1] if drawn else FEW) < FEW:
+        whose = next((f for f in shown if f.treated == treated and not (drawn and drawn[1] < treated)), None)
+        few_treated = _clusters(treated if whose else drawn[1] if drawn else treated)
+        said = f"as few as {few_treated} with treatment{whose.by if whose else ''}: {rejects}; {rely}"
+        yield Caution("serious", "few_treated", said, (whose.whose_treated if whose else "") or RUN)
+    fewest = min((f for f in shown if f.untreated is not None), key=lambda f: f.untreated or 0, default=None)
+    if fewest is not None and fewest.untreated is not None and fewest.untreated < FEW:
+        told_of = _few_untreated(fewest, fewest.untreated, rejects, rely)
+        yield replace(told_of, where=fewest.whose_untreated or RUN)
+    yield from _unequal(shown)
 
 
 def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str) -> Caution:
@@ -188,26 +248,26 @@ def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str)
     effective = None if facts.leverage is None else facts.leverage.effective
     few = _clusters(untreated)
     if effective is None or effective < 2 * FEW:  # or the measured specification rests on them itself
-        return Caution("serious", "few_untreated", f"as few as {few} without treatment: {rejects}; {rely}")
+        return Caution("serious", "few_untreated", f"as few as {few} without treatment{facts.by}: {rejects}; {rely}")
     if not facts.alone:
         return Caution(
             "note",
             "few_untreated",
-            f"as few as {few} without treatment: what compares with them alone rests on these (the dates of adoption "
-            f"carry the measured specification: {effective:.1f} effective clusters)",
+            f"as few as {few} without treatment{facts.by}: what compares with them alone rests on these (the dates of "
+            f"adoption carry the measured specification: {effective:.1f} effective clusters)",
         )
     names, fewest, count = zip(*facts.alone, strict=True)
     few, whose = _clusters(min(fewest)), " and ".join(names)
     return Caution(
         "serious",
         "few_untreated",
-        f"as few as {few} without treatment, the only comparison of {whose}: {UNKNOWN}; {rely}",
+        f"as few as {few} without treatment{facts.by}, the only comparison of {whose}: {UNKNOWN}; {rely}",
         specifications=sum(count),
     )
 
 
-def _further(results: Results) -> Iterator[Caution]:
-    """Note the further vcovs of few clusters, each; the first has its warning."""
+def _further(results: Results, found: Sequence[ClusterFacts]) -> Iterator[Caution]:
+    """Note the further vcovs of few clusters, treated or untreated ones, each; the first has its warning."""
     ok = results.status == Status.OK
     counts = np.asarray(results.numbers["n_clusters"])
     # Where there is no standard error, none is too small.
@@ -217,12 +277,23 @@ def _further(results: Results) -> Iterator[Caution]:
         if len(mine) and mine.min() < CLUSTERS:
             said = f"as few as {_clusters(int(mine.min()))} by {vcov}: these standard errors may be too small"
             yield Caution("note", "few_clusters_further", said, specifications=int(np.sum(mine < CLUSTERS)))
+    for facts in found:
+        sides = {"with": facts.treated, "without": FEW if facts.untreated is None else facts.untreated}
+        for side, count in sides.items():
+            if count < FEW:
+                said = (
+                    f"as few as {_clusters(count)} {side} treatment{facts.by}: these standard errors may be too small"
+                )
+                yield Caution("note", "few_clusters_further", said)
 
 
-def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
-    if facts is None or facts.leverage is None:
+def _unequal(shown: Sequence[ClusterFacts]) -> Iterator[Caution]:
+    """Tell of the clusters of the tests; of the vcov where its effective ones are few, and fewer."""
+    measured = [(f, f.leverage) for f in shown if f.leverage is not None]
+    if not measured:
         return
-    found, count = facts.leverage, len(facts.leverage.codes)
+    facts, found = min(measured, key=lambda m: m[1].effective if m[0].vcov < 0 or m[1].effective < FEW else np.inf)
+    count = len(found.codes)
     unequal = found.variation >= UNEQUAL or found.effective < count / 2
     if not unequal and found.effective >= FEW:
         return
@@ -231,7 +302,7 @@ def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
         "too rarely (.085 or .015 at 5% where the 6 smallest or largest of 30 are treated): read the median t"
     )
     said = (
-        f"unequal clusters: {found.effective:.1f} effective of {count:,} (coefficient of variation "
+        f"unequal clusters{facts.by}: {found.effective:.1f} effective of {count:,} (coefficient of variation "
         f"{found.partial_variation:.2f} of partial leverage, which the effective number is of, and "
         f"{found.variation:.2f} of rows, {found.rows.min():,} to {found.rows.max():,} a cluster); {advice}"
     )
@@ -239,22 +310,25 @@ def _unequal(facts: ClusterFacts | None) -> Iterator[Caution]:
     yield Caution("serious" if few else "note", "few_effective" if few else "unequal_clusters", said)
 
 
-def cluster_section(facts: ClusterFacts | None) -> Section:
-    """Describe the clusters of the measured specification for the summary."""
-    if facts is None or facts.leverage is None:
+def cluster_section(every: Sequence[ClusterFacts]) -> Section:
+    """Describe the clusters of the measured specification for the summary, of further vcovs how many are treated."""
+    if not every or every[0].leverage is None:
         return Section(say("Clusters"), ())
-    found, count = facts.leverage, len(facts.leverage.codes)
+    facts, found, count = every[0], every[0].leverage, len(every[0].leverage.codes)
     whose = say("the preferred specification") if facts.preferred else say("the first least-squares specification")
-    treated = int(found.treated.sum())
+    counted = [(f.words, f.leverage.treated) for f in every if f.leverage is not None]
     return Section(
         say("Clusters of {whose}", whose=whose),
         (
-            say(
-                "- {count:,} clusters of `{words}`: {treated:,} with treatment, {count2:,} without",
-                count=count,
-                words=facts.words,
-                treated=treated,
-                count2=count - treated,
+            *(
+                say(
+                    "- {count:,} clusters of `{words}`: {treated:,} with treatment, {count2:,} without",
+                    count=len(treated),
+                    words=words,
+                    treated=int(treated.sum()),
+                    count2=int((~treated).sum()),
+                )
+                for words, treated in counted
             ),
             say(
                 "- rows a cluster: {min:,} to {max:,}, coefficient of variation {variation:.2f}",
@@ -280,12 +354,13 @@ def cluster_section(facts: ClusterFacts | None) -> Section:
     )
 
 
-def cluster_rows(facts: ClusterFacts | None) -> tuple[tuple[str, float], ...]:
-    """Return (measure, value) of the measured specification, for inference_clusters.csv."""
-    if facts is None or facts.leverage is None:
-        return ()
-    found, count = facts.leverage, len(facts.leverage.codes)
-    treated = int(found.treated.sum())
+def cluster_rows(every: Sequence[ClusterFacts]) -> tuple[tuple[str, float, str], ...]:
+    """Return (measure, value, column) of the measured specification, for inference_clusters.csv."""
+    return tuple((*row, f.words) for f in every if f.leverage is not None for row in _measures(f.leverage))
+
+
+def _measures(found: ClusterLeverage) -> tuple[tuple[str, float], ...]:
+    count, treated = len(found.codes), int(found.treated.sum())
     return (
         ("clusters", count),
         ("treated clusters", treated),
@@ -317,7 +392,7 @@ class ClusterLeverage:
 
     codes: Ints
     rows: Ints
-    treated: NDArray[np.bool_]
+    treated: Bools
     leverage: Floats
     partial: Floats
 
@@ -337,6 +412,27 @@ class ClusterLeverage:
         return float(np.std(self.partial) / np.mean(self.partial))
 
 
+@dataclass(frozen=True, slots=True)
+class _RowLeverage:
+    """Of the m rows of one specification: their places in the panel, whether treated, leverage and partial leverage."""
+
+    rows: Ints
+    on: Bools
+    leverage: Floats
+    partial: Floats
+
+    def summed(self, cluster: Ints) -> ClusterLeverage:
+        """Sum over clusters, codes of the whole panel."""
+        codes, of_row = np.unique(cluster[self.rows], return_inverse=True)
+        return ClusterLeverage(
+            codes,
+            np.bincount(of_row),
+            np.bincount(of_row[self.on], minlength=len(codes)) > 0,
+            np.bincount(of_row, self.leverage).astype(np.float64),
+            np.bincount(of_row, self.partial).astype(np.float64),
+        )
+
+
 def cluster_leverage(
     problem: Problem, members: Members, position: int, dropped: Sequence[int], cluster: Ints
 ) -> ClusterLeverage | None:
@@ -352,6 +448,11 @@ def cluster_leverage(
     -------
     None where the treatment has no variation left.
     """
+    found = _leverage_of_rows(problem, members, position, dropped)
+    return None if found is None else found.summed(cluster)
+
+
+def _leverage_of_rows(problem: Problem, members: Members, position: int, dropped: Sequence[int]) -> _RowLeverage | None:
     one = members.take(np.array([position]))
     (batch,) = draw_batches(problem, one) or (None,)
     if batch is None:
@@ -368,13 +469,6 @@ def cluster_leverage(
     q, r = np.linalg.qr(columns[:, [*controls, *laid.block, treatment]])
     if not abs(r[-1, -1]) > 0:
         return None
-    codes, of_row = np.unique(cluster[batch.rows], return_inverse=True)
-    on = problem.values[batch.rows, one.treatment[0]] != 0
     squares = q**2
-    return ClusterLeverage(
-        codes,
-        np.bincount(of_row),
-        np.bincount(of_row[on], minlength=len(codes)) > 0,
-        np.bincount(of_row, squares.sum(axis=1)).astype(np.float64),
-        np.bincount(of_row, squares[:, -1]).astype(np.float64),
-    )
+    on = problem.values[batch.rows, one.treatment[0]] != 0
+    return _RowLeverage(batch.rows, on, squares.sum(axis=1), squares[:, -1])

@@ -25,6 +25,7 @@ from specdid._records.results import TIMES
 from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
+from specdid.engine.model_identity import mixed
 from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.ssc import is_nested
 
@@ -279,6 +280,40 @@ def comparability(results: Results) -> Iterator[Caution]:
         words = [f.estimand for f in found if f.shown == group]
         if len(words) > 1:
             yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
+
+
+def repeated(results: Results) -> Iterator[Caution]:
+    """Count the numbers that an estimator gives again of the same outcome and treatment, to all digits written.
+
+    What decides nothing here, such as an option of which the data make no use, is no other value that is read: these
+    are not known for one model, and are points of their own.
+    """
+    numbers = [results.estimate, results.first("std_error"), results.first("df")]
+    places = np.flatnonzero((results.status == Status.OK) & np.isfinite(numbers[:2]).all(axis=0))
+    if not len(places):
+        return
+    own = [d for d in ("outcome", "treatment", "estimator") if d in results.planned.dimensions]
+    codes = [results.planned.dimension(d).codes[places].astype(np.int64) for d in own]
+    nobs = np.asarray(results.numbers["nobs"], np.int64)[places]
+    key = mixed(joint_codes(codes, len(places)), nobs, *(digits(n[places]) for n in numbers))
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[which] != np.arange(len(places)))
+    if count := len(again):
+        later, earlier = places[again[0]] + 1, places[first[which[again[0]]]] + 1
+        yield Caution(
+            "note",
+            "repeated",
+            f"{count:,} of {len(places):,} estimates with the number, standard error, degrees of freedom and rows of "
+            f"an earlier one of the same outcome, treatment and estimator (#{later} those of #{earlier}): what sets "
+            "them apart changes nothing here, and medians, shares and choices count them again, so keep one of them",
+            specifications=count,
+        )
+
+
+def digits(values: Floats) -> Floats:
+    """Round to the binary digits of about ten decimal ones, whatever the size."""
+    mantissa, power = np.frexp(values)
+    return np.asarray(np.ldexp(np.rint(mantissa * 2.0**33), power - 33))
 
 
 def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Caution]:

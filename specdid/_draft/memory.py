@@ -90,7 +90,8 @@ class DataFacts:
     ``key`` of them whether every row has its own pair, None where that is not known;
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
-    ``words`` of a column of a text file what is read as missing, as NA, and in how many rows.
+    ``words`` of a column of a text file what is read as missing, as NA, and in how many rows;
+    ``texts`` are columns of text.
     """
 
     columns: frozenset[str] = frozenset()
@@ -108,6 +109,7 @@ class DataFacts:
     numbers: Callable[[str], Floats | None] = lambda _name: None
     order: tuple[str, ...] = ()
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    texts: frozenset[str] = frozenset()
 
 
 FIRST = DataFacts()
@@ -232,7 +234,8 @@ class Memory:
         def masked(node: Node) -> Node:
             match node:
                 case Call() if node.function in _MASKED and node.arguments and node.arguments[0].value is not None:
-                    first = Call("ifelse", (Argument(parse(kept)), node.arguments[0], Argument(Constant(None))))
+                    inner = replace(node.arguments[0], value=masked(node.arguments[0].value))
+                    first = Call("ifelse", (Argument(parse(kept)), inner, Argument(Constant(None))))
                     return Call(node.function, (Argument(first), *node.arguments[1:]))
                 case Call() if node.function in ACROSS:
                     raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")

@@ -138,6 +138,7 @@ def facts_of(
         numbers.get,
         tuple(columns),
         words or {},
+        frozenset(n for n, c in columns.items() if c.is_text),
     )
 
 
@@ -148,6 +149,8 @@ MOST_ALTERNATIVES = 1_000
 """Combinations of c(), sw() and the like that one regression is written out into."""
 MOST_LISTED = 500
 """Statements that a draft lists as not understood."""
+MOST_TOLD = 60
+"""Statements that a refusal lists so."""
 LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
 MOST_UNUSED = 40
@@ -184,13 +187,13 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         Where there is no regression, or no single term stands first in all of them.
     """
     if not code.regressions:
-        notes = tuple(f"line {line}: {one_line(text)[:80]}: {why}" for line, text, why in code.skipped[:8])
         help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois and felm"
-        raise SpecError([Fault("draft_code", f"no regression of {name} is understood", help=help_, notes=notes)])
+        message = f"no regression of {name} is understood"
+        raise SpecError([Fault("draft_code", message, help=help_, notes=_not_taken(code))])
     counts = Counter(term for r in code.regressions for term in r.terms)
     total = len(code.regressions)
     if not counts:
-        notes = tuple(f"line {line}: {text}" for line, text in code.notes[:8])
+        notes = (*(f"line {line}: {text}" for line, text in code.notes[:8]), *_not_taken(code))
         message = f"no regression of {name} has a term beside its fixed effects"
         raise SpecError([Fault("draft_treatment", message, help="give the treatment a term of its own", notes=notes)])
     if given is not None:
@@ -203,7 +206,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
             message = f"`{given}` is a term of no regression in {name}"
             notes = tuple(f"`{term}` is `{given}` as line {code.called[term][1]} makes it" for term in anew[:8])
             help_ = f"terms: {', '.join(f'`{t}`' for t in counts)}"[:300]
-            raise SpecError([Fault("draft_treatment", message, help=help_, notes=notes)])
+            raise SpecError([Fault("draft_treatment", message, help=help_, notes=(*notes, *_not_taken(code)))])
         return given, f"named by you; in {counts[given]} of {total} regressions"
     everywhere = [term for term, count in counts.items() if count == total]
     if len(everywhere) == 1 and total > 1:
@@ -221,9 +224,19 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
             for term, count in counts.most_common(8)
         ),
         *(f"line {line}: {text}" for line, text in code.notes[:4]),
+        *_not_taken(code),
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+
+
+def _not_taken(code: ReadCode) -> tuple[str, ...]:
+    """Return what a refusal says of the statements that are not understood, as no draft lists them."""
+    listed = dict.fromkeys((line, one_line(text)[:80], one_line(why)) for line, text, why in sorted(code.skipped))
+    shown = [f"line {line}: {text}: {why}" for line, text, why in [*listed][:MOST_TOLD]]
+    more = [f"and {len(listed) - MOST_TOLD:,} more statements"] if len(listed) > MOST_TOLD else []
+    head = ["not understood, or not taken over, by the lines of the code:"] if listed else []
+    return (*head, *shown, *more)
 
 
 def _sets_of_terms(term: str) -> list[list[str]]:

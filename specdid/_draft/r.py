@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
 
 from specdid._draft.memory import (
     ACROSS,
@@ -18,18 +20,33 @@ from specdid._draft.memory import (
     Regression,
     State,
     called,
+    calls,
     columns_of,
     in_brackets,
     ours,
 )
 from specdid._draft.r_errors import Defaults, read_errors
-from specdid.language import COMMANDS, LanguageError, expand, not_read, parse, write
-from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Unary, chain, children, walk
+from specdid.language import COMMANDS, FUNCTIONS, LanguageError, expand, not_read, parse, write
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    chain,
+    children,
+    number_value,
+    walk,
+)
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
 MOST_CUTS = 30
-"""Conditions that the rows of a frame are cut by, one after the other."""
+"""Conditions that the rows of a frame are cut by, one after the other, and summaries of an expression."""
 _CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
 _AROUND = {"coeftest", "boottest", "vcovHC", "vcovCL", "vcovBK", "vcovSCC"}
 """Functions whose argument is a regression, for errors of another kind."""
@@ -92,7 +109,7 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean
+    cummax cummin cummean join_by
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -170,7 +187,7 @@ _HERE = {
     "lead": "f(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(f(x, 1), 0)",
     "shift": "l(x, 1), f(x, 1), along the time of [study], where unit and time stand there; fill: coalesce(l(x, 1), 0)",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
-    "cut": "cut(x, c(2, 4, 6)), codes from 0 on, or quantile_group(x, n)",
+    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
     "na_if": "ifelse(x == 1, NA, x)",
     "any": "max(x, by = g) == 1 of a condition x",
@@ -185,7 +202,6 @@ _HERE = {
     "nth": "at(x, year == 2000), the value in a period",
     "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
-    "sum": "sum(x, by = g), missing where a group has no value, where R has 0",
     "quantile": "quantile(x, p, by = g)",
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
@@ -209,6 +225,12 @@ _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
 _RUNNING = {"cumsum", "cummax"}
+_OF_GROUPS = {name for name, made in FUNCTIONS.items() if any(one.name == "by" for one in made.parameters)}
+_SURE = {
+    "abs", "sign", "floor", "ceiling", "round", "ifelse", "between", "pmin", "pmax", "as.integer", "as.numeric",
+    "asinh", "mean", "median", "min", "max", "sum", "count", "group",
+}  # fmt: skip
+"""Functions that have a value wherever their arguments have."""
 _OF_NUMBERS = {*_GROUPED, "quantile", "sum", "nrow", "ncol", "length", "var", "range", "n_distinct", "uniqueN"}
 _OF_ONE_VALUE = (
     "`{0}` is of one value: R stops there since 4.3, and took that of the first row for all before. Here: `{1}`, "
@@ -223,6 +245,17 @@ _GOES_ON = re.compile(r"(?:[-+*/^~,=|&<>!:]|%[^%\s]*%)\s*$")
 def read_r(text: str, facts: DataFacts = FIRST) -> ReadCode:
     """Return the regressions of an R script, of whose data ``facts`` are known."""
     return _R(facts).read(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Summaries:
+    """A table of one row for each group of a frame; ``made`` are its columns, of versions, ``state`` the frame then."""
+
+    root: str
+    state: State
+    by: tuple[str, ...]
+    made: Mapping[str, str]
+    line: int
 
 
 class _R(Memory):
@@ -273,6 +306,8 @@ class _R(Memory):
         self._saved: dict[str, str] = {}
         self._statements = statements
         self._masked_lag = _masked_lag(text)
+        self._sure: dict[str, bool] = {}
+        self._tables_made: dict[str, _Summaries] = {}
         self._functions = {name for name, _, _ in _functions(statements)}
         self._set_panel(calls, statements)
         self._set_variables(text, statements, frames)
@@ -1135,38 +1170,10 @@ class _R(Memory):
             text = new
             if looks and (key := next((k for k in (unit, time) if self._anew(k)), None)):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
-        group = ", by = " + (by[0] if len(by) == 1 else f"group({', '.join(by)})") if by else ""
-        if by and (new := re.sub(r"(?<![\w.:$])n\(\)", f"count({group[2:]})", text)) != text:
-            if not all(re.fullmatch(_NAME, name) for name in by):
-                raise NotReadError("its groups are not read")
+        if by and re.search(r"(?<![\w.:$])n\(\)", text):
+            looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
+        if (new := self._summarised(text, by)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
-        for found in [
-            *re.finditer(rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\(([^()]*(?:\([^()]*\))?[^()]*)\)", text)
-        ][::-1]:
-            inside, omits, _ = found[2].partition("na.rm")
-            counted = found[1] in _COUNTED
-            within = columns_of(inside.strip().rstrip(",")) if counted or not omits else set()
-            known = bool(within) and within <= self._facts.complete - {*self.state.columns}
-            simple = not {*_called(inside)} - {"abs", "sign", "is.na"} and not re.search(r"[/^]", inside)
-            whole = found[1] == "sum" or re.search(r"[<>=]|%in%|is\.na", inside)
-            if counted and not (known and simple and whole):
-                raise NotReadError(f"`{found[1]}()` is not taken over. Here: {_HERE[found[1]]}")
-            if not (known and simple) and not (omits and re.search(r"na\.rm\s*=\s*T(?:RUE)?\s*$", found[2])):
-                raise NotReadError(
-                    f"`{found[1]}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
-                )
-            if not all(re.fullmatch(_NAME, name) for name in by):
-                raise NotReadError("its groups are not read")
-            looks = True
-            inside = inside.strip().rstrip(",").strip()
-            value = f"{found[1]}({inside}{group})"
-            if found[1] in ("any", "all"):
-                value = f"({'max' if found[1] == 'any' else 'min'}({inside}{group}) == 1)"
-            if found[1] in ("min", "max") and inside not in self._facts.complete - {*self.state.columns}:
-                if re.search(r"\bNA(?:_\w+)?\b", inside):
-                    raise NotReadError(f"`{found[1]}()` of no value is infinite in R, missing here")
-                self._infinite.setdefault(self._at, []).append(columns_of(inside))
-            text = f"{text[: found.start()]}{value}{text[found.end() :]}"
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
         else:
@@ -1175,7 +1182,9 @@ class _R(Memory):
             _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
-            raise NotReadError(f"`{other}()` is not taken over{self._instead(other)}")
+            cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
+            here = _intervals(_inside(text, cut.end()), codes=False) if cut else ""
+            raise NotReadError(f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other)}")
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
             which = found_at[2] if re.search(r"[<>=!]", found_at[2]) else f"{time or 'year'} == 2000"  # else by number
             raise NotReadError(
@@ -1184,9 +1193,109 @@ class _R(Memory):
         if looks and self.state.kept:
             raise NotReadError("it looks at rows that the code has cut off before")
         written = ours(text, role)  # type: ignore[arg-type]
+        _refuse_ungrouped(written, by)
+        if by and not {*called(written)}.isdisjoint(_OF_GROUPS):
+            self._tell_groups(by)
         self.refuse_gone(written)
         written = self.in_force(written)
         return self.on_kept(written) if looks else written
+
+    def _summarised(self, text: str, by: Sequence[str]) -> str:
+        """Return an expression in which every summary has its groups, from the innermost on.
+
+        Raises
+        ------
+        NotReadError
+            One is another number here where values are missing, or has an argument that is not read.
+        """
+        pattern = rf"(?<![\w.])({'|'.join((*_GROUPED, *_COUNTED))})\("
+        summaries = [*re.finditer(pattern, _without_texts(text))]
+        if len(summaries) > MOST_CUTS:
+            raise NotReadError(f"it has more than {MOST_CUTS} summaries")
+        for found in summaries[::-1]:
+            name, inside = found[1], _inside(text, found.end())
+            parts = [part for part in _split(inside, ",") if part]
+            named = [part for part in parts if re.match(r"[\w.]+\s*=(?!=)", part)]
+            omits = [re.fullmatch(r"na\.rm\s*=\s*(?:(T|TRUE)|F|FALSE)", part) for part in named]
+            if len(parts) - len(named) != 1 or len(named) > 1 or not all(omits):
+                raise NotReadError(f"`{name}({inside})` has an argument that is not read")
+            of = next(part for part in parts if part not in named)
+            node, dropped = self._understood(of), any(one and one[1] for one in omits)
+            sure = node is not None and self._is_sure(node)
+            if name in ("any", "all") and not (node is not None and self._is_logical(node)):
+                raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
+            if not (sure or dropped):
+                raise NotReadError(
+                    f"`{name}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
+                )
+            group = f", {_group_of(by)}" if by else ""
+            value, of_none = f"{name}({of}{group})", {"sum": "0", "any": "FALSE", "all": "TRUE"}.get(name)
+            if name in ("any", "all"):
+                value = f"({'max' if name == 'any' else 'min'}({of}{group}) == 1)"
+            if of_none and not sure:  # that of no value
+                value = f"coalesce({value}, {of_none})"
+            if name in ("min", "max") and not sure:
+                if re.search(r"\bNA(?:_\w+)?\b", of):
+                    raise NotReadError(f"`{name}()` of no value is infinite in R, missing here")
+                self._infinite.setdefault(self._at, []).append(columns_of(of))
+            text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
+        return text
+
+    def _understood(self, text: str) -> Node | None:
+        """Return the tree of an expression of versions, None where it is not read."""
+        for key, version in [*self._versions.items()][len(self._sure) :]:  # each is made of those before it
+            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
+        with suppress(NotReadError, LanguageError):
+            return parse(self.in_force(ours(text, "value")))
+        return None
+
+    def _is_sure(self, node: Node) -> bool:
+        """Say whether an expression of versions has a value in every row, as far as the data show."""
+        match node:
+            case Name():
+                return self._sure.get(node.name, node.name in self._facts.complete)
+            case Number() | Text():
+                return True
+            case Constant():
+                return node.value is not None
+            case Unary():
+                return self._is_sure(node.operand)
+            case Binary(operator="%in%"):
+                return self._is_sure(node.left)
+            case Binary(operator="/" | "%/%" | "%%" | "^"):
+                by = number_value(node.right)
+                whole = by is not None and (by > 0 and by == int(by) if node.operator == "^" else by != 0)
+                return whole and self._is_sure(node.left)
+            case Binary():
+                return self._is_sure(node.left) and self._is_sure(node.right)
+            case Call(function="is.na" | "is.finite"):
+                return True
+            case Call(function="log" | "log10" | "log1p" | "sqrt", arguments=(Argument(Name() as of),)):
+                there = not self.known(of.name) and of.name in self._facts.complete
+                return there and 0 < self._facts.bounds(of.name)[0] < inf
+            case Call() if node.function == "coalesce":
+                return any(self._is_sure(one) for one in children(node))
+            case Call():
+                return node.function in _SURE and all(self._is_sure(one) for one in children(node))
+            case _:
+                return False
+
+    def _tell_groups(self, by: Sequence[str]) -> None:
+        """Say of which groups rows may be without one: in R these are a group of their own, here they have no value.
+
+        Raises
+        ------
+        NotReadError
+            A column of the data has missing values.
+        """
+        keys = {self.found.unit, self.found.time}
+        nodes = {name: self._understood(name) for name in by if self._data and name not in keys}
+        unsure = [name for name, node in nodes.items() if node is None or not self._is_sure(node)]
+        if missing := next((name for name in unsure if name in self._data and name not in self.state.columns), None):
+            raise NotReadError(f"rows where `{missing}` is missing are a group in R, and have no value here")
+        if unsure:
+            listed = ", ".join(f"`{name}`" for name in unsure)
+            self._tell_derived(f"Rows where {listed} is missing are a group in R, and have no value here.", *_OF_GROUPS)
 
     def _refuse_whole(self, text: str) -> None:
         """Refuse columns of a whole frame beside rows that are left of it, which R takes by position."""
@@ -1441,6 +1550,10 @@ class _R(Memory):
     def _changes(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int, text: str) -> None:
         """Apply what a statement makes of a frame to the frame that it assigns to."""
         self._done.add(target)
+        if (table := self._summaries(base, steps, line)) is None:
+            self._tables_made.pop(target, None)
+        else:
+            self._tables_made[target] = table
         known = base in self._of_frame or base == target
         simple = re.fullmatch(_NAME, base)
         if not simple or not (known or base not in self._arguments):
@@ -1484,6 +1597,61 @@ class _R(Memory):
             self._of_frame[target] = self.state
             return
         self._one_by_one(target, base, steps, line)
+
+    def _summaries(self, base: str, steps: Sequence[tuple[str, str]], line: int) -> _Summaries | None:
+        """Return the table that a pipe makes of a frame by its groups; None of other statements."""
+        steps = [*steps]
+        while steps and steps[-1][0] in _UNGROUPED and not steps[-1][1]:
+            steps.pop()
+        if base not in self._of_frame or not steps or steps[-1][0] not in ("summarise", "summarize"):
+            return None
+        before, moved, self.state = self.state, (self._here, self._moved), self._of_frame[base].copy()
+        made: dict[str, str] = {}
+        try:
+            self._apply(base, steps[:-1], line)
+            for part in (one for one in _split(steps[-1][1], ",") if one and not re.match(r"\.groups\s*=", one)):
+                key, _, value = (one.strip() for one in part.partition("="))
+                written = self._value(value, self.state.groups)
+                again = {*re.findall(_NAME, _without_texts(value))} & {*made}
+                if not (re.fullmatch(_NAME, key) and self.state.groups) or again or not _is_of_groups(parse(written)):
+                    return None
+                made[key] = written
+            return _Summaries(self._root.get(base, base), self.state, self.state.groups, made, line)
+        except (NotReadError, LanguageError):
+            return None
+        finally:
+            self.state, (self._here, self._moved) = before, moved
+
+    def _joined(self, frame: str, parts: Sequence[str], line: int) -> Mapping[str, str] | None:
+        """Return the columns that left_join() brings of a table of groups of the same rows; None where it is another.
+
+        The line that makes the table is listed no more where nothing else uses it.
+        """
+        table = self._tables_made.get(parts[0]) if parts else None
+        if table is None and parts and "join(" not in parts[0]:
+            table = self._summaries(*_steps(parts[0]), line)
+        if table is None or len(parts) > 2:
+            return None
+        given = re.sub(r"^by\s*=(?!=)\s*", "", parts[1]) if len(parts) == 2 else ""
+        names = re.fullmatch(r"(?:c|join_by)\((.*)\)", given)
+        keys = {name.strip("\"'") for name in _split(names[1] if names else given, ",") if name}
+        natural = not given and self._data and not self.open(self.state.rows)
+        of, there = table.state, self.state
+        same = (there.data, there.rows, self._root.get(frame, frame)) == (of.data, of.rows, table.root)
+        same = same and all(there.columns.get(name) == of.columns.get(name) for name in table.by)
+        gone = {*table.by} & there.dropped or {*table.made} & (self.there() | {*table.by})
+        uses = [
+            (at, within) for at, text, within in self._statements if parts[0] in re.findall(_NAME, _without_texts(text))
+        ]
+        if not same or gone or not (natural or keys == {*table.by}):
+            return None
+        between = sum(within or table.line <= at <= line for at, within in uses)
+        if between > 2:  # what makes and what joins it: it may be another by now
+            return None
+        if len(uses) == 2:
+            those = [one for one in self._listed_of.get(parts[0], ()) if one[0] == table.line]
+            self.found.skipped = [one for one in self.found.skipped if one not in those]
+        return table.made
 
     def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
         """Apply what is read of a pipe, and list the steps that are not."""
@@ -1568,8 +1736,8 @@ class _R(Memory):
                 parts, chosen = _columns_chosen(parts) if verb == "subset" else (parts, [])
                 if not (parts or chosen) or any(re.match(r"[\w.]+\s*=[^=]", part) for part in parts):
                     raise NotReadError(f"{verb}() has an argument that is not read")
-                for part in parts:
-                    self._cut(part, by)
+                for kept in [self._value(part, by, "condition") for part in parts]:  # all are of the rows before
+                    self._keep(kept)
                 if chosen:
                     self._select(chosen, line)
             elif verb == "drop_na" and parts and all(re.fullmatch(_NAME, part) for part in parts):
@@ -1604,6 +1772,9 @@ class _R(Memory):
                 self._rename([part.partition("=") for part in parts if "=" in part], line)
                 if verb == "select":
                     self._select([part.partition("=")[0].strip() for part in parts], line)
+            elif verb == "left_join" and (made := self._joined(frame, parts, line)) is not None:
+                for key, expression in made.items():
+                    self.define(key, line, expression)
             elif verb == "panel" and parts and (panel := _two_names(parts[0])):
                 self.found.unit, self.found.time = panel
             elif verb not in _SAME_ROWS or (verb in ("data.frame", "data.table", "tibble") and parts):
@@ -1769,7 +1940,10 @@ class _R(Memory):
             self.define(name, line, expression)
 
     def _cut(self, condition: str, by: Sequence[str] = (), *, scope: str = "frame") -> None:
-        found = self._value(condition, by, "condition", scope=scope)
+        self._keep(self._value(condition, by, "condition", scope=scope))
+
+    def _keep(self, found: str) -> None:
+        """Leave the rows that fulfil a condition, of versions."""
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
         if found not in self.state.kept:
@@ -1900,6 +2074,41 @@ class _R(Memory):
         return tuple(one for one in rows if one not in self._begun)
 
 
+def _group_of(by: Sequence[str]) -> str:
+    """Return the argument that names groups here.
+
+    Raises
+    ------
+    NotReadError
+        They are no columns.
+    """
+    if not all(re.fullmatch(_NAME, name) for name in by):
+        raise NotReadError("its groups are not read")
+    return f"by = {by[0]}" if len(by) == 1 else f"by = group({', '.join(by)})"
+
+
+def _refuse_ungrouped(written: str, by: Sequence[str]) -> None:
+    """Refuse an expression of a grouped frame, as it is written here, of which a part is of all rows.
+
+    Raises
+    ------
+    NotReadError
+        One is.
+    """
+    for call in calls(written) if by else ():
+        if call.function in _OF_GROUPS and not any(
+            a.name == "by" and a.value == parse(_group_of(by).removeprefix("by = ")) for a in call.arguments
+        ):
+            raise NotReadError(f"`{call.function}()` is of the groups of {', '.join(by)}, which are not read here")
+
+
+def _is_of_groups(node: Node) -> bool:
+    """Say whether an expression has one value in each group: columns stand in summaries alone."""
+    if isinstance(node, Call) and node.function in {*_GROUPED, "sum", "count", "first"}:
+        return True
+    return not isinstance(node, Name) and all(_is_of_groups(one) for one in children(node))
+
+
 def _refuse_one_value(text: str) -> None:
     """Refuse ``&&`` and ``||`` but in an ``if``, which is listed by its name."""
     single = re.search(r"&&|\|\|", _without_texts(text))
@@ -2001,13 +2210,17 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace))\(").search(_without_texts(text), at)
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut))\(").search(
+            _without_texts(text), at
+        )
     ):
         at = found.end()
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[4]:
+        if found[5]:
+            new = _intervals(inside, codes=True)
+        elif found[4]:
             one = len(parts) == 3 and re.fullmatch(_NAME, parts[0]) and _LOGICAL.search(parts[1])
             if one and re.fullmatch(r"-?\d+(?:\.\d+)?L?|NA|TRUE|FALSE|\"[^\"]*\"|'[^']*'", parts[2]):
                 new = _where(parts[1], parts[2], parts[0])
@@ -2019,6 +2232,38 @@ def _by_row(text: str) -> str:
         if new:
             text = f"{text[: found.start()]}{new}{text[at + len(inside) + 1 :]}"
     return text
+
+
+def _intervals(inside: str, *, codes: bool) -> str:
+    """Return what cut() of breaks that are written out is here, "" for others, or unless it gives ``codes``."""
+    given: dict[str, str] = {}
+    order = iter(("x", "breaks", "labels", "include.lowest", "right"))
+    for part in _split(inside, ","):
+        named = re.fullmatch(r"([\w.]+)\s*=(?!=)\s*(.*)", part)
+        given[named[1] if named else next(order, "")] = named[2] if named else part
+    number = r"-?(?:\d+(?:\.\d+)?|\.\d+|Inf)"
+    flags = {name: given.get(name, default) for name, default in (("include.lowest", "F"), ("right", "T"))}
+    breaks = re.fullmatch(rf"c\(({number}(?:\s*,\s*{number})+)\)", given.get("breaks", ""))
+    labels = given.get("labels", "NULL")
+    known = {*given} <= {"x", "breaks", "labels", *flags, "ordered_result", "dig.lab"}
+    if not (breaks and known and given.get("x") and {*flags.values()} <= {"T", "TRUE", "F", "FALSE"}):
+        return ""
+    at = sorted((one.strip() for one in breaks[1].split(",")), key=float)
+    texts = _split(labels[2:-1], ",") if re.fullmatch(_TEXTS, labels) else []
+    plain = labels in ("F", "FALSE")
+    if len({*map(float, at)}) < len(at) or not (plain or labels == "NULL" or len(texts) == len(at) - 1):
+        return ""
+    if codes and not plain:
+        return ""
+    lowest, right = (flags[name][0] == "T" for name in ("include.lowest", "right"))
+    x = given["x"] if re.fullmatch(r"[\w.]+", given["x"]) else f"({given['x']})"
+    cases = []
+    for k, (low, high) in enumerate(pairwise(at)):
+        above = ">" if right and not (lowest and k == 0) else ">="
+        below = "<=" if right or (lowest and k == len(at) - 2) else "<"
+        ends = [f"{x} {above} {low}"] * (low != "-Inf") + [f"{x} {below} {high}"] * (high != "Inf")
+        cases.append(f"{' & '.join(ends) or f'!is.na({x})'} ~ {texts[k] if texts else k + 1}")
+    return f"case_when({', '.join(cases)})"
 
 
 def _where(rows: str, value: str, old: str) -> str:

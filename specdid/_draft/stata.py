@@ -46,6 +46,7 @@ from specdid.language.tree import (
     Number,
     Text,
     Unary,
+    chain,
     children,
     number_value,
     walk,
@@ -213,7 +214,7 @@ def _nested(statements: Iterable[tuple[int, str]]) -> list[_Node]:
 
 def _numbers(text: str) -> list[str] | None:
     """Return the numbers of ``1990/1992``, ``0(5)20`` or ``1 3 to 9``, None where they are not written out."""
-    number = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+    number = _NUMBER
     text = re.sub(rf"({number})\s+({number})\s*(?:\bto\b|:)\s*({number})", _stepped, text)
     found: list[str] = []
     for part in text.split():
@@ -261,6 +262,7 @@ class _Preserved:
     panel: _Panel | None = None
 
 
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
 _LITERAL = r"(?:[-+]?\d+(?:\.\d+)?|\"[^\"`$]*\")"
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week))$")
 
@@ -276,6 +278,12 @@ def _holds(text: str) -> tuple[bool | None, str]:
     order = (left > right) - (left < right)  # type: ignore[operator]
     signs = {"==": order == 0, "!=": order != 0, "~=": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0}
     return signs.get(found[3], order >= 0), found[5] or ""
+
+
+def _moved(text: str) -> str:
+    """Return the column that an expression moves by a whole number, "" where it is another."""
+    found = re.fullmatch(r"([^\W\d]\w*) ?[-+] ?\d+|\d+ ?\+ ?([^\W\d]\w*)", text)
+    return (found[1] or found[2]) if found else ""
 
 
 def _computed(text: str) -> str:
@@ -410,6 +418,10 @@ class _Stata(Memory):
         self._unsure = self._unsure_turn = False
         """Whether a condition around is not decided, and whether one within the turn of a loop is not."""
         self._single: set[str] = set()
+        self._empty: set[str] = set()
+        """Versions that are the empty text in every row."""
+        self._masks: dict[str, str] = {}
+        """Columns that are missing where rows were cut off, which a lag of a regression is of."""
         self._as_in_data: set[str] = set()
         """Those of them that `replace` has of a column that the data have so."""
         self._read_single: dict[str, int] = {}
@@ -491,13 +503,12 @@ class _Stata(Memory):
                 setattr(found, role, made)
                 found.comments.pop(role, None)
                 found.comments.setdefault("study", []).append(f"The code calls `{made}` of the data `{name}`.")
-        moved = re.fullmatch(r"([^\W\d]\w*) ?[-+] ?\d+", found.derived.get(found.time or "", ""))
-        if moved and moved[1] not in {*found.derived, *found.unread}:
-            told = (
-                f"The code's time, `{found.time}`, is {moved[0]}: as far apart as `{moved[1]}`, and lags are the same."
-            )
+        made_time = found.derived.get(found.time or "", "")
+        moved = _moved(made_time)
+        if moved and moved not in {*found.derived, *found.unread}:
+            told = f"The code's time, `{found.time}`, is {made_time}: as far apart as `{moved}`, and lags are the same."
             found.comments.setdefault("study", []).append(told)
-            found.time = moved[1]
+            found.time = moved
         if found.time in found.derived:
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
@@ -653,7 +664,7 @@ class _Stata(Memory):
 
     def _lags_of(self, regression: Regression, own: int) -> set[int]:
         """Return by number the panels along which a regression has lags: its own, or that of a column's line."""
-        waiting, seen, found = [*regression.terms, regression.outcome, regression.condition], set[str](), set[int]()
+        waiting, seen, found = [*texts_of(regression)], set[str](), set[int]()
         if any({"l", "f", "d"} & {*called(text)} for text in waiting):
             found.add(own)
         while waiting:
@@ -1017,6 +1028,20 @@ class _Stata(Memory):
         rounded = any(self._key_read_in(key) for key in keys) or not self._single.isdisjoint(keys)
         return inner.name if keys and not rounded and not keys <= self._facts.short else ""
 
+    def _is_text(self, node: Node) -> bool:
+        """Say whether an expression of versions is text, as far as that is plain."""
+        match node:
+            case Name() if self.known(node.name):
+                return self._once("text", node.name, lambda made: self._is_text(parse(made)), False)
+            case Name():
+                return node.name in self._facts.texts
+            case Call(function="ifelse", arguments=(_, *rest)):
+                return any(a.value is not None and self._is_text(a.value) for a in rest)
+            case Call():
+                return node.function in ("substr", "tolower", "toupper", "trimws")
+            case _:
+                return isinstance(node, Text)
+
     def _is_whole(self, node: Node) -> bool:
         """Say whether an expression of versions has whole numbers alone, which single precision holds."""
         if _is_truth(node):
@@ -1223,7 +1248,12 @@ class _Stata(Memory):
         value = value[1:].strip() if computed else value
         value = _computed(value) if computed else value
         plain = re.fullmatch(r"""`"(.*)"'|"([^"]*)"|([-+]?[\d.]+)""", value)
-        if found[2] != found[2].lstrip("+-") or value.startswith(":") or (computed and not plain):
+        if step := found[2][: -len(name.lstrip("$"))]:
+            before = self._macros.pop(name, "")
+            if re.fullmatch(_NUMBER, before) and not self._unsure:
+                self._macros[name] = _computed(f"{before} {step[0]} 1")
+            return True
+        if value.startswith(":") or (computed and not plain):
             self._macros.pop(name, None)
             return True
         if found[2] in self._plain_locals and found[2] not in self._macros:  # where it is not set, it is empty
@@ -1249,7 +1279,7 @@ class _Stata(Memory):
         for name in re.findall(r"\bloc(?:al)?\((\w+)\)", arguments):
             self._macros.pop(name, None)
         if command in ("if", "else"):
-            for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(\w+)", arguments):
+            for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(?:\+\+|--)?(\w+)", arguments):
                 self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
             why = "a condition is not decided: what stands behind it is not read"
             if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue|stop|error)(?:\s*,\s*\w+|\s+\d+)?$", arguments):
@@ -1260,7 +1290,7 @@ class _Stata(Memory):
             self._undecided(arguments, line, text)
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
-            self._scalars[one[1]] = (line, one[2] if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", one[2]) else "")
+            self._scalars[one[1]] = (line, one[2] if re.fullmatch(_NUMBER, one[2]) else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
         if command == "program" and not re.match(_BLOCKS[command], arguments):
@@ -1442,11 +1472,13 @@ class _Stata(Memory):
             r = regression
             self.refuse_gone(r.outcome, *r.terms, r.effects, r.condition, r.weights, r.vcov.partition("~")[2])
             if self.state.kept or self.state.rows:
-                parts = (regression.outcome, *regression.terms)
-                outcome, *terms = (self._masked_columns(part) for part in parts)
-                regression = replace(regression, outcome=outcome, terms=tuple(terms))
+                parts = (r.outcome, r.effects, r.condition, r.weights, *r.terms)
+                outcome, effects, condition, weights, *terms = (self._masked_columns(part) for part in parts)
+                regression = replace(
+                    r, outcome=outcome, effects=effects, condition=condition, weights=weights, terms=tuple(terms)
+                )
             self._refuse_drawn(regression)
-            self._refuse_moved(regression.outcome, *regression.terms, regression.condition)
+            self._refuse_moved(*texts_of(regression))
             keeps = command in ("xtreg", "areg", "reg", "regress")
             self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
         except (NotReadError, LanguageError) as error:
@@ -1464,7 +1496,8 @@ class _Stata(Memory):
             return
         for key in filter(None, (self.found.unit, self.found.time)):
             name = self._versions[key].name if self.known(key) else key
-            if self.state.columns.get(name, key) != key:
+            now = self.state.columns.get(name, key)
+            if now != key and _moved(self._expression(now) or "") != key:
                 line = self._versions[self.state.columns[name]].line
                 raise NotReadError(f"lags are along `{name}`, which line {line} changes")
 
@@ -1559,17 +1592,41 @@ class _Stata(Memory):
         written = " + ".join(_effects(effects))
         y = _stata_ours(outcome, "outcome")
         bare = frozenset(n for n in (y, *terms, *re.split(r"[\s+^]+", written)) if re.fullmatch(r"[^\W\d]\w*", n))
+        rows = self._written(condition[1], "condition", bare) if condition else "TRUE"
         return Regression(
             line,
             y,
             tuple(dict.fromkeys(terms)),
             written or "0",
-            self._written(condition[1], "condition", bare) if condition else "TRUE",
+            self._with_clusters(rows, columns_of(vcov.removeprefix("~")) - bare if vcov.startswith("~") else set()),
             self._written(weight[2], "value") if weight else "1",
             vcov,
             ssc,
             _COMMANDS[command],
         )
+
+    def _with_clusters(self, condition: str, clusters: set[str]) -> str:
+        """Return a condition with those that Stata has of rows: none whose cluster is missing, as far as one is."""
+        parts = [one for text in (condition, *self.state.kept) for one in chain(parse(text), "&")]
+        asked = []
+        for name in sorted(clusters):
+            there = f"!is.na({name})"
+            if self._shows_missing(self.state.columns.get(name, name)) and not (
+                {parse(there), parse(self.in_force(there))} & {*parts}
+            ):
+                asked.append(there)
+                told = f"Stata leaves rows out where `{name}` is missing, by which errors cluster: [sample] says so."
+                if told not in (comments := self.found.comments.setdefault("alone", [])):
+                    comments.append(told)
+        others = [] if condition == "TRUE" and asked else [condition]
+        return " & ".join(in_brackets(one) if asked else one for one in [*others, *asked])
+
+    def _shows_missing(self, key: str) -> bool:
+        """Say whether a column is missing in rows of the data file, or may be by its definition."""
+        key = self._encoded[key][0] if key in self._encoded else key
+        if self.known(key):
+            return self._once("shows missing", key, lambda made: may_be_missing(made, self._shows_missing), False)
+        return key in self._of_file.columns - self._of_file.complete - self._key
 
     def _counted(self, ssc: str, cluster: str, dummies: Sequence[str], absorbed: Sequence[str], line: int) -> str:
         """Return the rule that counts dummies among the regressors: they are coefficients, also within clusters."""
@@ -1734,17 +1791,30 @@ class _Stata(Memory):
         terms += [name, x, f"{name}:{x}"]
 
     def _masked_columns(self, text: str) -> str:
-        """Return a term that looks at other rows, of a column that is missing where rows were cut off."""
-        masked = self.on_kept(self.in_force(text))
-        if masked == self.in_force(text):
+        """Return a part of a regression whose lags are of columns that are missing where rows were cut off.
+
+        Raises
+        ------
+        NotReadError
+            It looks at other rows in another way.
+        """
+        if self.on_kept(self.in_force(text)) == self.in_force(text):
             return text
-        plain = re.fullmatch(r"[lfd]\((\w+), (\d+)\)", text)
-        if plain is None:
+        across = [one for one in calls(text) if one.function in ACROSS]
+        lagged = [one.arguments[0].value for one in across if one.function in ("l", "f", "d")]
+        if len(lagged) < len(across) or not all(isinstance(one, Name) or one in across for one in lagged):
             raise NotReadError("it looks at rows that the code has cut off before: write that column by `generate`")
         kept = " & ".join(in_brackets(one) for one in self.rows_left())
-        name = f"{plain[1]}_kept"
-        self.define(name, (*self.state.rows, *self.state.cuts)[-1][0], f"ifelse({kept}, {self.in_force(plain[1])}, NA)")
-        return f"{text[0]}({name}, {plain[2]})"
+        line = (*self.state.rows, *self.state.cuts)[-1][0]
+        names = {one.span: one.name for one in lagged if isinstance(one, Name)}
+        for span, name in sorted(names.items(), key=lambda pair: -pair[0].start):
+            made, new, k = f"ifelse({kept}, {self.in_force(name)}, NA)", f"{name}_kept", 2
+            while self._masks.get(new, "" if new in self.there() else made) != made:
+                new, k = f"{name}_kept_{k}", k + 1
+            self._masks[new] = made
+            self.define(new, line, made)
+            text = text[: span.start] + new + text[span.stop :]
+        return text
 
     def _new_data(self, line: int, command: str) -> None:
         self.state = State(self.state.data, f"`{command}` in line {line}")
@@ -1978,12 +2048,12 @@ class _Stata(Memory):
         try:
             groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
             expression = self._value(command, name, given, groups[1].split() if groups else None)
-            expression = self.on_kept(self.in_force(expression))
+            expression = self._without_empty(self.on_kept(self.in_force(expression)))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
                 self._refuse_cut(parse(expression), parse(f"{storage}({given.partition(' if ')[0].strip()})"))
             expression = self._held(storage, expression)
-            rounds, rounded = storage == "float", False
+            rounds, rounded = storage == "float" and not self._is_text(parse(expression)), False
             if command == "replace":  # a whole type becomes float for decimals, and double stays double
                 of_data = not self.known(before or name) and (before or name) in self._facts.short
                 rounded = of_data and not self._is_whole(parse(expression))
@@ -1992,6 +2062,8 @@ class _Stata(Memory):
                 self._tell_storage(name, parse(expression), line)
             self.define(name, line, expression)
             self._ask_all(self.state.columns[name])
+            if expression == "NA" and not re.match(r"\.", given):
+                self._empty.add(self.state.columns[name])
             if self._panels and {"l", "f", "d"} & {*called(expression)}:
                 self._lagged_under.setdefault(self.state.columns[name], set()).add(len(self._panels) - 1)
             if rounds:
@@ -2005,6 +2077,23 @@ class _Stata(Memory):
                 self._drawn[self.state.columns[name]] = line
             self._skip_data(line, text, f"{error}; the column `{name}` has to be in the data as this line leaves it")
         return True
+
+    def _without_empty(self, text: str) -> str:
+        """Write NA for a version of empty texts where others stand beside it: alone it is a number here."""
+
+        def written(node: Node) -> Node:
+            match node:
+                case Name() if node.name in self._empty:
+                    return Constant(None)
+                case Call(function="ifelse", arguments=(test, *rest)):
+                    given = (one if one.value is None else replace(one, value=written(one.value)) for one in rest)
+                    return replace(node, arguments=(test, *given))
+                case _:
+                    return node
+
+        node = parse(text)
+        new = written(node)
+        return text if new == node else write(new)
 
     def _abbreviated(self, name: str) -> list[str]:
         """Return the columns that a name may stand for in Stata, where one is cut down to its first letters."""
@@ -2633,6 +2722,7 @@ def _expanded(text: str, macros: dict[str, str]) -> str:
 
         new = re.sub(r"`(\w+)'", value, text)
         new = re.sub(r"\$\{?(\w+)\}?", partial(value, sigil="$"), new)
+        new = re.sub(r"`=([^`']+)'", lambda m: n if re.fullmatch(_NUMBER, n := _computed(m[1])) else m[0], new)
         if new == text:
             break
         text = new

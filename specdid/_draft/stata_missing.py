@@ -2,11 +2,14 @@
 
 ``x > 30`` is true in Stata where x is missing, and missing in R. What is written is neither longer than it has to be (a
 row whose condition is missing is out, as one whose condition is false) nor ever missing where Stata knows an answer.
+Text that is empty is missing in Stata, so here it is NA wherever a value is made.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -30,10 +33,14 @@ from specdid.language.tree import (
 
 Missing = Callable[[str], bool]
 """Whether a column may have a missing value."""
+_EMPTY = Text("")
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _LOGICAL = _COMPARISONS | {"&", "|", "%in%", "%like%"}
-_AS_IT_IS = {"abs", "floor", "ceiling", "exp", "asinh", "sign", "factor", "I", "as.numeric"}
-"""Functions that are missing where their argument is, and nowhere else."""
+_AS_IT_IS = {
+    "abs", "floor", "ceiling", "exp", "asinh", "sign", "factor", "I", "as.numeric", "as.integer", "group", "tolower",
+    "toupper", "trimws", "substr",
+}  # fmt: skip
+"""Functions that are missing where an argument is, and nowhere else."""
 
 
 def as_stata(
@@ -176,8 +183,12 @@ def _truth(node: Node, loose: bool, missing: Missing, known: frozenset[Node]) ->
         case Binary(operator="%in%"):  # an empty text is a missing one
             return Binary("|", _is_na(node.left), node) if Text("") in walk(node.right) else node
         case Binary(operator="%like%"):
+            if _finds_empty(node.right):
+                return Binary("|", node, _is_na(node.left)) if may_miss(node.left) else node
             return node if loose or not may_miss(node.left) else Binary("&", node, _not_na(node.left))
-        case Call(function="is.na") | Constant():
+        case Call(function="is.na"):
+            return _value(node, missing)
+        case Constant():
             return node
         case _:
             value = _value(node, missing)
@@ -214,12 +225,16 @@ def _asks_only(part: Node) -> bool:
 
 def _comparison(node: Binary, loose: bool, may_miss: Callable[[Node], bool], missing: Missing) -> Node:
     operator, left, right = node.operator, _value(node.left, missing), _value(node.right, missing)
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Text) and one.value == "" and operator in ("==", "!="):  # a text that is missing
+    for one, other in ((node.left, right), (node.right, left)):
+        if one == _EMPTY and operator in ("==", "!="):  # a text that is missing
             return _is_na(other) if operator == "==" else _not_na(other)
+    if isinstance(right, Text):  # which is not empty: what may be is another either way
+        left = _plain_text(left)
+    elif isinstance(left, Text):
+        right = _plain_text(right)
+    plain: Node = Binary(node.operator, left, right)
     if operator in ("<", "<="):
         operator, left, right = {"<": ">", "<=": ">="}[operator], right, left
-    plain: Node = Binary(node.operator, _value(node.left, missing), _value(node.right, missing))
     of_left, of_right = may_miss(left), may_miss(right)
     if not of_left and not of_right:
         return plain
@@ -256,8 +271,14 @@ def _value(node: Node, missing: Missing) -> Node:
             return _power(replace(node, left=_value(node.left, missing), right=_value(node.right, missing)), missing)
         case Binary():
             return replace(node, left=_value(node.left, missing), right=_value(node.right, missing))
-        case Call(function="is.na"):
-            return node
+        case Text() if node == _EMPTY:
+            return Constant(None)
+        case Call(function="trimws" | "substr", arguments=(first, *rest)) if first.value is not None:
+            new = replace(node, arguments=(_argument(first, missing), *rest))
+            if node.function == "substr" and rest[0].value == Number(1.0):
+                return new
+            empty = Binary("==", new, _EMPTY)
+            return Call("ifelse", (Argument(empty), Argument(Constant(None)), Argument(new)))
         case Call(function="pmax" | "pmin", arguments=(_, _, *_)) if not any(
             a.value is None or a.name for a in node.arguments
         ):
@@ -267,6 +288,24 @@ def _value(node: Node, missing: Missing) -> Node:
             return replace(node, arguments=(first, *(_argument(a, missing) for a in rest)))
         case Call():
             return replace(node, arguments=tuple(_argument(a, missing) for a in node.arguments))
+        case _:
+            return node
+
+
+def _finds_empty(pattern: Node) -> bool:
+    """Say whether a pattern is found in an empty text, as ``^$`` is."""
+    with suppress(re.error):
+        return isinstance(pattern, Text) and re.search(pattern.value, "") is not None
+    return False
+
+
+def _plain_text(node: Node) -> Node:
+    """Return a text without saying that it is missing where it is empty."""
+    match node:
+        case Call(function="ifelse", arguments=(test, _, text)) if text.value is not None and test.value == Binary(
+            "==", text.value, _EMPTY
+        ):
+            return text.value
         case _:
             return node
 

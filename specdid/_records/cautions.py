@@ -103,6 +103,7 @@ CLAUSES: Mapping[str, str] = {
     "total_unit": later("a unit is the total of the others"),
     "log_of_zero": later("rows are lost to the log of zero"),
     "not_zero_one": later("a treatment has two values that are not 0 and 1"),
+    "repeated": later("specifications repeat the numbers of others"),
     "same_estimate": later("two estimators give the same numbers"),
     "samples_move": later("the sample moves the estimates"),
     "many_failed": later("many specifications failed"),

@@ -45,7 +45,7 @@ class Described:
     choices: tuple[Choices, ...] = ()
     sections: tuple[Section, ...] = ()
     warnings: tuple[Caution, ...] = ()
-    clusters: ClusterFacts | None = None
+    clusters: tuple[ClusterFacts, ...] = ()
 
 
 def describe(
@@ -133,7 +133,7 @@ def _warnings(
     compiled: Compiled,
     results: Results,
     tests: tuple[CurveTests, ...],
-    facts: ClusterFacts | None,
+    facts: tuple[ClusterFacts, ...],
     expected: Floats | None,
     methods: Sequence[str],
 ) -> Iterator[Caution]:
@@ -147,6 +147,7 @@ def _warnings(
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
     yield from design_warnings.comparability(results)
+    yield from design_warnings.repeated(results)
     yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.null_medians]
@@ -173,7 +174,7 @@ def write_described(curve: Curve, directory: Path, files: FigureFiles) -> tuple[
     """Write choices.csv and inference.tex; return the figures to be drawn, and which plug-ins are broken."""
     results, tests, found = curve.results, curve.tests, against(curve.warnings)
     _write_if_any(_choices_csv(curve.choices), directory / "choices.csv")
-    measured = TidyTable(("measure", "value"), cluster_rows(curve.clusters))
+    measured = TidyTable(("measure", "value", "clustered_by"), cluster_rows(curve.clusters))
     _write_if_any(csv_text(measured) if measured.rows else "", directory / "inference_clusters.csv")
     if tests:
         table = unusable(inference_table(tests, results, found), found.failed)

@@ -120,7 +120,8 @@ def _whole(directory: Path) -> Iterator[Picture]:
     """Return the figures of the whole curve, but for the curve and the volcano, which the page draws itself."""
     for figure in _plugins.every("figures"):
         if figure.curve is not None and figure.on_page and (found := _drawn(directory, figure.name, say(figure.title))):
-            files = (name for name in ("results.csv", "choices.csv") if (directory / name).exists())
+            # results.csv is written last, with what is warned of the report, and always.
+            files = (name for name in figure.files if name == "results.csv" or (directory / name).exists())
             yield replace(found, files=tuple(files))
 
 

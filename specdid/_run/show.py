@@ -587,7 +587,8 @@ def _fit_of(prepared: Prepared, one: Compiled, fits: Fits, fit: FullFit | Coeffi
     known = [f"{name}: {value:.4f}" for name, value in measures if not np.isnan(value)]
     if known:
         yield "; ".join(known)
-    yield f"Mean of the outcome: {_number(fits.y_mean[0])}"
+    unweighted = " (unweighted)" if one.members.weights[0] >= 0 else ""
+    yield f"Mean of the outcome: {_number(fits.y_mean[0])}{unweighted}"
     dropped = [one.problem.labels[c] for c in fits.dropped.get(0, ())]
     if dropped:
         yield f"Collinear, left out: {' + '.join(dropped)}"

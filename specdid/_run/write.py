@@ -310,7 +310,7 @@ def _read_breakdowns(directory: Path, name: object, results: Results) -> Breakdo
         # One that zero never enters has no number.
         values[place] = np.inf if np.isnan(value) and row["survives"] == "true" else value
         known[place] = bool(row["survives"])
-    return Breakdowns(values, known, rows[0]["effect"]) if known.any() else None
+    return Breakdowns(values, known, rows[0]["effect"]).of_points(results.twin) if known.any() else None
 
 
 def warnings_table(found: Sequence[Caution]) -> TidyTable:

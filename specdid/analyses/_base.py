@@ -38,6 +38,7 @@ word is the table's name in the spec file ([event_study], [event_study."by batch
     ANALYSIS = Analysis("example_count", "Example count", decode, run, check, KEYS)
 
     OWN = Own(
+        zh={"an example was here": "示例在此"},
         zh_kept={
             "Example count": "示例计数",
             "Example count: {name}": "示例计数：{name}",
@@ -58,10 +59,14 @@ columns and codes, and keys for the conformance tests.
 misspelt keys, the JSON Schema and the manual follow them. **decode** gets their values by name, a key's default
 where it is not written or wrong, and says what two keys together cannot be: ``table.log.add`` notes a fault at an
 item's ``origin`` or ``key``. Names in expressions are checked against the data. Return a config even where
-something is wrong: the faults stop the run.
+something is wrong: the faults stop the run. A list (``Many``) comes as a tuple without wrong values and repetitions.
 
 **check** gives located faults (``fault_at``); ``request.origin("window")`` and
-``request.key("window")`` say where a key's value and the key stand.
+``request.key("window")`` say where a key's value and the key stand; ``request.origin("periods", "[2]")`` is that of the
+third value as written, which need not be the config's third (above).
+
+**dates** says of the table's values, as written, whether the analysis asks when units adopt: then a cohort that differs
+from the treatment is an error and no warning, and gaps between the periods of the data are said.
 
 **run** may raise: an analysis that fails is a message, never the end of the run. It must
 give the same numbers for any number of workers; draws are seeded from ``bench.study.seed``
@@ -79,7 +84,10 @@ What a ``Bench`` offers (below):
     ``fit.coefficient(term)``, ``fit.combine(weights)``, ``fit.wald(weights)``. ``extra``
     are ``Extra(label, numbers)``, columns on all rows of the panel; ``treatment``,
     ``outcome`` replace the cell's; ``controls=False`` leaves its controls out; ``where`` is
-    a mask of rows and-ed to the sample; ``within`` interacts every fixed effect with codes.
+    a mask of rows and-ed to the sample, whose matches and their weights stay those made of the whole sample;
+    ``within`` interacts every fixed effect with codes. ``fit.rows`` are the rows of the panel that are counted
+    (``fit.nobs``): of estimators by changes (lpdid, csdid, did_multiplegt_dyn) what they mark in ``Estimate.keep``,
+    and numbers may depend on rows beside these, from which changes are taken.
     Other estimators than least squares give the coefficients they have; ``fit.alone`` says
     why that is the treatment's alone.
 ``bench.sample(cell)``
@@ -88,18 +96,25 @@ What a ``Bench`` offers (below):
     Columns on all rows, under the cell's variants.
 ``bench.treatment(cell)``, ``bench.outcome(cell)``, ``bench.cohort(cell)``, ``bench.periods``
     The same for what the cell is made of; cohort and periods are in periods (NaN: never).
+``bench.period_names(cell)``
+    These as the data write them, by number: 201301 for the 13th month; without a cell those of the panel alone.
 ``bench.curve``
     The specifications of the run, where it estimated a curve: ``curve.cells(places)``, ``curve.results``.
 ``bench.label(text)``
     The display text of a term, from [labels].
 
 Warnings: ``Caution("serious" | "note", "code", "One sentence.")``; serious ones stand on the
-first screen of every output (``specdid._records.cautions``).
+first screen of every output (``specdid._records.cautions``). Nothing else of an analysis is in words in summary.md,
+which links its files, or says why it could not be run; ``Finding.lines`` go to details.md and the report. The
+message, the third argument, is one string or f-string, written out in the call or assigned to a name in the same
+function: a whole sentence for each variant, never put together of parts. Only so does tests/test_words.py pair it
+with its Chinese in ``OWN.zh_kept``, where a number is ``{n}``, other text ``{term}``, and ``many(n, "unit", "are")`` is
+``{n} ‹unit is|units are›``.
 
 Tables: ``specdid.tables._base`` (TidyTable, PrintTable, Row) and ``_words`` here (how
 numbers are written). Charts: ``Chart(figure, data)`` names a module of ``specdid/figures/``
-with ``FIGURE = FigureKind(name, title, data=None or callable, draw)``; ``draw(data, width)`` gives a
-matplotlib Figure; ``data`` is frozen and defined in the figure's module.
+with ``FIGURE = FigureKind(name, title, data, draw)`` (``specdid.figures._base``); ``data`` is frozen and defined in the
+figure's module.
 
 Files: ``<kind>_<name>`` with other characters than letters, digits, - as ``_``, then a
 table's or chart's ``suffix``, then ``.csv``, ``.tex``, ``.pdf``, ``.png``.
@@ -122,7 +137,7 @@ from specdid._format import FIX, VARY, Key, TableKeys
 from specdid._plan import Plan
 from specdid._records import Caution as Caution
 from specdid._records import Results
-from specdid._study import Expression, Study
+from specdid._study import Core, Expression, Study
 from specdid._words import say, say_choice
 from specdid.analyses._cells import Cell as Cell
 from specdid.analyses._cells import Cells as Cells
@@ -138,7 +153,7 @@ from specdid.estimators._base import Task
 from specdid.figures._curve_data import Breakdowns
 from specdid.language import bind, relabel
 from specdid.language.tree import Node, chain
-from specdid.panel import Evaluator, Panel
+from specdid.panel import Evaluator, Panel, period_names
 from specdid.tables._base import TidyTable
 
 
@@ -270,6 +285,13 @@ class Bench:
     def periods(self) -> Ints | None:
         """The period of each row, None where the study has no time."""
         return self.panel.periods
+
+    def period_names(self, cell: Cell | None = None) -> dict[float, str]:
+        """Return periods as the data write them, by number and in order: the panel's, with the cohorts of ``cell``."""
+        written = None
+        if cell is not None:
+            written = cell.plan.grid.treatments[int(cell.plan.codes[cell.place, Core.TREATMENT])].cohort
+        return period_names(self.panel, None if written is None or cell is None else self.numbers(written, cell))
 
     def label(self, text: str) -> str:
         """Return the display text of a term, a sum of terms or a label, from [labels].

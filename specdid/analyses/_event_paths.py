@@ -21,7 +21,7 @@ from specdid.analyses._base import Bench, Cell, CellFit, Extra, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import INDEFINITE, SINGULAR, Wald, counted, joint_test, refit, semidefinite
 from specdid.analyses._timing import treated_clusters
-from specdid.analyses._words import decimals, listed, number, time_name
+from specdid.analyses._words import decimals, listed, number
 from specdid.engine.coefficient_table import combine
 from specdid.engine.scores import missing_clusters
 from specdid.engine.ssc import critical_values
@@ -175,11 +175,9 @@ def _reference(bench: Bench, config: EventStudyConfig, start: int) -> int:
 
 def _names(bench: Bench, first: int, last: int) -> Iterator[str]:
     """Write the periods of a window as the data do; one that no row has as its number."""
-    assert bench.periods is not None
-    seen, row = np.unique(bench.periods, return_index=True)
-    rows = dict(zip(seen.tolist(), row.tolist(), strict=True))
+    names = bench.period_names()
     for k in range(first, last + 1):
-        yield time_name(bench.panel, rows[k]) if k in rows else str(k)
+        yield names.get(k, str(k))
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._arrays import Floats
 from specdid._decode.table import Table
 from specdid._describe.clusters import FEW as FEW_CLUSTERS
@@ -37,7 +38,7 @@ from specdid.analyses._event_paths import (
     lead_clusters,
     path,
 )
-from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, joint_test
+from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, Extra, joint_test
 from specdid.analyses._timing import few_treated, severity_of
 from specdid.analyses._words import (
     axis_of,
@@ -52,6 +53,7 @@ from specdid.analyses._words import (
 )
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
+from specdid.estimators._base import Estimate
 from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -377,15 +379,42 @@ def _power(bench: Bench, one: EventPath) -> str:
     if not np.isfinite(trend) or not later.any():
         return ""
     places = decimals([trend])
-    mean = trend * float(one.since_reference[later].mean())
-    return say(
+    said = say(
         "; finds a linear trend of {trend} per {unit} with probability {power:g}, which would be {mean} "
-        "in the mean of the periods after",
+        "in the plain mean of the effects after ({effect}; a bin counts once)",
         trend=number(trend, places),
         unit=_unit(bench),
         power=POWER,
-        mean=number(mean, places),
+        mean=number(trend * float(one.since_reference[later].mean()), places),
+        effect=number(float(one.estimate[later].mean()), places),
     )
+    own, moved = _with_trend(bench, one.cell, trend)
+    if not np.isfinite(moved):
+        return said
+    return said + say(
+        " and {moved} in the specification's estimate ({own})", moved=number(moved, places), own=number(own, places)
+    )
+
+
+def _with_trend(bench: Bench, cell: Cell, trend: float) -> tuple[float, float]:
+    """Return a cell's estimate, and by how much a trend of those that adopt moves it; NaN where there is none.
+
+    Effects of a path are changes since its reference, an estimate may be one since the mean of all periods before.
+    """
+    cohort, periods, outcome = bench.cohort(cell), bench.periods, bench.outcome(cell)
+    assert cohort is not None and periods is not None  # noqa: PT018 - it has a path
+    drift = np.where(np.isfinite(cohort), trend * (periods - periods.min()), 0.0)
+    own, moved = (_estimate(bench, cell, Extra("outcome", values)) for values in (outcome, outcome + drift))
+    return own, moved - own
+
+
+def _estimate(bench: Bench, cell: Cell, outcome: Extra) -> float:
+    """Estimate a cell with another outcome; NaN where it fails."""
+    if cell.compiled.in_engine[cell.member]:
+        fit = bench.fit(cell, outcome=outcome)
+        return float("nan") if fit.failure is not None else float(fit.estimate[0])
+    found = _plugins.load("estimators", cell.method).estimate(bench.sample(cell, outcome=outcome)[1])
+    return found.estimate if isinstance(found, Estimate) else float("nan")
 
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:

@@ -21,7 +21,7 @@ from specdid._format import Flag, Formula, Key, Lines
 from specdid._plugins import Own
 from specdid._records.numerals import degrees
 from specdid._study import Expression
-from specdid._words import later, say
+from specdid._words import later, say, sentences, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._fit import (
     COEFFICIENT,
@@ -60,7 +60,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 BLOCKS = 12
 APART = "equality is tested with the groups' samples as independent: no cluster is in two groups"
-CROSSING = "which for other estimators than feols needs clusters that are each in one group"
+CROSSING = "for other estimators than feols the test needs clusters that are each in one group"
 NO_VARIANCE = "the effect in one of the groups has no variance under the first vcov"
 NOT_UNDER = "the effects in the groups have no common variance under this vcov"
 OVERLAPPED = "where groups overlap, equality is tested with clustered errors only"
@@ -267,6 +267,7 @@ def _forest(
     )
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
+    note = sentences([note, *dict.fromkeys(_not_in(bench, cells, splits[:BLOCKS], config))])
     if any(r.small for b in blocks for r in b.rows):
         note += say(
             " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
@@ -279,6 +280,20 @@ def _forest(
         tuple(blocks),
         note,
     )
+
+
+def _not_in(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig) -> Iterator[str]:
+    """Say what of the whole sample is in none of the groups, and why groups have no estimate."""
+    lost = [(count_units_of(bench, s.outside), count_units_of(bench, s.whole.rows)) for s in splits]
+    for s, (none, of) in zip(splits, lost, strict=True):
+        where = f"{cells.shown(s.cell)}{say(': ')}" if len({*lost}) > 1 else ""
+        if none and bench.panel.unit_codes is not None:
+            yield where + say("{n:,} of {of:,} units of the whole sample are in no group.", n=none, of=of)
+        elif none:
+            yield where + say("{n:,} of {of:,} rows of the whole sample are in no group.", n=none, of=of)
+        for group, fit in zip(config.groups, s.fits, strict=True):
+            if fit.failure is not None:
+                yield say("{group} has no estimate: {why}.", group=group.label, why=told(fit.failure, True))
 
 
 def _too_few(fit: CellFit) -> list[str]:
@@ -583,6 +598,9 @@ OWN = Own(
         "not tested": "未检验",
         "treated / units": "处理组 / 个体数",
         "Effects by group": "分组效应",
+        "{group} has no estimate: {why}.": "{group} 没有估计值：{why}。",
+        "{n:,} of {of:,} rows of the whole sample are in no group.": "全样本 {of:,} 行中有 {n:,} 行不属于任何组。",
+        "{n:,} of {of:,} units of the whole sample are in no group.": "全样本 {of:,} 个个体中有 {n:,} 个不属于任何组。",
     },
     zh_kept={
         "Heterogeneity": "异质性分析",

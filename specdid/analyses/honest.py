@@ -17,7 +17,7 @@ from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault
 from specdid._format import Either, Key, Many, NumberValue, Word
-from specdid._records import Status
+from specdid._records import CODES, Status
 from specdid._records.cautions import capital
 from specdid._records.numerals import percent
 from specdid._words import say, told
@@ -531,12 +531,20 @@ def _lines(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Ite
 def _over_the_curve(
     bench: Bench, config: HonestConfig
 ) -> tuple[tuple[TidyTable, ...], Breakdowns | None, list[Caution], list[str]]:
-    """Find the breakdown values of the curve's specifications, or of a seeded part of them."""
+    """Find the breakdown values of the curve's specifications, or of a seeded part of them.
+
+    Specifications of one estimate may have event studies that differ, by leads that the estimate does not read: of a
+    point all are bounded, whichever of them has the number.
+    """
     curve = bench.curve
     if curve is None or not config.most:
         return (), None, [], []
     places = np.flatnonzero(curve.results.status == Status.OK)
     of, places = len(places), bench.part(places, config.most)
+    points = len(places)
+    again = np.flatnonzero((curve.results.code == CODES.index("same_model")) & np.isin(curve.results.twin, places))
+    others = bench.part(again, config.most - points)
+    places = np.sort(np.concatenate([places, others]))
     values = np.full(len(curve.results.status), np.nan)
     known = np.zeros(len(values), bool)
     rows: list[tuple[Value, ...]] = []
@@ -551,15 +559,15 @@ def _over_the_curve(
             reasons[why] = reasons.get(why, 0) + 1
     names = tuple(d.name for d in curve.plan.dimensions)
     table = TidyTable(("index", "spec_id", *names, *OVER_CURVE), tuple(rows), suffix="breakdown")
-    found = Breakdowns(values, known, config.words)
+    found = Breakdowns(values, known, config.words).of_points(curve.results.twin)
     said = []
-    if of > len(places):
+    if of + len(again) > len(places):
         said.append(
             Caution(
                 "note",
                 "honest_part",
-                f"breakdown values are of {len(places):,} of {of:,} specifications, drawn by the seed: "
-                f"`specifications = {of}` asks for all",
+                f"breakdown values are of {len(places):,} of {of + len(again):,} specifications, drawn by the seed: "
+                f"`specifications = {of + len(again)}` asks for all",
             )
         )
     for why, count in reasons.items():
@@ -609,6 +617,7 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
             none=none,
             median=number(float(np.median(np.nan_to_num(values, nan=0.0))), 2),
         ),
+        *_of_several(found),
         "",
         say(
             "Computed so: sets take estimates as normal with their covariance known; ends and breakdown values are "
@@ -616,6 +625,15 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
             "two that are tried (0.05 apart up to 3) would be missed."
         ),
     ]
+
+
+def _of_several(found: Breakdowns) -> Iterator[str]:
+    if found.several:
+        yield say(
+            "In {several:,} of these, specifications that are one point have event studies that differ, by periods "
+            "that their estimate does not use: the lowest of their breakdown values counts, and the file has all.",
+            several=found.several,
+        )
 
 
 ANALYSIS = Analysis(

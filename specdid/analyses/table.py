@@ -197,7 +197,7 @@ def _doubts(bench: Bench, fits: Sequence[CellFit], names: Sequence[str]) -> Iter
         clusters, treated = _clusters(fit)
         if 0 < clusters < CLUSTERS:
             few.append(column)
-        elif 0 < treated < FEW:
+        if 0 < treated < FEW:
             few_treated.append(column)
     for why, columns in without.items():
         yield say("Without a standard error in {columns}: {why}.", columns=said_list(columns), why=told(why, True))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid import _plugins
-from specdid._arrays import Bools, Floats, Ints
+from specdid._arrays import Bools, Ints
 from specdid._diagnostics import Fault, fault_at
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.identity import Contents, match_digest, term_digest
@@ -23,7 +23,7 @@ from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
 from specdid.engine.problem import Members, Problem, Sunab, Vcov
 from specdid.language import Term, bind, lower_order, write
 from specdid.language.tree import Call, Name, Node
-from specdid.panel import Evaluator, Panel, cell_text, first_periods, number_text
+from specdid.panel import Evaluator, Panel, first_periods, period_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,7 @@ def _problem(plan: Plan, panel: Panel, columns: Columns, content: Contents, vcov
         plan.study.inference.alpha,
         tuple(k for k, recipe in enumerate(columns.value_recipes) if _is_offset(recipe)),
         unit_names=_unit_names(plan, panel, codes[:, unit]) if unit >= 0 else None,
+        calendar=panel.calendar,
     )
 
 
@@ -339,8 +340,8 @@ class MemberTable:
             choice = self.plan.grid.estimators[e]
             cells = _plugins.load("estimators", choice.method).cells
             if cells is not None:
-                asked, names = cells(choice.options), _period_names(columns.panel, numbers, first)
-                aggregate = Sunab(column, time, asked.reference, asked.control, names)
+                asked, names = cells(choice.options), period_names(columns.panel, numbers)
+                aggregate = Sunab(column, time, asked.reference, asked.control, tuple(names.items()))
                 if aggregate not in self.aggregates:
                     self.aggregates.append(aggregate)
                 self.sunab[here[self.method[here] == e]] = self.aggregates.index(aggregate)
@@ -372,17 +373,6 @@ class MemberTable:
             self.instruments,
             tuple(self.instrument_sets),
         )
-
-
-def _period_names(panel: Panel, cohort: Floats, first: Floats) -> tuple[tuple[float, str], ...]:
-    """Write the panel's periods and first treated periods as the data do."""
-    known = np.flatnonzero(np.isfinite(first))
-    periods, row = np.unique(first[known], return_index=True)
-    names = dict(zip(periods.tolist(), map(number_text, cohort[known[row]].tolist()), strict=True))
-    if panel.periods is not None and panel.time is not None:
-        periods, row = np.unique(panel.periods, return_index=True)
-        names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
-    return tuple(sorted(names.items()))
 
 
 def _map(codes: Ints, give: Callable[[int], int]) -> Ints:

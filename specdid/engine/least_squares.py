@@ -149,7 +149,7 @@ def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> Pre
         block = make_block(cells, absorber)
         if block.lost.any():
             effects, slopes = effects_text(problem, int(members.effects[0])), len(absorber.slopes) > 0
-            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects, slopes)
+            undetermined = why_open(cells, block.lost, time, cohort, aggregate, effects, slopes, problem.calendar)
         raw = np.asfortranarray(np.column_stack([raw, block.treatment]))
     basis = make_basis(raw, absorber, None if block is None else block.others)
     if block is not None and not block.converged:
@@ -406,12 +406,12 @@ def _enter_errors(
         correction, count = prepared.corrections[v], meat.n_clusters[v]
         factor = correction.factor(prepared.nobs, k, count)
         if vcov.kind == "iid":
-            variance = solved.rss / squares * factor
-            positive = variance > 0
+            bare = solved.rss / squares
+            positive = bare > 0
         else:
             total = np.sum([sign * scores[p] for sign, p in meat.parts[v]], axis=0)
             gross = np.sum([scores[p] for _, p in meat.parts[v]], axis=0)
-            variance = total / squares**2 * factor
+            bare = total / squares**2
             positive = (total > NO_VARIANCE * squares * solved.rss) & (total > CANCELLED * gross)
         df = ssc.freedom(vcov.distribution, correction.t_df(prepared.nobs, k, count))
         few = np.full(len(at), vcov.kind == "cluster" and count < 2)
@@ -423,7 +423,7 @@ def _enter_errors(
         usable = ok & (note == 0)
         fits.vcov_code[at, v] = np.where(ok, note, 0)
         fits.n_clusters[at, v] = count
-        root = np.sqrt(np.where(usable, variance, 0.0)) * np.abs(unit)
+        root = np.sqrt(np.where(usable, bare * factor, 0.0)) * np.abs(unit)
         fits.std_error[at, v] = np.where(usable, root, np.nan)
         fits.df[at, v] = np.where(usable, df, np.nan)
     _all_too_few(problem, ok, fits, at)

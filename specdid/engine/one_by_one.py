@@ -22,7 +22,7 @@ from specdid._study import RULES
 from specdid.engine.cache_keys import Content, digest
 from specdid.engine.demean import make_absorber, relevel
 from specdid.engine.least_squares import NEAR
-from specdid.engine.model_identity import Values
+from specdid.engine.model_identity import RATIOS, Values
 from specdid.engine.problem import Code, Effects, Fits, Members, Problem, VcovCode
 from specdid.engine.qr_basis import make_basis, triangle
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
@@ -256,12 +256,19 @@ def _signature(work: OneByOneWork, s: int, cut: Cut, task: Task, result: Estimat
     declared = _plugins.load("estimators", method.name)
     options = {o.name: o.default for o in declared.settings} | dict(method.options) | dict(result.in_force)
     read = np.ones(len(rows), bool) if result.reads is None else result.reads
-    known = "" if task.record is None else digest_of(np.isin(np.flatnonzero(read), task.record.place)).hex()
+    place = np.arange(len(rows)) if task.record is None else task.record.place
+    known = digest_of(np.isin(np.flatnonzero(read), place)).hex()
     kept = [int(c) for j, c in enumerate(members.controls_of(s)) if j not in dropped]
     cohort = work.problem.values[rows[read], work.cohort[s]] if declared.cohort and work.cohort[s] >= 0 else None
     return Values(work.problem, rows[read]).signature(
         repr(
-            (method.name, sorted(options.items()), [j for j, c in enumerate(kept) if c in work.problem.offsets], known)
+            (
+                method.name,
+                sorted(options.items()),
+                [j for j, c in enumerate(kept) if c in work.problem.offsets],
+                known,
+                "" if result.sizes is None else _sizes_digest(work, s, cut.rows, result.sizes).hex(),
+            )
         ),
         int(members.outcome[s]),
         int(members.treatment[s]),
@@ -270,6 +277,16 @@ def _signature(work: OneByOneWork, s: int, cut: Cut, task: Task, result: Estimat
         int(members.weights[s]),
         cohort,
     )
+
+
+def _sizes_digest(work: OneByOneWork, s: int, rows: Ints, sizes: Floats) -> bytes:
+    """Hash the units that count in sizes of groups, their groups, and their weights as ratios."""
+    sized = np.flatnonzero(~np.isnan(sizes))
+    unit = work.problem.codes[rows[sized], work.problem.unit]
+    order = np.argsort(unit)
+    cohort = work.problem.values[rows[sized], work.cohort[s]]
+    ratio = np.rint(sizes[sized] / sizes[sized].max(initial=0.0) * RATIOS)
+    return digest_of(unit[order], np.where(np.isnan(cohort), np.nan, cohort + 0.0)[order], ratio[order])
 
 
 def rows_for(problem: Problem, members: Members, s: int, declared: Estimator) -> Cut:
@@ -310,6 +327,7 @@ def make_task(
         alpha=problem.alpha,
         rules=tuple(v.ssc for v in problem.vcovs),
         distributions=tuple(v.distribution for v in problem.vcovs),
+        calendar=problem.calendar,
         record=_record_of(problem, members, s, cut, time) if len(cut.record) > len(rows) else None,
     )
 

@@ -18,6 +18,7 @@ from specdid._records.fits import Code as Code
 from specdid._records.fits import Fits as Fits
 from specdid._records.fits import VcovCode as VcovCode
 from specdid._study import Distribution, Rule
+from specdid.panel.times import Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Problem:
     unit : column of codes with the panel's unit, or -1.
     alpha : confidence intervals are at 1 - alpha.
     offsets : columns of values that stand among the controls with the coefficient 1.
+    calendar : the period and unit of every row, for what rows of one specification do not tell.
     unit_names : the units' names by code, where an estimator says by name who is not seen in every period.
     arms : treatment that is an arm of a factor -> the factor's other arms, columns of values.
     """
@@ -88,6 +90,7 @@ class Problem:
     offsets: tuple[int, ...] = ()
     arms: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     unit_names: NDArray[np.str_] | None = None
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from specdid.engine.demean import Absorber
 from specdid.engine.estimable import null_space
 from specdid.engine.problem import Code, Sunab
 from specdid.engine.qr_basis import Basis, Factors, householder, make_basis, triangle
+from specdid.panel.times import Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,14 @@ def make_block(cells: SunabCells, absorber: Absorber) -> SunabBlock:
 
 
 def why_open(
-    cells: SunabCells, lost: Bools, time: Floats, cohort: Floats, aggregate: Sunab, effects: str, slopes: bool
+    cells: SunabCells,
+    lost: Bools,
+    time: Floats,
+    cohort: Floats,
+    aggregate: Sunab,
+    effects: str,
+    slopes: bool,
+    calendar: Calendar | None,
 ) -> str:
     """Say which cohorts' effects are open, and what to do.
 
@@ -254,6 +262,7 @@ def why_open(
     time, cohort : (n,) as given to `cohort_cells`
     effects : the fixed effects, as text
     slopes : whether slopes are among them
+    calendar : of the panel
     """
     cohorts = np.unique(cells.cohort[lost])
     said = f"the effects of {_cohorts(cohorts, aggregate)} cannot be told apart from the fixed effects `{effects}`"
@@ -263,9 +272,13 @@ def why_open(
     if len(unmeasured):
         reference = ", ".join(minus(f"{k}") for k in aggregate.reference)
         if (width := _apart(time)) > 1 and all(name == f"{t:g}" for t, name in aggregate.names):
+            elsewhere = "" if calendar is None else calendar.between(time, width)
+            write = f'write step = "{width}" in [study]' if calendar is None else calendar.write_step(width)
+            if elsewhere:
+                write = f"only rows not used here stand between ({elsewhere}): leave these out of the data and {write}"
             return (
-                f"{said}: periods are {width} apart, so that no row is in period {reference} from treatment, against "
-                f'which effects are measured; write step = "{width}" in [study]'
+                f"{said}: periods{' of these rows' * bool(elsewhere)} are {width} apart, so that no row is in period "
+                f"{reference} from treatment, against which effects are measured; {write}"
             )
         why = (
             f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "

@@ -7,6 +7,7 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A 
 
     # The difference in means between treated and untreated rows.
     import numpy as np
+    from specdid._plugins import Own
     from specdid.estimators._base import Estimate, Estimator, Program
 
 
@@ -30,6 +31,22 @@ The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A 
         vcovs=frozenset({"hetero"}), fit=fit, slopes=False, alone=lambda options: "means have no other coefficients",
         programs={"python": Program(python)},
     )
+
+    OWN = Own(
+        zh_kept={
+            "difference in means": "均值之差",
+            "means have no other coefficients": "均值没有其他系数",
+        }
+    )
+
+**fit** gets a `Task` that has rows; its weights are above zero and as they are written, not scaled. Units and the
+effective number of rows are counted over ``Estimate.keep`` where that is not None.
+
+Why there is no number is a `Failure`, whose message is one string or f-string, written out in the call
+``Failure(code, f"…")``: a whole text for each variant, never put together of parts. Only so does tests/test_words.py
+pair it with its Chinese in ``OWN.zh_kept`` (``specdid._plugins.Own``), where a number is ``{n}``, other text
+``{term}``, and ``many(n, "unit", "are")`` is ``{n} ‹unit is|units are›``. So it is of the message of a
+``Caution("note", code, f"…")`` in ``cautions``.
 """
 
 from __future__ import annotations
@@ -44,6 +61,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._format import Key
 from specdid._records.fits import VcovCode
 from specdid._study import RULES, Distribution, Rule, VcovKind
+from specdid.panel.times import Calendar
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -118,6 +136,7 @@ class Task:
     record: Record | None = None
     offsets: tuple[int, ...] = ()  # places among the controls of those whose coefficient is 1
     unit_names: tuple[str, ...] | None = None  # by code of ``unit``, for messages, where Estimator.balanced
+    calendar: Calendar | None = None  # of the whole panel, for messages
 
     def rule(self, v: int) -> Rule:
         """Return the small-sample correction of vcov ``v``; `engine.ssc` defines them."""
@@ -166,7 +185,9 @@ class Estimate:
     ``vcov_notes`` has one of VCOV_NOTES for each vcov, or is empty when all went well.
     ``reads`` marks the rows of the task, or of its record, on whose values the numbers depend, leads and
     lags of those in ``keep`` included; None is all of them. With ``in_force``, the options that came out
-    otherwise than they were written, it tells whether two specifications are the same model.
+    otherwise than they were written, it tells whether two specifications are the same model. ``sizes`` (n,) has in
+    one row of each unit what the unit weighs in the size of its group, where sizes of groups are read, NaN elsewhere:
+    which row that is, and what else stands in it, makes no other model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
     which Estimator.alone explains. ``of_others`` has, by two-way vcov, the errors that fixest and reghdfe print of a
     regression that is not told whole, NaN where they print ours (engine.semidefinite).
@@ -184,6 +205,7 @@ class Estimate:
     extra: Mapping[str, float] = field(default_factory=dict)
     coefficients: Coefficients | None = None
     reads: Bools | None = None
+    sizes: Floats | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
     of_others: Mapping[int, Floats] = field(default_factory=dict)
     units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
@@ -290,7 +312,8 @@ class Estimator:
     them; ``uncorrected``: under "fixest" it makes none, as the method's own package.
     Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
-    number; what it passes may still fail. ``refuses_path(task)`` says so of effects by relative period.
+    number; what it passes may still fail. The task has rows, and of `specdid check` no controls, weights, vcovs or
+    record. ``refuses_path(task)`` says so of effects by relative period.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
@@ -405,12 +428,14 @@ class Estimator:
     ) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """Return notes and degrees of freedom by vcov."""
         said, law = list(notes), list(df)
-        for v in (v for v, note in enumerate(notes) if not note):
+        for v in (v for v, note in enumerate(notes) if note in ("", "uncounted")):  # no rule counts what is not offered
             kind = "twoway" if len(task.clusters[v]) > 1 else task.vcovs[v]
             if kind not in self.vcovs:
                 said[v], law[v] = "not_offered", float("nan")
             elif task.rule(v) not in self.ssc:
                 said[v], law[v] = "no_rule", float("nan")
+            elif notes[v]:
+                continue
             elif task.distribution(v) == "normal":
                 law[v] = float("inf")
             elif task.distribution(v) == "t" and np.isinf(df[v]):

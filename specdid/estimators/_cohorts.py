@@ -13,6 +13,7 @@ from specdid._format import NumberValue, Word
 from specdid._records import Caution
 from specdid.estimators._base import NEVER, EstimatorSetting
 from specdid.estimators._pyfixest import Refusal
+from specdid.panel.times import Calendar
 
 POST_WINDOW = EstimatorSetting(
     "post_window",
@@ -49,7 +50,7 @@ def first_and_step(time: Floats) -> tuple[float, int]:
     return float(values[0]), max(step, 1)
 
 
-def refuse_apart(time: Floats) -> None:
+def refuse_apart(time: Floats, calendar: Calendar | None) -> None:
     """Refuse rows whose periods are all several apart: event time counts the periods between, and no row has them.
 
     Raises
@@ -59,10 +60,15 @@ def refuse_apart(time: Floats) -> None:
     """
     _, step = first_and_step(time)
     if step > 1:
+        write = f'write step = "{step}" in [study]' if calendar is None else calendar.write_step(step)
+        if others := "" if calendar is None else calendar.between(time, step):
+            which = f"only rows not used here have ({others}); leave these out of the data and {write}"
+        else:
+            which = f"no row has; where they are the panel's periods, {write}"
         raise Refusal(
             "not_identified",
-            f"periods of these rows are {step} apart, and time since treatment counts the periods between, which no "
-            f'row has; where they are the panel\'s periods, write step = "{step}" in [study]',
+            f"periods of these rows are {step} apart, and time since treatment counts the periods between, which "
+            f"{which}",
         )
 
 

@@ -180,7 +180,7 @@ class _Calendar:
 def _calendar(task: Task) -> _Calendar:
     assert task.unit is not None and task.time is not None  # noqa: PT018
     known = task.history()
-    refuse_apart(known.time)
+    refuse_apart(known.time, task.calendar)
     start = float(known.time.min())
     period = np.rint(known.time - start).astype(np.int64)
     return _Calendar(known.outcome, relevel(known.unit), period, known.place, start)

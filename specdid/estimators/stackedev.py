@@ -66,7 +66,7 @@ class _Clock:
 
 def _clock(task: Task) -> _Clock:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    refuse_apart(task.time)
+    refuse_apart(task.time, task.calendar)
     start = task.time.min()
     period = np.rint(task.time - start).astype(np.int64)
     cohort = np.ceil(task.cohort - start)
@@ -370,12 +370,14 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         )
     if (some := (lost > 0) | (units > 0)).any():
         worst = int(np.argmax(lost + units / 1e9))
+        every = int(lost[worst] + found["n_cohorts"][worst])
+        parts = [f"{int(lost[worst])} of {every} cohorts that adopt"] * bool(lost[worst])
+        parts += [many(int(units[worst]), "treated unit")] * bool(units[worst])
         yield Caution(
             "serious",
             "cohorts_left_out",
-            f"stackedev leaves out {int(lost[worst])} of {int(lost[worst] + found['n_cohorts'][worst])} cohorts that "
-            f"adopt and {many(int(units[worst]), 'treated unit')}: not seen in all of the window beside units that "
-            "stay untreated (columns n_cohorts_left_out, n_treated_left_out)",
+            f"stackedev leaves out {' and '.join(parts)}: not seen in all of the window beside units that stay "
+            "untreated (columns n_cohorts_left_out, n_treated_left_out)",
             specifications=int(some.sum()),
         )
 
@@ -663,6 +665,16 @@ OWN = Own(
         "stackedev leaves out {n} of {m} cohorts that adopt and {units}: not seen in all of the window "
         "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (
             "stackedev 略去 {m} 个采纳批次中的 {n} 个和 {units}：它们未在整个窗口内与一直未受处理"
+            "的个体同时出现（n_cohorts_left_out 与 n_treated_left_out 列）"
+        ),
+        "stackedev leaves out {n} of {m} cohorts that adopt: not seen in all of the window "
+        "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (
+            "stackedev 略去 {m} 个采纳批次中的 {n} 个：它们未在整个窗口内与一直未受处理"
+            "的个体同时出现（n_cohorts_left_out 与 n_treated_left_out 列）"
+        ),
+        "stackedev leaves out {n} treated ‹unit|units›: not seen in all of the window "
+        "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (
+            "stackedev 略去 {n} 个受处理个体：它们未在整个窗口内与一直未受处理"
             "的个体同时出现（n_cohorts_left_out 与 n_treated_left_out 列）"
         ),
         "stackedev has the cohorts and units that are seen in the whole window": (

@@ -59,7 +59,8 @@ def _fit(task: Task) -> Estimate | Failure:
         if make_basis(np.asfortranarray(after), absorber).absorbed[0]:
             raise Refusal("absorbed", "the fixed effects absorb the treatment")
         effects = " + ".join([*task.effect_labels, *(["slopes"] if task.slopes else [])])
-        raise Refusal("not_identified", why_open(cells, lost, time, cohort, aggregate, effects, bool(task.slopes)))
+        why = why_open(cells, lost, time, cohort, aggregate, effects, bool(task.slopes), task.calendar)
+        raise Refusal("not_identified", why)
     columns = np.zeros((len(task.time), len(cells.share)))
     columns[found.keep] = cells.dummies
     laid = model(task, columns, found.keep, scale_outcome=True)

@@ -32,6 +32,7 @@ from specdid.figures._style import (
     SMALL,
     blend,
     look_of_series,
+    narrowed,
     shape_of,
 )
 
@@ -244,6 +245,7 @@ def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
         for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
             draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
         marker = marker_in(panel, k, bars=True)
+        size = narrowed(marker, size, 0.95 * slot)
         draw_tested(
             axes,
             (drawn.x, drawn.estimate),
@@ -416,12 +418,12 @@ def preferred_mark(panel: CurvePanel) -> str:
     return CROSSED if not panel.tested[place] else "D" if panel.significant[place] else OPEN
 
 
-def mark_preferred(axes: Axes, x: float, y: float, mark: str = "D", size: float = 5.2) -> None:
+def mark_preferred(axes: Axes, x: float, y: float, mark: str = "D", size: float = 5.2, white: float = 7) -> None:
     """Draw the preferred estimate as a diamond that is seen in grey as well: dark edged, and white around it.
 
-    ``mark``: that of `preferred_mark`.
+    ``mark``: that of `preferred_mark`. ``white``: the place in the order of drawing of what is around it.
     """
-    axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=7, clip_on=False)
+    axes.scatter([x], [y], s=(1.5 * size) ** 2, marker="D", color="white", linewidths=0.7, zorder=white, clip_on=False)
     shape, wide = shape_of(mark, size)
     face, edge = (ACCENT, INK) if mark == "D" else ("white", ACCENT)
     thick = {OPEN: 1.1, CROSSED: 0.9}.get(mark, 0.7)
@@ -484,14 +486,18 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
-    What has no event study is pale, below zero.
+    Where no value is near the bound, the axis ends before it. What has no event study is pale, below zero.
+    No bar has the accent: that is the preferred specification's.
     """
     found = panel.breakdowns
     assert found is not None
     style_axis(axes, fonts)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
-    most = 2 * found.bound
+    every = ((panel.whole or panel).breakdowns or found).values
+    largest = float(np.max(every, where=np.isfinite(every), initial=0.0)) / found.bound
+    share = next((s for s in (0.25, 0.5) if 0 < largest <= s), 2)
+    most = share * found.bound
     axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
@@ -500,13 +506,16 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
-        for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (ACCENT, tops >= found.bound)):
+        for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (blend(INK, 0.6), tops >= found.bound)):
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
         none = np.where(tops == 0, 0.04 * most, 0.0)
         draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)
+    if share < 1:
+        axes.set_yticks([0, most], ["0", f"{most:g}"])
+        return
     axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
 

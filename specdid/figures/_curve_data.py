@@ -104,6 +104,8 @@ class Preferred:
 
 SURVIVES = 1.0
 """The M̄ that specifications survive or not: a change after as large as the largest before."""
+APART = 1e-6
+"""Breakdown values that differ by a smaller share of themselves are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,35 @@ class Breakdowns:
     known : (specifications planned,) bool, those that have an event study with bounds
     effect : the effect in a word
     bound : the bound that is drawn as a line: specifications above it survive it
+    several : points of the curve whose specifications, one model, have event studies with other values
     """
 
     values: Floats
     known: Bools
     effect: str
     bound: float = SURVIVES
+    several: int = 0
+
+    def of_points(self, twin: Ints) -> Breakdowns:
+        """Give each point of the curve the lowest value of its specifications.
+
+        Which of them has the estimate is a matter of the order of options; ``twin`` is that of Results.
+        """
+        values, known = np.where(np.isnan(self.values) & self.known, 0.0, self.values), self.known.copy()
+        mine = np.flatnonzero(self.known)
+        point = np.where(twin[mine] >= 0, twin[mine], mine)
+        lowest, highest = np.full(len(values), np.inf), np.full(len(values), -np.inf)
+        np.minimum.at(lowest, point, values[mine])
+        np.maximum.at(highest, point, values[mine])
+        known[:] = False
+        known[point] = True
+        differ = known & (lowest < highest * (1 - APART))
+        return replace(
+            self,
+            values=np.where(known & (lowest > 0), lowest, np.nan),
+            known=known,
+            several=int(np.count_nonzero(differ)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +176,6 @@ class CurvePanel:
     segments : what enters the joint tests, and apart from it what does not; at least one.
     choices : the headings of the choice panel and their rows.
     preferred : None where it is not among these.
-    failed : planned specifications of this scale that could not be estimated.
     null_band : (3, n) 2.5, 50 and 97.5% of the sorted null curves, NaN but below the curves that
         a null has whole; or None.
     null_shares : by estimand, shares significant beside those a null expects; without them none is printed.
@@ -178,7 +202,6 @@ class CurvePanel:
     segments: tuple[Segment, ...]
     choices: tuple[ChoiceRows, ...]
     preferred: Preferred | None
-    failed: int
     null_band: Floats | None = None
     null_shares: tuple[tuple[str, NullShares], ...] = ()
     group: str = ""
@@ -275,6 +298,7 @@ class CurveData:
 
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
     stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
+    ``failed`` are all planned specifications that could not be estimated, in panels or not.
     """
 
     title: str
@@ -284,6 +308,7 @@ class CurveData:
     absent: str = ""
     found: Against = field(default_factory=Against)
     without_error: str = ""
+    failed: int = 0
 
 
 def curve_data(
@@ -344,7 +369,8 @@ def curve_data(
     errors = planned.shown(planned.vcovs[0].removeprefix("~"))
     found = against(cautions).shown(planned.shown)
     why = say("; ").join(told(reason, True) for reason in results.without_error())
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why)
+    failed = results.counts.failed
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:
@@ -414,7 +440,6 @@ def _panel(results: Results, group: ScaleGroup, sort: str, bands: Bands, choices
         segments,
         tuple(_choices(results, group, order)) if choices else (),
         _preferred(results, order),
-        failed=int(np.sum(results.status[group.members] == Status.FAILED)),
         null_band=lay_bands(group, pieces, len(order), bands),
         group=group.name,
     )

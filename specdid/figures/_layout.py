@@ -231,7 +231,7 @@ def _band(
             rarer = min(labels, key=lambda label: _taken(every, heading, label))
             # A half without the rarer would have an empty row, which looks like one of what was not estimated.
             empty = any(p.whole and not _taken((p,), heading, rarer) for p in panels)
-            for label in labels if empty else [rarer]:
+            for label in [o for o in labels if _taken(panels, heading, o)] if empty else [rarer]:
                 said = _one_of_two(heading, label, labels, fonts, room)
                 lines.append(ChoiceLine(heading, label, said, top, alone=True))
                 top += row

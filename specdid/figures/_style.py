@@ -33,7 +33,7 @@ DOUBT = "#ad4a00"
 """Serious warnings, as on the page of a run: as text the accent is too pale, in grey print above all."""
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
-MARKERS = ("o", "s", "^", "v", "d", "wide", "star", "<", ">", "house", "tall", "slant")
+MARKERS = ("o", "s", "^", "v", "d", "tall", "star", "<", ">", "house", "wide", "slant")
 """Marks of series: only such as have an inside, seen where they are hollow; five are drawn here."""
 CROSS = "x"
 """The mark of estimates without a p-value, in every figure."""
@@ -67,6 +67,11 @@ _WIDER = {
     **dict.fromkeys("^v<>", 1.15), "d": 1.1, "wide": 1.2, "tall": 1.2, "house": 1.15, "slant": 1.4, "star": 1.5
 }  # fmt: skip
 """Slender marks are drawn so much larger."""
+
+
+def narrowed(marker: str, size: float, room: float) -> float:
+    """Return a size at which a mark is no wider than ``room`` points, at least half of what it was."""
+    return max(size / 2, min(size, room / _WIDER.get(marker, 1.0)))
 
 
 def shape_of(marker: str, size: float) -> tuple[Any, float]:

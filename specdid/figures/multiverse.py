@@ -83,6 +83,8 @@ _DOT, _SMALLEST = 5.0, 2.6
 _WITH = later(", with")
 _SETS = 3
 """Sets of controls without a name of their own that are told by their variables."""
+_WHOLE = 0.41
+"""Share of the width that labels may take where all are whole; else a third."""
 _FEWEST = 4
 """Characters of a term that are left at least."""
 
@@ -322,8 +324,8 @@ def _choice(heading: str) -> str:
 
 
 def _margin(panels: Sequence[MultiversePanel], fonts: Fonts, points: float) -> float:
-    longest = max((fonts.width(r.label, TEXT) for p in panels for r in p.rows), default=0.0)
-    return min(max(longest + 16, 80.0), 0.33 * points)
+    longest = max((fonts.width(r.label, TEXT) for p in panels for r in p.rows), default=0.0) + 16
+    return max(longest, 80.0) if longest <= _WHOLE * points else 0.33 * points
 
 
 def _lines(panels: Sequence[MultiversePanel], headings: Sequence[str], sizes: _Sizes) -> list[Line]:
@@ -517,7 +519,7 @@ def _draw_all(
 def stacked_dots(
     values: Floats, first: Bools, unit: float, height: float, most: float = _DOT
 ) -> tuple[Floats, Floats, float]:
-    """Stack a dot for each of (n,) values, ``first`` ones lowest (Wilkinson 1999).
+    """Stack a dot for each of (n,) values, ``first`` ones lowest, in columns side by side (Wilkinson 1999).
 
     Parameters
     ----------
@@ -527,26 +529,46 @@ def stacked_dots(
 
     Returns
     -------
-    x, level : (n,), the mean of a dot's stack, and how many dots are below it
+    x, level : (n,), near the mean of a dot's stack, and how many dots are below it
     diameter : of a dot, in points
     """
     order = np.lexsort((values, ~first))
     diameter = most
     while True:
-        # Values nearer than a diameter to the smallest of a stack belong to it.
-        stack, places = np.zeros(len(values), np.int64), np.argsort(values, kind="stable")
-        begin, number = -np.inf, -1
-        for place in places.tolist():
-            if (values[place] - begin) * unit >= diameter:
-                begin, number = values[place], number + 1
-            stack[place] = number
+        for share in (0.5, 1.0):
+            stack, x = _columns(values, unit, diameter, share)
+            if (np.abs(x - values) * unit).max() <= 0.5 * diameter:
+                break
         sizes = np.bincount(stack)
         if sizes.max() * diameter <= height or diameter <= _SMALLEST:
             break
         diameter = max(0.9 * diameter, _SMALLEST)
     level = np.empty(len(values))
     level[order] = _earlier(stack[order])
-    return (np.bincount(stack, values) / sizes)[stack], level, min(diameter, height / float(sizes.max()))
+    return x, level, min(diameter, height / float(sizes.max()))
+
+
+def _columns(values: Floats, unit: float, diameter: float, share: float) -> tuple[NDArray[np.int64], Floats]:
+    """Return the stack of each value and where it stands: no nearer to the next than a diameter.
+
+    Values nearer than this ``share`` of a diameter to the smallest of a stack belong to it. Stacks are moved from
+    their means as little as least squares have it (isotonic regression): none leaves the diameter that it begins.
+    """
+    stack, begin, number = np.zeros(len(values), np.int64), -np.inf, -1
+    for place in np.argsort(values, kind="stable").tolist():
+        if (values[place] - begin) * unit >= share * diameter:
+            begin, number = values[place], number + 1
+        stack[place] = number
+    sizes = np.bincount(stack)
+    steps = np.arange(len(sizes)) * (diameter / unit)
+    blocks: list[tuple[float, int, int]] = []
+    for middle, many in zip((np.bincount(stack, values) / sizes - steps).tolist(), sizes.tolist(), strict=True):
+        block = (middle, many, 1)
+        while blocks and blocks[-1][0] > block[0]:
+            (a, n, k), (b, m, j) = blocks.pop(), block
+            block = ((a * n + b * m) / (n + m), n + m, k + j)
+        blocks.append(block)
+    return stack, (np.repeat([b[0] for b in blocks], [b[2] for b in blocks]) + steps)[stack]
 
 
 def _earlier(labels: NDArray[np.int64]) -> Floats:
@@ -678,8 +700,9 @@ def _texts(data: MultiverseData) -> Iterator[str]:
 
 
 FIGURE = FigureKind(
-    "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results)
-)
+    "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results),
+    files=("results.csv", "choices.csv"),
+)  # fmt: skip
 
 
 def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:

@@ -186,7 +186,7 @@ def _label(page: Page, box: Box, null: NullMedian, k: int) -> int:
     title = lines if len(lines) <= _LINES else [_title(told(null.title), page.fonts, box.width - room)]
     for line, text in enumerate(title):
         page.text(box.left, box.top + k * _RIDGE + 5 + 8 * line, text, SMALL, colour=QUIET)
-    page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=ACCENT, align="right")
+    page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=INK, align="right")
     return len(title)
 
 
@@ -207,5 +207,5 @@ def _texts(data: NullData) -> Iterator[str]:
 
 FIGURE = FigureKind(
     "null_density", later("The median estimate under the null"), null_data, draw,
-    lambda results, null_medians: null_data(null_medians, results),
+    lambda results, null_medians: null_data(null_medians, results), files=("inference.csv",),
 )  # fmt: skip

@@ -208,7 +208,6 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut, of which ``series``."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
-    failed = sum(p.failed for p in data.panels)
     cut = sum(beyond(p) for p in data.panels)
     bars = {few(p, width) for p, width in widths}
     shape = say("Bars and ribbons") if len(bars) > 1 else say("Bars") if True in bars else say("Ribbons")
@@ -279,7 +278,17 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if drawn & ({(h, label) for h, label, _ in chosen} - {(h, label) for h, label, some in chosen if some}):
         parts.append(say("Rows without a mark: options of which nothing was estimated."))
     if any(line.alone for b in layout.bands for line in b.lines):
-        parts.append(say("Of choices with two options the rarer has a row, of two as frequent the first."))
+        rows = {
+            (x.heading, x.label) for b in layout.bands for x in b.lines if x.alone and any(p.whole for p in b.panels)
+        }
+        parts.append(
+            say(
+                "Of choices with two options the rarer has a row, of two as frequent the first; where a half has none "
+                "of it, the other."
+            )
+            if len(rows) > len({heading for heading, _ in rows})
+            else say("Of choices with two options the rarer has a row, of two as frequent the first.")
+        )
     if layout.still:
         parts.append(
             say(
@@ -296,13 +305,13 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 left_out=listed(layout.left_out),
             )
         )
-    if failed:
+    if data.failed:
         parts.append(
             say(
                 "{failed:,} planned specifications could not be estimated."
-                if failed > 1
+                if data.failed > 1
                 else "{failed:,} planned specification could not be estimated.",
-                failed=failed,
+                failed=data.failed,
             )
         )
     if shortened or any(_is_cut(line) for band in layout.bands for line in band.lines):
@@ -342,6 +351,10 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
         )
         if any((b.known & ~(b.values > 0)).any() for b in found):
             yield say("Dark, on its axis: zero is in the set at M̄ = 0.")
+        if any((b.values >= b.bound).any() for b in found):
+            yield say("Darker bars reach M̄ = {bound:g}.", bound=found[0].bound)
+        if any(b.several for b in found):
+            yield say("Where specifications that are one point have several, the lowest is drawn.")
         if any(not b.known.all() for b in found):
             yield say("Pale, below zero: specifications without one.")
 

@@ -38,6 +38,7 @@ from specdid.figures._panes import (
     label_across,
     lay_sheet,
     one_key,
+    room_of,
     without_error,
     without_null,
 )
@@ -65,10 +66,13 @@ LEAST = 1e-300
 """Smaller p-values are drawn here."""
 MANY, _BIN = 1000, 2.4
 """More specifications than this are squares of so many points, the darker the more there are."""
-_SAME = 1e-4
-"""Points coincide that are nearer than this share of an axis."""
+_NEAR, _SMALLER = 0.4, 0.72
+"""Marks nearer than so many of their sizes overlap by more than half; how much smaller is one on another series'."""
 _THIN = 0.25
 """Points of the outline of a full mark."""
+_SEEN = (1.0, 1.0, 1.0, 0.6)
+"""The inside of a hollow mark."""
+_INNER = (37.0, 6.0)
 SHAPES = 200
 """Up to so many specifications, the shapes of series are large."""
 _RUG = 8.0
@@ -125,14 +129,24 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     with own_style():
         panes, key = one_key([_pane(v, data) for v in data.panels])
         height = 165.0 if columns(len(panes), width) == 1 else 130.0
-        page, boxes = lay_sheet(
-            data.title, panes, _note(data), fonts, width, height, inner=(37.0, 6.0), least=50.0, doubt=data.doubt,
-            verdict=data.verdict, key=key,
-        )  # fmt: skip
         known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
         top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
-        for volcano, box in zip(data.panels, boxes, strict=False):
-            _draw_pane(page, box, volcano, data.alpha, top)
+        room = room_of(len(panes), width, 0.0, _INNER)[1]
+        before = None
+        while True:
+            overlaps = [_overlaps(v, room, height, top) for v in data.panels]
+            if (said := _note(data, overlaps)) == before:
+                break
+            page, boxes = lay_sheet(
+                data.title, panes, said, fonts, width, height, inner=_INNER, least=50.0, doubt=data.doubt,
+                verdict=data.verdict, key=key,
+            )  # fmt: skip
+            # Axes that a page has less room for bring points nearer.
+            if before is not None or (lower := min(box.height for box in boxes)) == height:
+                break
+            before, height = said, lower
+        for volcano, box, (_, deep) in zip(data.panels, boxes, overlaps, strict=False):
+            _draw_pane(page, box, volcano, data.alpha, top, deep)
         return page.figure
 
 
@@ -224,8 +238,8 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
         yield KeyEntry("dot", ACCENT, words, preferred_mark(panel))
 
 
-def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float) -> None:
-    """Draw a pane whose axis of p, which is that of all panes, ends at ``top``."""
+def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float, deep: Ints) -> None:
+    """Draw a pane whose axis of p, which is that of all panes, ends at ``top``; ``deep`` is that of `_overlaps`."""
     panel = volcano.panel
     axes = page.axes(box.left, box.top, box.width, box.height)
     shown = shown_range(panel.estimate)
@@ -240,14 +254,17 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
     axes.axhline(line, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)), zorder=2)
     inside = (panel.estimate >= shown[0]) & (panel.estimate <= shown[1]) & np.isfinite(volcano.height)
-    draw_points = _bins if len(panel) > MANY else _points
-    draw_points(axes, volcano, np.flatnonzero(inside), (box.width / (high - low), box.height / top))
+    if len(panel) > MANY:
+        _bins(axes, volcano, np.flatnonzero(inside), (box.width / (high - low), box.height / top))
+    else:
+        _points(axes, volcano, np.flatnonzero(inside), deep)
     draw_untested(axes, panel, (panel.estimate[alone], np.full(alone.sum(), bottom / 2)), panel.which[alone], 3.2)
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
         place = panel.preferred.place
         height = float(volcano.height[place]) if panel.tested[place] else bottom / 2
-        mark_preferred(axes, float(np.clip(panel.preferred.estimate, low, high)), height, preferred_mark(panel))
+        x = float(np.clip(panel.preferred.estimate, low, high))
+        mark_preferred(axes, x, height, preferred_mark(panel), white=2.9)
     label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 
@@ -261,41 +278,87 @@ def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[
     return [line, *places], [f"{alpha:g}", *words]
 
 
-def _points(axes: Axes, volcano: Volcano, at: Ints, _: tuple[float, float]) -> None:
-    panel = volcano.panel
-    most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
-    size = float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
-    # What is not significant lies below, so that a significant point is never hidden by a hollow one.
-    for significant in (False, True):
-        for marker in dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))):
-            own = [k for k in range(len(panel.series)) if _marker(panel, k) == marker]
-            mine = at[(panel.significant[at] == significant) & np.isin(panel.which[at], own)]
-            if len(mine):
-                colours = np.array([shade(panel, int(panel.which[s]), 1.0) for s in mine.tolist()])
-                _edged(axes, (panel.estimate[mine], volcano.height[mine]), colours, significant, marker, size)
+def _points(axes: Axes, volcano: Volcano, at: Ints, deep: Ints) -> None:
+    """Draw marks: white around all of them first, so that no mark is cut by the white around its neighbours.
 
-
-def _edged(axes: Axes, at: tuple[Floats, Floats], colours: Floats, full: bool, marker: str, size: float) -> None:
-    """Draw marks with white around each, which lies on those before: overlapping ones are told apart.
-
-    One set of twice as many marks, a white and a coloured one in turn, is drawn sooner than a white edge of each.
+    What is significant is never hidden by a hollow mark, through which those below are seen.
     """
-    outline = max(0.35, 0.2 * size)
-    # In a PDF a line of no width is a hairline, which is coarse on screens: a full mark has a thin one of its colour.
-    edge = _THIN if full else outline
-    shape, wide = shape_of(marker, size)
-    white = np.ones_like(colours)
-    looks: dict[str, Any] = {
-        "facecolors": _in_turn(white, colours if full else white),
-        "edgecolors": _in_turn(white, colours),
-        "linewidths": np.tile([outline + 0.4 + (edge if full else 0.0), edge], len(colours)),
-    }
-    x, y = (np.repeat(v, 2) for v in at)
-    axes.scatter(x, y, s=(wide - edge) ** 2, marker=shape, zorder=3, **looks)
+    from matplotlib.collections import PathCollection
+    from matplotlib.markers import MarkerStyle
+    from matplotlib.transforms import IdentityTransform
+
+    panel, size = volcano.panel, _size(volcano.panel)
+    edge = max(0.35, 0.2 * size)
+    scale = _SMALLER**deep
+    groups = []
+    for marker in _markers(panel):
+        own = [k for k in range(len(panel.series)) if _marker(panel, k) == marker]
+        mine = at[np.isin(panel.which[at], own)]
+        shape, wide = shape_of(marker, size)
+        mark = MarkerStyle(shape)
+        outline = mark.get_path().transformed(mark.get_transform())
+        groups.append((mine[panel.significant[mine]], mine[~panel.significant[mine]], outline, wide))
+
+    def put(points: Ints, outline: Any, wide: float, more: float, **looks: Any) -> None:
+        """Do what `Axes.scatter` does on axes with set limits, sooner."""
+        if len(points):
+            sizes = (wide * scale[points] + more) ** 2 if deep[points].any() else np.array([(wide + more) ** 2])
+            places = np.column_stack([panel.estimate[points], volcano.height[points]])
+            looks = {"linewidths": [0.0], **looks, "offset_transform": axes.transData, "zorder": 3}
+            marks = PathCollection([outline], sizes, offsets=places, **looks)
+            marks.set_transform(IdentityTransform())
+            axes.add_collection(marks, autolim=False)
+
+    for full, open_, outline, wide in groups:
+        put(np.concatenate([full, open_]), outline, wide, edge + 0.4, facecolors=["white"])
+    for _, open_, outline, wide in groups:
+        put(open_, outline, wide, -edge, facecolors=[_SEEN], edgecolors=_colours(panel, open_), linewidths=edge)
+    for full, _, outline, wide in groups:
+        # A cluster of one shape stays dark: its marks have a pale line between them, white is around all of them.
+        put(full, outline, wide, 2 * _THIN, facecolors=["white"])
+        colours = _colours(panel, full)
+        put(full, outline, wide, -_THIN, facecolors=colours, edgecolors=0.35 + 0.65 * colours, linewidths=_THIN)
 
 
-def _in_turn(first: Floats, second: Floats) -> Floats:
-    return np.stack([first, second], axis=1).reshape(-1, first.shape[1])
+def _size(panel: CurvePanel) -> float:
+    """Return the size of a mark in points."""
+    most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
+    return float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
+
+
+def _colours(panel: CurvePanel, at: Ints) -> Floats:
+    """Return the colours of marks."""
+    return np.array([shade(panel, k, 1.0) for k in range(len(panel.series))])[panel.which[at]]
+
+
+def _markers(panel: CurvePanel) -> list[str]:
+    """Return the markers in the order drawn."""
+    return list(dict.fromkeys(_marker(panel, k) for k in range(len(panel.series))))
+
+
+def _overlaps(volcano: Volcano, width: float, height: float, top: float) -> tuple[int, Ints]:
+    """Count the points that overlap another by more than half, on axes of ``width`` and ``height`` points.
+
+    And return, (n,), on how many of other series each is drawn, of which the lower ones are to be seen: 0, 1 or 2.
+    """
+    panel = volcano.panel
+    deep = np.zeros(len(panel), dtype=np.int64)
+    low, high = shown_range(panel.estimate)
+    at = np.flatnonzero(np.isfinite(volcano.height) & (panel.estimate >= low) & (panel.estimate <= high))
+    if len(panel) > MANY or not len(at):
+        return 0, deep
+    ends = with_room([0.0, low, high])
+    markers = _markers(panel)
+    shapes = np.array([markers.index(_marker(panel, k)) for k in range(len(panel.series))])[panel.which[at]]
+    # As they are drawn: hollow ones first, then by shape.
+    order = np.lexsort((shapes, panel.significant[at]))
+    at, shapes = at[order], shapes[order]
+    x, y = panel.estimate[at] * width / (ends[1] - ends[0]), volcano.height[at] * height / top
+    reach = (_NEAR * _size(panel)) ** 2
+    near = np.tril((x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < reach, -1)
+    other = near & (shapes[:, None] != shapes)
+    deep[at] = np.minimum(other.sum(axis=1), 2)
+    return int(near.any(axis=1).sum()), deep
 
 
 def _marker(panel: CurvePanel, k: int) -> str:
@@ -336,18 +399,7 @@ def _mark_beyond(
             axes.text(edge, place, words, fontsize=SMALL, color=INK, family=list(fonts.families), ha=align, va="bottom")
 
 
-def _coinciding(volcano: Volcano) -> int:
-    """Count the points drawn one by one that lie where another does."""
-    known = np.isfinite(volcano.height)
-    if len(known) > MANY or not known.any():
-        return 0
-    at = np.stack([volcano.panel.estimate[known], volcano.height[known]], axis=1)
-    reach = np.ptp(at, axis=0)
-    cells = np.round((at - at.min(axis=0)) / np.where(reach > 0, reach, 1.0) / _SAME)
-    return len(at) - len(np.unique(cells, axis=0))
-
-
-def _note(data: VolcanoData) -> str:
+def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
     many = {len(v.panel) > MANY for v in data.panels}
     kinds = {
         False: say("a point is a specification"),
@@ -373,13 +425,17 @@ def _note(data: VolcanoData) -> str:
                 without=without,
             )
         )
-    if together := sum(map(_coinciding, data.panels)):
+    if together := sum(count for count, _ in overlaps):
         parts.append(
             say(
-                "{n:,} point coincides with another." if together == 1 else "{n:,} points coincide with others.",
+                "{n:,} point overlaps another by more than half."
+                if together == 1
+                else "{n:,} points overlap others by more than half.",
                 n=together,
             )
         )
+    if any(deep.any() for _, deep in overlaps):
+        parts.append(say("Marks that lie on those of other series are smaller."))
     of = [((v.panel.name, told(words)), told(s.null)) for v in data.panels for words, s in v.nulls]
     if of:
         nulls = dict.fromkeys(null for _, null in of)
@@ -421,8 +477,9 @@ OWN = Own(
             "采用原假设检验的标准误，聚类于 {errors}（标记：{vcov}）"
         ),
         "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).": "{marks}；虚线：p = {alpha:g}（标准误：{vcov}）。",
-        "{n:,} point coincides with another.": "{n:,} 个点与其他点重合。",
-        "{n:,} points coincide with others.": "{n:,} 个点与其他点重合。",
+        "Marks that lie on those of other series are smaller.": "压在其他序列标记上的标记较小。",
+        "{n:,} point overlaps another by more than half.": "{n:,} 个点与其他点重叠过半。",
+        "{n:,} points overlap others by more than half.": "{n:,} 个点与其他点重叠过半。",
         "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)": (
             "{negative:.1%} 显著为负，p < {alpha:g}（原假设下 {null_negative:.1%}）"
         ),

@@ -5,7 +5,7 @@ from specdid.panel.design import CodedColumn
 from specdid.panel.errors import EvaluationError
 from specdid.panel.evaluate import Evaluator
 from specdid.panel.joined import SourceFile
-from specdid.panel.panel import Panel, declared_never, first_periods, never_treated, read_panel
+from specdid.panel.panel import Panel, declared_never, first_periods, never_treated, period_names, read_panel
 from specdid.panel.sources import data_name
 from specdid.panel.times import STEPS, StepError, period_numbers
 
@@ -25,6 +25,7 @@ __all__ = [
     "missing_codes",
     "never_treated",
     "number_text",
+    "period_names",
     "period_numbers",
     "read_panel",
     "told_codes",

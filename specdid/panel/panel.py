@@ -32,7 +32,9 @@ from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import (
     STEPS,
+    Calendar,
     StepError,
+    calendar_of,
     fitting_step,
     known_step,
     numbering_advice,
@@ -100,6 +102,11 @@ class Panel:
         reshaped = ((file.name.removesuffix(" (reshaped)"), file.layout) for file in self.files)
         found = [f"{name}: {layout.words}" for name, layout in reshaped if layout is not None]
         return (*found, *(file.account(self.n_rows) for file in self.files[1:]))
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """Return whose rows stand in which periods, where there are units and periods."""
+        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step)
 
     def row_numbers(self, rows: Ints) -> Ints:
         """Return the numbers of rows in the file, from 1: how messages and written programs call them."""
@@ -238,6 +245,23 @@ def first_periods(panel: Panel, cohort: Floats) -> Floats:
     treated = ~(never_treated(panel, cohort) | np.isnan(cohort))
     first[treated] = panel.to_periods(cohort[treated])
     return first
+
+
+def period_names(panel: Panel, cohort: Floats | None = None) -> dict[float, str]:
+    """Return the panel's periods, and first treated periods, as the data write them: by number, in order.
+
+    ``cohort`` (n,) is written as the time column is.
+    """
+    names = {}
+    if cohort is not None:
+        first = first_periods(panel, cohort)
+        known = np.flatnonzero(np.isfinite(first))
+        periods, row = np.unique(first[known], return_index=True)
+        names = dict(zip(periods.tolist(), map(number_text, cohort[known[row]].tolist()), strict=True))
+    if panel.periods is not None and panel.time is not None:
+        periods, row = np.unique(panel.periods, return_index=True)
+        names |= {float(t): cell_text(panel.columns[panel.time], k) for t, k in zip(periods, row.tolist(), strict=True)}
+    return dict(sorted(names.items()))
 
 
 def read_panel(study: Study, data: Any = None, in_part: bool = False) -> tuple[Panel | None, tuple[Fault, ...]]:

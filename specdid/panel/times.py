@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
-from specdid._diagnostics import Fault, Origin, Severity, fault_at
+from specdid._diagnostics import Fault, Origin, Severity, fault_at, first_few, many
 from specdid._study import Study
 from specdid.panel.columns import Column, cell_text
 from specdid.panel.operators import STATA_DATES
@@ -94,6 +95,62 @@ def period_numbers(values: Floats, step: str | None, origin: float = 0.0) -> Flo
     out = values.copy()
     out[finite] = whole[inverse.reshape(-1)]
     return out
+
+
+FEW_BETWEEN = 0.25
+"""The share of rows below which those between the periods of the others are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The period and unit of every row of the panel: what a specification's own rows do not tell.
+
+    Attributes
+    ----------
+    periods, units : (n,) int64, rows in the order of units and periods
+    names : the units by code
+    width : of a period in the units of time; 0 where the step has a name
+    """
+
+    periods: Ints
+    units: Ints
+    names: tuple[str, ...]
+    width: float
+
+    def write_step(self, step: int) -> str:
+        """Say how ``step`` periods are made one."""
+        if not self.width:
+            return "number them in a column of the data and make it `time`"
+        return f'write step = "{step * self.width:g}" in [study]'
+
+    def between(self, own: Floats, step: int) -> str:
+        """Name the rows of the panel between periods that are ``step`` apart; empty where there are none."""
+        return self._named((self.periods - int(np.rint(own.min()))) % step != 0)
+
+    def few_between(self) -> tuple[int, str]:
+        """Return how far apart the rows of most units are, and name the few rows between; 1 where none are few."""
+        gaps = np.diff(self.periods)[np.diff(self.units) == 0]
+        step = int(np.median(gaps)) if len(gaps) else 1
+        if step < 2:
+            return 1, ""
+        place = self.periods % step
+        off = place != np.bincount(place, minlength=step).argmax()
+        return (step, self._named(off)) if 0 < off.mean() < FEW_BETWEEN else (1, "")
+
+    def _named(self, rows: NDArray[np.bool_]) -> str:
+        if not rows.any():
+            return ""
+        units = [self.names[u] for u in np.unique(self.units[rows])]
+        whose = f"unit{'s' * (len(units) > 1)} {first_few(units, 3)}"
+        when = [str(t) for t in np.unique(self.periods[rows])] if self.width == 1 else []
+        return f"{many(int(rows.sum()), 'row')} of {whose}" + (f", in {first_few(when, 3)}" if when else "")
+
+
+def calendar_of(periods: Ints | None, units: Ints | None, names: tuple[str, ...], step: str | None) -> Calendar | None:
+    """Return the calendar of a panel that has units and periods."""
+    if periods is None or units is None:
+        return None
+    return Calendar(periods, units, names, 1.0 if step == "year" else _width(step) or 0.0)
 
 
 def _width(step: str | None) -> float | None:

@@ -175,3 +175,20 @@ def test_rows_whose_treatment_is_missing_are_in_no_analysis_as_in_no_specificati
     for ours, theirs in zip(one.finding.tables, other.finding.tables, strict=True):
         if analysis != "placebo" or ours.suffix == "timing":  # which treatments are dealt out is another matter
             assert (ours.header, ours.rows) == (theirs.header, theirs.rows)
+
+
+def test_periods_have_the_names_of_the_data_and_cohorts_that_no_row_is_in_theirs():
+    def month(name):  # 2003 is December 2012; units that enter in 2005 do when nobody is seen
+        year = pl.col(name)
+        late = pl.when(year <= 2003).then(year - 2003 + 201212).otherwise(year - 2004 + 201301)
+        return pl.when(year == 0).then(0).otherwise(late).alias(name)
+
+    data = DATA.with_columns(month("year"), month("cohort")).filter(pl.col("year") != 201302)
+    study = {**SPEC["study"], "step": "month"}
+    prepared = prepare(spec_with("placebo", {"draws": 19}, study=study), data)
+    bench = Bench(prepared.study, prepared.panel, prepared.evaluator)
+    (cell,) = bench.cells(prepared.requests[0])
+    seen = [str(m) for m in sorted(set(data["year"]))]
+    assert list(bench.period_names().values()) == seen
+    assert sorted(bench.period_names(cell).values()) == sorted([*seen, "201302"])
+    assert bench.period_names(cell)[float(np.nanmax(bench.cohort(cell)))] == "201302"

@@ -83,13 +83,37 @@ def test_a_trend_that_is_found_is_told_with_what_it_would_be_taken_for(tmp_path)
     ((bench, *asked),) = paths_of(tmp_path, FIRST)
     found = path(bench, *asked)
     said = _power(bench, found)
-    trend, mean = map(float, re.search(r"trend of ([\d.]+) per year .* would be ([\d.]+) in the mean", said).groups())
+    numbers = r"trend of ([\d.]+) per year .* would be ([\d.]+) in the plain mean of the effects after \(([-−\d.]+);"
+    trend, mean, effect = (float(x.replace("−", "-")) for x in re.search(numbers, said).groups())
     assert trend == pytest.approx(found.trend_found(0.05, 0.8), rel=0.05)
     after = found.periods[found.periods >= 0]
     assert mean / trend == pytest.approx(after.mean() + 1, rel=0.05)  # periods since the reference, −1
+    assert effect == pytest.approx(found.estimate[found.periods >= 0].mean(), rel=0.05)
     tests = columns(one(tmp_path, FIRST).tables[1])
     assert tests["trend_50"][0] == pytest.approx(found.trend_found(0.05, 0.5))
     assert tests["trend_80"][0] == pytest.approx(found.trend_found(0.05, 0.8))
+
+
+@pytest.mark.parametrize("method", ["feols", "sunab", "csdid", "lpdid", "stackedev"])
+def test_a_trend_is_put_through_the_estimator_itself(tmp_path, method):
+    """The mean of effects against one period, a bin counted once, stood beside an estimate since the mean before."""
+    unit, year = np.repeat(np.arange(40), 11), np.tile(np.arange(2001, 2012), 40)
+    adopted = np.where(unit % 2, 2006, 0)
+    law = ((adopted > 0) & (year >= adopted)) * 1.0
+    y = np.random.default_rng(4).normal(size=len(unit)) + law
+    data = pd.DataFrame({"unit": unit, "year": year, "adopted": adopted, "law": law, "y": y})
+    study = {
+        "study": {"unit": "unit", "time": "year"}, "outcome": {"y": "y"},
+        "treatment": {"law": {"term": "law", "cohort": "adopted"}}, "controls": {"none": "1"},
+        "estimator": {"e": method}, "inference": {"draws": 0}, "event_study": {},
+    }  # fmt: skip
+    curve = specdid.run(study, data, audit=0, jobs=1)
+    said = "".join(curve.analyses[0].finding.lines)
+    found = re.search(r"trend of ([\d.]+) per.* and ([\d.]+) in the specification's estimate \(([-−\d.]+)\)", said)
+    trend, moved, own = (float(x.replace("−", "-")) for x in found.groups())
+    assert own == pytest.approx(curve.table.estimate[0], rel=0.02)
+    # Of periods -5 to 5: since the mean of those before, or since -1.
+    assert moved / trend == pytest.approx(5.5 if method == "feols" else 3.5, rel=0.03)
 
 
 def test_a_bin_stands_where_its_rows_lie_in_a_trend(tmp_path):

@@ -100,6 +100,7 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
     rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
     assert f": {rows}, of {outside} of 60 units" in said
+    assert f" {outside} of 60 units of the whole sample are in no group. †" in drawn.note
 
 
 def test_what_is_doubtful_names_groups_and_no_columns(data):
@@ -108,6 +109,7 @@ def test_what_is_doubtful_names_groups_and_no_columns(data):
     notes = finding.tables[0].print.notes
     assert "Fewer than 30 clusters in few and others: standard errors may be too small." in notes
     assert "Empty: never, which could not be estimated." in notes
+    assert "are in no group. never has no estimate: " in finding.charts[0].data.note
 
 
 def test_without_a_unit_rows_are_in_no_group(data):
@@ -198,8 +200,11 @@ def test_other_estimators_are_compared_where_no_cluster_is_in_two_groups(data, m
     assert test["f"] == pytest.approx((((b - middle) ** 2) / v).sum() / 2, rel=1e-8)
     assert (test["df1"], test["df2"]) == (2, 59)
     shared = analysed("heterogeneity", {"groups": GROUPS}, data, **options, vcov={"year": "~year"}).finding
-    assert records(shared.tables[1])[0]["f"] != records(shared.tables[1])[0]["f"]
-    assert any("no test of equality" in w for w in map(str, shared.warnings))
+    (row,) = records(shared.tables[1])
+    assert row["f"] != row["f"]
+    assert row["message"].startswith("for other estimators than feols the test needs clusters")
+    assert f"y: no test of equality, {row['message']}" in map(str, shared.warnings)
+    assert known(row["message"], "zh")
 
 
 def test_a_group_that_is_fitted_perfectly_leaves_no_test_and_says_so(data):

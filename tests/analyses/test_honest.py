@@ -342,6 +342,37 @@ def test_a_part_of_the_curve_is_drawn_by_the_seed_and_said():
     assert len(none.analyses[0].finding.tables) == 1
 
 
+@pytest.mark.parametrize("samples", [("TRUE", "year >= 2003"), ("year >= 2003", "TRUE")])
+def test_of_one_model_with_several_event_studies_the_lowest_value_counts_whatever_the_order(samples):
+    """csdid reads the last period before alone: leads of years that it does not read make another event study."""
+    data = panel(effect=2.0)
+    data.loc[(data.year == 2001) & (data.adopted > 0), "y"] += 1.0
+    made = ran(
+        data,
+        sample=dict(zip("ab", samples, strict=True)),
+        controls={"none": "1"},
+        estimator={"e": "csdid"},
+    )
+    assert made.table.status.to_list() == ["ok", "duplicate"]
+    found = rows(made, "breakdown")
+    assert [r["index"] for r in found] == [1, 2]
+    values = {s: r["breakdown_relative_magnitudes"] for s, r in zip(samples, found, strict=True)}
+    assert values["TRUE"] < 0.99 * values["year >= 2003"]
+    drawn = made.analyses[0].finding.breakdowns
+    assert (drawn.known.tolist(), drawn.several) == ([True, False], 1)
+    assert drawn.values[0] == values["TRUE"]
+    assert any("the lowest of their breakdown values" in line for line in made.analyses[0].finding.lines)
+    assert len(rows(ran(panel(), {"specifications": 1}, sample={"a": "TRUE", "b": "x < 99"}), "breakdown")) == 1
+
+
+def test_a_point_without_an_event_study_of_its_own_and_values_of_zero():
+    values, known = np.array([np.nan, 2.0, np.nan, 1.0, np.inf]), np.array([False, True, True, True, True])
+    found = Breakdowns(values, known, "first").of_points(np.array([-1, 0, -1, 2, -1]))
+    assert found.known.tolist() == [True, False, True, False, True]
+    np.testing.assert_array_equal(found.values, [2.0, np.nan, np.nan, np.nan, np.inf])
+    assert found.several == 1
+
+
 def test_failed_specifications_have_no_row():
     data = panel()
     data["flat"] = data.law * 0 + data.unit

@@ -273,6 +273,10 @@ DOUBTED = {
         {"vcov": {"unit": "~id"}, "treatment": {"d": "rare"}},
         "Fewer than 10 clusters with treatment in (1) and (2): standard errors may be too small.",
     ),
+    "few treated of few": (
+        {"treatment": {"d": "rare"}},
+        "Fewer than 10 clusters with treatment in (1) and (2): standard errors may be too small.",
+    ),
     "none": ({"outcome": {"y": {"formula": "exact", "scale": "level"}}}, "Without a standard error in (1) and (2): "),
     "indefinite": (
         {"vcov": {"both": "~state + year"}},

@@ -1,5 +1,6 @@
 """Faults of treatments and cohorts: who is never treated, cohorts after the data, values missing for whole groups."""
 
+import json
 import re
 
 import numpy as np
@@ -129,6 +130,31 @@ def test_rows_where_term_and_cohort_differ_are_named(tmp_path):
         "row 1 (id 1, year 2010): the term is 1 and the cohort says 0",
         "row 2 (id 1, year 2011): the term is 1 and the cohort says 0",
     )
+
+
+@pytest.mark.parametrize(
+    ("years", "shift", "words"),
+    [(0, 1, "1 period later"), (0, -1, "1 period earlier"), (-1900, 0, "1,900 periods later")],
+)
+@pytest.mark.parametrize("never", [0, None])
+def test_a_cohort_that_is_off_by_the_same_everywhere_is_told_by_how_much(years, shift, words, never):
+    treated = pl.col("cohort") > 0
+    frame = small_panel(1).with_columns(
+        year=pl.col("year") + years, cohort=pl.when(treated).then(pl.col("cohort") + shift).otherwise(never)
+    )
+    study = small_study(estimator={"one": "csdid"}, outcome={"y": "y"}, fixed_effects={"f": "id + year"})
+    study["study"]["never"] = [0, "empty"]
+
+    def told(data):
+        return [f for f in specdid.check(study, data) if f.code == "cohort_differs"]
+
+    (fault,) = told(frame)
+    assert fault.message.endswith(f" rows: everywhere the cohort is {words}")
+    assert known(fault.message, "zh")
+    (other,) = told(frame.with_columns(cohort=pl.col("cohort") + 2 * ((pl.col("id") == 3) & treated)))
+    assert "everywhere" not in other.message
+    study["treatment"] = {"d": {"term": "d", "cohort": json.loads(re.search(r'cohort = (".*")', fault.help)[1])}}
+    assert not told(frame)
 
 
 def test_an_excluded_cohort_estimator_does_not_need_the_cohort(tmp_path):

@@ -9,8 +9,10 @@ import tempfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import specdid
@@ -19,8 +21,9 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.memory import DataFacts
+from specdid._draft.memory import DataFacts, NotReadError
 from specdid._draft.of_code import code_draft, facts_of, read_code
+from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import read_columns, words_for_missing
@@ -660,7 +663,7 @@ def test_expressions_of_stata_keep_their_brackets(text):
         ("z - mod(m, 1000)/10", "z - m %% 1000 / 10"),
         ("m^3^2", "(m^3)^2"),
         ("inlist(z - 1, m, 2) + 1", "(z - 1 == m | z - 1 == 2) + 1"),
-        ("substr(name, 2, 2)", "substr(name, 2, 3)"),
+        ("substr(name, 2, 2)", 'ifelse(substr(name, 2, 3) == "", NA, substr(name, 2, 3))'),
         ("z == float(.3)", "z == 0.30000001192092896"),
     ],
 )
@@ -1118,8 +1121,13 @@ def test_a_lag_after_a_cut_does_not_see_the_rows_that_are_gone():
     assert found.regressions[0].terms == ("l(x_kept, 1)",)
     assert found.derived == {"x_kept": "ifelse(year > 2000, x, NA)"}
     found = read_code("use a\nxtset id year\nkeep if year > 2000\nreg y L(1/2).x, cluster(id)\n", ".do")
-    assert not found.regressions
-    assert "cut off" in found.skipped[0][2]
+    assert found.regressions[0].terms == ("l(x_kept, 1:2)",)
+    found = read_code("use a\nxtset id year\ngen x_kept = 1\nkeep if year > 2000\nreg y L.x x_kept\n", ".do")
+    assert found.regressions[0].terms == ("l(x_kept_2, 1)", "x_kept")
+    code = "use a\nxtset id t\nkeep if t > 2\nreg y L.x\npreserve\ndrop if y > 1\nreg y L.x\nrestore\nreg y L2.x\n"
+    found = read_code(code, ".do")
+    assert [r.terms for r in found.regressions] == [("l(x_kept, 1)",), ("l(x_kept_2, 1)",), ("l(x_kept, 2)",)]
+    assert not found.notes
 
 
 BEHIND_A_CUT = """\
@@ -1129,9 +1137,17 @@ xtile q = l_income, nq(4)
 winsor2 homicide, replace cuts(5 95)
 gen jump = D.homicide
 gen rich = L.unemployrt > 5
+egen double lagged = mean(L.poverty), by(region year)
+egen double before = mean(l_income) if L3.poverty < ., by(region)
+xtile half = l_income if L.post == 0, nq(2)
 reghdfe homicide post m L.poverty i.q, absorb(sid year) cluster(sid)
 reghdfe jump post F.poverty top if q != 2, absorb(sid year) cluster(sid)
 reghdfe homicide post rich, absorb(sid year) cluster(sid)
+reghdfe homicide post lagged half if before != ., absorb(sid year) cluster(sid)
+reghdfe homicide post if L.unemployrt > 5, absorb(sid year) cluster(sid)
+reghdfe homicide post if L.post == 0 & !missing(L3.poverty), absorb(sid year) cluster(sid)
+reghdfe homicide post [aw=L3.popwt], absorb(sid year) cluster(sid)
+reghdfe homicide post cL.poverty#c.l_income if FD.poverty < 9, absorb(sid i.region#i.year L2.post) cluster(sid)
 """
 
 
@@ -1153,7 +1169,7 @@ def test_behind_a_cut_everything_is_made_of_the_rows_that_are_left(tmp_path):
         estimates.append([*zip(results.estimate.tolist(), results.numbers["std_error"][:, 0].tolist(), strict=True)])
     np.testing.assert_allclose(estimates[0], estimates[1], rtol=1e-9)
     assert np.isfinite(estimates[0]).all()
-    assert len(estimates[0]) == 3
+    assert len(estimates[0]) == 8
 
 
 def test_what_restore_undoes_is_one_line():
@@ -2424,7 +2440,7 @@ coef(d)
         ("df <- df %>% mutate(x = replace_na(z, 0))", "coalesce(x, 0)"),
         ("df <- df %>% mutate(x = lag(z))", "l(x, 1)"),
         ("df <- df %>% mutate(x = first(z))", "at(x, year == 2000)"),
-        ("df$x <- cut(df$z, 3)", "codes from 0"),
+        ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
@@ -4253,8 +4269,8 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
 KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
 
 
-def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)"):
-    return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", KNOWN)
+def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)", facts: DataFacts = KNOWN):
+    return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", facts)
 
 
 @pytest.mark.parametrize(
@@ -4343,7 +4359,322 @@ def test_a_time_that_is_moved_by_a_number_is_that_of_the_data(made, time):
     assert bool(found.comments.get("time")) == (time is None)
 
 
+EMPTY = """\
+gen str8 grp = ""
+gen kind = grp
+replace grp = "coast" if inlist(st, "NY", "NJ")
+replace kind = "lake" if st == "OH"
+gen west = region
+replace west = "" if region == "West"
+gen other = cond(region == "West", "", region)
+gen sixth = upper(substr(region, 5, 1))
+gen bare = trim(blank)
+egen number = group(west)
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ('grp != ""', [0, 1]), ('grp == ""', [2, 3, 4]), ("missing(grp)", [2, 3, 4]), ('!(grp == "coast")', [2, 3, 4]),
+        ('kind != ""', [2]), ('inlist(kind, "", "x")', [0, 1, 3, 4]), ('regexm(kind, "^[x-z]*")', [0, 1, 2, 3, 4]),
+        ('regexm(kind, "k")', [2]), ('west == ""', [3]), ("number == .", [3]), ("!missing(west, other)", [0, 1, 2, 4]),
+        ("other == west", [0, 1, 2, 3, 4]), ('sixth == ""', [3]), ('substr(region, 5, 1) != ""', [0, 1, 2, 4]),
+        ('substr(region, 5, 1) != "h"', [2, 3]), ("missing(substr(region, 5, 1))", [3]), ('bare != ""', [0, 4]),
+        ('sixth != bare', [0, 1, 2, 4]), ("sixth == upper(substr(region, 5, 1))", [0, 1, 2, 3, 4]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_empty_is_missing(condition, rows):
+    """As in Stata, also where a do-file makes it: the language has NA and the text without characters."""
+    data = {"id": [1, 2, 3, 4, 5], "t": [1] * 5, "st": ["NY", "NJ", "OH", "CA", "FL"]}
+    data |= {"region": ["Northern", "Northern", "Middle", "West", "South"], "blank": [" a", "  ", "  ", " ", "b"]}
+    facts = DataFacts(frozenset(data), frozenset(data), texts=frozenset({"st", "region", "blank"}))
+    found = read_code(f"use a\nxtset id t\n{EMPTY}reg t id if {condition}\n", ".do", facts)
+    assert not found.skipped
+    kept = values(panel_of(data, "id", "t"), f"ifelse({found.regressions[0].condition}, 1, 0)", **found.derived)
+    assert [k for k, v in enumerate(kept) if v == 1] == rows, (found.derived, found.regressions[0].condition)
+
+
+@pytest.mark.parametrize(
+    ("lines", "cluster", "condition"),
+    [
+        ("", "st", "TRUE"), ("", "part", "!is.na(part)"), ("", "part year", "!is.na(part)"),
+        ("gen g = floor(st/5)\nreplace g = . if st < 10\n", "g", "!is.na(g)"), ("egen g = group(st)\n", "g", "TRUE"),
+        ("egen g = group(part)\n", "g", "!is.na(g)"), ("drop if part == .\n", "part", "!is.na(part)"),
+        ('gen g = word\nreplace g = "" if st == 3\n', "g", "!is.na(g)"), ("merge m:1 st using b\n", "new", None),
+    ],
+)  # fmt: skip
+def test_rows_without_a_cluster_are_left_out_as_in_stata(lines, cluster, condition):
+    columns = frozenset({"y", "d", "id", "st", "part", "word", "year"})
+    facts = DataFacts(columns, columns - {"part"})
+    code = f"use a\nxtset id year\n{lines}reghdfe y d, absorb(id year) vce(cluster {cluster})\n"
+    found = read_code(code, ".do", facts)
+    assert found.regressions[0].condition == (condition or "rows_line_3")
+    told = any("by which errors cluster" in one for one in found.comments.get("alone", ()))
+    assert told == (condition not in ("TRUE", None) and not lines.startswith("drop"))
+    options = "absorb(id) vce(cluster part)"
+    found = read_code(f"use a\nreghdfe y part, {options}\nreghdfe y d if st == 1 | d, {options}\n", ".do", facts)
+    assert [r.condition for r in found.regressions] == ["TRUE", "(st == 1 | d != 0) & !is.na(part)"]
+
+
+def test_macros_that_count_are_read():
+    code = """\
+local cut = 68
+local k 0
+foreach v in a b {
+    local ++k
+    reg y `v' if year > `=`cut'+1' & id != `k'
+}
+local --k
+reg y a if id == `k'
+local ++unset
+reg y a if id == `unset'
+while `k' < 3 {
+    local ++k
+    reg y b if id == `k'
+}
+reg y a if id == `=r(N)'
+local j 1
+if _rc local ++j
+reg y a if id == `j'
+local j 1
+if _rc {
+    local ++j
+}
+reg y a if id == `j'
+"""
+    found = read_code(code, ".do", DataFacts(*[frozenset({"y", "a", "b", "id", "year"})] * 2))
+    assert [r.condition for r in found.regressions] == ["year > 69 & id != 1", "year > 69 & id != 2", "id == 1"]
+    assert [line for line, _, why in found.skipped if why == "a macro is not known"] == [10, 13, 15, 18, 23]
+
+
+def test_a_time_that_replace_moves_is_that_of_the_data():
+    columns = frozenset({"y", "d", "id", "year"})
+    for lines in ("replace year = 1900 + year\nxtset id year\n", "xtset id year\nreplace year = year - 60\n"):
+        code = f"use a\n{lines}reghdfe y d L.d if year > 3, absorb(id year)\n"
+        found = read_code(code, ".do", DataFacts(columns, columns))
+        assert found.time == "year"
+        assert [one.condition for one in found.regressions] == ["year_2 > 3"]
+    code = code.replace("year - 60", "2*year")
+    assert not read_code(code, ".do", DataFacts(columns, columns)).regressions
+
+
+def test_a_refusal_lists_what_is_not_read(drafted):
+    code = "use a\nmerge 1:1 i using b\nreghdfe y d x, a(i)\nreghdfe y z, a(i)\nreghdfe y `m', a(i)\n"
+    for options in ((), ("--treatment", "law")):
+        done, _ = drafted(code, "a.do", *options)
+        assert done.returncode == 2
+        assert "line 2: merge 1:1 i using b: changes rows" in done.stderr
+        assert "line 5: reghdfe y `m', a(i): a macro is not known" in done.stderr
+    done, _ = drafted(code + "reghdfe y d in 3\n" * 80, "a.do")
+    assert "and 22 more statements" in done.stderr
+
+
 def test_what_one_line_leaves_open_is_one_error(drafted):
     code = DO.replace("gen l_hom", "merge m:1 sid using other.dta\ngen l_hom")
     done, _ = drafted(code, "a.do", "--treatment", "post")
     assert done.stderr.count("no column `rows_line_") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("sum(abs(u - LAG(u)), na.rm = TRUE)", "coalesce(sum(abs(u - l(u, 1)), by = id), 0)"),
+        ("sum(pmax(u - LAG(u), 0), na.rm = TRUE)", "coalesce(sum(pmax(u - l(u, 1), 0), by = id), 0)"),
+        ("any(u != LAG(u), na.rm = TRUE)", "coalesce((max(u != l(u, 1), by = id) == 1), FALSE)"),
+        ("all(x > mean(k), na.rm = TRUE)", "coalesce((min(x > mean(k, by = id), by = id) == 1), TRUE)"),
+        ("sum(abs(u - LAG(u)))", None),
+        ("any(u != LAG(u))", None),
+        ("max(ifelse(u == 1 & LAG(u) == 0, t, NA), na.rm = TRUE)", None),
+        ("mean(x, trim = 0.1, na.rm = TRUE)", None),
+        ("mean(abs(x - mean(x)), na.rm = TRUE)", None),
+        ("mean(abs(k - mean(k)), na.rm = FALSE)", "mean(abs(k - mean(k, by = id)), by = id)"),
+        ("mean(abs(k - LAG(k)), na.rm = TRUE)", "mean(abs(k - l(k, 1)), by = id)"),
+        ("median(log(k / LAG(k)), na.rm = TRUE)", "median(log(k / l(k, 1)), by = id)"),
+        ("sd(log(pmax(k, abs(x))), na.rm = T)", "sd(log(pmax(k, abs(x))), by = id)"),
+        ("n() * max(round(abs(k)))", "count(by = id) * max(round(abs(k)), by = id)"),
+    ],
+)
+@pytest.mark.parametrize("of", ["dplyr", "data.table"])
+def test_summaries_within_calls_keep_their_groups(of, value, made):
+    """At any depth of brackets, and where a lag or a summary stands within: once they were of the whole panel."""
+    value = value.replace("LAG", "dplyr::lag" if of == "dplyr" else "shift")
+    if of == "dplyr":
+        line = f"library(dplyr)\ndf <- df %>% group_by(id) %>% mutate(v = {value}) %>% ungroup()"
+    elif "n()" in value:
+        return  # data.table has .N
+    else:
+        line = f"setDT(df)\ndf[, v := {value}, by = id]"
+    found = drafted_r(line, "feols(y ~ v | id + t, df)", SUMMED)
+    assert found.derived.get("v") == made
+    assert bool(found.skipped) == (made is None)
+
+
+SUMMED = DataFacts(frozenset("tyxukg") | {"id"}, frozenset("tukgy") | {"id"})
+
+
+def summary_of_r(random, depth, by, lag):
+    """An expression of R, and what gives its value in every row of a data frame by the rules of R."""
+    if depth == 0:
+        name = random.choice("xukk")
+        if random.random() < 0.3:
+            return f"{lag}({name})", lambda d: d.groupby(by)[name].shift(1)
+        return name, lambda d: d[name]
+    text, of = summary_of_r(random, depth - 1, by, lag)
+    kind = random.choice(["summary"] * 4 + ["call", "sum", "choice", "any"])
+    if kind == "summary":
+        name = random.choice(["mean", "median", "min", "max", "sd", "sum"])
+        omits = random.random() < 0.7
+
+        def summed(values):
+            known = values.dropna() if omits else values
+            if name in ("min", "max") and known.empty:
+                return np.inf if name == "min" else -np.inf
+            return getattr(known, {"sd": "std"}.get(name, name))(skipna=omits)
+
+        rest = ", na.rm = TRUE" if omits else random.choice(["", ", na.rm = FALSE"])
+        return f"{name}({text}{rest})", lambda d: of(d).groupby([d[one] for one in by]).transform(summed)
+    if kind == "call":
+        return f"abs({text})", lambda d: of(d).abs()
+    other, at = summary_of_r(random, random.randrange(depth), by, lag)
+    if kind == "sum":
+        return f"({text} - {other})", lambda d: of(d) - at(d)
+    if kind == "any":
+        name, omits = random.choice(["any", "all"]), random.random() < 0.8
+
+        def met(values):
+            known = values.dropna()
+            sure = known.any() if name == "any" else not known.all()
+            if sure or omits or len(known) == len(values):
+                return float(sure == (name == "any"))
+            return np.nan
+
+        def truths(d):
+            a, b = of(d), at(d)
+            return (a > b).astype(float).where(a.notna() & b.notna())
+
+        rest = ", na.rm = TRUE" if omits else ""
+        summed = lambda d: truths(d).groupby([d[one] for one in by]).transform(met)  # noqa: E731
+        return f"{name}({text} > {other}{rest})", summed
+
+    def chosen(d):
+        a, b = of(d), at(d)
+        return a.where(a > b, d["k"]).where(a.notna() & b.notna())
+
+    return f"ifelse({text} > {other}, {text}, k)", chosen
+
+
+def test_summaries_of_groups_are_those_of_r_or_listed():
+    """Nested up to four deep, with values missing: what is read is what pandas makes by the rules of R."""
+    cells = [
+        (f, t, f * t, f + 2 * t % 5 + 1, f % 2, None if (f + t) % 4 == 0 or f == 3 else 3.0 * f - t)
+        for f, t in itertools.product(range(6), range(5))
+    ]
+    panel = pl.DataFrame(cells, schema=["id", "t", "u", "k", "g", "x"], orient="row").with_columns(pl.col("u") % 3 == 1)
+    panel = panel.with_columns(u=pl.col("u").cast(float), k=pl.col("k").cast(float))
+    frame = pd.DataFrame(panel.to_dict(as_series=False)).assign(y=1.0)
+    ours = panel_of({**panel.to_dict(as_series=False), "y": [1.0] * len(frame)}, "id", "t")
+    random, read = Random(1), 0
+    for k in range(240):
+        by = random.choice([["id"], ["id"], ["g"], ["g", "t"]])
+        text, of = summary_of_r(random, 1 + k % 4, by, "dplyr::lag" if k % 2 else "shift")
+        if k % 2:
+            line = f"library(dplyr)\ndf <- df %>% group_by({', '.join(by)}) %>% mutate(v = {text}) %>% ungroup()"
+        else:
+            line = f"setDT(df)\ndf[, v := {text}, by = .({', '.join(by)})]"
+        found = drafted_r(line, "feols(y ~ v | id + t, df)", SUMMED)
+        if "v" not in found.derived:
+            assert found.skipped, text
+            continue
+        read += 1
+        with np.errstate(invalid="ignore"):
+            expected = of(frame).to_numpy(float)
+        got = np.array([np.nan if one is None else one for one in values(ours, "v", **found.derived)])
+        differ = ~np.isclose(got, expected, equal_nan=True)
+        told = any("infinite in R" in one for one in found.comments.get("derive", ()))
+        assert told or not differ.any(), (by, text, found.derived["v"], expected, got)
+    assert read > 80
+
+
+@pytest.mark.parametrize(
+    ("breaks", "made", "listed"),
+    [
+        ("c(0, 10, 20), labels = FALSE", "case_when(x > 0 & x <= 10 ~ 1, x > 10 & x <= 20 ~ 2)", False),
+        ("breaks = c(-Inf, .5, Inf), labels = F", "case_when(x <= .5 ~ 1, x > .5 ~ 2)", False),
+        ("c(4, 0, 2), FALSE, TRUE", "case_when(x >= 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", False),
+        ("c(0, 2, 4), labels = FALSE, right = FALSE", "case_when(x >= 0 & x < 2 ~ 1, x >= 2 & x < 4 ~ 2)", False),
+        (
+            "c(0, 2, 4), labels = FALSE, right = F, include.lowest = T",
+            "case_when(x >= 0 & x < 2 ~ 1, x >= 2 & x <= 4 ~ 2)",
+            False,
+        ),
+        ("c(0, 2, 4)", "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", True),
+        ('c(0, 2, 4), labels = c("low", "high")', 'case_when(x > 0 & x <= 2 ~ "low", x > 2 & x <= 4 ~ "high")', True),
+        ("3, labels = FALSE", "quantile_group(x, n)", True),
+        ("c(0, 2, k), labels = FALSE", "quantile_group(x, n)", True),
+        ("c(0, 2, 2), labels = FALSE", "quantile_group(x, n)", True),
+    ],
+)
+def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
+    """Codes are read; of a factor the listing says which case_when it is, from 1 on and missing beyond the breaks."""
+    found = drafted_r(f"df <- transform(df, v = cut(x, {breaks}))", "feols(y ~ v | id + t, df)")
+    assert bool(found.skipped) == listed
+    assert made in (found.skipped[0][2] if listed else found.derived["v"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "made"),
+    [
+        ('a <- TABLE\ndf <- df %>% left_join(a, by = c("year", "id"))', "mean(x, by = group(id, year))"),
+        ("a <- TABLE %>% ungroup()\ndf <- left_join(df, a)", "mean(x, by = group(id, year))"),
+        ("df <- df %>% left_join(TABLE, by = join_by(id, year))", "mean(x, by = group(id, year))"),
+        (
+            "df$x <- 2 * df$x\na <- TABLE\ndf$x <- df$x / 2\ndf <- df %>% filter(kids > 1) %>% left_join(a)",
+            "mean(x, by = group(id, year))",
+        ),
+        ('a <- TABLE\ndf <- df %>% left_join(a, by = "id")', None),
+        ("df <- df %>% filter(kids > 1)\na <- TABLE\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\na$m <- a$m - 1\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\na$m <- a$m - 1; df <- df %>% left_join(a)", None),
+        ("a <- TABLE\nif (k) a <- a[1, ]\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\ndf <- df %>% mutate(year = year - 1)\ndf <- df %>% left_join(a)", None),
+        ("a <- TABLE\ndf <- df %>% distinct(id, .keep_all = TRUE)\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(m = x - mean(x))\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(k = max(x), m = mean(k))\ndf <- df %>% left_join(a)", None),
+        ("a <- df %>% group_by(id) %>% summarise(x = mean(x), m = 1)\ndf <- df %>% left_join(a)", None),
+    ],
+)
+def test_a_table_of_groups_that_is_joined_to_its_frame_is_a_line_of_derive(lines, made):
+    table = 'df %>% group_by(id, year) %>% summarise(m = mean(x), .groups = "drop")'
+    found = drafted_r("library(dplyr)\n" + lines.replace("TABLE", table), "feols(y ~ m | id + t, df)")
+    assert (re.sub(r"x_\d", "x", found.derived.get("m", "")) or None) == made
+    assert bool(found.skipped) == (made is None)
+
+
+@pytest.mark.parametrize(("by", "listed", "told"), [("g", True, False), ("k", False, False), ("h", False, True)])
+def test_rows_without_a_group_are_a_group_in_r(by, listed, told):
+    """Here they have no value."""
+    columns = frozenset({"y", "d", "g", "k", "id", "t"})
+    facts = DataFacts(columns, columns - {"g"})
+    line = f"library(dplyr)\ndf <- df %>% mutate(h = ifelse(g > 1, 1, 0)) %>% group_by({by}) %>% mutate(v = mean(k))"
+    found = drafted_r(line, "feols(y ~ v | id + t, df)", facts)
+    assert bool(found.skipped) == listed
+    assert ("derive" in found.comments) == told
+
+
+def test_conditions_of_one_filter_are_of_the_same_rows():
+    """The second of two in one call sees what the first cuts off; that of another call does not, and is listed."""
+    line = "library(dplyr)\ndf <- df %>% group_by(id) %>% filter(any(x > 1), n() == 7)"
+    found = drafted_r(line)
+    assert not found.skipped
+    assert found.regressions[0].condition == "(max(x > 1, by = id) == 1) & count(by = id) == 7"
+    assert drafted_r(line.replace(", n()", ") %>% filter(n()")).skipped
+
+
+@pytest.mark.parametrize("lost", ["mean(x)", "mean(abs(x - max(x, by = g)))", "mean(max(x), by = g)", "sum(x, by = h)"])
+def test_no_summary_of_a_grouped_frame_is_written_without_its_groups(lost):
+    """However it came to be: the line is then listed."""
+    _refuse_ungrouped("x - mean(x, by = g) + count(by = g)", ("g",))
+    _refuse_ungrouped(lost, ())
+    with pytest.raises(NotReadError, match="groups of g"):
+        _refuse_ungrouped(f"2 * {lost}", ("g",))

@@ -9,6 +9,7 @@ import pyfixest as pf
 import pytest
 import specdid
 from click.testing import CliRunner
+from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._cli import main
 from specdid._run.prepare import prepare
@@ -102,6 +103,18 @@ def test_preferred_in_words_and_as_a_table(place):
     assert "210 clusters" in text
     assert "Fixed effects: city_id (210 levels), year (13 levels)" in text
     assert f"Within R²: {row['r2_within']:.4f}" in text
+
+
+@pytest.mark.parametrize("weights", ["w", None])
+def test_the_mean_of_the_outcome_counts_rows_once_and_says_so_beside_weights(weights):
+    plain = {"outcome": {"y": "y"}, "controls": {"none": "1"}, "fixed_effects": {"f": "id + year"}}
+    plain["preferred"] = {"outcome": "y"}
+    frame = small_panel()
+    text = specdid.show(small_study(**plain, **({"weights": {"w": "w"}} if weights else {})), data=frame)
+    (line,) = (t for t in text.splitlines() if t.startswith("Mean of the outcome: "))
+    mean, *said = line.removeprefix("Mean of the outcome: ").split(" ", 1)
+    assert float(mean) == pytest.approx(frame["y"].mean(), rel=1e-4)
+    assert said == (["(unweighted)"] if weights else [])
 
 
 def test_code_is_printed_where_it_is_asked_for(place):

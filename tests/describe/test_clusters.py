@@ -8,6 +8,7 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 from specdid._describe.clusters import ClusterFacts
+from specdid._words import known
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -39,12 +40,17 @@ def run(frame, out=None, **changes):
     return specdid.run(small_study(**{**given, **changes}), frame, audit=0, out=out)
 
 
-def facts(curve) -> ClusterFacts:
-    return curve.clusters
+def facts(curve) -> ClusterFacts | None:
+    return next(iter(curve.clusters), None)
 
 
 def said(curve, code):
     return [(c.severity, c.message) for c in curve.warnings if c.code == code]
+
+
+def measures(out, column):
+    found = pl.read_csv(out / "inference_clusters.csv").filter(pl.col("clustered_by") == column)
+    return dict(zip(found["measure"], found["value"], strict=True))
 
 
 @pytest.mark.parametrize("weights", [None, "w"])
@@ -84,7 +90,7 @@ def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
     assert message.startswith("as few as 2 clusters with treatment: ")
     assert not said(few, "few_untreated")
     assert not said(many, "few_treated")
-    measured = dict(pl.read_csv(tmp_path / "inference_clusters.csv").rows())
+    measured = measures(tmp_path, "state")
     assert (measured["clusters"], measured["treated clusters"], measured["untreated clusters"]) == (40, 38, 2)
     assert measured["effective clusters"] == pytest.approx(facts(few).leverage.effective, rel=0.05)
     assert measured["effective clusters"] < 3
@@ -116,6 +122,35 @@ def test_they_are_counted_without_any_draws_and_by_permutation_alone():
         {"draws": 9, "cluster": "state", "level": "state", "null": ["permutation"], "assign": "d + cohort"},
     ):
         assert said(run(panel(38), inference=inference), "few_untreated")
+
+
+@pytest.mark.parametrize(("treated", "code", "side"), [(1, "few_treated", "with"), (0, "few_untreated", "without")])
+def test_treated_clusters_are_counted_by_the_vcov_of_the_curve(tmp_path, treated, code, side):
+    """Half of 40 states are treated, or not, and all these are in one region; the tests cluster by state."""
+    one = (pl.col("cohort") > 0) == (treated == 1)
+    frame = panel(20).with_columns(region=pl.when(one).then(99).otherwise(pl.col("state")))
+    plain = {"controls": {"none": "1"}, "preferred": {}, "vcov": {"region": "~region", "state": "~state"}}
+    for inference in ({"draws": 0, "cluster": "state"}, {"draws": 9, "cluster": "state"}):
+        curve = run(frame, tmp_path, inference=inference, **plain)
+        ((severity, message),) = said(curve, code)
+        assert severity == "serious"
+        assert message.startswith(f"as few as 1 cluster {side} treatment by `region`: ")
+        assert known(message, "zh")
+        ((severity, message),) = said(curve, "few_effective")
+        assert message.startswith("unequal clusters by `region`: ")
+        assert known(message, "zh")
+    by_state, by_region = (measures(tmp_path, c) for c in ("state", "region"))
+    assert [by_state[f"{s}treated clusters"] for s in ("", "un")] == [20, 20]
+    assert sorted(by_region[f"{s}treated clusters"] for s in ("", "un")) == [1, 20]
+    assert by_region["largest rows"] == 240
+    text = curve.summary()
+    assert "- 40 clusters of `state`: 20 with treatment, 20 without" in text
+    assert "- 21 clusters of `region`: " in text
+    further = run(frame, **(plain | {"vcov": {"state": "~state", "region": "~region + year"}}))
+    assert not said(further, code)
+    (message,) = (m for _, m in said(further, "few_clusters_further") if "treatment" in m)
+    assert message == f"as few as 1 cluster {side} treatment by `region`: these standard errors may be too small"
+    assert known(message, "zh")
 
 
 def test_equal_clusters_half_of_them_treated_have_no_warning():
@@ -201,8 +236,9 @@ def test_a_vcov_that_gives_no_error_is_not_called_too_small():
     frame = small_panel().with_columns(one=pl.when(pl.col("group") < 3).then(0).otherwise(pl.col("group")))
     curve = specdid.run(study, frame, audit=0)
     assert curve.results.numbers["n_clusters"][:, 1].tolist() == [4, 1]
-    (found,) = (w for w in curve.warnings if w.code == "few_clusters_further")
-    assert (found.message.startswith("as few as 4 clusters"), found.specifications) == (True, 1)
+    found, of_treated = (w for w in curve.warnings if w.code == "few_clusters_further")
+    assert of_treated.message.startswith("as few as 4 clusters with treatment by `one`")
+    assert (found.message.startswith("as few as 4 clusters by"), found.specifications) == (True, 1)
 
 
 def test_further_vcovs_of_few_clusters_have_a_note_each():
@@ -213,6 +249,7 @@ def test_further_vcovs_of_few_clusters_have_a_note_each():
         vcov={"unit": "~id", "group": "~group", "year": "~year"},
     )
     found = [w for w in specdid.run(study, small_panel(), audit=0).warnings if w.code == "few_clusters_further"]
-    assert [(w.severity, w.specifications) for w in found] == [("note", 1), ("note", 1)]
+    assert [(w.severity, w.specifications) for w in found] == [("note", 1), ("note", 1), ("note", 0)]
+    assert "with treatment by `group`" in found[2].message  # and nothing of years, in which all who are treated are
     assert "as few as 6 clusters by " in found[0].message
     assert "as few as 7 clusters by " in found[1].message

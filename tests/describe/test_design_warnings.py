@@ -712,6 +712,19 @@ def test_an_equal_number_of_another_sample_or_of_more_rows_is_not_the_same_estim
     assert not list(design_warnings.same_estimates(collect(planned, [fits], ["x"])))
 
 
+def test_numbers_that_an_estimator_repeats_are_counted_where_all_of_them_are_equal():
+    planned = plan_of({"outcome": ["y"], "sample": ["a", "b", "c", "d"], "estimator": ["p", "q"]})
+    fits = fits_of(planned)
+    fits.estimate[:], fits.std_error[:], fits.df[:], fits.nobs[:] = 0.3, 0.1, 9.0, 12
+    fits.estimate[[2, 3]] += 1e-14
+    fits.std_error[4], fits.nobs[5], fits.df[6], fits.estimate[7] = 0.11, 13, 8.0, -0.3
+    (told,) = design_warnings.repeated(collect(planned, [fits], ["x"]))
+    assert (told.severity, told.specifications) == ("note", 2)
+    assert "(#3 those of #1)" in told.message
+    fits.estimate[:] = np.arange(8)
+    assert not list(design_warnings.repeated(collect(planned, [fits], ["x"])))
+
+
 def test_what_estimators_warn_of_names_the_treatment_that_it_is_of():
     """Five units are always treated by e, as many and one more by f; by d none."""
     always = {"e": pl.col("id") <= 5, "f": pl.col("id") <= 6}

@@ -300,11 +300,11 @@ def test_normal_is_the_normal_distribution_whatever_the_correction(frame):
 
 def test_effects_too_many_to_count_have_no_error_and_say_so(frame, monkeypatch):
     monkeypatch.setattr(ssc, "MOST_LEVELS", 5)
-    here = problem(frame, (Vcov("cluster", (STATE,), "lsdv"), Vcov("cluster", (STATE,))))
-    fits = execute.run(here, members_of([(Y, D, (X,), 0, 5, -1)]))
-    assert fits.vcov_code[0].tolist() == [VcovCode.UNCOUNTED, 0]
-    assert np.isnan(fits.std_error[0, 0])
-    assert np.isfinite(fits.std_error[0, 1])
+    vcovs = (Vcov("cluster", (STATE,), "lsdv"), Vcov("iid", (), "lsdv"), Vcov("hetero", (), "areg"), Vcov("iid"))
+    fits = execute.run(problem(frame, vcovs), members_of([(Y, D, (X,), 0, 5, -1)]))
+    assert fits.vcov_code[0].tolist() == [*[VcovCode.UNCOUNTED] * 3, 0]
+    assert np.isnan(fits.std_error[0, :3]).all()
+    assert np.isfinite(fits.std_error[0, 3])
 
 
 @pytest.mark.parametrize("path", ["listwise", "dense"])

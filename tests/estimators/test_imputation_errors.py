@@ -100,6 +100,15 @@ def test_clusters_that_part_a_units_rows_are_not_offered():
     assert found.vcov_notes == ("parts_units", "")
 
 
+def test_of_a_vcov_that_is_not_offered_a_path_says_so_and_of_none_that_effects_are_uncounted():
+    task = task_of(
+        adoption_panel(), ("y", "d", (), ("unit", "t"), None, "did_imputation"), vcovs=("hetero", "unit"), unit="unit",
+        time="t", cohort="cohort",
+    )  # fmt: skip
+    path = OWN.effects_by_period(task, task.time - task.cohort, (-2, 0, 1), -1)
+    assert path.vcov_notes == OWN.estimate(task).vcov_notes == ("not_offered", "")
+
+
 def test_one_unit_cohorts_and_always_treated_units_are_told():
     frame = adoption_panel()
     frame = frame[frame.cohort.isna() | (frame.unit <= 3)]

@@ -7,15 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import r_reader
 import specdid
+import stata_reader
 import statsmodels.api as sm
 from adoption import adoption_panel
+from programs import difference, estimated, execute, program
 from small_problems import task_of
 from specdid import _plugins
+from specdid._run.prepare import prepare
 from specdid._words import known
 from specdid.estimators._base import Failure
 
 STACKED = _plugins.load("estimators", "stackedev")
+RULES = ("fixest", "reghdfe", "areg", "lsdv", "glm", "none")
 
 
 def laid(frame, controls=(), weights=None, vcovs=("unit",), **options):
@@ -110,6 +115,32 @@ def test_errors_are_those_of_the_regression_on_stacked_rows():
     np.testing.assert_allclose(path.vcov[0], theirs.cov_params()[:3, :3], rtol=1e-7)
 
 
+def test_programs_have_the_corrections_that_errors_ask_for(tmp_path):
+    """And no error by clusters that part a unit's rows."""
+    frame = adoption_panel().fillna({"cohort": 0}).assign(late=lambda d: 1 * (d.t > 5))
+    frame[["unit", "state", "late", "t", "cohort", "d", "x", "y"]].to_csv(tmp_path / "panel.csv", index=False)
+    rules = {f"{by} {rule}": {"formula": f"~{by}", "ssc": rule} for by in ("unit", "state") for rule in RULES}
+    study = {
+        "study": {"data": str(tmp_path / "panel.csv"), "unit": "unit", "time": "t", "title": "stacks"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"none": "1", "x": "x"},
+        "estimator": {"stacked": {"method": "stackedev", "post_window": 1}},
+        "vcov": {**rules, "parted": {"formula": "~late", "ssc": "glm"}},
+        "inference": {"draws": 0},
+    }
+    prepared = prepare(study)
+    results = estimated(prepared)
+    for s in range(2):
+        answers = {"python": execute([program(prepared, s)])[0]}
+        for language, reader in (("r", r_reader), ("stata", stata_reader)):
+            read = reader.Program().run(program(prepared, s, language))
+            answers[language] = (read.estimate, read.found)
+        for language, answer in answers.items():
+            assert difference(results, s, answer) < 1e-8, (language, answer)
+            assert np.isnan(answer[1].get("parted", np.nan))
+
+
 def test_the_window_that_leaves_out_no_cohort():
     found = fit(adoption_panel())
     assert (found.in_force["post_window"], found.extra["n_cohorts_left_out"]) == (1, 0)  # cohort 6 is seen until 7
@@ -132,6 +163,23 @@ def test_units_that_lack_a_period_of_the_window_and_always_treated_ones_leave_an
     always = fit(frame.assign(cohort=frame.cohort.mask(first, 0.0), d=frame.d.mask(first, 1.0)), post_window=1)
     assert always.extra["n_treated_left_out"] == 5
     assert always.estimate == pytest.approx(fit(frame[~first], post_window=1).estimate, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("lost", "units", "words"),
+    [
+        (0, 1, "1 treated unit"),
+        (2, 0, "2 of 7 cohorts that adopt"),
+        (1, 3, "1 of 6 cohorts that adopt and 3 treated units"),
+    ],
+)
+def test_what_leaves_no_cohort_or_no_unit_out_is_not_told_of_zero(lost, units, words):
+    found = {"post_window": 2, "n_cohorts_left_out": lost, "n_treated_left_out": units, "n_cohorts": 5}
+    found |= {"n_weights_vary": 0, "n_one_unit_cohorts": 0}
+    cautions = STACKED.cautions({name: np.array([float(value)]) for name, value in found.items()})
+    (said,) = [c.message for c in cautions if c.code == "cohorts_left_out"]
+    assert said.startswith(f"stackedev leaves out {words}: not seen in all of the window")
+    assert known(said, "zh")
 
 
 def test_a_cohort_of_one_unit_is_told():

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import specdid
 from small_problems import task_of, work_of
+from small_studies import small_panel, small_study
 from specdid import _plugins
 from specdid._plan.estimands import Treated
+from specdid._records import Status
 from specdid._words import known
 from specdid.engine.one_by_one import fit_one_by_one
 from specdid.estimators._base import VCOV_NOTES
@@ -274,6 +278,30 @@ def test_where_all_periods_are_two_apart_the_step_is_asked_for(mpdta, name, opti
         assert one.message.endswith('write step = "2" in [study]')
         assert known(one.message, "zh")
     assert np.isfinite(declared.fit(task_of(mpdta, spec, **asked)).estimate)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_rows_between_the_others_periods_are_named_and_without_them_the_step_can_be_written():
+    """One unit is seen yearly, the others every second year: `step = "2"`, which was advised, was refused."""
+    panel = small_panel(1, periods=11)
+    mixed = panel.filter((pl.col("id") == 3) | (pl.col("year") % 2 == 1))
+    methods = ("sunab", "lpdid", "stackedev", "did_multiplegt_dyn")
+    plain = {"outcome": {"y": "y"}, "controls": {"none": "1"}, "fixed_effects": {"two-way": "id + year"}}
+    plain |= {"vcov": {"unit": "~id"}, "estimator": {m: {"method": m} for m in methods}}
+    found = specdid.run(small_study(**plain), mixed, audit=0).results
+    said = {method: found.message.at(k) or "" for k, method in enumerate(methods)}
+    rows = "5 rows of unit 3, in 2002, 2004, 2006 and 2 more"
+    for method in ("sunab", "lpdid", "stackedev"):
+        assert f"only rows not used here {'stand between' if method == 'sunab' else 'have'} ({rows})" in said[method]
+    assert f"units have rows every 2 periods but for {rows}: leave these out" in said["did_multiplegt_dyn"]
+    for message in said.values():
+        assert 'leave these out of the data and write step = "2" in [study]' in message
+        assert known(message, "zh")
+    without = mixed.filter(pl.col("year") % 2 == 1)
+    later = "ifelse(cohort > 0 & cohort <= 2011, 2001 + 2 * ceiling((cohort - 2001) / 2), cohort)"
+    study = small_study(**plain, treatment={"d": {"term": "d", "cohort": later}})
+    study["study"]["step"] = "2"
+    assert (specdid.run(study, without, audit=0).results.status == Status.OK).all()
 
 
 @pytest.mark.parametrize("method", ["did2s", "fepois"])

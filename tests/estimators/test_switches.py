@@ -286,6 +286,9 @@ def test_failures_say_what_is_wrong():
     )
     early = failed(frame[frame.cohort.notna()], effects=3, aggregate="effect")
     assert "set effects to 2 or less" in early.message  # the last to switch are alone from 5 on
+    missing = frame.cohort.notna() & (frame.t == frame.cohort)  # the treatment is known there, and no outcome
+    first = failed(frame.assign(y=frame.y.mask(missing)), effects=1)
+    assert first.message.endswith("has not switched yet; set effects to 2, the least that one has")
     gap = failed(frame[(frame.t < frame.cohort - 1) | (frame.t >= frame.cohort) | frame.cohort.isna()])
     assert gap.message.startswith("of no unit is it known in which period its treatment changes; 20 units")
 

@@ -121,7 +121,16 @@ def test_an_option_whose_specifications_all_failed_keeps_its_row():
     planned = plan_of({"sample": ["all", "empty", "excluded"]}, excluded={2: "not now"})
     panel = one_panel(planned, fails={1: Code.NO_ROWS})
     assert {label: chosen.sum() for (_, label), chosen in rows_of(panel).items()} == {"all": 1, "empty": 0}
-    assert panel.failed == 1
+
+
+def test_specifications_of_an_outcome_without_a_panel_are_among_those_that_failed():
+    """The note has the number of the appendix, not that of the panels that are drawn."""
+    results = results_of(
+        plan_of({"outcome": ["y", "z"], "sample": ["all", "some"]}), fails=dict.fromkeys((1, 2, 3), Code.NO_ROWS)
+    )
+    data = curve_data(results)
+    assert len(data.panels) == 1
+    assert data.failed == results.counts.failed == 3
 
 
 def test_the_preferred_is_marked_with_its_rank():

@@ -43,7 +43,8 @@ def test_each_estimate_is_a_dot_and_a_line(n):
     dots = [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
     x, y = np.concatenate([np.asarray(c.get_offsets()) for c in dots]).T
     assert len(x) == n
-    assert one.estimate.min() - 1e-9 <= x.min() <= x.max() <= one.estimate.max() + 1e-9
+    dot = (axes.get_xlim()[1] - axes.get_xlim()[0]) * 5.0 / (axes.bbox.width * 72 / axes.figure.dpi)
+    assert one.estimate.min() - dot <= x.min() <= x.max() <= one.estimate.max() + dot
     full = [c for c in dots if np.allclose(c.get_facecolors()[:, :3], multiverse.SIGNIFICANT)]
     assert sum(len(c.get_offsets()) for c in full) == one.significant.sum()
     assert all(np.allclose(c.get_facecolors()[:, :3], 1.0) for c in dots if all(c is not f for f in full))
@@ -88,13 +89,27 @@ def test_dots_stand_where_their_values_are(values, seed, unit, height):
     first = np.random.default_rng(seed).random(len(y)) < 0.5
     x, level, diameter = stacked_dots(y, first, unit, height)
     assert (np.abs(x - y) * unit < 5.0 + 1e-6).all()
-    assert y.min() - 1e-9 <= x.min() <= x.max() <= y.max() + 1e-9
+    assert (np.diff(np.unique(x)) * unit >= diameter - 1e-6).all(), "columns lie on each other"
     assert (level + 1).max() * diameter <= height + 1e-9
     for place in np.unique(x):
         mine = x == place
         assert sorted(level[mine]) == list(range(mine.sum()))
         if first[mine].any() and not first[mine].all():
             assert level[mine & first].max() < level[mine & ~first].min()
+
+
+def test_values_more_than_half_a_dot_apart_stand_side_by_side_where_there_is_room():
+    x, level, _ = stacked_dots(np.array([0.0, 3.3, 20.0, 21.0]), np.ones(4, bool), 1.0, 80.0)
+    assert x.tolist() == pytest.approx([-0.85, 4.15, 20.5, 20.5])
+    assert level.tolist() == [0, 0, 0, 1]
+
+
+def test_a_name_is_whole_where_there_is_room_for_it():
+    """A third of a narrow figure was all that names had, with room beside them."""
+    one = panel(8)
+    rows = tuple(dataclasses.replace(r, label=f"i(year, lpop, ref = 200{k})") for k, r in enumerate(one.rows))
+    figure = draw(MultiverseData("title", 0.05, (dataclasses.replace(one, rows=rows),)), 3.5)
+    assert {r.label for r in rows} <= {t.get_text() for t in figure.texts}
 
 
 def test_what_has_no_standard_error_is_not_shown_as_insignificant():

@@ -21,7 +21,7 @@ from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
-from specdid.figures._style import ACCENT, CROSS, own_style, save
+from specdid.figures._style import ACCENT, CROSS, INK, own_style, save
 from specdid.figures.decomposition import LOOKS
 from specdid.figures.forest import ForestBlock, ForestData, ForestRow
 from specdid.figures.forest import draw as draw_forest
@@ -530,13 +530,19 @@ def test_robust_sets_have_a_name_on_their_vertical_axis():
     assert upright == ["effect"]
 
 
-def test_points_of_a_volcano_that_coincide_are_counted():
+def test_points_of_a_volcano_that_overlap_are_counted():
     """Two of one place looked like one."""
     results = results_of(plan_of({"sample": [str(k) for k in range(12)]}))
-    assert not any("coincide" in t for t in texts_of(drawn("volcano", results)))
+    results.numbers["estimate"][:] = np.arange(12.0)
+    assert not any("overlap" in t for t in texts_of(drawn("volcano", results)))
     for name in ("estimate", "p_value"):
         results.numbers[name][3:5] = results.numbers[name][2]
-    assert "2 points coincide with others." in " ".join(texts_of(drawn("volcano", results)))
+    assert "2 points overlap others by more than half." in " ".join(texts_of(drawn("volcano", results)))
+
+
+def test_p_of_a_null_is_as_dark_as_text_must_be():
+    texts = [t for t in drawn("null_density", results_of(smart_city(1))).texts if t.get_text().startswith("p ")]
+    assert {to_rgb(t.get_color()) for t in texts} == {to_rgb(INK)}
 
 
 def test_the_line_at_zero_of_a_null_is_named():

@@ -17,6 +17,7 @@ import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_texts import texts_of
+from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
@@ -34,7 +35,7 @@ from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import FLAT, ChoiceLine, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
-from specdid.figures._style import SMALL, save
+from specdid.figures._style import ACCENT, SMALL, save
 from specdid.figures.spec_curve import _pieces, draw, note, plot, share_facts
 
 
@@ -877,6 +878,28 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
     assert "Pale, below zero: specifications without one." in said
     assert "Dark, on its axis: zero is in the set at M̄ = 0." in said  # dashes, which are one line for neighbours
+
+
+def test_no_bar_of_a_breakdown_value_has_the_colour_of_the_preferred_specification():
+    """A bar above the bound was orange, and nothing said why."""
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab"), preferred=0))
+    n = len(results)
+    data = curve_data(results, breakdowns=Breakdowns(np.linspace(0.2, 1.8, n), np.ones(n, bool), "first", several=1))
+    (axes,) = (a for a in draw(data, 6.5).axes if "≥ 2" in [t.get_text() for t in a.get_yticklabels()])
+    faces = {to_hex(p.get_facecolor()) for p in axes.findobj(StepPatch)}
+    assert to_hex(ACCENT) not in faces
+    said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
+    assert "Darker bars reach M̄ = 1." in said
+    assert "the lowest is drawn" in said
+
+
+def test_small_breakdown_values_are_seen():
+    """On an axis to twice the bound, 0.035 was less than a hairline high."""
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
+    found = Breakdowns(np.full(len(results), 0.035), np.ones(len(results), bool), "first")
+    figure = draw(curve_data(results, breakdowns=found), 6.5)
+    (axes,) = (a for a in figure.axes if [t.get_text() for t in a.get_yticklabels()] == ["0", "0.25"])
+    assert max(p.get_data().values.max() for p in axes.findobj(StepPatch)) == 0.035 > 0.1 * axes.get_ylim()[1]
 
 
 def test_a_row_of_which_nothing_was_estimated_is_explained():

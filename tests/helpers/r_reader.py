@@ -423,7 +423,9 @@ def _subset(whole: Any, given: list[Any], keep: bool = False) -> Any:
     if isinstance(whole, Table):
         return whole.rows_and_columns(given)
     if isinstance(whole, Named):
-        at = [whole.names.index(n) if n in whole.names else -1 for n in _text(given[0]).tolist()]
+        if given[0].dtype != object:
+            return _subset(whole.values, given)
+        at = [whole.names.index(n) if n in whole.names else -1 for n in given[0].tolist()]
         return np.array([whole.values[a] if a >= 0 else np.nan for a in at])
     if whole.ndim == 2:
         sides = zip(given, whole.shape, strict=True)

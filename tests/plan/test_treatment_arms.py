@@ -230,7 +230,8 @@ def test_poisson_placebos_heterogeneity_and_tables_take_arms(panel):
 def test_clusters_of_other_arms_are_not_counted_as_untreated(panel):
     few = panel.filter(~((pl.col("arm") == "control") & (pl.col("id") > 8)))
     curve = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}, inference={"draws": 19}), few, audit=0)
-    assert (curve.clusters.clusters, curve.clusters.treated, curve.clusters.untreated) == (24, 10, 4)
+    (counts,) = curve.clusters
+    assert (counts.clusters, counts.treated, counts.untreated) == (24, 10, 4)
     (said,) = [w for w in curve.warnings if w.code == "few_untreated"]
     assert "as few as 4 clusters without treatment" in said.message
 

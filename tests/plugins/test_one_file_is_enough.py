@@ -6,6 +6,7 @@ of its own, as somebody would who installed it.
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import os
@@ -17,9 +18,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command import run_specdid
-from outsiders import plugins, write_outsiders
+from outsiders import example_of, plugins, write_outsiders
 from small_studies import small_panel
 from specdid import _plugins
+from specdid._words import catalogue
 
 SPEC = """\
 [study]
@@ -182,6 +184,21 @@ def test_the_dummies_pass_the_conformance_tests(place):
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 60, done.stdout
 
 
+@pytest.mark.parametrize("shelf", _plugins.DECLARED)
+def test_who_copies_a_contracts_example_has_chinese_of_all_it_says(shelf):
+    _, text = example_of(shelf)
+    names = {}
+    exec(text, names)
+    own, declared = names.get("OWN", _plugins.Own()), names[_plugins.DECLARED[shelf]]
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    said = {call.args[0].value for call in calls if call.func.id in ("say", "later")}
+    assert said <= {*own.zh, *catalogue("zh")}
+    kept = {call.args[2].value for call in calls if call.func.id == "Caution"}
+    if shelf == "estimators":
+        kept |= {declared.estimand, declared.alone({})}
+    assert kept <= {*own.zh_kept}
+
+
 def test_an_event_study_takes_the_new_estimators_effects_by_period(ran):
     assert sum(r["estimate"] not in ("", "0") for r in rows(ran / "event_study.csv")) > 3
 
@@ -197,7 +214,8 @@ def test_the_appendix_has_all_of_them(ran):
 
 def test_the_report_has_all_of_them(ran):
     page = (ran / "report.html").read_text(encoding="utf-8")
-    for words in ("Example dots", "example_count.csv", "EXAMPLE LINE", "normal draws"):
+    told = "Example dots; numbers beside it: results.csv"
+    for words in ("Example dots", told, "example_count.csv", "EXAMPLE LINE", "normal draws"):
         assert words in page, words
 
 

@@ -250,7 +250,9 @@ def test_every_analysis_has_its_figure_and_table(page, directory):
     told = [i.attributes["alt"].partition("; numbers beside it: ") for i in page.find("img")]
     assert all(title for title, *_ in told)
     files = [name for *_, names in told for name in names.split(", ") if names]
-    assert "choices.csv" in files
+    named = {title: names for title, _, names in told}
+    assert named["Estimates by option"] == "results.csv, choices.csv"
+    assert named["The median estimate under the null"] == "inference.csv"
     assert all((directory / name).is_file() for name in files)
 
 

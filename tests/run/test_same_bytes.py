@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from command import run_specdid
 from small_studies import small_panel, small_study
+from specdid import _plugins
 from toml_text import write_toml
 
 FILES = (
@@ -19,9 +20,7 @@ FILES = (
     "inference.tex",
     "choices.csv",
     "curve.svg",
-    "volcano.svg",
-    "multiverse.svg",
-    "null_density.svg",
+    *(f"{figure.name}.svg" for figure in _plugins.every("figures") if figure.curve is not None),
     "report.html",
 )
 SETTINGS = [("0", "1", "serial"), ("1", "2", "loky"), ("2", "2", "threading")]

@@ -184,3 +184,51 @@ def test_csdid_under_samples_that_differ_in_rows_it_does_not_use():
         assert points(tables, data) == expected, other
     weighted = study("csdid", sample={"all": "TRUE", "other": f"year >= {first - 1}"}, weights={"w": "w"})
     assert points(weighted | {"controls": {"none": "1"}}, frame) == [0, 1]  # cohorts count by the weights of first rows
+
+
+@pytest.mark.parametrize("tables", [{}, {"weights": {"w": "population"}}])
+def test_rows_of_a_unit_that_counts_in_no_size_and_gaps_elsewhere_make_no_other_csdid(tables):
+    """One cohort has no share; a gap in one sample alone gives it a record, in which the same values are read."""
+    frame = panel().filter(pl.col("cohort").is_in([0, 2005]))
+    some = frame.filter(pl.col("cohort") == 2005)["id"].min()
+    frame = frame.filter((pl.col("id") != some) | (pl.col("year") != 2004))  # never seen in its base period
+    gap = (pl.col("id") == frame.filter(pl.col("cohort") == 0)["id"].min()) & (pl.col("year") == frame["year"].min())
+    frame = frame.with_columns(
+        pl.when(gap).then(None).otherwise(pl.col("y")).alias("y"), (pl.col("id") * 1.5).alias("population")
+    )
+    own = study("csdid", sample={"all": "TRUE", "b": "year >= 2003", "c": "year >= 2004"}, controls={"none": "1"})
+    assert points(own | tables, frame) == [0, 0, 0]
+
+
+def test_a_unit_that_counts_in_sizes_alone_makes_another_csdid():
+    """Of two cohorts the sizes are read: by the weights of units that are in no comparison, too."""
+    frame = panel()
+    some = frame.filter(pl.col("cohort") == 2005)["id"].min()
+    frame = frame.filter((pl.col("id") != some) | (pl.col("year") != 2004))
+    frame = frame.with_columns(
+        pl.lit(1.0).alias("one"), pl.when(pl.col("id") == some).then(2.0).otherwise(1.0).alias("two")
+    )
+    own = study("csdid", controls={"none": "1"})
+    assert points(own | {"sample": {"all": "TRUE", "b": f"id != {some}"}}, frame) == [0, 1]
+    assert points(own | {"weights": {"a": "one", "b": "two"}}, frame) == [0, 1]
+    assert points(own | {"weights": {"a": "1", "b": "one"}}, frame) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "column"),
+    [
+        ({"method": "lpdid", "post_window": 1}, "x1"),
+        ({"method": "did_multiplegt_dyn", "effects": 1}, "y"),
+        ({"method": "csdid"}, "x1"),
+    ],
+)
+def test_a_gap_in_a_row_that_is_not_read_makes_no_other_model(method, column):
+    """Where a row lacks a value a task has a record of all rows: the same values are read of it."""
+    frame = panel().filter(pl.col("cohort").is_in([0, 2005]))
+    some = frame.filter(pl.col("cohort") == 2005)["id"].min()
+    year = frame["year"].min() if method["method"] == "csdid" else frame["year"].max()
+    gap = (pl.col("id") == some) & (pl.col("year") == year)
+    frame = frame.with_columns(pl.when(gap).then(None).otherwise(pl.col(column)).alias(column))
+    own = study("csdid", sample={"all": "TRUE", "b": f"!(id == {some} & year == {year})"})
+    own |= {"controls": {"none": "1"} if column == "y" else {"x": "x1"}, "estimator": {"e": method}}
+    assert points(own, frame) == [0, 0]

@@ -114,7 +114,7 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     if asked.anticipation:
         if _uneven(panel):
             raise Refusal("not_identified", UNEVEN.format("anticipation"))
-        refuse_apart(panel.times)
+        refuse_apart(panel.times, task.calendar)
     return asked, panel
 
 
@@ -173,7 +173,6 @@ def _fit(task: Task) -> Estimate | Failure:
     treated = np.logical_or.reduce([c.treated for c in cells])
     control = np.logical_or.reduce([c.control for c in cells])
     adopts = panel.cohort < panel.periods
-    averaged = np.isin(panel.cohort, [c.cohort for c in cells])
     sized = _sized(asked.aggregate, panel, cells)
     force: dict[str, object] = {"base_period": None}
     if not task.controls.shape[1]:
@@ -186,7 +185,8 @@ def _fit(task: Task) -> Estimate | Failure:
         nobs=int(used.sum()),
         keep=used,
         in_force=force,
-        reads=_reads(task, panel, cells, averaged),
+        reads=_reads(task, panel, cells),
+        sizes=_sizes(panel, sized, len(task.outcome)),
         vcov_notes=notes,
         extra={
             "n_cells": float(len(cells)),
@@ -265,8 +265,8 @@ def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) 
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
 
 
-def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect], averaged: Bools) -> Bools:
-    """Mark the rows, of the record where there is one, that comparisons and the sizes of cohorts depend on."""
+def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> Bools:
+    """Mark the rows, of the record where there is one, that comparisons depend on."""
     known = task.history()
     ends = np.zeros(panel.row.shape, bool)
     for one in cells:
@@ -276,11 +276,14 @@ def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect], aver
     unit = np.full(int(known.unit.max()) + 1, -1, np.int64)
     unit[own] = np.arange(len(own))
     at = np.minimum(np.searchsorted(panel.times, known.time), panel.periods - 1)
-    found = (unit[known.unit] >= 0) & (panel.times[at] == known.time) & ends[unit[known.unit], at]
-    # A unit counts in the size of its cohort by the weight of its first row; without weights by any row.
-    sized = averaged if task.weights is not None else averaged & ~ends.any(axis=1)
-    found[known.place[panel.first[sized]]] = True
-    return np.asarray(found)
+    return np.asarray((unit[known.unit] >= 0) & (panel.times[at] == known.time) & ends[unit[known.unit], at])
+
+
+def _sizes(panel: UnitsByPeriod, sized: Bools, size: int) -> Floats:
+    """Give each unit's part in the size of its cohort in the unit's first row: of a cohort alone no size is read."""
+    found = np.full(size, np.nan)
+    found[panel.first[sized]] = panel.share[sized]
+    return found
 
 
 def _ends(panel: UnitsByPeriod, cells: Sequence[CohortEffect], size: int) -> Bools:

@@ -50,6 +50,7 @@ from specdid.estimators.did_multiplegt_dyn.switches import (
     nobody,
     reaching,
 )
+from specdid.panel.times import Calendar
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -95,7 +96,7 @@ def _begin(task: Task) -> tuple[_Asked, SwitchPanel]:
     """
     asked, panel = _asked(task), lay_out(task)
     if asked.effects > 1:
-        refuse_apart(panel.times)
+        refuse_apart(panel.times, task.calendar)
     if (panel.sign != 0).any():
         return asked, panel
     if panel.in_gap:
@@ -122,7 +123,7 @@ def _refuses(task: Task) -> Failure | None:
 
 def _refuses_path(task: Task) -> Failure | None:
     try:
-        refuse_apart(_begin(task)[1].times)
+        refuse_apart(_begin(task)[1].times, task.calendar)
     except Refusal as refused:
         return refused.failure
     return None
@@ -142,7 +143,7 @@ def _fit(task: Task) -> Estimate | Failure:
     steps = range(1, asked.effects + 1) if whole else [asked.effects]
     found = _horizons(asked, panel, steps, asked.effects)
     if not found:
-        raise nobody(panel, _unreached(asked, panel))
+        raise nobody(panel, _unreached(asked, panel, task.calendar))
     scale = sum(one.dose if whole else one.doses if asked.normalized else one.switchers for one in found)
     if not scale > 0:
         raise nobody(panel, "treatments of the switchers are back at their first value in every period compared")
@@ -189,7 +190,7 @@ def _fit(task: Task) -> Estimate | Failure:
     )
 
 
-def _unreached(asked: _Asked, panel: SwitchPanel) -> str:
+def _unreached(asked: _Asked, panel: SwitchPanel, calendar: Calendar | None) -> str:
     """Say why no effect that was asked for can be had, and which could."""
     able = [n for n in range(1, panel.reach + 1) if _horizons(asked, panel, [n], n)]
     beside = "that never switches" if asked.only_never else "with its first treatment that has not switched yet"
@@ -197,13 +198,26 @@ def _unreached(asked: _Asked, panel: SwitchPanel) -> str:
         more = "; only_never_switchers = false compares with those that switch later" if asked.only_never else ""
         return f"no unit that switches is seen beside one {beside}{more}"
     which = f"{'every effect up to' if asked.same else 'effect'} {asked.effects}"
-    fewer = f"set effects to {max(able)} or less"
+    fewer = _reached(asked, able, calendar)
     if lack_of(panel, _needed(asked, [asked.effects]), only_never=asked.only_never) == "both_ways":
         return (
             f"in all units that switch and would have {which} beside one {beside}, treatment has been above and below "
             f"its first value by then, and what follows is left out, as in DIDmultiplegtDYN; {fewer}"
         )
     return f"no unit that switches has {which} beside one {beside}; {fewer}"
+
+
+def _reached(asked: _Asked, able: Sequence[int], calendar: Calendar | None) -> str:
+    """Say which number of effects can be had, or why a greater one alone can."""
+    if fewer := [n for n in able if n < asked.effects]:
+        return f"set effects to {max(fewer)}{' or less' * (len(fewer) == max(fewer))}"
+    step, others = (1, "") if calendar is None else calendar.few_between()
+    if calendar is None or step == 1:
+        return f"set effects to {min(able)}, the least that one has"
+    return (
+        f"units have rows every {step} periods but for {others}: leave these out of the data and "
+        f"{calendar.write_step(step)}"
+    )
 
 
 def _needed(asked: _Asked, steps: Sequence[int]) -> list[int]:
@@ -305,7 +319,7 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
     asked, panel = _begin(task)
     if reference != -1:
         raise Refusal("not_identified", "effects of did_multiplegt_dyn are since the period before a switch: -1")
-    refuse_apart(panel.times)
+    refuse_apart(panel.times, task.calendar)
     _dated(panel, relative)
     wanted = {k: k + 1 for k in periods if k != -1}  # l, and of placebos -l
     found = {k: one[0] for k, lag in wanted.items() if (one := _horizons(asked, panel, [lag], asked.effects))}
