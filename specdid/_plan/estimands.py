@@ -428,9 +428,9 @@ def scales(labels: Sequence[str], grid: Grid, codes: Codes, excluded: Bools) -> 
         logged = any(is_log(grid.outcomes[o], setting.scope) for setting in grid.settings)
         for e, unit in enumerate(units.tolist()):
             if logged and unit in used and (len(used) > 1 or declared == unit):
-                found = f"{unit} of {labels[o]}" if unit else declared
+                found = scale_of(unit, labels[o]) if unit else declared
             else:
-                found = declared if len(used) < 2 else _own(declared, unit, labels[o], used.tolist())
+                found = _own(declared, unit, labels[o], used.tolist())
             if found is not None:
                 table[o, e] = words.setdefault(found, len(words))
     return tuple(words), table[codes[:, Core.OUTCOME], codes[:, Core.ESTIMATOR]]
@@ -475,8 +475,15 @@ def by_declared_scale(
     return tuple(found), place[number.reshape(-1)]
 
 
+def scale_of(unit: str, outcome: str) -> str:
+    """Name the scale of estimates in an estimator's unit, of an outcome that declares none."""
+    return f"{unit} of {outcome}"
+
+
 def _own(declared: str | None, unit: str, label: str, used: Sequence[str]) -> str | None:
-    """Return the scale of estimates in a unit, of an outcome whose estimates are in several."""
+    """Return the scale of estimates in a unit, of an outcome whose estimates are in the units ``used``."""
+    if len(used) < 2:  # excluded estimators have no panel of their own
+        return scale_of(used[0], label) if declared is None and any(used) else declared
     if unit:
-        return f"{unit} of {label}" if declared is None else unit
+        return scale_of(unit, label) if declared is None else unit
     return None if declared in used else declared

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._columns import NUMBERS, OF_INSTRUMENTS, OF_TWO_WAY
 from specdid._plan import Plan, PlanStatus
+from specdid._plan.estimands import scale_of
 from specdid._plan.identity import Contents
 from specdid._records.fits import INDEFINITE, VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 from specdid._study import Core
-from specdid.language import write
+from specdid._words import speaking, told
+from specdid.language import relabel, write
 
 _FIRST_FAILURE = code_of("no_rows")
 _OVERFLOW = "the estimate or its error is no number a computer has: change the unit of the outcome or the treatment"
@@ -260,11 +263,24 @@ def planned_records(plan: Plan) -> Planned:
         preferred=plan.preferred,
         control_terms=tuple(t.text for t in plan.grid.controls.terms),
         control_members=members,
-        display=plan.study.labels,
+        display=_display(plan),
         types=_types(plan),
         together=tuple(tie.dimensions for tie in plan.study.together),
         language=plan.study.language,
     )
+
+
+def _display(plan: Plan) -> dict[str, str]:
+    """Return the study's labels, with the scales that are an estimator's unit of an outcome as readers know them."""
+    labels = plan.study.labels
+    named = {}
+    with speaking(plan.study.language):
+        for unit in dict.fromkeys(_plugins.load("estimators", e.method).unit for e in plan.grid.estimators):
+            for outcome in plan.dimensions[Core.OUTCOME].labels:
+                scale = scale_of(unit, outcome)
+                if scale in plan.scales and scale not in plan.grid.scales:
+                    named[scale] = told(scale_of(unit, relabel(outcome, labels)))
+    return named | labels
 
 
 def _types(plan: Plan) -> dict[str, dict[str, str]]:

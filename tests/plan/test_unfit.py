@@ -153,6 +153,19 @@ def test_an_outcome_without_a_scale_has_a_curve_for_each_unit():
     assert found == {("d", "Poisson"): "弹性"}
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("language", "name"), [("en", "log points of dead persons"), ("zh", "dead persons 的对数点")])
+def test_an_outcome_of_poisson_alone_says_what_its_panel_is_in(undrawn, language, name):
+    rule = [
+        {"when": {"estimator": "Poisson", "outcome": "z"}, "because": "least squares"},
+        {"when": {"estimator": "OLS", "outcome": "deaths"}, "because": "a count"},
+    ]
+    outcome, labels = {"deaths": "count", "z": "z"}, {"deaths": "dead persons"}
+    made = study(outcome=outcome, estimator=METHODS, exclude=rule, labels=labels)
+    curve = specdid.run(made | {"study": made["study"] | {"language": language}}, PANEL, audit=0)
+    assert [(g.scale, g.shown) for g in curve.results.groups()] == [("log points of deaths", name), (None, "z")]
+
+
 def test_a_scale_that_is_not_what_the_estimator_gives_is_warned_of():
     def said(scale, **estimator):
         faults = specdid.check(study(outcome={"d": {"formula": "count", "scale": scale}}, estimator=estimator), PANEL)
