@@ -273,14 +273,14 @@ def planned_records(plan: Plan) -> Planned:
 def _display(plan: Plan) -> dict[str, str]:
     """Return the study's labels, with the scales that are an estimator's unit of an outcome as readers know them."""
     labels = plan.study.labels
-    named = {}
+    named: dict[str, str] = {}
     with speaking(plan.study.language):
         for unit in dict.fromkeys(_plugins.load("estimators", e.method).unit for e in plan.grid.estimators):
             for outcome in plan.dimensions[Core.OUTCOME].labels:
                 scale = scale_of(unit, outcome)
                 if scale in plan.scales and scale not in plan.grid.scales:
                     named[scale] = told(scale_of(unit, relabel(outcome, labels)))
-    return named | labels
+    return {**named, **labels}
 
 
 def _types(plan: Plan) -> dict[str, dict[str, str]]:
