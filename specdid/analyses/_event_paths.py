@@ -351,6 +351,7 @@ class EventPath:
     from_previous : leads are changes since the period before each, effects since the reference
     untestable : why leads are no test of parallel trends, where they are not
     per_unit : estimates are divided by the treatment of their period
+    thin : by vcov, the leads of few treated clusters, once they are counted
     """
 
     cell: Cell = field(repr=False)
@@ -375,6 +376,7 @@ class EventPath:
     from_previous: bool = False
     untestable: str = ""
     per_unit: bool = False
+    thin: dict[int, dict[int, tuple[int, str]]] = field(default_factory=dict, repr=False, compare=False)
 
     def std_error(self, v: int = 0) -> Floats:
         """Return the standard errors under a vcov, NaN where there are none."""

@@ -286,8 +286,10 @@ def _untested(names: Sequence[str]) -> str:
 
 
 def _thin(bench: Bench, one: EventPath, v: int = 0) -> dict[int, tuple[int, str]]:
-    """Return the leads of fewer treated clusters than errors want, with their number."""
-    return {k: found for k, found in lead_clusters(bench, one, v).items() if found[0] < FEW_CLUSTERS}
+    """Return the leads of fewer treated clusters than errors want, with their number; counted once for a path."""
+    if v not in one.thin:
+        one.thin[v] = {k: found for k, found in lead_clusters(bench, one, v).items() if found[0] < FEW_CLUSTERS}
+    return one.thin[v]
 
 
 def _rests_on(one: EventPath, thin: Mapping[int, tuple[int, str]]) -> str:

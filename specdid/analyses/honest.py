@@ -15,7 +15,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
-from specdid._diagnostics import Fault
+from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Key, Many, NumberValue, Word
 from specdid._records import CODES, Status
 from specdid._records.cautions import capital
@@ -23,6 +23,7 @@ from specdid._records.numerals import percent
 from specdid._words import say, told
 from specdid.analyses import event_study
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
+from specdid.analyses._cells import first_options
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
 from specdid.analyses._event_paths import check as check_event_study
 from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes, Smoothness
@@ -119,6 +120,17 @@ def decode(found: Mapping[str, Any], table: Table) -> HonestConfig:
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Find what an event study lacks."""
     yield from check_event_study(bench, replace(request, config=request.config.event))
+    chosen = first_options(request, bench.evaluator)
+    if chosen:
+        yield fault_at(
+            request.table.origin,
+            None,
+            "preferred_order",
+            f"these bounds are of {listed([f'{name} `{label}`' for name, label in chosen])}: the first written of "
+            "several, as there is no [preferred]; in another order they would be of another specification",
+            "name the specification that is meant in [preferred], or move it by `fix` and `vary`",
+            "warning",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,9 +269,11 @@ def _periods(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
         )
         return
     most = max((timing(bench, c).most(bench.periods) for c in cells), default=0)
-    for k, earlier in enumerate(config.periods):
+    written = request.table.values["periods"]  # before what is repeated is taken once
+    asked = [*written] if isinstance(written, list | tuple) else [written]
+    for earlier in config.periods:
         if earlier > most:
-            one = request.origin("periods", f"[{k}]")
+            one = request.origin("periods", f"[{asked.index(earlier)}]")
             yield fault_at(
                 request.origin("periods") if one == request.table.origin else one,
                 None,

@@ -25,6 +25,7 @@ from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._partialled_out import draw_simple
 from specdid.inference._permutation_strategy import Strategies, again_key, estimate_again, make_again, split
+from specdid.inference.permutation_refit import draws_anew
 from specdid.panel import Evaluator
 
 PART = 256
@@ -193,7 +194,8 @@ def _collected(
 
 
 def _notes(context: Context, of: Strategies) -> tuple[Caution, ...]:
-    apart = "are left to the refits of this null, in fewer draws and as far as a fixed amount of work allows"
+    draws = draws_anew(context, of)
+    apart = f"are left to the refits of this null, in {draws:,} draws and as far as a fixed amount of work allows"
     moving = f"change rows or cohorts with the assignment, too long a work in {context.draws:,} draws"
     still = "have a treatment that `assign` does not move and are not in this test"
     counted = [

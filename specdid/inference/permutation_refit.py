@@ -49,10 +49,7 @@ same specifications enter on every machine."""
 def draw(context: Context) -> NullDraws:
     """Draw the null for the specifications that ``permutation`` leaves out for their cost."""
     of, compiled = split(context), context.compiled
-    alone = ~of.batched & of.depends
-    members = compiled.members.take(context.chosen)
-    fits = fits_each(context.plan.grid.estimators, compiled.method[context.chosen])
-    alone, costly, draws, beyond = within_budget(of.problem, members, alone, of.costly, context.draws, fits)
+    alone, costly, draws, beyond = _affordable(context, of)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -64,6 +61,17 @@ def draw(context: Context) -> NullDraws:
     tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
     clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
     return dataclasses.replace(found, clusters=clusters, treated=treated)
+
+
+def draws_anew(context: Context, of: Strategies) -> int:
+    """Return in how many draws specifications are fitted again."""
+    return _affordable(context, of)[2]
+
+
+def _affordable(context: Context, of: Strategies) -> tuple[Bools, Bools, int, int]:
+    members = context.compiled.members.take(context.chosen)
+    fits = fits_each(context.plan.grid.estimators, context.compiled.method[context.chosen])
+    return within_budget(of.problem, members, ~of.batched & of.depends, of.costly, context.draws, fits)
 
 
 def within_budget(

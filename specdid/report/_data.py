@@ -430,6 +430,8 @@ def _numbers(results: Results, places: Ints) -> Encoded:
         found[name] = numbers(results.numbers[name][places])
     for name in ("r2_within", "y_mean"):
         found[name] = numbers(results.numbers[name][places], "f4")
+    n_eff, nobs = (results.numbers[name][places] for name in ("n_eff", "nobs"))
+    found["weighted"] = numbers((np.abs(n_eff - nobs) > 1e-9 * nobs).astype(np.int8))
     return found
 
 

@@ -373,6 +373,22 @@ def test_a_point_without_an_event_study_of_its_own_and_values_of_zero():
     assert found.several == 1
 
 
+@pytest.mark.parametrize("controls", [{"none": "1", "x": "x"}, {"x": "x", "none": "1"}])
+def test_bounds_without_a_preferred_specification_say_which_is_meant(controls):
+    def said(**more):
+        spec = {**STUDY, "controls": controls, "honest": {}, **more}
+        return [f.message for f in specdid.check(spec, panel()) if f.code == "preferred_order"]
+
+    first = next(iter(controls))
+    (message,) = said()
+    assert f"controls `{first}`" in message
+    assert not said(preferred={"controls": "x"})
+    assert not said(honest={"vary": ["controls"]})
+    assert not said(honest={"fix": {"controls": "x"}})
+    curve = ran(panel(), {}, controls=controls)
+    assert [str(w.code) for w in curve.warnings].count("preferred_order") == 1
+
+
 def test_failed_specifications_have_no_row():
     data = panel()
     data["flat"] = data.law * 0 + data.unit

@@ -215,6 +215,12 @@ def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data
     assert any("random placebos are for least squares" in w for w in map(str, found.finding.warnings))
 
 
+@pytest.mark.parametrize(("periods", "place"), [([1, 1, 2, 9], 3), ([1, 9, 9], 1)])
+def test_a_period_that_is_too_many_is_pointed_at_where_periods_are_repeated(data, periods, place):
+    (fault,) = [f for f in specdid.check(spec_with("placebo", {"periods": periods}), data) if f.code == "no_pre_period"]
+    assert fault.path == ("placebo", "periods", f"[{place}]")
+
+
 def test_wrong_tables_are_faults(data):
     assert faults_of("placebo", {"draws": 5}, data) == ["out_of_range"]
     assert faults_of("placebo", {"periods": [4]}, data) == ["no_pre_period"]

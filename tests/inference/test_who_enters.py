@@ -101,7 +101,7 @@ def test_what_no_null_tests_is_named_with_the_reason(monkeypatch):
     text = curve.summary()
     assert "tested apart" not in text
     assert (
-        "2 specifications are not least squares, and are left to the refits of this null, in fewer draws and as far as"
+        "2 specifications are not least squares, and are left to the refits of this null, in 19 draws and as far as"
         in text
     )
     assert "no null tested these specifications; the warnings say why." in text

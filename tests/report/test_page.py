@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import specdid
 from browser import Watched, open_browser
 from pages import HOSTILE, column, embedded, hostile_study, number, read_page, run_report, table_rows, words
-from small_studies import small_study
+from small_studies import small_panel, small_study
+from specdid._records import Status
 from specdid.report import page as page_module
+from specdid.report._data import _numbers
 from specdid.report.summary import plain
 
 INT = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
@@ -62,6 +65,16 @@ def test_numbers_are_those_of_the_results(content, rows):
             expected = rows[label][name].to_numpy().astype(float)
             exact = expected if v == 0 else expected.astype(np.float32).astype(float)
             assert np.array_equal(column(columns[f"{name}:{v}"]), exact, equal_nan=True), (name, label)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_mean_of_the_outcome_is_marked_where_weights_are_used():
+    weights = {"none": "1", "size": "exp(w)"}
+    results = specdid.run(small_study(weights=weights), small_panel(), audit=0).results
+    places = np.flatnonzero(results.status == Status.OK)
+    used = results.planned.dimension("weights").codes[places]
+    assert column(_numbers(results, places)["weighted"]).tolist() == used.tolist()
+    assert set(used.tolist()) == {0, 1}
 
 
 def test_words_are_those_of_the_results(content, rows):

@@ -112,8 +112,7 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
             "not_identified", 'no unit is never treated in these rows; control = "notyet" compares with later cohorts'
         )
     if asked.anticipation:
-        if _uneven(panel):
-            raise Refusal("not_identified", UNEVEN.format("anticipation"))
+        _refuse_uneven(panel, "anticipation")
         refuse_apart(panel.times, task.calendar)
     return asked, panel
 
@@ -122,16 +121,16 @@ def _averaged(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     """Lay the units out for an average, which by time since treatment counts periods."""
     asked, panel = _begin(task)
     if asked.aggregate == "dynamic":
-        if _uneven(panel):
-            raise Refusal("not_identified", UNEVEN.format("time since treatment"))
+        _refuse_uneven(panel, "time since treatment")
         _refuse_merged(panel)
     return asked, panel
 
 
-def _uneven(panel: UnitsByPeriod) -> bool:
-    """Say whether some periods lie further apart than others: places of periods do not count time."""
+def _refuse_uneven(panel: UnitsByPeriod, counted: str) -> None:
+    """Refuse what counts periods where some lie further apart than others: their places do not count time."""
     _, step = first_and_step(panel.times)
-    return bool((np.diff(panel.times) > step).any())
+    if (np.diff(panel.times) > step).any():
+        raise Refusal("not_identified", UNEVEN.format(counted))
 
 
 def _by_time_since(task: Task) -> tuple[_Asked, UnitsByPeriod]:

@@ -144,7 +144,8 @@ const COUNTS = { nobs: tr`Rows`, n_units: tr`Units`, n_treated: tr`Treated units
 
 function countGrid(i) {
   const known = Object.entries(COUNTS).filter(([name]) => data.columns[name][i] >= 0);
-  const header = ["", ...known.map(([, label]) => label), tr`Within R²`, tr`Mean of outcome`];
+  const header = ["", ...known.map(([, label]) => label), tr`Within R²`,
+    data.columns.weighted[i] ? tr`Mean of outcome (unweighted)` : tr`Mean of outcome`];
   const numbers = known.map(([name]) => whole(data.columns[name][i]));
   const mean = data.columns.y_mean[i];
   return grid(tr`Sample`, header, [[tr`this specification`, ...numbers, fixed(data.columns.r2_within[i], 3),
