@@ -47,8 +47,8 @@ STRIP_SHADES = tuple(blend(INK, 0.08 + 0.92 * share) for share in (0.0, 1 / 3, 2
 """Shades of a dense curve's strip, from none with p < alpha to all."""
 _STRIP, _RUN = 4.0, 2.0
 """Height of that strip, and width of what has one shade in it, in points."""
-_BREAKDOWNS = 75
-"""Breakdown values of more than THIN specifications are drawn as medians of so many runs: of 10,000 few are known."""
+_STICK = 0.5
+"""Points of a bar of breakdown values, at least: the median of those that its neighbours have."""
 _HALO = 4.5
 """Where the white around marks lies: above bars and lines, below all marks."""
 _CROSS = 2.6
@@ -502,7 +502,8 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
         count = segment.stop - segment.start
-        runs = np.array_split(height[segment.start : segment.stop], count if count <= THIN else _BREAKDOWNS)
+        room = 72 * axes.bbox.width / axes.figure.dpi * count / panel.extent
+        runs = np.array_split(height[segment.start : segment.stop], min(count, max(1, int(room / _STICK))))
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
         some = [run[~np.isnan(run)] for run in runs]
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])

@@ -19,12 +19,12 @@ from specdid.figures._fonts import Fonts, dense, fonts_for
 from specdid.figures._style import (
     CROSS,
     CROSSED,
+    DENSE,
     FAINT,
     HAIR,
     INK,
     OPEN,
     QUIET,
-    QUIET_DENSE,
     RING,
     SMALL,
     TEXT,
@@ -130,7 +130,7 @@ class Page:
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
-        text, colour = self.fonts.written(text), QUIET_DENSE if colour == QUIET and dense(text) else colour
+        text, colour = self.fonts.written(text), _coloured(text, colour)
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline", family=list(self.fonts.families),
@@ -146,7 +146,8 @@ class Page:
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
-            x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size, color=colour,
+            x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size,
+            color=_coloured(text, colour),
             rotation=90, ha="center", va="center", family=list(self.fonts.families),
         )  # fmt: skip
 
@@ -181,6 +182,10 @@ class Page:
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]
         return kind(*places, transform=self.figure.transFigure, **looks)
+
+
+def _coloured(text: str, colour: str) -> str:
+    return DENSE.get(colour, colour) if dense(text) else colour
 
 
 def _title_lines(text: str, fonts: Fonts, width: float) -> list[str]:

@@ -14,6 +14,7 @@ from specdid.figures._curve_axes import STRIP_SHADES, dense, few, fixed, marker_
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
+    CUT_OF_TABLE,
     ENTRY_LINES,
     LINE,
     NOTE,
@@ -37,7 +38,7 @@ _SHADES = 4
 """Colours of ribbons that a swatch has room for."""
 FOOT = 26.0
 """Room below axes for numbers and what they count."""
-GUTTER = 14.0
+GUTTER, _BESIDE = 14.0, 20.0
 PAGE = 595.0
 """Height that a page of letter paper with inch margins leaves a figure beside its caption."""
 
@@ -47,9 +48,10 @@ class KeyEntry:
     """One entry: a swatch, its colour and words on ``most`` lines.
 
     ``more``: further words of the entry above, without a swatch. ``shades``: as many colours side by side.
+    ``upright``, ``dashed``: lines as they are drawn.
     """
 
-    kind: Literal["dot", "bar", "thin bar", "shades", "more"]
+    kind: Literal["dot", "bar", "thin bar", "dashed", "upright", "shades", "more"]
     colour: Any
     words: str
     marker: str = "o"
@@ -149,6 +151,11 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
                 step_x = 8 / len(entry.colour)
                 for j, colour in enumerate(entry.colour):
                     page.line((x + j * step_x, x + (j + 1) * step_x), (y, y), colour, 3.6)
+            elif entry.kind == "upright":
+                page.line((x + 4, x + 4), (y - 3.5, y + 3.5), entry.colour, 1.0)
+            elif entry.kind == "dashed":
+                for start in (x, x + 5):
+                    page.line((start, start + 3), (y, y), entry.colour, 1.0)
             elif entry.kind != "more":
                 page.line((x, x + 8), (y, y), entry.colour, 3.6 if entry.kind == "bar" else 1.0)
             page.text(x + _SWATCH, y, entry.words, SMALL, colour=QUIET)
@@ -307,6 +314,8 @@ def lay_sheet(
     verdict: str = "",
     key: Sequence[KeyEntry] = (),
     of: int = 0,
+    cut: bool = False,
+    told_in: str = CUT_OF_TABLE,
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
 
@@ -322,6 +331,8 @@ def lay_sheet(
     least : how low axes may be made so that the sheet fits a page, where a smaller print would shrink the text too.
         None: the caller sees to it that it does.
     of : how many panes there are in all, if not just these.
+    cut : the note is to say that names are cut; it does where those of panes or keys are.
+    told_in : the sentence that says where they are in full.
     """
     points, across, all_ = width * 72, columns(len(panes), width), max(of, len(panes))
     whole, room = room_of(len(panes), width, margin, inner)
@@ -332,6 +343,7 @@ def lay_sheet(
     doubts = doubt_lines(doubt, verdict, fonts, 0.97 * points - 4)
     shared = break_lines(key, fonts, points - 4) if key else ()
     keys = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
+    note = sentences(filter(None, (note, say(told_in) if cut or _is_cut(heads, shared) else "")))
     top = keys + (LINE * len(shared) + 3 if shared else 0.0)
     for some in range(len(panes), 0, -1):
         rows = [range(k, min(k + across, some)) for k in range(0, some, across)]
@@ -357,6 +369,12 @@ def lay_sheet(
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)
     return page, boxes
+
+
+def _is_cut(heads: Sequence[_Head], shared: KeyLines) -> bool:
+    keys = (shared, *(key for _, _, key in heads))
+    words = (entry.words for key in keys for line in key for entry in line)
+    return any(text.endswith("…") for text in (*(line for name, _, _ in heads for line in name), *words))
 
 
 def _write_head(page: Page, head: _Head, left: float, top: float) -> None:
@@ -397,7 +415,12 @@ def _together(facts: Sequence[str], fonts: Fonts, room: float) -> list[str]:
     return [text for line in lines for text in wrap(joined(line), fonts, room)]
 
 
+def across_is_cut(fonts: Fonts, text: str, width: float) -> bool:
+    """Say whether `label_across` cuts a text below axes ``width`` points wide."""
+    return fonts.width(text, SMALL) > width + _BESIDE
+
+
 def label_across(page: Page, box: Box, *texts: str) -> None:
     """Say below the numbers what they are, in the first of these texts that has room."""
-    words = page.fonts.first_fit(texts, SMALL, box.width + 20)
+    words = page.fonts.first_fit(texts, SMALL, box.width + _BESIDE)
     page.text(box.left + box.width / 2, box.top + box.height + 17, words, SMALL, colour=QUIET, align="center")

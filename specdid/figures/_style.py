@@ -25,12 +25,12 @@ SINGLE, DOUBLE, DEFAULT = 3.5, 7.0, 6.5
 """Widths of a journal's column and page, and of a manuscript's text, in inches."""
 
 INK, QUIET, FAINT, HAIR = "#1a1a1a", "#6b6b6b", "#a3a3a3", "#e6e6e6"
-QUIET_DENSE = "#3d3d3d"
-"""QUIET of Chinese characters, which have thin strokes."""
 BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"
 DOUBT = "#ad4a00"
 """Serious warnings, as on the page of a run: as text the accent is too pale, in grey print above all."""
+DENSE = {QUIET: "#222222", DOUBT: "#5c2700"}
+"""These colours of Chinese characters, whose thin strokes look as pale as letters of the former ones."""
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
 MARKERS = ("o", "s", "^", "v", "d", "tall", "star", "<", ">", "house", "wide", "slant")
@@ -351,3 +351,7 @@ def blend(colour: str, share: float) -> tuple[float, float, float]:
     """Mix a colour with white; share 1 is the colour itself."""
     red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
     return 1 - share * (1 - red), 1 - share * (1 - green), 1 - share * (1 - blue)
+
+
+TREATED, CONTROL = blend(INK, 0.65), blend(INK, 0.25)
+"""Units, in every figure."""

@@ -15,7 +15,7 @@ from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid._words import say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import draw_steps, fixed, shown_range
+from specdid.figures._curve_axes import beyond_words, draw_steps, fixed, shown_range
 from specdid.figures._page import Page, choose_fonts, round_ticks, style, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet, one_key
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, RING, SERIES, SMALL, blend, own_style
@@ -70,6 +70,11 @@ class ComparedPanel:
     def gap(self) -> float:
         """The room before what one run has alone, in the room of a pair."""
         return max(1.0, 0.03 * float(self.pairs.shape[1]))
+
+    @property
+    def values(self) -> Floats:
+        """The estimates of both runs."""
+        return np.concatenate([self.pairs.reshape(-1), *self.alone])
 
     def starts(self) -> tuple[float, float, float]:
         """Return where the old run's own estimates begin, the new run's, and where the axis ends."""
@@ -223,8 +228,7 @@ def _short(name: str) -> str:
 def _draw_pairs(axes: Axes, panel: ComparedPanel) -> None:
     """Draw each specification's old and new estimate and a line from one to the other; many as ranges."""
     old, new, stop = panel.starts()
-    values = np.concatenate([panel.pairs.reshape(-1), *panel.alone])
-    low, high = with_room([0.0, *shown_range(values)])
+    low, high = with_room([0.0, *shown_range(panel.values)])
     axes.set_xlim(-0.5, max(stop, 1.0) + 0.5)
     axes.set_ylim(low, high)
     axes.set_xticks([])
@@ -275,15 +279,25 @@ def _steps(axes: Axes, values: Floats, colour: str, wide: float, order: float) -
 
 
 def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:
-    """Mark the preferred estimates: hollow the old one, full the new one, and a line from one to the other."""
-    marks = [(k + 0.5, panel.pairs[side, k]) for side, k in enumerate(panel.preferred) if k >= 0]
-    if len(marks) == 2:
-        axes.plot(*zip(*marks, strict=True), color=ACCENT, linewidth=0.8, zorder=6)
-    for side, (k, face) in enumerate(zip(panel.preferred, ("white", ACCENT), strict=True)):
-        if k >= 0:
+    """Mark the preferred estimates: hollow the old one, full the new one, and a line between those of pairs."""
+    if min(panel.preferred) >= 0:
+        places = [k + 0.5 for k in panel.preferred]
+        axes.plot(
+            places,
+            [panel.pairs[side, k] for side, k in enumerate(panel.preferred)],
+            color=ACCENT,
+            linewidth=0.8,
+            zorder=6,
+        )
+    runs = zip((panel.old, panel.new), panel.alone, panel.starts(), panel.preferred, ("white", ACCENT), strict=False)
+    for side, (run, alone, start, paired, face) in enumerate(runs):
+        if run.preferred >= 0:
+            y = float(run.estimate[run.preferred])
+            # One that the other run has not stands among those that a run has alone, which are sorted.
+            x = paired if paired >= 0 else start + int(np.searchsorted(alone, y))
             axes.scatter(
-                [k + 0.5], [panel.pairs[side, k]], s=24, marker="D", color=face, edgecolor=INK if side else ACCENT,
-                linewidth=0.8, zorder=7 + side,
+                [x + 0.5], [y], s=24, marker="D", color=face, edgecolor=INK if side else ACCENT, linewidth=0.8,
+                zorder=7 + side,
             )  # fmt: skip
 
 
@@ -314,6 +328,9 @@ def _note(data: ComparedData) -> str:
         )
     if any(len(own) for p in data.panels for own in p.alone):
         parts.append(say("At the right is what one run has alone."))
+    beyond = [y[(y < low) | (y > high)] for y in (p.values for p in data.panels) for low, high in [shown_range(y)]]
+    if said := [beyond_words(y, decimals_for(y)) for y in beyond if len(y)]:
+        parts.append(say("Beyond the axis: {listed}.", listed=say("; ").join(said)))
     if any(not p.pairs.shape[1] for p in data.panels):
         parts.append(say("No moves are drawn where no specification is in both runs."))
     still = sum(int(np.count_nonzero(~np.isfinite(p.move))) for p in data.panels)

@@ -121,10 +121,10 @@ class EventData:
         """Write a period: −1, or 2011."""
         return self.ticks[period - self.window[0]] if self.ticks else fixed(float(period), 0)
 
-    def binned(self, period: int) -> bool:
-        """Say whether ``period`` includes what lies beyond it in every curve that has it."""
+    def binned(self, period: int) -> tuple[bool, ...]:
+        """Say of each curve that has ``period`` whether it includes what lies beyond it."""
         curves = [s for p in self.panels for s in p.series if period in s.references or period in s.periods]
-        return bool(curves) and all(period in s.bins for s in curves)
+        return tuple(period in s.bins for s in curves)
 
 
 def ends_note(curves: Sequence[tuple[str, tuple[int, ...]]], window: tuple[int, int]) -> str:
@@ -353,9 +353,12 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
         for p in data.panels
     ]
     heads = [LINE * (len(title) + len(lines)) + 3 for title, lines in zip(titles, tests, strict=True)]
+    arrows = (
+        [say("Arrows: intervals that go beyond the axis.")] if any(_is_beyond(p, data) for p in data.panels) else []
+    )
     for some in range(len(heads), 0, -1):
         # Agg sets small text up to two percent wider than it measures.
-        notes = note_lines(sentences([note(data), *first_of(some, len(heads))]), fonts, 0.98 * (width - 4))
+        notes = note_lines(sentences([note(data), *arrows, *first_of(some, len(heads))]), fonts, 0.98 * (width - 4))
         rest = top + sum(heads[:some]) + _FEET * some + LINE + NOTE * len(notes) + 6
         tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
         if rest + tall * some <= highest(SHEET):
@@ -382,8 +385,7 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     style_axis(axes, page.fonts)
     first, last = data.window
     axes.set_xlim(first - 0.5, last + 0.5)
-    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
-    bottom, ceiling = _limits([curve for p in alike for curve in _looks(p)])
+    bottom, ceiling = _ends(panel, data)
     axes.set_ylim(bottom, ceiling)
     number_axis(axes, bottom, ceiling)
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
@@ -436,6 +438,18 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, room: floa
     draw_tested(axes, (references, zeros), colour, zeros, look.marker, size, haloed=True, zorder=5, clip_on=False)
 
 
+def _ends(panel: EventPanel, data: EventData) -> tuple[float, float]:
+    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+    return _limits([curve for p in alike for curve in _looks(p)])
+
+
+def _is_beyond(panel: EventPanel, data: EventData) -> bool:
+    """Say whether a band that is drawn goes beyond the axis."""
+    bottom, top = _ends(panel, data)
+    bands = [(s.estimate, s.band) for s, look in _looks(panel) if look.bars]
+    return any(bool(((y - half < bottom) | (y + half > top)).any()) for y, half in bands)
+
+
 def _looks(panel: EventPanel) -> list[tuple[EventSeries, Look]]:
     return [(series, look_of(panel, k)) for k, series in enumerate(panel.series)]
 
@@ -483,10 +497,12 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
 
 
 def _tick(data: EventData, period: int) -> str:
+    """Write a period, an end as what it stands for: −3, ≤ −3, or where curves differ both."""
     text = data.tick(period)
-    if period not in data.window or not data.binned(period):
+    if period not in data.window or not any(binned := data.binned(period)):
         return text
-    return f"≤ {text}" if period == data.window[0] else f"≥ {text}"
+    beyond = f"≤ {text}" if period == data.window[0] else f"≥ {text}"
+    return beyond if all(binned) else f"{text} / {beyond}"
 
 
 def _texts(data: EventData) -> Iterator[str]:

@@ -35,6 +35,8 @@ _ROW = 12.0
 _AXIS = 22.0
 _LABELS, _ACROSS = 60.0, 44.0
 """Room that labels and an axis have at least: facts that leave less are not written, from the last on."""
+_MARK, _ENDS = 4.4, 2.5
+"""Size of a mark, and so many times that size, below which an interval has its ends marked and a smaller mark."""
 _HALF = 1.5
 """An interval longer than so many times the median one is cut at the axis."""
 
@@ -191,7 +193,7 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
         page.text(8, middle, short[row.label], bold=row.whole)
         if row.small:
             page.text(2, middle, SMALL_SIGN)
-        _effect(axes, row, k, limits)
+        _effect(axes, row, k, limits, columns.width / (limits[1] - limits[0]))
         for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")
     if block.words:
@@ -199,8 +201,11 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
         page.text(8, below, fonts.fit(block.words, SMALL, page.width - 10), SMALL, colour=QUIET)
 
 
-def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float]) -> None:
-    """Draw a point and its interval, with an arrow where the interval goes beyond the axis."""
+def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float], unit: float) -> None:
+    """Draw a point and its interval, with an arrow where the interval goes beyond the axis.
+
+    A short one, on an axis of ``unit`` points, is not hidden by its mark: upright strokes are its ends.
+    """
     if not np.isfinite(row.estimate):
         return
     y, colour = place + 0.5, ACCENT if row.whole else INK
@@ -210,7 +215,10 @@ def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float])
         if beyond:
             axes.plot([end], [y], marker=marker, markersize=4, color=colour, clip_on=False, zorder=5)
     kind = ("D" if row.whole else "o") if row.known else (CROSSED if row.whole else CROSS)
-    shape, size = shape_of(kind, 4.4)
+    short = row.known and unit * (row.high - row.low) < _ENDS * _MARK
+    shape, size = shape_of(kind, 0.6 * _MARK if short else _MARK)
+    if short:
+        axes.vlines([low, high], y - 0.3, y + 0.3, color=colour, linewidth=0.7, zorder=6.5)
     axes.plot(
         [row.estimate], [y], marker=shape, markersize=size, color=colour,
         markerfacecolor="white" if kind == CROSSED or row.hollow else colour,

@@ -137,7 +137,8 @@ def _draw_panel(page: Page, box: Box, panel: HonestPanel, limits: tuple[float, f
     zero = box.left + box.width * -1.7 * begin / (1.07 * most - 1.7 * begin)
     page.text(zero - 9.0, box.top + box.height + 5, say("parallel trends"), SMALL, colour=ACCENT, align="right")
     axes.vlines(begin, least, greatest, color=ACCENT, linewidth=2.2, zorder=4)
-    axes.plot([begin], [estimate], "o", color=ACCENT, markersize=3.6, zorder=5)
+    # A dot would hide an interval that is no longer than it.
+    axes.plot([begin], [estimate], "_", color=ACCENT, markersize=6.0, markeredgewidth=1.0, zorder=5)
     axes.vlines(panel.bound, panel.low, panel.high, color=INK, linewidth=2.2, zorder=4)
     if np.isfinite(panel.breakdown) and panel.breakdown <= most * 1.07:
         axes.axvline(panel.breakdown, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)

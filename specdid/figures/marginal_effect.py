@@ -14,13 +14,13 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import minus
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import apart, choose_fonts, round_ticks, style, style_across, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
-from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
+from specdid.figures._panes import Box, KeyEntry, Pane, across_is_cut, label_across, lay_sheet, room_of
+from specdid.figures._style import ACCENT, BAND95, CONTROL, DEFAULT, INK, QUIET, SMALL, TREATED, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,17 +85,21 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
     if not data.panels:
         raise ValueError("no interaction was estimated, so there is nothing to draw")
     fonts = choose_fonts(_texts(data))
+    inner, width = _room(data, fonts), width or DEFAULT
     with own_style():
         page, boxes = lay_sheet(
             data.title,
             [Pane((p.name, p.short or p.name), p.facts) for p in data.panels],
-            data.note,
+            sentences(
+                [data.note, say("Bars of treated and of control units: counts, each side to a height of its own.")]
+            ),
             fonts,
-            width or DEFAULT,
+            width,
             _HEIGHT + _STRIP,
-            inner=_room(data, fonts),
+            inner=inner,
             least=_LEAST,
             key=_key(data),
+            cut=across_is_cut(fonts, data.moderator, room_of(len(data.panels), width, 0.0, inner)[1]),
         )
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, data)
@@ -109,9 +113,8 @@ def _key(data: EffectData) -> list[KeyEntry]:
         KeyEntry("bar", BAND95, say("{level} interval", level=data.level)),
     ]
     if any(np.isfinite(p.average) for p in data.panels):
-        entries.append(KeyEntry("thin bar", ACCENT, say("average effect (dashed)")))
-    units = ((say("treated units"), 0.65), (say("control units"), 0.25))
-    return entries + [KeyEntry("bar", blend(INK, share), words) for words, share in units]
+        entries.append(KeyEntry("dashed", ACCENT, say("average effect (dashed)")))
+    return [*entries, KeyEntry("bar", TREATED, say("treated units")), KeyEntry("bar", CONTROL, say("control units"))]
 
 
 def _ends(panel: EffectPanel, data: EffectData) -> tuple[float, float]:
@@ -165,10 +168,10 @@ def _effect(axes: Axes, panel: EffectPanel) -> None:
 def _units(axes: Axes, panel: EffectPanel, ends: tuple[float, float]) -> None:
     """Draw the units' distribution: the treated above, the controls below, each to its own height."""
     edges = np.linspace(*ends, _BINS + 1)
-    for values, sign, share in ((panel.treated, 1.0, 0.65), (panel.control, -1.0, 0.25)):
+    for values, sign, colour in ((panel.treated, 1.0, TREATED), (panel.control, -1.0, CONTROL)):
         counts = np.histogram(values, edges)[0].astype(np.float64)
         heights = sign * counts / max(counts.max(initial=0.0), 1.0)
-        draw_steps(axes, heights, edges, facecolor=blend(INK, share))
+        draw_steps(axes, heights, edges, facecolor=colour)
     axes.axhline(0, color=QUIET, linewidth=0.4)
     axes.set_ylim(-1.1, 1.1)
 

@@ -262,17 +262,27 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
         across = columns(len(panels), width)
         bands = [panels[k : k + across] for k in range(0, len(panels), across)]
         headings, still, firm = _headings(panels)
-        margin = _margin(panels, fonts, width * 72)
+        margin, ends = _margin(panels, fonts, width * 72), _shared_ends(panels)
+        room = room_of(len(panels), width, margin, _INNER)[1]
         ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), firm - 1, -1))]
         for sizes, kept in ways:
             lines = [_lines(band, headings[:kept], sizes) for band in bands]
             above = [_above(band, sizes) for band in bands]
             dots = _dots(panels, [above[k // across] for k in range(len(panels))], width, margin)
             cut = any(_is_cut(band, fonts, margin) for band in lines)
+            empty = any(
+                _is_empty(panel, *line[:2])
+                for band, own in zip(bands, lines, strict=True)
+                for panel in band
+                for line in own
+            )
             page, boxes = lay_sheet(
                 data.title,
-                [_pane(p) for p in panels],
-                sentences([_note(data, panels, dots, still, headings[kept:]), *([say(CUT)] if cut else [])]),
+                [
+                    _pane(p, 0 if dot else _tallest(p, ends[p.name, p.scaled], room))
+                    for p, dot in zip(panels, dots, strict=True)
+                ],
+                _note(data, panels, dots, still, headings[kept:], empty),
                 fonts,
                 width,
                 [top + _depth(band, sizes) for top, band in zip(above, lines, strict=True)],
@@ -281,6 +291,8 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
                 doubt=data.doubt,
                 verdict=data.verdict,
                 key=_key(panels, dots, data.alpha),
+                cut=cut,
+                told_in=CUT,
             )
             if page.height <= highest(HIGHEST):
                 break
@@ -288,7 +300,6 @@ def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
             break
         fewest = min(panels[::-1], key=lambda p: (p.preferred is not None, len(p.estimate)))
         panels = tuple(p for p in panels if p is not fewest)
-    ends = _shared_ends(panels)
     for k, (panel, box, dot) in enumerate(zip(panels, boxes, dots, strict=True)):
         band = k // across
         _draw_pane(page, box, panel, lines[band], above[band], dot, ends[panel.name, panel.scaled], sizes)
@@ -349,13 +360,21 @@ def _depth(lines: list[Line], sizes: _Sizes) -> float:
     return lines[-1][2] + sizes.row + 4 if lines else 4.0
 
 
-def _pane(panel: MultiversePanel) -> Pane:
+def _tallest(panel: MultiversePanel, ends: tuple[float, float], room: float) -> int:
+    """Count the estimates of the highest bar of a histogram ``room`` points wide."""
+    inside = panel.estimate[(panel.estimate >= ends[0]) & (panel.estimate <= ends[1])]
+    return int(np.histogram(inside, _edges(inside, ends, room))[0].max())
+
+
+def _pane(panel: MultiversePanel, tallest: int = 0) -> Pane:
+    """Say what stands above a pane; the ``tallest`` bar gives the scale of a histogram, 0 where there are dots."""
     names = (
         say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
         panel.name,
     )
-    facts = (of_specifications(len(panel.estimate)), *([told(panel.estimand)] if panel.several else []))
-    return Pane(names, facts)
+    facts = [of_specifications(len(panel.estimate)), *([told(panel.estimand)] if panel.several else [])]
+    facts += [say("highest bar: {n:,}", n=tallest)] if tallest else []
+    return Pane(names, tuple(facts))
 
 
 def _key(panels: Sequence[MultiversePanel], dots: Sequence[float], alpha: float) -> list[KeyEntry]:
@@ -373,7 +392,7 @@ def _key(panels: Sequence[MultiversePanel], dots: Sequence[float], alpha: float)
     for panel in panels:
         if panel.preferred is not None:
             words = say("preferred: {preferred}", preferred=fixed(panel.preferred, decimals_for(panel.estimate)))
-            entries.append(KeyEntry("thin bar", ACCENT, words))
+            entries.append(KeyEntry("upright", ACCENT, words))
     return entries
 
 
@@ -438,20 +457,27 @@ def _draw_pane(
         page.text(right, head, say("change"), SMALL, colour=QUIET, align="right")
     strips = []
     for heading, label, top in lines:
-        row = rows.get((heading, label))
+        middle, row = above + top + sizes.row / 2, rows.get((heading, label))
+        if _is_empty(panel, heading, label):
+            page.text(right - _CHANGE, box.top + middle, "–", SMALL, colour=QUIET, align="right")
         if row is None or not row.chosen.any():
             continue
-        middle = above + top + sizes.row / 2
         strips.append((y[row.chosen], middle))
         page.text(right - _CHANGE, box.top + middle, f"{row.chosen.sum():,}", SMALL, colour=QUIET, align="right")
         page.text(right, box.top + middle, _change(row, decimals), SMALL, colour=QUIET, align="right")
     if strips:
         _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row)
-    axes.axvline(0, color=INK, linewidth=0.6, zorder=5)
+    # Below what they would hide: estimates at zero, and those like the preferred one.
+    axes.axvline(0, color=INK, linewidth=0.6, zorder=1.5)
     if panel.preferred is not None:
-        axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=6)
+        axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=1.6)
     _mark_beyond(axes, page, panel, ends)
     label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
+
+
+def _is_empty(panel: MultiversePanel, heading: str, label: str) -> bool:
+    """Say whether a line of an option, not of a heading, has no estimates in this pane."""
+    return bool(label) and not any(r.chosen.any() for r in panel.rows if (r.heading, r.label) == (heading, label))
 
 
 def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[float, float]) -> None:
@@ -583,7 +609,10 @@ def _earlier(labels: NDArray[np.int64]) -> Floats:
 def _strips(
     axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats | None, ends: tuple[float, float], row: float
 ) -> None:
-    """Draw a line for each estimate, or a histogram as a strip, the darker the more; the mean is a tick."""
+    """Draw a line for each estimate, or a histogram as a strip, the darker the more.
+
+    The mean is a tick across their upper half: in the lower one none is hidden.
+    """
     half = 0.36 * row
     if edges is None:
         x = np.concatenate([values for values, _ in strips])
@@ -594,8 +623,8 @@ def _strips(
         _shades(axes, strips, edges, half)
     means = np.clip([float(values.mean()) for values, _ in strips], *ends)
     middles = np.array([middle for _, middle in strips])
-    axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color="white", linewidth=2.2, zorder=3)
-    axes.vlines(means, middles - half - 0.6, middles + half + 0.6, color=INK, linewidth=1.0, zorder=3.1)
+    for colour, thick, order in (("white", 2.4, 3), (INK, 1.2, 3.1)):
+        axes.vlines(means, middles - half - 1.0, middles, color=colour, linewidth=thick, zorder=order)
 
 
 def _shades(axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats, half: float) -> None:
@@ -641,6 +670,7 @@ def _note(
     dots: Sequence[float],
     still: Sequence[str],
     least: Sequence[str],
+    empty: bool = False,
 ) -> str:
     many, bars = {len(p.estimate) > DOTS for p in panels}, {not dot for dot in dots}
     above = {False: say("a dot for each estimate"), True: say("histogram of the estimates")}
@@ -648,7 +678,7 @@ def _note(
     words = [say(" or, of many, ").join(of[k] for k in sorted(kinds)) for of, kinds in ((above, bars), (below, many))]
     parts = [
         say(
-            "Above: {above}. Below, with each option: {below}; tick: their mean; n: how many.",
+            "Above: {above}. Below, with each option: {below}; dark tick: their mean; n: how many.",
             above=words[0],
             below=words[1],
         ),
@@ -658,6 +688,10 @@ def _note(
         parts.append(say("p < {alpha:g} (standard errors: {vcov}).", alpha=data.alpha, vcov=data.vcov))
     if any(r.variable for p in panels for r in p.rows):
         parts.append(say("For variables: with against without."))
+    if empty:
+        parts.append(
+            say("–: all specifications of the panel take the same option of this choice, or none takes this one.")
+        )
     if still:
         parts.append(
             say(

@@ -131,8 +131,8 @@ def _pane(panel: NullPanel, alone: bool) -> Pane:
     facts = (of_specifications(panel.nulls[0].specifications), *([told(panel.estimand)] if panel.several else []))
     told_value = f"{observed}: {' / '.join(values)}"
     if alone:
-        return Pane((name, panel.group), facts, (KeyEntry("thin bar", ACCENT, told_value),))
-    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("thin bar", ACCENT, observed),))
+        return Pane((name, panel.group), facts, (KeyEntry("upright", ACCENT, told_value),))
+    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("upright", ACCENT, observed),))
 
 
 def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:
@@ -167,7 +167,7 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
             axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
         axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
         top = base + (0.8 if _label(page, box, null, k) == 1 else _BELOW)
-        axes.plot([0, 0], [base, top], color=INK, linewidth=0.6, zorder=1.5)
+        axes.plot([0, 0], [base, top], color=INK, linewidth=0.6, zorder=2.3)
         axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.3, zorder=4)
     times = say(" × expected sign") if panel.nulls[0].expected else ""
     label_across(

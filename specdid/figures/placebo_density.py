@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
-_HEIGHT, _LEAST = 132.0, 44.0
+_HEIGHT, _LEAST = 132.0, 42.0
 _QUARTERS = 72.0
 """Height of axes from which quarters of p have room beside them."""
 _DOTS = blend(SERIES[0], 0.55)
@@ -99,7 +99,8 @@ def _pane(panel: PlaceboPanel) -> Pane:
 
 def _key(alpha: float) -> list[KeyEntry]:
     return [
-        KeyEntry("thin bar", ACCENT, say("actual estimate")),
+        KeyEntry("upright", ACCENT, say("actual estimate")),
+        KeyEntry("upright", INK, say("zero")),
         KeyEntry("thin bar", INK, say("density of the placebos (left)")),
         KeyEntry("dot", _DOTS, say("their p (right; dashed: {alpha:g})", alpha=alpha)),
     ]

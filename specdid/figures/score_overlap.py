@@ -10,12 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import LINE, NOTE, Page, choose_fonts, first_fitting, style_across, title_height, write_note
-from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, TEXT, blend, own_style
+from specdid.figures._page import (
+    CUT_OF_TABLE,
+    LINE,
+    NOTE,
+    Page,
+    choose_fonts,
+    first_fitting,
+    style_across,
+    title_height,
+    write_note,
+)
+from specdid.figures._style import CONTROL, DEFAULT, INK, QUIET, SMALL, TEXT, TREATED, own_style
 from specdid.figures.love_plot import HEADS
 
 if TYPE_CHECKING:
@@ -24,8 +34,6 @@ if TYPE_CHECKING:
 
 BINS = 24
 _TALL, _AXIS, _GAP = 74.0, 20.0, 14.0
-TREATED, CONTROL = blend(ACCENT, 0.9), blend(QUIET, 0.5)
-"""Told apart in grey as well."""
 STAGES = (later("before matching"), later("after matching"))
 
 
@@ -95,7 +103,9 @@ def draw(data: ScoreData, width: float | None = None) -> Figure:
 def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
     head = (title_height(data.title, fonts, width) or 2.0) + LINE + 2
     heights = [2 * LINE + _TALL + _AXIS] * len(data.blocks)
-    some, notes = first_fitting(data.note, heights, head + LINE + 3, fonts, width - 4)
+    cut = any(_name(b, fonts, width) != b.name for b in data.blocks)
+    note = sentences(filter(None, (data.note, say(CUT_OF_TABLE) if cut else "")))
+    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE)
@@ -120,14 +130,23 @@ def _key(page: Page, middle: float) -> None:
     page.text(x + 11, middle, words, SMALL, colour=QUIET)
 
 
+def _name(block: ScoreBlock, fonts: Fonts, width: float) -> str:
+    return fonts.fit(block.name, TEXT, 0.6 * width, bold=True)
+
+
 def _block(page: Page, block: ScoreBlock, top: float) -> None:
     """Draw a sample's two pairs of histograms on one scale, with how many they hold."""
     room = (page.width - 4 - _GAP) / 2
-    facts = say("{outside:,} treated beyond the controls' scores", outside=block.outside) if block.outside else ""
-    name = page.fonts.fit(block.name, TEXT, 0.6 * page.width, bold=True)
+    facts = (
+        say("{outside:,} treated beyond the controls' scores", outside=block.outside),
+        say("{outside:,} beyond controls", outside=block.outside),
+    )
+    name = _name(block, page.fonts, page.width)
     page.text(2, top + LINE / 2, name, bold=True)
     beside = 8 + page.fonts.width(name, TEXT, bold=True)
-    page.text(beside, top + LINE / 2, page.fonts.fit(facts, SMALL, page.width - beside), SMALL, colour=QUIET)
+    if block.outside:
+        words = page.fonts.first_fit(facts, SMALL, page.width - beside)
+        page.text(beside, top + LINE / 2, words, SMALL, colour=QUIET)
     tallest = float(max(block.treated.max(), block.control.max())) * 1.06
     for k, stage in enumerate(STAGES):
         left = 2 + k * (room + _GAP)

@@ -355,8 +355,11 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             yield say("Darker bars reach M̄ = {bound:g}.", bound=found[0].bound)
         if any(b.several for b in found):
             yield say("Where specifications that are one point have several, the lowest is drawn.")
-        if any(not b.known.all() for b in found):
-            yield say("Pale, below zero: specifications without one.")
+        if without := sum(int((~b.known).sum()) for b in found):
+            of = sum(len(b.known) for b in found)
+            yield say("Pale, below zero: those without one, {without:,} of {of:,}.", without=without, of=of)
+            if any(len(p) > THIN for p in data.panels):
+                yield say("A bar is the median of the values that its neighbours have.")
 
 
 def _nulls(data: CurveData, brief: bool) -> Iterator[str]:
@@ -751,15 +754,23 @@ def _pieces(page: Page, panel: CurvePanel, left: float, middle: float, width: fl
 def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
     """Write beside the strip of breakdown values how many specifications survive its bound."""
     room = layout.left - TICKS - 2
-    page.text(2, middle - 0.5 * _ROOM, page.fonts.fit(say("Breakdown M̄"), TEXT, room, bold=True), TEXT, bold=True)
     found = [p.breakdowns for p in band.panels if p.breakdowns is not None]
-    many = sum(int(b.known.sum()) for b in found)
+    many, every = sum(int(b.known.sum()) for b in found), sum(map(len, band.panels))
+    top = middle - (0.5 * _ROOM if many == every else NOTE)
+    page.text(2, top, page.fonts.fit(say("Breakdown M̄"), TEXT, room, bold=True), TEXT, bold=True)
+    if many < every:
+        known = (
+            say("{some:,} of {all:,} have one", some=many, all=every),
+            say("{some:,} of {all:,}", some=many, all=every),
+            f"{many:,}/{every:,}",
+        )
+        page.text(2, middle, page.fonts.first_fit(known, SMALL, room), SMALL, colour=QUIET)
     above = sum(int((b.values >= b.bound).sum()) for b in found)
     words = (
         say("{many} of {of} survive {bound}", many=f"{above:,}", of=f"{many:,}", bound=f"M̄ = {found[0].bound:g}"),
         f"{above:,}/{many:,} ≥ {found[0].bound:g}",
     )
-    page.text(2, middle + 0.5 * _ROOM, page.fonts.first_fit(words, SMALL, room), SMALL, colour=QUIET)
+    page.text(2, 2 * middle - top, page.fonts.first_fit(words, SMALL, room), SMALL, colour=QUIET)
 
 
 def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:

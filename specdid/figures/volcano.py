@@ -25,7 +25,7 @@ from specdid.figures._curve_axes import (
 )
 from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import choose_fonts, of_specifications, style_across, with_room
+from specdid.figures._page import CUT, choose_fonts, of_specifications, style_across, with_room
 from specdid.figures._panes import (
     SHARES,
     Box,
@@ -135,11 +135,13 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
         before = None
         while True:
             overlaps = [_overlaps(v, room, height, top) for v in data.panels]
-            if (said := _note(data, overlaps)) == before:
+            most = max((_most(v, room, height, top) for v in data.panels), default=0)
+            said = _note(data, overlaps), most
+            if said == before:
                 break
             page, boxes = lay_sheet(
-                data.title, panes, said, fonts, width, height, inner=_INNER, least=50.0, doubt=data.doubt,
-                verdict=data.verdict, key=key,
+                data.title, panes, said[0], fonts, width, height, inner=_INNER, least=50.0, doubt=data.doubt,
+                verdict=data.verdict, key=[*key, *_darkness(most)], told_in=CUT,
             )  # fmt: skip
             # Axes that a page has less room for bring points nearer.
             if before is not None or (lower := min(box.height for box in boxes)) == height:
@@ -148,6 +150,34 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
         for volcano, box, (_, deep) in zip(data.panels, boxes, overlaps, strict=False):
             _draw_pane(page, box, volcano, data.alpha, top, deep)
         return page.figure
+
+
+def _most(volcano: Volcano, width: float, height: float, top: float) -> int:
+    """Count the specifications of the darkest square on axes of ``width`` and ``height`` points, 0 without squares."""
+    if len(volcano.panel) <= MANY:
+        return 0
+    low, high = shown_range(volcano.panel.estimate)
+    ends = with_room([0.0, low, high])
+    _, counts = _cells(volcano, _inside(volcano, (low, high)), (width / (ends[1] - ends[0]), height / top))
+    return int(counts.sum(axis=1).max(initial=0.0))
+
+
+def _darkness(most: int) -> list[KeyEntry]:
+    """Say what the shades of squares count, the darkest ``most``."""
+    if most < 2:
+        return []
+    shades = tuple(blend(INK, _level(count, most)) for count in np.geomspace(1, most, 4))
+    return [KeyEntry("shades", shades, say("specifications in a square: 1 to {most:,}, log scale", most=most))]
+
+
+def _level(count: Any, most: float) -> Any:
+    """Return how dark squares with ``count`` specifications are."""
+    return 0.22 + 0.78 * np.log1p(count) / np.log1p(most)
+
+
+def _inside(volcano: Volcano, shown: tuple[float, float]) -> Ints:
+    y = volcano.panel.estimate
+    return np.flatnonzero((y >= shown[0]) & (y <= shown[1]) & np.isfinite(volcano.height))
 
 
 def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
@@ -253,11 +283,11 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float,
     axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
     axes.axhline(line, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)), zorder=2)
-    inside = (panel.estimate >= shown[0]) & (panel.estimate <= shown[1]) & np.isfinite(volcano.height)
+    inside = _inside(volcano, shown)
     if len(panel) > MANY:
-        _bins(axes, volcano, np.flatnonzero(inside), (box.width / (high - low), box.height / top))
+        _bins(axes, volcano, inside, (box.width / (high - low), box.height / top))
     else:
-        _points(axes, volcano, np.flatnonzero(inside), deep)
+        _points(axes, volcano, inside, deep)
     draw_untested(axes, panel, (panel.estimate[alone], np.full(alone.sum(), bottom / 2)), panel.which[alone], 3.2)
     _mark_beyond(axes, page.fonts, volcano, (low, high), shown)
     if panel.preferred:
@@ -365,19 +395,26 @@ def _marker(panel: CurvePanel, k: int) -> str:
     return marker_of(panel.series[k].colour) if len(panel.series) > 1 else "o"
 
 
+def _cells(volcano: Volcano, at: Ints, scale: tuple[float, float]) -> tuple[Ints, Floats]:
+    """Return the squares, (k, 2), that have points and how many of each series: (k, series)."""
+    wide, tall = (_BIN / s for s in scale)
+    x, y = (np.floor(v[at] / w).astype(np.int64) for v, w in ((volcano.panel.estimate, wide), (volcano.height, tall)))
+    cells, which = np.unique(np.stack([x, y], axis=1), axis=0, return_inverse=True)
+    counts = np.zeros((len(cells), len(volcano.panel.series)))
+    np.add.at(counts, (which.reshape(-1), volcano.panel.which[at]), 1.0)
+    return cells, counts
+
+
 def _bins(axes: Axes, volcano: Volcano, at: Ints, scale: tuple[float, float]) -> None:
     """Draw squares in the colour of the series that most of their points have, the darker the more points."""
     from matplotlib.collections import PolyCollection
 
     panel = volcano.panel
     wide, tall = (_BIN / s for s in scale)
-    x, y = (np.floor(v[at] / w).astype(np.int64) for v, w in ((panel.estimate, wide), (volcano.height, tall)))
-    cells, which = np.unique(np.stack([x, y], axis=1), axis=0, return_inverse=True)
-    counts = np.zeros((len(cells), len(panel.series)))
-    np.add.at(counts, (which.reshape(-1), panel.which[at]), 1.0)
-    level = np.log1p(counts.sum(axis=1)) / np.log1p(counts.sum(axis=1).max())
+    cells, counts = _cells(volcano, at, scale)
+    level = _level(counts.sum(axis=1), counts.sum(axis=1).max(initial=1.0))
     tints = [INK if len(panel.series) == 1 else SERIES[s.colour % len(SERIES)] for s in panel.series]
-    colours = [blend(tints[k], 0.22 + 0.78 * v) for k, v in zip(counts.argmax(axis=1), level.tolist(), strict=True)]
+    colours = [blend(tints[k], v) for k, v in zip(counts.argmax(axis=1), level.tolist(), strict=True)]
     left, bottom = cells[:, 0] * wide, cells[:, 1] * tall
     corners = np.stack([[left, bottom], [left + wide, bottom], [left + wide, bottom + tall], [left, bottom + tall]])
     axes.add_collection(PolyCollection(list(corners.transpose(2, 0, 1)), facecolors=colours, linewidths=0, zorder=3))
@@ -462,6 +499,7 @@ FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data
 OWN = Own(
     zh={
         "; of the ": "；",
+        "specifications in a square: 1 to {most:,}, log scale": "每格设定数：1 至 {most:,}（对数刻度）",
         "p < {alpha:g}, {errors}, negative and positive (null):": (
             "p < {alpha:g}（{errors}）的负、正比例（括号内为原假设下）："
         ),

@@ -7,10 +7,15 @@ from functools import partial
 import pytest
 from figure_layout import layout_faults
 from figure_samples import samples
+from matplotlib.artist import Artist
+from matplotlib.collections import Collection
+from matplotlib.colors import rgb_to_hsv, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
-from specdid.figures._page import draw_bare
+from specdid._words import say
+from specdid.figures._page import CUT, CUT_OF_TABLE, draw_bare
 from specdid.figures._style import TITLE, known_glyphs
 
 WIDTHS = (3.5, 6.5)
@@ -26,7 +31,7 @@ def test_texts_are_on_the_page_apart_and_large_enough(name, width):
         drawn = figure.draw(data, width)
         assert drawn.get_size_inches()[0] == pytest.approx(width)
         assert drawn.get_size_inches()[1] <= 9 + 1e-9, what
-        found[what] = layout_faults(drawn)
+        found[what] = [*layout_faults(drawn), *cut_unsaid(drawn), *key_faults(drawn)]
         if name in TEXTS_BESIDE:
             found[what] += drawn_over(drawn)
     assert not {what: faults for what, faults in found.items() if faults}
@@ -45,6 +50,33 @@ def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, 
         assert not any(t.get_text() in data.title for t in texts if t.get_fontsize() == TITLE)
         assert not note or note not in " ".join(t.get_text() for t in texts)
         assert high * width / wide <= 9 + 1e-9, what
+
+
+def cut_unsaid(figure):
+    """Say which texts are cut where nothing on the figure says so; a title is its own reader's."""
+    texts = [t.get_text() for t in figure.findobj(Text) if t.get_fontsize() < TITLE]
+    said = "".join(texts).replace(" ", "")
+    if any(say(words).replace(" ", "") in said for words in (CUT, CUT_OF_TABLE)):
+        return []
+    return [f"cut: {text!r}" for text in texts if text.endswith("…")]
+
+
+def key_faults(figure):
+    """Say which hues a key has that nothing drawn has, and the reverse where there is a key at all."""
+    key = {hue for a in figure.findobj(Line2D) if a.axes is None for hue in hues(a)}
+    drawn = {hue for axes in figure.axes for a in axes.findobj(Artist) for hue in hues(a) if not isinstance(a, Text)}
+    return [f"only in the key: {h}" for h in key - drawn] + [f"not in the key: {h}" for h in drawn - key if key]
+
+
+def hues(artist):
+    """Return the hues that a visible artist has, in twentieths of the circle; greys have none."""
+    gives = ("get_facecolor", "get_edgecolor", "get_color", "get_markerfacecolor")
+    colours = [to_rgba_array(getattr(artist, give)()) for give in gives if hasattr(artist, give)]
+    some = not isinstance(artist, Collection) or (len(artist.get_paths()) and len(artist.get_offsets()))
+    for red, green, blue, alpha in (row for rows in colours for row in rows) if artist.get_visible() and some else ():
+        hue, saturation, _ = rgb_to_hsv((red, green, blue))
+        if alpha and saturation > 0.08:
+            yield round(20 * float(hue)) % 20
 
 
 def drawn_over(figure):

@@ -10,7 +10,7 @@ from specdid._words import speaking
 from specdid.figures import _fonts
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import dense, fonts_for
-from specdid.figures._style import QUIET, QUIET_DENSE, SMALL, TEXT, blend, own_style, save
+from specdid.figures._style import DENSE, QUIET, SMALL, TEXT, blend, own_style, save
 from specdid.figures.spec_curve import plot
 
 CHINESE = {"样本": ["全部城市", "剔除直辖市"], "缩尾处理": ["否", "1%"]}
@@ -125,5 +125,5 @@ def test_the_zero_of_chinese_years_has_a_stand_in_where_no_font_has_it(monkeypat
 def test_quiet_texts_in_chinese_are_darker_than_those_in_letters():
     with speaking("zh"):
         figure = plot(results_of(plan_of(CHINESE)))
-    colours = {dense(t.get_text()): t.get_color() for t in figure.texts if t.get_color() in (QUIET, QUIET_DENSE)}
-    assert colours == {False: QUIET, True: QUIET_DENSE}
+    colours = {dense(t.get_text()): t.get_color() for t in figure.texts if t.get_color() in (QUIET, DENSE[QUIET])}
+    assert colours == {False: QUIET, True: DENSE[QUIET]}

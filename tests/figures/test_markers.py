@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 from specdid._html import framed
-from specdid.figures import event_study, forest, multiverse, spec_curve, volcano
+from specdid.figures import event_study, forest, honest, multiverse, spec_curve, volcano
 from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
@@ -233,6 +233,30 @@ def test_effects_of_a_forest_are_hollow_where_the_interval_includes_zero(whole):
     assert "Hollow: the interval includes zero." in " ".join(t.get_text() for t in figure.texts)
     figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows[:1]),), "Note."))
     assert "Hollow" not in " ".join(t.get_text() for t in figure.texts)
+
+
+def test_no_mark_hides_the_ends_of_a_short_interval():
+    """At a column's width that of the whole sample was behind its diamond."""
+    short = forest.ForestRow("whole", 0.0, -0.01, 0.01, (), whole=True)
+    rows = (short, replace(short, low=-1.0, high=1.0, whole=False))
+    figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows),)), 3.5)
+    (axes,) = figure.axes
+    mark, other = (line.get_markersize() for line in axes.lines if line.get_zorder() == 6)
+    assert mark < other
+    (ends,) = (c for c in axes.collections if c.get_zorder() > 6)
+    assert [s[0, 0] for s in map(np.asarray, ends.get_segments())] == [-0.01, 0.01]
+    panel = honest.HonestPanel("y", True, np.arange(3.0), np.full(3, -9.0), np.full(3, 9.0), (0.0, -0.01, 0.01), 0.5)
+    (axes,) = honest.draw(honest.HonestData("t", (panel,), "95%"), 3.5).axes
+    assert [line.get_marker() for line in axes.lines if line.get_marker() != "None"] == ["_"]
+
+
+def test_the_key_says_how_many_specifications_the_darkest_square_of_a_volcano_has():
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets(*"abcdefghij")))
+    results.numbers["estimate"][: len(results) // 2] = 0.1
+    results.numbers["p_value"][: len(results) // 2] = 0.1
+    texts = [t.get_text() for t in volcano.draw(volcano.FIGURE.curve(results, ()), 6.5).texts]
+    (said,) = (t for t in texts if t.startswith("specifications in a square: 1 to "))
+    assert int(said.split()[6].strip(",").replace(",", "")) >= len(results) // 2
 
 
 def test_effects_without_an_error_are_crosses_in_a_forest_and_the_note_says_so():

@@ -53,6 +53,37 @@ def test_each_estimate_is_a_dot_and_a_line(n):
     assert set(np.round(one.estimate, 9)) <= set(np.round(lines, 9))
 
 
+def test_no_estimate_is_hidden_by_the_line_of_zero_or_of_the_preferred_one_nor_by_the_tick_of_a_mean():
+    one = dataclasses.replace(panel(8), preferred=-3.0)
+    _, (axes, *_) = drawn(one)
+    across = [line.get_zorder() for line in axes.lines if len({*line.get_xdata()}) == 1]
+    marks = [c for c in axes.collections if isinstance(c, PathCollection)]
+    (lines,) = (c for c in axes.collections if c.get_zorder() == 2 and not isinstance(c, PathCollection))
+    assert len(across) == 2
+    assert max(across) < min(c.get_zorder() for c in (*marks, lines))
+    ticks = [s for c in axes.collections if 3 <= c.get_zorder() < 3.2 and c not in marks for s in c.get_segments()]
+    bottoms = {round(float(np.max(np.asarray(s)[:, 1])), 6) for s in lines.get_segments()}
+    assert ticks
+    assert all(min(bottom - np.max(s[:, 1]) for bottom in bottoms if bottom > np.max(s[:, 1])) > 2 for s in ticks)
+
+
+def test_a_histogram_has_its_scale_and_a_row_without_estimates_its_reason():
+    one, other = panel(700, name="a"), panel(700, name="b")
+    other = dataclasses.replace(other, rows=(*other.rows, OptionRow("Weights", "people", other.rows[0].chosen, 0.1)))
+    figure, (axes, *_) = drawn(one, other)
+    highest = max(
+        round(-p.get_height() / min(-q.get_height() for q in axes.patches if q.get_height()), 6) for p in axes.patches
+    )
+    texts = [t.get_text() for t in figure.texts]
+    counts = [int(t.rsplit(" ", 1)[1]) for t in texts if "highest bar: " in t]
+    assert len(counts) == 2
+    assert counts[0] >= highest
+    assert texts.count("–") == 1
+    why = "–: all specifications of the panel take the same option of this choice, or none takes this one."
+    assert why in " ".join(texts)
+    assert why not in " ".join(t.get_text() for t in drawn(one, one)[0].texts)
+
+
 def test_many_are_a_histogram_that_begins_and_ends_with_them():
     one = panel(4_000, shift=-6.0)
     _, (axes, *_) = drawn(one)

@@ -876,8 +876,24 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     assert below.values.max() < 0
     assert not [line for line in axes.lines if line.get_marker() != "None"]
     said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
-    assert "Pale, below zero: specifications without one." in said
+    n = len(results)
+    assert f"Pale, below zero: those without one, {n // 2} of {n}." in said
+    assert f"{n // 2} of {n} have one" in texts_of(figure)
     assert "Dark, on its axis: zero is in the set at M̄ = 0." in said  # dashes, which are one line for neighbours
+
+
+def test_few_breakdown_values_of_a_dense_curve_are_not_drawn_as_if_all_had_one():
+    """300 of 18,432 values were a bar from end to end."""
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets(*"abcdefghijk")))
+    n = len(results)
+    known = np.arange(n) % 100 == 0
+    data = curve_data(results, breakdowns=Breakdowns(np.where(known, 0.7, np.nan), known, "first"))
+    figure = draw(data, 6.5)
+    (axes,) = (a for a in figure.axes if "≥ 2" in [t.get_text() for t in a.get_yticklabels()])
+    *bars, _, below = (p.get_data() for p in axes.findobj(StepPatch))
+    bare = (np.maximum.reduce([b.values for b in bars]) == 0) & (below.values < below.baseline)
+    assert np.diff(below.edges)[bare].sum() > 0.9 * n
+    assert f"{known.sum()} of {n:,} have one" in texts_of(figure)
 
 
 def test_no_bar_of_a_breakdown_value_has_the_colour_of_the_preferred_specification():
