@@ -743,12 +743,14 @@ class _Stata(Memory):
         asked: Literal["value", "rows"] = "rows" if role == "condition" else "value"
         found = self._as_stored(_stata_ours(self._with_scalars(text), role), role == "condition")
         self.refuse_gone(found)
+        self._refuse_moved(found)
         return as_stata(found, asked, lambda name: name not in but and self._missing(name), self._zero)
 
     def _truth(self, text: str) -> str:
         """Write the condition of a value, which is never missing."""
         found = self._as_stored(_stata_ours(self._with_scalars(text), "condition"), True)
         self.refuse_gone(found)
+        self._refuse_moved(found)
         return as_stata(found, "truth", self._missing, self._zero)
 
     def _with_scalars(self, text: str) -> str:
@@ -852,6 +854,27 @@ class _Stata(Memory):
             stored, cure = self._stored(key)
             raise NotReadError(
                 f"{stored}, and `{write(shown)}` turns on that rounding where two numbers are the same. If you meant "
+                f"the numbers themselves, {cure}"
+            )
+
+    def _refuse_levels(self, written: str) -> None:
+        """Refuse levels of an expression that are one in single precision and several here, as far as the data show it.
+
+        Raises
+        ------
+        NotReadError
+            In the data there are such, or it cannot be told.
+        """
+        made = parse(self.in_force(written))
+        key = self._in_single(made)
+        known = any(self._of_file.numbers(name) is not None for name in self._of_file.columns)
+        if not key or not known or self._is_whole(made) or self._is_text(made) or self._copies(made):
+            return
+        stored, exact = (of_rows(made, partial(self._rows_of, rounds=rounds)) for rounds in (True, False))
+        if stored is None or exact is None or np.unique(stored).size != np.unique(exact).size:
+            told, cure = self._stored(key)
+            raise NotReadError(
+                f"{told}, and levels of `{written}` may be one by that rounding that are several here. If you meant "
                 f"the numbers themselves, {cure}"
             )
 
@@ -1590,6 +1613,9 @@ class _Stata(Memory):
             told = "keepsingletons keeps rows that are alone in a fixed effect; here they are dropped"
             found.notes.append((line, f"{told}: estimates are the same, errors a little larger or smaller"))
         written = " + ".join(_effects(effects))
+        levels = re.sub(r"\[+[^]]*\]+", "", f"{written} {vcov.partition('~')[2]}")  # slopes in brackets are numbers
+        for name in dict.fromkeys(re.findall(r"[^\W\d]\w*", levels)):
+            self._refuse_levels(name)
         y = _stata_ours(outcome, "outcome")
         bare = frozenset(n for n in (y, *terms, *re.split(r"[\s+^]+", written)) if re.fullmatch(r"[^\W\d]\w*", n))
         rows = self._written(condition[1], "condition", bare) if condition else "TRUE"
@@ -2387,10 +2413,10 @@ class _Stata(Memory):
                 raise NotReadError("its options are not read")
             inner = self._written(value, "value")
             inner = f"ifelse({self._written(condition, 'condition')}, {inner}, NA)" if condition else inner
+            self._refuse_levels(self._written(value, "value"))
             return f"quantile_group({inner}, {groups[1]}, type = 2)"
         written = self._written(value, "value")
         own = {n for called in calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
-        self._refuse_moved(written)
         if command == "replace" and name in own:
             raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
         if not condition:
@@ -2425,6 +2451,8 @@ class _Stata(Memory):
         names = inside.split() if re.fullmatch(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)*", inside) else []
         labels = re.fullmatch(r"\s*(?:(?:label|lname\(\w+\)|truncate\(\d+\))\s*)*", left)
         if function == "group" and names and not groups and labels and not when:
+            for name in names:
+                self._refuse_levels(name)
             return f"group({', '.join(names)})"
         if function.startswith("row") and names and not groups and not left:
             found = self._across_columns(function, names)
@@ -2439,6 +2467,8 @@ class _Stata(Memory):
             raise NotReadError(f"egen's {function}() is not read")
         else:
             x = self._argument(inside, when)
+            if function == "rank":
+                self._refuse_levels(self._written(inside, "value"))
             forms = {
                 "total": f"coalesce(sum({x}{within}), 0)",
                 "count": f"sum(!is.na({x}){within})",
@@ -2458,6 +2488,7 @@ class _Stata(Memory):
 
     def _group(self, name: str) -> str:
         """Return what egen groups by: rows where it is missing are a group of their own."""
+        self._refuse_levels(name)
         return f"coalesce(group({name}), 0)" if self._missing(name) else name
 
     def _argument(self, inside: str, when: str) -> str:

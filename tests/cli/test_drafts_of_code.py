@@ -4678,3 +4678,35 @@ def test_no_summary_of_a_grouped_frame_is_written_without_its_groups(lost):
     _refuse_ungrouped(lost, ())
     with pytest.raises(NotReadError, match="groups of g"):
         _refuse_ungrouped(f"2 * {lost}", ("g",))
+
+
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ("gen s = D.z\negen g = group(k s)\nreghdfe y g, a(id)", 3),
+        ("gen s = z + k\negen m = mean(y), by(s)\nreghdfe y m, a(id)", 3),
+        ("gen s = D.z\nxtile q = s, nq(3)\nreghdfe y q, a(id)", 3),
+        ("gen s = D.z\nreghdfe y d, a(s)", 3),
+        ("gen double s = D.z\negen g = group(s)\nreghdfe y g, a(id)", 0),
+        ("gen s = z\negen g = group(s)\nreghdfe y g, a(id)", 0),
+        ("gen s = d + t\negen g = group(s)\nreghdfe y g, a(id)", 0),
+    ],
+)
+def test_levels_that_single_precision_makes_one_are_listed(lines, listed):
+    """In doubles 2.3 - 1.2 and 1.2 - 0.1 are two numbers, in single precision both are 1.1."""
+    columns = {"k": [0.2, 0.9, -2.0, 0.1], "z": [0.1, 1.2, 2.3, 3.4], "y": [1, 2, 3, 4], "d": [0, 1, 0, 1]}
+    facts = facts_of(panel_of({**columns, "id": [1] * 4, "t": [1, 2, 3, 4]}, "id", "t").columns)
+    found = read_code(f"xtset id t\n{lines}\n", ".do", facts)
+    assert [line for line, _, why in found.skipped if "single precision" in why] == [listed] * bool(listed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["replace x = . if x > D.t", "drop if x > L.x", "egen m = mean(x) if L.x > 1\nreplace x = m", "gen z = x if D.x"],
+)
+def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
+    columns = {"y": [1.0, 2, 3, 4], "x": [1.0, 3, 2, 5], "id": [1] * 4, "t": [1, 2, 3, 4]}
+    facts = facts_of(panel_of(columns, "id", "t").columns)
+    found = read_code(f"xtset id t\nreplace t = t / 2\n{line}\nreg y x\n", ".do", facts)
+    listed = {at: why for at, _, why in found.skipped}
+    assert "lags are along `t`, which line 2 changes" in listed[3]
