@@ -515,8 +515,8 @@ def _preferred(results: Results, order: Ints) -> Preferred | None:
     rank, of = results.rank(results.preferred)
     kind = results.planned.kind
     same = int(np.count_nonzero(kind[order] == kind[results.preferred]))
-    among = [say(" with its estimand")] if of < same else []
-    among += [say(" and type") if among else say(" of its type")] if same < len(order) else []
+    among = [say(" {kind} ones", kind=say(KINDS[kind[results.preferred]]))] if same < len(order) else []
+    among += [say(" with its estimand")] if of < same else []
     return Preferred(int(place[0]), rank, of, float(results.estimate[results.preferred]), "".join(among))
 
 

@@ -78,16 +78,16 @@ def key_lines(
     bars: bool,
     most: int = ENTRY_LINES,
     own: bool = False,
-    untested: bool = False,
+    of: Sequence[CurvePanel] = (),
     numbers: bool = False,
 ) -> KeyLines:
     """Return the entries, broken into lines of at most ``room`` points, each on ``most`` of them.
 
     ``own``: only those that say something of the panel, where `kinds_of_marks` stands above all panels.
-    ``untested``: another panel that the key is of has estimates without a p-value.
+    ``of``: all panels whose kinds of marks the key is of, if not this one alone.
     ``numbers``: series have the numbers of their pieces (see `numbered`).
     """
-    kinds = [] if own else _kinds(panel, alpha, bars, untested or not panel.tested.all())
+    kinds = [] if own else _kinds(panel, alpha, bars, of or (panel,))
     series = () if own and panel.many else _series(panel, fonts, room, bars, most, numbers)
     entries = [*series, *kinds, *_preferred(panel, fonts, room)]
     return break_lines([replace(entry, most=most) for entry in entries], fonts, room)
@@ -100,7 +100,7 @@ def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, roo
     """
     named = [(p, k, p.series[k].short) for p in panels if p.many for k in in_order(p)]
     many = dict.fromkeys(KeyEntry("dot", shade(p, k, 1.0), name, marker_in(p, k, bars)) for p, k, name in named)
-    kinds = _kinds(panels[0], alpha, bars, any(not p.tested.all() for p in panels))
+    kinds = _kinds(panels[0], alpha, bars, panels)
     return break_lines([*many, *kinds], fonts, room)
 
 
@@ -217,17 +217,26 @@ def in_order(panel: CurvePanel) -> list[int]:
     return sorted(range(len(panel.series)), key=lambda k: piece_of(panel, k))
 
 
-def _kinds(panel: CurvePanel, alpha: float, bars: bool, untested: bool) -> list[KeyEntry]:
+def kinds_of_p(panels: Sequence[CurvePanel]) -> tuple[bool, bool, bool]:
+    """Say whether some panel has estimates with p < alpha, others with a p, and some without."""
+    found = [(p.significant, p.tested & ~p.significant, ~p.tested) for p in panels]
+    below, above, untested = (any(bool(marks.any()) for marks in kind) for kind in zip(*found, strict=True))
+    return below, above, untested
+
+
+def _kinds(panel: CurvePanel, alpha: float, bars: bool, of: Sequence[CurvePanel]) -> list[KeyEntry]:
+    """Return the entries of the marks that ``of`` these panels some has, in the looks of ``panel``."""
+    below, above, untested = kinds_of_p(of)
     if dense(panel):
         words = say("strip: the darker, the more p < {alpha:g}", alpha=alpha)
         entries = [KeyEntry("shades", STRIP_SHADES, words)]
         if panel.preferred and preferred_mark(panel) == OPEN:
-            entries.append(hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha)))
+            entries.append(KeyEntry("dot", ACCENT, say("hollow diamond: p ≥ {alpha:g}", alpha=alpha), OPEN))
     elif len(panel.series) > 1:
-        entries = [hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))]
+        entries = [hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))] if above else []
     else:
-        entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")]
-        entries.append(hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0)))
+        entries = [KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")] if below else []
+        entries += [hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0))] if above else []
     if untested:
         entries.append(without_error())
     if bars:

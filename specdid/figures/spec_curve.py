@@ -5,6 +5,7 @@ The form follows Simonsohn, Simmons and Nelson (2020), Nature Human Behaviour 4,
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 
 from specdid._describe.curve_tests import Bands
 from specdid._records import Results
-from specdid._records.cautions import NO_ROWS, Against
+from specdid._records.cautions import NO_ROWS, Against, headline
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -128,13 +129,13 @@ def facts(panel: CurvePanel, flat: bool = False) -> list[tuple[str, ...]]:
     return said
 
 
-def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
-    """Return the shares significant of the specifications that a null tested; none without a null.
+def share_facts(panel: CurvePanel, alpha: float, brief: bool = False) -> list[tuple[str, ...]]:
+    """Return the shares significant of the specifications that a null tested, or without a null of all.
 
-    Estimands are not pooled: where a null tested several, the note has the shares of each.
+    Estimands are not pooled: where a null tested several, the note has the shares of each, unless it is ``brief``.
     """
     if len(panel.null_shares) != 1:
-        return []
+        return [*_plain_shares(panel, alpha)] if brief or not panel.null_shares else []
     ((_, s),) = panel.null_shares
     said: list[tuple[str, ...]] = []
     if s.tested < len(panel):
@@ -160,6 +161,39 @@ def share_facts(panel: CurvePanel, alpha: float) -> list[tuple[str, ...]]:
             )
         )
     return said
+
+
+def _plain_shares(panel: CurvePanel, alpha: float) -> Iterator[tuple[str, ...]]:
+    """Write which share is significant, of each series and kind; nothing where the key has short names of many."""
+    if panel.many:
+        return
+    for segment in panel.segments:
+        for k, series in enumerate(panel.series):
+            mine = np.zeros(len(panel), dtype=bool)
+            mine[segment.start : segment.stop] = True
+            mine &= panel.tested & (panel.which == k)
+            if not mine.any():
+                continue
+            names = [headline(series.label)] if len(panel.series) > 1 else []
+            names += [say(segment.kind)] if panel.apart else []
+            n = int(panel.significant[mine].sum())
+            long = say("{share:.0%} ({n:,}) with p < {alpha:g}", share=n / mine.sum(), n=n, alpha=alpha)
+            short = say("{share:.0%} with p < {alpha:g}", share=n / mine.sum(), alpha=alpha)
+            bare = f"{n / mine.sum():.0%} p < {alpha:g}"
+            yield tuple(
+                say("{name}: {share}", name=say(", ").join(names), share=text) if names else text
+                for text in (long, short, bare, bare)
+            )
+
+
+def _pooled(panel: CurvePanel) -> bool:
+    """Say whether a curve that has a null's band is of several estimands."""
+    band = panel.null_band
+    return band is not None and any(
+        not np.isnan(band[:, start]).any()
+        and len({panel.series[k].words for k in np.unique(panel.which[start:stop]).tolist()}) > 1
+        for start, stop in panel.pieces
+    )
 
 
 def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
@@ -215,6 +249,13 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     named = {line.heading for b in layout.bands for line in b.lines}
     if longest > THIN:
         parts.append(say("Drawn are medians of neighbouring specifications."))
+        if any(dense(p) for p in data.panels):
+            parts.append(
+                say(
+                    "The line has one tone, significant or not; the strip at its foot has shares with p < {alpha:g}.",
+                    alpha=data.alpha,
+                )
+            )
     if layout.has_rows and not all(separate(p, width) for p, width in widths):
         parts.append(say("Below: the darker a tile, the larger the share of neighbours that take the option."))
         if any(darkest(c) < 1 for p in data.panels for c in p.choices if c.heading in named):
@@ -223,10 +264,12 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Marks of options are short where p ≥ {alpha:g}.", alpha=data.alpha))
     estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
     if layout.brief and estimands:
-        estimands = [say("The key has short names of what is estimated.")]
+        estimands = [say("The key names estimators; what each estimates is in results.csv.")]
     parts += estimands
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
+    if any(_pooled(p) for p in data.panels):
+        parts.append(say("Curve and null pool several estimands."))
     if not layout.brief:
         parts += shares
     parts += _nulls(data, layout.brief)
@@ -495,7 +538,7 @@ class _Placed:
     @property
     def head(self) -> float:
         """Height of the lines above the curves."""
-        lines = 3 if any(len(p.null_shares) == 1 for p in self.band.panels) else 2
+        lines = 3 if any(len(p.null_shares) == 1 or not (p.null_shares or p.many) for p in self.band.panels) else 2
         names = lines * _ROOM if len(self.band.panels) > 1 else 0.0
         return names + _ROOM * max(len(key) for key in self.keys) + self.kinds + 2
 
@@ -651,12 +694,12 @@ def _key(
     width: float,
     flat: bool,
     own: bool = False,
-    untested: bool = False,
+    of: Sequence[CurvePanel] = (),
 ) -> KeyLines:
     if panel.whole and panel.positions[0] != panel.whole.positions[0]:
         return ()  # it stands above the first part
     numbers, most = numbered(panel, fonts, width), 1 if flat else ENTRY_LINES
-    return key_lines(panel.whole or panel, alpha, fonts, room, few(panel, width), most, own, untested, numbers)
+    return key_lines(panel.whole or panel, alpha, fonts, room, few(panel, width), most, own, of, numbers)
 
 
 def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
@@ -672,8 +715,7 @@ def _shared_key(data: CurveData, layout: CurveLayout, fonts: Fonts) -> KeyLines:
         named = sorted(data.panels, key=lambda p: len(p.series) == 1)
         return kinds_of_marks(named, data.alpha, fonts, room, bars.pop())
     panel = max(data.panels, key=lambda p: (p.preferred is not None, len(p)))
-    untested = any(not p.tested.all() for p in data.panels)
-    return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat, untested=untested)
+    return _key(panel, data.alpha, fonts, room, widths[0][1], layout.flat, of=data.panels)
 
 
 def _draw_band(page: Page, layout: CurveLayout, placed: _Placed, data: CurveData, own: bool) -> None:
@@ -800,7 +842,7 @@ def _beside(panel: CurvePanel, alpha: float, fonts: Fonts, layout: CurveLayout) 
     # A number that is cut is another one.
     written = (fonts.first_fit((*texts, ""), SMALL, room) for texts in facts(panel, layout.flat))
     said = [text for text in written if text]
-    return name, said if layout.flat else [*said, *_whole(share_facts(panel, alpha), fonts, room)]
+    return name, said if layout.flat else [*said, *_whole(share_facts(panel, alpha, layout.brief), fonts, room)]
 
 
 def _name_lines(panel: CurvePanel, fonts: Fonts, layout: CurveLayout) -> list[str]:
@@ -847,7 +889,7 @@ def _name(
     page.text(left, top + 4, page.fonts.first_fit(spellings, TEXT, width, bold=True), TEXT, bold=True)
     words = facts(panel, layout.flat)
     # The shares need a line of their own, since what the null expects stands beside them.
-    shares = share_facts(panel, alpha)
+    shares = share_facts(panel, alpha, layout.brief)
     for line, part in enumerate((words, shares) if shares else (words,)):
         texts = [joined([fact[min(k, len(fact) - 1)] for fact in part]) for k in range(4)]
         if part is shares and page.fonts.width(texts[-1], SMALL) > width:
@@ -863,7 +905,8 @@ def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
     """
     whole = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
     parts = [[part for text in way for part in text.replace(" (", "\n(").split("\n")] for way in whole]
-    ways = [*whole[:3], *parts[1:3], whole[3], parts[3]]
+    named = [part for text in whole[3] for part in re.sub("([:：]) ?(?=.)", r"\1\n", text).split("\n")]
+    ways = [*whole[:3], *parts[1:3], whole[3], parts[3], named]
     return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])
 
 

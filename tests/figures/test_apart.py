@@ -89,7 +89,7 @@ def test_the_rank_counts_within_the_kind(place):
     rank, of = results.rank(place)
     assert of == same.sum()
     assert rank == (results.estimate[same] < results.estimate[place]).sum() + 1
-    assert panel_of(results).preferred.words.endswith(f" of {of} of its type")
+    assert panel_of(results).preferred.words.endswith(f" of {of} {KINDS[kind[place]]} ones")
 
 
 def band_of(n):

@@ -158,7 +158,7 @@ def test_several_scales_share_labels_and_one_key():
     planned = plan_of({"outcome": ["burglary", "robbery", "theft"], "sample": ["a", "b"]}, subsets("x"))
     figure = plot(results_of(planned))
     texts = texts_of(figure)
-    assert texts.count("p < 0.05") == 1
+    assert texts.count("p ≥ 0.05") == 1
     assert {"Effect on burglary", "Effect on robbery", "Effect on theft"} <= set(texts)
     assert texts.count("Sample") == 2
     assert len(figure.axes) == 9
@@ -733,7 +733,7 @@ def test_many_estimators_are_named_shortly_and_their_estimands_in_the_note():
     assert len(rows) >= 2 * len(names)  # in the key and as rows
     whole, *_, brief = (note(data, layout) for layout in layouts(data, fonts_for([]), 3.5))
     assert all(words in whole for words in names.values())
-    assert "short names of what is estimated" in brief
+    assert "what each estimates is in results.csv" in brief
     assert figure.get_size_inches()[1] <= 9
 
 
@@ -946,3 +946,36 @@ def test_tiles_of_many_options_are_said_to_have_a_scale_of_their_own():
     of = lambda count: plot(results_of(plan_of({"sample": [str(k) for k in range(count)]}, subsets(*"abcdefgh"))))  # noqa: E731
     assert said in " ".join(texts_of(of(6)))
     assert said not in " ".join(texts_of(of(3)))
+
+
+@pytest.mark.parametrize("width", [6.5, 3.5])
+def test_the_share_significant_is_printed_where_no_null_has_it(width):
+    """A dense curve is one dark line: a reader took all of them as significant."""
+    planned = smart_city(5)
+    fits = fits_of(planned)
+    fits.p_value[:] = np.where(np.arange(len(fits.p_value)) % 4 == 0, 0.01, 0.5)[:, None]
+    texts = texts_of(draw(curve_data(collect(planned, [fits], ["x"])), width))
+    assert len(fits.p_value) > THIN
+    assert any(t.startswith("25%") and "p < 0.05" in t for t in texts)
+    assert "strip at its foot" in " ".join(texts)
+
+
+def test_a_key_has_only_the_marks_of_p_that_there_are():
+    planned = smart_city(0)
+    for p, there in ((0.01, "p < 0.05"), (0.5, "p ≥ 0.05")):
+        fits = fits_of(planned)
+        fits.p_value[:] = p
+        lines = key_lines(curve_data(collect(planned, [fits], ["x"])).panels[0], 0.05, fonts_for([]), 330, bars=True)
+        assert [e.words for line in lines for e in line if "0.05" in e.words] == [there]
+
+
+def test_a_curve_of_several_estimands_below_one_null_says_so():
+    estimands = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
+    results = results_of(plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands))
+    (group,) = results.groups()
+    band = np.tile([[-1.0], [0.0], [1.0]], 8)
+    data = curve_data(results, null_bands={(group.name, ""): band})
+    assert "pool several estimands" in note(data, lay_out(data, fonts_for([]), 6.5))
+    (*one,) = (np.tile([[-1.0], [0.0], [1.0]], 4) for _ in estimands)
+    data = curve_data(results, null_bands={(group.name, w): b for w, b in zip(estimands.values(), one, strict=True)})
+    assert "pool several estimands" not in note(data, lay_out(data, fonts_for([]), 6.5))
