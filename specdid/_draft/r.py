@@ -226,6 +226,8 @@ _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
 _RUNNING = {"cumsum", "cummax"}
 _OF_GROUPS = {name for name, made in FUNCTIONS.items() if any(one.name == "by" for one in made.parameters)}
+_OF_LENGTH = {"sum", "sd", "cumsum", "cummax", "l", "f", "scale", "rank", "quantile", "n_distinct"}
+"""Functions of which one value that is repeated has another one, or another number of them, than the value alone."""
 _SURE = {
     "abs", "sign", "floor", "ceiling", "round", "ifelse", "between", "pmin", "pmax", "as.integer", "as.numeric",
     "asinh", "mean", "median", "min", "max", "sum", "count", "group",
@@ -856,6 +858,36 @@ class _R(Memory):
             case _:
                 return isinstance(node, Constant) and node.value is not None
 
+    def _is_text(self, node: Node) -> bool:
+        """Say whether an expression of versions is text in R."""
+        match node:
+            case Name():
+                made = self._versions[node.name].expression if self.known(node.name) else None
+                return node.name in self._facts.texts if made is None else self._is_text(parse(made))
+            case Call(function="ifelse" | "coalesce" | "case_when"):
+                return any(self._is_text(one) for one in children(node))
+            case Binary(operator="~"):
+                return self._is_text(node.right)
+            case Call():
+                return node.function in ("substr", "paste", "paste0", "tolower", "toupper", "trimws")
+            case _:
+                return isinstance(node, Text)
+
+    def _refuse_text(self, written: str) -> None:
+        """Refuse an expression of versions that takes the numbers out of a text.
+
+        Raises
+        ------
+        NotReadError
+            One does.
+        """
+        for call in calls(written):
+            if call.function in ("as.numeric", "as.integer") and any(self._is_text(one) for one in children(call)):
+                raise NotReadError(
+                    f"`{call.function}()` of text is not taken over. Here: parse_number(x), which finds a number in "
+                    "`b4`, too"
+                )
+
     def _anew(self, name: str | None) -> bool:
         """Say whether a column is not that of the data any more, nor a factor of its values."""
         key = self.state.columns.get(name or "", "")
@@ -1089,10 +1121,13 @@ class _R(Memory):
                 why = f"`{name}()` is defined nowhere in this script: what it does to data or estimates is not read"
                 self.skip(line, " ".join(statement.split()), why)
 
-    def _value(self, text: str, by: Sequence[str], role: str = "value", *, scope: str = "frame") -> str:
+    def _value(
+        self, text: str, by: Sequence[str], role: str = "value", *, scope: str = "frame", keys: Sequence[str] = ()
+    ) -> str:
         """Return an expression of R as it is written here, by groups where these are named.
 
-        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either".
+        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either";
+        ``keys`` are groups that the expression sees as one value each, as those of data.table.
 
         Raises
         ------
@@ -1194,10 +1229,12 @@ class _R(Memory):
             raise NotReadError("it looks at rows that the code has cut off before")
         written = ours(text, role)  # type: ignore[arg-type]
         _refuse_ungrouped(written, by)
+        _refuse_recycled(parse(written), keys)
         if by and not {*called(written)}.isdisjoint(_OF_GROUPS):
             self._tell_groups(by)
         self.refuse_gone(written)
         written = self.in_force(written)
+        self._refuse_text(written)
         return self.on_kept(written) if looks else written
 
     def _summarised(self, text: str, by: Sequence[str]) -> str:
@@ -1928,7 +1965,7 @@ class _R(Memory):
             if not re.fullmatch(_NAME, name):
                 raise NotReadError(f"`{key.strip()}` is not read")
             after, self.state.columns = self.state.columns, dict(before)
-            expression = self._value(value, by)
+            expression = self._value(value, by, keys=by)
             if rows:
                 old = self._now(name)
                 if old is None or by:
@@ -2100,6 +2137,34 @@ def _refuse_ungrouped(written: str, by: Sequence[str]) -> None:
             a.name == "by" and a.value == parse(_group_of(by).removeprefix("by = ")) for a in call.arguments
         ):
             raise NotReadError(f"`{call.function}()` is of the groups of {', '.join(by)}, which are not read here")
+
+
+def _is_single(node: Node, keys: Sequence[str]) -> bool:
+    """Say whether an expression, as it is written here, has the length 1 in R, where ``keys`` have it, too."""
+    if isinstance(node, Call) and node.function in {*_GROUPED, "sum", "count", "first"}:
+        return True
+    return node.name in keys if isinstance(node, Name) else all(_is_single(one, keys) for one in children(node))
+
+
+def _refuse_recycled(node: Node, keys: Sequence[str]) -> None:
+    """Refuse what R makes of one value and repeats, where it is made of all rows here.
+
+    Raises
+    ------
+    NotReadError
+        There is such a part.
+    """
+    for call in (one for one in walk(node) if isinstance(one, Call)):
+        values = [a.value for a in call.arguments if a.value is not None and a.name != "by"]
+        if not values or not _is_single(first := values[0], keys):
+            continue
+        if call.function in _OF_LENGTH:
+            raise NotReadError(f"`{write(first)}` has one value, not one in each row, of which R has `{call.function}`")
+        if call.function == "ifelse" and not all(_is_single(one, keys) for one in values):
+            raise NotReadError(
+                f"`{write(first)}` has one value: ifelse() then gives one, too, the first. Write if () … else …, or "
+                "the condition by rows"
+            )
 
 
 def _is_of_groups(node: Node) -> bool:

@@ -4710,3 +4710,32 @@ def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
     found = read_code(f"xtset id t\nreplace t = t / 2\n{line}\nreg y x\n", ".do", facts)
     listed = {at: why for at, _, why in found.skipped}
     assert "lags are along `t`, which line 2 changes" in listed[3]
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("df %>% group_by(id) %>% mutate(v = ifelse(max(x) > 2, x, 0)) %>% ungroup()", None),
+        ("df %>% mutate(v = ifelse(any(x > 2), year, kids))", None),
+        (
+            "df %>% group_by(id) %>% mutate(v = ifelse(max(x) > 2, 1, 0)) %>% ungroup()",
+            "ifelse(max(x, by = id) > 2, 1, 0)",
+        ),
+        ("df %>% group_by(id) %>% mutate(v = sum(1)) %>% ungroup()", None),
+        ("df %>% mutate(v = sum(mean(x)))", None),
+        ("df %>% group_by(id) %>% mutate(v = sum(x > mean(x))) %>% ungroup()", "sum(x > mean(x, by = id), by = id)"),
+        ("df[, v := sum(kids), by = kids]", None),
+        ("df[, v := ifelse(kids > 1, x, 0), by = kids]", None),
+        ("df[, v := sum(x) * kids, by = kids]", "sum(x, by = kids) * kids"),
+        ("df %>% mutate(v = as.numeric(code))", None),
+        ("df %>% mutate(w = substr(code, 1, 2)) %>% mutate(v = as.integer(w))", None),
+    ],
+)
+def test_one_value_that_r_repeats_is_no_column(line, made):
+    """A condition of one value gives one value; sum() of one is that; data.table has its groups once. Nor is a text."""
+    columns = frozenset({"id", "t", "year", "kids", "y", "x", "code"})
+    facts = DataFacts(columns, columns, texts=frozenset({"code"}))
+    line = f"setDT(df)\n{line}" if ":=" in line else f"library(dplyr)\ndf <- {line}"
+    found = drafted_r(line, "feols(y ~ v | id + t, df)", facts)
+    assert found.derived.get("v") == made
+    assert bool(found.skipped) == (made is None)
