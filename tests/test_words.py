@@ -635,7 +635,8 @@ COMPOSED_ELSEWHERE = (
     "no unit that switches has effect 1 beside one that never switches; units have rows every 2 periods but for 5 rows "
     'of unit 北京, in 2002, 2004, 2006 and 2 more: leave these out of the data and write step = "2" in [study]',
     "periods of these rows are 2 apart, and time since treatment counts the periods between, which only rows not used "
-    'here have (1 row of unit 北京, in 2002); leave these out of the data and write step = "2" in [study]',
+    'here have (1 row of unit 北京, in 2002); leave these out of the data and write step = "2" in [study]; where other '
+    "samples use them, do so in a study of this sample alone",
     "sdid needs every unit in every period: rows are missing of 3 of 40 units (unit 北京 has 3 of 5 periods); "
     "keep complete units and periods by [sample], or leave out the variables that are missing",
     "no unit that switches is seen beside one that never switches; only_never_switchers = false compares with those "

@@ -37,6 +37,8 @@ SHARE, APART = 0.05, 0.02
 FEW = 0.01
 """Share below which the counts in the results say enough."""
 _TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
+MOST_COMPARED = 3000
+"""Units, and pairs of them never seen together, whose names are compared."""
 MOST_NAMED = 4
 MOST_DUMMIES = 50
 """Dummies under a plain name that are not warned of: the states and the capital of the United States."""
@@ -649,6 +651,7 @@ def check_spellings(data: Data) -> Iterator[Fault]:
     if unit is not None and (column := data.panel.columns.get(unit)) is not None and column.is_text:
         seen.add(write(Name(unit)))
         yield from _spelled(data.study.unit_origin or Origin(("study", "unit")), None, unit, column, unit=True)
+        yield from _misspelt_units(data, unit)
     for use in uses(data.study):
         for node, kind in leaves(use.expression.tree, use.role):
             for grouped in _grouped(node, kind):
@@ -657,6 +660,58 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                     seen.add(words)
                     yield from _spelled(use.expression.origin, node.span, words, column)
     yield from check_compared(data, _defined(data))
+
+
+def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
+    """Warn of two units, alike but for a letter or two, of which one is seen only when the other is not.
+
+    Together they have to be seen in as many periods as half of the units are, and alone in fewer: where all come and
+    go, names say nothing.
+    """
+    codes, periods, levels = data.panel.unit_codes, data.panel.periods, data.panel.unit_levels
+    if codes is None or periods is None or not 2 <= len(levels) <= MOST_COMPARED:
+        return
+    seen = np.zeros((len(levels), len(place := np.unique(periods))), dtype=np.float32)
+    seen[codes, np.searchsorted(place, periods)] = 1
+    count = seen.sum(axis=1)
+    short = (count > 0) & (count < np.median(count))
+    apart = (seen @ seen.T == 0) & (count[:, None] + count >= np.median(count)) & short & short[:, None]
+    one, other = np.nonzero(np.triu(apart, 1))
+    if len(one) > MOST_COMPARED:
+        return
+    names = [levels[k].casefold().split() for k in range(len(levels))]
+    pairs = [(a, b) for a, b in zip(one.tolist(), other.tolist(), strict=True) if _nearly(names[a], names[b])]
+    if pairs:
+        rows = np.bincount(codes, minlength=len(levels))
+        shown = [" and ".join(f"“{levels[k]}” ({many(int(rows[k]), 'row')})" for k in pair) for pair in pairs]
+        yield fault_at(
+            data.study.unit_origin or Origin(("study", "unit")),
+            None,
+            "unit_spelling",
+            f"`{unit}` has units that differ by a letter or two and are never seen in one period: "
+            f"{first_few(shown, 3)}",
+            "where they are the same, write them alike in the file: the unit cannot be derived",
+            "warning",
+        )
+
+
+def _nearly(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Say whether two names are the same but for one or two letters of one long word."""
+    differ = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
+    if len(one) != len(other) or len(differ) != 1:
+        return False
+    a, b = sorted(differ[0], key=len)
+    if not (a.isalpha() and b.isalpha()) or len(a) < 5:
+        return False
+    most = 1 if len(a) < 7 else 2
+    if len(b) - len(a) > most:
+        return False
+    row = list(range(len(b) + 1))  # of Levenshtein's table
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[-1] <= most
 
 
 def check_compared(data: Data, expressions: Iterable[tuple[Expression, Scope]]) -> Iterator[Fault]:

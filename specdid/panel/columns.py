@@ -248,7 +248,10 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"
 
 
-CODES_OF_MISSING = frozenset(float(digit * n) for digit in "89" for n in range(1, 10))
+_NINES = tuple(float(f"{'9' * n}.{'9' * m}") for n in (2, 3, 4) for m in (1, 2))
+CODES_OF_MISSING = frozenset(
+    (*(float(digit * n) for digit in "89" for n in range(1, 10)), *_NINES, *map(float, np.float32(_NINES)))
+)
 """Numbers that files of surveys and yearbooks write, with or without a minus, where a value is missing."""
 NEGATIVE_CODES = CODES_OF_MISSING | {100.0, 1000.0, 10_000.0}
 """What is written with a minus alone."""
@@ -258,8 +261,9 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     """Return (value, rows) of numbers that are codes of a missing value rather than values.
 
     Such a number stands at least twice (of several digits: once), beyond all others, and far from them: further than
-    three times their range, or their range once for -999 and longer. Among others none of which is negative a negative
-    code is one at any distance: -9 where it is the only negative one of many values.
+    three times their range, or their range once for -999 and longer and for 99.9 and the like in several rows.
+    Among others none of which is negative a negative code is one at any distance: -9 where it is the only negative
+    one of many values.
 
     Among many others one row is enough, of one digit too, where the number is further away than their range and ten
     times their interquartile range, where it alone is negative and none is 0, or less than a hundredth of the least.
@@ -294,10 +298,11 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     found = []
     for at in (*range(first), *range(last, len(distinct))):
         code, rows = float(distinct[at]), int(counts[at])
-        long = code <= -999
+        broken = code != round(code)  # nobody measures 99.9 twice by chance
+        long = code <= -999 or (broken and rows > 1)
         gap = low - code if code < low else code - high
         alone = low >= 0 and (code < -9 or (code < 0 and many_others))
-        once = code <= -88 or code >= 8888
+        once = code <= -88 or code >= 8888 or broken
         far = alone or gap > (high - low) * (1 if long else 3)
         single = many_others and (gap > isolated or code < 0 < low or 0 < code < low)
         if single or (far and (rows > 1 or once)):

@@ -117,3 +117,20 @@ def test_never_treated_written_9999_is_no_missing_value():
 )
 def test_what_is_a_code_and_what_a_value(values, codes):
     assert missing_codes(np.array(values, float)) == codes
+
+
+@pytest.mark.parametrize("code", [99.9, 99.99, 999.9, -99.9, -999.9, float(np.float32(99.9))])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_nines_with_a_decimal_are_codes_too(code, rows):
+    values = np.abs(10 + 10 * np.sin(np.arange(N)))
+    values[:rows] = code
+    assert missing_codes(values) == ((code, rows),)
+
+
+def test_a_share_near_a_hundred_is_no_code():
+    shares = np.linspace(60, 99.8, N)
+    shares[:3] = 99.9
+    assert not missing_codes(shares)
+    low = np.linspace(0, 50, N)
+    low[0] = 99.9
+    assert not missing_codes(low)

@@ -244,3 +244,46 @@ def test_a_condition_beside_others_keeps_these_where_its_column_is_empty():
         'to keep them, as Stata does, write "x1 < 9 & !is.na(x1) & (is.na(g) | g > 0)", to leave them out '
         '"x1 < 9 & !is.na(x1) & !is.na(g) & g > 0"'
     )
+
+
+_STATES = (
+    "Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia Hawaii Idaho "
+    "Illinois Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota "
+    "Mississippi Missouri Montana Nebraska Nevada New_Hampshire New_Jersey New_Mexico New_York North_Carolina "
+    "North_Dakota Ohio Oklahoma Oregon Pennsylvania Rhode_Island South_Carolina South_Dakota Tennessee Texas "
+    "Utah Vermont Virginia Washington West_Virginia Wisconsin Wyoming"
+)
+STATES = _STATES.split()
+_PROVINCES = (
+    "Anhui Beijing Chongqing Fujian Gansu Guangdong Guangxi Guizhou Hainan Hebei Heilongjiang Henan Hubei "
+    "Hunan Inner_Mongolia Jiangsu Jiangxi Jilin Liaoning Ningxia Qinghai Shaanxi Shandong Shanghai Shanxi "
+    "Sichuan Tianjin Tibet Xinjiang Yunnan Zhejiang"
+)
+PROVINCES = _PROVINCES.split()
+
+
+def misspelt(names, years=lambda unit: range(1980, 2022)):
+    rows = [(name.replace("_", " "), year) for name in names for year in years(name)]
+    frame = pl.DataFrame(rows, schema=["id", "year"], orient="row").with_columns(
+        y=pl.int_range(pl.len()) % 7 / 1.0, d=(pl.col("id") < "M").cast(int) * (pl.col("year") > 2000).cast(int)
+    )
+    study = {"study": {"title": "t", "unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"}}
+    return [f.message for f in specdid.check(study, frame) if f.code == "unit_spelling"]
+
+
+def test_a_unit_that_is_misspelt_for_some_years_is_told():
+    def years(unit):
+        return {"Virginia": range(1992, 2022), "Virgina": range(1980, 1992)}.get(unit, range(1980, 2022))
+
+    (message,) = misspelt([*STATES, "Virgina"], years)
+    assert "“Virgina” (12 rows) and “Virginia” (30 rows)" in message
+
+
+def test_units_with_names_that_are_alike_are_not_misspelt():
+    firms = [f"Company {k}" for k in range(60)]
+    assert not misspelt(STATES)
+    assert not misspelt(PROVINCES)
+    assert not misspelt(["Virgina", *STATES])
+    for names in (STATES, PROVINCES, firms):  # each seen in one half of the years
+        half = {name: range(1980, 2001) if k % 2 else range(2001, 2022) for k, name in enumerate(names)}
+        assert not misspelt(names, half.__getitem__)

@@ -293,6 +293,7 @@ def test_rows_between_the_others_periods_are_named_and_without_them_the_step_can
     rows = "5 rows of unit 3, in 2002, 2004, 2006 and 2 more"
     for method in ("sunab", "lpdid", "stackedev"):
         assert f"only rows not used here {'stand between' if method == 'sunab' else 'have'} ({rows})" in said[method]
+        assert said[method].endswith("; where other samples use them, do so in a study of this sample alone")
     assert f"units have rows every 2 periods but for {rows}: leave these out" in said["did_multiplegt_dyn"]
     for message in said.values():
         assert 'leave these out of the data and write step = "2" in [study]' in message
