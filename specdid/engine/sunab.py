@@ -276,8 +276,8 @@ def why_open(
             write = f'write step = "{width}" in [study]' if calendar is None else calendar.write_step(width)
             if elsewhere:
                 write = (
-                    f"only rows not used here stand between ({elsewhere}): leave these out of the data and {write}; where "
-                    "other samples use them, do so in a study of this sample alone"
+                    f"only rows not used here stand between ({elsewhere}): leave these out of the data and {write}; "
+                    "where other samples use them, do so in a study of this sample alone"
                 )
             return (
                 f"{said}: periods{' of these rows' * bool(elsewhere)} are {width} apart, so that no row is in period "

@@ -63,8 +63,8 @@ def refuse_apart(time: Floats, calendar: Calendar | None) -> None:
         write = f'write step = "{step}" in [study]' if calendar is None else calendar.write_step(step)
         if others := "" if calendar is None else calendar.between(time, step):
             which = (
-                f"only rows not used here have ({others}); leave these out of the data and {write}; where other samples "
-                "use them, do so in a study of this sample alone"
+                f"only rows not used here have ({others}); leave these out of the data and {write}; where other "
+                "samples use them, do so in a study of this sample alone"
             )
         else:
             which = f"no row has; where they are the panel's periods, {write}"
