@@ -250,7 +250,7 @@ def number_text(value: float) -> str:
 
 _NINES = tuple(float(f"{'9' * n}.{'9' * m}") for n in (2, 3, 4) for m in (1, 2))
 CODES_OF_MISSING = frozenset(
-    (*(float(digit * n) for digit in "89" for n in range(1, 10)), *_NINES, *map(float, np.float32(_NINES)))
+    (*(float(digit * n) for digit in "89" for n in range(1, 10)), *_NINES, *np.asarray(_NINES, np.float32).tolist())
 )
 """Numbers that files of surveys and yearbooks write, with or without a minus, where a value is missing."""
 NEGATIVE_CODES = CODES_OF_MISSING | {100.0, 1000.0, 10_000.0}
