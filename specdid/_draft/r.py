@@ -401,6 +401,9 @@ class _R(Memory):
                 case Call(function="log" | "log2" | "log10"):
                     inner = node.arguments[0].value
                     return inner is not None and self._may_be_zero(inner, code)
+                case Call(function="log1p"):
+                    inner = node.arguments[0].value
+                    return inner is not None and self._may_be_zero(Binary("+", inner, Number(1)), code)
                 case _:
                     return False
 

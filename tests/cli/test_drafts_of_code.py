@@ -4027,6 +4027,8 @@ def test_a_product_with_a_logical_column_has_a_slope_at_false_too(made, terms, h
         ("df$low <- log(df$n * df$n) < 2", "low", None),
         ("df$low <- log(df$x + 1) < 2", "low", None),
         ("df$low <- log10(df$x / df$n) < 2", "low", "`low`"),
+        ("df$low <- log1p(df$x) < 2", "low", None),
+        ("df$low <- log1p(df$x - 1) < 2", "low", "`low`"),
         ("df <- subset(df, log(x) < 2)", "n", "conditions of samples"),
     ],
 )

@@ -290,6 +290,10 @@ class Script:
             "table": ["library(data.table)", "setDT(df)"],
         }.get(self.dialect, [])
         self.frame.table = self.dialect == "table"
+        self.variables: dict[str, float] = {}
+        if random.random() < 0.3:
+            self.variables = {"limit": float(random.randrange(-1, 4))}
+            self.lines.append(f"limit <- {self.variables['limit']:g}")
         self.made: list[str] = []
         self.count = 0
         self.grouped = False
@@ -337,13 +341,16 @@ class Script:
 
     def literal(self) -> Value:
         value = self.random.choice([0, 1, 2, -1, 0.3, 1.7, 3])
+        if self.variables and self.random.random() < 0.3:
+            name, held = self.random.choice([*self.variables.items()])
+            return name, lambda _d: constant(held)
         return str(value), lambda _d: constant(value)
 
     def number(self, depth: int = 1) -> Value:
         random = self.random
         if depth <= 0:
             return self.column("num") if random.random() < 0.8 else self.literal()
-        kinds = ["column", "binary", "call", "choice", "choice", "truth", "power"]
+        kinds = ["column", "binary", "bare", "call", "choice", "choice", "truth", "power"]
         kinds += ["summary", "summary", "any", "lag", "lag", "run"] if self.grouped else ["summary", "any"]
         if not self.plainly:
             kinds += ["lost", "text", "where"] + ["place", "rank"] * self.grouped
@@ -366,6 +373,56 @@ class Script:
                 return {"+": p + q, "-": p - q, "*": p * q, "/": p / q}[sign]
 
         return f"({a} {sign} {b})", made
+
+    def _bare(self, _depth: int) -> Value:
+        """What binds closer without brackets."""
+        (a, f), (b, g) = self.column("num"), self.column("num")
+        text, of = self.random.choice(
+            [
+                ("-{a}^2", lambda p, _q: -(p**2)),
+                ("{a} %% 3 * 2", lambda p, _q: np.mod(p, 3) * 2),
+                ("2 * {a} %% 3", lambda p, _q: 2 * np.mod(p, 3)),
+                ("-{a} %% 3", lambda p, _q: np.mod(-p, 3)),
+                ("{a} %/% 2 / 2", lambda p, _q: np.floor_divide(p, 2) / 2),
+                ("{a} - {b} - 1", lambda p, q: p - q - 1),
+                ("{a} - {b} * 2^2", lambda p, q: p - q * 4),
+                ("{a} / 2 / 2", lambda p, _q: p / 4),
+                ("2^-1 * {a}", lambda p, _q: p / 2),
+                ("{a}^2^1", lambda p, _q: p**2),
+                ("{a} + {b} %/% 2", lambda p, q: p + np.floor_divide(q, 2)),
+                ("-2^2 + {a}", lambda p, _q: p - 4),
+                ("{a} * -{b}", lambda p, q: p * -q),
+                ("({a} > 1) * {b}", lambda p, q: compared(">", p, constant(1)) * q),
+                ("({a} > 0) + ({b} > 0)", lambda p, q: compared(">", p, constant(0)) + compared(">", q, constant(0))),
+            ]
+        )
+        return f"({text.format(a=a, b=b)})", lambda d: _quiet(lambda p: of(p, g(d)), f(d))
+
+    def _bare_condition(self) -> Value:
+        (a, f), (b, g), (c, h) = self.column("num"), self.column("num"), self.column("num")
+        over = lambda values, limit=0: compared(">", values, constant(limit))  # noqa: E731
+        text, of = self.random.choice(
+            [
+                ("!{a} > 1", lambda p, _q, _r: 1 - over(p, 1)),
+                ("!{a} == 1 & {b} > 0", lambda p, q, _r: both_true(1 - compared("==", p, constant(1)), over(q))),
+                ("{a} > 0 | {b} > 0 & {c} > 1", lambda p, q, r: either(over(p), both_true(over(q), over(r, 1)))),
+                ("{a} > 0 & {b} > 0 | {c} > 1", lambda p, q, r: either(both_true(over(p), over(q)), over(r, 1))),
+                ("!is.na({a}) & {a} > 0", lambda p, _q, _r: both_true(1 - missing(p), over(p))),
+                ("is.na({a}) | {a} > 0", lambda p, _q, _r: either(missing(p).astype(float), over(p))),
+                ("{a} %% 2 == 0", lambda p, _q, _r: compared("==", np.mod(p, 2), constant(0))),
+                ("-{a} > 1", lambda p, _q, _r: over(-p, 1)),
+                ("{a} + 1 > {b} * 2", lambda p, q, _r: compared(">", p + 1, q * 2)),
+                ("!{a} %in% c(1, 2) & {b} > 0", lambda p, q, _r: both_true(1 - np.isin(p, (1, 2)), over(q))),
+                ("{a} %in% 1:3", lambda p, _q, _r: np.isin(p, (1, 2, 3)).astype(float)),
+                ("xor({a} > 0, {b} > 0)", lambda p, q, _r: compared("!=", over(p), over(q))),
+                ("({a} > 0) == ({b} > 0)", lambda p, q, _r: compared("==", over(p), over(q))),
+                ("between({a}, 0, 2)", lambda p, _q, _r: both_true(1 - over(-p), 1 - over(p, 2))),
+                ("{a} & {b} > 0", lambda p, q, _r: both_true(compared("!=", p, constant(0)), over(q))),
+            ]
+        )
+        if "between" in text and self.dialect == "base":
+            raise StopError("dplyr")
+        return f"({text.format(a=a, b=b, c=c)})", lambda d: of(f(d), g(d), h(d))
 
     def _power(self, depth: int) -> Value:
         a, f = self.number(depth - 1)
@@ -604,6 +661,8 @@ class Script:
         kind = random.choice(
             ["compare"] * 4 + ["text", "text", "known", "among", "logical", "time"] + ["and", "or", "not"] * (depth > 0)
         )
+        if random.random() < 0.25:
+            return self._bare_condition()
         if kind == "and" or kind == "or":
             (a, f), (b, g) = self.condition(depth - 1), self.condition(depth - 1)
             of, sign = (both_true, "&") if kind == "and" else (either, "|")
