@@ -80,6 +80,8 @@ DOTS = 500
 """Specifications of a pane up to which each is drawn for itself, above where its dot is large enough."""
 _DOT, _SMALLEST = 5.0, 2.6
 """Diameter of a dot in points, and the least that shows whether it is hollow."""
+_CLEAR = 1.2
+"""Points from a line across all rows within which an estimate's own would not be seen."""
 _WITH = later(", with")
 _SETS = 3
 """Sets of controls without a name of their own that are told by their variables."""
@@ -466,7 +468,8 @@ def _draw_pane(
         page.text(right - _CHANGE, box.top + middle, f"{row.chosen.sum():,}", SMALL, colour=QUIET, align="right")
         page.text(right, box.top + middle, _change(row, decimals), SMALL, colour=QUIET, align="right")
     if strips:
-        _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row)
+        across = [0.0, *([] if panel.preferred is None else [panel.preferred])]
+        _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row, across)
     # Below what they would hide: estimates at zero, and those like the preferred one.
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1.5)
     if panel.preferred is not None:
@@ -607,17 +610,26 @@ def _earlier(labels: NDArray[np.int64]) -> Floats:
 
 
 def _strips(
-    axes: Axes, strips: Sequence[tuple[Floats, float]], edges: Floats | None, ends: tuple[float, float], row: float
+    axes: Axes,
+    strips: Sequence[tuple[Floats, float]],
+    edges: Floats | None,
+    ends: tuple[float, float],
+    row: float,
+    across: Sequence[float],
 ) -> None:
     """Draw a line for each estimate, or a histogram as a strip, the darker the more.
 
-    The mean is a tick across their upper half: in the lower one none is hidden.
+    The mean is a tick across their upper half: in the lower one none is hidden. ``across``: where lines cross all rows.
     """
     half = 0.36 * row
     if edges is None:
         x = np.concatenate([values for values, _ in strips])
         y = np.repeat([middle for _, middle in strips], [len(values) for values, _ in strips])
         x, y = x[(x >= ends[0]) & (x <= ends[1])], y[(x >= ends[0]) & (x <= ends[1])]
+        unit = 72 * axes.bbox.width / axes.figure.dpi / (ends[1] - ends[0])
+        near = (np.abs(x[:, None] - np.array(across)) * unit < _CLEAR).any(axis=1)
+        # Lines as upright as they are, of zero and of the preferred estimate, are cut by those that lie on them.
+        draw_upright(axes, x[near], (y - half)[near], (y + half)[near], colors=["white"], linewidth=2.4, zorder=1.9)
         draw_upright(axes, x, y - half, y + half, colors=[blend(INK, 0.55)], linewidth=0.5, alpha=0.7, zorder=2)
     else:
         _shades(axes, strips, edges, half)

@@ -230,6 +230,13 @@ def test_calendar_months_are_labelled_by_quarters_or_years():
     inside(figure)
 
 
+def test_bands_beyond_the_axis_are_told():
+    curve, words = series("OLS"), "Arrows: intervals that go beyond the axis."
+    assert words not in " ".join(texts(FIGURE.draw(data(EventPanel("y", (curve,))))))
+    wide = replace(curve, band=np.where(np.arange(len(curve.band)) == 1, 1e3, curve.band))
+    assert words in " ".join(texts(FIGURE.draw(data(EventPanel("y", (wide,))))))
+
+
 def test_an_end_of_which_some_curves_are_single_periods_has_the_names_of_both():
     mixed = EventPanel("y", (series("OLS"), series("lpdid", 0.1, bins=())))
     said = texts(FIGURE.draw(data(mixed)))

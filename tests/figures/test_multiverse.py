@@ -61,6 +61,9 @@ def test_no_estimate_is_hidden_by_the_line_of_zero_or_of_the_preferred_one_nor_b
     (lines,) = (c for c in axes.collections if c.get_zorder() == 2 and not isinstance(c, PathCollection))
     assert len(across) == 2
     assert max(across) < min(c.get_zorder() for c in (*marks, lines))
+    own = dataclasses.replace(one, preferred=float(one.estimate[0]))
+    (white,) = (c for c in drawn(own)[1][0].collections if c.get_zorder() == 1.9)
+    assert np.isclose(own.preferred, [np.asarray(s)[0, 0] for s in white.get_segments()]).any()
     ticks = [s for c in axes.collections if 3 <= c.get_zorder() < 3.2 and c not in marks for s in c.get_segments()]
     bottoms = {round(float(np.max(np.asarray(s)[:, 1])), 6) for s in lines.get_segments()}
     assert ticks
