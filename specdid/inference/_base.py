@@ -38,6 +38,7 @@ from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._plan import Plan
 from specdid._records import Caution
+from specdid._records.numerals import specifications
 from specdid._words import say, told
 from specdid.engine.compile import Compiled
 from specdid.engine.execute import Progress, silent
@@ -182,7 +183,7 @@ def draw_null(null: Null, context: Context) -> NullDraws:
     be 1 whatever the data hold, and its t would stand in every joint statistic and maximum. Nor
     may it take draws from those that are tested.
     """
-    drawn, failures = _moved(null.draw(context))
+    drawn, failures = _drawn(*_moved(null.draw(context)))
     return _moved(_whole(drawn, failures))[0] if failures.any() else drawn
 
 
@@ -211,6 +212,19 @@ def _moved(drawn: NullDraws) -> tuple[NullDraws, Ints]:
         f"cannot move {'it' if one else 'them'}, and {'it is' if one else 'they are'} not in this test"
     )
     return drawn.kept(moves, Caution("serious", "not_moved", said, specifications=count)), failures[moves]
+
+
+def _drawn(drawn: NullDraws, failures: Ints) -> tuple[NullDraws, Ints]:
+    """Keep the specifications that have a t in some draw: one that has none would leave the others without a test.
+
+    So is one whose variance cancels to nothing in all draws. Where all are such, they stay, and every draw is left out.
+    """
+    never = failures == drawn.null_statistic.shape[1]
+    if never.all() or not never.any():
+        return drawn, failures
+    count, first = int(np.count_nonzero(never)), int(drawn.index[np.argmax(never)]) + 1
+    said = specifications(count, f"have no t in any draw and are not in this test (the first, number {first:,})")
+    return drawn.kept(~never, Caution("serious", "draws_failed", said, specifications=count)), failures[~never]
 
 
 def _whole(drawn: NullDraws, failures: Ints) -> NullDraws:

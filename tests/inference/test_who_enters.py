@@ -15,6 +15,7 @@ from panels import levels, members_of
 from small_studies import small_panel, small_study
 from specdid._records.numerals import decimals_for, minus
 from specdid._run import infer
+from specdid._words import known
 from specdid.engine.problem import Effects, Problem, Vcov
 from specdid.figures._curve_data import curve_data
 from specdid.inference import permutation
@@ -253,6 +254,26 @@ def test_only_what_is_tested_takes_draws_from_the_others(why, monkeypatch):
     assert (1 in test.index, test.draws) == ((True, 5) if why == "draws_failed" else (False, 99))
     if why == "draws_failed":
         assert test.notes[0].message.endswith("most often number 2 of the plan, in 94")
+
+
+def test_a_specification_without_a_t_in_any_draw_leaves_the_others_their_test(monkeypatch):
+    """Its two-way variance cancels in all draws: it was the end of every draw of all."""
+    null = permutation.INFERENCE
+
+    def failing(context):
+        drawn = null.draw(context)
+        table = np.array(drawn.null_statistic)
+        table[1] = np.nan
+        return replace(drawn, null_statistic=DrawTable.of(table))
+
+    monkeypatch.setattr(permutation, "INFERENCE", replace(null, draw=failing))
+    asked = {**BOTH, "null": ["permutation"], "assign": "d + cohort"}
+    study = small_study(controls={"any": "mvsw(x1, x2)"}, outcome={"y": "y"}, inference=asked)
+    (test,) = specdid.run(study, small_panel(), audit=0).tests
+    assert (1 in test.index, test.draws) == (False, 99)
+    (said,) = (n for n in test.notes if n.code == "draws_failed")
+    assert said.message == "1 specification has no t in any draw and is not in this test (the first, number 2)"
+    assert known(said.message, "zh")
 
 
 def test_medians_and_ranges_are_of_the_specifications_that_the_joint_test_takes():
