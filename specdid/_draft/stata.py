@@ -84,6 +84,7 @@ def _set_in(nodes: Sequence[_Node]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for node in nodes:
         found += re.findall(r"^(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(?:\+\+|--)?(\w+)", node.text)
+        found += [("local", one[2] or one[3]) for one in _STEPPED.finditer(node.text)]
         found += _set_in(node.body or ())
     return found
 
@@ -262,6 +263,8 @@ class _Preserved:
     panel: _Panel | None = None
 
 
+_STEPPED = re.compile(r"`(\+\+|--)(\w+)'|`(\w+)(\+\+|--)'")
+"""Macros that are counted up or down where they are put in."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
 _LITERAL = r"(?:[-+]?\d+(?:\.\d+)?|\"[^\"`$]*\")"
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week))$")
@@ -439,6 +442,8 @@ class _Stata(Memory):
         self._imports: dict[str, tuple[int, str]] = {}
         """Text files that the code reads: the line of each, and its statement."""
         self._plain_locals: set[str] = set()
+        self._temporary: set[str] = set()
+        """Columns of `tempvar`, which have names of Stata's own there."""
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
@@ -1252,14 +1257,28 @@ class _Stata(Memory):
         if sort.startswith("num"):
             return _numbers(written)
         if sort.startswith("var") and re.search(r"[*?~]|\w-\w|\b_all\b", written):
-            return None
+            return self._columns_meant(written.split())
         one = r"""`"(.*?)"'|"([^"`]*)"|([^\s"]+)"""
         if not re.fullmatch(rf"\s*(?:(?:{one})(?=\s|$)\s*)*", written):
             return None
         return [next(filter(None, m.groups()), "") for m in re.finditer(rf"(?:{one})(?=\s|$)", written)]
 
     def _expanded(self, text: str) -> str:
-        return _expanded(text, self._macros)
+        """Put macros in from left to right: what stands behind `++i' has the i that it leaves."""
+        before = ""
+        while not self._until_end and (step := _STEPPED.search(text)):
+            before += _expanded(text[: step.start()], self._macros)
+            number = self._step(step[2] or step[3], step[1] or step[4], first=step[1] is not None)
+            before, text = before + (step[0] if number is None else number), text[step.end() :]
+        return _expanded(before + text, self._macros)
+
+    def _step(self, name: str, sign: str, *, first: bool) -> str | None:
+        """Count a macro up or down, and return its number after (``first``) or before, None where it is not known."""
+        value = self._macros.pop(name, "")
+        if self._unsure or not re.fullmatch(_NUMBER, value):
+            return None
+        self._macros[name] = _computed(f"{value} {sign[0]} 1")
+        return self._macros[name] if first else value
 
     def _macro(self, text: str) -> bool:
         """Set a macro; one that is computed is not known from then on."""
@@ -1322,6 +1341,7 @@ class _Stata(Memory):
             for name in re.findall(r"\w+", arguments):  # which no column of the data has
                 known = {*self._data, *self.state.columns}
                 self._macros[name] = name if known and name not in known else f"{name}_temp"
+                self._temporary.add(self._macros[name])
         if command in ("levelsof", "glevelsof", "levels"):
             self._levels_of(arguments, line, text)
             return
@@ -1460,11 +1480,27 @@ class _Stata(Memory):
                     f"`{name}` is no column, and line {at} has Stata take whole names alone: write it out"
                 )
 
-    def _between(self, first: str, last: str) -> list[str] | None:
-        """Return the columns of a range, None where the order of columns is not known."""
+    def _columns_meant(self, words: Sequence[str]) -> list[str] | None:
+        """Return the columns of patterns and ranges in the order of the data, None where these are not all known."""
+        there, found = self._in_order(), list[str]()
+        if there is None or self._unsure or self._dummies or self.found.joins or self.state.made:
+            return None
+        for word in words:
+            ends = re.fullmatch(r"(\w+)-(\w+)", word)
+            if not ends and not re.fullmatch(r"[\w*?]+", word):
+                return None
+            pattern = "*" if word == "_all" else word
+            those = self._between(*ends.groups()) if ends else [one for one in there if fnmatchcase(one, pattern)]
+            if not those or not {*those} <= {*there} - self._temporary:
+                return None
+            found += [one for one in there if one in those]
+        return found
+
+    def _in_order(self) -> list[str] | None:
+        """Return the columns that are there in the order of the data, None where it is not known."""
         order, columns = self._data_order, self.state.columns
         there = self.there()
-        if not order or self.state.data != self._first_data or self.state.places is None or not {first, last} <= there:
+        if not order or self.state.data != self._first_data or self.state.places is None:
             return None
         remade = {name for name in columns if name in self.dropped_at and name not in (self.state.places or {})}
         if remade & there:
@@ -1472,7 +1508,14 @@ class _Stata(Memory):
         places = {name: k for k, name in enumerate([*order, *(n for n in columns if n not in order)])}
         places |= {name: places[old] for name, old in (self.state.places or {}).items() if old in places}
         places |= {name: places[key] for name, key in columns.items() if key != name and key in {*order}}
-        return [name for name in there if places[first] <= places.get(name, -1) <= places[last]]
+        return sorted((name for name in there if name in places), key=lambda name: (places[name], name))
+
+    def _between(self, first: str, last: str) -> list[str] | None:
+        """Return the columns of a range, None where the order of columns is not known."""
+        there = self._in_order()
+        if there is None or not {first, last} <= {*there}:
+            return None
+        return there[there.index(first) : there.index(last) + 1]
 
     def _stays(self, arguments: str, line: int, text: str) -> bool:
         """Say whether ``capture generate`` leaves its column as it is: where there is one, making it is an error."""

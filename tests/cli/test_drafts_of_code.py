@@ -4741,3 +4741,27 @@ def test_one_value_that_r_repeats_is_no_column(line, made):
     found = drafted_r(line, "feols(y ~ v | id + t, df)", facts)
     assert found.derived.get("v") == made
     assert bool(found.skipped) == (made is None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "derived"),
+    [
+        ("local i 0\nforeach v in z x {\ngen m`++i' = `v'\n}", {"m1": "z", "m2": "x"}),
+        ("local i = 2\ngen m1 = z + `i++'\ngen m2 = z + `i' + `--i' + `i'", {"m1": "z + 2", "m2": "z + 3 + 2 + 2"}),
+        (
+            "foreach v of varlist x z* {\ngen m_`v' = `v'\n}\nren m_z m1\ngen m2 = m_x",
+            {"m_z": "z", "m_x": "x", "m1": "m_z", "m2": "m_x"},
+        ),
+        ("local i 0\nforeach v of varlist z-x {\ngen m`++i' = `v'\n}", {"m1": "z", "m2": "x"}),
+        ("local i 0\nforeach v of varlist * {\nlocal ++i\ngen m`i' = `v'\n}", {"m1": "z", "m2": "x"}),
+        ("local i = 2\nif d0 > 1 {\ngen a = `++i'\n}\ngen m1 = z > `i'\ngen m2 = x", None),
+        ("tempvar zt\ngen `zt' = 1\nlocal i 0\nforeach v of varlist z* {\ngen m`++i' = `v'\n}\ngen m2 = x", None),
+        ("merge 1:1 id using a\nlocal i 0\nforeach v of varlist z* {\ngen m`++i' = `v'\n}\ngen m2 = x", None),
+    ],
+)
+def test_macros_are_counted_within_statements_and_loops_go_over_patterns(lines, derived):
+    """A macro that a statement counts up has the new number from there on; columns are in the order of the data."""
+    facts = facts_of(panel_of({"z": [1.0, 2], "x": [3.0, 1], "y": [1.0, 2], "id": [1, 2]}).columns)
+    found = read_code(f"use a\n{lines}\nreg y m1 m2\n", ".do", facts)
+    assert derived is None or not found.skipped
+    assert found.derived == derived if derived else "m1" not in found.derived

@@ -331,7 +331,11 @@ class Writer:
             inner = [("replace", "`v'", r.choice((self.number(), self.value(1))), self.test(1), [], [])]
             return ("columns_loop", stem, [], inner)
         if kind == 41:
-            return ("step", "h")
+            if r.random() < 0.5:
+                return ("step", "h")
+            new = self.fresh()
+            self.numbers.append(new)
+            return ("stepped", new, self.name()[1], r.choice(("++h", "h++")))
         if kind == 42:
             new = self.fresh()
             self.numbers.append(new)

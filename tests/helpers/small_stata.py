@@ -468,6 +468,8 @@ def written(statement) -> list[str]:
             ]
         case ("step", macro):
             return [f"local ++{macro}"]
+        case ("stepped", name, x, step):
+            return [f"gen {name} = {x} > `{step}'"]
         case ("scalar", name, text):
             return [f"scalar {name} = {text}"]
         case ("levels", x, macro, inner):
@@ -658,6 +660,11 @@ def execute(statement, frame, macros=None) -> None:
                     execute(one, frame, macros | {"v": name})
         case ("step", macro):
             macros[macro] = str(int(macros[macro]) + 1)
+        case ("stepped", name, x, step):
+            before = macros["h"]
+            macros["h"] = str(int(before) + 1)
+            number = macros["h"] if step == "++h" else before
+            make(frame, name, operation(">", column(frame, x), np.full(frame.n, float(number))), "float")
         case ("scalar", name, text):
             macros[f"scalar {name}"] = text
         case ("levels", x, macro, inner):
