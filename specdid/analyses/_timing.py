@@ -50,12 +50,14 @@ class Timing:
     before : (n,) bool, rows of units not treated so far, in periods before the last adoption
     undated : units that the data do not show just before their first treated row: without a cohort
         nothing says that they adopted then
+    moved : by how many periods earlier, the treatment of every row, once it is made
     """
 
     first: Floats = field(repr=False)
     adopted: Bools = field(repr=False)
     before: Bools = field(repr=False)
     undated: int = 0
+    moved: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def start(self) -> float:
@@ -107,7 +109,7 @@ def fit_earlier(bench: Bench, cell: Cell, when: Timing, earlier: int) -> CellFit
     if why := _not_moved(cell, when):
         problem = cell.compiled.problem
         return failed(cell, why, (), problem.alpha, len(problem.vcovs))
-    moved = _moved(bench, cell, when, earlier)
+    moved = when.moved[earlier] = _moved(bench, cell, when, earlier)
     first = None if cohort is None else Extra(f"cohort {earlier} earlier", cohort - earlier)
     return bench.fit(cell, treatment=Extra(f"treatment {earlier} earlier", moved), cohort=first, where=when.before)
 
@@ -142,14 +144,14 @@ def _not_moved(cell: Cell, when: Timing) -> str:
     return ""
 
 
-def treated_earlier(bench: Bench, cell: Cell, fit: CellFit, earlier: int) -> Ints:
-    """Return the rows of a placebo in time in which its treatment, moved ``earlier``, is on.
+def treated_earlier(bench: Bench, cell: Cell, fit: CellFit, moved: Floats) -> Ints:
+    """Return the rows of a placebo in time in which its treatment, ``moved`` earlier, is on.
 
     With effects of units, not those of units that are treated in all rows used: such do not show an effect.
     """
     assert bench.panel.unit_codes is not None
     problem, members, k = cell.compiled.problem, cell.compiled.members, cell.member
-    on = np.nan_to_num(_moved(bench, cell, timing(bench, cell), earlier)[fit.rows]) != 0
+    on = np.nan_to_num(moved[fit.rows]) != 0
     if any(splits_units(problem, column) for column in problem.effects[members.effects[k]].fixed):
         units = bench.panel.unit_codes[fit.rows]
         on &= np.isin(units, units[~on])

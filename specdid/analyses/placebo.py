@@ -309,10 +309,11 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     fit = bench.fit(cell)
     random = draw_placebos(bench, cell, fit, config.draws, config.strata)
     earlier: list[tuple[int, CellFit]] = []
+    found: dict[int, Ints] = {}
     if config.periods and bench.periods is not None:
         when = timing(bench, cell)
         earlier = [(k, fit_earlier(bench, cell, when, k)) for k in config.periods]
-    found = {k: treated_earlier(bench, cell, moved, k) for k, moved in earlier if moved.failure is None}
+        found = {k: treated_earlier(bench, cell, one, when.moved[k]) for k, one in earlier if one.failure is None}
     vcovs = range(len(bench.study.vcov))
     few = {k: tuple(treated_clusters(bench, cell, rows, v) for v in vcovs) for k, rows in found.items()}
     return Placed(cell, fit, random, tuple(earlier), few)

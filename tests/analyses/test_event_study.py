@@ -24,6 +24,7 @@ from specdid import _manual
 from specdid._run.analyse import run_one
 from specdid._run.prepare import examine, prepare
 from specdid._words import speaking, told
+from specdid.analyses import event_study
 from specdid.analyses._event_paths import noncentrality, path, simultaneous
 from specdid.analyses._fit import joint_test
 from specdid.analyses._words import of_columns
@@ -629,3 +630,10 @@ def test_what_holds_of_several_columns_is_said_once():
     both, one = of_columns([(1, "it ends early"), (2, "no leads"), (3, "it ends early"), (4, "")])
     assert both.startswith("Columns (1) and (3): it ends early")
     assert one.startswith("Column (2): no leads")
+
+
+def test_leads_of_few_clusters_are_counted_once_for_a_path_and_vcov(monkeypatch):
+    counted, count = [], event_study.lead_clusters
+    monkeypatch.setattr(event_study, "lead_clusters", lambda *given: counted.append(given[1:]) or count(*given))
+    assert analysed("event_study", {}, simulated()).failure is None
+    assert len(counted) == len({(id(one), v) for one, v in counted}) > 0

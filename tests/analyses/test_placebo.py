@@ -13,7 +13,7 @@ import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
-from specdid.analyses import placebo
+from specdid.analyses import _timing, placebo
 from specdid.analyses._words import number
 from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement
 from specdid.figures import placebo_density
@@ -219,6 +219,13 @@ def test_an_estimator_that_is_not_least_squares_has_a_message_and_no_figure(data
 def test_a_period_that_is_too_many_is_pointed_at_where_periods_are_repeated(data, periods, place):
     (fault,) = [f for f in specdid.check(spec_with("placebo", {"periods": periods}), data) if f.code == "no_pre_period"]
     assert fault.path == ("placebo", "periods", f"[{place}]")
+
+
+def test_the_treatment_is_moved_once_for_every_placebo_in_time(data, monkeypatch):
+    moved, made = [], _timing._moved
+    monkeypatch.setattr(_timing, "_moved", lambda *given: moved.append(given[-1]) or made(*given))
+    assert analysed("placebo", {"draws": 19, "periods": [1, 2]}, data).failure is None
+    assert moved == [1, 2]
 
 
 def test_wrong_tables_are_faults(data):
