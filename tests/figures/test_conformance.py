@@ -9,14 +9,14 @@ from figure_layout import layout_faults
 from figure_samples import samples
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection
-from matplotlib.colors import rgb_to_hsv, to_rgba_array
+from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._words import say
 from specdid.figures._page import CUT, CUT_OF_TABLE, draw_bare
-from specdid.figures._style import TITLE, known_glyphs
+from specdid.figures._style import ACCENT, TITLE, known_glyphs
 
 WIDTHS = (3.5, 6.5)
 TEXTS_BESIDE = ("forest", "love_plot")
@@ -86,6 +86,21 @@ def drawn_over(figure):
         return [
             f"over an axis: {t.get_text()!r}" for t in figure.texts for s in spaces if t.get_window_extent().overlaps(s)
         ]
+
+
+def test_lines_of_zero_are_seen_and_in_the_key_and_dashed_ones_are_dashed_there():
+    """Of the null's only a stub above its density was seen; the placebo's was not named, the average effect's solid."""
+    null, placebo, effect = (
+        _plugins.load("figures", name).draw(samples(name)[0][1], 6.5)
+        for name in ("null_density", "placebo_density", "marginal_effect")
+    )
+    (axes, *_) = null.axes
+    zeros = [line for line in axes.lines if {*line.get_xdata()} == {0}]
+    assert zeros
+    assert min(z.get_zorder() for z in zeros) > max(c.get_zorder() for c in axes.collections)
+    assert "zero" in [t.get_text() for t in placebo.texts]
+    key = [line for line in effect.findobj(Line2D) if line.axes is None and to_rgb(line.get_color()) == to_rgb(ACCENT)]
+    assert len(key) == 2
 
 
 def test_the_faults_of_a_page_are_seen():
