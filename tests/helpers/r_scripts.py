@@ -294,6 +294,11 @@ class Script:
         if random.random() < 0.3:
             self.variables = {"limit": float(random.randrange(-1, 4))}
             self.lines.append(f"limit <- {self.variables['limit']:g}")
+        self.by_name = 0.0
+        """The value of a variable with a column's name, where the script's variables go first."""
+        self.shadow = float(random.randrange(1, 3)) if random.random() < 0.15 else 0.0
+        if self.shadow:
+            self.lines.append(f"h <- {self.shadow:g}")
         self.made: list[str] = []
         self.count = 0
         self.grouped = False
@@ -341,9 +346,12 @@ class Script:
 
     def literal(self) -> Value:
         value = self.random.choice([0, 1, 2, -1, 0.3, 1.7, 3])
+        if self.by_name and self.random.random() < 0.3:  # a variable, though a column has its name
+            held = self.by_name
+            return "h", lambda _d: constant(held)
         if self.variables and self.random.random() < 0.3:
-            name, held = self.random.choice([*self.variables.items()])
-            return name, lambda _d: constant(held)
+            name, value = self.random.choice([*self.variables.items()])
+            return name, lambda _d: constant(value)
         return str(value), lambda _d: constant(value)
 
     def number(self, depth: int = 1) -> Value:
@@ -809,8 +817,12 @@ class Script:
         }[self.dialect]
 
     def dollar(self) -> str:
-        name, (text, of), kind = self.some(grouped=False)
-        self.put(name, self.frame.evaluate(of), kind)
+        self.by_name = self.shadow
+        try:
+            name, (text, of), kind = self.some(grouped=False)
+            self.put(name, self.frame.evaluate(of), kind)
+        finally:
+            self.by_name = 0.0
         text = self.own(text)
         style = self.random.choice(["$", "$", "$", "[[", "->", "="])
         if style == "->":
@@ -1031,6 +1043,9 @@ class Script:
         return f"df <- df {pipe}\n  " + f" {pipe}\n  ".join(steps)
 
     def _verbs(self):
+        more = [self.across, self.mutate_away, self.group_more, self.select_renamed, self.ungroup]
+        if self.random.random() < 0.25:
+            return more
         if self.plainly:
             return (
                 [self.mutate] * 7
@@ -1071,6 +1086,54 @@ class Script:
             self.put(name, self.frame.evaluate(of, self.frame.groups), kind)
             parts.append(f"{name} = {self.plain(text)}")
         return f"mutate({', '.join(parts)})"
+
+    def across(self) -> str:
+        """Columns at once: each sees those before it as they are made."""
+        names = self.random.sample([n for n in ("x", "k", "u") if n in self.frame.columns], 2)
+        text, of = self.random.choice(
+            [
+                (".x - mean(.x, na.rm = TRUE)", lambda v: v - summary("mean", v, omits=True)),
+                ("ifelse(is.na(.x), 0, .x)", lambda v: np.where(np.isnan(v), 0, v)),
+                (".x^2", lambda v: v**2),
+                ("max(.x, na.rm = TRUE)", lambda v: summary("max", v, omits=True)),
+            ]
+        )
+        new = self.random.choice(["", "_new"])
+        for name in names:
+            values = self.frame.evaluate(lambda d, n=name: of(d[n]), self.frame.groups)
+            self.put(name + new, values, "num")
+        given = ', .names = "{.col}_new"' if new else ""
+        return f"mutate(across(c({', '.join(names)}), ~ {text}{given}))"
+
+    def mutate_away(self) -> str:
+        """A column is made, another taken away in the same call."""
+        name, (text, of), kind = self.some(grouped=bool(self.frame.groups))
+        self.put(name, self.frame.evaluate(of, self.frame.groups), kind)
+        gone = self.name("num")
+        if gone in (*KEYS, *self.frame.groups, name, "k"):
+            raise StopError("a key")
+        self._drop(gone)
+        return f"mutate({name} = {self.plain(text)}, {gone} = NULL)"
+
+    def group_more(self) -> str:
+        if not self.frame.groups or "g" in self.frame.groups:
+            raise StopError("no groups")
+        add = self.random.random() < 0.7
+        self.frame.groups = [*self.frame.groups, "g"] if add else ["g"]
+        return "group_by(g, .add = TRUE)" if add else "group_by(g, .add = FALSE)"
+
+    def ungroup(self) -> str:
+        self.frame.groups = []
+        return "ungroup()"
+
+    def select_renamed(self) -> str:
+        name, new = self.name("num"), f"v{self.count}"
+        if name in (*KEYS, *self.frame.groups):
+            raise StopError("a key")
+        self.count += 1
+        self._rename(name, new)
+        kept = [n for n in self.frame.kinds if n != new]
+        return f"select({', '.join(kept)}, {new} = {name})"
 
     def mutate_by(self) -> str:
         if self.frame.groups:
