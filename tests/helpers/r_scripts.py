@@ -370,7 +370,7 @@ class Script:
     def _binary(self, depth: int) -> Value:
         (a, f), (b, g) = self.number(depth - 1), self.number(depth - 1)
         sign = self.random.choice(["+", "-", "*", "/"])
-        if sign == "/":
+        if sign == "/" and self.random.random() < 0.6:
             b, g = self.random.choice([("2", lambda _d: constant(2)), ("(abs(§k§) + 1)", lambda d: abs(d["k"]) + 1)])
             if "k" not in self.frame.columns:
                 raise StopError("no k")
