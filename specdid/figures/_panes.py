@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from specdid._records import NullShares
 from specdid._records.cautions import headline
-from specdid._words import later, say, sentences, told
+from specdid._words import say, sentences, told
 from specdid.figures._curve_axes import STRIP_SHADES, dense, few, fixed, marker_in, preferred_mark, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
@@ -104,8 +105,18 @@ def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, roo
     return break_lines([*many, *kinds], fonts, room)
 
 
-SHARES = later("{words} ({tested:,}): {negative:.0%} ({null_negative:.0%}), {positive:.0%} ({null_positive:.0%})")
-"""What is said of each of many series: shares significant, and in brackets what a null expects."""
+def shares_by_sign(panel: CurvePanel, nulls: Sequence[tuple[str, NullShares]]) -> list[str]:
+    """Say of many series which share of the tested is significantly negative, then positive, beside the null's."""
+    negative = [(words, s.tested, s.negative, s.null_negative) for words, s in nulls]
+    positive = [(words, s.tested, s.positive, s.null_positive) for words, s in nulls]
+    said = [
+        say(", ").join(
+            say("{words} {share:.0%} of {tested:,} (null: {null:.0%})", words=panel.short(w), tested=n, share=s, null=e)
+            for w, n, s, e in of
+        )
+        for of in (negative, positive)
+    ]
+    return [say("negative: {listed}", listed=said[0]), say("positive: {listed}", listed=said[1])]
 
 
 def estimands_of(panels: Sequence[CurvePanel]) -> list[str]:

@@ -67,7 +67,6 @@ from specdid.figures._page import (
     wrap,
 )
 from specdid.figures._panes import (
-    SHARES,
     KeyLines,
     doubt_lines,
     draw_key,
@@ -78,6 +77,7 @@ from specdid.figures._panes import (
     number_of,
     numbered,
     pieces_told,
+    shares_by_sign,
     without_null,
 )
 from specdid.figures._style import DEFAULT, DOUBT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
@@ -201,9 +201,7 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     for panel in _told_apart(data, layout):
         of = [
             say(
-                SHARES
-                if panel.many
-                else "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
+                "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
                 "positive (null: {null_positive:.0%})",
                 words=panel.short(words),
                 tested=s.tested,
@@ -222,10 +220,9 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
                 errors=say(", ").join(errors),
                 vcov=data.vcov,
             )
+        of = shares_by_sign(panel, panel.null_shares) if panel.many else of
         yield say(
-            "With p < {alpha:g}, negative and positive (null){where}: {listed}."
-            if panel.many
-            else "With p < {alpha:g}{where}: {listed}.",
+            "With p < {alpha:g}{where}: {listed}.",
             alpha=data.alpha,
             where=where,
             listed=say("; ").join(of),

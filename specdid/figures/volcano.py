@@ -11,7 +11,7 @@ import numpy as np
 from specdid._arrays import Floats, Ints
 from specdid._describe.curve_tests import NullMedian, shares_by_estimand
 from specdid._plugins import Own
-from specdid._records import NullShares, Results
+from specdid._records import KINDS, NullShares, Results
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -27,7 +27,6 @@ from specdid.figures._curve_data import CurvePanel, curve_data
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import CUT, choose_fonts, of_specifications, style_across, with_room
 from specdid.figures._panes import (
-    SHARES,
     Box,
     KeyEntry,
     Pane,
@@ -35,10 +34,12 @@ from specdid.figures._panes import (
     estimands_of,
     hollow,
     in_order,
+    kinds_of_p,
     label_across,
     lay_sheet,
     one_key,
     room_of,
+    shares_by_sign,
     without_error,
     without_null,
 )
@@ -115,9 +116,19 @@ def volcano_data(results: Results, null_medians: Sequence[NullMedian] = ()) -> V
     data = curve_data(results, choices=False)
     p = np.maximum(results.first("p_value"), LEAST)
     shares = shares_by_estimand(null_medians).items()
-    panels = tuple(
-        Volcano(q, -np.log10(p[q.positions]), tuple((words, s) for (name, words), s in shares if name == q.group))
+    # What enters no joint test has a pane of its own: its marks looked like the others', and no null is of it.
+    parts = (
+        (q.part(s.start, s.stop) if len(q.segments) > 1 else q, s.kind == KINDS[0])
         for q in data.panels
+        for s in q.segments
+    )
+    panels = tuple(
+        Volcano(
+            q,
+            -np.log10(p[q.positions]),
+            tuple((words, s) for (name, words), s in shares if enters and name == q.group),
+        )
+        for q, enters in parts
     )
     return VolcanoData(data.title, data.alpha, data.vcov, panels)
 
@@ -156,7 +167,7 @@ def _most(volcano: Volcano, width: float, height: float, top: float) -> int:
     """Count the specifications of the darkest square on axes of ``width`` and ``height`` points, 0 without squares."""
     if len(volcano.panel) <= MANY:
         return 0
-    low, high = shown_range(volcano.panel.estimate)
+    low, high = _shown(volcano.panel)
     ends = with_room([0.0, low, high])
     _, counts = _cells(volcano, _inside(volcano, (low, high)), (width / (ends[1] - ends[0]), height / top))
     return int(counts.sum(axis=1).max(initial=0.0))
@@ -175,6 +186,11 @@ def _level(count: Any, most: float) -> Any:
     return 0.22 + 0.78 * np.log1p(count) / np.log1p(most)
 
 
+def _shown(panel: CurvePanel) -> tuple[float, float]:
+    """Return the range of estimates drawn: that of all panes of a scale."""
+    return shown_range((panel.whole or panel).estimate)
+
+
 def _inside(volcano: Volcano, shown: tuple[float, float]) -> Ints:
     y = volcano.panel.estimate
     return np.flatnonzero((y >= shown[0]) & (y <= shown[1]) & np.isfinite(volcano.height))
@@ -182,20 +198,18 @@ def _inside(volcano: Volcano, shown: tuple[float, float]) -> Ints:
 
 def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
     panel, alpha = volcano.panel, data.alpha
-    names = (
-        say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
-        panel.name,
-    )
+    whole = say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name)
+    kind = say(panel.segments[0].kind)
+    names = [say("{name}, {kind}", name=n, kind=kind) if panel.apart else n for n in (whole, panel.name)]
     facts = [of_specifications(len(panel))]
     if panel.many and volcano.nulls:
         errors = _errors(data, {s.errors for _, s in volcano.nulls} - {""})
         facts.append(
-            say("p < {alpha:g}, {errors}, negative and positive (null):", alpha=alpha, errors=errors)
+            say("With p < {alpha:g}, {errors}:", alpha=alpha, errors=errors)
             if errors
-            else say("p < {alpha:g}, negative and positive (null):", alpha=alpha)
+            else say("With p < {alpha:g}:", alpha=alpha)
         )
-        found = ((panel.short(words), s) for words, s in volcano.nulls)
-        facts.append(say("; ").join(say(SHARES, words=name, **_numbers(s)) for name, s in found))
+        facts += shares_by_sign(panel, volcano.nulls)
     for words, null in volcano.nulls:
         if panel.many:
             continue
@@ -226,25 +240,20 @@ def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
         facts += (
             [f"{', '.join(of)}: {' · '.join(shares)}"] if len(volcano.nulls) > 1 else [*(f"{o}:" for o in of), *shares]
         )
-    return Pane(names, tuple(facts), tuple(_entries(panel, alpha)))
+    return Pane(tuple(names), tuple(facts), tuple(_entries(panel, alpha)))
 
 
 def _errors(data: VolcanoData, others: set[str]) -> str:
     """Say of shares by what errors they are, where the axis of p has others."""
     named = say(", ").join(sorted(others))
-    said = say("with the null's standard errors, by {errors} (marks: {vcov})", errors=named, vcov=data.vcov)
+    said = say("by the null's standard errors ({errors}), not the marks' ({vcov})", errors=named, vcov=data.vcov)
     return said if others else ""
 
 
-def _numbers(shares: NullShares) -> dict[str, Any]:
-    names = ("tested", "negative", "null_negative", "positive", "null_positive")
-    return {name: getattr(shares, name) for name in names}
-
-
 def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
-    binned = len(panel) > MANY
+    binned, (below, above, _) = len(panel) > MANY, kinds_of_p([panel])
     if len(panel.series) > 1:
-        for k in in_order(panel):
+        for k in (k for k in in_order(panel.whole or panel) if (panel.which == k).any()):
             series = panel.series[k]
             yield KeyEntry(
                 "dot",
@@ -252,11 +261,13 @@ def _entries(panel: CurvePanel, alpha: float) -> Iterator[KeyEntry]:
                 series.short if panel.many else series.label,
                 "s" if binned else _marker(panel, k),
             )
-        if not binned:
+        if not binned and above:
             yield hollow(say("hollow: p ≥ {alpha:g}", alpha=alpha))
     elif not binned:
-        yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
-        yield hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0))
+        if below:
+            yield KeyEntry("dot", shade(panel, 0, 1.0), f"p < {alpha:g}")
+        if above:
+            yield hollow(f"p ≥ {alpha:g}", shade(panel, 0, 1.0))
     if not panel.tested.all():
         yield without_error()
     if panel.preferred:
@@ -272,7 +283,7 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float,
     """Draw a pane whose axis of p, which is that of all panes, ends at ``top``; ``deep`` is that of `_overlaps`."""
     panel = volcano.panel
     axes = page.axes(box.left, box.top, box.width, box.height)
-    shown = shown_range(panel.estimate)
+    shown = _shown(panel)
     low, high = with_room([0.0, *shown])
     style_across(axes, page.fonts, low, high, box.width)
     line = -np.log10(alpha)
@@ -353,7 +364,7 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, deep: Ints) -> None:
 def _size(panel: CurvePanel) -> float:
     """Return the size of a mark in points."""
     most = 4.0 if len(panel.series) > 1 and len(panel) <= SHAPES else 3.2
-    return float(np.clip(80.0 / np.sqrt(len(panel)), 1.5, most))
+    return float(np.clip(80.0 / np.sqrt(len(panel.whole or panel)), 1.5, most))
 
 
 def _colours(panel: CurvePanel, at: Ints) -> Floats:
@@ -373,7 +384,7 @@ def _overlaps(volcano: Volcano, width: float, height: float, top: float) -> tupl
     """
     panel = volcano.panel
     deep = np.zeros(len(panel), dtype=np.int64)
-    low, high = shown_range(panel.estimate)
+    low, high = _shown(panel)
     at = np.flatnonzero(np.isfinite(volcano.height) & (panel.estimate >= low) & (panel.estimate <= high))
     if len(panel) > MANY or not len(at):
         return 0, deep
@@ -476,13 +487,16 @@ def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
     of = [((v.panel.name, told(words)), told(s.null)) for v in data.panels for words, s in v.nulls]
     if of:
         nulls = dict.fromkeys(null for _, null in of)
-        at = 0 if len(data.panels) > 1 else 1
+        at = 0 if len({v.panel.name for v in data.panels}) > 1 else 1
         panes = {null: say(", ").join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
         named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
         parts.append(
             say("Under the null: the mean share over the draws of the {listed}.", listed=say("; of the ").join(named))
         )
-    parts += without_null([v.panel for v in data.panels], [{words for words, _ in v.nulls} for v in data.panels])
+    enter = [v for v in data.panels if v.panel.segments[0].kind == KINDS[0]]
+    parts += without_null([v.panel for v in enter], [{words for words, _ in v.nulls} for v in enter])
+    if len(enter) < len(data.panels):
+        parts.append(say("Uncertain and nonequivalent: in no joint test."))
     return sentences(parts)
 
 
@@ -500,10 +514,9 @@ OWN = Own(
     zh={
         "; of the ": "；",
         "specifications in a square: 1 to {most:,}, log scale": "每格设定数：1 至 {most:,}（对数刻度）",
-        "p < {alpha:g}, {errors}, negative and positive (null):": (
-            "p < {alpha:g}（{errors}）的负、正比例（括号内为原假设下）："
-        ),
-        "p < {alpha:g}, negative and positive (null):": "p < {alpha:g} 的负、正比例（括号内为原假设下）：",
+        "With p < {alpha:g}, {errors}:": "p < {alpha:g}（{errors}）的比例：",
+        "With p < {alpha:g}:": "p < {alpha:g} 的比例：",
+        "Uncertain and nonequivalent: in no joint test.": "存疑与不等价的设定不进入联合检验。",
         "Estimates against p-values": "估计值与 p 值",
         "Under the null: the mean share over the draws of the {listed}.": "原假设下：抽样的平均比例（{listed}）。",
         "a point is a specification": "每个点为一个设定",
@@ -511,8 +524,8 @@ OWN = Own(
         "of the {tested:,} tested": "受检验的 {tested:,} 个设定中",
         "p, log scale": "p（对数刻度）",
         "preferred: {estimate}, {words}": "首选：{estimate}，{words}",
-        "with the null's standard errors, by {errors} (marks: {vcov})": (
-            "采用原假设检验的标准误，聚类于 {errors}（标记：{vcov}）"
+        "by the null's standard errors ({errors}), not the marks' ({vcov})": (
+            "采用原假设检验的标准误（{errors}），而非标记的标准误（{vcov}）"
         ),
         "{marks}; dashed: p = {alpha:g} (standard errors: {vcov}).": "{marks}；虚线：p = {alpha:g}（标准误：{vcov}）。",
         "Marks that lie on those of other series are smaller.": "压在其他序列标记上的标记较小。",

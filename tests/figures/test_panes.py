@@ -122,7 +122,7 @@ def test_the_volcano_says_whose_errors_shares_and_marks_have_and_of_whom_no_null
     assert data.panels[0].panel.many == several
     said = " ".join(texts_of(draw_volcano(data, width)))
     vcov = data.vcov
-    assert say("with the null's standard errors, by {errors} (marks: {vcov})", errors="state", vcov=vcov) in said
+    assert say("by the null's standard errors ({errors}), not the marks' ({vcov})", errors="state", vcov=vcov) in said
     assert f"No null, and so in no joint test: estimator {len(names) - 1}" in said
 
 
@@ -547,3 +547,20 @@ def test_p_of_a_null_is_as_dark_as_text_must_be():
 
 def test_the_line_at_zero_of_a_null_is_named():
     assert "thin line: zero." in " ".join(texts_of(drawn("null_density", results_of(smart_city(1)))))
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_a_volcano_has_a_pane_for_what_enters_no_joint_test_on_the_same_axes(width):
+    types = {"weights": {"population": "nonequivalent"}}
+    planned = plan_of({"weights": ["none", "population"]}, subsets("x", "y"), types=types, preferred=0)
+    results = results_of(planned)
+    nulls = [null_median(group=results.families[0].group, estimand=results.families[0].estimand, n=4)]
+    data = volcano_data(results, nulls)
+    assert [len(v.panel) for v in data.panels] == [4, 4]
+    assert [len(v.nulls) for v in data.panels] == [1, 0]
+    figure = draw_volcano(data, width)
+    first, second = figure.axes
+    assert (first.get_xlim(), first.get_ylim()) == (second.get_xlim(), second.get_ylim())
+    said = " ".join(texts_of(figure))
+    assert "nonequivalent" in said
+    assert "of 4 equivalent ones" in said
