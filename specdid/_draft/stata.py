@@ -1295,6 +1295,10 @@ class _Stata(Memory):
             if re.fullmatch(_NUMBER, before) and not self._unsure:
                 self._macros[name] = _computed(f"{before} {step[0]} 1")
             return True
+        if of := re.fullmatch(r":\s*word\s+(?:count|(\d+)\s+of)\s([^`$\"]*)", value):
+            words = of[2].split()
+            self._macros[name] = "".join(words[max(int(of[1]) - 1, 0) : int(of[1])]) if of[1] else str(len(words))
+            return True
         if value.startswith(":") or (computed and not plain):
             self._macros.pop(name, None)
             return True

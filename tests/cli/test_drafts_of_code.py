@@ -4754,6 +4754,12 @@ def test_one_value_that_r_repeats_is_no_column(line, made):
         ),
         ("local i 0\nforeach v of varlist z-x {\ngen m`++i' = `v'\n}", {"m1": "z", "m2": "x"}),
         ("local i 0\nforeach v of varlist * {\nlocal ++i\ngen m`i' = `v'\n}", {"m1": "z", "m2": "x"}),
+        (
+            "loc a z x\nlocal n : word count `a'\nforvalues i = 1/`n' {\nlocal v : word `i' of `a'\ngen m`i' = `v'\n}",
+            {"m1": "z", "m2": "x"},
+        ),
+        ("local vs z x\nlocal v : word 0 of `vs'\ngen m1 = z`v'\ngen m2 = x", {"m1": "z", "m2": "x"}),
+        ("local n : word count \"z\" `r(varlist)'\ngen m1 = z > `n'\ngen m2 = x", None),
         ("local i = 2\nif d0 > 1 {\ngen a = `++i'\n}\ngen m1 = z > `i'\ngen m2 = x", None),
         ("tempvar zt\ngen `zt' = 1\nlocal i 0\nforeach v of varlist z* {\ngen m`++i' = `v'\n}\ngen m2 = x", None),
         ("merge 1:1 id using a\nlocal i 0\nforeach v of varlist z* {\ngen m`++i' = `v'\n}\ngen m2 = x", None),
