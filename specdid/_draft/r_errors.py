@@ -58,7 +58,7 @@ def read_errors(name: str, given: Mapping[str, str], clusters: str, effects: str
     found = _stated(said, given, effects) if said else _default(given, effects, defaults.vcov)
     corrected = given.get("ssc") or given.get("dof") or (f"ssc({defaults.ssc})" if defaults.ssc else "")
     found = _of_two(found)
-    return Errors(found, _rule(corrected, found, effects), unstated and not defaults.vcov and bool(effects))
+    return Errors(found, _rule(corrected, found, effects), unstated and not defaults.vcov and found != "iid")
 
 
 def _of_two(vcov: str) -> str:

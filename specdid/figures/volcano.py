@@ -312,7 +312,8 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float,
 
 def p_ticks(alpha: float, top: float, points: float) -> tuple[list[float], list[str]]:
     """Return heights and words of p-values: alpha, and powers of ten as far apart as texts must be."""
-    step = next(k for k in (1, 2, 3, 5, 10, 20, 50, 100) if k * points / top >= 16)
+    # On the lowest axes of the smallest p no power of ten but 1 has room.
+    step = next((k for k in (1, 2, 3, 5, 10, 20, 50, 100, 200) if k * points / top >= 16), int(top) + 1)
     line, least = -np.log10(alpha), 10 * top / points
     places = [float(k) for k in range(0, int(top) + 1, step) if abs(k - line) >= least]
     words = [f"{10.0**-k:.{int(k)}f}" if k <= 4 else f"1e−{k:.0f}" for k in places]

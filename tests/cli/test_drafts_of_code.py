@@ -1642,6 +1642,17 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     assert not found.comments.get("vcov")
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["feols(y ~ d, df, panel.id = ~u + t)\n", "setFixest_estimation(panel.id = ~u + t)\nfeols(y ~ d, data = df)\n"],
+)
+def test_errors_that_panel_id_alone_gives_are_told(code):
+    """Since fixest 0.13 they are iid, with fixed effects and without."""
+    found = read_code(code, ".R")
+    assert [r.vcov for r in found.regressions] == ["~u"]
+    assert "since 0.13 its errors are iid" in found.comments["vcov"][0]
+
+
 @pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
 def test_errors_that_are_not_here_are_not_advised(errors):
     ((_, _, why),) = read_code(f"feols(y ~ d | id + year, df, vcov = {errors})\n", ".R").skipped

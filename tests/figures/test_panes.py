@@ -6,6 +6,9 @@ from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_samples import samples
 from figure_texts import texts_of
+from hypothesis import given as given_by
+from hypothesis import settings
+from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
@@ -471,6 +474,29 @@ def test_the_volcano_has_crosses_below_its_axis_for_what_has_no_p():
     assert sorted(map(len, below)) == [1, 1, 8]  # the crosses, and the preferred one's diamond and its edge
     whole = draw_volcano(volcano_data(results_of(planned)))
     assert "no standard error" not in texts_of(whole)
+
+
+@pytest.mark.parametrize("many", [1, 10, 25])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0, np.nan])
+@pytest.mark.parametrize("spread", [0.0, 1.0, 1e300])
+def test_a_volcano_of_any_p_is_drawn(many, p, spread):
+    """Ten outcomes whose p were 0 had axes too low for any step between powers of ten."""
+    results = results_of(plan_of({"outcome": [f"y{k}" for k in range(many)]}))
+    results.numbers["estimate"][:] = spread * np.arange(many)
+    results.numbers["p_value"][:] = p
+    data = replace(volcano_data(results), doubt="Serious warnings stand against these estimates. " * 8)
+    for width in (3.5, 6.5):
+        assert draw_volcano(data, width).axes
+
+
+@settings(deadline=None, derandomize=True)
+@given_by(alpha=st.floats(0.001, 0.5), top=st.floats(0.4, 330), points=st.floats(1, 400))
+def test_ticks_of_p_hold_alpha_and_stand_apart(alpha, top, points):
+    places, words = p_ticks(alpha, top, points)
+    assert len(places) == len(words)
+    assert places[0] == -np.log10(alpha)
+    heights = np.sort(places) * points / top
+    assert (np.diff(heights) >= 9.99).all()
 
 
 def test_robust_sets_of_one_scale_have_one_axis():
