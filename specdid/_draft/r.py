@@ -1148,6 +1148,8 @@ class _R(Memory):
             rf"(?<![\w.$\])])({_NAME})\s*%between%\s*c\(\s*([^(),]+?),\s*([^(),]+)\)", r"between(\1, \2, \3)", text
         )
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+        if never := re.search(r"(?:[<>]=?|[=!]=)\s*NA\w*\b|(?<![\w.])NA\w*\s*(?:[<>]=?|[=!]=)", bare):
+            raise NotReadError(f"`{never[0].strip()}` is NA in every row in R. Here, where that is meant: is.na(x)")
         if re.search(r"[{$@\\%]|function\(|<-", re.sub(r"%(?:in|like|/|)%", " ", bare)):
             raise NotReadError("its value is not an expression of the frame's columns")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):

@@ -4741,11 +4741,14 @@ def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
         ("df[, v := ifelse(kids > 1, x, 0), by = kids]", None),
         ("df[, v := sum(x) * kids, by = kids]", "sum(x, by = kids) * kids"),
         ("df %>% mutate(v = as.numeric(code))", None),
+        ("df %>% mutate(v = ifelse(x == NA, 1, 0))", None),
+        ("df %>% mutate(v = NA != x)", None),
+        ("df %>% mutate(v = ifelse(kids > x, NA, 1))", "ifelse(kids > x, NA, 1)"),
         ("df %>% mutate(w = substr(code, 1, 2)) %>% mutate(v = as.integer(w))", None),
     ],
 )
 def test_one_value_that_r_repeats_is_no_column(line, made):
-    """A condition of one value gives one value; sum() of one is that; data.table has its groups once. Nor is a text."""
+    """One condition gives one value; sum() of one is that; data.table has its groups once. Nor are NA and texts."""
     columns = frozenset({"id", "t", "year", "kids", "y", "x", "code"})
     facts = DataFacts(columns, columns, texts=frozenset({"code"}))
     line = f"setDT(df)\n{line}" if ":=" in line else f"library(dplyr)\ndf <- {line}"
