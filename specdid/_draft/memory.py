@@ -11,7 +11,18 @@ from itertools import product
 from math import inf
 
 from specdid._arrays import Floats
-from specdid.language import LanguageError, Role, check, expand, in_our_spelling, parse, referenced, write
+from specdid.language import (
+    CONSTANTS_AND_KEYWORDS,
+    LanguageError,
+    Role,
+    check,
+    expand,
+    in_our_spelling,
+    parse,
+    referenced,
+    write,
+    write_name,
+)
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, chain, walk
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
@@ -29,6 +40,38 @@ ACROSS = _MASKED | {
 }  # fmt: skip
 
 _PATTERNS = {"regex", "..", "each"}
+
+
+MARK = "\u01c3"
+"""A letter that stands in columns' names that are constants or keywords here, until all is read: `T` of Stata."""
+WORDS = CONSTANTS_AND_KEYWORDS | {"True", "true", "False", "false"}
+_NOT_MARKED = re.compile(
+    r"_(?:n|N|all|pi|rc|cons|b|se|coef|skip|merge|I\w*|est\w*|weight|pscore|treated|support|\d+|_\w*)?"
+)
+"""Names with which Stata, and commands of it, mean something of their own."""
+
+
+def marked_name(name: str) -> str:
+    """Return a column's name as one that is a name here, too: not a constant or keyword, not begun by ``_``."""
+    if MARK in name:
+        return name
+    if name in WORDS:
+        return name + MARK
+    return MARK + name if re.fullmatch(r"_\w+", name) and not _NOT_MARKED.fullmatch(name) else name
+
+
+def without_marks(text: str) -> str:
+    return text.replace(MARK, "")
+
+
+def in_backticks(text: str) -> str:
+    """Return an expression with marked names as they are written here."""
+
+    def written(found: re.Match[str]) -> str:
+        plain = without_marks(found[0])
+        return plain if plain[0] in "\"'" else write_name(plain)
+
+    return re.sub(rf"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\w*{MARK}\w*", written, text) if MARK in text else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +297,7 @@ class Memory:
 
     def define(self, name: str, line: int, expression: str | None) -> None:
         """Put a version in force; an expression names the versions that it is made of."""
+        name = marked_name(name)
         key = f"{name}__{len(self._versions)}__"
         if expression is not None:
             key = self._same.setdefault((name, expression), key)
@@ -596,7 +640,10 @@ def ours(text: str, role: Role, *, of_stata: bool = False) -> str:
     if of_stata and _OF_STATA.search(text) and (found := in_our_spelling(text, role, meant=False)) is not None:
         return found
     try:
-        if not check(parse(text), role):
+        node = parse(text)
+        if of_stata and any(isinstance(one, Constant) for one in walk(node)):
+            raise NotReadError(f"`{text}` names a column as a constant is called here")
+        if not check(node, role):
             return text
     except LanguageError:
         pass

@@ -20,7 +20,17 @@ import numpy as np
 
 from specdid._decode.table import LONGEST_LABEL
 from specdid._diagnostics import Fault, SpecError
-from specdid._draft.memory import FIRST, DataFacts, ReadCode, Regression, columns_of, in_brackets
+from specdid._draft.memory import (
+    FIRST,
+    DataFacts,
+    ReadCode,
+    Regression,
+    columns_of,
+    in_backticks,
+    in_brackets,
+    marked_name,
+    without_marks,
+)
 from specdid._draft.r import read_r
 from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
@@ -46,12 +56,77 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     """
     if len(text) > LONGEST:
         raise ValueError(f"the file has more than {LONGEST:,} characters")
+    facts = _marked(facts)
     stata = partial(read_stata, facts=facts)
     readers: dict[str, Callable[[str], ReadCode]] = {".do": stata, ".ado": stata, ".r": partial(read_r, facts=facts)}
     reader = readers.get(ending.casefold())
     if reader is None:
         raise ValueError("code is read from .do and .R files")
-    return reader(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _without_marks(reader(text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def _marked(facts: DataFacts) -> DataFacts:
+    """Return facts of columns by names that are names in expressions here, whatever they are in the data."""
+    changed = {name: marked_name(name) for name in facts.columns}
+    if not any(new != old for old, new in changed.items()):
+        return facts
+
+    def of(names: Iterable[str]) -> frozenset[str]:
+        return frozenset(changed[name] for name in names)
+
+    return replace(
+        facts,
+        columns=of(facts.columns),
+        complete=of(facts.complete),
+        binary=of(facts.binary),
+        whole=of(facts.whole),
+        nonzero=of(facts.nonzero),
+        short=of(facts.short),
+        texts=of(facts.texts),
+        order=tuple(changed[name] for name in facts.order),
+        words={changed[name]: words for name, words in facts.words.items()},
+        nested=lambda group, inner: facts.nested(without_marks(group), without_marks(inner)),
+        gaps=lambda unit, time: facts.gaps(without_marks(unit), without_marks(time)),
+        key=lambda unit, time: facts.key(without_marks(unit), without_marks(time)),
+        alone=lambda names: facts.alone(tuple(map(without_marks, names))),
+        bounds=lambda name: facts.bounds(without_marks(name)),
+        numbers=lambda name: facts.numbers(without_marks(name)),
+    )
+
+
+def _without_marks(code: ReadCode) -> ReadCode:
+    """Return what was read with columns' own names, in backticks where expressions have them."""
+
+    def plain(name: str | None) -> str | None:
+        return None if name is None else without_marks(name)
+
+    return replace(
+        code,
+        regressions=[
+            replace(
+                r,
+                outcome=in_backticks(r.outcome),
+                terms=tuple(map(in_backticks, r.terms)),
+                effects=in_backticks(r.effects),
+                condition=in_backticks(r.condition),
+                weights=in_backticks(r.weights),
+                vcov=in_backticks(r.vcov),
+            )
+            for r in code.regressions
+        ],
+        data=plain(code.data),
+        unit=plain(code.unit),
+        time=plain(code.time),
+        derived={without_marks(name): in_backticks(text) for name, text in code.derived.items()},
+        skipped=[(line, without_marks(text), without_marks(why)) for line, text, why in code.skipped],
+        notes=[(line, without_marks(text)) for line, text in code.notes],
+        comments={name: [*map(without_marks, told)] for name, told in code.comments.items()},
+        unread={without_marks(name): (without_marks(of), line) for name, (of, line) in code.unread.items()},
+        made_again=[(line, without_marks(name)) for line, name in code.made_again],
+        changed_again=[(line, without_marks(name)) for line, name in code.changed_again],
+        unused={without_marks(name): in_backticks(text) for name, text in code.unused.items()},
+        called={in_backticks(new): (without_marks(old), line) for new, (old, line) in code.called.items()},
+    )
 
 
 def decoded(raw: bytes) -> str:
@@ -162,7 +237,11 @@ _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 def written_out(code: ReadCode, given: str | None) -> None:
     """Write sw(), csw() and the like out where the treatment is one of theirs: ``given``, else what stands first."""
-    names = {given, *(name for name, (old, _) in code.called.items() if old == given)} - {None}
+    names = {
+        given,
+        in_backticks(marked_name(given or "")),
+        *(name for name, (old, _) in code.called.items() if old == given),
+    } - {None}
     found: list[Regression] = []
     for r in code.regressions:
         steps = [k for k, t in enumerate(r.terms) if re.match(r"(?:c?sw0?|mvsw)\(", t)]
@@ -197,6 +276,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         message = f"no regression of {name} has a term beside its fixed effects"
         raise SpecError([Fault("draft_treatment", message, help="give the treatment a term of its own", notes=notes)])
     if given is not None:
+        given = given if counts[given] else in_backticks(marked_name(given))
         anew = [term for term in counts if code.called.get(term, ("", 0))[0] == given]
         if not counts[given] and len(anew) == 1:
             line = code.called[anew[0]][1]
@@ -654,7 +734,7 @@ def _preferred(
 
 
 def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
-    cluster = next((formula[1:] for formula, _ in vcovs if re.fullmatch(r"~\w+", formula)), None)
+    cluster = next((formula[1:].strip("`") for formula, _ in vcovs if re.fullmatch(r"~(?:\w+|`\w+`)", formula)), None)
     if cluster is None:
         return [
             "[inference]",

@@ -13,6 +13,8 @@ from math import inf
 from specdid._draft.memory import (
     ACROSS,
     FIRST,
+    MARK,
+    WORDS,
     DataFacts,
     Memory,
     NotReadError,
@@ -23,7 +25,9 @@ from specdid._draft.memory import (
     calls,
     columns_of,
     in_brackets,
+    marked_name,
     ours,
+    without_marks,
 )
 from specdid._draft.r_errors import Defaults, read_errors
 from specdid.language import COMMANDS, FUNCTIONS, LanguageError, expand, not_read, parse, write
@@ -269,7 +273,7 @@ class _R(Memory):
     def read(self, text: str) -> ReadCode:
         text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
         text = re.sub(r"([,\[]\s*)let\(", r"\1`:=`(", text)
-        text = _with_paths(text)
+        text = _marked(_with_paths(text), self._data)
         statements, dead = _that_run(list(_r_statements(text)))
         for line, head in dead:
             self.skip(line, head, "what stands behind a condition that is FALSE is never run, and left out")
@@ -2502,6 +2506,37 @@ def _in_place(steps: Sequence[tuple[str, str]]) -> int:
         elif verb not in _SAME_TABLE:
             return k
     return len(steps)
+
+
+_TRUE_OR_FALSE = r"(?<![\w.$@])({})(?![\w.(])"
+_LOGICAL_ARGUMENT = re.compile(
+    r"(?:\w*\.\w[\w.]*|header|decreasing|demean|lean|drop|fill|keep\w*|all|unique|exact|fixed|perl|quiet|verbose|sort|"
+    r"(?:include|right|simplify|by|nested)\w*)\s*=\s*$"
+)
+"""Arguments that are TRUE or FALSE, behind which T and F are not columns."""
+
+
+def _marked(text: str, columns: Iterable[str]) -> str:
+    """Mark columns whose names are constants or keywords: in backticks, behind $, and T and F where there is one."""
+    words = "|".join(sorted(WORDS))
+    text = re.sub(rf"`({words})`", lambda m: marked_name(m[1]), text)
+    text = re.sub(rf"(?<=[\w.)]\$)({words})(?![\w.(])", lambda m: marked_name(m[1]), text)
+    text = re.sub(rf"(\[\[\s*|,\s*)([\"'])({words})\2(?=\s*\])", lambda m: m[1] + m[2] + marked_name(m[3]) + m[2], text)
+    there = {without_marks(name) for name in columns}
+    for word in ("T", "F"):
+        made = rf"[$\"']{word}{MARK}|[(,]\s*{word}\s*=(?!=)|(?<![\w.]){word}\s*:="
+        if word not in there and not re.search(made, text):
+            continue
+
+        def marked(found: re.Match[str]) -> str:
+            constant = found[1] is None or _LOGICAL_ARGUMENT.search(
+                found.string, max(0, found.start() - 60), found.start()
+            )
+            return found[0] if constant else marked_name(found[1])
+
+        quoted = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|"
+        text = re.sub(quoted + _TRUE_OR_FALSE.format(word), marked, text)
+    return text
 
 
 def _sets(inside: str) -> bool:

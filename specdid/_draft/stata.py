@@ -21,6 +21,7 @@ from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
     FIRST,
+    WORDS,
     DataFacts,
     Memory,
     NotReadError,
@@ -31,8 +32,10 @@ from specdid._draft.memory import (
     calls,
     columns_of,
     in_brackets,
+    marked_name,
     ours,
     texts_of,
+    without_marks,
 )
 from specdid._draft.stata_expression import of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
@@ -1111,7 +1114,7 @@ class _Stata(Memory):
             if len(node.text) > LONGEST_STATEMENT and not re.match(r"(?:loc|gl)", node.text):
                 self._anything(node, f"is longer than {LONGEST_STATEMENT:,} characters, and not read")
                 continue
-            text = self._expanded(node.text)
+            text = without_marks(self._expanded(node.text))
             head = re.match(r"^(else\s+if|else|if)\b\s*(.*)$", text)
             if head is None or self._until_end:
                 decided = None
@@ -1134,7 +1137,7 @@ class _Stata(Memory):
                 self._stop(("loop" if stops[2] else "turn") if stops[1] else "file", node.line, text)
             elif node.body is None:
                 try:
-                    self._statement(text, node.line)
+                    self._statement(text if self._until_end else _marked(text), node.line)
                 except LanguageError as error:
                     self._anything(node, f"it is not read: {error}")
             elif self._until_end:
@@ -1459,7 +1462,7 @@ class _Stata(Memory):
         body, options = _at_comma(arguments)
         if (into := _option(options, r"l(?:oc(?:al)?)?")) is None:
             return
-        self._macros.pop(into, None)
+        self._macros.pop(into := without_marks(into), None)
         name, condition, _ = re.fullmatch(r"\s*(\w*)(.*?)(\s*)", body).groups()  # type: ignore[union-attr]
         own = not (self.state.kept or self.state.rows or self.state.made or condition)
         numbers = self._facts.numbers(name) if own and name not in self.state.columns else None
@@ -2645,6 +2648,42 @@ def _without_prefixes(text: str) -> str:
             text = text[found.end() :]
         else:
             return text
+
+
+_LIKE_COLUMNS = "|".join(sorted(WORDS - {"F", "if", "in", "else", "for", "while"}))
+_COLUMN_OF_STATA = re.compile(
+    rf'"[^"]*"|`[^\']*\'|(?<![\w$])(?:F(?![\w.(])|(?:{_LIKE_COLUMNS})(?!\w)'
+    r"|_[^\W\d_]\w*(?![\w\[(]))([*?]?)"
+)
+
+
+def _marked(text: str) -> str:
+    """Mark the columns of a statement whose names are constants or keywords here; Stata has no such constants.
+
+    ``T*`` is a product where values are made, in a condition and in weights, and elsewhere the columns that begin so.
+    """
+    rest = _without_prefixes(text)
+    rest = _without_prefixes(rest.partition(":")[2].lstrip()) if re.match(r"^bys?o?r?t?\s[^:\"]*:", rest) else rest
+    word = re.match(r"^\w*", rest)
+    command = word[0] if word else ""
+    if re.match(r"^(?:us?e?|sa(?:ve?|veold)?|import|insheet|infix|do|run|include|cd|log|label?|la|note|loc(?:al?)?|"
+                r"gl(?:ob(?:al?)?)?|temp\w+|args|syntax|gettoken|tokenize|unab|tsunab)$", command):  # fmt: skip
+        return text
+    end = found.start() if (found := re.search(r"\busing\b", text)) else len(text)
+    begin = len(text) - len(rest) + len(command)
+    made = _NAMES.get(command) in ("generate", "replace", "egen")
+    condition = found.start() if (found := re.search(r"\sif\s", text)) else len(text)
+
+    def marked(match: re.Match[str]) -> str:
+        name, sign = match[0].removesuffix(match[1] or "\0"), match[1] or ""
+        inside = begin <= match.start() < end or text[: match.start()].lstrip().startswith("by")
+        weight = text.count("[", 0, match.start()) > text.count("]", 0, match.start())
+        pattern = sign and not (made or weight or match.start() > condition)
+        if name[:1] in '"`' or not inside or pattern:
+            return match[0]
+        return marked_name(name) + sign
+
+    return _COLUMN_OF_STATA.sub(marked, text)
 
 
 def _changed(command: str, arguments: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from specdid._arrays import Floats
-from specdid._draft.memory import NotReadError
+from specdid._draft.memory import NotReadError, marked_name
 from specdid.language import in_our_spelling, parse, write
 from specdid.language.tree import MAX_DEPTH, Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, joined
 from specdid.language.tree import number_value as value_of
@@ -223,7 +223,7 @@ class _Reader:
             return parse(found)
         if kind == "level":
             value, _, name = token.partition(".")
-            return Binary("==", Name(name), Number(float(value)))
+            return Binary("==", Name(marked_name(name)), Number(float(value)))
         if token == "(":
             found_inside = self._operators(0)
             self._take(")")
@@ -236,7 +236,7 @@ class _Reader:
             raise NotReadError("rows have no number here")
         if token in ("_pi", "_rc", "_cons"):
             raise NotReadError(f"`{token}` is not read")
-        return Name(token)
+        return Name(marked_name(token))
 
     def _call(self, function: str) -> Node:
         self._take("(")

@@ -12,6 +12,7 @@ from specdid.language.functions import FUNCTIONS, Function, argument, written_ou
 from specdid.language.grammar import FormulaParts, formula_parts, parse
 from specdid.language.habits import HabitRole, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
+from specdid.language.scan import CONSTANTS_AND_KEYWORDS
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
 from specdid.language.terms import Effect, Term, Terms, briefly, common_start, effects, lower_order, relabel, terms
 from specdid.language.tree import LanguageError, Mistake, Name
@@ -19,6 +20,7 @@ from specdid.language.write import without_ticks, write, write_name, write_numbe
 
 __all__ = [
     "COMMANDS",
+    "CONSTANTS_AND_KEYWORDS",
     "FUNCTIONS",
     "Bound",
     "Command",

@@ -33,6 +33,8 @@ RESERVED = {
     "NA_complex_": "write `NA`",
 }
 WORD_CONSTANTS = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NA": None}
+CONSTANTS_AND_KEYWORDS = frozenset((*RESERVED, *WORD_CONSTANTS))
+"""Words that no column's name can be without backticks."""
 
 OPERATORS = {
     "&&": ("`&&` looks at one value, not at a column", "write `&`"),

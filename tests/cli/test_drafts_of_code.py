@@ -4785,3 +4785,77 @@ def test_macros_are_counted_within_statements_and_loops_go_over_patterns(lines, 
     found = read_code(f"use a\n{lines}\nreg y m1 m2\n", ".do", facts)
     assert derived is None or not found.skipped
     assert found.derived == derived if derived else "m1" not in found.derived
+
+
+NAMED_AS_CONSTANTS = """\
+use "c.dta", clear
+xtset id t
+gen T = t - 2
+gen double F = y / T
+gen NA = T*x
+gen repeat = x + 1
+gen _merge2 = F.x
+foreach v in T NA {
+    bysort id: egen m_`v' = mean(`v')
+}
+reghdfe y d T NA repeat _merge2 if T <= 20 & F > TRUE [aw=T*x], absorb(id T) vce(cluster T)
+reghdfe y d m_T m_NA c.T#c.x L.T F.T if inlist(Inf, 1, 2) & s == "T", absorb(id t) vce(cluster id)
+"""
+
+
+def test_columns_of_stata_called_as_constants_and_keywords_are_columns():
+    """Of `T <= 20` all rows are kept where T is TRUE, and `al*T` is al: Stata has no such constants."""
+    columns = ("y", "d", "x", "s", "id", "t", "TRUE", "Inf")
+    for facts in (DataFacts(), DataFacts(frozenset(columns), frozenset(columns))):
+        found = read_code(NAMED_AS_CONSTANTS, ".do", facts)
+        assert not found.skipped
+        first, second = found.regressions
+        assert first.terms == ("d", "`T`", "`NA`", "`repeat`", "`_merge2`")
+        assert (first.effects, first.weights, first.vcov) == ("id + `T`", "`T`*x", "~`T`")
+        assert "`T` <= 20" in first.condition
+        assert "`F` > `TRUE`" in first.condition
+        assert second.terms == ("d", "m_T", "m_NA", "`T`:x", "l(`T`, 1)", "f(`T`, 1)")
+        assert '`Inf` %in% c(1, 2) & s == "T"' in second.condition
+        made = {"T": "t - 2", "F": "ifelse(`T` == 0, NA, y / `T`)", "NA": "`T`*x", "repeat": "x + 1"}
+        made |= {"_merge2": "f(x, 1)", "m_T": "mean(`T`, by = id)", "m_NA": "mean(`NA`, by = id)"}
+        assert found.derived == made
+
+
+def test_patterns_of_names_that_begin_as_constants_stay_patterns():
+    columns = frozenset({"y", "d", "T", "T1", "id", "t"})
+    found = read_code("xtset id t\nreghdfe y d T*, absorb(id t)\n", ".do", DataFacts(columns, columns))
+    assert found.regressions[0].terms[1:] in (('regex("^T.*$")',), ("`T`", "T1"))
+
+
+def test_columns_of_r_called_as_constants_are_columns_where_there_are_such():
+    changes = "df$F <- df$t - 2\ndf <- df %>% mutate(T = x + 1, big = T > 3, `NA` = ifelse(is.na(x), NA, x), b = TRUE)"
+    call = "feols(y ~ d + T + `NA` + big + b | id, df[df$F < 5, ], weights = ~T, cluster = ~id)"
+    columns = frozenset({"y", "d", "x", "id", "t"})
+    found = drafted_r(f"library(dplyr)\n{changes}", call, DataFacts(columns, columns))
+    assert found.regressions[0].terms == ("d", "`T`", "`NA`", "big", "b")
+    assert (found.regressions[0].condition, found.regressions[0].weights) == ("`F` < 5", "`T`")
+    made = {"F": "t - 2", "T": "x + 1", "big": "`T` > 3", "NA": "ifelse(is.na(x), NA, x)", "b": "TRUE"}
+    assert found.derived == made
+    plain = drafted_r("df$b <- T", "feols(y ~ d + b | id, df[df$x < 5, ])", DataFacts(columns, columns))
+    assert plain.derived == {"b": "T"}
+
+
+def test_a_draft_of_columns_called_as_constants_is_that_of_the_same_by_other_names(drafted):
+    code = """\
+import delimited using "castle.csv", clear
+xtset sid year
+gen T = post
+gen F = year - 2000
+gen TF = T*F
+reghdfe homicide T if F <= 8, absorb(sid year) vce(cluster sid)
+reghdfe homicide T TF, absorb(sid year) vce(cluster sid)
+"""
+    found = []
+    for text, treatment in ((code, "T"), (re.sub(r"\b([TF])\b", r"\1ed", code), "Ted")):
+        done, spec = drafted(text, "named.do", "--treatment", treatment)
+        assert done.returncode == 0, done.stderr
+        results = estimated(prepare(spec))
+        found.append([results.estimate.tolist(), results.numbers["std_error"].tolist()])
+        spec.unlink()
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
