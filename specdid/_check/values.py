@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
 from itertools import islice, product
+from operator import eq, ge, gt, le, lt, ne
 
 import numpy as np
 
@@ -17,9 +21,23 @@ from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, re
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
 from specdid.language.scope import sources
-from specdid.language.tree import Binary, Call, Constant, Name, Node, Number, Text, Unary, joint_levels, walk
+from specdid.language.tree import (
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Text,
+    Unary,
+    children,
+    joint_levels,
+    walk,
+)
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
+from specdid.panel.functions import rounded
 from specdid.panel.operators import (
     USABLE,
     far_thousands,
@@ -715,9 +733,13 @@ def _nearly(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def check_compared(data: Data, expressions: Iterable[tuple[Expression, Scope]]) -> Iterator[Fault]:
-    """Warn of levels that differ only in case or blanks from those that an expression compares a column with."""
+    """Warn of what an expression compares a column with and that stands in it in another form.
+
+    So are levels that differ only in case or blanks, and numbers that the column has in single precision.
+    """
     told: set[tuple[Node, str]] = set()
     for expression, scope in expressions:
+        yield from _in_single(data, expression, scope)
         named = {node.value for node in walk(expression.tree) if isinstance(node, Text)}
         yield from _not_alike(data, expression, scope, named)
         for text, other, column in _compared(data, expression, scope):
@@ -725,6 +747,88 @@ def check_compared(data: Data, expressions: Iterable[tuple[Expression, Scope]]) 
                 found = _other_spellings(column, text.value, named)
                 told |= {(other, text.value)} if found else set()
                 yield from _spelt_otherwise(expression.origin, text, other, found)
+
+
+def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fault]:
+    """Warn of comparisons with a number that is another one in single precision, in which the column has it.
+
+    A value that is just what single precision makes of a number is no accident. Told is where the comparison comes out
+    otherwise than of the number itself.
+    """
+    found: dict[Node, dict[float, tuple[Node, int]]] = {}
+    for node in walk(expression.tree):
+        for left, bound, operator in _bounds(node):
+            value = data.column(bound, scope) if _is_constant(bound) else None
+            if value is None or value.numbers is None or not value.numbers.size:
+                continue
+            exact = float(value.numbers[0])
+            with np.errstate(over="ignore"):
+                single = float(np.float32(exact))
+            if single == exact or _HOLDS[operator](single, exact) == _HOLDS[operator](exact, exact):
+                continue
+            column = data.column(left, scope)
+            if column is not None and column.numbers is not None:
+                rows = int(np.count_nonzero(column.numbers == single))
+                if rows:
+                    found.setdefault(node, {})[exact] = (left, rows)
+    for node, bounds in found.items():
+        exact, (left, rows) = next(iter(bounds.items()))
+        total = sum(count for _, count in bounds.values())
+        shown = first_few([f"{number_text(x)} as {float(np.float32(x)):.9g}" for x in bounds], MOST_NAMED)
+        message = (
+            f"{_marked(left)} has {shown}, as single precision (Stata's float) keeps it: {_marked(node)} takes that "
+            f"for another number in {many(total, 'row')}"
+        )
+        digits = max(_digits(x) for x in bounds)
+        if all(rounded(np.asarray(float(np.float32(x))), digits) == x for x in bounds):
+            other = Call("round", (Argument(left), Argument(Number(float(digits)))))
+            advice = f"write `{write(_with(node, left, other))}`"
+        else:
+            advice = "make the file again with the column as double, from where it came: recast brings no digits back"
+        yield fault_at(expression.origin, node.span, "single_precision", message, advice, "warning")
+
+
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    "==": eq, "%in%": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
+}  # fmt: skip
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def _bounds(node: Node) -> Iterator[tuple[Node, Node, str]]:
+    """Return what a node compares with numbers: the side that has rows, the number, the operator between them."""
+    if isinstance(node, Binary) and node.operator == "%in%":
+        values = children(node.right) if isinstance(node.right, Call) else (node.right,)
+        yield from ((node.left, one, "%in%") for one in values)
+    elif isinstance(node, Binary) and node.operator in _HOLDS:
+        yield node.left, node.right, node.operator
+        yield node.right, node.left, _TURNED.get(node.operator, node.operator)
+    elif isinstance(node, Call) and node.function == "between":
+        x, low, high = (argument(node, name) for name in ("x", "left", "right"))
+        if x is not None and low is not None and high is not None:
+            yield from ((x, low, ">="), (x, high, "<="))
+    elif isinstance(node, Call) and node.function == "cut":
+        x, breaks, right = (argument(node, name) for name in ("x", "breaks", "right"))
+        closed = not (isinstance(right, Constant) and right.value is False)
+        if x is not None and breaks is not None:
+            yield from ((x, one, "<=" if closed else "<") for one in children(breaks))
+
+
+def _is_constant(node: Node) -> bool:
+    return all(isinstance(n, Number | Unary | Binary) for n in walk(node))
+
+
+def _digits(value: float) -> int:
+    """Return how many digits behind the point a number of this size has in single precision, and at least its own."""
+    own = -int(Decimal(repr(value)).as_tuple().exponent)
+    return max(own if own <= 8 else 0, 6 - math.ceil(math.log10(abs(value))) if value else 0)
+
+
+def _with(node: Node, left: Node, other: Node) -> Node:
+    """Write a comparison of ``other`` in place of its side ``left``."""
+    if isinstance(node, Binary):
+        return replace(node, left=other) if node.left == left else replace(node, right=other)
+    assert isinstance(node, Call)
+    return replace(node, arguments=tuple(replace(a, value=other) if a.value == left else a for a in node.arguments))
 
 
 def _other_spellings(column: Column, value: str, named: set[str]) -> dict[str, int]:

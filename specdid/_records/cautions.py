@@ -99,6 +99,7 @@ CLAUSES: Mapping[str, str] = {
     "percent_cells": later("percent and shares are mixed in one column"),
     "decimal_commas": later("decimal commas may be read as thousands"),
     "value_spelling": later("conditions name one of several spellings"),
+    "single_precision": later("a comparison takes values of single precision for other numbers"),
     "unit_spelling": later("one unit may be written in two ways"),
     "total_unit": later("a unit is the total of the others"),
     "log_of_zero": later("rows are lost to the log of zero"),
@@ -138,6 +139,7 @@ SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
+    "single_precision",
     "decimal_commas", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip

@@ -198,10 +198,10 @@ def _first(evaluation: Evaluation, call: Call) -> Column:
 
 def _round(evaluation: Evaluation, call: Call) -> Column:
     digits = int(evaluation.constant(needed(call, "digits"), "`digits`"))
-    return _elementwise(evaluation, call, partial(_rounded, digits=digits))
+    return _elementwise(evaluation, call, partial(rounded, digits=digits))
 
 
-def _rounded(values: Floats, digits: int) -> Floats:
+def rounded(values: Floats, digits: int) -> Floats:
     """Round as R 4 does: to the nearer of the two candidates as they are represented, at a tie to the even one."""
     if digits == 0:
         return np.rint(values)

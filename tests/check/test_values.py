@@ -287,3 +287,56 @@ def test_units_with_names_that_are_alike_are_not_misspelt():
     for names in (STATES, PROVINCES, firms):  # each seen in one half of the years
         half = {name: range(1980, 2001) if k % 2 else range(2001, 2022) for k, name in enumerate(names)}
         assert not misspelt(names, half.__getitem__)
+
+
+SIZES = [0.3, 0.7, 0.25, 1 / 3]
+
+
+def in_single(expression, kind=pl.Float32, **changes):
+    """What is said of an expression on a column of these sizes, and of whether it is serious."""
+    frame = small_panel()
+    size = pl.Series([SIZES[k // 5 % len(SIZES)] for k in range(frame.height)]).cast(kind)
+    study = small_study(**(changes or {"sample": {"s": expression}}))
+    return [f for f in specdid.check(study, frame.with_columns(size=size)) if f.code == "single_precision"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "advice"),
+    [
+        ("size <= 0.3", "round(size, 6) <= 0.3"),
+        ("size == 0.3", "round(size, 6) == 0.3"),
+        ("size != .3", "round(size, 6) != 0.3"),
+        ("size > 0.3", "round(size, 6) > 0.3"),
+        ("0.3 >= size", "0.3 >= round(size, 6)"),
+        ("size >= 0.7", "round(size, 6) >= 0.7"),
+        ("year > 0 & size < 0.7", "round(size, 6) < 0.7"),
+        ("size %in% c(0.25, 0.3)", "round(size, 6) %in% c(0.25, 0.3)"),
+        ("between(size, 0.25, 0.3)", "between(round(size, 6), 0.25, 0.3)"),
+        ("case_when(size <= 0.3 ~ 1, .default = 0) == 1", "round(size, 6) <= 0.3"),
+        ("max(size, by = id) >= 0.7", "round(max(size, by = id), 6) >= 0.7"),
+        ("size <= 1 / 3", None),
+    ],
+)
+def test_a_comparison_that_single_precision_decides_is_told(expression, advice):
+    (fault,) = in_single(expression)
+    assert fault.severity == "warning"
+    assert advice is None or f"`{advice}`" in fault.help
+    assert "double" not in in_single(expression.replace("1 / 3", "0.3"))[0].help
+    assert not in_single(expression, pl.Float64)
+
+
+def test_what_to_write_is_told_no_more():
+    assert not in_single("round(size, 6) <= 0.3")
+
+
+@pytest.mark.parametrize("expression", ["size < 0.3", "size >= 0.3", "size > 0.7", "size <= 0.25", "size <= 0.4"])
+def test_a_comparison_that_comes_out_the_same_in_single_precision_is_not_told(expression):
+    assert not in_single(expression)
+
+
+def test_comparisons_of_derived_columns_and_of_groups_are_told_too():
+    derived = {"derive": {"small": "size <= 0.3", "own": "size"}, "sample": {"s": "own <= 0.3"}}
+    assert len(in_single("", **derived)) == 2
+    groups = {"heterogeneity": {"groups": {"small": "at(size, year == 2002) <= 0.3", "large": "size > 0.4"}}}
+    (fault,) = in_single("", **groups)
+    assert "round(at(size, year == 2002), 6) <= 0.3" in fault.help
