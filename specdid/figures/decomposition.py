@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._records.numerals import decimals_for
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
-_HEIGHT = 150.0
+_HEIGHT, _UPRIGHT = 150.0, 10.0
 UNTREATED = later("treated, untreated")
 EARLIER = later("earlier treated, later treated")
 LATER = later("later treated, earlier treated")
@@ -29,6 +29,12 @@ ALWAYS = later("later treated, always treated")
 LOOKS = {UNTREATED: ("o", INK), EARLIER: ("^", INK), LATER: ("v", ACCENT), ALWAYS: ("s", ACCENT)}
 """Markers and colours; coloured are comparisons whose controls are treated already."""
 KINDS = tuple(LOOKS)
+_TOLD = {
+    UNTREATED: later("treated; controls: untreated"),
+    EARLIER: later("earlier treated; controls: later treated"),
+    LATER: later("later treated; controls: earlier treated (forbidden)"),
+    ALWAYS: later("later treated; controls: always treated (forbidden)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +79,33 @@ def draw(data: DecompositionData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     ends = with_room([0.0, *(v for p in data.panels for v in (p.estimate, *(c.estimate for c in p.comparisons)))])
     far = with_room([0.0, *(c.weight for p in data.panels for c in p.comparisons)])[1]
+    # Axes end with a number, so that no point is beyond the last.
+    step = np.diff(round_ticks(*ends)[0][:2]).sum()
+    ends = (float(np.floor(ends[0] / step) * step), float(np.ceil(ends[1] / step) * step)) if step else ends
     up = round_ticks(*ends)
-    left = max(30.0, max(fonts.width(label, SMALL) for label in up[1]) + 6.0)
+    left = max(30.0, max(fonts.width(label, SMALL) for label in up[1]) + 6.0) + _UPRIGHT
     with own_style():
         panes = [_pane(p) for p in data.panels]
         page, boxes = lay_sheet(
-            data.title, panes, data.note, fonts, width or DEFAULT, _HEIGHT, inner=(left, 12.0), least=80.0
+            data.title,
+            panes,
+            sentences([data.note, *_forbidden(data)]),
+            fonts,
+            width or DEFAULT,
+            _HEIGHT,
+            inner=(left, 12.0),
+            least=80.0,
         )
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, (ends, far), up)
             label_across(page, box, say("weight"))
+            page.upright(box.left - left + 4, box.top + box.height / 2, say("estimate"), SMALL, QUIET)
         return page.figure
+
+
+def _forbidden(data: DecompositionData) -> list[str]:
+    found = any(c.kind in (LATER, ALWAYS) for p in data.panels for c in p.comparisons)
+    return [say("Forbidden: controls are treated already, so that changes of their effect are in it.")] if found else []
 
 
 def _pane(panel: ComparisonPanel) -> Pane:
@@ -93,7 +115,7 @@ def _pane(panel: ComparisonPanel) -> Pane:
         say("dashed: coefficient {estimate}", estimate=fixed(panel.estimate, decimals_for(np.array([panel.estimate])))),
     )
     return Pane(
-        (panel.name, panel.name), facts, tuple(KeyEntry("dot", LOOKS[k][1], say(k), LOOKS[k][0]) for k in kinds)
+        (panel.name, panel.name), facts, tuple(KeyEntry("dot", LOOKS[k][1], say(_TOLD[k]), LOOKS[k][0]) for k in kinds)
     )
 
 
@@ -122,7 +144,7 @@ def _draw_panel(
 
 
 def _texts(data: DecompositionData) -> Iterator[str]:
-    yield data.title + data.note + "−–…·weight" + "".join(LOOKS)
+    yield data.title + data.note + "−–…·;weight" + "".join(_TOLD.values())
     for panel in data.panels:
         yield panel.name
 

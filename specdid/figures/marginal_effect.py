@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._arrays import Floats
+from specdid._arrays import Bools, Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
@@ -20,7 +20,7 @@ from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import apart, choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, across_is_cut, label_across, lay_sheet, room_of
-from specdid.figures._style import ACCENT, BAND95, CONTROL, DEFAULT, INK, QUIET, SMALL, TREATED, own_style
+from specdid.figures._style import ACCENT, BAND95, CONTROL, DEFAULT, INK, QUIET, SMALL, TREATED, blend, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +89,13 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
     with own_style():
         page, boxes = lay_sheet(
             data.title,
-            [Pane((p.name, p.short or p.name), p.facts) for p in data.panels],
+            [Pane((p.name, p.short or p.name), (*p.facts, *_counts(p, data))) for p in data.panels],
             sentences(
-                [data.note, say("Bars of treated and of control units: counts, each side to a height of its own.")]
+                [
+                    data.note,
+                    say("Bars of treated and of control units: counts, each side to a height of its own."),
+                    *_beyond_said(data),
+                ]
             ),
             fonts,
             width,
@@ -114,7 +118,38 @@ def _key(data: EffectData) -> list[KeyEntry]:
     ]
     if any(np.isfinite(p.average) for p in data.panels):
         entries.append(KeyEntry("dashed", ACCENT, say("average effect (dashed)")))
-    return [*entries, KeyEntry("bar", TREATED, say("treated units")), KeyEntry("bar", CONTROL, say("control units"))]
+    words = [say("treated units"), say("control units")]
+    if _alike(data):
+        counts = len(data.panels[0].treated), len(data.panels[0].control)
+        words = [say("{words} ({n:,})", words=w, n=n) for w, n in zip(words, counts, strict=True)]
+    return [*entries, *(KeyEntry("bar", c, w) for c, w in zip((TREATED, CONTROL), words, strict=True))]
+
+
+def _alike(data: EffectData) -> bool:
+    return len({(len(p.treated), len(p.control)) for p in data.panels}) == 1
+
+
+def _counts(panel: EffectPanel, data: EffectData) -> list[str]:
+    """Count a panel's units where the key of all does not."""
+    n, of = len(panel.treated), len(panel.control)
+    return [] if _alike(data) else [say("{n:,} treated, {of:,} control units", n=n, of=of)]
+
+
+def _beyond(panel: EffectPanel) -> Bools:
+    """Return where no treated unit is: beyond their range, or of few values those that none has."""
+    if len(panel.at) <= FEW:
+        return np.isin(panel.at, panel.treated, invert=True)
+    if not len(panel.treated):
+        return np.ones(len(panel.at), dtype=bool)
+    return np.asarray((panel.at < panel.treated.min()) | (panel.at > panel.treated.max()))
+
+
+def _beyond_said(data: EffectData) -> Iterator[str]:
+    few = {len(p.at) <= FEW for p in data.panels if _beyond(p).any()}
+    if False in few:
+        yield say("Dotted, in a paler band: beyond the range of treated units.")
+    if True in few:
+        yield say("Hollow: no treated unit has this value.")
 
 
 def _ends(panel: EffectPanel, data: EffectData) -> tuple[float, float]:
@@ -159,10 +194,19 @@ def _draw_panel(page: Page, box: Box, panel: EffectPanel, data: EffectData) -> N
 def _effect(axes: Axes, panel: EffectPanel) -> None:
     if len(panel.at) <= FEW:
         axes.vlines(panel.at, panel.low, panel.high, color=INK, linewidth=1.0, zorder=3)
-        axes.scatter(panel.at, panel.effect, s=4.4**2, color=INK, linewidths=0, zorder=4)
+        faces = np.where(_beyond(panel), "white", INK)
+        axes.scatter(panel.at, panel.effect, s=3.7**2, c=faces, edgecolors=INK, linewidths=0.7, zorder=4)
         return
-    axes.fill_between(panel.at, panel.low, panel.high, color=BAND95, linewidth=0, zorder=1)
-    axes.plot(panel.at, panel.effect, color=INK, linewidth=1.1, zorder=3)
+    beyond = _beyond(panel)
+    first, last = (0, -1) if beyond.all() else np.flatnonzero(~beyond)[[0, -1]].tolist()
+    parts = (slice(first, last + 1), False), (slice(0, first + 1), True), (slice(last, None), True)
+    for part, outside in parts if not beyond.all() else ((slice(None), True),):
+        x = panel.at[part]
+        if len(x) > 1:
+            tint = blend(BAND95, 0.45) if outside else BAND95
+            axes.fill_between(x, panel.low[part], panel.high[part], color=tint, linewidth=0, zorder=1)
+            dots = (0, (1, 1.6)) if outside else "-"
+            axes.plot(x, panel.effect[part], color=INK, linewidth=1.1, linestyle=dots, zorder=3)
 
 
 def _units(axes: Axes, panel: EffectPanel, ends: tuple[float, float]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats
 from specdid._describe.choices import Factor, change_factors, mean_changes, sizes_of_changes, variance_factors
-from specdid._records import Family, Results
+from specdid._records import KINDS, Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
 from specdid.figures._base import FigureKind
@@ -113,7 +113,7 @@ class MultiversePanel:
     """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p.
 
     ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range,
-    ``common`` by heading what […] stands for.
+    ``common`` by heading what […] stands for; ``kinds``, of KINDS, how many have each, where there are several.
     """
 
     name: str
@@ -127,6 +127,7 @@ class MultiversePanel:
     tested: Bools
     moves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     common: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    kinds: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,14 @@ def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
         np.isfinite(p),
         _moves(factors, y),
         {_heading(f): results.planned.common(f.dimension) for f in factors if f.name == f.dimension},
+        _kinds(results, family),
     )
+
+
+def _kinds(results: Results, family: Family) -> tuple[tuple[str, int], ...]:
+    counts = np.bincount(results.planned.kind[family.places], minlength=len(KINDS)).tolist()
+    found = tuple((name, n) for name, n in zip(KINDS, counts, strict=True) if n)
+    return found if len(found) > 1 else ()
 
 
 def _moves(factors: tuple[Factor, ...], y: Floats) -> dict[str, tuple[float, float]]:
@@ -190,6 +198,7 @@ def _moves(factors: tuple[Factor, ...], y: Floats) -> dict[str, tuple[float, flo
 
 def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floats) -> Iterator[OptionRow]:
     found = {(id(c.factor), c.level): c.mean for c in mean_changes(factors, y)}
+    kind, several = results.planned.kind[family.places], bool(_kinds(results, family))
     for factor in factors:
         heading = _heading(factor)
         if factor.name != factor.dimension:
@@ -204,7 +213,10 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
         kept = sorted(sorted(levels, key=lambda k: -np.nan_to_num(size[k], nan=-1.0))[:MOST])
         for k in (k for k in kept if not unnamed[factor.codes == k].any()):
             change = found.get((id(factor), k), np.nan)
-            yield OptionRow(heading, briefly(factor.words(k), common), factor.codes == k, change, k == factor.reference)
+            label, own = briefly(factor.words(k), common), np.unique(kind[factor.codes == k]).tolist()
+            if len(own) == 1 and own[0] and several:
+                label = say("{label} ({kind})", label=label, kind=say(KINDS[own[0]]))
+            yield OptionRow(heading, label, factor.codes == k, change, k == factor.reference)
         if unnamed.any():
             yield from _with_variables(results, family, unnamed)
 
@@ -375,6 +387,7 @@ def _pane(panel: MultiversePanel, tallest: int = 0) -> Pane:
         panel.name,
     )
     facts = [of_specifications(len(panel.estimate)), *([told(panel.estimand)] if panel.several else [])]
+    facts[1:1] = [say("{n:,} {kind}", n=n, kind=say(kind)) for kind, n in panel.kinds]
     facts += [say("highest bar: {n:,}", n=tallest)] if tallest else []
     return Pane(names, tuple(facts))
 
@@ -508,12 +521,15 @@ def _change(row: OptionRow, decimals: int) -> str:
 def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
     """Return the edges of a histogram from the smallest to the largest, by Freedman and Diaconis (1981).
 
-    No bar is narrower than two points or wider than a tenth of the axis.
+    No bar is wider than a tenth of the axis, none but the outermost narrower than two points, and none crosses zero.
     """
     low, high = float(values.min()), float(values.max())
     quartiles = np.quantile(values, [0.25, 0.75])
     step = 2 * float(quartiles[1] - quartiles[0]) * len(values) ** (-1 / 3)
     step = min(max(step, 2 * (ends[1] - ends[0]) / points), (ends[1] - ends[0]) / 10)
+    if low < 0 < high:
+        inside = step * np.arange(np.floor(low / step) + 1, np.ceil(high / step))
+        return np.concatenate([[low], inside, [high]])
     return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
@@ -581,23 +597,34 @@ def _columns(values: Floats, unit: float, diameter: float, share: float) -> tupl
     """Return the stack of each value and where it stands: no nearer to the next than a diameter.
 
     Values nearer than this ``share`` of a diameter to the smallest of a stack belong to it. Stacks are moved from
-    their means as little as least squares have it (isotonic regression): none leaves the diameter that it begins.
+    their means as little as least squares have it, none to the other side of zero or out of the diameter it begins.
     """
     stack, begin, number = np.zeros(len(values), np.int64), -np.inf, -1
     for place in np.argsort(values, kind="stable").tolist():
-        if (values[place] - begin) * unit >= share * diameter:
+        if (values[place] - begin) * unit >= share * diameter or begin < 0 <= values[place]:
             begin, number = values[place], number + 1
         stack[place] = number
-    sizes = np.bincount(stack)
-    steps = np.arange(len(sizes)) * (diameter / unit)
+    sizes, below, step = np.bincount(stack), int(stack[values < 0].max(initial=-1)) + 1, diameter / unit
+    means = np.bincount(stack, values) / sizes
+    low = _spread(means[:below], sizes[:below], step)
+    low = np.minimum(low, step * np.arange(1 - below, 1))
+    high = _spread(means[below:], sizes[below:], step)
+    first = max(0.0, float(low[-1]) + step) if below else 0.0
+    high = np.maximum(high, first + step * np.arange(len(high)))
+    return stack, np.concatenate([low, high])[stack]
+
+
+def _spread(means: Floats, sizes: NDArray[np.int64], step: float) -> Floats:
+    """Move places as little as need be to stand a ``step`` apart, by isotonic regression."""
+    steps: Floats = step * np.arange(len(sizes), dtype=np.float64)
     blocks: list[tuple[float, int, int]] = []
-    for middle, many in zip((np.bincount(stack, values) / sizes - steps).tolist(), sizes.tolist(), strict=True):
+    for middle, many in zip((means - steps).tolist(), sizes.tolist(), strict=True):
         block = (middle, many, 1)
         while blocks and blocks[-1][0] > block[0]:
             (a, n, k), (b, m, j) = blocks.pop(), block
             block = ((a * n + b * m) / (n + m), n + m, k + j)
         blocks.append(block)
-    return stack, (np.repeat([b[0] for b in blocks], [b[2] for b in blocks]) + steps)[stack]
+    return steps + np.repeat([b[0] for b in blocks], [b[2] for b in blocks]) if blocks else steps
 
 
 def _earlier(labels: NDArray[np.int64]) -> Floats:
@@ -685,7 +712,10 @@ def _note(
     empty: bool = False,
 ) -> str:
     many, bars = {len(p.estimate) > DOTS for p in panels}, {not dot for dot in dots}
-    above = {False: say("a dot for each estimate"), True: say("histogram of the estimates")}
+    above = {
+        False: say("a dot for each estimate"),
+        True: say("histogram of all estimates, of which the significant are a part"),
+    }
     below = {False: say("a line for each estimate"), True: say("the darker the more estimates")}
     words = [say(" or, of many, ").join(of[k] for k in sorted(kinds)) for of, kinds in ((above, bars), (below, many))]
     parts = [
@@ -694,10 +724,19 @@ def _note(
             above=words[0],
             below=words[1],
         ),
+        say("The key is of the upper part; shades of rows are relative to each row's most.")
+        if True in many
+        else say("The key is of the upper part."),
         say("Change: mean difference from the reference (ref.) over specifications that differ in nothing else."),
     ]
     if data.vcov:
         parts.append(say("p < {alpha:g} (standard errors: {vcov}).", alpha=data.alpha, vcov=data.vcov))
+    if False in bars:
+        parts.append(say("Dots are moved by up to their width so as to stack, none beyond zero."))
+    if any(p.kinds for p in panels):
+        parts.append(
+            say("Dots of every type are drawn alike; the rows name options that are uncertain or nonequivalent.")
+        )
     if any(r.variable for p in panels for r in p.rows):
         parts.append(say("For variables: with against without."))
     if empty:

@@ -125,6 +125,8 @@ def test_dots_stand_where_their_values_are(values, seed, unit, height):
     assert (np.abs(x - y) * unit < 5.0 + 1e-6).all()
     assert (np.diff(np.unique(x)) * unit >= diameter - 1e-6).all(), "columns lie on each other"
     assert (level + 1).max() * diameter <= height + 1e-9
+    assert (x[y < 0] <= 0).all(), "a dot beyond zero has the other sign"
+    assert (x[y >= 0] >= 0).all()
     for place in np.unique(x):
         mine = x == place
         assert sorted(level[mine]) == list(range(mine.sum()))
@@ -133,8 +135,8 @@ def test_dots_stand_where_their_values_are(values, seed, unit, height):
 
 
 def test_values_more_than_half_a_dot_apart_stand_side_by_side_where_there_is_room():
-    x, level, _ = stacked_dots(np.array([0.0, 3.3, 20.0, 21.0]), np.ones(4, bool), 1.0, 80.0)
-    assert x.tolist() == pytest.approx([-0.85, 4.15, 20.5, 20.5])
+    x, level, _ = stacked_dots(np.array([10.0, 13.3, 30.0, 31.0]), np.ones(4, bool), 1.0, 80.0)
+    assert x.tolist() == pytest.approx([9.15, 14.15, 30.5, 30.5])
     assert level.tolist() == [0, 0, 0, 1]
 
 
@@ -257,7 +259,7 @@ def test_dots_too_small_to_be_seen_hollow_are_bars_and_the_key_has_what_is_drawn
             note = multiverse._note(
                 MultiverseData("", 0.05, panels), panels, [5.0 * (p is few) for p in panels], (), ()
             )
-        assert (say("histogram of the estimates") in note) == bool(bars)
+        assert (say("histogram of all estimates, of which the significant are a part") in note) == bool(bars)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -280,3 +282,22 @@ def test_dots_have_one_size_in_all_panels():
     ]  # fmt: skip
     assert len(sizes) >= 3
     assert np.ptp(sizes) < 1e-9
+
+
+def test_no_bar_crosses_zero():
+    values = np.random.default_rng(3).normal(0.3, 1.0, 4_000)
+    edges = multiverse._edges(values, (-5.0, 5.0), 200.0)
+    assert (edges[0], edges[-1]) == (values.min(), values.max())
+    assert (np.diff(edges) > 0).all()
+    assert 0.0 in edges
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_enters_no_joint_test_is_counted_and_named_beside_its_row(language):
+    types = {"weights": {"population": "nonequivalent"}}
+    with speaking(language):
+        planned = plan_of({"weights": ["none", "population"]}, subsets("x", "y"), types=types)
+        data = multiverse_data(results_of(planned))
+        texts = [t.get_text() for t in draw(data, 6.5).texts]
+        assert say("{label} ({kind})", label="population", kind=say("nonequivalent")) in texts
+        assert any(say("{n:,} {kind}", n=4, kind=say("nonequivalent")) in t for t in texts)

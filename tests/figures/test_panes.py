@@ -25,13 +25,16 @@ from specdid.figures._fonts import fonts_for
 from specdid.figures._page import BINS, bandwidth, density, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
 from specdid.figures._style import ACCENT, CROSS, INK, own_style, save
-from specdid.figures.decomposition import LOOKS
+from specdid.figures.decomposition import LATER, LOOKS, UNTREATED, ComparisonPanel, DecompositionData, TwoByTwo
+from specdid.figures.decomposition import draw as draw_decomposition
 from specdid.figures.forest import ForestBlock, ForestData, ForestRow
 from specdid.figures.forest import draw as draw_forest
 from specdid.figures.honest import HonestData, HonestPanel
 from specdid.figures.honest import draw as draw_honest
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.love_plot import draw as draw_love
+from specdid.figures.marginal_effect import EffectData, EffectPanel
+from specdid.figures.marginal_effect import draw as draw_effect
 from specdid.figures.multiverse import multiverse_data, shortened
 from specdid.figures.null_density import null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
@@ -590,3 +593,30 @@ def test_a_volcano_has_a_pane_for_what_enters_no_joint_test_on_the_same_axes(wid
     said = " ".join(texts_of(figure))
     assert "nonequivalent" in said
     assert "of 4 equivalent ones" in said
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_marginal_effect_says_where_no_treated_unit_is_and_how_many_there_are(many):
+    at = np.linspace(0.0, 10.0, 41 if many else 3)
+    treated = np.full(33, 5.0) if not many else np.linspace(3.0, 6.0, 33)
+    panel = EffectPanel("a", (), at, at, at - 1, at + 1, treated, np.linspace(0.0, 10.0, 177))
+    data = EffectData("title", "share", "95%", (panel,))
+    figure = draw_effect(data, 6.5)
+    said = " ".join(texts_of(figure))
+    assert {"treated units (33)", "control units (177)"} <= set(texts_of(figure))
+    assert ("Dotted" in said, "Hollow" in said) == (many, not many)
+    if many:
+        solid = [line for line in figure.axes[0].lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 2]
+        assert [(line.get_xdata().min(), line.get_xdata().max()) for line in solid] == [(3.0, 6.0)]
+    other = replace(panel, treated=treated[:9])
+    assert "9 treated, 177 control units" in texts_of(draw_effect(replace(data, panels=(panel, other)), 6.5))
+
+
+def test_a_decomposition_names_its_controls_and_ends_with_numbers():
+    found = (TwoByTwo("2012", "2014", LATER, -0.09, 0.5), TwoByTwo("2012", "never", UNTREATED, 0.054, 0.5))
+    figure = draw_decomposition(DecompositionData("title", (ComparisonPanel("a", -0.02, found),)), 6.5)
+    texts = texts_of(figure)
+    assert "later treated; controls: earlier treated (forbidden)" in texts
+    assert "estimate" in texts
+    (low, high), ticks = figure.axes[0].get_ylim(), figure.axes[0].get_yticks()
+    assert (low, high) == pytest.approx((min(ticks), max(ticks)))
