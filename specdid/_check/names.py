@@ -16,8 +16,9 @@ from specdid.language import (
     parse,
     referenced,
     unknown_columns,
+    write,
 )
-from specdid.language.tree import Binary, Name, walk
+from specdid.language.tree import Binary, Call, Constant, Name, walk
 from specdid.panel import Panel
 
 
@@ -47,12 +48,29 @@ def unknown(
     expression: Expression, known: Sequence[str], panel: Panel, place: HabitRole | None = None
 ) -> Iterator[Fault]:
     """Make a fault of every name in ``expression`` that is not in ``known``."""
+    yield from _called_as_constants(expression, known)
     problems = unknown_columns(expression.tree, known)
     meant = _meant(expression, known, place) if problems and place is not None else None
     for problem in problems:
         message = f"{problem.message} in {panel.names}"
         help_ = meant or _text_meant(expression, problem, panel) or problem.help
         yield fault_at(expression.origin, problem.span, problem.code, message, help_)
+
+
+def _called_as_constants(expression: Expression, known: Sequence[str]) -> Iterator[Fault]:
+    """Tell a constant that is a column's name, too; `TRUE` alone and `NA` within a function are hardly the column."""
+    constants = [node for node in walk(expression.tree) if isinstance(node, Constant)]
+    if not constants:
+        return
+    given = [a for node in walk(expression.tree) if isinstance(node, Call) for a in node.arguments]
+    for node in constants:
+        word = expression.text[node.span.start : node.span.stop]
+        meant = any(a.value is node and (a.name is not None or word not in ("T", "F")) for a in given)
+        if word not in known or meant or (node is expression.tree and word not in ("T", "F")):
+            continue
+        message = f"`{word}` is the constant {write(node)} here, and a column is called so, too"
+        advice = f"in backticks it is the column: `` `{word}` ``"
+        yield fault_at(expression.origin, node.span, "constant_column", message, advice, "warning")
 
 
 def _meant(expression: Expression, known: Sequence[str], place: HabitRole) -> str | None:
@@ -103,6 +121,7 @@ def _key(name: str, expression: Expression) -> Fault:
 def _definition(
     name: str, expression: Expression, above: Sequence[str], later: Sequence[str], panel: Panel
 ) -> Iterator[Fault]:
+    yield from _called_as_constants(expression, above)
     problems = unknown_columns(expression.tree, above)
     meant = _meant(expression, above, "value") if problems else None
     for problem in problems:

@@ -100,6 +100,7 @@ CLAUSES: Mapping[str, str] = {
     "decimal_commas": later("decimal commas may be read as thousands"),
     "value_spelling": later("conditions name one of several spellings"),
     "single_precision": later("a comparison takes values of single precision for other numbers"),
+    "constant_column": later("a column's name is read as a constant"),
     "unit_spelling": later("one unit may be written in two ways"),
     "total_unit": later("a unit is the total of the others"),
     "log_of_zero": later("rows are lost to the log of zero"),
@@ -140,6 +141,7 @@ SERIOUS_FAULTS = frozenset({
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
     "single_precision",
+    "constant_column",
     "decimal_commas", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip

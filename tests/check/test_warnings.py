@@ -2,7 +2,7 @@
 
 import pytest
 from checked_studies import DATA, faults, marked, write
-from specdid._records.cautions import from_fault
+from specdid._records.cautions import SERIOUS_FAULTS, from_fault
 from specdid._run.prepare import examine
 from specdid._words import known
 
@@ -91,6 +91,30 @@ def test_means_of_groups_within_a_period_hold_no_later_values(tmp_path, by, warn
     derive = 'zy = "group(zone, year)"\nalias = "zy"\npower = "x^year"'
     found = faults(tmp_path, derive=derive, controls=f'"c" = "mean(x, by = {by})"')
     assert ("later_values" in {f.code for f in found}) == warned
+
+
+CALLED = DATA.replace("zone", "T", 1)
+
+
+@pytest.mark.parametrize(
+    ("tables", "underlined"),
+    [
+        ({"sample": '"s" = "T == \'b\'"'}, "T"),
+        ({"sample": '"s" = "T"'}, "T"),
+        ({"derive": 'v = "y * T"', "controls": '"c" = "v"'}, "T"),
+        ({"sample": '"s" = "`T` == \'b\'"'}, ""),
+        ({"sample": '"s" = "TRUE"'}, ""),
+        ({"derive": 'v = "scale(y, center = T)"', "controls": '"c" = "v"'}, ""),
+    ],
+)
+def test_a_constant_that_is_a_columns_name_is_told(tmp_path, tables, underlined):
+    """A condition on bare `T` keeps every row; it is R's TRUE, whatever the file has."""
+    found = [f for f in faults(tmp_path, data=CALLED, **tables) if f.code == "constant_column"]
+    assert [marked(f).strip('"') for f in found] == [underlined] * bool(underlined)
+    for fault in found:
+        assert fault.message == "`T` is the constant TRUE here, and a column is called so, too"
+        assert known(fault.message, "zh")
+        assert "constant_column" in SERIOUS_FAULTS
 
 
 SPELT = DATA.replace("2010,1.5,0.0,0,0,0.2,2,b", "2010,1.5,0.0,0,0,0.2,2,B").replace("0.8,3,b,p", "0.8,3,b ,p")
