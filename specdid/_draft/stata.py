@@ -465,9 +465,8 @@ class _Stata(Memory):
         for _, statement in statements:  # rows without unit or time are in no panel, wherever xtset stands
             if key := re.match(r"^(?:qui\w*\s+|cap\w*\s+)*(?:xtset|tsset)\s+(\w+)(?:\s+(\w+))?", statement):
                 self._key |= {name for name in key.groups() if name}
-        sets = [
-            one[1] for _, statement in statements if (one := re.match(r"loc(?:al?)?\s+(\w+)\s*(?![=:\s])", statement))
-        ]
+        own = r"(?<![\w`$])(?<!of )loc(?:al?)?\s+(\w+)(?!\w|\s*[=:])"
+        sets = [name for _, statement in statements for name in re.findall(own, statement)]
         for name in {*sets}:  # and by nothing else
             named = re.findall(rf"(?<![`\w]){name}(?!\w)", " ".join(statement for _, statement in statements))
             if len(named) == sets.count(name):
@@ -1188,7 +1187,7 @@ class _Stata(Memory):
         repeated, told = loop is not None or text.startswith("while"), False
         if repeated:  # what an earlier turn has set is not known
             for sort, name in _set_in(body):
-                self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
+                self._forget(sort, name)
         if loop:
             self._macros.pop(loop[2], None)
             if over := re.match(r"^of\s+varl?i?s?t?\s+([\w*?\s]+)$", loop[3]):
@@ -1283,6 +1282,11 @@ class _Stata(Memory):
         self._macros[name] = _computed(f"{value} {sign[0]} 1")
         return self._macros[name] if first else value
 
+    def _forget(self, sort: str, name: str) -> None:
+        """Have a macro unknown, which is another thing than unset."""
+        self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
+        self._plain_locals.discard(name)
+
     def _macro(self, text: str) -> bool:
         """Set a macro; one that is computed is not known from then on."""
         found = re.match(r"^(local|loc|loca|gl|glo|glob|globa|global)\s+((?:\+\+|--)?\w+)\s*(.*)$", text)
@@ -1329,7 +1333,7 @@ class _Stata(Memory):
             self._macros.pop(name, None)
         if command in ("if", "else"):
             for sort, name in re.findall(r"\b(loc(?:al?)?|gl(?:ob(?:al?)?)?)\s+(?:\+\+|--)?(\w+)", arguments):
-                self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
+                self._forget(sort, name)
             why = "a condition is not decided: what stands behind it is not read"
             if stops := re.search(r"(?:^|\s)(?:e|ex|exi|exit|continue|stop|error)(?:\s*,\s*\w+|\s+\d+)?$", arguments):
                 why = (

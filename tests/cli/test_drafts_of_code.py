@@ -4859,3 +4859,18 @@ reghdfe homicide T TF, absorb(sid year) vce(cluster sid)
         spec.unlink()
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("code", "terms"),
+    [
+        ("forv k = 1/2 {\nlocal c `c' x\nif `k' == 2 local c `c' z\nreg y d `c'\n}\n", [("x",), ("x", "z")]),
+        ("forv k = 1/2 {\nif `k' == 1 {\nlocal c x\n}\nelse local c `c' z\nreg y d `c'\n}\n", [("x",), ("x", "z")]),
+        ("local c z\nwhile `n' < 2 {\nlocal c `c' x\nreg y d `c'\n}\n", []),
+        ("local c z\nif `n' local c x\nlocal c `c' w\nreg y d `c'\n", []),
+    ],
+)
+def test_a_local_that_is_never_set_is_empty_and_one_that_is_not_known_is_not(code, terms):
+    """Stata takes an unset macro for nothing; one behind a condition that is not decided is anything."""
+    found = read_code(code, ".do")
+    assert [r.terms[1:] for r in found.regressions] == terms
