@@ -44,6 +44,8 @@ _PATTERNS = {"regex", "..", "each"}
 
 MARK = "\u01c3"
 """A letter that stands in columns' names that are constants or keywords here, until all is read: `T` of Stata."""
+_SIGN = "\u01c2"
+"""A letter before and after the number of a character that no word has."""
 WORDS = CONSTANTS_AND_KEYWORDS | {"True", "true", "False", "false"}
 _NOT_MARKED = re.compile(
     r"_(?:n|N|all|pi|rc|cons|b|se|coef|skip|merge|I\w*|est\w*|weight|pscore|treated|support|\d+|_\w*)?"
@@ -60,8 +62,13 @@ def marked_name(name: str) -> str:
     return MARK + name if re.fullmatch(r"_\w+", name) and not _NOT_MARKED.fullmatch(name) else name
 
 
+def as_word(name: str) -> str:
+    """Return a column's name as one word, also where it has blanks and signs."""
+    return marked_name(re.sub(r"\W", lambda m: f"{_SIGN}{ord(m[0]):x}{_SIGN}", name))
+
+
 def without_marks(text: str) -> str:
-    return text.replace(MARK, "")
+    return re.sub(f"{_SIGN}([0-9a-f]+){_SIGN}", lambda m: chr(int(m[1], 16)), text).replace(MARK, "")
 
 
 def in_backticks(text: str) -> str:
@@ -71,7 +78,8 @@ def in_backticks(text: str) -> str:
         plain = without_marks(found[0])
         return plain if plain[0] in "\"'" else write_name(plain)
 
-    return re.sub(rf"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\w*{MARK}\w*", written, text) if MARK in text else text
+    quoted = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    return re.sub(rf"{quoted}|\w*[{MARK}{_SIGN}]\w*", written, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class ReadCode:
     none. ``unread`` are the columns that regressions use and lines make that are not read: by the draft's name the
     line's ("" for the rows), and the line. ``unused`` are columns whose making is read and that only lines name that
     are not taken over. ``joins`` are lines that bring columns of other data.
+    ``read_as`` are columns of the file by the names that the code's program makes of theirs.
     ``called`` are columns that the code makes under a name that is another column's here: that name, and the line.
     ``made_again`` are lines that make a column which the data have already, an error in Stata;
     ``changed_again`` those that change one of the data by itself.
@@ -117,6 +126,7 @@ class ReadCode:
     unused: dict[str, str] = field(default_factory=dict)
     joins: list[int] = field(default_factory=list)
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

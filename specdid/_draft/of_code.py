@@ -25,6 +25,7 @@ from specdid._draft.memory import (
     DataFacts,
     ReadCode,
     Regression,
+    as_word,
     columns_of,
     in_backticks,
     in_brackets,
@@ -56,7 +57,7 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     """
     if len(text) > LONGEST:
         raise ValueError(f"the file has more than {LONGEST:,} characters")
-    facts = _marked(facts)
+    facts = _marked(facts, as_word if ending.casefold() != ".r" else marked_name)
     stata = partial(read_stata, facts=facts)
     readers: dict[str, Callable[[str], ReadCode]] = {".do": stata, ".ado": stata, ".r": partial(read_r, facts=facts)}
     reader = readers.get(ending.casefold())
@@ -65,9 +66,9 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     return _without_marks(reader(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
-def _marked(facts: DataFacts) -> DataFacts:
+def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
     """Return facts of columns by names that are names in expressions here, whatever they are in the data."""
-    changed = {name: marked_name(name) for name in facts.columns}
+    changed = {name: named(name) for name in facts.columns}
     if not any(new != old for old, new in changed.items()):
         return facts
 
@@ -125,6 +126,7 @@ def _without_marks(code: ReadCode) -> ReadCode:
         made_again=[(line, without_marks(name)) for line, name in code.made_again],
         changed_again=[(line, without_marks(name)) for line, name in code.changed_again],
         unused={without_marks(name): in_backticks(text) for name, text in code.unused.items()},
+        read_as={without_marks(name): in_backticks(of) for name, of in code.read_as.items()},
         called={in_backticks(new): (without_marks(old), line) for new, (old, line) in code.called.items()},
     )
 
@@ -276,7 +278,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         message = f"no regression of {name} has a term beside its fixed effects"
         raise SpecError([Fault("draft_treatment", message, help="give the treatment a term of its own", notes=notes)])
     if given is not None:
-        given = given if counts[given] else in_backticks(marked_name(given))
+        given = given if counts[given] else code.read_as.get(given, in_backticks(marked_name(given)))
         anew = [term for term in counts if code.called.get(term, ("", 0))[0] == given]
         if not counts[given] and len(anew) == 1:
             line = code.called[anew[0]][1]
@@ -734,7 +736,7 @@ def _preferred(
 
 
 def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
-    cluster = next((formula[1:].strip("`") for formula, _ in vcovs if re.fullmatch(r"~(?:\w+|`\w+`)", formula)), None)
+    cluster = next((formula[1:] for formula, _ in vcovs if re.fullmatch(r"~(?:\w+|`[^`]+`)", formula)), None)
     if cluster is None:
         return [
             "[inference]",

@@ -37,7 +37,7 @@ from specdid._draft.memory import (
     texts_of,
     without_marks,
 )
-from specdid._draft.stata_expression import of_rows, single, tree_of
+from specdid._draft.stata_expression import found_in, of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
@@ -2008,11 +2008,12 @@ class _Stata(Memory):
         if part:
             self._rows(line, text, f"reads with {', '.join(part)}: have the data in the file as this line leaves them")
         case = _option(options, r"case") or ("preserve" if excel or re.search(r"\bcase\b", options) else "lower")
-        if case in ("lower", "upper"):
-            for name in sorted(self._data):
-                new = name.lower() if case == "lower" else name.upper()
-                if new not in self._data:
-                    self.state.columns[new] = name
+        made = {name: _read_name(without_marks(name), case) for name in sorted(self._data)}
+        counts = Counter(made.values())
+        for name, new in made.items():
+            if new and new not in self._data and counts[new] == 1 and (of_text or excel):
+                self.state.columns[new] = name
+                self.found.read_as[new] = name
 
     def _preserve(self, line: int, state: State) -> _Preserved:
         panel = self._panels[-1] if self._panels else None
@@ -2690,6 +2691,13 @@ def _marked(text: str) -> str:
     return _COLUMN_OF_STATA.sub(marked, text)
 
 
+def _read_name(header: str, case: str) -> str:
+    """Return the name that Stata makes of a file's header, "" where it has one of its own."""
+    name = re.sub(r"\W", "", header)[:32]
+    name = name.lower() if case == "lower" else name.upper() if case == "upper" else name
+    return marked_name(name) if name and not name[0].isdigit() else ""
+
+
 def _changed(command: str, arguments: str) -> list[str]:
     """Return the columns that a command makes or changes, as far as it names them."""
     body, options = _at_comma(arguments)
@@ -2723,6 +2731,7 @@ def _expression_ours(text: str, role: Role) -> str:
     text = re.sub(r"(?<![<>=!])=>", ">=", text)
     text = re.sub(r"(?<![\w.])t([dmqhyw])\(([^()]*)\)", _date, text)
     node = tree_of(_without_inrange(text))
+    node = found_in(node) if role == "condition" else node
     if problems := check(node, role):
         raise NotReadError(f"`{text}` is not understood: {problems[0].message}")
     with suppress(LanguageError):  # as it stands, where that is the same

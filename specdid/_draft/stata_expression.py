@@ -156,6 +156,7 @@ class _Reader:
                 continue
             compared = False
             if operator in "&|":
+                left, right = found_in(left), found_in(right)
                 for one in (left, right):
                     if (number := value_of(one)) is not None:
                         raise NotReadError(self._number_as_truth(number, operator, left))
@@ -199,7 +200,7 @@ class _Reader:
         self._take()
         bracketed = self._peek() in ("(", "!")
         self._deeper()
-        inner = self._not()
+        inner = found_in(self._not())
         self._depth -= 1
         if self._peek() in ("==", "!=", "<", "<=", ">", ">=") and not bracketed and not isinstance(inner, Call):
             raise NotReadError("`!` of a part of a comparison: write it with brackets")
@@ -281,6 +282,14 @@ class _Reader:
 
     def _compared(self, operator: str, left: Node, right: Node) -> Node:
         """Compare two values, or ask whether the left one is missing, which in Stata is larger than any number."""
+        if isinstance(left, Call) and left.function == "strpos" and (number := value_of(right)) is not None:
+            if (operator, number) in ((">", 0), ("!=", 0), (">=", 1)):
+                return found_in(left)
+            if (operator, number) in (("==", 0), ("<=", 0), ("<", 1)):
+                return Unary("!", found_in(left))
+            if (operator, number) == ("==", 1):
+                return found_in(left, start="^")
+            raise NotReadError("strpos() is read where it is compared with 0, and with 1 by `==`")
         if isinstance(right, Constant) and not isinstance(left, Constant | Text | Number):
             if operator in ("==", ">=") and not (operator == "==" and self._extended):
                 return Call("is.na", (Argument(left),))
@@ -291,6 +300,16 @@ class _Reader:
         if operator not in ("==", "!=") and (isinstance(left, Text) or isinstance(right, Text)):
             raise NotReadError("texts are compared by their order, of which an empty one is the first")
         return Binary(operator, left, right)
+
+
+def found_in(node: Node, start: str = "") -> Node:
+    """Return whether a text has another in it, or at its start, where a node is strpos() of a fixed one."""
+    if not isinstance(node, Call) or node.function != "strpos":
+        return node
+    text, fixed = node.arguments[0].value, node.arguments[1].value
+    if text is None or not isinstance(fixed, Text):
+        return node
+    return Binary("%like%", text, Text(start + re.sub(r"([.\\|()\[\]{}^$*+?])", r"\\\1", fixed.value)))
 
 
 def _of(function: str, *values: Node) -> Call:
@@ -310,7 +329,9 @@ def _called(function: str, given: list[Node]) -> Node:
     elif name in ("max", "min") and len(given) > 1:
         return _of(f"p{name}", *given)
     elif name == "cond" and len(given) == 3:
-        return _of("ifelse", *given)
+        return _of("ifelse", found_in(x), *given[1:])
+    elif name in ("strpos", "ustrpos") and len(given) == 2 and isinstance(given[1], Text) and given[1].value:
+        return _of("strpos", x, given[1])
     elif name == "mod" and len(given) == 2:
         rest = Binary("%%", x, given[1])
         if (number := value_of(given[1])) is not None and number > 0:

@@ -4391,7 +4391,10 @@ egen number = group(west)
     [
         ('grp != ""', [0, 1]), ('grp == ""', [2, 3, 4]), ("missing(grp)", [2, 3, 4]), ('!(grp == "coast")', [2, 3, 4]),
         ('kind != ""', [2]), ('inlist(kind, "", "x")', [0, 1, 3, 4]), ('regexm(kind, "^[x-z]*")', [0, 1, 2, 3, 4]),
-        ('regexm(kind, "k")', [2]), ('west == ""', [3]), ("number == .", [3]), ("!missing(west, other)", [0, 1, 2, 4]),
+        ('regexm(kind, "k")', [2]), ('strpos(kind, "k") > 0', [2]), ('strpos(kind, "k") == 0', [0, 1, 3, 4]),
+        ('strpos(region, "th") & !strpos(region, ".")', [0, 1, 4]), ('strpos(region, "No") == 1', [0, 1]),
+        ('cond(strpos(region, "th"), 1, 0) == 0', [2, 3]), ('west == ""', [3]),
+        ("number == .", [3]), ("!missing(west, other)", [0, 1, 2, 4]),
         ("other == west", [0, 1, 2, 3, 4]), ('sixth == ""', [3]), ('substr(region, 5, 1) != ""', [0, 1, 2, 4]),
         ('substr(region, 5, 1) != "h"', [2, 3]), ("missing(substr(region, 5, 1))", [3]), ('bare != ""', [0, 4]),
         ('sixth != bare', [0, 1, 2, 4]), ("sixth == upper(substr(region, 5, 1))", [0, 1, 2, 3, 4]),
@@ -4874,3 +4877,31 @@ def test_a_local_that_is_never_set_is_empty_and_one_that_is_not_known_is_not(cod
     """Stata takes an unset macro for nothing; one behind a condition that is not decided is anything."""
     found = read_code(code, ".do")
     assert [r.terms[1:] for r in found.regressions] == terms
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "names"),
+    [
+        ("Team ID,Year,DH,Run%,y", "", ("teamid", "year", "dh", "run", "y")),
+        ("Team ID,Year,DH,Run%,y", ", case(preserve)", ("TeamID", "Year", "DH", "Run", "y")),
+        ("team id,T,DH,Run (%),y", "", ("teamid", "t", "dh", "run", "y")),
+    ],
+)
+def test_headers_have_the_names_that_stata_makes_of_them(tmp_path, header, options, names):
+    """Blanks and signs go, and capital letters unless the case is preserved."""
+    rows = "".join(
+        f"{k},{t},{int(k > 2 and t > 2)},{k * t % 5},{(k * 7 + t * 3) % 11}\n" for k in range(6) for t in range(6)
+    )
+    (tmp_path / "a.csv").write_text(f"{header}\n{rows}", "utf-8")
+    unit, time, dh, run, y = names
+    code = f"import delimited a.csv{options}\nxtset {unit} {time}\ngen l = L.{run}\n"
+    code += f"reghdfe {y} {dh} {run} l if {time} > 0, a({unit} {time}) vce(cluster {unit})\n"
+    (tmp_path / "a.do").write_text(code, "utf-8")
+    done = call_specdid(["init", "new", "--from", "a.do", "--treatment", dh], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = estimated(prepare(tmp_path / "new/new.toml"))
+    assert np.isfinite(results.estimate).all()
+    of = header.split(",")
+    found = tomllib.loads((tmp_path / "new/new.toml").read_text("utf-8"))
+    named = (found["study"]["unit"], found["study"]["time"], found["inference"]["cluster"])
+    assert [name.strip("`") for name in named] == [of[0], of[1], of[0]]
