@@ -23,7 +23,7 @@ from specdid.language import (
     write,
     write_name,
 )
-from specdid.language.tree import Argument, Binary, Call, Constant, Node, Unary, chain, walk
+from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number, Unary, chain, walk
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
 """What would be read as a name as in R: L.x, and the missing value."""
@@ -169,6 +169,12 @@ FIRST = DataFacts()
 """Before the data are known."""
 
 
+def moved_column(text: str) -> str:
+    """Return the column that an expression moves by a whole number, "" where it is another."""
+    found = re.fullmatch(r"([^\W\d]\w*) ?[-+] ?\d+|\d+ ?\+ ?([^\W\d]\w*)", text)
+    return (found[1] or found[2]) if found else ""
+
+
 class NotReadError(Exception):
     """Why a statement is not understood."""
 
@@ -290,6 +296,9 @@ class Memory:
                     inner = replace(node.arguments[0], value=masked(node.arguments[0].value))
                     first = Call("ifelse", (Argument(parse(kept)), inner, Argument(Constant(None))))
                     return Call(node.function, (Argument(first), *node.arguments[1:]))
+                case Call(function="count", arguments=(Argument(name="by") as groups,)):
+                    one = Call("ifelse", (Argument(parse(kept)), Argument(Number(1.0)), Argument(Constant(None))))
+                    return Call("sum", (Argument(one), groups))
                 case Call() if node.function in ACROSS:
                     raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
                 case Call():

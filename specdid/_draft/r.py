@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -26,6 +26,7 @@ from specdid._draft.memory import (
     columns_of,
     in_brackets,
     marked_name,
+    moved_column,
     ours,
     without_marks,
 )
@@ -214,6 +215,11 @@ _HERE = {
     "n_distinct": "n_distinct(x, by = g)",
 }
 """What a function of R that is not taken over is here."""
+_OF_TABLES = {
+    ".GRP": ". Here: the column itself, or group(x, y), which numbers groups in their own order",
+    ".NGRP": "", ".I": "", ".SD": "", ".SDcols": "", ".BY": "", ".EACHI": "",
+}  # fmt: skip
+"""Names that data.table gives within its brackets, and what they are here."""
 _IN_FORMULAS = _BY_ROW | {
     "l", "f", "d", "i", "poly", "bs", "ns", "scale", "factor", "sw", "sw0", "csw", "csw0", "mvsw", "..",
 }  # fmt: skip
@@ -380,7 +386,10 @@ class _R(Memory):
             for state in self._of_frame.values()
             for name in (self.found.unit, self.found.time)
         }
-        if any(self.makes(key) for key in keys if key):
+        if self._is_moved(self.found.time):
+            moved = f"A line of the code moves `{self.found.time}` by a number: as far apart, and lags are the same."
+            self.found.comments["study"] = [*self.found.comments.get("study", ()), moved]
+        if any(self.makes(key) and not self._is_moved(self.found.time, key) for key in keys if key):
             self.found.comments["study"] = [
                 f"The code makes one of `{self.found.unit}` and `{self.found.time}`, its unit and time. Lags and "
                 "first() in [derive] are meant of these as the data have them."
@@ -659,6 +668,8 @@ class _R(Memory):
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
+            elif slopes := self._slopes(term, _split(parts[0], "+"), {"subset", "split", "fsplit"} & {*given}):
+                terms.append(self._term(slopes, "terms"))
             elif margins := self._margins(term, _split(parts[0], "+"), parts[1:2], line):
                 terms += [self._term(term, "terms"), *margins]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
@@ -847,6 +858,35 @@ class _R(Memory):
             self.found.notes.append((line, f"{told}; where one is collinear, R may show that of FALSE, with its sign"))
         return [self._term(one, "terms") for one in added]
 
+    def _slopes(self, term: str, others: Sequence[str], cut: Set[str]) -> str:
+        """Return the slopes by level of a product with ``factor()``, in R of all levels but the first beside ``x``.
+
+        Raises
+        ------
+        NotReadError
+            Which level is the first is not known, or fixest drops one of too many.
+        """
+        of_levels = re.fullmatch(rf"i\(\s*({_NAME})\s*,\s*({_NAME})\s*\)", term)
+        product = re.fullmatch(
+            rf"(?:(?:as\.)?factor\(\s*({_NAME})\s*\)\s*:\s*({_NAME})|({_NAME})\s*:\s*(?:as\.)?factor\(\s*({_NAME})\s*\))",
+            term,
+        )
+        if not (found := product or of_levels):
+            if re.search(r"(?<![\w.])(?:as\.)?factor\([^()]*\)\s*[:*]|[:*]\s*(?:as\.)?factor\(", term):
+                raise NotReadError(f"`{term}` has a slope for each level of a factor: write i(factor, x, ref = …)")
+            return ""
+        factor, slope = (found[1], found[2]) if found[1] else (found[4], found[3])
+        if not {slope, *(other for other in others if slope in _split(other, "*"))} & {*others}:
+            return ""
+        if of_levels:
+            why = f"has a slope for each level beside `{slope}`, one too many, and fixest drops one"
+            raise NotReadError(f"`{term}` {why}: write i({factor}, {slope}, ref = …)")
+        rows = cut or self.state.kept or self.state.rows
+        if rows or factor in self.state.columns or factor not in self._facts.whole:
+            why = f"is in R, beside `{slope}`, a slope for each level of `{factor}` but the first that there is"
+            raise NotReadError(f"`{term}` {why}: write i({factor}, {slope}, ref = …)")
+        return f"i({factor}, {slope}, ref = {self._facts.bounds(factor)[0]:.15g})"
+
     def _is_logical(self, node: Node) -> bool:
         """Say whether an expression of versions is TRUE or FALSE in R, no number."""
         match node:
@@ -899,6 +939,14 @@ class _R(Memory):
         """Say whether a column is not that of the data any more, nor a factor of its values."""
         key = self.state.columns.get(name or "", "")
         return self.known(key) and key not in self.factors
+
+    def _is_moved(self, time: str | None, key: str = "") -> bool:
+        """Say whether a version, else that of every frame that makes it, is a time of the data moved by a number."""
+        if time is None or self.known(time):
+            return False
+        keys = {key} if key else {state.columns.get(time, time) for state in self._of_frame.values()} - {time}
+        made = [self._versions[one].expression for one in keys if self.makes(one)]
+        return bool(keys) and len(made) == len(keys) and all(moved_column(one or "") == time for one in made)
 
     def _first(self, found: re.Match[str]) -> str:
         """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
@@ -1141,6 +1189,10 @@ class _R(Memory):
         NotReadError
             It has a function that does something else here, or a variable of the script.
         """
+        if (of := re.match(r"\s*with\(\s*([\w.]+)\s*,", text)) and of[1] == self._here:
+            inside = _inside(text, text.index("(") + 1)
+            if text.strip() == f"with({inside})":
+                text, scope = inside.partition(",")[2].strip(), "frame"
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
@@ -1188,6 +1240,8 @@ class _R(Memory):
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
             new = re.sub(_SERIES, _lagged, text)
             running = {*_called(text)} & _RUNNING
+            if (running or new != text) and self.state.kept:
+                raise NotReadError("rows are cut off before: the row before is not the period before")
             if (running or new != text) and self.state.order:
                 raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
             as_given, as_sorted = self._facts.gaps(unit or "", time)
@@ -1212,7 +1266,8 @@ class _R(Memory):
                 )
             looks = looks or bool(running) or new != text
             text = new
-            if looks and (key := next((k for k in (unit, time) if self._anew(k)), None)):
+            lags = "first" not in _called(text) and self._is_moved(time, self.state.columns.get(time, ""))
+            if looks and (key := next((k for k in (unit, *(() if lags else (time,))) if self._anew(k)), None)):
                 raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
         if by and re.search(r"(?<![\w.:$])n\(\)", text):
             looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
@@ -1234,8 +1289,6 @@ class _R(Memory):
             raise NotReadError(
                 f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
-        if looks and self.state.kept:
-            raise NotReadError("it looks at rows that the code has cut off before")
         written = ours(text, role)  # type: ignore[arg-type]
         _refuse_ungrouped(written, by)
         _refuse_recycled(parse(written), keys)
@@ -1372,6 +1425,12 @@ class _R(Memory):
             value = self._variables.get(name, "") if name in self._set_before and not shadowed else ""
             if value and scope != "script" and (name in columns or not sure):
                 raise NotReadError(f"`{name}` is a variable of the script, and may be a column of its data, too")
+            if not value and name in _OF_TABLES:
+                raise NotReadError(f"`{name}` is data.table's, and not taken over{_OF_TABLES[name]}")
+            if not value and (rows := self.open(self.state.rows)) and not shadowed:
+                raise NotReadError(
+                    f"`{name}` is a variable of the script, or a column that line {rows[-1][0]}, not read, may bring"
+                )
             if not value:
                 raise NotReadError(f"`{name}` is a variable of the script, not a column")
             if value.startswith("c(") and not found["among"]:

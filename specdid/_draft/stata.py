@@ -33,6 +33,7 @@ from specdid._draft.memory import (
     columns_of,
     in_brackets,
     marked_name,
+    moved_column,
     ours,
     texts_of,
     without_marks,
@@ -286,12 +287,6 @@ def _holds(text: str) -> tuple[bool | None, str]:
     return signs.get(found[3], order >= 0), found[5] or ""
 
 
-def _moved(text: str) -> str:
-    """Return the column that an expression moves by a whole number, "" where it is another."""
-    found = re.fullmatch(r"([^\W\d]\w*) ?[-+] ?\d+|\d+ ?\+ ?([^\W\d]\w*)", text)
-    return (found[1] or found[2]) if found else ""
-
-
 def _computed(text: str) -> str:
     """Return the number that `local x = 2000 + 5` makes, the text where it is another expression."""
 
@@ -511,7 +506,7 @@ class _Stata(Memory):
                 found.comments.pop(role, None)
                 found.comments.setdefault("study", []).append(f"The code calls `{made}` of the data `{name}`.")
         made_time = found.derived.get(found.time or "", "")
-        moved = _moved(made_time)
+        moved = moved_column(made_time)
         if moved and moved not in {*found.derived, *found.unread}:
             told = f"The code's time, `{found.time}`, is {made_time}: as far apart as `{moved}`, and lags are the same."
             found.comments.setdefault("study", []).append(told)
@@ -1574,7 +1569,7 @@ class _Stata(Memory):
         for key in filter(None, (self.found.unit, self.found.time)):
             name = self._versions[key].name if self.known(key) else key
             now = self.state.columns.get(name, key)
-            if now != key and _moved(self._expression(now) or "") != key:
+            if now != key and moved_column(self._expression(now) or "") != key:
                 line = self._versions[self.state.columns[name]].line
                 raise NotReadError(f"lags are along `{name}`, which line {line} changes")
 

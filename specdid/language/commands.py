@@ -88,8 +88,10 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "hdidregress xthdidregress drdid", _CSDID),
     ("R", "regression", "att_gt", _CSDID + '; xformla is [controls], anticipation and est_method '
      'are keys of `csdid` with the same names and defaults; control_group "notyettreated" is `control = "notyet"`; '
-     'what att_gt does by default is here `unbalanced = "drop"`, where "pairs" is the default, '
-     'and for leads `base_period = "varying"`, where "universal" is'),
+     'what att_gt does by default is here `unbalanced = "drop"`, where "pairs" is the default, what it does with '
+     'allow_unbalanced_panel = TRUE is "rows"; for leads it is `base_period = "varying"`, where "universal" is'),
+    ("R", "analysis", "allow_unbalanced_panel", 'for att_gt(…, allow_unbalanced_panel = TRUE) `unbalanced = "rows"` at '
+     '`csdid` in [estimator], without [controls]; for FALSE, its default, "drop"'),
     ("R", "regression", "drdid ordid ipwdid", _CSDID),
     ("R", "regression", "aggte", '`aggregate = "simple"`, "group", "dynamic" or "calendar" at `csdid` in [estimator]'),
     ("Python", "regression", "ATTgt", _CSDID),

@@ -1222,6 +1222,89 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     assert bool(found.skipped) == (terms is None)
 
 
+@pytest.mark.parametrize(
+    ("terms", "data", "taken"),
+    [
+        ("d + d:factor(g)", "df", ("d", "i(g, d, ref = 2)")),
+        ("as.factor(g):d + d", "df", ("i(g, d, ref = 2)", "d")),
+        ("d:factor(g)", "df", ("d:factor(g)",)),
+        ("d + i(g, d, ref = 3)", "df", ("d", "i(g, d, ref = 3)")),
+        ("d + d:factor(g)", "df[df$x > 1, ]", None),  # the first level may have gone
+        ("d + d:factor(z)", "df", None),
+        ("d * factor(g)", "df", None),
+        ("d + csw0(d:factor(g))", "df", None),
+        ("d + i(g, d)", "df", None),
+    ],
+)
+def test_a_product_with_a_factor_beside_its_column_leaves_the_first_level_out_as_r_does(terms, data, taken):
+    """All levels beside the column were not identified, which the run alone said."""
+    columns = {
+        "y": [1.0, 2, 4],
+        "d": [0.0, 1, 1],
+        "g": [2.0, 3, 5],
+        "x": [1.0, 2, 3],
+        "id": [1.0, 1, 2],
+        "t": [1.0, 2, 1],
+    }
+    facts = facts_of(panel_of(columns, "id", "t").columns, "a.csv")
+    code = f'df <- read.csv("a.csv")\nfeols(y ~ {terms} | id + t, {data}, ~id)\n'
+    found = read_code(code, ".R", facts)
+    assert [r.terms for r in found.regressions] == ([taken] if taken else [])
+    assert bool(found.skipped) == (taken is None)
+
+
+def test_summaries_of_groups_behind_a_filter_are_of_the_rows_that_are_left():
+    code = """\
+library(dplyr)
+df <- read.csv("a.csv") %>% filter(x > 0)
+df <- df %>% group_by(id) %>% mutate(m = mean(z, na.rm = TRUE), n = n(), last = lag(z)) %>% ungroup()
+df <- df %>% filter(n > 2)
+feols(y ~ d + m | id + t, df, ~id)
+"""
+    found = read_code(code, ".R")
+    assert found.derived == {"m": "mean(ifelse(x > 0, z, NA), by = id)", "n": "sum(ifelse(x > 0, 1, NA), by = id)"}
+    assert [r.condition for r in found.regressions] == ["x > 0 & n > 2"]
+    assert [text for _, text, _ in found.skipped] == ["mutate(last = lag(z))"]
+
+
+def test_a_time_that_mutate_moves_by_a_number_is_that_of_the_data():
+    code = """\
+library(dplyr)
+df <- read.csv("a.csv") %>% mutate(year = year + 1900, late = year > 1990)
+df <- df %>% group_by(id) %>% mutate(g = min(year[d == 1], na.rm = TRUE)) %>% ungroup()
+feols(y ~ d + late | id + year, df, ~id)
+"""
+    found = read_code(code, ".R")
+    assert (found.unit, found.time) == ("id", "year")
+    assert found.regressions[0].effects == "id + year_2"
+    assert "moves `year` by a number" in found.comments["study"][-1]
+    assert [text for _, text, _ in found.skipped] == ["mutate(g = min(year[d == 1], na.rm = TRUE))"]
+    found = read_code(code.replace("year + 1900", "year %/% 2"), ".R")
+    assert found.time is None
+
+
+def test_what_an_unread_join_may_bring_and_names_of_data_table_are_called_so():
+    code = """\
+cpi <- read.csv("cpi.csv")
+df <- read.csv("a.csv") %>% left_join(cpi, by = "t") %>% mutate(r = y / cpi)
+feols(r ~ d | id + t, df, ~id)
+"""
+    why = {text: why for _, text, why in read_code(code, ".R").skipped}
+    assert "a column that line 2, not read, may bring" in why["mutate(r = y / cpi)"]
+    ((_, _, told),) = read_code(
+        'dt <- fread("a.csv")\ndt[, g := .GRP, by = id]\nfeols(y ~ d + g | t, dt, ~id)\n', ".R"
+    ).skipped
+    assert "`.GRP` is data.table's" in told
+
+
+def test_with_the_frame_itself_is_its_expression():
+    found = read_code(
+        'df <- read.csv("a.csv")\ndf$r <- with(df, ifelse(s == 1, 1, 0))\nfeols(y ~ d + r | id + t, df, ~id)\n', ".R"
+    )
+    assert found.derived == {"r": "ifelse(s == 1, 1, 0)"}
+    assert not found.skipped
+
+
 def test_slopes_of_a_factor_that_an_unread_line_makes_are_listed():
     found = read_code("use a\nxtset id year\negen poor = cut(x), at(0 1 2)\nreg y c.post##i.poor, cluster(id)\n", ".do")
     assert not found.regressions
@@ -1547,7 +1630,7 @@ feols(y ~ d + x | id + year, df, cluster = ~id)
 @pytest.mark.parametrize("column", ["year", "id"])
 def test_what_counts_in_a_time_that_the_code_changes_is_listed_with_what_is_made_of_it(made, column):
     code = f"""\
-df${column} <- df${column} + 1
+df${column} <- df${column} * 2
 df <- df %>% group_by(id) %>% mutate(g = {made}) %>% ungroup()
 df <- df %>% mutate(x = year >= g, w = x * z)
 feols(y ~ w | id + year, df, cluster = ~id)
@@ -1702,6 +1785,7 @@ def test_what_att_gt_compares_with_and_does_by_default_is_told():
     ((_, _, why),) = read_code("att_gt('y', 't', 'i', 'g', data = df, control_group = 'notyettreated')\n", ".R").skipped
     for said in ('"notyettreated" is `control = "notyet"`', '`unbalanced = "drop"`, where "pairs" is the default'):
         assert said in why
+    assert 'what it does with allow_unbalanced_panel = TRUE is "rows"' in why
 
 
 def test_groups_behind_a_function_that_is_not_read_are_not_known():
@@ -4649,7 +4733,10 @@ def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
             "mean(x, by = group(id, year))",
         ),
         ('a <- TABLE\ndf <- df %>% left_join(a, by = "id")', None),
-        ("df <- df %>% filter(kids > 1)\na <- TABLE\ndf <- df %>% left_join(a)", None),
+        (
+            "df <- df %>% filter(kids > 1)\na <- TABLE\ndf <- df %>% left_join(a)",
+            "mean(ifelse(kids > 1, x, NA), by = group(id, year))",
+        ),
         ("a <- TABLE\na$m <- a$m - 1\ndf <- df %>% left_join(a)", None),
         ("a <- TABLE\na$m <- a$m - 1; df <- df %>% left_join(a)", None),
         ("a <- TABLE\nif (k) a <- a[1, ]\ndf <- df %>% left_join(a)", None),
@@ -4679,12 +4766,14 @@ def test_rows_without_a_group_are_a_group_in_r(by, listed, told):
 
 
 def test_conditions_of_one_filter_are_of_the_same_rows():
-    """The second of two in one call sees what the first cuts off; that of another call does not, and is listed."""
+    """The second of two in one call sees what the first cuts off; that of another call does not."""
     line = "library(dplyr)\ndf <- df %>% group_by(id) %>% filter(any(x > 1), n() == 7)"
     found = drafted_r(line)
     assert not found.skipped
     assert found.regressions[0].condition == "(max(x > 1, by = id) == 1) & count(by = id) == 7"
-    assert drafted_r(line.replace(", n()", ") %>% filter(n()")).skipped
+    found = drafted_r(line.replace(", n()", ") %>% filter(n()"))
+    assert not found.skipped
+    assert found.regressions[0].condition.endswith("& sum(ifelse(max(x > 1, by = id) == 1, 1, NA), by = id) == 7")
 
 
 @pytest.mark.parametrize("lost", ["mean(x)", "mean(abs(x - max(x, by = g)))", "mean(max(x), by = g)", "sum(x, by = h)"])
