@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations, zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -208,7 +209,7 @@ def no_errors(results: Results) -> Iterator[Caution]:
     """Count the estimates without a standard error, by vcov and reason."""
     ok = int(np.count_nonzero(results.status == Status.OK))
     for v, label in enumerate(results.planned.vcovs):
-        for why, found in results.without_error(v).items():
+        for why, found in _joined(results.without_error(v)).items():
             yield Caution(
                 "note" if v or why in OF_THE_ESTIMATOR else "serious",
                 "no_errors",
@@ -216,6 +217,24 @@ def no_errors(results: Results) -> Iterator[Caution]:
                 label,
                 found,
             )
+
+
+_NUMBERS = re.compile(r"(?<![\w.`#−-])(\d+(?:,\d{3})*)(?= )(?=[^`]*(?:`[^`]*`[^`]*)*$)")
+"""Counts in a reason, outside of what stands in ticks."""
+
+
+def _joined(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Join reasons that differ in their numbers alone, of which the least and the largest are told."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for why in reasons:
+        alike.setdefault(tuple(_NUMBERS.split(why)[::2]), []).append(why)
+    joined = {}
+    for texts, those in alike.items():
+        numbers = zip(*(_NUMBERS.split(why)[1::2] for why in those), strict=True)
+        ends = [sorted(set(found), key=lambda one: int(one.replace(",", ""))) for found in numbers]
+        told = ["–".join(dict.fromkeys((end[0], end[-1]))) for end in ends]
+        joined["".join(chain(*zip_longest(texts, told, fillvalue="")))] = sum(reasons[why] for why in those)
+    return dict(sorted(joined.items(), key=lambda item: -item[1]))
 
 
 def two_way_error(results: Results, place: int) -> str:

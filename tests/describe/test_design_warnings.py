@@ -773,6 +773,18 @@ def test_estimates_without_a_standard_error_are_counted_with_the_reason():
     assert not [w for w in run(one, **study).warnings if w.code == "no_errors"]
 
 
+def test_reasons_that_differ_in_a_count_of_rows_are_one_warning():
+    """There were eight, one for every number of rows without a cluster."""
+    one = PANEL.with_columns(industry_2=pl.when(pl.col("id") > 4).then(pl.col("id") % 9))
+    samples = {f"from {k}": f"id > {k}" for k in range(4)}
+    curve = run(one, sample=samples, vcov={"unit": "~id", "industry": "~industry_2"}, outcome={"y": "y"})
+    (said,) = [w for w in curve.warnings if w.code == "no_errors"]
+    per = PANEL.filter(pl.col("id") == 1).height
+    assert f"`industry_2` is missing in {per}–{4 * per} of these rows" in said.message
+    assert said.specifications == len(curve.results)
+    assert known(said.message, "zh")
+
+
 def test_estimates_without_a_standard_error_under_the_first_vcov_are_a_serious_warning():
     planned = smart_city(0)
     fits = fits_of(planned)
