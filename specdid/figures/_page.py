@@ -313,6 +313,11 @@ def capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
+def axes_differ(ends: Iterable[tuple[float, float]]) -> list[str]:
+    """Say of panels of one look that their axes end elsewhere."""
+    return [say("Axes of panels differ in range.")] if len({*ends}) > 1 else []
+
+
 def first_of(some: int, all_: int) -> list[str]:
     """Say that only the first panels are drawn, where that is so."""
     return [say("The first {some} of {all} panels are drawn.", some=some, all=all_)] if some < all_ else []
@@ -327,10 +332,10 @@ def first_fitting(note: str, heights: Sequence[float], rest: float, fonts: Fonts
     return some, lines
 
 
-def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET) -> None:
+def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET, bold: bool = False) -> None:
     """Write the lines of a note from ``top`` downwards."""
     for k, line in enumerate(lines):
-        page.text(2, top + NOTE * k + NOTE / 2, line, SMALL, colour=colour)
+        page.text(2, top + NOTE * k + NOTE / 2, line, SMALL, bold, colour)
 
 
 def style(axes: Axes, fonts: Fonts, grid: str) -> None:

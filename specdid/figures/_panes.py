@@ -314,9 +314,12 @@ def room_of(count: int, width: float, margin: float, inner: tuple[float, float])
 
 
 def doubt_lines(doubt: str, verdict: str, fonts: Fonts, room: float) -> list[str]:
-    """Break what stands against the numbers: ``doubt``, or where that has more than three lines ``verdict``, if any."""
-    lines = wrap(doubt, fonts, room)
-    return wrap(verdict, fonts, room) if verdict and len(lines) > _DOUBTS else lines
+    """Break what stands against the numbers: ``doubt``, or where that has more than three lines ``verdict``, if any.
+
+    It is bold and begins with a sign, since in grey its colour is a note's, and not every Chinese font has bold type.
+    """
+    whole, short = (wrap(f"! {text}" if text else "", fonts, room, bold=True) for text in (doubt, verdict))
+    return short if verdict and len(whole) > _DOUBTS else whole
 
 
 def lay_sheet(
@@ -385,7 +388,7 @@ def lay_sheet(
     page.title(title)
     for written, box, line in zip(heads, boxes, tops, strict=False):
         _write_head(page, written, box.left - lead, line)
-    write_note(page, doubts, below, DOUBT)
+    write_note(page, doubts, below, DOUBT, bold=True)
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)
     return page, boxes

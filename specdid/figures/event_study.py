@@ -26,6 +26,7 @@ from specdid.figures._page import (
     NOTE,
     SHEET,
     Page,
+    axes_differ,
     broken,
     choose_fonts,
     entry_lines,
@@ -358,7 +359,10 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     )
     for some in range(len(heads), 0, -1):
         # Agg sets small text up to two percent wider than it measures.
-        notes = note_lines(sentences([note(data), *arrows, *first_of(some, len(heads))]), fonts, 0.98 * (width - 4))
+        ends = axes_differ(_ends(p, data) for p in data.panels[:some])
+        notes = note_lines(
+            sentences([note(data), *arrows, *ends, *first_of(some, len(heads))]), fonts, 0.98 * (width - 4)
+        )
         rest = top + sum(heads[:some]) + _FEET * some + LINE + NOTE * len(notes) + 6
         tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
         if rest + tall * some <= highest(SHEET):

@@ -16,6 +16,7 @@ from specdid.figures._page import (
     LINE,
     NOTE,
     Page,
+    axes_differ,
     choose_fonts,
     first_fitting,
     style_rows,
@@ -132,7 +133,8 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     short = say(CUT_OF_TABLE) if _is_cut(data, fonts, width, columns.labels) else ""
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    said = sentences(filter(None, (data.note, hollow, crosses, arrows, said, short)))
+    differ = axes_differ(_limits(data, b) for b in data.blocks)
+    said = sentences(filter(None, (data.note, hollow, crosses, arrows, *differ, said, short)))
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
@@ -170,6 +172,10 @@ def _is_cut(data: ForestData, fonts: Fonts, width: float, labels: float) -> bool
     )
 
 
+_TRIFLE = 0.1
+"""Share of an axis by which it is longer where no interval then goes beyond it there."""
+
+
 def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
     """Return the ends of an axis: zero, all estimates, and intervals unless they explode."""
     rows = [r for b in data.blocks if b.axis == block.axis for r in b.rows if np.isfinite(r.estimate)]
@@ -177,7 +183,11 @@ def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
     reach = _HALF * float(np.median(lengths)) if lengths else 0.0
     ends = [0.0, *(r.estimate for r in rows)]
     for r in rows:
-        ends += [max(r.low, r.estimate - reach), min(r.high, r.estimate + reach)]
+        ends += [r.estimate + min(max(end - r.estimate, -reach), reach) for end in (r.low, r.high)]
+    # What would be cut by a trifle is not.
+    low, high = with_room(ends)
+    near = _TRIFLE * (high - low)
+    ends += [end for r in rows for end in (r.low, r.high) if low - near < end < low or high < end < high + near]
     return with_room(ends)
 
 

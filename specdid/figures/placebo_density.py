@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._arrays import Floats
-from specdid._words import later, say
+from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
-from specdid.figures._page import bandwidth, choose_fonts, density, round_ticks, style, style_across, with_room
+from specdid.figures._page import (
+    axes_differ,
+    bandwidth,
+    choose_fonts,
+    density,
+    round_ticks,
+    style,
+    style_across,
+    with_room,
+)
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
 _HEIGHT, _LEAST = 132.0, 42.0
 _QUARTERS = 72.0
 """Height of axes from which quarters of p have room beside them."""
+_TAIL = 3.0
+"""Bandwidths beyond the outermost estimate at which their density is drawn no more."""
 _DOTS = blend(SERIES[0], 0.55)
 
 
@@ -70,12 +81,12 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     """
     if not data.panels:
         raise ValueError("no placebo was estimated, so there is nothing to draw")
-    fonts = choose_fonts(_texts(data))
+    fonts, ends = choose_fonts(_texts(data)), [_ends(panel, data) for panel in data.panels]
     with own_style():
         page, boxes = lay_sheet(
             data.title,
             [_pane(p) for p in data.panels],
-            data.note,
+            sentences([data.note, *axes_differ(ends)]),
             fonts,
             width or DEFAULT,
             _HEIGHT,
@@ -83,11 +94,19 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             least=_LEAST,
             key=_key(data.alpha),
         )
-        for panel, box in zip(data.panels, boxes, strict=False):
-            alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
-            ends = with_room([0.0, *(v for p in alike for v in (p.actual, *p.estimates.tolist()))], 0.06)
-            _draw_panel(page, box, panel, data.alpha, ends)
+        for panel, box, own in zip(data.panels, boxes, ends, strict=False):
+            _draw_panel(page, box, panel, data.alpha, own)
         return page.figure
+
+
+def _ends(panel: PlaceboPanel, data: PlaceboData) -> tuple[float, float]:
+    """Return the ends of an axis: zero, the actual estimates, and densities down to where nothing of them is left."""
+    alike = [p for p in data.panels if p is panel or (p.axis and p.axis == panel.axis)]
+    reach = [0.0]
+    for p in alike:
+        tail = _TAIL * bandwidth(p.estimates)
+        reach += [p.actual, float(p.estimates.min()) - tail, float(p.estimates.max()) + tail]
+    return with_room(reach, 0.02)
 
 
 def _pane(panel: PlaceboPanel) -> Pane:

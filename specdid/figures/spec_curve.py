@@ -477,7 +477,7 @@ def draw_warned(page: Page, warned: Warned, doubts: float) -> None:
     for k, line in enumerate(warned.details):
         page.text(2, top + NOTE * (k + 0.5), line, SMALL, colour=WRONG)
     for k, line in enumerate(warned.doubts):
-        page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, colour=DOUBT)
+        page.text(2, doubts + NOTE * (k + 0.5), line, SMALL, bold=True, colour=DOUBT)
 
 
 def plot(

@@ -525,8 +525,8 @@ def test_what_stands_against_the_numbers_is_short_where_it_has_more_than_three_l
             kind = _plugins.load("figures", name)
             figure = kind.draw(_shown(kind, (results, ()), found), width)
         texts = texts_of(figure)
-        assert ("Serious: all." in texts) == short
-        assert any(t.startswith("Clustered: word") for t in texts) != short
+        assert ("! Serious: all." in texts) == short
+        assert any(t.startswith("! Clustered: word") for t in texts) != short
 
 
 def test_five_placebos_stand_in_a_column_of_a_page_with_facts_together_where_they_have_room():
@@ -620,3 +620,31 @@ def test_a_decomposition_names_its_controls_and_ends_with_numbers():
     assert "estimate" in texts
     (low, high), ticks = figure.axes[0].get_ylim(), figure.axes[0].get_yticks()
     assert (low, high) == pytest.approx((min(ticks), max(ticks)))
+
+
+def test_serious_warnings_are_bold_as_in_grey_they_look_like_notes():
+    results = results_of(smart_city(1, preferred=4))
+    words = "Controls differ with the treatment."
+    figure = draw_volcano(replace(volcano_data(results), doubt=words))
+    assert [t.get_weight() for t in figure.findobj(Text) if t.get_text() == f"! {words}"] == ["bold"]
+
+
+def test_a_density_of_placebos_ends_at_nothing_and_axes_that_differ_say_so():
+    rng = np.random.default_rng(2)
+    one, two = (
+        PlaceboPanel("a", (), 0.0, "0", scale * rng.normal(size=400), rng.uniform(size=400)) for scale in (1.0, 5.0)
+    )
+    figure = draw_placebos(PlaceboData("title", 0.05, (one, two)), 6.5)
+    curves = [line.get_ydata() for axes in figure.axes for line in axes.lines if len(line.get_xdata()) > 10]
+    assert all(max(y[0], y[-1]) < 0.01 * max(y) for y in curves)
+    assert len(curves) == 2
+    words = say("Axes of panels differ in range.")
+    assert words in " ".join(texts_of(figure))
+    assert words not in " ".join(texts_of(draw_placebos(PlaceboData("title", 0.05, (one, one)), 6.5)))
+
+
+def test_bold_numbers_of_a_love_plot_are_told():
+    told = say("Bold: beyond ±{limit:g}%.", limit=10.0)
+    for after, there in ((12.0, True), (9.0, False)):
+        rows = (LoveRow("x", 50.0, after),)
+        assert (told in " ".join(texts_of(draw_love(LoveData("title", (LoveBlock("a", rows),), 10.0))))) == there
