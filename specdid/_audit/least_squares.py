@@ -426,16 +426,19 @@ def sample_of(work: OneByOneWork, s: int) -> AuditSample:
     if declared.changes == "controls":
         found = record_of(work, s)
         return found.take(np.flatnonzero(np.isfinite(found.controls).all(axis=1)))
-    found = _complete(work, s) if declared.balanced else without_singletons(_complete(work, s))
+    found = _complete(work, s) if declared.takes_singletons(method.options) else without_singletons(_complete(work, s))
     return with_cells(found, declared.cells(method.options)) if declared.cells and len(found) else found
 
 
 def record_of(work: OneByOneWork, s: int) -> AuditSample:
     """Take the rows of member ``s`` that changes are taken from, as its estimator says; NaN outcomes are not known."""
-    if _plugins.load("estimators", work.methods[work.method[s]].name).changes == "outcome":
+    method = work.methods[work.method[s]]
+    declared = _plugins.load("estimators", method.name)
+    if declared.changes == "outcome":
         whole, found = _complete(work, s), _complete(work, s, outcome=False)
         return replace(found, outcome=np.where(np.isin(found.rows, whole.rows), found.outcome, np.nan))
-    return without_singletons(_complete(work, s, controlled=False))
+    found = _complete(work, s, controlled=False)
+    return found if declared.takes_singletons(method.options) else without_singletons(found)
 
 
 def _complete(work: OneByOneWork, s: int, controlled: bool = True, outcome: bool = True) -> AuditSample:

@@ -370,9 +370,12 @@ def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Ca
             one, other = (estimator.words[names[k]] for k in (a, b))
             if count := int(np.count_nonzero(same & alike)):
                 a_error, b_error = error[both][:, same & alike]
-                errors = bool(methods) and methods[names[a]] == methods[names[b]]
-                errors &= not np.isclose(a_error, b_error, rtol=SAME, atol=0.0, equal_nan=True).any()
+                settings = bool(methods) and methods[names[a]] == methods[names[b]]
+                errors = settings and not np.isclose(a_error, b_error, rtol=SAME, atol=0.0, equal_nan=True).any()
                 what = "the same number with another standard error" if errors else "another name for the same number"
+                what = (
+                    "the same number by other settings, which is so on these rows" if settings and not errors else what
+                )
                 yield Caution(
                     "note",
                     "same_estimate",

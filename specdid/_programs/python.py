@@ -145,9 +145,10 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield f"d = without_singletons(d, [{names}]).reset_index(drop=True)"
 
 
-def cohorts(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
-    yield from without_singletons(script, used)
+def cohorts(script: Script, used: dict[str, None], singletons: bool = False) -> Iterator[str]:
+    """Return the lines that drop singletons, or keep them, and number periods and cohorts; never treated is missing."""
+    if not singletons:
+        yield from without_singletons(script, used)
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f'cohort = d["{script.cohort}"]'
     last = plain_number(script.last)

@@ -140,9 +140,10 @@ def without_singletons(script: Script, used: dict[str, None]) -> Iterator[str]:
         yield f"d <- without_singletons(d, list({lists(script)}))"
 
 
-def cohorts(script: Script, used: dict[str, None]) -> Iterator[str]:
-    """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
-    yield from without_singletons(script, used)
+def cohorts(script: Script, used: dict[str, None], singletons: bool = False) -> Iterator[str]:
+    """Return the lines that drop singletons, or keep them, and number periods and cohorts; never treated is missing."""
+    if not singletons:
+        yield from without_singletons(script, used)
     yield f"# the first treated period; missing is never treated: {script.never_words}"
     yield f"d$.cohort <- d${script.cohort}"
     values = "".join(f" | d$.cohort == {plain_number(v)}" for v in script.never)

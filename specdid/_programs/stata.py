@@ -180,9 +180,10 @@ class Stata:
         yield "    }"
         yield "}"
 
-    def cohorts(self) -> Iterator[str]:
-        """Return the lines that drop singletons and number periods and cohorts; never treated is missing."""
-        yield from self.without_singletons()
+    def cohorts(self, singletons: bool = False) -> Iterator[str]:
+        """Return the lines that drop singletons, or keep them, and number periods and cohorts."""
+        if not singletons:
+            yield from self.without_singletons()
         s = self.script
         words = " or ".join([*map(plain_number, s.never), "after the last period"])
         yield f"* the first treated period; missing is never treated: {words}"

@@ -346,10 +346,10 @@ class Bench:
     ) -> tuple[Ints, Task]:
         """Return the rows of a cell's regression and its arrays on them."""
         problem, one = derive(cell, extra, treatment, outcome, controls, where)
-        cut = rows_for(problem, one, 0, _plugins.load("estimators", cell.method))
         compiled = cell.compiled
-        cohort = int(compiled.cohort[cell.member])
         options = cell.plan.grid.estimators[compiled.method[cell.member]].options
+        cut = rows_for(problem, one, 0, _plugins.load("estimators", cell.method), options)
+        cohort = int(compiled.cohort[cell.member])
         return cut.rows, make_task(problem, one, 0, cut, options, cohort, compiled.time)
 
     def numbers(self, expression: Expression | Node, cell: Cell) -> Floats:

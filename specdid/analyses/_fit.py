@@ -222,7 +222,7 @@ def _one(
         return failed(cell, said, effects, problem.alpha, len(problem.vcovs))
     units = (int(fits.n_units[0]), int(fits.n_treated[0]), int(fits.n_control[0]), int(fits.n_always_treated[0]))
     notes = tuple(fits.vcov_detail.get((0, v)) or VCOV_NOTES[code] for v, code in enumerate(fits.vcov_code[0]))
-    whole, rows = whole_table(found), rows_for(problem, one, 0, declared).rows
+    whole, rows = whole_table(found), rows_for(problem, one, 0, declared, choice.options).rows
     terms, dropped = own_terms(problem, one, whole), tuple(problem.labels[c] for c in fits.dropped.get(0, ()))
     lost = [t for t, b in zip(terms, whole.estimate, strict=True) if np.isnan(b)]
     reasons = {t: why_open([other for other in (*lost, *dropped) if other != t], effects) for t in lost}

@@ -150,7 +150,7 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
     declared = _plugins.load("estimators", method.name)
     if members.instruments[s] >= 0:  # the engine's alone: without its instruments it would be another model
         raise ValueError(f"{method.name} was asked one by one for a specification with instruments")
-    cut = rows_for(problem, members, s, declared)
+    cut = rows_for(problem, members, s, declared, method.options)
     fits.n_missing[at], fits.n_log0[at], fits.n_singletons[at] = cut.n_missing, cut.n_log0, cut.n_singletons
     outcome = problem.values[cut.rows, members.outcome[s]]
     treatment = problem.values[cut.record if declared.changes == "outcome" else cut.rows, members.treatment[s]]
@@ -289,9 +289,9 @@ def _sizes_digest(work: OneByOneWork, s: int, rows: Ints, sizes: Floats) -> byte
     return digest_of(unit[order], np.where(np.isnan(cohort), np.nan, cohort + 0.0)[order], ratio[order])
 
 
-def rows_for(problem: Problem, members: Members, s: int, declared: Estimator) -> Cut:
-    """Return the rows that an estimator is given of member ``s``."""
-    return cut_rows(problem, members, s, declared.changes, declared.balanced)
+def rows_for(problem: Problem, members: Members, s: int, declared: Estimator, options: Mapping[str, object]) -> Cut:
+    """Return the rows that an estimator with these options is given of member ``s``."""
+    return cut_rows(problem, members, s, declared.changes, declared.takes_singletons(options))
 
 
 def make_task(

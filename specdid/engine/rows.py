@@ -350,12 +350,12 @@ class Cut:
     n_singletons: int
 
 
-def cut_rows(problem: Problem, members: Members, s: int, changes: str = "", balanced: bool = False) -> Cut:
+def cut_rows(problem: Problem, members: Members, s: int, changes: str = "", singletons: bool = False) -> Cut:
     """Drop the rows with a missing or infinite variable, and singletons to a fixpoint.
 
     Of ``changes``, a row without "controls" still is an end of a change of the outcome, and no
-    other row is a singleton for its sake; without "outcome", or a weight, a row still has a treatment. What asks for a
-    ``balanced`` panel is given singletons too: rows are missing beside them.
+    other row is a singleton for its sake; without "outcome", or a weight, a row still has a treatment. With
+    ``singletons`` they stay: of what absorbs nothing, or asks for a balanced panel, where rows are missing beside them.
     """
     sample, complete, logs = _base(problem, members, s)
     controls = members.controls_of(s)
@@ -367,7 +367,7 @@ def cut_rows(problem: Problem, members: Members, s: int, changes: str = "", bala
     if problem.log0 is not None:
         logs |= problem.log0[:, [*own, *controls]].any(axis=1)
     rows = np.flatnonzero(complete & controlled)
-    effects = () if balanced else _effect_codes(problem, members, s)
+    effects = () if singletons else _effect_codes(problem, members, s)
     record = without_singletons(np.flatnonzero(complete) if changes == "controls" else rows, effects)
     kept = record[controlled[record]]
     if changes == "outcome":

@@ -323,6 +323,7 @@ class Estimator:
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
+    ``every_row(options)`` says whether a row that is alone in its unit is used: nothing is absorbed.
     ``only_by_unit(options)`` says why errors go by unit and by no cluster of several, "" where they do not.
     ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
     ``fits(options)`` says how many estimates one takes, where it is made again for its standard error; None: 1.
@@ -366,8 +367,13 @@ class Estimator:
     fits: Callable[[Mapping[str, object]], int] | None = None
     slowness: int = 1
     seeded: Callable[[Mapping[str, object]], bool] | None = None
+    every_row: Callable[[Mapping[str, object]], bool] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
     called: Callable[[Mapping[str, object]], str] | None = None
+
+    def takes_singletons(self, options: Mapping[str, object]) -> bool:
+        """Say whether rows that are alone in a level of an effect are given with these options."""
+        return self.balanced or (self.every_row is not None and self.every_row(options))
 
     def title_with(self, options: Mapping[str, object]) -> str:
         """Return the title of the estimator that these options ask for."""

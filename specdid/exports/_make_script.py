@@ -203,9 +203,10 @@ class _ScriptBuilder:
 
     def _missing(self) -> dict[int, str]:
         problem = self.compiled.problem
-        method = self.plan.grid.estimators[self.codes[Core.ESTIMATOR]].method
-        declared = _plugins.load("estimators", method)
-        return missing_clusters(problem, rows_for(problem, self.compiled.members, self.s, declared).rows)
+        option = self.plan.grid.estimators[self.codes[Core.ESTIMATOR]]
+        declared = _plugins.load("estimators", option.method)
+        cut = rows_for(problem, self.compiled.members, self.s, declared, option.options)
+        return missing_clusters(problem, cut.rows)
 
     def _errors(self) -> Iterator[Errors]:
         """Return the variances that can be had on the specification's rows."""

@@ -452,7 +452,8 @@ def test_units_left_out_are_serious_and_rows_of_units_that_are_in_a_note():
 
 
 @pytest.mark.parametrize(
-    ("errors", "what"), [([1, 2, 1, 2], "another standard error"), ([1, 1, 1, 2], "another name for the same number")]
+    ("errors", "what"),
+    [([1, 2, 1, 2], "another standard error"), ([1, 1, 1, 2], "other settings, which is so on these rows")],
 )
 def test_options_of_one_method_are_one_number_with_another_error_where_no_errors_agree(errors, what):
     planned = plan_of({"outcome": ["y"], "sample": ["a", "b"], "estimator": ["p", "q"]})

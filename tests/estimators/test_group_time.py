@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from adoption import adoption_panel
+from programs import differences, estimated, program
 from small_problems import task_of
 from specdid import _plugins
+from specdid._run.prepare import prepare
 from specdid._words import known
 from specdid.estimators._base import Estimate, Failure
 from specdid.estimators.csdid import group_time
@@ -251,6 +253,35 @@ def test_what_a_unit_that_lacks_periods_is_part_of():
     refused = small(frame, ("x",), unbalanced="rows")
     assert isinstance(refused, Failure)
     assert "takes no controls" in refused.message
+
+
+def test_means_of_rows_are_also_of_units_with_one_row(tmp_path):
+    """As R's did keeps them with allow_unbalanced_panel = TRUE; programs have the same rows."""
+    frame = adoption_panel()
+    frame = frame.assign(g=frame.cohort.fillna(0).astype(int))[["unit", "t", "g", "y"]].copy()
+    for unit, t in ((0, 3), (1, 5), (frame.unit[frame.g == 0].iloc[0], 4)):
+        frame = frame[(frame.unit != unit) | (frame.t == t)]
+    frame["d"] = ((frame.g > 0) & (frame.t >= frame.g)).astype(int)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "a.toml").write_text(
+        '[study]\ndata = "a.csv"\nunit = "unit"\ntime = "t"\nnever = 0\noutcome = "y"\n'
+        '[treatment]\n"d" = { term = "d", cohort = "g" }\n[inference]\ndraws = 0\n'
+        '[estimator]\n"rows" = { method = "csdid", aggregate = "simple", unbalanced = "rows" }\n'
+    )
+    prepared = prepare(tmp_path / "a.toml")
+    results = estimated(prepared)
+    mean, cells = frame.groupby(["g", "t"]).y.mean(), []
+    for g in sorted(set(frame.g) - {0}):
+        cells += [
+            (frame.unit[frame.g == g].nunique(), mean[g, t] - mean[g, g - 1] - mean[0, t] + mean[0, g - 1])
+            for t in range(g, int(frame.t.max()) + 1)
+        ]
+    expected = np.average([e for _, e in cells], weights=[n for n, _ in cells])
+    assert results.estimate[0] == pytest.approx(expected, rel=1e-12)
+    assert results.numbers["n_singletons"][0] == 0
+    assert max(differences(prepared, [0], results).values()) < 1e-9
+    for language in ("r", "stata"):
+        assert "singleton" not in program(prepared, 0, language)
 
 
 def test_a_row_without_a_control_still_is_the_end_of_a_change():

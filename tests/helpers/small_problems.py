@@ -85,6 +85,6 @@ def work_of(
 def task_of(frame: pd.DataFrame, spec: Spec, **layout: object) -> Task:
     """Cut one specification's rows and lay them out."""
     work = work_of(frame, [spec], **layout)  # type: ignore[arg-type]
-    cut = rows_for(work.problem, work.members, 0, _plugins.load("estimators", work.methods[0].name))
     options = work.methods[0].options
+    cut = rows_for(work.problem, work.members, 0, _plugins.load("estimators", work.methods[0].name), options)
     return make_task(work.problem, work.members, 0, cut, options, int(work.cohort[0]), work.time)

@@ -539,7 +539,7 @@ ESTIMATOR = Estimator(
             "unbalanced",
             Word(("pairs", "drop", "rows")),
             "What a unit that lacks periods is part of: changes whose two ends are seen, nothing, or each period's "
-            "mean that it is seen in (without controls).",
+            "mean that it is seen in (without controls; of units with one row, too).",
             '"drop"',
             "pairs",
         ),
@@ -549,6 +549,7 @@ ESTIMATOR = Estimator(
     cohort=True,
     binary=True,
     absorbing=True,
+    every_row=lambda options: options.get("unbalanced") == "rows",
     batched=False,
     vcovs=frozenset({"cluster"}),
     fit=_fit,

@@ -15,10 +15,14 @@ def _by_hand(script: Script) -> str:
     return str(script.options["est_method"]) if script.controls else ""
 
 
+def _every_row(script: Script) -> bool:
+    return script.options["unbalanced"] == "rows"
+
+
 def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of group-time effects and their average, with units' influences on it."""
     unit, anticipation = script.unit, script.options["anticipation"]
-    yield from python.cohorts(script, used)
+    yield from python.cohorts(script, used, _every_row(script))
     yield f'd["_w"] = {f"d[{quoted(script.weight)}]" if script.weight else "1.0"}'
     if script.later:
         yield "# controls and weights are those of the base period; a row without them still is an end of a change"
@@ -47,7 +51,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "    for t in range(g, never):"
     later = "" if script.options["control"] == "never" else f" | ((first > t + {anticipation}) & (first != g))"
     yield f"        into, beside = first == g, (first == never){later}"
-    if script.options["unbalanced"] == "rows":
+    if _every_row(script):
         yield "        parts = [(into, t, 1), (into, base, -1), (beside, t, -1), (beside, base, 1)]"
         yield "        if all((~np.isnan(Y[group, at] + W[group, at])).any() for group, at, _ in parts):"
         yield "            means = [mean(Y[:, at], group, W[:, at]) for group, at, _ in parts]"
@@ -138,8 +142,8 @@ def _python_contrast(script: Script) -> Iterator[str]:
 def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     """Return the lines of group-time effects and their average, with units' influences on it."""
     unit, anticipation = script.unit, script.options["anticipation"]
-    rows = script.options["unbalanced"] == "rows"
-    yield from r.cohorts(script, used)
+    rows = _every_row(script)
+    yield from r.cohorts(script, used, rows)
     yield f"d$.w <- {f'd${script.weight} + 0' if script.weight else 'rep(1, nrow(d))'}"
     if script.later:
         yield "# controls and weights are those of the base period; a row without them still is an end of a change"
@@ -320,7 +324,7 @@ _R_POOLED = (
 def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     """Return the lines of group-time effects and their average, in Mata."""
     do = Stata(script, numbers)
-    yield from do.cohorts()
+    yield from do.cohorts(_every_row(script))
     yield f"generate double _w = {script.weight or '1'}"
     if script.later:
         yield "* controls and weights are those of the base period; a row without them still is an end of a change"
