@@ -411,7 +411,8 @@ class Memory:
                 listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
-                    "are dropped, as by reghdfe: estimates are the same, errors are not: many such rows matter."
+                    "are dropped, as by reghdfe: estimates are the same, errors are not where there are such rows "
+                    "(n_singletons of results.csv)."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 

@@ -440,6 +440,8 @@ class _Stata(Memory):
         self._imports: dict[str, tuple[int, str]] = {}
         """Text files that the code reads: the line of each, and its statement."""
         self._plain_locals: set[str] = set()
+        self._computed_in: dict[str, tuple[int, str]] = {}
+        """Macros whose value is computed, and not known: the line of each, and its statement."""
         self._temporary: set[str] = set()
         """Columns of `tempvar`, which have names of Stata's own there."""
         self._dummies: dict[str, int] = {}
@@ -1282,7 +1284,16 @@ class _Stata(Memory):
         self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
         self._plain_locals.discard(name)
 
-    def _macro(self, text: str) -> bool:
+    def _not_known(self, text: str) -> str:
+        """Say which macro is not known, and the line that computes it."""
+        for local, of_all in re.findall(r"`(\w+)'|\$\{?(\w+)", text):
+            name = local or f"${of_all}"
+            if name in self._computed_in and name not in self._macros:
+                line, shown = self._computed_in[name]
+                return f"the macro `{name}` is not known, which line {line} computes: {shown}. Write its value there"
+        return "a macro is not known"
+
+    def _macro(self, text: str, line: int) -> bool:
         """Set a macro; one that is computed is not known from then on."""
         found = re.match(r"^(local|loc|loca|gl|glo|glob|globa|global)\s+((?:\+\+|--)?\w+)\s*(.*)$", text)
         if found is None:
@@ -1303,6 +1314,7 @@ class _Stata(Memory):
             return True
         if value.startswith(":") or (computed and not plain):
             self._macros.pop(name, None)
+            self._computed_in[name] = line, text
             return True
         if found[2] in self._plain_locals and found[2] not in self._macros:  # where it is not set, it is empty
             value = value.replace(f"`{found[2]}'", "")
@@ -1315,7 +1327,7 @@ class _Stata(Memory):
             self._keep_body([_Node(line, text)])
             self._until_end = "" if text == "end" else self._until_end
             return
-        if self._macro(text):
+        if self._macro(text, line):
             return
         captured = self._captured or bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
         text = _without_prefixes(text)
@@ -1603,7 +1615,7 @@ class _Stata(Memory):
         """
         found = self.found
         if re.search(r"[`$]", rest):
-            raise NotReadError("a macro is not known")
+            raise NotReadError(self._not_known(rest))
         body, options = _at_comma(rest)
         weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
         for name in re.findall(r"(?<![\w.])[^\W\d]\w*", body):
@@ -2075,7 +2087,7 @@ class _Stata(Memory):
             It is none of a row's own values.
         """
         if re.search(r"[`$]", condition):
-            raise NotReadError("a macro is not known")
+            raise NotReadError(self._not_known(condition))
         if re.search(r"(?<!\w)(?:_[nN]|e\(sample\)|_merge)\b|\b_[nN]\b|e\(sample\)", condition):
             raise NotReadError("it asks for the number of a row, or for what a command left")
         written = self._written(condition, "condition")
@@ -2443,7 +2455,7 @@ class _Stata(Memory):
         if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
         if re.search(r"[`$]", expression):
-            raise NotReadError("a macro is not known")
+            raise NotReadError(self._not_known(expression))
         if command in ("egen", "gegen"):
             return self._egen(expression, by or [])
         body, options = _at_comma(expression)
@@ -2607,6 +2619,8 @@ class _Stata(Memory):
                 self.define(name, line, None)
             if names:
                 why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before{_here(command)}"
+            elif re.search(r"[`$]", text) and (told := self._not_known(text)) != self._not_known(""):
+                why = told
             elif command in COMMANDS:
                 why = not_read(command)
             else:

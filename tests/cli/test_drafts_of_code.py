@@ -4994,3 +4994,11 @@ def test_headers_have_the_names_that_stata_makes_of_them(tmp_path, header, optio
     found = tomllib.loads((tmp_path / "new/new.toml").read_text("utf-8"))
     named = (found["study"]["unit"], found["study"]["time"], found["inference"]["cluster"])
     assert [name.strip("`") for name in named] == [of[0], of[1], of[0]]
+
+
+def test_a_macro_that_is_computed_is_named_with_its_line():
+    code = 'use a\nsum z\nlocal mz = r(mean)\ngen zc = z - `mz\'\nlocal nm = cond(1, "m", "p")\ngen ev_`nm\' = z\n'
+    told = {line: why for line, _, why in read_code(f"{code}reg y d if z > `mz'\n", ".do").skipped}
+    assert told[7] == "the macro `mz` is not known, which line 3 computes: local mz = r(mean). Write its value there"
+    assert told[4].startswith("the macro `mz` is not known, which line 3 computes")
+    assert told[6].startswith("the macro `nm` is not known, which line 5 computes")
