@@ -498,7 +498,7 @@ def _compares(data: Data, use: Use, expression: Expression, node: Binary, rows: 
     units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
     message = (
         f"`{write(node)}` is missing in {many(count, 'row')}{units}, where `{name}` is: specifications with it leave "
-        "them out; in Stata, where a missing value is larger than any number, "
+        "them out, as R does; in Stata, where a missing value is larger than any number, "
         f"it is {'true' if stata else 'false'} there"
     )
     advice = f"as in Stata: {true if stata else false}"
@@ -572,7 +572,7 @@ def _guarded(node: Node) -> str:
 
 def _both_ways(name: Name, node: Node, stata: bool = False) -> str:
     keep, leave = (_string(text) for text in _guards(name, node))
-    return f"to keep them{', as Stata does,' * stata} write {keep}, to leave them out {leave}"
+    return f"to keep them{', as Stata does,' * stata} write {keep}, to leave them out{', as R does,' * stata} {leave}"
 
 
 def _naming(name: Name, node: Node) -> list[Node]:

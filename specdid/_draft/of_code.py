@@ -634,7 +634,8 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     if len(vcovs) > 1:
         lines += comment(
             "The first, of most regressions, is on the curve; the others are further rows of every specification. "
-            "Which regression had which is said by line below."
+            "Which regression had which is said by line below: where it is not the first, its error as the code has it "
+            "is in results.csv, and in appendix_selected.csv beside the tables, which are by the first."
         )
     for formula, ssc in vcovs:
         label = _label_of_vcov(formula, ssc, vcovs)
@@ -789,9 +790,15 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
     own = _apart([r for r in code.regressions if term in r.terms], term)
     specifications = len({*_rows(own, term)})
-    if specifications < len(own):
-        these = f"{specifications} specification{'s' * (specifications != 1)}"
+    several = [*dict.fromkeys(one for r in own for one in re.findall(r"\b(?:each|regex)\([^()]*\)", r.condition))]
+    these = f"{specifications} specification{'s' * (specifications != 1)}" if specifications < len(own) else ""
+    if these:
         lines.append(f"{len(own)} regressions are {these}; the draft says which are the same")
+    if several:
+        lines.append(
+            f"more than {these or f'these {specifications}'} are planned: `{several[0]}` stands for one for each level"
+            + f", as {len(several) - 1} more do for theirs" * (len(several) > 1)
+        )
     if listed := len(_listed(code, term)):
         said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")

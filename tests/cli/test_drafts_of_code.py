@@ -471,7 +471,18 @@ def test_what_is_one_specification_is_said(drafted):
     assert "Lines 3 and 4 are the same specification, but for the standard errors." in text
     assert "Lines 5 and 7 (2 times) are the same specification, but" in text
     assert "Which regression had which is said by line below" in text
+    assert "its error as the code has it is in results.csv" in text
     assert "5 regressions are 2 specifications" in done.stdout
+    assert "are planned" not in done.stdout
+
+
+def test_a_sample_for_each_level_is_said_to_be_several_specifications(drafted):
+    line = "feols(log(homicide) ~ post | sid + year, df, cluster = ~sid"
+    code = f'df <- read.csv("castle.csv")\n{line})\n{line})\n{line}, split = ~region)\n'
+    done, spec = drafted(code, "a.R")
+    assert "3 regressions are 2 specifications; the draft says" in done.stdout
+    assert "more than 2 specifications are planned: `each(region)` stands for one for each level" in done.stdout
+    assert len(specdid.plan(spec)) > 2
 
 
 def test_lines_that_lack_a_term_are_named(drafted):
