@@ -438,3 +438,12 @@ def test_marks_of_neighbours_on_bars_do_not_touch(width):
     wide = [np.ptp(c.get_paths()[0].vertices[:, 0]) * c.get_sizes()[0] ** 0.5 + c.get_linewidths()[0] for c in marks]
     assert len(wide) >= 8
     assert max(wide) <= 0.97 * slot
+
+
+def test_an_axis_is_longer_where_an_interval_would_be_cut_by_a_trifle():
+    """An arrow stood at an interval whose end was that of the axis."""
+    rows = tuple(forest.ForestRow(f"r{k}", 0.0, -0.1, 0.1, ()) for k in range(5))
+    for high, cut in ((0.4, False), (0.9, True)):
+        last = forest.ForestRow("last", 0.05, -0.1, high, ())
+        data = forest.ForestData("title", (), (forest.ForestBlock("a", "a", (*rows, last)),))
+        assert (forest._limits(data, data.blocks[0])[1] < high) == cut
