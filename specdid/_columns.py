@@ -109,7 +109,7 @@ _TAIL = (
     ),
     _count("n_clusters", "clusters, the smaller number of two", "vcov"),
     _count("n_missing", "rows of the sample dropped as missing or infinite"),
-    _count("n_log0", "rows dropped because of the log of a non-positive value"),
+    _count("n_log0", "rows dropped because of the log of a non-positive value; they are counted in `n_missing`, too"),
     _count("n_singletons", "rows dropped as singletons of a fixed effect"),
     _number("n_eff", "Kish's effective number of rows under the weights"),
     _number("y_mean", "mean of the outcome in these rows, each counted once, also where the specification is weighted"),

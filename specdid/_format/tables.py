@@ -91,7 +91,8 @@ MATCH = TableKeys(
         Key(
             "replace",
             Flag(),
-            "Whether a control may be matched several times; if not, the treated with the largest score choose first.",
+            "Whether a control may be matched several times; if not, the treated with the largest score choose first, "
+            "with `ratio` in rounds: each takes one control before any takes its second.",
             "true",
             otherwise="false",
         ),

@@ -225,6 +225,7 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             when = listed([one.clock.text(k) for k in one.without_part(v)])
             said = f"{cells.shown(one.cell)}, `{vcov.name}`: there is no standard error in period {when}: {NO_PART}"
             yield Caution("note", "no_errors", said)
+    yield from _under_further_vcovs(bench, cells, paths)
     fewest = f"; a lead rests on {many(least[0], f'treated {least[1]}')} only" if least[0] < FEW_CLUSTERS else ""
     zero, of = f"the leads are jointly different from zero (p < {alpha:g})", len(tested)
     for words in _told(joint, zero, of, fewest):
@@ -253,6 +254,37 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
         which = [cells.shown(p.cell) for p in paths if note in (*p.notes, *p.remarks)]
         whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
         yield Caution("note", "curves_differ", f"{whose}: {note}")
+
+
+def _under_further_vcovs(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
+    """Tell the leads that are jointly different from zero under a further vcov and not, or not tested, under the first.
+
+    Where that test rests on few clusters it is a note, and says so.
+    """
+    alpha = bench.study.inference.alpha
+    for v, vcov in enumerate(bench.study.vcov[1:], 1):
+        found: dict[CautionSeverity, list[str]] = {"serious": [], "note": []}
+        for one in paths:
+            first, test = one.pretrend(), one.pretrend(v)
+            if first.p_value < alpha or not test.p_value < alpha:
+                continue
+            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
+            words = f"{cells.shown(one.cell)}, `{vcov.name}`: the leads are jointly different from zero ({said})"
+            if np.isfinite(first.p_value):
+                words += f"; under the first vcov they are not, p {p_is(first.p_value)}"
+            thin = _thin(bench, one, v) if vcov.clusters else {}
+            few = test.df2 + 1 < FEW_CLUSTERS and bool(vcov.clusters)
+            if few:
+                words += f"; errors of {many(int(test.df2) + 1, 'cluster')} are unreliable"
+            if thin:
+                words += f"; {_rests_on(one, thin)}"
+            found["note" if thin or few else "serious"].append(words)
+        zero = (
+            f"`{vcov.name}`: the leads are jointly different from zero (p < {alpha:g}), and not under the first vcov,"
+        )
+        for severity, several in found.items():
+            for words in _told(several, zero, len(paths)):
+                yield Caution(severity, "pretrend" if severity == "serious" else "pretrend_few_treated", words)
 
 
 def _preferred(bench: Bench, paths: Sequence[EventPath]) -> EventPath | None:

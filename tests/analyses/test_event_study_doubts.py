@@ -331,3 +331,29 @@ def test_clusters_that_some_rows_lack_are_not_counted():
             assert rows
             assert all(found["n_clusters"][k] is None or np.isnan(found["n_clusters"][k]) for k in rows), table.suffix
             assert all(found["message"][k] for k in rows), table.suffix
+
+
+@pytest.mark.parametrize(
+    ("units", "code", "severity"), [(100, "pretrend", "serious"), (10, "pretrend_few_treated", "note")]
+)
+def test_leads_that_differ_under_a_further_vcov_alone_are_told(units, code, severity):
+    """Errors of units are large and cancel in pairs, whose clusters see a small lead."""
+    pair = pl.col("id") // 2
+    treated = pair % 2 == 0
+    noise = np.random.default_rng(2).normal(size=(units, 7))
+    frame = small_panel(1, units=units).with_columns(
+        pair=pair, cohort=pl.when(treated).then(2004).otherwise(0), d=(treated & (pl.col("year") >= 2004)).cast(int)
+    )
+    sign = 1 - 2 * (frame["id"] % 2).to_numpy()
+    cell = noise[(frame["id"] // 2).to_numpy() % units, frame["year"].to_numpy() - 2001]
+    lead = 0.3 * (treated & (pl.col("year") == 2001)).cast(float)
+    frame = frame.with_columns(y=pl.Series(20 * sign * cell) + 0.05 * pl.col("x1") + lead)
+    frame = frame.filter(pair.len().over("pair", "year") == 2)
+    curve, _, tests = run(frame, vcov={"unit": "~id", "pair": "~pair"})
+    assert tests["p_value"][1] < 0.05 < tests["p_value"][0]
+    ((found, message),) = said(curve, code)
+    assert found == severity
+    assert "`pair`" in message
+    assert "under the first vcov they are not, p" in message
+    assert ("clusters are unreliable" in message) == (severity == "note")
+    assert known(message, "zh")
