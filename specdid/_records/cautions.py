@@ -52,6 +52,7 @@ CLAUSES: Mapping[str, str] = {
     "placebo_rejects": later("placebos reject too often"),
     "placebo_disagrees": later("clustered errors find an effect and permutation does not"),
     "honest_breakdown": later("trends no larger than before would undo an effect"),
+    "honest_other_sign": later("trends that go on as before would turn the sign"),
     "leads_not_tested": later("pre-trends cannot be tested"),
     "weak_instruments": later("instruments are weak"),
     "instruments_untested": later("the strength of instruments is not known"),

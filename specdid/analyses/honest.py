@@ -31,10 +31,11 @@ from specdid.analyses._words import PANELS, axis_of, decimals, estimate_and_erro
 from specdid.analyses.table import numbered, spanners
 from specdid.engine.ssc import critical_values
 from specdid.figures._curve_data import SURVIVES, Breakdowns
-from specdid.figures.honest import HonestData, HonestPanel
+from specdid.figures.honest import HonestData, HonestPanel, other_side
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 RELATIVE, SMOOTH, PARALLEL = "relative magnitudes", "smoothness", "parallel trends"
+SIGNS = {RELATIVE: "M̄", SMOOTH: "M"}
 FEW_DF = 40.0
 """Degrees of freedom below which it is said that normal critical values are too small (tests/bench/honest.py)."""
 SINGULAR = 1e-10
@@ -296,7 +297,7 @@ def _changes_variance(vcov: Floats, p: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is found of one cell: sets by bound, and breakdown values (NaN: zero is inside at 0).
+    """What is found of one cell: sets by bound, and breakdown values (NaN: there is none, as ``none`` says).
 
     ``drawn`` are the sets of the figure: always also that at 0.
     """
@@ -306,6 +307,12 @@ class Column:
     breakdown: Mapping[str, float]
     again: tuple[str, ...] = ()
     drawn: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
+    none: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the set at M = 0 lies on the other side of zero from the estimate."""
+        return SMOOTH in self.none and self.none[SMOOTH] != _inside(SMOOTH)
 
 
 def run(bench: Bench, request: Request) -> Finding:
@@ -333,16 +340,21 @@ def _column(of: Bounded, config: HonestConfig) -> Column:
         return Column(of, {}, {})
     relative, smooth = RelativeMagnitudes(of.estimates), Smoothness(of.estimates)
     sets = {RELATIVE: tuple((m, *relative.confidence_set(m)) for m in config.bounds)}
-    found = {RELATIVE: relative.breakdown()}
+    found, none = {RELATIVE: relative.breakdown()}, {}
     if not of.rough:
         sets[SMOOTH] = tuple((m, *smooth.confidence_set(m)) for m in config.slopes)
         found[SMOOTH] = smooth.breakdown()
+        # A set under relative magnitudes always holds the estimate, so that only this one can be of the other sign.
+        if said := other_side(of.estimates.effect, *smooth.confidence_set(0.0)):
+            found[SMOOTH], none[SMOOTH] = (np.nan, False), said
     drawn = dict(sets)
     for name, bounds in ((RELATIVE, relative), (SMOOTH, smooth)):
         if sets.get(name) and all(m for m, *_ in sets[name]):
             drawn[name] = ((0.0, *bounds.confidence_set(0.0)), *sets[name])
     again = tuple(k for k, (_, more) in found.items() if more)
-    return Column(of, sets, {k: v for k, (v, _) in found.items()}, again, drawn)
+    values = {k: v for k, (v, _) in found.items()}
+    none = {k: _inside(k) for k, v in values.items() if np.isnan(v)} | none
+    return Column(of, sets, values, again, drawn, none)
 
 
 def _rows(one: Column, config: HonestConfig) -> Iterator[tuple[Value, ...]]:
@@ -356,7 +368,7 @@ def _rows(one: Column, config: HonestConfig) -> Iterator[tuple[Value, ...]]:
     yield (*lead, PARALLEL, None, *shared, *one.of.conventional(), None, *size, "; ".join(one.of.notes) or None)
     for name, sets in one.sets.items():
         value = one.breakdown[name]
-        why = _no_breakdown(value)
+        why = _no_breakdown(one, name)
         if name in one.again:
             why = "; ".join(filter(None, (why, "zero is outside again at a larger bound")))
         for bound, low, high in sets:
@@ -365,18 +377,22 @@ def _rows(one: Column, config: HonestConfig) -> Iterator[tuple[Value, ...]]:
         yield (*lead, SMOOTH, None, *shared, None, None, None, *size, one.of.rough)
     elif not one.sets[SMOOTH]:
         value = one.breakdown[SMOOTH]
-        yield (*lead, SMOOTH, None, *shared, None, None, _finite(value), *size, _no_breakdown(value) or None)
+        yield (*lead, SMOOTH, None, *shared, None, None, _finite(value), *size, _no_breakdown(one, SMOOTH) or None)
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _no_breakdown(value: float) -> str:
+def _inside(name: str) -> str:
+    return f"zero is inside at {SIGNS[name]} = 0"
+
+
+def _no_breakdown(one: Column, name: str) -> str:
     """Say why there is no breakdown value."""
-    if np.isnan(value):
-        return "zero is inside at a bound of 0"
-    return f"zero is outside up to a bound of {MOST:g}" if np.isinf(value) else ""
+    if name in one.none:
+        return one.none[name]
+    return f"zero is outside up to {SIGNS[name]} = {MOST:g}" if np.isinf(one.breakdown.get(name, 0.0)) else ""
 
 
 def _printed(
@@ -458,7 +474,10 @@ def _notes(bench: Bench, columns: Sequence[Column], config: HonestConfig) -> Ite
         "most M (shortest interval of fixed length).",
         level=f"{1 - bench.study.inference.alpha:.0%}",
     )
-    yield say("The breakdown value is the bound up to which zero stays outside; none: it is inside at a bound of 0.")
+    yield say(
+        "The breakdown value is the bound up to which zero stays outside; none: it is inside at a bound of 0, or the "
+        "set there lies on the other side of zero from the estimate."
+    )
     yield say(
         "The interval under parallel trends has standard errors by {errors}; the robust sets take estimates as normal.",
         errors=bench.errors,
@@ -514,6 +533,8 @@ def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iter
                 f"{words}: the {_of(config)} differs from zero under parallel trends, but zero enters the robust set "
                 f"at M̄ = {at}: a change after adoption {at} times as large as the largest before would do",
             )
+        if one.turned:
+            yield Caution("serious", "honest_other_sign", f"{words}: {one.none[SMOOTH]}")
         for name in one.again:
             yield Caution("note", "honest_again", f"{words}: under {name} zero is outside again at a larger bound")
 
@@ -526,17 +547,19 @@ def _lines(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Ite
     for one in columns:
         if one.of.estimates is None:
             continue
-        value = one.breakdown[RELATIVE]
-        end = told(_no_breakdown(value)) or say("zero enters at {sign} = {value}", sign="M̄", value=number(value, 2))
-        smooth = one.breakdown.get(SMOOTH, np.nan)
-        if np.isfinite(smooth):
-            end += say(" and M = {value}", value=number(smooth, 4))
+        ends = [
+            told(_no_breakdown(one, name))
+            or say(
+                "zero enters at {sign} = {value}", sign=SIGNS[name], value=number(value, 2 if name == RELATIVE else 4)
+            )
+            for name, value in one.breakdown.items()
+        ]
         yield say(
             "- {curve}: {effect} {estimate}; {end}",
             curve=cells.shown(one.of.cell),
             effect=told(_of(config)),
             estimate=number(one.of.estimates.effect, 4),
-            end=end,
+            end=say("; ").join(ends),
         )
 
 
@@ -600,7 +623,8 @@ def _breakdown_row(bench: Bench, cell: Cell, config: HonestConfig) -> tuple[tupl
     if study is None:
         return (*(None,) * (len(OVER_CURVE) - 2), one.failure), np.nan, one.failure
     value, smooth = found.breakdown[RELATIVE], found.breakdown.get(SMOOTH, np.nan)
-    said = "; ".join(filter(None, (_no_breakdown(value), one.rough, *one.notes)))
+    none = (_no_breakdown(found, name) for name in found.breakdown)
+    said = "; ".join(filter(None, (*none, one.rough, *one.notes)))
     row: tuple[Value, ...] = (
         study.effect, study.std_error, *one.conventional(), len(study.pre), len(study.post), _finite(value),
         bool(value >= SURVIVES), _finite(smooth), said or None,

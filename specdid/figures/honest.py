@@ -10,7 +10,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._records.numerals import minus
-from specdid._words import later, say
+from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
@@ -36,7 +36,7 @@ class HonestPanel:
     relative : bounds are M̄ of relative magnitudes, else M of smoothness
     bound, low, high : (n,) the bounds and the ends of the sets
     base : estimate and ends of the interval under parallel trends
-    breakdown : the bound at which zero enters; NaN where it is inside at 0, inf where it never is
+    breakdown : the bound at which zero enters; NaN where there is none, inf where zero never enters
     axis : panels of one have the same limits
     """
 
@@ -103,13 +103,25 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
         return page.figure
 
 
+def other_side(estimate: float, low: float, high: float) -> str:
+    """Say where the set at M = 0 lies on the other side of zero from the estimate; nothing where it does not."""
+    if high < 0 < estimate:
+        return "the set at M = 0 is wholly negative while the estimate is positive"
+    if estimate < 0 < low:
+        return "the set at M = 0 is wholly positive while the estimate is negative"
+    return ""
+
+
 def _words(panel: HonestPanel) -> str:
     return say("relative magnitudes") if panel.relative else say("change of slope")
 
 
 def _pane(panel: HonestPanel) -> Pane:
     if np.isnan(panel.breakdown):
-        fact = say("zero is inside at {sign} = 0", sign=panel.sign)
+        least = panel.bound.argmin()
+        fact = told(other_side(panel.base[0], float(panel.low[least]), float(panel.high[least]))) or say(
+            "zero is inside at {sign} = 0", sign=panel.sign
+        )
     elif np.isinf(panel.breakdown):
         fact = say("zero stays outside")
     else:

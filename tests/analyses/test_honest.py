@@ -422,3 +422,24 @@ def test_the_figure_names_the_bar_under_parallel_trends_where_it_stands(width):
     told = [t for t in figure.texts if t.get_text() == "parallel trends" and t.get_color() == ACCENT]
     assert len(told) == 2
     assert all(t.get_ha() == "right" for t in told)
+
+
+def test_a_breakdown_is_of_the_estimates_sign_alone():
+    """Trends of before that go on in a line put the set at M = 0 on the other side of zero from the estimate."""
+    data = panel(effect=-1.2)
+    data["y"] += 0.8 * (data.year - 2005) * (data.adopted > 0)
+    curve = ran(data, {"effect": "average", "smoothness": [0], "relative_magnitudes": [0]}, controls={"none": "1"})
+    (zero,) = [r for r in rows(curve) if r["restriction"] == "smoothness"]
+    assert zero["conf_high"] < 0 < zero["estimate"]
+    assert zero["breakdown"] is None
+    said = "the set at M = 0 is wholly negative while the estimate is positive"
+    assert zero["message"] == said
+    (one,) = rows(curve, "breakdown")
+    assert one["breakdown_smoothness"] is None
+    assert said in one["message"]
+    assert [w.severity for w in curve.warnings if w.code == "honest_other_sign"] == ["serious"]
+    (analysis,) = curve.analyses
+    assert any(said in line for line in analysis.finding.lines)
+    assert known(said, "zh")
+    (chart,) = analysis.finding.charts
+    assert any(said in text.get_text() for text in draw(chart.data).findobj(lambda a: hasattr(a, "get_text")))
