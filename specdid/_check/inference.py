@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
-from specdid._check.data import Data, changing_rows, leaves
+from specdid._check.data import Data, changing_rows, leaves, uses
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._study import RULES, Expression, OutcomeOption, Study, TreatmentOption, VcovOption
@@ -29,6 +29,7 @@ from specdid.inference._assignment import (
     deal,
     made_of,
     make_assignment,
+    of_kinds,
     permute,
 )
 from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, referenced, terms, write
@@ -37,6 +38,8 @@ from specdid.panel import EvaluationError, Evaluator, never_treated
 
 LEVELS = 8
 """A column that the study does not name and that has fewer is a group, as the batches of a programme are."""
+STAY = 1 / 3
+"""From this share of treated levels on that no draw moves, the permutation null is not one of no effect."""
 TRIED = 3
 """Draws in which the term and the cohort are compared."""
 ALIKE = 0.75
@@ -328,8 +331,23 @@ def _moves(data: Data, level: Ints) -> Iterator[Fault]:
         return
     strata = None if data.study.inference.strata is None else _codes_of(data, data.study.inference.strata)
     assignment = make_assignment(data.panel, names, level, strata)
-    yield from _counted(data, assignment)
+    treated = [t for o in data.study.treatment for scope in _settings(data) for t in _treated(data, o, scope)]
+    bounds = [b for t in treated for b in (*t.factors, *_given(t.cohort))]
+    by_treatment = of_kinds(data.panel, assignment, bounds)
+    by_all = of_kinds(data.panel, assignment, [*bounds, *_beside(data)])
+    yield from _counted(data, by_all, by_treatment.fixed())
+    yield from _stay(data, by_treatment.fixed(), level)
     yield from _together(data, assignment, names)
+
+
+def _beside(data: Data) -> Iterator[Bound]:
+    """Return what samples, controls and effects are made of: draws in which these move differ, too."""
+    for use in uses(data.study):
+        if use.role not in ("names", "treatment", "outcome"):
+            for name in referenced(use.expression.tree):
+                for scope in _settings(data):
+                    with suppress(LanguageError):
+                        yield bind(Name(name.name), scope)
 
 
 def _settings(data: Data) -> Iterator[Scope]:
@@ -442,18 +460,19 @@ def _made_outcomes(data: Data) -> Iterator[tuple[OutcomeOption, Node, tuple[str,
                 yield outcome, node, tuple(made_of(data.panel, [bind(node, data.scope)]))
 
 
-def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
-    """Find permutations that move nothing, or too little for any p below alpha."""
+def _counted(data: Data, assignment: Assignment, fixed: Bools) -> Iterator[Fault]:
+    """Find permutations that move no treatment, ``fixed`` in levels, or too little for any p below alpha."""
     given = data.study.inference
     assert given.assign is not None
-    different, fixed = assignment.different(), assignment.fixed()
+    different = assignment.different() if not fixed.all() else 0.0
     where, span = (given.assign.origin, given.assign.tree.span)
     if given.strata is not None and (different == 0 or fixed.any()):
         where, span = given.strata.origin, given.strata.tree.span
     if different == 0:
-        told = f"permuting `{given.assign.text}` changes nothing: no two levels differ"
+        told = f"permuting `{given.assign.text}` changes nothing: no two levels differ in treatment"
         if given.strata is not None:
-            told = f"permuting `{given.assign.text}` within `{given.strata.text}` changes nothing: no stratum has two"
+            told = f"permuting `{given.assign.text}` within `{given.strata.text}` changes nothing: "
+            told += "no stratum has two treatments"
         yield fault_at(
             where,
             span,
@@ -467,7 +486,7 @@ def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
             where,
             span,
             "strata_fixed",
-            f"{int(fixed.sum()):,} of {len(fixed):,} levels are in strata in which all have the same assignment: "
+            f"{int(fixed.sum()):,} of {len(fixed):,} levels are in strata in which all have the same treatment: "
             "they keep it in every draw",
             "coarser strata let them move",
             "warning",
@@ -492,6 +511,28 @@ def _counted(data: Data, assignment: Assignment) -> Iterator[Fault]:
             "further draws add nothing; a null in which more could have been treated has more assignments",
             "warning",
         )
+
+
+def _stay(data: Data, fixed: Bools, level: Ints) -> Iterator[Fault]:
+    """Warn where many of the treated keep their treatment: draws are then not of no effect, but of a part of it."""
+    given = data.study.inference
+    assert given.strata is None or given.assign is not None
+    on = np.zeros(len(fixed), dtype=bool)
+    for option in data.study.treatment:
+        for column in _terms(data, option.term):
+            on[level[data.sampled & (level >= 0) & (column != 0) & ~np.isnan(column)]] = True
+    kept, treated = int((on & fixed).sum()), int(on.sum())
+    if given.strata is None or not STAY * treated <= kept < len(fixed) or not kept:
+        return
+    yield fault_at(
+        given.strata.origin,
+        given.strata.tree.span,
+        "treated_stay",
+        f"{kept:,} of {treated:,} treated levels keep their treatment in every draw: the permutation null keeps "
+        "their effect, and its p-values and shares are not those of no effect at all",
+        "take coarser strata, or leave out the strata in which all are treated",
+        "warning",
+    )
 
 
 def _together(data: Data, assignment: Assignment, names: tuple[str, ...]) -> Iterator[Fault]:

@@ -119,6 +119,7 @@ CLAUSES: Mapping[str, str] = {
     "not_moved": later("the assignment does not move specifications"),
     "assign_still": later("the assignment does not move the treatment"),
     "level_too_fine": later("the treatment is dealt out more finely than it was assigned"),
+    "treated_stay": later("treated levels stay treated in every permutation"),
     "few_assignments": later("there are few ways to assign the treatment"),
     "assignments_repeat": later("draws of the assignment repeat each other"),
     "draws_too_few": later("there are too few draws"),
@@ -139,6 +140,7 @@ _TOLD, _IN_VERDICT, _DETAILS = 6, 3, 12
 """Kinds that are told in full on a first screen, named in a sentence, and specifications of a failed audit listed."""
 SERIOUS_FAULTS = frozenset({
     "match_lost", "never_unknown", "group_missing", "cohort_differs", "few_assignments", "assign_still",
+    "treated_stay",
     "time_without_step", "time_outlier", "draws_too_few", "level_too_fine", "log_of_zero", "not_zero_one",
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
     "single_precision",

@@ -54,10 +54,10 @@ from specdid.analyses._words import (
 from specdid.analyses.table import Labelled, coefficient_rows, numbered, spanners
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
-from specdid.inference._assignment import made_of, make_assignment
+from specdid.inference._assignment import made_of, make_assignment, of_kinds
 from specdid.inference._base import Context, Null, draw_null
 from specdid.inference._batches import with_error
-from specdid.language import bind, referenced, write
+from specdid.language import Bound, bind, referenced, write
 from specdid.language.tree import Name
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -245,12 +245,13 @@ def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
     if not len(cells) or still or strata is None:
         return
     codes = _level(bench, cells[0]), bench.codes(strata, cells[0])
-    if make_assignment(bench.panel, moved_columns(bench, cells[0]), *codes).different() == 0:
+    assignment = make_assignment(bench.panel, moved_columns(bench, cells[0]), *codes)
+    if of_kinds(bench.panel, assignment, [b for c in cells for b in _treatment_bounds(c)]).different() == 0:
         yield fault_at(
             strata.origin,
             strata.tree.span,
             "nothing_moves",
-            f"dealing out within `{strata.text}` changes nothing: no stratum has two assignments",
+            f"dealing out within `{strata.text}` changes nothing: no stratum has two treatments",
             "take coarser strata",
         )
 
@@ -427,9 +428,13 @@ def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
 
 def treatment_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
     """Return the data columns that a cell's treatment and its cohort are made of, but for the unit and the time."""
+    return made_of(bench.panel, _treatment_bounds(cell))
+
+
+def _treatment_bounds(cell: Cell) -> list[Bound]:
     compiled = cell.compiled
     places = (int(compiled.members.treatment[cell.member]), int(compiled.cohort[cell.member]))
-    return made_of(bench.panel, [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds])
+    return [b for p in places if p >= 0 for b in compiled.value_recipes[p].bounds]
 
 
 def draw_placebos(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Expression | None) -> Placebos:

@@ -463,8 +463,8 @@ def _family(material: Material, family: Family) -> str:
     level = f"p < {alpha:g}" + (say(" under standard errors clustered by {errors}", errors=errors) if errors else "")
     many = say("Of the {tested} tested, {negative}", tested=tested, negative=negative) if tested != n else negative
     return say(
-        "{said} {many} are negative with {level}, where {null_negative} are expected without any "
-        "effect{under}, and {positive} positive, where {null_positive} are.",
+        "{said} {many} are negative with {level}, where {null_negative} are expected under "
+        "the null{under}, and {positive} positive, where {null_positive} are.",
         said=said,
         many=many,
         level=level,
@@ -537,7 +537,7 @@ def estimates_table(material: Material) -> PrintTable | None:
         notes += (
             say(
                 "Below and above 0: of the specifications tested, the share with p < {alpha:g}; Null: the share "
-                "of the same that is expected without any effect ({listed}).",
+                "of the same that is expected under the null ({listed}).",
                 alpha=material.results.planned.alpha,
                 listed=say("; ").join(named),
             ),
@@ -562,7 +562,7 @@ def joint_tests(tests: tuple[CurveTests, ...], results: Results) -> tuple[str, s
         )
         for t in tests
     ]
-    said.append(say("The table of tests has the statistics and their ranges without any effect."))
+    said.append(say("The table of tests has the statistics and their ranges under the null."))
     return say("Joint tests"), sentences(said)
 
 

@@ -9,6 +9,7 @@ What moves with it: the columns asked for, their levels, and every column that i
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -21,11 +22,13 @@ from specdid.inference._base import Context
 from specdid.language import Bound, bind, referenced
 from specdid.language.scope import sources
 from specdid.language.tree import Name, chain
-from specdid.panel import Panel
+from specdid.panel import EvaluationError, Evaluator, Panel
 
 STREAM = 1 << 32
 MOST_CELLS = 2**27
 """Cells of a path table, a gigabyte, beyond which levels × periods are too sparse to lay out."""
+MOST_GIVEN = 2**26
+"""Paths × rows beyond which it is not asked which paths do the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Assignment:
         period, its value in the period before (after, at the beginning).
     observed : (L, T) bool, where a level has rows.
     strata : (L,) int64
+    kind : (L,) int64
+        Paths of one kind do the same to whoever gets them: the same paths, or as `of_kinds` finds them.
     """
 
     level: Ints
@@ -48,16 +53,16 @@ class Assignment:
     paths: Mapping[str, Floats]
     observed: Bools
     strata: Ints
+    kind: Ints
 
     def different(self) -> float:
         """Return the logarithm of how many different assignments there are; 0 where nothing can move.
 
-        Levels with the same paths of all columns change nothing by changing places.
+        Levels of one kind change nothing by changing places.
         """
-        _, kind = np.unique(self._joint(), axis=0, return_inverse=True)
         total = 0.0
         for stratum in np.unique(self.strata):
-            counts = np.unique(kind.reshape(-1)[self.strata == stratum], return_counts=True)[1]
+            counts = np.unique(self.kind[self.strata == stratum], return_counts=True)[1]
             total += math.lgamma(counts.sum() + 1) - sum(math.lgamma(c + 1) for c in counts.tolist())
         return total if total > 1e-6 else 0.0
 
@@ -67,18 +72,13 @@ class Assignment:
         return round(math.exp(different)) if 0 < different < math.log(max(draws, 1)) else 0
 
     def fixed(self) -> Bools:
-        """Mark the levels, (L,), whose stratum holds no other path: they keep theirs in every draw."""
-        table = self._joint()
+        """Mark the levels, (L,), whose stratum holds no other kind: what they have is the same in every draw."""
         first = np.zeros(int(self.strata.max(initial=0)) + 1, np.int64)
         first[self.strata[::-1]] = np.arange(len(self.strata) - 1, -1, -1)
-        apart = (table != table[first[self.strata]]).any(axis=1)
+        apart = self.kind != self.kind[first[self.strata]]
         moves = np.zeros(len(first), dtype=bool)
         moves[self.strata[apart]] = True
         return ~moves[self.strata]
-
-    def _joint(self) -> Floats:
-        """Return the paths of all columns side by side, missing as a value of its own."""
-        return np.column_stack([np.where(np.isnan(path), np.inf, path) for path in self.paths.values()])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +116,34 @@ def make_assignment(panel: Panel, names: Sequence[str], level: Ints, strata: Int
     if strata is not None:
         of_level[level[inside]] = strata[inside]
         of_level -= of_level.min(initial=0)
-    return Assignment(level, period, paths, observed, of_level)
+    joint = np.column_stack([np.where(np.isnan(path), np.inf, path) for path in paths.values()])
+    kind = np.unique(joint, axis=0, return_inverse=True)[1].reshape(-1)
+    return Assignment(level, period, paths, observed, of_level, kind)
+
+
+def of_kinds(panel: Panel, assignment: Assignment, bounds: Iterable[Bound]) -> Assignment:
+    """Return the assignment with paths that ``bounds`` do not tell apart, whoever gets them, as one kind.
+
+    Every path is given to all levels in turn. Doses that are all "treated" to a study are one assignment. Where that
+    is too long a work, or something cannot be evaluated, paths that differ stay of different kinds.
+    """
+    moved = [b for b in dict.fromkeys(bounds) if sources(b) & assignment.paths.keys()]
+    first = np.unique(assignment.kind, return_index=True)[1]
+    if not moved or len(first) * panel.n_rows > MOST_GIVEN:
+        return assignment
+    found: dict[bytes, int] = {}
+    merged = np.empty(len(first), np.int64)
+    try:
+        for k, one in enumerate(first.tolist()):
+            evaluator = Evaluator(_give(panel, assignment, np.full(len(assignment.kind), one)))
+            parts = [evaluator.column(bound) for bound in moved]
+            text = b"".join(
+                np.ascontiguousarray(c.codes if c.numbers is None else c.numbers + 0.0).tobytes() for c in parts
+            )
+            merged[k] = found.setdefault(hashlib.sha256(text).digest(), len(found))
+    except EvaluationError:
+        return assignment
+    return dataclasses.replace(assignment, kind=merged[assignment.kind])
 
 
 def _numbers(panel: Panel, name: str) -> Floats:
@@ -160,7 +187,11 @@ def deal(assignment: Assignment, seed: int, draw: int) -> Ints:
 
 def permute(panel: Panel, assignment: Assignment, seed: int, draw: int) -> Panel:
     """Return the panel with the assignment of draw ``draw``."""
-    source = deal(assignment, seed, draw)
+    return _give(panel, assignment, deal(assignment, seed, draw))
+
+
+def _give(panel: Panel, assignment: Assignment, source: Ints) -> Panel:
+    """Return the panel in which every level has the path of its ``source``."""
     outside = assignment.level < 0
     columns = dict(panel.columns)
     for name, table in assignment.paths.items():
@@ -219,3 +250,10 @@ def clusters_of(context: Context, members: Members) -> Ints:
             on = rows[problem.values[rows, treatment] != 0]
             out[mine[members.treatment[mine] == treatment], 1] = len(np.unique(cluster[on]))
     return out
+
+
+def different_of(context: Context, assignment: Assignment) -> Assignment:
+    """Return the assignment with its kinds by all that specifications are made of."""
+    compiled = context.compiled
+    every = (*compiled.value_recipes, *compiled.row_recipes, *compiled.code_recipes)
+    return of_kinds(context.panel, assignment, [bound for recipe in every for bound in recipe.bounds])

@@ -20,7 +20,7 @@ from specdid.engine.cache_keys import Content, digest, used_columns
 from specdid.engine.columns import evaluate
 from specdid.engine.problem import Members, Problem
 from specdid.engine.store import Store
-from specdid.inference._assignment import Assignment, clusters_of, levels_of, make_assignment, permute
+from specdid.inference._assignment import Assignment, clusters_of, different_of, levels_of, make_assignment, permute
 from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._partialled_out import draw_simple
@@ -69,7 +69,7 @@ def draw(context: Context) -> NullDraws:
         _draw_simple(context, of.problem, members, np.flatnonzero(of.simple), treatments, draws, drawn, store)
     _draw_again(context, of, np.flatnonzero(of.again), assignment, drawn, store)
     found = _collected(context, members, of.simple | of.again, drawn, _notes(context, of))
-    return replace(found, distinct=assignment.fewer_than(context.draws))
+    return replace(found, distinct=different_of(context, assignment).fewer_than(context.draws))
 
 
 def _draws_at_a_time(context: Context, treatments: int) -> list[range]:

@@ -21,7 +21,7 @@ from specdid.engine.cache_keys import digest
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.store import Store
-from specdid.inference._assignment import clusters_of, levels_of, make_assignment
+from specdid.inference._assignment import clusters_of, different_of, levels_of, make_assignment
 from specdid.inference._base import Context, Null, NullDraws
 from specdid.inference._draw_tables import DrawTable, recall_table
 from specdid.inference._permutation_strategy import (
@@ -57,7 +57,8 @@ def draw(context: Context) -> NullDraws:
         if assignment is not None and len(mine):
             work(context, of, make_again(context, of, assignment, mine), mine, np.searchsorted(places, mine), table)
     found = _collected(compiled.members.index[context.chosen[places]], table, draws, context.draws, beyond)
-    found = dataclasses.replace(found, distinct=assignment.fewer_than(draws) if assignment is not None else 0)
+    distinct = 0 if assignment is None else different_of(context, assignment).fewer_than(draws)
+    found = dataclasses.replace(found, distinct=distinct)
     tested = np.flatnonzero(np.isin(compiled.members.index, found.index))
     clusters, treated = clusters_of(context, compiled.members.take(tested)).min(axis=0, initial=2**31).tolist()
     return dataclasses.replace(found, clusters=clusters, treated=treated)

@@ -556,7 +556,7 @@ def _sentence(
         under = say(" ({kind})", kind=told(mine.shares.null)) if mine.shares.null else ""
         parts.append(
             say(
-                "{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be without any effect{under}",
+                "{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be under the null{under}",
                 share=share,
                 of=of,
                 sign=sign,

@@ -63,7 +63,7 @@ def test_the_caption_answers_a_referee(plain):
     assert f"{curve.counts.planned} planned, all estimated." in text
     assert r"Clustered by id; computed by robust too" in text
     assert f"specdid {specdid.__version__}, pyfixest 0.60.0" in text
-    assert "expected without any effect" in text
+    assert "expected under the null" in text
 
 
 def test_latex_sets_title_and_note_of_every_figure(tmp_path):
@@ -105,7 +105,7 @@ def test_p_values_are_given_by_null_and_alike_ones_together(plain):
     assert dict([joint_tests(found, curve.results)]) == {
         "Joint tests": "Wild cluster bootstrap (999 draws): p = 0.001 (median estimate; median t), p = 0.012 "
         "(Stouffer's Z). Permutation (99 draws): p = 0.001 for every statistic. "
-        "The table of tests has the statistics and their ranges without any effect."
+        "The table of tests has the statistics and their ranges under the null."
     }
 
 

@@ -169,7 +169,54 @@ def test_strata_that_stay_are_counted():
     data = DATA.with_columns(d=pl.when(pl.col("region") == 1).then(0).otherwise(pl.col("d")))
     (fault,) = specdid.check(study("d", BARE, strata="region"), data)
     assert (fault.code, fault.severity) == ("strata_fixed", "warning")
-    assert "6 of 24 levels are in strata in which all have the same assignment" in fault.message
+    assert "6 of 24 levels are in strata in which all have the same treatment" in fault.message
+
+
+def of_doses(assign, strata="wing", **changes):
+    """Two of four strata treated whole, one by three of six units; doses of every unit are its own."""
+    wing, unit = (pl.col("id") - 1) // 6, pl.col("id")
+    on = (wing < 2) | ((wing == 2) & (unit % 6 < 3))
+    data = DATA.with_columns(wing=wing, a=on.cast(pl.Int64), amount=pl.when(on).then(unit).otherwise(0))
+    term = "a * (year >= 2004)" if assign == "a" else "(amount > 0) * (year >= 2004)"
+    asked = study(assign, {"d": "t"}, strata=strata, draws=199, changes={"derive": {"t": term}, **changes})
+    return asked, data
+
+
+def test_what_counts_is_the_treatment_made_of_what_is_dealt():
+    said = []
+    for assign in ("a", "amount"):
+        asked, data = of_doses(assign)
+        found = {f.code: f for f in specdid.check(asked, data)}
+        assert set(found) >= {"strata_fixed", "assignments_repeat", "treated_stay"}
+        said.append([found[c].message for c in ("strata_fixed", "assignments_repeat", "treated_stay")])
+        assert from_fault(found["treated_stay"]).severity == "serious"
+        assert all(known(message, "zh") for message in said[-1])
+    assert said[0] == said[1]
+    assert "18 of 24 levels are in strata in which all have the same treatment" in said[0][0]
+    assert "199 draws are of 20 different assignments, so no permutation p can be below 0.05" in said[0][1]
+    assert "12 of 15 treated levels keep their treatment in every draw" in said[0][2]
+
+
+def test_doses_that_differ_where_all_are_treated_move_nothing():
+    asked, data = of_doses("amount")
+    asked = study("amount", {"d": "t"}, strata="side", changes={"derive": {"t": "(amount > 0) * (year >= 2004)"}})
+    (fault,) = specdid.check(asked, data.with_columns(side=(pl.col("amount") > 0).cast(pl.Int64))).errors
+    assert (fault.code, fault.message.endswith("no stratum has two treatments")) == ("nothing_moves", True)
+
+
+def test_a_run_counts_by_what_its_specifications_are_made_of():
+    asked, data = of_doses("amount")
+    curve = specdid.run(asked, data, audit=0)
+    assert [t.distinct for t in curve.tests] == [20]
+    assert {w.severity for w in curve.warnings if w.code == "treated_stay"} == {"serious"}
+    asked, data = of_doses("amount", sample={"all": "TRUE", "low": "amount < 9"})
+    assert [t.distinct for t in specdid.run(asked, data, audit=0).tests] == [0]
+    assert "assignments_repeat" not in {f.code for f in specdid.check(asked, data)}
+
+
+def test_few_treated_levels_that_stay_are_no_serious_matter():
+    asked, data = of_doses("a", strata="half")
+    assert "treated_stay" not in {f.code for f in specdid.check(asked, data.with_columns(half=pl.col("id") % 2))}
 
 
 def test_too_few_assignments_for_a_small_p():
