@@ -171,6 +171,8 @@ _OF_ESTIMATORS = {
     "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
     "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",
     "n_weights_capped": "sets of weights, two a cohort, that were still changing at the last of their steps",
+    "n_weights_open": "cohorts with more earlier periods than units never treated (placebos set aside), so that many "
+    "weights of periods fit alike in the draws of the standard error",
     "n_draws_capped": "draws of the standard error whose weights were still changing at the last of their steps",
     "n_effects": "periods since the switch whose effects are in the estimate",
     "n_effects_left_out": "periods that were asked for and have no effect, nobody being comparable",

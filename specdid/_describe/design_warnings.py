@@ -406,7 +406,8 @@ def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator
     if rule != "fixest" or "estimator" not in results.planned.dimensions:
         return
     estimator = results.planned.dimension("estimator")
-    plain = [bool(_plugins.load("estimators", m).uncorrected) for m in methods]
+    kinds = [_plugins.load("estimators", m) for m in methods]
+    plain = [bool(k.uncorrected) for k in kinds]
     for group in results.groups():
         here = np.unique(estimator.codes[group.members[results.status[group.members] == Status.OK]]).tolist()
         without, others = (
@@ -417,6 +418,10 @@ def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator
                 f"standard errors on this curve follow different small-sample rules: {first_few(without)} without a "
                 f'factor (as R\'s did2s), {first_few(others)} with that of fixest; `ssc = "none"` gives all none'
             )
+            leads = [results.planned.shown(estimator.words[k]) for k in here if kinds[k].corrected_leads]
+            if leads:
+                said += f"; leads of an event study of {first_few(leads)} have that factor, too, "
+                said += "and a normal p, unless t is asked for"
             yield Caution("note", "corrections_differ", said, group.shown)
 
 

@@ -82,6 +82,7 @@ CLAUSES: Mapping[str, str] = {
     "late_baseline": later("units count from a treatment later than the first period"),
     "uneven_periods": later("some periods lie further apart than others"),
     "switchers_differ": later("effects of different units are averaged"),
+    "weights_open": later("draws of synthetic weights rest on where they start"),
     "weights_capped": later("synthetic weights were cut off"),
     "always_treated": later("units that are never seen before their treatment count"),
     "incidental_parameters": later("fixed effects of few rows bias the estimates"),

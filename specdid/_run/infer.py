@@ -42,7 +42,7 @@ from specdid.figures._curve_order import whole_curves
 from specdid.inference._base import Context, Null, NullDraws, draw_null
 from specdid.inference._batches import with_cluster, with_error
 from specdid.inference._permutation_strategy import split
-from specdid.inference.permutation_refit import BUDGET
+from specdid.inference.permutation_refit import BUDGET, affordable
 from specdid.language import bind
 
 NO_NULL_OF_INSTRUMENTS = (
@@ -157,6 +157,7 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
         return
     members, asked = context.compiled.members, context.plan.study.inference.null
     linear, moved = np.zeros(len(results), dtype=bool), np.ones(len(results), dtype=bool)
+    beyond = np.zeros(len(results), dtype=bool)
     linear[members.index] = context.compiled.batched
     instrumented = np.zeros(len(results), dtype=bool)
     instrumented[members.index] = members.instruments >= 0
@@ -167,8 +168,11 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
         missing &= ~instrumented
         entering = entering & ~instrumented
     if "permutation" in asked:
-        moved[members.index[context.chosen]] = split(context).depends
-    refitted = (entering & ~linear & ~missing).any()
+        of = split(context)
+        moved[members.index[context.chosen]] = of.depends
+        others, kept, *_ = affordable(context, of)
+        beyond[members.index[context.chosen]] = (~of.batched & of.depends | of.costly) & ~(others | kept)
+    long = f"would take more than {BUDGET:g} s to fit again in every draw, by a fixed count of seconds for a fit"
     wild = "wild" in asked
     kinds = {
         "are no least squares, which alone the wild bootstrap takes, and no other null is asked for": (
@@ -177,13 +181,10 @@ def _untested(context: Context, results: Results, entering: Bools, found: Sequen
         "have a treatment that `assign` does not move" + (", and are no least squares" if wild else ""): (
             ~moved & ~(linear & wild)
         ),
-        "have no standard error when fitted again"
-        if refitted
-        else "are no least squares, and would take more than "
-        f"{BUDGET:g} s to fit again in every draw, by a fixed count of seconds for a fit": (
-            ~linear & moved & ("permutation" in asked)
-        ),
-        "have no cluster-robust variance in these nulls": linear & (moved | wild),
+        f"are no least squares, and {long}": ~linear & beyond,
+        long: linear & beyond & (not wild),
+        "have no standard error when fitted again": ~linear & moved & ~beyond & ("permutation" in asked),
+        "have no cluster-robust variance in these nulls": linear & (moved | wild) & ~(beyond & (not wild)),
     }
     estimator = results.planned.dimension("estimator")
     for why, which in kinds.items():

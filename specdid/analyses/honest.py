@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
@@ -169,6 +170,8 @@ def bounded(bench: Bench, cell: Cell, config: HonestConfig) -> Bounded:
     clock = clock_of(bench, cell, config.event)
     found = path(bench, cell, clock)
     if found.failure is not None:
+        if never := _plugins.load("estimators", cell.method).untestable:
+            return Bounded(cell, never)
         return Bounded(cell, found.failure)
     if doubt := found.doubt():
         return Bounded(cell, doubt, path=found)

@@ -309,7 +309,9 @@ class Estimator:
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
     ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
-    them; ``uncorrected``: under "fixest" it makes none, as the method's own package.
+    them; ``uncorrected``: under "fixest" it makes none, as the method's own package;
+        ``corrected_leads``: its leads have one all the same; ``untestable``: why its leads are no test of parallel
+        trends, whatever window is asked for.
     Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
     number; what it passes may still fail. The task has rows, and of `specdid check` no controls, weights, vcovs or
@@ -348,6 +350,8 @@ class Estimator:
     calendar: bool = False
     alone: Callable[[Mapping[str, object]], str] | None = None
     uncorrected: bool = False
+    corrected_leads: bool = False
+    untestable: str = ""
     beside: Callable[[Mapping[str, object]], str] | None = None
     changes: Changes = ""
     words: Callable[[Treated, Mapping[str, object]], str] | None = None

@@ -335,6 +335,7 @@ ESTIMATOR = Estimator(
     alone=lambda options: "controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
     uncorrected=True,
+    corrected_leads=True,
     refuses=refuses,
     cautions=_cautions,
     columns=frozenset({"n_one_unit_cohorts", "n_treated_left_out", "n_treated_rows_left_out"}),

@@ -49,7 +49,7 @@ same specifications enter on every machine."""
 def draw(context: Context) -> NullDraws:
     """Draw the null for the specifications that ``permutation`` leaves out for their cost."""
     of, compiled = split(context), context.compiled
-    alone, costly, draws, beyond = _affordable(context, of)
+    alone, costly, draws, beyond = affordable(context, of)
     places = np.flatnonzero(alone | costly)
     table = np.full((4, len(places), draws + 1), np.nan)
     assignment = make_assignment(context.panel, of.names, *levels_of(context)) if len(places) else None
@@ -66,10 +66,11 @@ def draw(context: Context) -> NullDraws:
 
 def draws_anew(context: Context, of: Strategies) -> int:
     """Return in how many draws specifications are fitted again."""
-    return _affordable(context, of)[2]
+    return affordable(context, of)[2]
 
 
-def _affordable(context: Context, of: Strategies) -> tuple[Bools, Bools, int, int]:
+def affordable(context: Context, of: Strategies) -> tuple[Bools, Bools, int, int]:
+    """Return which chosen specifications are fitted again, by parts as `within_budget` has them."""
     members = context.compiled.members.take(context.chosen)
     fits = fits_each(context.plan.grid.estimators, context.compiled.method[context.chosen])
     return within_budget(of.problem, members, ~of.batched & of.depends, of.costly, context.draws, fits)

@@ -658,6 +658,18 @@ def test_errors_of_different_small_sample_rules_on_one_curve_are_told(rule, told
         assert "two-stage without a factor (as R's did2s), OLS with that of fixest" in one.message
 
 
+def test_leads_of_imputation_have_the_factor_that_its_estimate_has_not():
+    study = small_study(
+        outcome={"y": "y"},
+        controls={"n": "1"},
+        fixed_effects={"t": "id + year"},
+        estimator={"OLS": "feols", "imputation": "did_imputation"},
+    )
+    (one,) = (c for c in specdid.run(study, small_panel(), audit=0).warnings if c.code == "corrections_differ")
+    assert "leads of an event study of imputation have that factor, too, and a normal p" in one.message
+    assert known(one.message, "zh")
+
+
 def test_separated_rows_stand_in_the_summary():
     frame = small_panel().with_columns(z=pl.when(pl.col("id") == 3).then(0.0).otherwise(pl.col("z")))
     study = small_study(

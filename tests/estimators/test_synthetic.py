@@ -500,6 +500,8 @@ def test_one_way_of_saying_that_the_reference_has_all_weight(tmp_path):
     assert "not_identified" not in {c.code for c in curve.warnings}
     (why,) = pl.read_csv(tmp_path / "honest.csv")["message"].unique().drop_nulls().to_list()
     assert why == "leads of sdid are small by the choice of its weights, and no test of parallel trends"
+    dropped = specdid.run({**study, "honest": {"ends": "drop", "window": [-1, 1]}}, frame, audit=0, jobs=1)
+    assert any(why in c.message for c in dropped.warnings if c.code == "not_estimated")
 
 
 def test_the_bootstrap_warns_of_cohorts_of_one_unit():
@@ -513,6 +515,20 @@ def test_the_bootstrap_warns_of_cohorts_of_one_unit():
     assert caution.severity == "note"
     assert known(caution.message, "zh")
     assert "n_one_unit_cohorts" not in fit(panel(y, first), vce="placebo", replications=5).extra
+
+
+def test_weights_of_periods_that_few_never_treated_leave_open_are_told():
+    """Draws start at the estimate's weights, which decide where more weights fit alike; the jackknife keeps them."""
+    y, first = random_panel(4, 9, 12, (8, 8, 8, 8))
+    found = fit(panel(y, first), vce="bootstrap", replications=5).extra
+    assert found["n_weights_open"] == 1
+    told = SDID.cautions({k: np.array([v]) for k, v in found.items()})
+    caution = next(c for c in told if c.code == "weights_open")
+    assert caution.severity == "serious"
+    assert known(caution.message, "zh")
+    assert "n_weights_open" not in fit(panel(y, first)).extra
+    y, first = random_panel(4, 16, 8, (4, 5, 5, 5))
+    assert fit(panel(y, first), vce="bootstrap", replications=5).extra["n_weights_open"] == 0
 
 
 def test_periods_since_treatment_must_be_the_same_for_a_cohort():

@@ -109,6 +109,17 @@ def test_what_no_null_tests_is_named_with_the_reason(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_what_is_left_out_for_its_work_is_not_said_to_have_no_error(monkeypatch):
+    """Beside one that is fitted again: one cause is not told as the other."""
+    monkeypatch.setattr("specdid.inference.permutation_refit.SECONDS", 3.2)
+    both = {"null": ["permutation"], "assign": "d + cohort"}
+    drawn = {"method": "sdid", "vce": "bootstrap", "replications": 5}
+    _, said = untested(estimator={"OLS": "feols", "did2s": "did2s", "boot": drawn}, inference=both)
+    (message,) = (m for m, _ in said)
+    assert "(boot 1): they are no least squares, and would take more than" in message
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_treatment_that_stays_is_tested_by_the_wild_null_alone():
     both = {"null": ["wild", "permutation"], "assign": "d + cohort"}
     treatment = {"d": {"term": "d", "cohort": "cohort"}, "other": "d2"}

@@ -170,6 +170,9 @@ def _fit(task: Task) -> Estimate | Failure:
     found = _covariances(task, panel, cohorts, aims)
     treated = int((panel.first < panel.periods).sum())
     used = np.array([c.omega > 0 for c in cohorts]).any(axis=0)
+    # Of as many units never treated as are left beside the placebos: with fewer than periods, many weights fit alike.
+    beside = len(panel.never) - (treated if task.options.get("vce") == "placebo" else 0)
+    open_ = sum(beside < c.first for c in cohorts)
     return Estimate(
         estimate=float(averages(panel, cohorts, aims)[0]) * unit,
         std_error=tuple((np.sqrt(found.vcov[:, 0, 0]) * unit).tolist()),
@@ -186,6 +189,7 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_weights_capped": float(sum(c.capped for c in cohorts)),
             "n_draws_capped": float(found.capped),
         }
+        | ({"n_weights_open": float(open_)} if _drawn(task.options) else {})
         | ({"n_one_unit_cohorts": float(_single(panel))} if task.options.get("vce") == "bootstrap" else {}),
         units=(len(panel.first), treated, len(panel.never), 0),
     )
@@ -368,6 +372,15 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "(column n_one_unit_cohorts)",
             specifications=int(some.sum()),
         )
+    if "n_weights_open" in found and (some := found["n_weights_open"] > 0).any():
+        yield Caution(
+            "serious",
+            "weights_open",
+            f"sdid: up to {many(int(found['n_weights_open'][some].max()), 'cohort', 'have')} more earlier periods than "
+            "there are units never treated (placebos set aside): many weights of periods fit alike in the draws of the "
+            "standard error, which start at those of the estimate and rest on that (column n_weights_open)",
+            specifications=int(some.sum()),
+        )
     weights, draws = found["n_weights_capped"], found["n_draws_capped"]
     if (some := weights > 0).any():
         yield Caution(
@@ -396,9 +409,9 @@ ESTIMATOR = Estimator(
             "vce",
             Word(("jackknife", *DRAWN)),
             "The standard error: units (or clusters of units) left out one by one, with the weights as they are; drawn "
-            "with replacement, with weights found anew; or placebos, where units never treated are given the "
-            "treatment. Placebos do with one treated unit, need two units more that are never treated than are "
-            "treated, and have errors by unit alone.",
+            "with replacement, with weights found from those of the estimate on; or placebos, where units never "
+            "treated are given the treatment, with weights found so, too. Placebos do with one treated unit, need two "
+            "units more that are never treated than are treated, and have errors by unit alone.",
             '"bootstrap"',
             "jackknife",
         ),
@@ -435,6 +448,7 @@ ESTIMATOR = Estimator(
     beside=compared_with("never"),
     words=_words,
     uncorrected=True,
+    untestable=NO_TEST,
     balanced=True,
     only_by_unit=_only_by_unit,
     fits=_fits,
@@ -447,6 +461,7 @@ ESTIMATOR = Estimator(
             "n_one_unit_cohorts",
             "n_periods_weighted",
             "n_weights_capped",
+            "n_weights_open",
         }
     ),
     cautions=_cautions,

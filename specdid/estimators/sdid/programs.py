@@ -115,7 +115,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
 def _python_draws(script: Script) -> Iterator[str]:
     """Draw clusters of units with replacement, with the draws of specdid."""
     yield "def draws(cluster):"
-    yield "    # bootstrap: as many clusters of units with replacement, and weights anew"
+    yield "    # bootstrap: as many clusters of units with replacement, and weights from the estimate's"
     yield "    members, left = [np.flatnonzero(cluster == g) for g in np.unique(cluster)], []"
     yield f"    for draw in range({script.options['replications']}):"
     yield f"        key = [{int(str(script.options['seed'])) % 2**64}, 2**40 + draw]"
