@@ -649,14 +649,15 @@ COMPOSED_ELSEWHERE = (
     "the effects of cohorts 2005, 2006 and 4 more cannot be told apart from the fixed effects `州 + 年`: in 2005 and "
     "2006 every row is of a treated cohort: there is no comparison",
     "the effects of cohort 2005 cannot be told apart from the fixed effects `州 + 年`: cohort 2005 has no row in "
-    "period −1 from treatment, against which effects are measured; name another `reference`, or leave this cohort out "
-    "of the sample",
+    "period −1 from treatment, against which effects are measured; write reference = [-1, -2], so that every cohort "
+    "has such a row, or leave this cohort out of the sample",
     "the effects of cohorts 2005 and 2007 cannot be told apart from the fixed effects `州 + 年`: cohort 2005 has no "
-    "row in period −1 from treatment, against which effects are measured; name another `reference`, or leave this "
-    "cohort out of the sample; in 2010 every row is of a treated cohort, so that cohort 2007 has no comparison there",
+    "row in period −1 from treatment, against which effects are measured; write reference = -2, so that "
+    "every cohort has such a row, or leave this cohort out of the sample; in 2010 every row is of a treated cohort, so "
+    "that cohort 2007 has no comparison there",
     "the effects of cohorts 2005 and 2007 cannot be told apart from the fixed effects `州 + 年`: cohort 2005 has no "
-    "row in period −1 from treatment, against which effects are measured; name another `reference`, or leave this "
-    "cohort out of the sample; cohort 2007 is open together with these",
+    "row in period −1 from treatment, against which effects are measured; write reference = -2, so that "
+    "every cohort has such a row, or leave this cohort out of the sample; cohort 2007 is open together with these",
     "stackedev has the cohorts and units that are seen in the whole window; 3 cohorts are not seen in all of it",
     "effects of did_multiplegt_dyn are counted from the first change of the treatment, and a change to less is taken "
     "with the other sign; they are per unit of treatment; not all are of the same switchers; periods are those in "

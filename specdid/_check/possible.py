@@ -333,6 +333,17 @@ class _Data:
             rows = rows & (own >= 0)
         return self._on(np.flatnonzero(rows), y, columns[0].numbers, codes, chosen, names, treatment, estimator, scope)
 
+    def _controlled(self, scope: Scope) -> Bools:
+        """Mark the rows that no controls and no weights leave out, save controls that are missing in every row."""
+        rows, nowhere = np.ones(self.panel.n_rows, dtype=bool), self.missing_controls()
+        for term in self.grid.controls.terms:
+            for factor in () if term.text in nowhere else term.factors:
+                if not isinstance(factor, Call):
+                    rows &= ~self.evaluator.column(bind(factor, scope)).missing
+        for weight in self.grid.weights:
+            rows &= True if weight is None else self.evaluator.numbers(bind(weight, scope)) > 0
+        return rows
+
     def _sample(self, sample: int, setting: int) -> Bools:
         scope = self.grid.settings[setting].scope
         rows = np.ones(self.panel.n_rows, dtype=bool)
@@ -371,6 +382,11 @@ class _Data:
         if declared.refuses is None:
             return None
         refused = declared.refuses(self._task(rows, y, treated, codes, full, treatment, choice.options, scope))
+        if refused is not None and declared.batched:
+            # A cohort that fails may be lost to missing controls: only those that stay fail for sure.
+            rows = rows[self._controlled(scope)[rows]]
+            task = self._task(rows, y, treated, codes, full, treatment, choice.options, scope) if len(rows) else None
+            refused = None if task is None else declared.refuses(task)
         return None if refused is None else Why(ESTIMATOR, f"{choice.method}: {refused.message}")
 
     def _task(

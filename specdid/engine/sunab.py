@@ -19,6 +19,7 @@ the comparison; without a never-treated cohort the last one serves, until it is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -285,7 +286,8 @@ def why_open(
             )
         why = (
             f"{said}: {_cohorts(unmeasured, aggregate)} {'have' if len(unmeasured) > 1 else 'has'} no row in period "
-            f"{reference} from treatment, against which effects are measured; name another `reference`, or leave "
+            f"{reference} from treatment, against which effects are measured; write reference = "
+            f"{_reference_that_works(time, cohort, aggregate)}, so that every cohort has such a row, or leave "
             f"{'these cohorts' if len(unmeasured) > 1 else 'this cohort'} out of the sample"
         )
         others = lost & ~np.isin(cells.cohort, unmeasured)
@@ -310,6 +312,36 @@ def why_open(
     if slopes:
         return f"{said}: there are too few periods before treatment to settle the slopes"
     return f"{said}: no other unit shares their levels; take coarser effects, or leave these cohorts out of the sample"
+
+
+def absorbed_cohorts(time: Floats, cohort: Floats, effects: Iterable[Ints], aggregate: Sunab) -> Floats:
+    """Return the cohorts without a row in a reference period, whose cells sum to levels of an effect: open for sure.
+
+    Parameters
+    ----------
+    time, cohort : (n,) as given to `cohort_cells`, of the rows that `comparison` keeps
+    effects : each the (n,) levels of fixed effects from 0
+    """
+    if aggregate.control != "never":
+        return np.zeros(0)
+    relative = time - comparison(time, cohort, aggregate.control).cohort
+    cohorts, known = np.unique(cohort[~np.isnan(relative)]), np.isin(relative, aggregate.reference)
+    open_ = [g for g in cohorts if (relative[cohort == g] >= 0).any() and not known[cohort == g].any()]
+    nested = [g for g in open_ if any(not np.isin(e[cohort != g], e[cohort == g]).any() for e in effects)]
+    return np.array(nested, dtype=np.float64)
+
+
+def _reference_that_works(time: Floats, cohort: Floats, aggregate: Sunab) -> str:
+    """Return the last period before treatment in which every cohort has a row; else the periods asked for and more."""
+    found = comparison(time, cohort, aggregate.control)
+    treated = found.keep & ~np.isnan(found.cohort)
+    cohorts, relative = found.cohort[treated], (time - found.cohort)[treated]
+    before = [set(relative[(cohorts == g) & (relative < 0)].tolist()) for g in np.unique(cohorts)]
+    if shared := set.intersection(*before):
+        return f"{max(shared):g}"
+    periods = [float(r) for r in aggregate.reference]
+    periods += sorted({max(mine) for mine in before if not mine.intersection(periods)}, reverse=True)
+    return f"[{', '.join(f'{r:g}' for r in periods)}]"
 
 
 def _without_comparison(cells: SunabCells, lost: Bools, time: Floats, compared: Bools) -> Floats:

@@ -15,7 +15,7 @@ from specdid._programs.script import Script
 from specdid._programs.stata import Stata, uncorrected
 from specdid.engine.problem import Code, Sunab
 from specdid.engine.qr_basis import make_basis
-from specdid.engine.sunab import cohort_cells, comparison, open_cells, why_open
+from specdid.engine.sunab import absorbed_cohorts, cohort_cells, comparison, open_cells, why_open
 from specdid.estimators._base import (
     EVERY_RULE,
     CellAverage,
@@ -38,8 +38,19 @@ def _cells(options: Mapping[str, object]) -> CellAverage:
 
 def _refuses(task: Task) -> Failure | None:
     assert task.time is not None and task.cohort is not None  # noqa: PT018 - the plan sees to it
-    found = comparison(task.time, task.cohort, _cells(task.options).control)
-    return None if found.code == Code.OK else Failure(found.code.name.lower(), found.why)
+    asked = _cells(task.options)
+    found, aggregate = comparison(task.time, task.cohort, asked.control), Sunab(0, 0, asked.reference, asked.control)
+    if found.code != Code.OK:
+        return Failure(found.code.name.lower(), found.why)
+    time, cohort = task.time[found.keep], task.cohort[found.keep]
+    if not len(absorbed := absorbed_cohorts(time, cohort, [e[found.keep] for e in task.effects], aggregate)):
+        return None
+    cells = cohort_cells(time, cohort, None, aggregate)
+    lost = (cells.share > 0) & np.isin(cells.cohort, absorbed)
+    effects = " + ".join(task.effect_labels)
+    return Failure(
+        "not_identified", why_open(cells, lost, time, cohort, aggregate, effects, bool(task.slopes), task.calendar)
+    )
 
 
 @guarded

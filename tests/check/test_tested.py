@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
@@ -60,3 +61,35 @@ def test_a_run_says_it_once():
     codes = [c.code for c in specdid.run(study, PANEL, audit=None).warnings]
     assert codes.count("untested") == 1
     assert "in_no_test" not in codes
+
+
+def test_a_cohort_without_its_reference_period_fails_for_sure_and_a_reference_that_works_is_named():
+    """Cohort 2004 is seen two periods before treatment alone, and cohort 2005 one and three before."""
+    cohorts = {"d": {"term": "d", "cohort": "cohort"}}
+    panel = PANEL.filter(~pl.col("year").is_in([2001, 2003]))
+
+    def failing(panel, **setting):
+        study = small_study(
+            outcome={"y": "y"},
+            treatment=cohorts,
+            controls={"none": "1", "one": "x1"},
+            estimator={"OLS": "feols", "SA": {"method": "sunab", **setting}},
+        )
+        table = specdid.run(study, panel, jobs=1, audit=0).table
+        faults = specdid.check(study, panel)
+        return [f.message for f in faults if f.code == "option_fails"], table[table.estimator == "SA"]
+
+    (one,), results = failing(panel)
+    assert known(one, "zh")
+    assert "write reference = [-1, -2], so that every cohort has such a row" in one
+    assert set(results.status) == {"failed"}
+    assert all("write reference = [-1, -2]" in m for m in results.message)
+    said, results = failing(panel, reference=[-1, -2])
+    assert not said
+    assert set(results.status) == {"ok"}
+    (one,), _ = failing(PANEL.filter((pl.col("cohort") != 2004) | (pl.col("year") != 2003)))
+    assert "write reference = -2, so that" in one
+    absent = panel.with_columns(pl.when(pl.col("cohort") != 2004).then(pl.col("x1")).alias("x1"))
+    said, results = failing(absent)
+    assert not said
+    assert set(results.status) == {"failed", "ok"}

@@ -202,13 +202,14 @@ def test_cohorts_with_one_period_before_treatment_settle_no_trend():
     assert table.message.iloc[1].endswith("there are too few periods before treatment to settle the slopes")
 
 
+@pytest.mark.usefixtures("unforeseen")
 def test_a_cohort_without_its_reference_period_is_named():
     panel = divorce_panel().filter((pl.col("law") != 1970) | (pl.col("year") != 1969))
     _, table = outcomes(panel, fixed_effects={"two-way": "st + year"})
     assert table.message.tolist() == [
         "the effects of cohort 1970 cannot be told apart from the fixed effects `st + year`: cohort 1970 has no row in "
-        "period −1 from treatment, against which effects are measured; name another `reference`, or leave this cohort "
-        "out of the sample"
+        "period −1 from treatment, against which effects are measured; write reference = -2, so that every cohort has "
+        "such a row, or leave this cohort out of the sample"
     ]
     _, other = outcomes(
         panel,
@@ -225,6 +226,7 @@ def test_a_period_in_which_all_rows_are_of_treated_cohorts_has_no_comparison():
     assert table.message.iloc[0].endswith("in 1988 every row is of a treated cohort: there is no comparison")
 
 
+@pytest.mark.usefixtures("unforeseen")
 def test_each_kind_of_cohort_has_its_cause():
     """Of 1970 the reference is lacking, and in 1988 nobody is untreated, which all other cohorts lack."""
     panel = divorce_panel().filter((pl.col("law") > 0) | (pl.col("year") < 1988))
