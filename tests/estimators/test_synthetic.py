@@ -500,7 +500,7 @@ def test_one_way_of_saying_that_the_reference_has_all_weight(tmp_path):
     assert "not_identified" not in {c.code for c in curve.warnings}
     (why,) = pl.read_csv(tmp_path / "honest.csv")["message"].unique().drop_nulls().to_list()
     assert why == "leads of sdid are small by the choice of its weights, and no test of parallel trends"
-    dropped = specdid.run({**study, "honest": {"ends": "drop", "window": [-1, 1]}}, frame, audit=0, jobs=1)
+    dropped = specdid.run({**study, "honest": {"ends": "drop", "window": [-2, 1]}}, frame, audit=0, jobs=1)
     assert any(why in c.message for c in dropped.warnings if c.code == "not_estimated")
 
 
