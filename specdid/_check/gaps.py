@@ -332,12 +332,42 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
                     yield _loses(data, use, node, groups[everywhere], whole)
     yield from _conditions(data, {origin for origin, _ in told})
     yield from _comparisons(data, told)
+    yield from _controls(data, told)
+
+
+def _whole_units(data: Data, missing: Bools, of: Bools | None = None) -> int:
+    """Count the units that are missing in all of their rows, or in all of ``of``."""
+    units = data.panel.unit_codes
+    of = np.ones(len(missing), dtype=bool) if of is None else of
+    return 0 if units is None else len(np.setdiff1d(units[of & missing], units[of & ~missing]))
+
+
+def _controls(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
+    """Note the units that leave whole with a control: with and without it are then of different units."""
+    known = np.zeros(data.panel.n_rows, dtype=bool)
+    for outcome in data.study.outcome:
+        for node, _ in leaves(outcome.formula.tree, "outcome"):
+            column = data.column(node)
+            known |= True if column is None else ~column.missing
+    for option in data.study.controls:
+        for node, _ in leaves(option.formula.tree, "terms"):
+            key = (option.formula.origin, write(node))
+            missing = None if key in told else _missing(data, Use(option.formula, "terms"), node)
+            whole = 0 if missing is None else _whole_units(data, missing, known & data.sampled)
+            if whole and whole < data.count_units(known & data.sampled):
+                message = (
+                    f"`{key[1]}` is missing in every row of {many(whole, 'unit')} that outcomes are known of: "
+                    "specifications with and without it are of different units"
+                )
+                advice = "to compare the same units, leave these out in [sample]"
+                yield fault_at(option.formula.origin, node.span, "control_missing", message, advice, "warning")
 
 
 def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
     """Warn of conditions that are missing in some rows, which are out, where Stata would have them in.
 
-    There an empty cell is unequal to every other text and larger than every number.
+    There an empty cell is unequal to every other text and larger than every number. Units that leave whole are told
+    of also where Stata leaves them out.
     """
     options: list[SampleOption | VariantOption] = [*data.study.sample]
     options += [option for variant in data.study.variants for option in variant.options]
@@ -346,10 +376,10 @@ def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:
         if where is None or option.pattern is not None or where.origin in told:
             continue
         use = Use(where, "condition", option if isinstance(option, VariantOption) else None)
-        if _false_in_stata(data, use, where.tree):
-            continue
         missing = _missing(data, use, where.tree)
         if missing is None or not missing.any():
+            continue
+        if _false_in_stata(data, use, where.tree) and not _whole_units(data, missing):
             continue
         count = int(np.count_nonzero(missing))
         units = f" of {data.units(missing)}" if data.panel.unit_codes is not None else ""

@@ -16,6 +16,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, LeafKind, Use, changing_rows, leaves, located, match_uses, spelling, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few, many
+from specdid._plan.estimands import LOGS
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
@@ -314,11 +315,12 @@ def _coded(
     made of it is not. A definition is looked at once for each number of them.
     """
     column = data.column(node, scope)
-    kept = kept if column is None else kept & ~column.missing
+    everywhere = kept if column is None else kept & ~column.missing
     own = {abs(number.value) for number in walk(node) if isinstance(number, Number)} | set(data.study.never.values)
     for name in dict.fromkeys(referenced(node)):
         definition, behind = scope.definition(name.name), data.column(name, scope)
         found = []
+        kept = everywhere & _logged(data, node, name, scope)
         if definition is not None:
             key = (definition.digest, int(kept.sum()))
             if key in seen:
@@ -331,6 +333,19 @@ def _coded(
             codes = tuple(c for c in codes if abs(c[0]) not in own and (values[kept] == c[0]).any())
             found = [(name.name, codes)] if codes and not _first_period(data, values, codes) else []
         yield from found
+
+
+def _logged(data: Data, node: Node, name: Name, scope: Scope) -> Bools:
+    """Mark the rows where logarithms are known, if a name stands in these alone: its others are in no estimate."""
+    logs = [part for part in walk(node) if isinstance(part, Call) and part.function in LOGS]
+    inside = {id(part) for log in logs for part in walk(log)}
+    known = np.ones(data.panel.n_rows, dtype=bool)
+    if any(part == name and id(part) not in inside for part in walk(node)):
+        return known
+    for log in logs:
+        column = data.column(log, scope) if name in referenced(log) else None
+        known &= True if column is None else ~column.missing
+    return known
 
 
 def _first_period(data: Data, values: Floats, codes: Sequence[tuple[float, int]]) -> bool:

@@ -229,6 +229,7 @@ def cluster_cautions(
         said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
     yield from _further(results, [f for f in found if f.vcov >= 1])
+    yield from _normal(results)
     rejects = RATES if not shown or shown[0].least_squares else UNKNOWN
     treated = min((f.treated for f in shown), default=FEW)
     if min(treated, drawn[1] if drawn else FEW) < FEW:
@@ -264,6 +265,22 @@ def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str)
         f"as few as {few} without treatment{facts.by}, the only comparison of {whose}: {UNKNOWN}; {rely}",
         specifications=sum(count),
     )
+
+
+def _normal(results: Results) -> Iterator[Caution]:
+    """Note where errors of few clusters are judged by the normal distribution, as some estimators do."""
+    ok = results.status == Status.OK
+    for v, vcov in enumerate(results.planned.vcovs):
+        counts, df, errors = (
+            np.asarray(results.numbers[n], np.float64)[ok, v] for n in ("n_clusters", "df", "std_error")
+        )
+        mine = (counts > 0) & (counts < CLUSTERS) & np.isinf(df) & np.isfinite(errors)
+        if mine.any():
+            said = (
+                f"by {vcov} with as few as {_clusters(int(counts[mine].min()))} some p-values and intervals are of the "
+                "normal distribution, not of t: they are too small and too short for so few"
+            )
+            yield Caution("note", "few_clusters_normal", said, specifications=int(mine.sum()))
 
 
 def _further(results: Results, found: Sequence[ClusterFacts]) -> Iterator[Caution]:

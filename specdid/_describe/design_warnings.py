@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints, extreme_power
-from specdid._columns import OF_TWO_WAY
+from specdid._columns import OF_TWO_WAY, Core
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._plan.estimands import Made, vanishes_with
@@ -455,9 +455,12 @@ def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:
     alike = "no two estimates of one estimand differ" if np.isfinite(again).any() else "none can be estimated"
     said = f"the variance of the estimates is {' and '.join(parts)}" if parts else alike
     said = f"{head}; on the {count:,} rows that {whose} have, {said}"
+    codes = results.planned.codes[ok]
     moved = [text for f, words in whole if (text := _moved(results, again, f, words))]
     if moved:
         yield Caution("serious", "samples_move", f"{said}; the median moves {' and '.join(moved)}")
+    elif np.flatnonzero((codes != codes[0]).any(axis=0)).tolist() == [Core.SAMPLE]:
+        yield Caution("note", "samples", f"{head}; nothing else differs between them")
     else:
         yield Caution("note", "samples", said)
 

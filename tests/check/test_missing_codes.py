@@ -134,3 +134,9 @@ def test_a_share_near_a_hundred_is_no_code():
     low = np.linspace(0, 50, N)
     low[0] = 99.9
     assert not missing_codes(low)
+
+
+def test_a_code_whose_logarithm_is_missing_is_in_no_estimate_through_that():
+    trend = {"trend": "at(log(c), year == 2003):year"}
+    assert not found(percentages(-999, -999), outcome={"c": "log(c)"}, controls=trend)
+    assert found(percentages(-999, -999), outcome={"c": "c"}, controls=trend)

@@ -217,6 +217,22 @@ def test_a_sample_says_that_stata_keeps_the_rows():
     assert fault.help.startswith('to keep them, as Stata does, write "is.na(g) | g > 0"')
 
 
+def test_units_that_leave_whole_with_a_condition_or_a_control_are_told_of():
+    """Where the value of one period is missing, `at` is, in every row of the unit."""
+    base = pl.when((pl.col("id") != 3) | (pl.col("year") != 2002)).then(pl.col("x1"))
+    frame = small_panel().with_columns(base=base)
+    at = "at(base, year == 2002)"
+    (fault,) = [f for f in specdid.check(small_study(sample={"s": f"{at} < 99"}), frame) if "condition" in f.code]
+    rows = frame.filter(pl.col("id") == 3).height
+    assert fault.message.startswith(f"this condition is missing in {rows} rows of 1 unit, which are not in this sample")
+    asked = small_study(controls={"n": "1", "size": f"{at}:year"})
+    (fault,) = [f for f in specdid.check(asked, frame) if f.code == "control_missing"]
+    assert fault.message.startswith(f"`{at}` is missing in every row of 1 unit that outcomes are known of")
+    assert known(fault.message, "zh")
+    assert "control_missing" in {c.code for c in specdid.run(asked, frame, audit=0).warnings}
+    assert "control_missing" not in {f.code for f in specdid.check(small_study(controls={"b": "base"}), frame)}
+
+
 def test_hundreds_of_comparisons_and_columns_of_columns_cost_no_more_than_a_few():
     """Looking at each costs evaluations of the whole; columns that name two others would be entered 2^20 times."""
     long = " | ".join(f"x1 > {k / 100}" for k in range(240))

@@ -96,6 +96,29 @@ def test_the_spread_that_samples_explain_is_that_of_a_run_on_their_common_rows()
     assert rows == [first.nobs.min(), first.nobs.max()]
 
 
+def test_where_nothing_but_the_sample_differs_no_change_of_the_spread_is_said():
+    only = {
+        "controls": {"x": "x1"},
+        "fixed_effects": {"t": "id + year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+    }
+    found = warned(run(**only, sample={"all": "TRUE", "late": "year > 2002"}), "samples differ")
+    assert found.endswith("; nothing else differs between them")
+    assert known(found, "zh")
+
+
+def test_intervals_of_the_normal_distribution_by_few_clusters_are_named():
+    frame = PANEL.filter(pl.col("id") <= 12)
+    asked = {"treatment": {"d": {"term": "d", "cohort": "cohort"}}, "controls": {"n": "1"}, "inference": {"draws": 0}}
+    both = run(frame, **asked, fixed_effects={"t": "id + year"}, estimator={"o": "feols", "i": "did_imputation"})
+    (said,) = [w for w in both.warnings if w.code == "few_clusters_normal"]
+    normal = both.table[np.isinf(both.table.df)]
+    assert said.specifications == len(normal) > 0
+    assert "as few as 12 clusters some p-values and intervals are of the normal" in said.message
+    assert known(said.message, "zh")
+
+
 def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
     curve = run(
         outcome={"y": "y"},
