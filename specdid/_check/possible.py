@@ -51,6 +51,7 @@ def check_possible(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[F
     yield from _unused(plan, planned)
     yield from _units(plan, planned)
     yield from _offsets(plan, planned, panel, evaluator)
+    yield from _no_controls(plan)
     try:
         data = _Data(plan, panel, evaluator)
         missing = data.missing_controls()
@@ -109,6 +110,23 @@ def _unused(plan: Plan, planned: Bools) -> Iterator[Fault]:
             label = dimension.labels[int(np.flatnonzero(dimension.option == k)[0])]
             message = f"no specification has the {_word(dimension.name)} `{label}`: {reason.message}"
             yield fault_at(option.origin, None, "option_unused", message, ADVICE.get(reason.code), "warning")
+
+
+def _no_controls(plan: Plan) -> Iterator[Fault]:
+    """Warn of specifications whose controls the options of their estimator do not take."""
+    sizes = np.diff(plan.grid.controls.start)[plan.codes[:, Core.CONTROLS]]
+    planned = plan.status == PlanStatus.PLANNED
+    for e, choice in enumerate(plan.grid.estimators):
+        declared, mine = _plugins.load("estimators", choice.method), plan.codes[:, Core.ESTIMATOR] == e
+        why = "" if declared.no_controls is None else declared.no_controls(choice.options)
+        if not why or not (lost := int(np.count_nonzero(planned & mine & (sizes > 0)))):
+            continue
+        label = plan.dimensions[Core.ESTIMATOR].labels[e]
+        message = (
+            f"{lost:,} of {int(np.count_nonzero(planned & mine)):,} specifications of the estimator `{label}` will "
+            f"fail, those with controls: {choice.method}: {why}"
+        )
+        yield fault_at(_option_origin(plan, ESTIMATOR, e), None, "option_fails", message, severity="warning")
 
 
 WIDE = 30.0

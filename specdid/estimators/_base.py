@@ -325,6 +325,7 @@ class Estimator:
     ``columns`` are the names in ``extra`` of its Estimates, columns of the results of their own.
     ``programs`` are by name of an export; `specdid show` says which language has none.
     ``offset``: the controls of a task may hold offsets, whose coefficient is 1.
+    ``no_controls(options)`` says why none are taken, "" where they are.
     ``every_row(options)`` says whether a row that is alone in its unit is used: nothing is absorbed.
     ``only_by_unit(options)`` says why errors go by unit and by no cluster of several, "" where they do not.
     ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
@@ -372,6 +373,7 @@ class Estimator:
     slowness: int = 1
     seeded: Callable[[Mapping[str, object]], bool] | None = None
     every_row: Callable[[Mapping[str, object]], bool] | None = None
+    no_controls: Callable[[Mapping[str, object]], str] | None = None
     cells: Callable[[Mapping[str, object]], CellAverage] | None = None
     called: Callable[[Mapping[str, object]], str] | None = None
 

@@ -93,3 +93,22 @@ def test_a_cohort_without_its_reference_period_fails_for_sure_and_a_reference_th
     said, results = failing(absent)
     assert not said
     assert set(results.status) == {"failed", "ok"}
+
+
+def test_controls_that_the_options_of_an_estimator_do_not_take_are_counted():
+    rows = {"method": "csdid", "aggregate": "simple", "unbalanced": "rows"}
+    given = {**MADE, "outcome": {"y": "y"}, "controls": {"none": "1", "one": "x1", "two": "x1 + x3"}}
+
+    def failing(**changes):
+        study = small_study(**{**given, **changes})
+        found = [f.message for f in specdid.check(study, PANEL) if f.code == "option_fails"]
+        return found, specdid.run(study, PANEL, jobs=1, audit=0).table
+
+    (one,), table = failing(estimator={"CS": "csdid", "rows": rows})
+    assert known(one, "zh")
+    assert one.startswith(
+        "2 of 3 specifications of the estimator `rows` will fail, those with controls: csdid: unbalanced = "
+    )
+    assert table.spec_id[table.status == "failed"].nunique() == 2
+    assert failing(estimator={"CS": "csdid", "rows": rows}, controls={"none": "1"})[0] == []
+    assert failing(estimator={"CS": "csdid", "rows": {**rows, "unbalanced": "drop"}})[0] == []

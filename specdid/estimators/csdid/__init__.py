@@ -86,6 +86,18 @@ def _asked(task: Task) -> _Asked:
     )
 
 
+def _every_row(options: Mapping[str, object]) -> bool:
+    return options.get("unbalanced") == "rows"
+
+
+def _no_controls(options: Mapping[str, object]) -> str:
+    if not _every_row(options):
+        return ""
+    return (
+        'unbalanced = "rows" compares means of rows and takes no controls: leave them out, or write "pairs" or "drop"'
+    )
+
+
 def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
     """Lay the units out.
 
@@ -95,12 +107,8 @@ def _begin(task: Task) -> tuple[_Asked, UnitsByPeriod]:
         Nobody adopts in these rows, nobody is never treated, or the options do not go together.
     """
     asked = _asked(task)
-    if asked.rows and task.controls.shape[1]:
-        raise Refusal(
-            "not_identified",
-            'unbalanced = "rows" compares means of rows and takes no controls: leave them out, or write "pairs" or '
-            '"drop"',
-        )
+    if task.controls.shape[1] and (why := _no_controls(task.options)):
+        raise Refusal("not_identified", why)
     panel = lay_out(task, asked.anticipation, asked.unbalanced)
     if not panel.cohorts:
         lack = f"; {many(panel.lost, 'unit', 'lack')} a period" if panel.lost else ""
@@ -549,7 +557,8 @@ ESTIMATOR = Estimator(
     cohort=True,
     binary=True,
     absorbing=True,
-    every_row=lambda options: options.get("unbalanced") == "rows",
+    every_row=_every_row,
+    no_controls=_no_controls,
     batched=False,
     vcovs=frozenset({"cluster"}),
     fit=_fit,
