@@ -479,6 +479,14 @@ COMPOSED = {
         "b: 1 of 8 estimates is that of a, the same number under another estimand; they are no two findings, so keep "
         "one of them, or compare their errors"
     ),
+    "7; nothing else differs between them": (
+        "samples differ across specifications (90 to 120 rows); nothing else differs between them"
+    ),
+    "by 7 with as few as 7 some p-values and intervals are of the normal distribution, not of t: they are too small "
+    "and too short for so few": (
+        "by `state` with as few as 12 clusters some p-values and intervals are of the normal distribution, not of t: "
+        "they are too small and too short for so few"
+    ),
     "medians7 of opposite signs: 7 and 7": ("medians of opposite signs: 0.1 (a) and −0.1 (b)"),
     "the median7 (7) has 7 under the 7 and 7 under the 7": (
         "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"
