@@ -95,7 +95,7 @@ _READ_ON = (
 _STATUSES = (later("failed"), later("excluded"), later("duplicate"), later("error"), later("serious"))
 """What statuses and severities are called; they are said by their names."""
 _LEFT_OUT = later("the null")
-"""The column of the estimates that a terminal shows only where there are several."""
+"""The column of the estimates that a terminal shows only where several nulls were drawn."""
 
 
 def details_md(curve: Curve) -> str:
@@ -157,8 +157,9 @@ def terminal_summary(curve: Curve) -> str:
     groups = (g for g in results.groups() if len(results.order(g)))
     tables = tuple(estimate_tables(curve))
     nulls = {line[-1] for _, header, rows in tables for line in rows if header[-1] == say(_LEFT_OUT)} - {"–"}
+    several = len(nulls) > 1 or (bool(nulls) and len({test.null for test in curve.joint}) > 1)
     for group, (title, header, rows) in zip(groups, tables, strict=True):
-        shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT) or len(nulls) > 1]
+        shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT) or several]
         cells = ([line[k] for k in shown] for line in rows)
         lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
         if said := shares_note(curve, group):

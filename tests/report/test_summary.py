@@ -1,10 +1,11 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
-from specdid._records import Audit, Caution, Code, Disagreement, NullShares, Section, collect
+from specdid._records import Audit, Caution, Code, Disagreement, JointTest, NullShares, Section, collect
 from specdid._run.show import _fixed
 from specdid.report.summary import NO_SHARES, NULL_WITHOUT, details_md, table, terminal_summary
 
@@ -68,6 +69,21 @@ def test_the_first_page_names_the_null_of_each_line_where_there_are_several():
             line for line in terminal_summary(curve_of(results, null_shares=shares)).splitlines() if "p < 0.05" in line
         )
         assert ("the null |" in header.replace("under the null", "")) == named
+
+
+def test_shares_of_one_null_are_named_where_two_were_drawn():
+    results = results_of(grid())
+    (family, *_) = (f for f in results.families if f.shown == "log points")
+    shares = {(family.shown, family.estimand): NullShares(6, 0.5, 0.25, 0.031, 0.024, "", "permutation")}
+
+    def header(*nulls):
+        row = (2.3, -1.4, 1.4, 0.005, 199, "primary")
+        tests = tuple(SimpleNamespace(tests=(JointTest(null, "median t", *row, specifications=6),)) for null in nulls)
+        lines = terminal_summary(curve_of(results, null_shares=shares, tests=tests)).splitlines()
+        return next(line for line in lines if "p < 0.05" in line)
+
+    assert header("permutation").count("the null") == 2
+    assert header("wild", "permutation").count("the null") == 3
 
 
 def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
