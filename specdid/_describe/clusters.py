@@ -36,7 +36,7 @@ CLUSTERS, FEW = 30, 10
 """Below so many clusters, treated or untreated ones, clustered errors are not reliable (Cameron and Miller 2015)."""
 UNEQUAL = 0.5
 """The coefficient of variation of the clusters' rows from which on they are called unequal."""
-RELY = "rely on the median t of the permutation null, if the assignment could have fallen on other clusters"
+RELY = "rely on the median t of the permutation null{here}, if the assignment could have fallen on other clusters"
 RATES = (
     "clustered errors of least squares reject too often (a true null at 5%: .12 with 5 of 40, .32 with 2 of 40) and "
     "the wild bootstrap hardly ever with 2"
@@ -210,15 +210,15 @@ def _clusters(count: int) -> str:
 
 
 def cluster_cautions(
-    found: Sequence[ClusterFacts], results: Results, drawn: tuple[int, int] | None, permuted: bool = False
+    found: Sequence[ClusterFacts], results: Results, drawn: tuple[int, int] | None, permuted: str | None = None
 ) -> Iterator[Caution]:
     """Warn of few clusters, few treated or untreated ones, and unequal ones.
 
-    ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any; ``permuted``
-    says that the permutation null is one of these, and need not be asked for. What is on the curve are the tests and
-    the first vcov, and the worse of both is told.
+    ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any; ``permuted`` is what p
+    the permutation null gives, where it is one of these and need not be asked for. What is on the curve are the tests
+    and the first vcov, and the worse of both is told.
     """
-    rely = RELY if permuted else RELY + ASK
+    rely = RELY.format(here=permuted or "") + (ASK if permuted is None else "")
     counts = results.first("n_clusters")[(results.status == Status.OK) & np.isfinite(results.first("std_error"))]
     counts = counts[counts > 0]
     shown = [f for f in found if f.vcov < 1]

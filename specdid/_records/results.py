@@ -14,6 +14,7 @@ from specdid._arrays import Floats, Ints
 from specdid._columns import DIMENSIONS, NUMBERS
 from specdid._hashing import id_text
 from specdid._records.fits import NOT_POSITIVE
+from specdid._records.numerals import ordinal
 from specdid._words import later, say, say_choice, told
 from specdid.language import common_start, relabel
 
@@ -521,6 +522,18 @@ class Results:
         family = next(f for f in self.families if position in f)
         order = self.ranked(family, int(family.kinds[family.places == position][0]))
         return int(np.flatnonzero(order == position)[0]) + 1, len(order)
+
+    def place_among(self, position: int) -> tuple[str, int]:
+        """Return the rank in words, and among how many: a range of ranks where others have the same number."""
+        rank, of = self.rank(position)
+        family = next(f for f in self.families if position in f)
+        order = self.ranked(family, int(family.kinds[family.places == position][0]))
+        estimate = self.estimate[position]
+        alike = np.flatnonzero(np.abs(self.estimate[order] - estimate) <= 1e-9 * abs(estimate)) + 1
+        if len(alike) < 2:
+            return ordinal(rank), of
+        first, last = ordinal(int(alike[0])), ordinal(int(alike[-1]))
+        return say("{first} to {last} ({n:,} of one number)", first=first, last=last, n=len(alike)), of
 
 
 def empty_numbers(n: int, n_vcovs: int) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:

@@ -129,6 +129,17 @@ def _sensitivity(compiled: Compiled, results: Results) -> Section:
     return sensitivity_section(sensitivity(compiled.problem, compiled.members, at))
 
 
+def permuted(tests: Sequence[CurveTests], of: int) -> str | None:
+    """Say what p the median t has under the permutation nulls; None where the run has none of them."""
+    mine = [t for t in tests if t.null.startswith("permutation")]
+    found = [(t.null == "permutation_refit", j) for t in mine for j in t.tests if j.kind == "median t"]
+    said = [
+        f"{'by refits ' if again else ''}p = {p_digits(j.p_value)} for {j.specifications:,} of {of:,} specifications"
+        for again, j in found
+    ]
+    return (f" (here {', and '.join(said)})" if said else "") if mine else None
+
+
 def _warnings(
     compiled: Compiled,
     results: Results,
@@ -138,7 +149,9 @@ def _warnings(
     methods: Sequence[str],
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
-    yield from cluster_cautions(facts, results, drawn, any(t.null.startswith("permutation") for t in tests))
+    yield from cluster_cautions(
+        facts, results, drawn, permuted(tests, int(np.count_nonzero(results.status == Status.OK)))
+    )
     yield from design_warnings.left_out(results)
     yield from design_warnings.never_before(results, compiled)
     yield from _of_instruments(results)

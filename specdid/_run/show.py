@@ -25,7 +25,6 @@ from specdid._records.cautions import against, capital
 from specdid._records.collect import formula_writer
 from specdid._records.files import read_rows
 from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
-from specdid._records.numerals import ordinal
 from specdid._records.read import read_results
 from specdid._run.manifest import content_hash, default_directory, read_record
 from specdid._run.prepare import Prepared, StudySource, prepare
@@ -293,9 +292,9 @@ def _standing(place: int, results: Results | None, directory: Path) -> Iterator[
     at = int(results.twin[place]) if results.status[place] == Status.DUPLICATE else place
     if results.status[at] != Status.OK:
         return
-    rank, of = results.rank(at)
+    rank, of = results.place_among(at)
     yield ""
-    yield f"Rank: {ordinal(rank)} of {of:,} from the lowest estimate."
+    yield f"Rank: {rank} of {of:,} from the lowest estimate."
     yield from _nulls(directory, at, results.planned.alpha)
 
 

@@ -15,7 +15,7 @@ from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
-from specdid._records.numerals import decimals_for, ordinal, p_text
+from specdid._records.numerals import decimals_for, p_text
 from specdid._records.results import KINDS, MEDIAN
 from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Bench, CellFit
@@ -599,7 +599,7 @@ def _preferred(results: Results) -> str:
     estimate = float(results.estimate[place])
     low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
     decimals = decimals_for(np.array([estimate]))
-    rank, of = results.rank(place)
+    rank, of = results.place_among(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
     interval = say(
         " ({level} interval {low} to {high}, {p})",
@@ -615,7 +615,7 @@ def _preferred(results: Results) -> str:
         "{estimate}{beside}; {rank} of {of:,} from the lowest{sample}.",
         estimate=number(estimate, decimals),
         beside=beside,
-        rank=ordinal(rank),
+        rank=rank,
         of=of,
         sample=of_sample,
     )

@@ -23,7 +23,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests, floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import counted, decimals_for, minus, ordinal, p_digits, p_text, signed
+from specdid._records.numerals import counted, decimals_for, minus, p_digits, p_text, signed
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.report._data import (
@@ -622,11 +622,11 @@ def _preferred(results: Results, mine: FamilyNumbers) -> tuple[str, str]:
     place = results.preferred
     if results.status[place] != Status.OK:
         return "–", say("no estimate: {why}", why=CODES[results.code[place]])
-    rank, of = results.rank(place)
+    rank, of = results.place_among(place)
     p = float(results.first("p_value")[place])
     beside = p_text(p) if np.isfinite(p) else ""
     within = results.planned.within(results.planned.preferred)
-    said = (say("{rank} of {of:,}{among}", rank=ordinal(rank), of=of, among=""), beside, within)
+    said = (say("{rank} of {of:,}{among}", rank=rank, of=of, among=""), beside, within)
     return mine.written(float(results.estimate[place])), say("; ").join(filter(None, said))
 
 

@@ -19,7 +19,7 @@ from specdid._describe.instruments import beside_estimate
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
 from specdid._records.cautions import AGAINST, Against, against, capital, of_audit
-from specdid._records.numerals import decimals_for, ordinal, p_text, percent, signed
+from specdid._records.numerals import decimals_for, p_text, percent, signed
 from specdid._records.results import NotEstimated
 from specdid._study import file_stem
 from specdid._words import later, say, say_choice, sentences, told
@@ -407,7 +407,7 @@ def _number(results: Results, place: int, kind: str = "") -> str:
     estimate = float(results.estimate[place])
     low, high, p = (float(results.first(n)[place]) for n in ("conf_low", "conf_high", "p_value"))
     decimals = decimals_for(np.array([estimate]))
-    rank, of = results.rank(place)
+    rank, of = results.place_among(place)
     level = f"{100 * (1 - results.planned.alpha):g}%"
     ends = {"low": signed(f"{low:,.{decimals}f}"), "high": signed(f"{high:,.{decimals}f}")}
     interval = say(" ({level} CI {low} to {high}, {p})", level=level, **ends, p=p_text(p))
@@ -416,7 +416,7 @@ def _number(results: Results, place: int, kind: str = "") -> str:
         "{estimate}{beside}: {rank} of {of:,}, from the lowest estimate.",
         estimate=signed(f"{estimate:,.{decimals}f}"),
         beside=beside,
-        rank=ordinal(rank),
+        rank=rank,
         of=of,
     )
     if kind:

@@ -79,6 +79,15 @@ def test_leverage_by_dummies(weights, effects):
     assert found.treated.sum() == 9
 
 
+def test_the_median_t_that_is_to_be_relied_on_stands_there_where_the_run_has_it():
+    inference = {"draws": 19, "cluster": "state", "null": ["permutation"], "assign": "d + cohort", "level": "state"}
+    curve = run(panel(2), inference=inference)
+    (p,) = (f"{j.p_value:.3f}" for t in curve.tests for j in t.tests if j.kind == "median t")
+    ((_, message),) = said(curve, "few_treated")
+    assert f"(here p = {p} for 2 of 2 specifications), if the assignment" in message
+    assert known(message, "zh")
+
+
 def test_few_untreated_clusters_are_as_bad_as_few_treated_ones(tmp_path):
     few, many = run(panel(2)), run(panel(38), out=tmp_path)
     ((severity, message),) = said(many, "few_untreated")

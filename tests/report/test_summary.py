@@ -2,12 +2,14 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
+import specdid
 from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, JointTest, NullShares, Section, collect
 from specdid._run.show import _fixed
-from specdid.report.summary import NO_SHARES, NULL_WITHOUT, details_md, table, terminal_summary
+from specdid.report.summary import NO_SHARES, NULL_WITHOUT, details_md, preferred_line, table, terminal_summary
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -246,3 +248,20 @@ def test_tiny_estimates_have_their_digits_and_zero_no_sign():
     assert "−0.0000000010" in text
     assert not re.search(r"−0\.?0*(?![\d.])", text)
     assert _fixed(-1e-9, 3) == "0.000"
+
+
+def test_the_preferred_of_several_with_one_number_has_their_ranks():
+    frame = pl.DataFrame({"id": np.repeat(np.arange(12), 6), "year": np.tile(np.arange(6), 12)})
+    frame = frame.with_columns(cohort=pl.when(pl.col("id") < 4).then(4).otherwise(0))
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= 4)).cast(pl.Int64))
+    frame = frame.with_columns(y=pl.Series(np.random.default_rng(1).normal(size=72)))
+    study = {
+        "study": {"data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"one": "sdid", "two": {"method": "sdid", "vce": "placebo", "replications": 5}},
+        "preferred": {"estimator": "two"},
+        "inference": {"draws": 0},
+    }
+    curve = specdid.run(study, frame, audit=0, jobs=1)
+    assert ": 1st to 2nd (2 of one number) of 2, from the lowest estimate" in preferred_line(curve.results)
