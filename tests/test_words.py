@@ -369,8 +369,11 @@ COMPOSED = {
         "instruments estimate the same effect (Hansen's J, or Sargan): an instrument is not valid, or "
         "they move units with other effects"
     ),
-    "7 left out for all, since a specification failed in it: most often number 7 of the plan, in 7": (
-        "3 of 99 draws are left out for all, since a specification failed in it: most often number 5 of the plan, in 2"
+    "7 left out for all, since a specification failed in it: most often number 7 of the plan, in 7, as where a draw "
+    "leaves its sample no treated unit or no variance; in a study of its own it takes no draws from the others": (
+        "3 of 99 draws are left out for all, since a specification failed in it: most often number 5 of the plan, in "
+        "2, as where a draw leaves its sample no treated unit or no variance; in a study of its own it takes no draws "
+        "from the others"
     ),
     "7 nonequivalent or uncertain and 7 in no joint test": (
         "16 specifications have an option of type nonequivalent or uncertain and are in no joint test"

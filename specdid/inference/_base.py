@@ -260,7 +260,8 @@ def _dropped_words(kept: int, draws: int, index: Ints, failures: Ints) -> Cautio
     what = "every draw is" if not kept else f"{draws - kept:,} of {draws:,} draws are"
     said = (
         f"{what} left out for all, since a specification failed in it: most often number {place:,} of the plan, "
-        f"in {count:,}"
+        f"in {count:,}, as where a draw leaves its sample no treated unit or no variance; in a study of its own it "
+        "takes no draws from the others"
     )
     severity: Literal["serious", "note"] = "serious" if draws - kept > MANY_FAILED * draws else "note"
     return Caution(severity, "draws_failed", said)

@@ -337,6 +337,10 @@ def test_draws_in_which_a_specification_fails_are_counted_and_said():
     assert said.severity == "serious"
     assert f"{49 - tests.draws} of 49 draws are left out for all" in said.message
     assert "number 2 of the plan" in said.message
+    assert said.message.endswith(
+        "no treated unit or no variance; in a study of its own it takes no draws from the others"
+    )
+    assert known(said.message, "zh")
 
 
 COUNTIES = small_panel().with_columns(
