@@ -83,7 +83,10 @@ def _beyond(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
     left &= ~_set_apart(plan)
     if left.any():
         said = f"more than {BUDGET:g} s of work to fit again in every draw, by a count that no machine moves"
-        help_ = "plan fewer specifications of these estimators, or a study of their own, which brings the test back"
+        help_ = (
+            "plan fewer specifications of these estimators, or a study of their own, which brings the test back to "
+            "those with an estimate and an error; counted as planned, so that those that fail are among them"
+        )
         yield _fault(plan, left, said, help_)
 
 

@@ -46,6 +46,8 @@ def test_more_work_than_refits_take_as_plan_says(monkeypatch):
     monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 1.0)
     (one,) = said(**study)
     assert one.startswith("2 specifications are in no joint test (two-stage 2): more than 1 s of work")
+    (fault,) = (f for f in specdid.check(small_study(**{**MADE, **study}), PANEL) if f.code == "in_no_test")
+    assert "counted as planned, so that those that fail are among them" in fault.help
     lines = _cost(prepare(small_study(**{**MADE, **study}), PANEL))
     assert any(line.startswith("2 specifications are more work") for line in lines)
 
