@@ -15,6 +15,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
+from specdid._columns import Core
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Key, Many, NumberValue, Word
@@ -122,6 +123,7 @@ def decode(found: Mapping[str, Any], table: Table) -> HonestConfig:
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Find what an event study lacks."""
     yield from check_event_study(bench, replace(request, config=request.config.event))
+    yield from _none(bench, request)
     chosen = first_options(request, bench.evaluator)
     if chosen:
         yield fault_at(
@@ -133,6 +135,19 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             "name the specification that is meant in [preferred], or move it by `fix` and `vary`",
             "warning",
         )
+
+
+def _none(bench: Bench, request: Request) -> Iterator[Fault]:
+    """Warn of imputation estimators, which have no bounds whatever the data are."""
+    planned = request.layout.planned.get(bench.evaluator)
+    if planned is None or not len(planned.plan):
+        return
+    used = np.unique(planned.plan.codes[:, Core.ESTIMATOR])
+    methods = {planned.plan.grid.estimators[e].method for e in used.tolist()}
+    if lacking := sorted(methods & {"did2s", "did_imputation"}):
+        message = f"there are no bounds by {' and '.join(lacking)}: leads and effects are not changes from one period"
+        advice = "take an estimator that has such by `fix = { estimator = … }`: feols, sunab or csdid"
+        yield fault_at(request.table.origin, None, "honest_none", message, advice, "warning")
 
 
 @dataclass(frozen=True, slots=True)

@@ -389,6 +389,18 @@ def test_bounds_without_a_preferred_specification_say_which_is_meant(controls):
     assert [str(w.code) for w in curve.warnings].count("preferred_order") == 1
 
 
+def test_an_estimator_that_never_has_bounds_is_told_before_it_runs():
+    def said(**more):
+        estimator = {"i": "did_imputation", "o": "feols"}
+        spec = {**STUDY, "estimator": estimator, "preferred": {"estimator": "i"}, "honest": {}, **more}
+        return [f.message for f in specdid.check(spec, panel()) if f.code == "honest_none"]
+
+    (message,) = said()
+    assert message.startswith("there are no bounds by did_imputation")
+    assert known(message, "zh")
+    assert not said(honest={"fix": {"estimator": "o"}})
+
+
 def test_failed_specifications_have_no_row():
     data = panel()
     data["flat"] = data.law * 0 + data.unit
