@@ -301,6 +301,31 @@ def comparability(results: Results) -> Iterator[Caution]:
             yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
 
 
+def base_periods(results: Results, ahead: Sequence[int]) -> Iterator[Caution]:
+    """Tell which medians are of estimators that allow different ``ahead``, by estimator: periods of anticipation."""
+    if len(set(ahead)) < 2:
+        return
+    allowed = np.asarray(ahead)[results.planned.codes[:, results.planned.dimensions.index("estimator")]]
+    cohorts = results.extra.get("n_cohorts", np.full(len(allowed), np.nan))
+    for pool in results.pools:
+        found = np.unique(allowed[pool.places])
+        if len(found) < 2:
+            continue
+        counts = cohorts[pool.places][np.isfinite(cohorts[pool.places])]
+        listed = ", ".join(map(str, found.tolist()))
+        said = (
+            f"{pool.estimand}: its median is of specifications with anticipation {listed}, whose effects are changes "
+            "since different periods; read them apart"
+        )
+        if len(counts) and np.ptp(counts):
+            said = (
+                f"{pool.estimand}: its median is of specifications with anticipation {listed}, whose effects are "
+                f"changes since different periods and of {counts.min():.0f} to {counts.max():.0f} cohorts; read them "
+                "apart"
+            )
+        yield Caution("note", "anticipation", said, pool.shown, len(pool.places))
+
+
 def repeated(results: Results) -> Iterator[Caution]:
     """Count the numbers that an estimator gives again of the same outcome and treatment, to all digits written.
 

@@ -58,13 +58,15 @@ def describe(
     expected: Floats | None = None,
     arms: Ints | None = None,
     never_alone: Sequence[bool] = (),
+    ahead: Sequence[int] = (),
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
     tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
     estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1;
-    ``never_alone`` whether each estimator compares with the never treated alone.
+    ``never_alone`` whether each estimator compares with the never treated alone, and ``ahead`` how many periods of
+    anticipation it allows.
     """
     facts = cluster_facts(compiled, results, cluster, words, arms, never_alone)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
@@ -72,6 +74,7 @@ def describe(
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
+        *design_warnings.base_periods(results, ahead),
         *design_warnings.corrections(results, methods, compiled.problem.vcovs[0].ssc),
         *_warnings(compiled, results, tests, facts, expected, methods),
     )

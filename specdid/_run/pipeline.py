@@ -260,7 +260,8 @@ def _estimate_all(
         clusters = curve_clusters(prepared), cluster_text(prepared)
         signs, arms = declared_signs(prepared.plan), arm_factors(prepared.plan)
         alone = [_plugins.load("estimators", e.method).never_alone(e.options) for e in prepared.plan.grid.estimators]
-        described = describe(compiled, results, tests, methods, *clusters, signs, arms, alone)
+        ahead = [int(str(e.options.get("anticipation", 0))) for e in prepared.plan.grid.estimators]
+        described = describe(compiled, results, tests, methods, *clusters, signs, arms, alone, ahead)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store, Estimated(plan, compiled, results))
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]

@@ -14,6 +14,7 @@ from specdid._describe import design_warnings
 from specdid._describe.design_warnings import contradictions
 from specdid._records import collect
 from specdid._words import known
+from specdid.report.summary import terminal_summary
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -830,3 +831,25 @@ def test_estimates_without_a_standard_error_under_the_first_vcov_are_a_serious_w
     assert said.message.startswith(
         f"no standard error, and so no p-value and no interval, of 2 of {len(planned)} estimates"
     )
+
+
+def test_a_median_over_different_anticipation_is_told_with_the_cohorts():
+    """The note is also on the first page, and of the median that it concerns alone."""
+    options = {"method": "csdid", "aggregate": "simple"}
+    estimators = {"CS": options, "CS ahead": {**options, "anticipation": 2}, "OLS": "feols"}
+    treatment = {"d": {"term": "made", "cohort": "cohort"}}
+    given = {"outcome": {"y": "y"}, "controls": {"none": "1"}, "treatment": treatment}
+    given["derive"] = {"made": "(cohort > 0) * (year >= cohort)"}
+    given["fixed_effects"] = {"two-way": "id + year"}
+    panel = small_panel().filter(pl.col("year") > 2001)
+
+    def told(kept):
+        curve = specdid.run(small_study(estimator=kept, **given), panel, jobs=1, audit=0)
+        return [c for c in curve.warnings if c.code == "anticipation"], terminal_summary(curve)
+
+    (one,), page = told(estimators)
+    assert "specifications with anticipation 0, 2, whose effects" in one.message
+    assert "of 1 to 2 cohorts" in one.message
+    assert known(one.message, "zh")
+    assert "with anticipation 0, 2" in page
+    assert told({"CS": options, "OLS": "feols"})[0] == []
