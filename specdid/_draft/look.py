@@ -18,8 +18,8 @@ from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
-from specdid.panel.columns import footer, listed_rows, rank, repeats_advice
-from specdid.panel.operators import examples, number_advice, numbers_as_text, parse
+from specdid.panel.columns import footer, listed_rows, number, rank, repeats_advice
+from specdid.panel.operators import examples, far_thousands, mixed_percents, number_advice, numbers_as_text, parse
 from specdid.panel.times import fitting_step, numbering_advice
 
 TIME_NAMES = re.compile(
@@ -36,6 +36,8 @@ NO_SIZE = re.compile(
 """What the name of a share, a growth rate or a log says: no size, and no weight."""
 MOST_SHOWN = 12
 """Columns that a list names."""
+MOST_MARKS = 3
+"""Different words among numbers that a draft takes for marks of missing values."""
 SPAN = 5
 """Periods before and after adoption that a draft's event study shows at most."""
 
@@ -93,7 +95,8 @@ class Looked:
 
     ``decided`` is the group, larger than the unit, in which all are treated alike at every time.
     ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
-    whose cells are numbers, and how they become numbers;
+    whose cells are numbers, and how they become numbers; ``made`` are outcomes of text: the name in [derive] of their
+    numbers, and the expression that reads them;
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand.
     """
 
@@ -111,10 +114,11 @@ class Looked:
     positive: frozenset[str] = frozenset()
     aside: Mapping[str, str] = field(default_factory=dict)
     text_numbers: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
 
 
-def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
+def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
     """Look at the columns of the file ``name``.
 
     Raises
@@ -133,13 +137,30 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
     used = {treatment.term, treatment.cohort, treatment.group, treatment.after, *treatment.lags, *others}
     free = {n: c for n, c in rest.items() if n not in used}
     outcomes = tuple(_outcomes(free, key))
+    made: dict[str, tuple[str, str]] = {}
+    if not outcomes or (chosen.outcome is not None and columns[chosen.outcome].is_text):
+        named = list(free) if chosen.outcome is None else [chosen.outcome]
+        read = {n: r for n in named if (r := _read(columns[n], write_name(n))) is not None}
+        numeric = {n: column for n, (column, _) in read.items()}
+        found = tuple(numeric) if chosen.outcome is not None else tuple(_outcomes(numeric, key))
+        made = {n: (_new_name(n, columns), read[n][1]) for n in found}
+        columns, usable, outcomes = columns | numeric, usable | numeric, (*found, *outcomes)
     if chosen.outcome is not None:
-        if columns[chosen.outcome].is_text:
-            raise _refused("draft_outcome", f"`{chosen.outcome}` is text in {name}, and an outcome is a number", None)
+        column = columns[chosen.outcome]
+        if column.is_text:
+            advice = (
+                number_advice(column, write_name(chosen.outcome), rows=True) or f"its values are {examples(column)}"
+            )
+            raise _refused("draft_outcome", f"`{chosen.outcome}` is text in {name}, and an outcome is a number", advice)
         outcomes = (chosen.outcome, *(n for n in outcomes if n != chosen.outcome))
     if not outcomes:
         message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
-        raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN")
+        notes = [
+            f"`{n}` is text: {advice}"
+            for n, c in free.items()
+            if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
+        ]
+        raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
     groups = dict(_groups(rest, key, treatment))
     return Looked(
         name,
@@ -158,8 +179,9 @@ def look(columns: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen) 
         {
             n: advice
             for n, c in rest.items()
-            if n not in used and c.is_text and (advice := number_advice(c, write_name(n)))
+            if n not in used and n not in made and c.is_text and (advice := number_advice(c, write_name(n), rows=True))
         },
+        made,
         {n: codes for n in outcomes if (v := columns[n].numbers) is not None and (codes := missing_codes(v))},
     )
 
@@ -710,6 +732,28 @@ def _outcomes(free: Mapping[str, Column], key: PanelKey) -> Iterator[str]:
             continue
         found.append((known.mean() < 0.9, n))
     yield from (n for late, n in sorted(found, key=lambda pair: pair[0]))
+
+
+def _read(column: Column, words: str) -> tuple[Column, str] | None:
+    """Return the numbers of a column of text and the expression that reads them, where there is no doubt of either."""
+    alike = numbers_as_text(column)
+    marks = [level for level in column.levels if not parse([level])]
+    doubtful = mixed_percents(column) or far_thousands(column)[0] or any(re.search(r"\d", mark) for mark in marks)
+    if not alike or column.codes is None or doubtful or len(marks) > MOST_MARKS:
+        return None
+    made = words
+    for mark in marks:
+        made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
+    table = [np.nan if level in marks else float(re.sub("[ \t,%]", "", level)) for level in column.levels]
+    return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), f"parse_number({made})"
+
+
+def _new_name(name: str, columns: Mapping[str, Column]) -> str:
+    made = re.sub(r"\W+", "_", name).strip("_") + "_number"
+    made = made if made[0].isalpha() else f"x_{made}"
+    while made in columns:
+        made += "_1"
+    return made
 
 
 def _moves_with_time(values: Floats, key: PanelKey) -> bool:

@@ -110,9 +110,19 @@ class _Terms:
     """How treatment and cohort are written, with what has to be derived for them."""
 
     def __init__(self, found: Looked) -> None:
-        self.derived: dict[str, tuple[str, str]] = {}
+        self.derived: dict[str, tuple[str, str]] = {
+            name: (made, f"{_code(n)} is text") for n, (name, made) in found.made.items()
+        }
         self.cohort: str | None = None
-        self._taken = {found.key.unit, found.key.time, *found.outcomes, *found.others, *found.groups, *found.missing}
+        self._taken = {
+            *self.derived,
+            found.key.unit,
+            found.key.time,
+            *found.outcomes,
+            *found.others,
+            *found.groups,
+            *found.missing,
+        }
         treatment, time = found.treatment, write_name(found.key.time)
         if treatment.cohort is not None:
             self.cohort = write_name(treatment.cohort)
@@ -192,10 +202,12 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
 
 
 def _doubts(found: Looked) -> list[str]:
-    """Say that days are weeks or months, and which numbers of candidates may mean missing."""
+    """Say that days are weeks or months, how text is read, and which numbers of candidates may mean missing."""
     said = [days] if found.key.step == "day" and (days := days_advice(found.key.written)) else []
+    for n, (name, made) in list(found.made.items())[:MOST_SHOWN]:
+        said.append(f"{_code(n)} is text, read by {one_line(made)} as `{name}`, if its cells mean that")
     for n, codes in list(found.codes.items())[:MOST_SHOWN]:
-        shown, made = told_codes(write_name(n), codes)
+        shown, made = told_codes(_written(found, n), codes)
         said.append(f"{_code(n)} is {shown}, far from its other values: if that means missing, derive {made}")
     return said
 
@@ -205,17 +217,22 @@ def _derive(terms: _Terms) -> list[str]:
     return ["[derive]", *rows] if rows else []
 
 
+def _written(found: Looked, name: str) -> str:
+    """Write an outcome's column, or what is made of it."""
+    return found.made[name][0] if name in found.made else write_name(name)
+
+
 def _line(found: Looked, name: str) -> str:
     """Write an outcome, as a log where all its values are positive and its name does not say that it is one."""
     if name in found.positive and not _LOGS.match(name):
-        return f"{toml_text(f'ln {name}')} = {toml_text(f'log({write_name(name)})')}"
-    return f"{toml_text(name)} = {toml_text(write_name(name))}"
+        return f"{toml_text(f'ln {name}')} = {toml_text(f'log({_written(found, name)})')}"
+    return f"{toml_text(name)} = {toml_text(_written(found, name))}"
 
 
 def _outcome(found: Looked) -> list[str]:
     if found.outcome_given:
         (name, *_) = found.outcomes
-        lines = ["[outcome]", f"{toml_text(name)} = {toml_text(write_name(name))}"]
+        lines = ["[outcome]", f"{toml_text(name)} = {toml_text(_written(found, name))}"]
         return [*lines, "# " + _line(found, name)] if name in found.positive else lines
     first, *others = found.outcomes
     lines = [
@@ -224,7 +241,7 @@ def _outcome(found: Looked) -> list[str]:
             "COMPLETE: no column says that it is the outcome. This is the first that varies within and between units; "
             "put yours in its place, and mend the title. Other candidates, those that are always positive as a log:"
         ),
-        f"{toml_text(first)} = {toml_text(write_name(first))}",
+        f"{toml_text(first)} = {toml_text(_written(found, first))}",
         *[f"# {_line(found, n)}" for n in others][:MOST_SHOWN],
     ]
     if len(others) > MOST_SHOWN:

@@ -236,8 +236,11 @@ def percent_advice(words: str) -> str:
     )
 
 
-def number_advice(column: Column, words: str = "x") -> str:
-    """Say how numbers that are stored as text become numbers; nothing where they are none."""
+def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
+    """Say how numbers that are stored as text become numbers; nothing where they are none.
+
+    ``rows`` names the data row in which each of the shown cells stands first, of a column in the order of its file.
+    """
     if mixed := mixed_percents(column):
         return f"{mixed}: parse_number({words}) alone leaves both as they are; {percent_advice(words)}"
     decimal = next((level for level in column.levels if _DECIMAL_COMMA.fullmatch(level.strip())), "")
@@ -251,7 +254,8 @@ def number_advice(column: Column, words: str = "x") -> str:
         if len(words_among) == 1 and not commas:
             hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
         hint = f"parse_number(x) reads them as numbers{_comma_read(column)}" if parse(column.levels) else hint
-        return "cells that are not numbers: " + ", ".join(f"“{cell}”" for cell in column.odd) + f"; {hint}"
+        shown = ", ".join(f"“{cell}”{_first_row(column, cell) if rows else ''}" for cell in column.odd)
+        return f"cells that are not numbers: {shown}; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
@@ -261,6 +265,12 @@ def number_advice(column: Column, words: str = "x") -> str:
         point = decimal.replace(",", ".")
         return f"{shown} are text: the comma of “{decimal}” is a decimal one, so write points in the file, {point}"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
+
+
+def _first_row(column: Column, cell: str) -> str:
+    if column.codes is None or cell not in column.levels:
+        return ""
+    return f" (data row {int(np.argmax(column.codes == column.levels.index(cell))) + 1:,})"
 
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)

@@ -325,6 +325,32 @@ def test_numbers_as_text_are_named_and_not_dropped_in_silence(tmp_path):
     assert "outcome" in found
 
 
+def test_an_outcome_of_numbers_as_text_is_read_in_the_draft(tmp_path):
+    def jobs(f, y, c, d, r):
+        return [".." if i == 3 else f"{v:,.0f}" for i, v in enumerate(np.exp(7 + r.normal(size=len(f))))]
+
+    done, found, spec = draft(tmp_path, panel(sales=lambda *_: None, jobs=jobs))
+    assert done.returncode == 0, done.stderr
+    assert found["derive"]["jobs_number"] == 'parse_number(ifelse(jobs == "..", NA, jobs))'
+    assert found["outcome"] == {"jobs": "jobs_number"}
+    assert found["derive"]["jobs_number"] in done.stdout
+    assert not specdid.check(spec).errors
+    other = tmp_path / "other"
+    other.mkdir()
+    done, found, _ = draft(other, panel(jobs=jobs), "--outcome", "jobs")
+    assert done.returncode == 0, done.stderr
+    assert found["outcome"] == {"jobs": "jobs_number"}
+
+
+def test_cells_that_keep_an_outcome_from_being_numbers_are_named_where_nothing_reads_them(tmp_path):
+    def jobs(f, y, c, d, r):
+        return ["12.3.4" if i == 3 else f"{v:.2f}" for i, v in enumerate(r.normal(size=len(f)))]
+
+    for options in ((), ("--outcome", "jobs")):
+        said = " ".join(refused(tmp_path, panel(sales=lambda *_: None, jobs=jobs), *options).split())
+        assert "“12.3.4” (data row 4)" in said
+
+
 def test_a_code_of_missing_values_is_told_with_what_takes_it_out(tmp_path):
     rate = np.where(np.arange(120) % 50 == 7, -999, 50 + np.arange(120) % 31)
     done, _, spec = draft(tmp_path, panel(rate=lambda *_: rate))
