@@ -335,6 +335,17 @@ def _moves(data: Data, level: Ints) -> Iterator[Fault]:
     bounds = [b for t in treated for b in (*t.factors, *_given(t.cohort))]
     by_treatment = of_kinds(data.panel, assignment, bounds)
     by_all = of_kinds(data.panel, assignment, [*bounds, *_beside(data)])
+    if by_treatment.by_value:
+        yield fault_at(
+            assign.origin,
+            assign.tree.span,
+            "assigned_by_value",
+            f"what permuting `{assign.text}` can change is counted by its values, not by the treatment made of them: "
+            "more levels may keep their treatment, and there may be fewer different assignments",
+            "there are too many values and rows to give each to every level; a column of the treatment itself, as 0/1, "
+            "in the place of doses is counted exactly",
+            "warning",
+        )
     yield from _counted(data, by_all, by_treatment.fixed())
     yield from _stay(data, by_treatment.fixed(), level)
     yield from _together(data, assignment, names)

@@ -46,6 +46,7 @@ class Assignment:
     strata : (L,) int64
     kind : (L,) int64
         Paths of one kind do the same to whoever gets them: the same paths, or as `of_kinds` finds them.
+    by_value : `of_kinds` was asked and could not say, so that kinds are still the same paths.
     """
 
     level: Ints
@@ -54,6 +55,7 @@ class Assignment:
     observed: Bools
     strata: Ints
     kind: Ints
+    by_value: bool = False
 
     def different(self) -> float:
         """Return the logarithm of how many different assignments there are; 0 where nothing can move.
@@ -129,8 +131,10 @@ def of_kinds(panel: Panel, assignment: Assignment, bounds: Iterable[Bound]) -> A
     """
     moved = [b for b in dict.fromkeys(bounds) if sources(b) & assignment.paths.keys()]
     first = np.unique(assignment.kind, return_index=True)[1]
-    if not moved or len(first) * panel.n_rows > MOST_GIVEN:
+    if not moved:
         return assignment
+    if len(first) * panel.n_rows > MOST_GIVEN:
+        return dataclasses.replace(assignment, by_value=True)
     found: dict[bytes, int] = {}
     merged = np.empty(len(first), np.int64)
     try:
@@ -142,7 +146,7 @@ def of_kinds(panel: Panel, assignment: Assignment, bounds: Iterable[Bound]) -> A
             )
             merged[k] = found.setdefault(hashlib.sha256(text).digest(), len(found))
     except EvaluationError:
-        return assignment
+        return dataclasses.replace(assignment, by_value=True)
     return dataclasses.replace(assignment, kind=merged[assignment.kind])
 
 

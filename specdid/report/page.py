@@ -42,7 +42,7 @@ from specdid.report._data import (
     steps,
 )
 from specdid.report._html import csv_rows, element, inside, markdown, markup, printed, table, written
-from specdid.report.summary import null_asked, shares_cells, shares_words
+from specdid.report.summary import STAYING, null_asked, shares_cells, shares_words
 from specdid.tables._base import TidyTable
 
 _BROWSER = Path(__file__).parent / "browser"
@@ -225,6 +225,8 @@ def _tests(report: Report) -> Iterator[Element]:
             "from zero. The study names one statistic as its primary test; the others are secondary."
         ),
     )
+    if any(c.code == "treated_stay" for c in report.curve.warnings):
+        yield element("p", say(STAYING), class_="notice")
     for joint in report.curve.tests:
         yield tests_table(joint, report.curve.results)
 

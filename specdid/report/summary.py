@@ -73,6 +73,11 @@ SOME_SHARES = later(
 )
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
+STAYING = later(
+    "The permutation null asks something else here: whether a curve like this would arise if the treatment did nothing "
+    "to the levels that other draws can treat otherwise, while the treated levels that keep their treatment in every "
+    "draw keep the effect that they have."
+)
 TextRows = tuple[tuple[str, ...], ...]
 _SHARES, _CHANGES, _PER_DIMENSION = 8, 12, 3
 _LONGEST = 48

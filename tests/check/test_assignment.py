@@ -15,11 +15,13 @@ from specdid._records.cautions import from_fault
 from specdid._run import infer
 from specdid._run.prepare import examine
 from specdid._words import known
+from specdid.inference import _assignment
 from specdid.inference._assignment import deal, make_assignment, permute
 from specdid.inference._base import draw_null
 from specdid.inference._draw_tables import DrawTable
 from specdid.panel import Panel
 from specdid.panel.columns import number
+from specdid.report.summary import STAYING
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -212,6 +214,25 @@ def test_a_run_counts_by_what_its_specifications_are_made_of():
     asked, data = of_doses("amount", sample={"all": "TRUE", "low": "amount < 9"})
     assert [t.distinct for t in specdid.run(asked, data, audit=0).tests] == [0]
     assert "assignments_repeat" not in {f.code for f in specdid.check(asked, data)}
+
+
+def test_too_many_doses_to_try_are_counted_by_value_and_told(monkeypatch):
+    asked, data = of_doses("amount")
+    assert "assigned_by_value" not in {f.code for f in specdid.check(asked, data)}
+    monkeypatch.setattr(_assignment, "MOST_GIVEN", 15 * len(data))
+    found = {f.code: f for f in specdid.check(asked, data)}
+    assert found["assigned_by_value"].severity == "warning"
+    assert known(found["assigned_by_value"].message, "zh")
+    assert "6 of 24 levels" in found["strata_fixed"].message  # the untreated ones: 18 keep their treatment
+
+
+def test_the_report_says_what_a_null_asks_in_which_treated_levels_stay(tmp_path):
+    pages = []
+    for strata in ("wing", "half"):
+        asked, data = of_doses("a", strata=strata)
+        specdid.run(asked, data.with_columns(half=pl.col("id") % 2), out=tmp_path / strata, audit=0, jobs=1)
+        pages.append(str(STAYING) in (tmp_path / strata / "report.html").read_text("utf-8"))
+    assert pages == [True, False]
 
 
 def test_few_treated_levels_that_stay_are_no_serious_matter():
