@@ -16,12 +16,17 @@ from specdid.language import bind
 from specdid.panel import Evaluator, Panel
 
 PERMUTATION = "permutation"
+MOST_TRIED = 400
+"""Specifications of an estimator that are laid out to count units."""
 
 
 def check_tested(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
     """Say of which specifications that may enter the joint tests none of the nulls that are asked for is."""
     asked = plan.study.inference
-    planned = (plan.status == PlanStatus.PLANNED) & ~_set_apart(plan)
+    without = np.zeros(len(plan), dtype=bool)
+    if any(_plugins.load("estimators", e.method).no_error is not None for e in plan.grid.estimators):
+        yield from _without_error(plan, panel, evaluator, without)
+    planned = (plan.status == PlanStatus.PLANNED) & ~_set_apart(plan) & ~without
     if not asked.draws or not planned.any() or (panel.unit_codes is None and asked.cluster is None):
         return
     instrumented = _instrumented(plan)
@@ -38,7 +43,40 @@ def check_tested(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fau
         return
     moving = any(_plugins.load("estimators", e.method).cohort for e in plan.grid.estimators)
     if moving or (planned & ~linear & ~instrumented).any():
-        yield from _beyond(plan, panel, evaluator)
+        yield from _beyond(plan, panel, evaluator, without)
+
+
+def _without_error(plan: Plan, panel: Panel, evaluator: Evaluator, without: Bools) -> Iterator[Fault]:
+    """Mark in ``without`` the specifications that can have no standard error, as counts of units tell, and say why."""
+    from specdid.engine.compile import compile_plan
+    from specdid.engine.one_by_one import make_task, rows_for
+
+    compiled = compile_plan(plan, panel, evaluator)
+    problem, members = compiled.problem, compiled.members
+    for e, choice in enumerate(plan.grid.estimators):
+        declared, mine = _plugins.load("estimators", choice.method), np.flatnonzero(compiled.method == e)
+        if declared.no_error is None:
+            continue
+        reasons = {}
+        for s in mine[:MOST_TRIED].tolist():
+            cut = rows_for(problem, members, s, declared, choice.options)
+            if not len(cut.rows):
+                continue
+            task = make_task(problem, members, s, cut, choice.options, int(compiled.cohort[s]), compiled.time)
+            if why := declared.no_error(task):
+                reasons[int(members.index[s])] = why
+        without[list(reasons)] = True
+        if reasons:
+            label = plan.dimensions[Core.ESTIMATOR].labels[e]
+            said = (
+                f"{len(reasons):,} of {len(mine):,} specifications of the estimator `{label}` will have no standard "
+                f"error, and be in no joint test: {next(iter(reasons.values()))}"
+            )
+            yield fault_at(plan.study.estimator[_option(plan, e)].origin, None, "no_error", said, None, "warning")
+
+
+def _option(plan: Plan, choice: int) -> int:
+    return int(plan.dimensions[Core.ESTIMATOR].option[choice])
 
 
 def _set_apart(plan: Plan) -> Bools:
@@ -62,7 +100,7 @@ def _instrumented(plan: Plan) -> Bools:
     return np.array([given.get(label, False) for label in plan.dimensions[place].labels])[plan.codes[:, place]]
 
 
-def _beyond(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
+def _beyond(plan: Plan, panel: Panel, evaluator: Evaluator, without: Bools) -> Iterator[Fault]:
     """Say what is more work than the permutation's draws and refits may take."""
     from specdid.engine.compile import compile_plan
     from specdid.inference._base import Context
@@ -76,7 +114,7 @@ def _beyond(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fault]:
     chosen, cluster = np.arange(len(members)), _cluster(plan, panel, evaluator)
     of = split(Context(plan, panel, evaluator, compiled, chosen, cluster, asked.draws, plan.study.seed))
     fits = fits_each(plan.grid.estimators, compiled.method)
-    alone = ~compiled.in_engine & of.depends
+    alone = ~compiled.in_engine & of.depends & ~without[members.index]
     others, kept, _, _ = within_budget(of.problem, members, alone, of.costly, asked.draws, fits)
     left = np.zeros(len(plan), dtype=bool)
     left[members.index[(alone | of.costly) & ~(others | kept)]] = True

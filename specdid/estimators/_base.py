@@ -316,6 +316,7 @@ class Estimator:
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
     number; what it passes may still fail. The task has rows, and of `specdid check` no controls, weights, vcovs or
     record. ``refuses_path(task)`` says so of effects by relative period.
+    ``no_error(task)`` says without estimating why a task has no standard error by unit, "" where it may have one.
     ``cautions`` says what speaks against the estimates of a run, from ``extra`` of its Estimates and
     ``nobs``, by name, (S,) each.
     ``unit`` is what estimates are in whatever the outcome's unit is: log points; "" where it is the outcome's.
@@ -360,6 +361,7 @@ class Estimator:
     cautions: Callable[[Mapping[str, Floats]], Iterable[Caution]] | None = None
     refuses: Callable[[Task], Failure | None] | None = None
     refuses_path: Callable[[Task], Failure | None] | None = None
+    no_error: Callable[[Task], str] | None = None
     unit: str = ""
     unfit: Callable[[Floats], str] | None = None
     absorbing: bool = False

@@ -36,6 +36,23 @@ def test_no_least_squares_under_the_wild_bootstrap_alone():
     assert said(inference={"draws": 19}) == []
 
 
+@pytest.mark.usefixtures("audit_here", "undrawn")
+def test_placebos_of_more_treated_units_than_are_never_treated_have_no_error():
+    late = PANEL.filter(pl.col("cohort") == 2005)["id"].unique().sort()[:4]  # beside 8 of 2004, and 8 never
+    few = PANEL.filter((pl.col("cohort") != 2005) | pl.col("id").is_in(late.to_list()))
+    estimators = {"OLS": "feols", "sdid": {"method": "sdid", "vce": "placebo", "replications": 5}, "two": "did2s"}
+    samples = {"all": "TRUE", "one cohort": "cohort == 0 | cohort == 2005"}
+    asked = {"estimator": estimators, "sample": samples, "inference": {"draws": 19, **ASSIGN}}
+    study = small_study(**{**MADE, "controls": {"none": "1"}, "vcov": {"unit": "~id"}, **asked})
+    (one,) = (f for f in specdid.check(study, few) if f.code == "no_error")
+    assert known(one.message, "zh")
+    assert one.message.startswith("1 of 2 specifications of the estimator `sdid` will have no standard error")
+    table = specdid.run(study, few, jobs=1, audit=0).table
+    theirs = table[table.estimator == "sdid"]
+    assert set(theirs.status) == {"ok"}
+    assert dict(zip(theirs["sample"], theirs.std_error.isna(), strict=True)) == {"all": True, "one cohort": False}
+
+
 def test_two_stage_least_squares():
     (one,) = said(instruments={"none": "1", "z": "x2"}, inference={"draws": 19})
     assert one.startswith("2 specifications are in no joint test (feols 2): neither null is one of two-stage")

@@ -163,6 +163,27 @@ def _refuses(task: Task) -> Failure | None:
     return None
 
 
+def _no_error(task: Task) -> str:
+    """Say that placebos need two units more never treated than are treated."""
+    if task.options.get("vce") != "placebo" or task.unit is None or task.time is None or task.cohort is None:
+        return ""
+    try:
+        panel, _, _ = _begin(task)
+    except Refusal:
+        return ""  # it fails, which is said of it
+    if _enough(panel):
+        return ""
+    return (
+        'vce = "placebo" needs two units more that are never treated than are treated: of the latter there are '
+        f"{int((panel.first < panel.periods).sum()):,}, of the former {len(panel.never):,}"
+    )
+
+
+def _enough(panel: BalancedPanel) -> bool:
+    """Say whether two stay untreated beside the placebos: of one, no changes have a deviation."""
+    return len(panel.never) >= int((panel.first < panel.periods).sum()) + 2
+
+
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     panel, dropped, unit = _begin(task)
@@ -259,8 +280,7 @@ def _covariance(
     nothing = np.full((len(aims.cells), len(aims.cells)), np.nan)
     if count < 2:
         return nothing, "few_clusters", 0
-    # Two of them stay untreated: of one, no changes have a deviation.
-    enough = len(panel.never) >= int((panel.first < panel.periods).sum()) + 2
+    enough = _enough(panel)
     by_unit = count == len(codes)
     if not _drawn(task.options):
         left = left_out(panel, cohorts, aims, codes)
@@ -453,6 +473,7 @@ ESTIMATOR = Estimator(
     only_by_unit=_only_by_unit,
     fits=_fits,
     refuses=_refuses,
+    no_error=_no_error,
     columns=frozenset(
         {
             "n_cohorts",
