@@ -167,7 +167,7 @@ def terminal_summary(curve: Curve) -> str:
         shown = [k for k, name in enumerate(header) if name != say(_LEFT_OUT) or several]
         cells = ([line[k] for k in shown] for line in rows)
         lines += ["", *table((title, *(header[k] for k in shown[1:])), list(cells))]
-        if said := shares_note(curve, group):
+        for said in filter(None, (shares_note(curve, group), by_vcov(results, group))):
             lines += ["", said]
     lines.append("")
     lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic, results.planned.shown)
@@ -284,8 +284,8 @@ def _estimates(curve: Curve) -> Iterator[Section]:
     groups = (g for g in curve.results.groups() if len(curve.results.order(g)))
     for group, (title, header, lines) in zip(groups, estimate_tables(curve), strict=True):
         without = _without_error(curve.results, curve.results.order(group))
-        said = shares_note(curve, group)
-        yield Section(title, (*table(header, lines), *(("", said) if said else ()), *without))
+        said = [n for one in (shares_note(curve, group), by_vcov(curve.results, group)) if one for n in ("", one)]
+        yield Section(title, (*table(header, lines), *said, *without))
     if not curve.counts.ok:
         yield Section(say("Estimates"), (say("No specification could be estimated."),))
 
@@ -347,6 +347,25 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
     found = _pools(curve.results, group)
     covered = [shares for family in found if (shares := family.shares(curve.null_shares))]
     return shares_words(covered, len(found), null_asked(curve))
+
+
+def by_vcov(results: Results, group: ScaleGroup) -> str:
+    """Count the estimates of a scale that are significant by each vcov, where these do not agree on every one."""
+    labels, alpha = results.planned.vcovs, results.planned.alpha
+    pools = _pools(results, group)
+    if len(labels) < 2 or not pools:
+        return ""
+    p = np.asarray(results.numbers["p_value"], np.float64)[np.concatenate([family.places for family in pools])]
+    below = (p < alpha)[~np.isnan(p).any(axis=1)]
+    if (below == below[:, :1]).all():
+        return ""
+    counts = [
+        say("{n:,} of {m:,} by `{vcov}`", n=int((p[:, v] < alpha).sum()), m=int((~np.isnan(p[:, v])).sum()), vcov=label)
+        for v, label in enumerate(labels)
+    ]
+    return say(
+        "Errors decide what is significant: p < {alpha:g} for {counts}.", alpha=alpha, counts=say(", ").join(counts)
+    )
 
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:

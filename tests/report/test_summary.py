@@ -88,6 +88,20 @@ def test_shares_of_one_null_are_named_where_two_were_drawn():
     assert header("wild", "permutation").count("the null") == 3
 
 
+def test_what_is_significant_is_counted_by_each_vcov_where_they_do_not_agree():
+    results = results_of(grid(vcovs=("county", "play")))
+    group = next(g for g in results.groups() if g.shown == "log points")
+    places = results.order(group)
+    p = results.numbers["p_value"]
+    p[~np.isnan(p)] = 0.01
+    assert "by `play`" not in terminal_summary(curve_of(results))
+    p[places[:5], 1] = 0.2
+    p[places[5], 1] = np.nan
+    said = f"p < 0.05 for {len(places)} of {len(places)} by `county`, {len(places) - 6} of {len(places) - 1} by `play`."
+    for text in (terminal_summary(curve_of(results)), curve_of(results).summary()):
+        assert text.count(said) == 1
+
+
 def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
     found = sections_of(curve_of(results_of(grid())).summary())
     for title in ("Estimates in log points", "Effect on SO2"):
