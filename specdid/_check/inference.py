@@ -637,6 +637,7 @@ def check_cluster_level(data: Data) -> Iterator[Fault]:
     """Warn of errors by clusters that are finer than what the treatment varies by, be it declared or a data column."""
     given, study = data.study.inference, data.study
     yield from _not_clustered(data)
+    yield from _dated_together(data)
     asked = [option.clusters for option in study.vcov[:1]]
     asked += [(given.cluster,)] if given.cluster is not None and given.draws else []
     for clusters in {tuple(c.text for c in found): found for found in asked if found}.values():
@@ -645,6 +646,31 @@ def check_cluster_level(data: Data) -> Iterator[Fault]:
         coarser = [c for c in coarser if not any(_inside(data, c[1], codes) for codes in levels)]
         for option in study.treatment if coarser else ():
             yield from _finer(data, option, " + ".join(c.text for c in clusters), levels[0], coarser)
+
+
+def _dated_together(data: Data) -> Iterator[Fault]:
+    """Note a further vcov by coarser clusters, in each of which all that are treated begin at once."""
+    first, *others = data.study.vcov or (None,)
+    if first is None or len(first.clusters) != 1 or (level := _codes_of(data, first.clusters[0])) is None:
+        return
+    for vcov, option in ((v, o) for v in others if len(v.clusters) == 1 for o in data.study.treatment if o.cohort):
+        codes, cohort = _codes_of(data, vcov.clusters[0]), data.numbers(option.cohort)
+        columns = list(_terms(data, option.term))
+        if codes is None or cohort is None or not columns or _constant_for_units(data, codes, columns[0]):
+            continue
+        used = data.sampled & (codes >= 0) & (level >= 0)
+        on = used & (columns[0] != 0) & ~np.isnan(columns[0]) & ~np.isnan(cohort)
+        groups, levels = len(np.unique(codes[on])), len(np.unique(level[on]))
+        whole = not changing_rows(np.where(used, level, -1), codes.astype(np.float64)).size
+        if not whole or levels < 2 * groups or groups < 2 or len(np.unique(cohort[on])) < 2:
+            continue
+        if not changing_rows(np.where(on, codes, -1), cohort).size:
+            message = (
+                f"the first errors are by `{first.name}`, and all that are treated in one of `{vcov.name}` begin at "
+                f"once (`{option.cohort.text if option.cohort else ''}`): if the time was assigned by these, errors by "
+                f"`{first.name}` are too small"
+            )
+            yield fault_at(first.origin, None, "dated", message, f"write `{vcov.name}` first", "warning")
 
 
 def _not_clustered(data: Data) -> Iterator[Fault]:

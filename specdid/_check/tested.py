@@ -72,7 +72,9 @@ def _without_error(plan: Plan, panel: Panel, evaluator: Evaluator, without: Bool
                 f"{len(reasons):,} of {len(mine):,} specifications of the estimator `{label}` will have no standard "
                 f"error, and be in no joint test: {next(iter(reasons.values()))}"
             )
-            yield fault_at(plan.study.estimator[_option(plan, e)].origin, None, "no_error", said, None, "warning")
+            yield fault_at(
+                plan.study.estimator[_option(plan, e)].origin, None, "vcov_not_offered", said, None, "warning"
+            )
 
 
 def _option(plan: Plan, choice: int) -> int:

@@ -537,6 +537,31 @@ def finer(frame=COUNTIES, **changes):
 UNIT = {"u": "~id"}
 
 
+def test_a_coarser_vcov_within_which_all_begin_at_once_is_noted():
+    """Two of three counties of each of six states are treated, from the state's year on."""
+    since = pl.when((pl.col("id") % 3 > 0) & (pl.col("state") < 6)).then(2003 + pl.col("state") % 3).otherwise(0)
+    frame = COUNTIES.with_columns(since=since).with_columns(
+        s=((pl.col("since") > 0) & (pl.col("year") >= pl.col("since"))).cast(pl.Int64)
+    )
+
+    def noted(frame, vcov):
+        asked = study_of_counties(vcov=vcov, treatment={"s": {"term": "s", "cohort": "since"}})
+        return [f for f in specdid.check(asked, frame) if f.code == "dated"]
+
+    (fault,) = noted(frame, {"county": "~id", "state": "~state"})
+    assert known(fault.message, "zh")
+    assert fault.help == "write `state` first"
+    assert not noted(frame, {"state": "~state", "county": "~id"})
+    assert not noted(frame, UNIT)
+    later = (
+        pl.when((pl.col("since") > 0) & (pl.col("id") % 3 == 1)).then(pl.col("since") + 1).otherwise(pl.col("since"))
+    )
+    apart = frame.with_columns(since=later).with_columns(
+        s=((pl.col("since") > 0) & (pl.col("year") >= pl.col("since"))).cast(pl.Int64)
+    )
+    assert not noted(apart, {"county": "~id", "state": "~state"})
+
+
 def test_errors_by_units_of_a_treatment_of_states_are_warned_of_though_no_table_names_the_state():
     (fault,) = finer(vcov=UNIT)
     assert fault.severity == "warning"
