@@ -491,6 +491,9 @@ COMPOSED = {
         "they are too small and too short for so few"
     ),
     "medians7 of opposite signs: 7 and 7": ("medians of opposite signs: 0.1 (a) and −0.1 (b)"),
+    "7; of the two only 7 differs from zero": (
+        "medians of opposite signs: 0.1 (a) and −0.1 (b); of the two only 0.1 differs from zero"
+    ),
     "the median7 (7) has 7 under the 7 and 7 under the 7": (
         "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"
     ),

@@ -657,6 +657,7 @@ class _Told:
 
     median: float
     effect: bool
+    written: str
     words: str
 
 
@@ -701,7 +702,9 @@ def _nulls(results: Results, medians: Sequence[Median]) -> Iterator[Caution]:
 def _signs(
     results: Results, medians: Sequence[Median], columns: Mapping[str, frozenset[str]], expected: Floats
 ) -> Iterator[Caution]:
-    """Warn of medians of opposite signs, of which one at least is an effect: by estimand, and by scale.
+    """Warn of medians of opposite signs, by estimand, and by scale: seriously where both are effects.
+
+    A median near zero has either sign: where one alone is an effect there is a note, and where none is nothing.
 
     Compared are estimates of the same treatments and data, as an outcome in logs and in levels, and times the sign
     expected where all of both have one: outcomes expected to move apart do not contradict each other by doing so.
@@ -718,7 +721,12 @@ def _signs(
             code = "estimands_disagree" if same else "scales_disagree"
             where = a.shown if same else f"{a.shown} and {b.shown}"
             of = f" of estimates {TIMES}" if (sign[np.concatenate([ours, theirs])] < 0).any() else ""
-            yield Caution("serious", code, f"medians{of} of opposite signs: {one.words} and {other.words}", where)
+            said = f"medians{of} of opposite signs: {one.words} and {other.words}"
+            if one.effect and other.effect:
+                yield Caution("serious", code, said, where)
+            else:
+                first = one if one.effect else other
+                yield Caution("note", code, f"{said}; of the two only {first.written} differs from zero", where)
 
 
 def _of_the_same_data(
@@ -761,7 +769,8 @@ def _told(
         part = tested[0].specifications
         of = f" of the {part:,} of {len(places):,} tested" if part < len(places) else ""
         words += f"; {p_text(tested[0].p_value)}{of}"
-    return _Told(median, effect, f"{median:,.{decimals_for(estimate)}f} ({words})")
+    written = f"{median:,.{decimals_for(estimate)}f}"
+    return _Told(median, effect, written, f"{written} ({words})")
 
 
 def _failures(results: Results) -> Iterator[Caution]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -73,7 +73,8 @@ class CurveLayout:
     """Sizes in points; ``row`` is the height of a row of the choice panel.
 
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
-    ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
+    ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room; of ``parts`` as many
+    options have rows.
     ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
     shares significant, which are in the note; a ``brief`` note leaves them out, and what
     the names of the key estimate.
@@ -87,6 +88,7 @@ class CurveLayout:
     bands: tuple[PanelRow, ...]
     still: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    parts: Mapping[str, int] = field(default_factory=dict)
     share: float = 0.4
     flat: bool = False
     brief: bool = False
@@ -149,7 +151,7 @@ def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout
         share = (0.3 if narrow else 0.4) * low
         flat = curve == FLAT and len(rows) > 1
         left_out = tuple(order[len(kept) :])
-        return CurveLayout(points, left, medians, curve, row, rows, still, left_out, share, flat, brief)
+        return CurveLayout(points, left, medians, curve, row, rows, still, left_out, {}, share, flat, brief)
 
     full = 150.0 if side_by_side == 1 and not narrow else 125.0
     yield made(order, False, full, alone=False, brief=False)
@@ -176,12 +178,13 @@ def _halves(panels: tuple[CurvePanel, ...], width: float) -> tuple[CurvePanel, .
     return parts if len(large) <= _UNEVEN * count else panels
 
 
-def with_rows(layout: CurveLayout, kept: Sequence[str], fonts: Fonts, most: int = sys.maxsize) -> CurveLayout:
-    """Give a close layout rows for these choices in place of its own, for ``most`` options of each."""
+def with_row(layout: CurveLayout, name: str, fonts: Fonts, most: int | None = None) -> CurveLayout:
+    """Give a close layout rows for one choice more, or for ``most`` of its options."""
     room, (row, space) = layout.left - 8, _CLOSE
-    bands = tuple(_band(band.panels, fonts, room, row, space, kept, True, most) for band in layout.bands)
-    left_out = tuple(name for name in (*layout.kept, *layout.left_out) if name not in kept)
-    return replace(layout, bands=bands, left_out=left_out)
+    kept, parts = (*layout.kept, name), dict(layout.parts) if most is None else {**layout.parts, name: most}
+    bands = tuple(_band(band.panels, fonts, room, row, space, kept, True, parts) for band in layout.bands)
+    left_out = tuple(other for other in layout.left_out if other != name)
+    return replace(layout, bands=bands, left_out=left_out, parts=parts)
 
 
 def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:
@@ -220,7 +223,7 @@ def _band(
     space: float,
     kept: Sequence[str],
     alone: bool,
-    most: int = sys.maxsize,
+    parts: Mapping[str, int] = MappingProxyType({}),
 ) -> PanelRow:
     lines: list[ChoiceLine] = []
     top = 0.0
@@ -242,7 +245,7 @@ def _band(
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         short = fonts.apart(labels, TEXT, room - INDENT)
-        for label in labels[:most]:
+        for label in labels[: parts.get(heading)]:
             first, *others = label.split(AND) if heading == say(_CONTROLS) else (label,)
             ways = (label, say("{first} + {others} more", first=first, others=len(others)))
             said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]

@@ -46,6 +46,8 @@ _APART = 3.0
 """Points between two numbers along an axis, at least."""
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
+_SMALLER = (7.2, SMALL)
+"""So many where all that belongs on it has no room otherwise, no fewer than in the other formats."""
 _CAPTION = 40.0
 SHEET = 648.0
 """Height of a page of letter paper with inch margins."""
@@ -61,6 +63,7 @@ class _Told:
 
     note: str = ""
     lines: int = 0
+    printed: float = PRINTED
 
 
 _told: ContextVar[_Told | None] = ContextVar("told", default=None)
@@ -69,7 +72,8 @@ _told: ContextVar[_Told | None] = ContextVar("told", default=None)
 def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, str]:
     """Draw without title and note, which LaTeX sets; return the figure and the note.
 
-    It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points.
+    It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points;
+    a curve whose rows have no room is drawn larger (`width_at`).
     """
     told = _Told()
     token = _told.set(told)
@@ -77,6 +81,18 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
         return draw(width * SMALL / PRINTED), told.note
     finally:
         _told.reset(token)
+
+
+def printed_sizes() -> tuple[float, ...]:
+    """Return the sizes that the smallest text may have in print, the best first."""
+    return (PRINTED,) if _told.get() is None else (PRINTED, *_SMALLER)
+
+
+def width_at(width: float, printed: float) -> float:
+    """Return how wide to draw what `draw_bare` asks for in ``width``, so that its smallest text has this size."""
+    if (told := _told.get()) is not None:
+        told.printed = printed
+    return width * PRINTED / printed
 
 
 def note_lines(text: str, fonts: Fonts, room: float) -> list[str]:
@@ -94,7 +110,9 @@ def highest(points: float) -> float:
     Beside a bare figure stand its caption and the note that `note_lines` was given before.
     """
     told = _told.get()
-    return points if told is None else (points - _CAPTION) * SMALL / PRINTED - NOTE * told.lines
+    if told is None:
+        return points
+    return (points - _CAPTION) * SMALL / told.printed - NOTE * told.lines * PRINTED / told.printed
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from specdid.figures._layout import (
     CurveLayout,
     PanelRow,
     layouts,
-    with_rows,
+    with_row,
 )
 from specdid.figures._page import (
     CUT,
@@ -62,8 +62,10 @@ from specdid.figures._page import (
     listed,
     note_lines,
     of_specifications,
+    printed_sizes,
     spelled_out,
     title_height,
+    width_at,
     wrap,
 )
 from specdid.figures._panes import (
@@ -90,7 +92,9 @@ _DETAILS = 4
 """Lines of details below the band; warnings.csv has all."""
 _ROOM = 10.5
 _PARTS = (6, 4, 3, 2)
-"""Options of one choice that have rows where no choice has room for all of its own."""
+"""Options of a choice that have rows where there is no room for all."""
+_LOWEST = 48.0
+"""Height of flat curves in print where options would have no rows otherwise."""
 _EDGE = 2.0
 """Height of a line of text."""
 
@@ -599,28 +603,48 @@ def _draw(data: CurveData, fonts: Fonts, width: float) -> Figure:
 def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
     """Place everything so that the curves have their share of the height, and the figure fits a page.
 
+    What is printed has smaller text, and then lower curves, before options have no rows.
+    """
+
+    def without(layout: CurveLayout) -> tuple[int, int]:
+        return len(layout.left_out), len(layout.parts)
+
+    usual, *smaller = printed_sizes()
+    best, layout = usual, _chosen(data, fonts, width_at(width, usual))
+    for size, whole in [*((s, False) for s in smaller), *((s, True) for s in smaller)]:
+        if any(without(layout)):
+            other = _chosen(data, fonts, width_at(width, size), whole)
+            best, layout = (size, other) if without(other) < without(layout) else (best, layout)
+    width_at(width, best)
+    return _sheet(data, fonts, layout)
+
+
+def _chosen(data: CurveData, fonts: Fonts, width: float, whole: bool = False) -> CurveLayout:
+    """Choose a layout of a width; ``whole``: before the others one with all rows, however low its curves.
+
     Curves that had to be lower take what room is left, up to their usual share.
     """
-    usual = 0.0
-    for layout in layouts(data, fonts, width):
+    usual, made = 0.0, list(layouts(data, fonts, width))
+    if whole:
+        complete = [layout for layout in made if not layout.left_out]
+        made = [*complete, replace(complete[-1], curve=_LOWEST), *made]
+    for layout in made:
         usual = max(usual, layout.share)
         if _fits(data, fonts, layout):
             break
     layout = _filled(data, fonts, layout) if layout.left_out else layout
     rest, bands = _rest(data, fonts, layout), len(layout.bands)
     curve = min(_part(usual, rest), highest(PAGE) - rest) / bands
-    return _sheet(data, fonts, replace(layout, curve=max(layout.curve, _least(data, fonts, layout), curve)))
+    return replace(layout, curve=max(layout.curve, _least(data, fonts, layout), curve))
 
 
 def _filled(data: CurveData, fonts: Fonts, layout: CurveLayout) -> CurveLayout:
-    """Give rows to choices for which there is room, though one that moves more has too many; if to none, to a part."""
-    for name in layout.left_out:
-        more = with_rows(layout, (*layout.kept, name), fonts)
-        layout = more if _fits(data, fonts, more) else layout
-    if layout.has_rows:
-        return layout
-    parts = (with_rows(layout, (name,), fonts, most) for most in _PARTS for name in layout.left_out)
-    return next((part for part in parts if _fits(data, fonts, part)), layout)
+    """Give rows to choices for which there is room, though one that moves more has too many; to others, for a part."""
+    for most in (None, *_PARTS):
+        for name in layout.left_out:
+            more = with_row(layout, name, fonts, most)
+            layout = more if _fits(data, fonts, more) else layout
+    return layout
 
 
 def _rest(data: CurveData, fonts: Fonts, layout: CurveLayout) -> float:

@@ -378,12 +378,25 @@ def codes(*given):
     return [(c.severity, c.code) for c in contradictions(*given)]
 
 
-def test_estimands_of_opposite_signs_are_serious_where_one_is_an_effect():
+def test_estimands_of_opposite_signs_are_serious_where_both_are_effects():
+    found = results(-0.2, 0.1)
+    tests = [median(0.001), median(0.03, "treated")]
+    (told,) = contradictions(found, tests, {})
+    assert (told.severity, told.code, told.where) == ("serious", "estimands_disagree", "y")
+    assert told.message == "medians of opposite signs: -0.200 (two-way; p = 0.001) and 0.100 (treated; p = 0.030)"
+
+
+def test_estimands_of_opposite_signs_are_a_note_where_one_is_an_effect():
     found = results(-0.2, 0.1)
     tests = [median(0.001), median(0.4, "treated")]
     (told,) = contradictions(found, tests, {})
-    assert (told.severity, told.code, told.where) == ("serious", "estimands_disagree", "y")
-    assert told.message == "medians of opposite signs: -0.200 (two-way; p = 0.001) and 0.100 (treated; p = 0.400)"
+    assert (told.severity, told.code, told.where) == ("note", "estimands_disagree", "y")
+    assert told.message == (
+        "medians of opposite signs: -0.200 (two-way; p = 0.001) and 0.100 (treated; p = 0.400); "
+        "of the two only -0.200 differs from zero"
+    )
+    (told,) = contradictions(found, [median(0.4), median(0.001, "treated")], {})
+    assert told.message.endswith("; of the two only 0.100 differs from zero")
     assert codes(found, [median(0.3), median(0.4, "treated")], {}) == []
     assert codes(results(-0.2, -0.1), tests, {}) == []
 
@@ -404,7 +417,7 @@ def test_half_of_the_estimates_with_the_medians_sign_are_an_effect(p, effect):
     fits.p_value[:] = 0.5
     fits.estimate[by == 0], fits.p_value[by == 0, 0] = [-0.2, -0.2, -0.2, 0.3], p
     fits.estimate[by == 1] = 0.1
-    assert codes(collect(planned, [fits], ["x"]), [], {}) == [("serious", "estimands_disagree")] * effect
+    assert codes(collect(planned, [fits], ["x"]), [], {}) == [("note", "estimands_disagree")] * effect
 
 
 def test_a_median_moves_by_half_of_itself_and_of_a_standard_error():
@@ -575,7 +588,7 @@ def test_a_p_value_stands_beside_the_median_that_it_is_of():
     (told,) = contradictions(found, tests, {}, np.where(y, -1.0, 1.0))
     assert told.message == (
         "medians of estimates times the expected sign of opposite signs: 1.60 (two-way; p = 0.010) and "
-        "-1.60 (treated; p = 0.400)"
+        "-1.60 (treated; p = 0.400); of the two only 1.60 differs from zero"
     )
     # Without a sign for all, the raw medians are compared, of which the null has no p.
     (told,) = contradictions(found, tests, {}, np.where(y, -1.0, np.nan))
