@@ -955,7 +955,8 @@ class _Stata(Memory):
         return True
 
     def _refuse_turning(self, made: Node, number: float, shown: Node) -> None:
-        if key := self._turns(made, number) or self._turns_unseen(made, number):
+        key = self._turns(made, number) or self._turns_unseen(made, number)
+        if key and not self._far_from(made, [number]):
             self._refuse_where_same(key, shown)
 
     def _refuse_where_same(self, key: str, shown: Node) -> None:
