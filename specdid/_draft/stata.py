@@ -156,6 +156,10 @@ _KEEPS_DATA = {
 """What follows a command where it leaves data alone."""
 _NO_COLUMNS = re.compile(r"\b(?:by|i|id|t|over|panelvar|timevar|panel|time)\([^()]*\)")
 """Options that name groups."""
+_OF_PROGRAMS = {"end", "foreach", "forvalues", "args", "syntax", "marksample", "tokenize", "gettoken", "while"}
+"""Commands of programs and loops, which change no data themselves."""
+_OF_ANYTHING = {"mata", "python", "java", "plugin", "do", "run", "include", "rcall"}
+"""Commands that may change columns which their line does not name."""
 _OF_STATA = {"mata", "python", "java", "plugin", "set", "snapshot", "for", "clear"}
 _READ = {
     "generate", "replace", "egen", "rename", "recode", "keep", "drop", "use", "import", "insheet", "save", "preserve",
@@ -1538,12 +1542,15 @@ class _Stata(Memory):
 
     def _changes_data(self, body: Sequence[str]) -> bool:
         """Say whether statements of a program may change data: others than those that only show or estimate."""
-        first = [re.match(r"\w*", _without_prefixes(text)) for text in body]
-        words = {_NAMES.get(one[0], one[0]) for one in first if one}
-        return not words <= {
-            *_HARMLESS, *_COMMANDS, "", "end", "local", "global", "if", "else", "foreach", "forvalues", "args",
-            "syntax", "marksample", "tokenize", "gettoken", "confirm",
-        }  # fmt: skip
+        for text in body:
+            rest = _without_prefixes(_behind_condition(text) if re.match(r"(?:if|else)\b", text) else text)
+            rest = _without_prefixes(re.sub(r"^bys?o?r?t?\s+[^:]*:\s*", "", rest))
+            word = re.match(r"\w*", rest)
+            found = word[0] if word else ""
+            command = _NAMES.get(found, found)
+            if command not in {"", *_COMMANDS, *_OF_PROGRAMS} and not _spares_data(command, rest[len(found) :]):
+                return True
+        return False
 
     def _undecided(self, text: str, line: int, shown: str) -> None:
         """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
@@ -2759,6 +2766,8 @@ class _Stata(Memory):
                 self._cut(condition, line, text)
             elif found:
                 self._rows(line, text, "changes rows: do it in the data before")
+        elif command == "mi" and (of := re.search(rf":\s*(?:\w+\s+)?({'|'.join(_COMMANDS)})\s", text)):
+            self.skip(line, text, f"{of[1]} under a prefix is not taken over")
         elif self._of_frames(command, arguments, line, text):
             pass
         elif command in _NEW_DATA or (command in ("infile", "infix", "usesome") and self.state.data is not None):
@@ -2841,8 +2850,9 @@ class _Stata(Memory):
     def _guard(self, command: str, arguments: str, line: int, text: str, why: str) -> None:
         """Take for unknown the rows, and every column that a line names which is not known to change nothing."""
         there = {name for name in {*self._data, *self.there()} if name not in self.state.dropped}
-        named = self._named(arguments, there)
-        for name in named:
+        named = self._named("" if command in _OF_ANYTHING else arguments, there)
+        quoted = [one for one in re.findall(r"[\"'](\w+)[\"']", arguments) if one in there]
+        for name in (*named, *quoted):
             self.define(name, line, None)
         shown = [without_marks(name) for name in named if name in there or not there]
         self._ask(command or text[:20], shown, line, text, why)
@@ -2872,6 +2882,7 @@ class _Stata(Memory):
         text = re.sub(r"\bif\s[^,]*", " ", text)
         text = re.sub(r"`[^']*'|\$\{?\w+\}?", "*", text)
         found: list[str] = []
+        short = {*re.findall(r"\w+(?![\w(])", _at_comma(text)[0])}  # elsewhere names of options and functions stand
         for word in re.findall(r"(?<![\w.*?~])[A-Za-z_\u01c3*?~][\w*?~]*(?:-[A-Za-z_]\w*)?", text):
             first, _, last = word.partition("-")
             pattern = "*" if word == "_all" else word.replace("~", "*")
@@ -2882,7 +2893,7 @@ class _Stata(Memory):
                 alone = not pattern.strip("*") and word not in ("_all", "*")
                 found += [] if alone else sorted(one for one in there if fnmatchcase(one, pattern))
             elif word not in _STORAGE:
-                meant = self._abbreviated(word) if there else [word]
+                meant = self._abbreviated(word) if there and word in short else [word]
                 found += [word, *meant]
         return list(dict.fromkeys(found))
 

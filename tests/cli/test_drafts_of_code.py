@@ -5060,7 +5060,7 @@ def test_a_command_that_names_no_column_guards_the_rows_and_says_that_any_may_be
     assert "rows_line_3" in found.unread
     assert 3 in [at for at, *_ in found.skipped]
     known = re.match(r"(?:g?duplicates|[fg]merge|merge_asof|rangejoin|set) ", line)
-    assert known or any(at == 3 and "`d`" in text and "`x`" in text for at, text in found.notes)
+    assert known or any(at == 3 and "names no column" in text and "`d`" in text for at, text in found.notes)
 
 
 LEAVE_DATA = """\
@@ -5094,6 +5094,36 @@ def test_commands_that_are_known_to_leave_data_alone_guard_nothing(line):
     found = _behind(line)
     assert [(r.terms, r.condition) for r in found.regressions] == [(("d", "x"), "TRUE")]
     assert not found.unread
+
+
+@pytest.mark.parametrize(
+    ("line", "guarded"),
+    [
+        ("mata: f()", False), ('mata: st_store(., "firm", 1)', True), ("mytool f", True), ("mytool y, f(1)", False),
+        ("mytool y, o(f(2))", False), ("mytool y, o(firm)", True),
+    ],
+)  # fmt: skip
+def test_names_of_options_and_functions_are_no_columns_cut_down(line, guarded):
+    code = f"use a.dta, clear\n{line}\nreghdfe y d firm, absorb(id)\n"
+    (regression,) = read_code(code, ".do", DataFacts(frozenset({"y", "d", "firm", "id"}))).regressions
+    assert regression.terms == ("d", "firm_line_2" if guarded else "firm")
+    assert regression.condition == "rows_line_2"
+
+
+@pytest.mark.parametrize(
+    ("body", "guarded"),
+    [
+        ("sum x", False), ("if `1' > 2 di 3", False), ("if `1' > 2 replace x = 0", True), ("set obs 9", True),
+        ("by id: replace x = 1", True), ("reg y x", False), ("mytool", True),
+    ],
+)  # fmt: skip
+def test_a_program_of_the_file_is_guarded_unless_all_its_statements_leave_data_alone(body, guarded):
+    found = _behind(f"program define own\n{body}\nend\nown x")
+    assert (found.regressions[0].condition != "TRUE") == guarded
+
+
+def test_a_regression_under_mi_estimate_is_listed():
+    assert 3 in [line for line, *_ in _behind("mi estimate: reghdfe y d, absorb(id)").skipped]
 
 
 def test_lines_that_may_change_columns_are_named_at_init(drafted):
