@@ -272,11 +272,14 @@ class Memory:
         if not rows:
             return [*self.state.kept]
         if rows not in self._of_rows:
-            line = rows[-1][0]
-            key = f"rows_line_{line}__{len(self._versions)}__"
-            self._versions[key] = _Version(f"rows_line_{line}", line, None)
-            self._of_rows[rows] = key
+            self._of_rows[rows] = self.open_rows(rows[-1][0])
         return [self._of_rows[rows], *self.state.kept]
+
+    def open_rows(self, line: int) -> str:
+        """Return a condition, nowhere defined, of the rows that a line leaves."""
+        key = f"rows_line_{line}__{len(self._versions)}__"
+        self._versions[key] = _Version(f"rows_line_{line}", line, None)
+        return key
 
     def on_kept(self, text: str) -> str:
         """Return an expression of versions in which functions of other rows do not see those that were cut off.
@@ -316,7 +319,7 @@ class Memory:
 
     def define(self, name: str, line: int, expression: str | None) -> None:
         """Put a version in force; an expression names the versions that it is made of."""
-        name = marked_name(name)
+        name = marked_name(name.replace(MARK, ""))  # also where one was put together of parts
         key = f"{name}__{len(self._versions)}__"
         if expression is not None:
             key = self._same.setdefault((name, expression), key)

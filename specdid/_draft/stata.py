@@ -120,26 +120,71 @@ _HARMLESS = _words(
     more mo|re beep window exit e|xit tempfile tempvar tempname postfile post postclose export outsheet outfile
     sa|ve saveold so|rt gso|rt gsort order aorder compress form|at browse br ed|it macro ma|cro end discard query
     memory creturn error err|or profiler translate print putmata unab tsunab fvset cls vl datasignature
+    hashsort fsort gisid fisid gunique unique distinct gdistinct gtop gtoplevelsof glevelsof levels fre groups
+    tabplot vioplot cibar catplot stripplot grc1leg grc1leg2 cibplot heatplot
+    mean proportion ratio total ci cii centile ameans sktest swilk sfrancia ksmirnov kwallis anova oneway
+    manova loneway alpha icc kappa spearman ktau symmetry tetrachoric nestreg stepwise svyset svydescribe svy
+    avplot avplots rvfplot rvpplot cprplot acprplot lvr2plot dfuller pperron dfgls kpss corrgram ac xcorr pac
+    xtunitroot xtcointtest xtdpdtest archlm bgodfrey abar arima arch var varsoc vec vargranger irf cnsreg constraint
+    eivreg vwls rreg boxcox mvreg sureg reg3 biprobit mprobit asclogit cmclogit rologit slogit zip zinb gnbreg tnbreg
+    tpoisson streg sts stdescribe stsum meglm melogit meprobit mepoisson intreg cpoisson lasso elasticnet
+    dsregress poregress xporegress pdslasso ivlasso rlasso lasso2 cvlasso avar ranktest weakivtest weakiv rivtest
+    twostepweakiv nlsur gmm ml mkmat matlist constraint plausexog oaxaca
+    oaxaca_rif decompose hettest imtest szroiter whitetst outtable texdoc markdoc dyndoc dyntext
+    putexcelw table1 table1_mc baselinetable dtable mdesc vce
+    scheme graphlog github require pwf ivreset
+    texsave listtab listtex estwrite estread xml_tab mat2txt frmttable rqr bcstats
+    addplot plotplain cleanplots fvexpand assertlist assertnested cf
     """
 )
-"""Commands that leave rows and values of columns alone, as far as regressions see."""
+"""Commands that leave rows and values of columns alone, as far as regressions see; no other is thought to."""
+_KEEPS_DATA = {
+    "set": r"(?!\s*obs\b)",
+    "mi": r"\s*(?:set|reg\w*|unreg\w*|d\w*|query|mis\w*|est\w*|test\w*|varying)\b",
+    "mata": r"\s*:?\s*(?:mata\s*:?\s*)?(?:clear|drop|set|mlib|describe|query|which|memory)\b",
+    "snapshot": r"\s*(?:list|label|erase)\b",
+    "frame": r"\s*(?:cr\w*|drop|list|dir|pwf|ren\w*|put|copy|post|des\w*|save)\b",
+    "frames": r"\s*(?:dir|save|des\w*)\b",
+    "program": r"\s*(?:drop|list|dir)\b",
+    "duplicates": r"\s*(?:r|rep\w*|l|list|e|ex\w*|table|b|br\w*)\b",
+    "gduplicates": r"\s*(?:r|rep\w*|l|list|e|ex\w*|table|b|br\w*)\b",
+    "missings": r"\s*(?:report|list|table|breakdown)\b",
+    "continue": "", "break": "", "tsset": "", "xtset": "",
+    "iis": "", "tis": "", "clear": "", "local": "", "global": "", "scalar": "",
+    "matrix": r"(?!\s*(?:svmat|score)\b)",
+}  # fmt: skip
+"""What follows a command where it leaves data alone."""
+_NO_COLUMNS = re.compile(r"\b(?:by|i|id|t|over|panelvar|timevar|panel|time)\([^()]*\)")
+"""Options that name groups."""
+_OF_PROGRAMS = {"end", "foreach", "forvalues", "args", "syntax", "marksample", "tokenize", "gettoken", "while"}
+"""Commands of programs and loops, which change no data themselves."""
+_OF_ANYTHING = {"mata", "python", "java", "plugin", "do", "run", "include", "rcall"}
+"""Commands that may change columns which their line does not name."""
+_OF_STATA = {"mata", "python", "java", "plugin", "set", "snapshot", "for", "clear"}
+_READ = {
+    "generate", "replace", "egen", "rename", "recode", "keep", "drop", "use", "import", "insheet", "save", "preserve",
+    "restore", "foreach", "forvalues", "local", "global", "if", "else", "sysuse", "webuse", "frame", "cwf", "snapshot",
+}  # fmt: skip
+"""Commands that are read, whose repetition leaves all as it is."""
+_STORAGE = {"byte", "int", "long", "float", "double", "strL"}
 _ROWS = _words(
     """
     mer|ge app|end joinby cross expand expandcl sample bsample gsample duplicates tsfill fillin tsappend dropmiss
-    xtbalance insobs mmerge nearmrg rangejoin reclink matchit missings frlink frget
+    xtbalance insobs mmerge nearmrg rangejoin reclink matchit missings frlink frget gduplicates fmerge gmerge join
+    fjoin mergemany merge_asof dtalink
     """
 )
 _NEW_DATA = _words(
     """
     collapse gcollapse fcollapse contract gcontract reshape greshape statsby rolling xpose stack sxpose simulate
-    input frame frames mi odbc sql
+    input frame frames mi odbc sql bcuse cwf
     """
 )
 _VALUES = _words(
     """
     generate replace egen gegen fegen rename recode encode decode destring tostring winsor winsor2 winsorize gstats
     xtile fastxtile gquantiles pctile predict clonevar mvdecode mvencode ipolate mipolate impute split separate std
-    recast range drawnorm pca factor svmat getmata bcuse carryforward
+    recast range drawnorm pca factor svmat getmata carryforward
     """
 )
 """Commands that change the rows, the whole, or the columns that they name."""
@@ -188,6 +233,8 @@ _HELD = {"byte": (-127, 100), "int": (-32_767, 32_740), "long": (-2_147_483_647,
 """What whole types hold; beyond, a number is missing."""
 _HELD_BY_FLOAT = 2**24
 """Above, single precision has not every whole number."""
+_OPEN = r"`|\$[\w{]"
+"""What a macro that is not known leaves; a dollar at the end of a pattern is none."""
 _JOINED = "\x1f"
 """Where a line ended in a comment."""
 
@@ -452,6 +499,13 @@ class _Stata(Memory):
         self._programs: dict[str, tuple[int, list[str]]] = {}
         """Programs of the file's own: the line of each, and its statements."""
         self._within = ""
+        self._guards: dict[tuple[int, str], tuple[str, list[str]]] = {}
+        """Lines that may change rows and columns: the command of each, and the columns that it names."""
+        self._earlier: dict[int, set[int]] = {}
+        """By such a line those before it, whose rows it asks for, too."""
+        self._frames: dict[str, State] = {}
+        self._frame = "default"
+        self._snapshots: list[State] = []
         self._patterns: dict[str, list[str]] = {}
         """Of loops over columns that are not written out: patterns of their names."""
 
@@ -472,6 +526,7 @@ class _Stata(Memory):
         self._choose_panel()
         texts = self._texts_for_numbers()
         found = self.finish()
+        self._tell_guards()
         begin = self._read_at.get(found.data or "", 0)
         found.skipped[:begin] = [one for one in found.skipped[:begin] if one not in self._of_data_alone]
         found.skipped = [one for one in found.skipped if one not in texts]
@@ -523,6 +578,44 @@ class _Stata(Memory):
                 found.comments[role] = [told]
                 setattr(found, role, None)
         return found
+
+    def _tell_guards(self) -> None:
+        """Note what lines may have changed that come before regressions and are not known to change nothing."""
+        found = self.found
+        asked = {"", *found.unread}
+        lines = {v.name: v.line for v in self._versions.values()}
+        used = {name for r in found.regressions for one in texts_of(r) for name in columns_of(one.removeprefix("~"))}
+        used |= {name for one in found.derived.values() for name in columns_of(one)}
+        told: dict[int, tuple[str, list[str]]] = {}
+        asking = {at for of, at in found.unread.values() if not of}
+        before = {
+            at: min(asking_at for asking_at in asking if at in self._earlier.get(asking_at, ()))
+            for one in asking
+            for at in self._earlier.get(one, ())
+        } | {at: at for at in asking}
+        for (line, text), (command, names) in self._guards.items():
+            if (line, text) in self.usual_rows or line in before:
+                told.setdefault(line, (command, []))[1].extend(names)
+        notes = []
+        for line, (command, names) in sorted(told.items()):
+            shown = [f"`{name}`" for name in dict.fromkeys(names)]
+            if shown:
+                why = f"`{command}` may change {', '.join(shown[:8])}{', …' * (len(shown) > 8)}, rows"
+            else:
+                why = f"`{command}` names no column, and may have changed rows and any of those before it"
+                if left := sorted(name for name in used - asked if lines.get(name, 0) < line):
+                    why += ", of which regressions after it use "
+                    why += f"{', '.join(f'`{one}`' for one in left[:12])}{', …' * (len(left) > 12)} as they were"
+            why += next(
+                (
+                    f": `{one}` asks for what it leaves"
+                    for one, of in found.unread.items()
+                    if of == ("", before.get(line))
+                ),
+                "",
+            )
+            notes.append((line, why))
+        found.notes[:0] = notes
 
     def _tell_words(self, found: ReadCode, code: str) -> None:
         """List columns in use whose NA of a text file is text in Stata, and missing here."""
@@ -826,7 +919,7 @@ class _Stata(Memory):
                         f"{stored}, which does not hold `{write(other)}`: rows of it are in or out by that rounding. "
                         f"If you meant the number itself, {cure}"
                     )
-                if odd:
+                if odd and not self._far_from(made, odd):
                     raise NotReadError(
                         f"{stored}, which does not hold {odd[0]:g} but {single(odd[0]):.9g}: rows of {odd[0]:g} are in "
                         f"or out by that rounding. If you meant the number itself, {cure}"
@@ -849,8 +942,25 @@ class _Stata(Memory):
             text = text.replace(write(Number(number)), f"{number:.7g}")
         return text
 
+    def _far_from(self, made: Node, numbers: Sequence[float]) -> bool:
+        """Say whether the data show that no row is so near to a number that single precision has it on another side."""
+        while isinstance(made, Call) and made.function in ("l", "f", "max", "min") and made.arguments[0].value:
+            made = made.arguments[0].value
+        both = [of_rows(made, partial(self._rows_of, rounds=rounds)) for rounds in (True, False)]
+        if both[0] is None or both[1] is None:
+            return False
+        for number in numbers:
+            stored, exact = (np.atleast_1d(one) - number for one in both if one is not None)
+            near = 2 * float(np.spacing(np.float32(abs(number))))
+            if np.nanmin(np.abs(np.append(stored, exact)), initial=inf) <= near:
+                return False
+            if not np.array_equal(np.sign(stored), np.sign(exact), equal_nan=True):
+                return False
+        return True
+
     def _refuse_turning(self, made: Node, number: float, shown: Node) -> None:
-        if key := self._turns(made, number) or self._turns_unseen(made, number):
+        key = self._turns(made, number) or self._turns_unseen(made, number)
+        if key and not self._far_from(made, [number]):
             self._refuse_where_same(key, shown)
 
     def _refuse_where_same(self, key: str, shown: Node) -> None:
@@ -1150,9 +1260,8 @@ class _Stata(Memory):
     def _anything(self, node: _Node, why: str) -> None:
         """List a statement that cannot be read, and may change anything."""
         shown = node.text[:MOST_SHOWN]
-        self.state.rows += ((node.line, shown),)
-        self._facts = FIRST
-        self._skip_data(node.line, shown, why)
+        self._guards[node.line, shown] = re.match(r"\w*", shown)[0], []  # type: ignore[index]
+        self._rows(node.line, shown, why)
 
     def _stop(self, what: Literal["turn", "loop", "file"], line: int, text: str) -> None:
         """Read no further in a turn of a loop, a loop or the file, where it is plain that the code does not."""
@@ -1195,7 +1304,14 @@ class _Stata(Memory):
                 "its values are not written out: the loop is read once, without them. Write them out, as in "
                 "`foreach v in a b`",
             )
-        elif re.match(r"^(?:pr\w*|mata|python)\b", text):
+        elif of := re.match(r"^(mata|python)\b", text):
+            why = "what stands in its braces is not read, and may change any column and rows"
+            self._ask(of[1], [], node.line, text, why)
+            return
+        elif (frame := re.match(r"^(?:qui\w*\s+|cap\w*\s+)*frame\s+(\w+)$", text)) and frame[1] != self._frame:
+            self.skip(node.line, text, f"is of frame `{frame[1]}`, which is not read; the data here are others")
+            return
+        elif re.match(r"^pr\w*\b", text):
             self.skip(node.line, text, "what stands in its braces is not read")
             return
         elif told := not all(
@@ -1323,6 +1439,26 @@ class _Stata(Memory):
         return True
 
     def _statement(self, text: str, line: int) -> None:
+        """Read a statement; one of which nothing has come is listed, unless it is known to change nothing."""
+        before = self._until_end, self._footprint()
+        self._read_statement(text, line)
+        if before != (self._until_end, self._footprint()) or self._until_end or text == "end":
+            return
+        rest = _without_prefixes(re.sub(r"^bys?o?r?t?\s+[^:]*:\s*", "", _without_prefixes(text)))
+        word = re.match(r"\w*", rest)
+        command = _NAMES.get(word[0], word[0]) if word else ""
+        read = {*_VALUES.values(), *_READ, *_COMMANDS}
+        if command and command not in read and not _spares_data(command, rest[len(word[0] if word else "") :]):
+            self.skip(line, text, "nothing is read of it")
+
+    def _footprint(self) -> tuple[Any, ...]:
+        """Return what a statement that is read, or listed, changes."""
+        state = tuple(getattr(self.state, name) for name in State.__dataclass_fields__ if name != "columns")
+        found = self.found
+        counts = (len(found.skipped), len(found.regressions), len(self._panels), len(self._snapshots))
+        return state, {**self.state.columns}, {**self._macros}, counts, len(self._preserved), self._frame
+
+    def _read_statement(self, text: str, line: int) -> None:
         if self._until_end:
             self._keep_body([_Node(line, text)])
             self._until_end = "" if text == "end" else self._until_end
@@ -1331,6 +1467,11 @@ class _Stata(Memory):
             return
         captured = self._captured or bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
         text = _without_prefixes(text)
+        if (of := re.match(r"^frame\s+([^\W\d]\w*)\s*:\s*(?=\S)", text)) and not re.match(r"^\w+$", text):
+            if of[1] != self._frame:
+                self.skip(line, text, f"is of frame `{of[1]}`, which is not read; the data here are others")
+                return
+            text = _without_prefixes(text[of.end() :])
         by = re.match(r"^bys?o?r?t?\s+[^:]*:\s*", text)
         rest = _without_prefixes(text[by.end() :]) if by else text
         word = re.match(r"^\w*", rest)
@@ -1379,6 +1520,11 @@ class _Stata(Memory):
                 self._within = re.sub(r"^\s*(?:de\w*\s+)?(\w+).*$", r"\1", arguments)
                 self._programs[self._within] = line, []
                 why += ": write its statements where it is called, with what it is given in their places"
+            if command in ("mata", "python"):
+                self._ask(
+                    command, [], line, text, f"{why}, and may change any column and rows: do it in the data before"
+                )
+                return
             self.skip(line, text, why)
             if command == "input":
                 self._new_data(line, "input")
@@ -1396,12 +1542,15 @@ class _Stata(Memory):
 
     def _changes_data(self, body: Sequence[str]) -> bool:
         """Say whether statements of a program may change data: others than those that only show or estimate."""
-        first = [re.match(r"\w*", _without_prefixes(text)) for text in body]
-        words = {_NAMES.get(one[0], one[0]) for one in first if one}
-        return not words <= {
-            *_HARMLESS, *_COMMANDS, "", "end", "local", "global", "if", "else", "foreach", "forvalues", "args",
-            "syntax", "marksample", "tokenize", "gettoken", "confirm",
-        }  # fmt: skip
+        for text in body:
+            rest = _without_prefixes(_behind_condition(text) if re.match(r"(?:if|else)\b", text) else text)
+            rest = _without_prefixes(re.sub(r"^bys?o?r?t?\s+[^:]*:\s*", "", rest))
+            word = re.match(r"\w*", rest)
+            found = word[0] if word else ""
+            command = _NAMES.get(found, found)
+            if command not in {"", *_COMMANDS, *_OF_PROGRAMS} and not _spares_data(command, rest[len(found) :]):
+                return True
+        return False
 
     def _undecided(self, text: str, line: int, shown: str) -> None:
         """Take for unknown what a statement changes behind a condition in its own line that is not decided."""
@@ -1412,6 +1561,13 @@ class _Stata(Memory):
             self.define(found[1], line, None)
         elif re.search(rf"\s(?:(?:keep|drop)\s+(?:if|in)\b|(?:{'|'.join(_ROWS)})\s+[\w(])", f" {_at_comma(text)[0]}"):
             self.state.rows += ((line, shown),)
+        elif statement := _without_prefixes(_behind_condition(shown)):
+            statement = re.sub(r"^bys?o?r?t?\s+[^:]*:\s*", "", statement)
+            word = re.match(r"\w*", statement)
+            command = _NAMES.get(word[0], word[0]) if word else ""
+            inner = statement[len(word[0]) if word else 0 :]
+            if command and command not in {*_COMMANDS, *_READ} and not _spares_data(command, inner):
+                self._guard(command, inner, line, shown, "a condition is not decided: what it may change, do before")
 
     def _changes_some(self, command: str, arguments: str, line: int, text: str) -> bool:
         """Take for unknown the columns that a statement may change by macros not known; say whether it does."""
@@ -1420,7 +1576,7 @@ class _Stata(Memory):
         if not in_place and (command in _HARMLESS or not re.search(r"\breplace\b", options) or " using " in body):
             return False
         words = re.split(r"\sif\s|\sin\s|=|\(", f" {body}")[0].split()
-        if not re.search(r"[`$]", " ".join(words)):
+        if not re.search(_OPEN, " ".join(words)):
             return False
         patterns: list[str] = []
         for word in words:
@@ -1614,7 +1770,7 @@ class _Stata(Memory):
             A part of it is not read.
         """
         found = self.found
-        if re.search(r"[`$]", rest):
+        if re.search(_OPEN, rest):
             raise NotReadError(self._not_known(rest))
         body, options = _at_comma(rest)
         weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
@@ -2055,13 +2211,14 @@ class _Stata(Memory):
     def _rows(self, line: int, text: str, why: str) -> None:
         """List a change of rows; cuts before it are to be done before it, too."""
         for cut in self.state.cuts:
-            self._before.setdefault(cut, line)
+            if cut not in self._guards:
+                self._before.setdefault(cut, line)
         self.state.rows += self.state.cuts
         self.state.cuts, self.state.kept = (), ()
         self.state.rows += ((line, text),)
         self._skip_data(line, text, why)
         self._facts = FIRST
-        if re.match(r"(?:mer\w*|mmerge|joinby|append|nearmrg|rangejoin|reclink|frget|frlink)", text):
+        if re.match(r"(?:mer\w*|[fg]merge|f?join|mmerge|joinby|append|nearmrg|rangejoin|reclink|frget|frlink)", text):
             self.found.joins.append(line)
             self.state.leaving = ()
             for name in sorted(self.state.dropped):  # it may bring one by this name
@@ -2086,7 +2243,7 @@ class _Stata(Memory):
         NotReadError
             It is none of a row's own values.
         """
-        if re.search(r"[`$]", condition):
+        if re.search(_OPEN, condition):
             raise NotReadError(self._not_known(condition))
         if re.search(r"(?<!\w)(?:_[nN]|e\(sample\)|_merge)\b|\b_[nN]\b|e\(sample\)", condition):
             raise NotReadError("it asks for the number of a row, or for what a command left")
@@ -2103,6 +2260,8 @@ class _Stata(Memory):
             return self._winsor(rest, line)
         if command == "recode" and not by:
             return self._recode(rest, line)
+        if command == "destring" and not by:
+            return self._destring(rest, line, text)
         if command == "clonevar" and not by and (one := re.fullmatch(r"\w+\s+(\w+)\s*=\s*([^\W\d]\w*)", rest.strip())):
             read_in = self._read_in(one[2])
             self.define(one[1], line, self.in_force(one[2]))
@@ -2443,8 +2602,28 @@ class _Stata(Memory):
         for name in names:
             function = "trim" if trims else "winsorize"
             expression = self.on_kept(self.in_force(f"{function}({name}, {cuts[0] / 100:.12g}, type = 2)"))
-            self.define(name + suffix.strip("\"'"), line, expression)
+            self.define(name + without_marks(suffix).strip("\"'"), line, expression)
         return bool(names)
+
+    def _destring(self, rest: str, line: int, text: str) -> bool:
+        """Leave columns as they are that are numbers here already, as those whose only words in a text file are NA."""
+        body, options = _at_comma(rest)
+        names = body.split()[1:]
+        forced = r"\bforce\b|\bignore\(\s*\"?[A-Za-z/ ]+\"?\s*\)"
+        if not re.search(r"\breplace\b", options) or re.sub(rf"\breplace\b|{forced}", "", options).strip():
+            return False
+
+        def is_number(name: str) -> bool:
+            key = self.state.columns.get(name, name)
+            there = not self.known(key) and name not in self.state.dropped and self._facts.numbers(key) is not None
+            return there and (not self._of_file.words.get(key) or bool(re.search(forced, options)))
+
+        others = [name for name in names if not is_number(name)]
+        if others == names:
+            return False
+        if others:
+            self._unread("destring", f" {' '.join(others)}, {options}", line, text)
+        return True
 
     def _value(self, command: str, name: str, expression: str, by: list[str] | None) -> str:
         """Return what a column is set to, by the names that the code has for columns."""
@@ -2454,7 +2633,7 @@ class _Stata(Memory):
             raise NotReadError("rows have no number here")
         if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
-        if re.search(r"[`$]", expression):
+        if re.search(_OPEN, expression):
             raise NotReadError(self._not_known(expression))
         if command in ("egen", "gegen"):
             return self._egen(expression, by or [])
@@ -2587,19 +2766,23 @@ class _Stata(Memory):
                 self._cut(condition, line, text)
             elif found:
                 self._rows(line, text, "changes rows: do it in the data before")
+        elif command == "mi" and (of := re.search(rf":\s*(?:\w+\s+)?({'|'.join(_COMMANDS)})\s", text)):
+            self.skip(line, text, f"{of[1]} under a prefix is not taken over")
+        elif self._of_frames(command, arguments, line, text):
+            pass
         elif command in _NEW_DATA or (command in ("infile", "infix", "usesome") and self.state.data is not None):
             self._new_data(line, command)
             self._skip_data(
                 line, text, "makes other data: save them, and convert the code that follows it" + _here(command)
             )
-        elif command in ("duplicates", "missings") and re.match(
-            r"\s*(?:report|list|examples|table|breakdown)\b", arguments
-        ):
+        elif command in _KEEPS_DATA and command in _ROWS and _spares_data(command, arguments):
             pass
-        elif command in ("duplicates", "missings") and (made := re.match(r"\s*tag\b.*\bg\w*\((\w+)\)", arguments)):
+        elif command in ("duplicates", "gduplicates", "missings") and (
+            made := re.match(r"\s*tag\b.*\bg\w*\((\w+)\)", arguments)
+        ):
             self.define(made[1], line, None)
             self._skip_data(line, text, f"changes `{made[1]}`: write it in [derive], or have it in the data")
-        elif command in _ROWS:
+        elif command in _ROWS or (command == "set" and not _spares_data(command, arguments)):
             self._rows(line, text, "changes rows or brings columns: do it in the data before" + _here(command))
             self.define("_merge", line, None)
         elif regression := re.search(rf":\s*(?:\w+\s+)?({'|'.join(_COMMANDS)})\s", text):
@@ -2614,32 +2797,45 @@ class _Stata(Memory):
             self._skip_data(
                 line, text, f"makes `{stem}1`, `{stem}2` and so on: have them in the data, or absorb levels"
             )
-        elif (names := _changed(command, arguments)) or command not in _HARMLESS:
+        elif not command and arguments.lstrip().startswith("!"):  # of the machine, as shell
+            pass
+        elif (
+            (names := self._all_changed(command, arguments))
+            or (command in COMMANDS and command not in _HARMLESS)
+            or not _spares_data(command, arguments)
+        ):
             for name in names:
                 self.define(name, line, None)
             if names:
                 why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before{_here(command)}"
-            elif re.search(r"[`$]", text) and (told := self._not_known(text)) != self._not_known(""):
+            elif re.search(_OPEN, text) and (told := self._not_known(text)) != self._not_known(""):
                 why = told
             elif command in COMMANDS:
                 why = not_read(command)
             else:
                 why = f"{command or 'this'} is not read; what it changes in rows or values has to be done in the data"
                 why += " before"
-                if command not in {*_ROWS.values(), *_NEW_DATA.values(), *_VALUES.values()}:
+                if command not in {*_ROWS.values(), *_NEW_DATA.values(), *_VALUES.values(), *_OF_STATA}:
                     why += ". Where Stata does not know it, either, it stops here, and nothing behind it is run"
             if command in self._programs:
                 at, body = self._programs[command]
                 why = f"`{command}` is the program of line {at}, whose statements are not read: write them here"
                 if self._changes_data(body):
                     why += "; what they do to the data, do before"
-                    self.state.rows += ((line, text),)
-                    self._facts = FIRST
-            if command in ("do", "run", "include"):
+                    self._guard(command, arguments, line, text, why)
+                    return
+            elif command in ("do", "run", "include"):
                 why = "runs other code, which is not read: what that does to the data, do before"
                 if self.state.data is not None:
-                    self.state.rows += ((line, text),)
-                    self._facts = FIRST
+                    self._guard(command, "", line, text, why)
+                    return
+            elif (
+                not _spares_data(command, arguments)
+                and (not names or command not in _VALUES)
+                and command not in (*_MAKES, "xi")
+            ):
+                self._guard(command, arguments, line, text, why)
+                return
             if command == "psmatch2":
                 self.found.unread |= {name: (name, line) for name in _OF_MATCHING}
             known = COMMANDS.get(command)
@@ -2650,6 +2846,95 @@ class _Stata(Memory):
                 numbers = self.on_kept(f"group({write(Name(source))})") if plain else ""
                 self._encoded[self.state.columns[names[0]]] = source, (line, text, why), numbers
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
+
+    def _guard(self, command: str, arguments: str, line: int, text: str, why: str) -> None:
+        """Take for unknown the rows, and every column that a line names which is not known to change nothing."""
+        there = {name for name in {*self._data, *self.there()} if name not in self.state.dropped}
+        named = self._named("" if command in _OF_ANYTHING else arguments, there)
+        quoted = [one for one in re.findall(r"[\"'](\w+)[\"']", arguments) if one in there]
+        for name in (*named, *quoted):
+            self.define(name, line, None)
+        shown = [without_marks(name) for name in named if name in there or not there]
+        self._ask(command or text[:20], shown, line, text, why)
+
+    def _ask(self, command: str, names: Sequence[str], line: int, text: str, why: str) -> None:
+        """Ask for the rows that a line leaves which may change anything, in the regressions after it."""
+        self._guards[line, text] = command, [*names]
+        for at, cut in self.state.cuts:
+            if (at, cut) in self._guards:
+                self._earlier.setdefault(line, set()).update({at}, self._earlier.get(at, ()))
+            else:
+                told = f"cuts rows before line {line}, which may bring others: write both where `rows_line_{line}` asks"
+                self._skip_data(at, cut, told)
+        rows = ((line, text),)
+        if rows not in self._of_rows:
+            key = next((key for (one, *_), key in self._of_rows.items() if one in self._guards and one[0] == line), "")
+            self._of_rows[rows] = key or self.open_rows(line)
+        self.state.kept, self.state.cuts = (self._of_rows[rows],), rows
+        self.state.places = None  # it may have made columns
+        self._skip_data(line, text, why)
+        self._facts = FIRST
+
+    def _named(self, arguments: str, there: set[str]) -> list[str]:
+        """Return the words of a line that may be columns, patterns written out; not those of groups and conditions."""
+        text = re.sub(r"`?\"[^\"]*\"'?", " ", arguments)
+        text = _NO_COLUMNS.sub(" ", re.sub(r"\busing\s+\S+", " ", text))
+        text = re.sub(r"\bif\s[^,]*", " ", text)
+        text = re.sub(r"`[^']*'|\$\{?\w+\}?", "*", text)
+        found: list[str] = []
+        short = {*re.findall(r"\w+(?![\w(])", _at_comma(text)[0])}  # elsewhere names of options and functions stand
+        for word in re.findall(r"(?<![\w.*?~])[A-Za-z_\u01c3*?~][\w*?~]*(?:-[A-Za-z_]\w*)?", text):
+            first, _, last = word.partition("-")
+            pattern = "*" if word == "_all" else word.replace("~", "*")
+            if last:
+                between = self._between(first, last)
+                found += sorted(there | {first, last}) if between is None else between
+            elif re.search(r"[*?]", pattern):
+                alone = not pattern.strip("*") and word not in ("_all", "*")
+                found += [] if alone else sorted(one for one in there if fnmatchcase(one, pattern))
+            elif word not in _STORAGE:
+                meant = self._abbreviated(word) if there and word in short else [word]
+                found += [word, *meant]
+        return list(dict.fromkeys(found))
+
+    def _all_changed(self, command: str, arguments: str) -> list[str]:
+        """Return the columns that a command makes or changes, patterns and ranges written out."""
+        names = _changed(command, arguments)
+        if command not in _VALUES or _option(_at_comma(arguments)[1], r"g|gen|gene\w*|newvar"):
+            return names
+        body = re.split(r"\sif\s|\sin\s|=|\(", _at_comma(arguments)[0])[0]
+        there = self.there() - self.state.dropped
+        for word in re.findall(r"(?<!\S)(?:_all|\w*[*?~][\w*?~]*|\w+-[A-Za-z_]\w*)(?!\S)", body):
+            names += [one for one in self._named(word, there) if one not in names]
+        return names
+
+    def _of_frames(self, command: str, arguments: str, line: int, text: str) -> bool:
+        """Follow frames and snapshots, which keep data and take them back; say whether a command is one of these."""
+        words = re.findall(r"\w+", arguments)
+        change = words[:1] if command == "cwf" else words[1:2] if words[:1] == ["change"] else []
+        if command in ("frame", "cwf") and change:
+            self._frames[self._frame], self._frame = self.state.copy(), change[0]
+            if self._frame in self._frames:
+                self.state = self._frames[self._frame].copy()
+            else:
+                self._new_data(line, text)
+                self._skip_data(line, text, "goes to other data: save them, and convert the code that is of them")
+        elif command == "frame" and words[:1] == ["copy"] and len(words) > 2 and words[2] != self._frame:
+            source = self.state if words[1] == self._frame else self._frames.get(words[1])
+            if source is not None:
+                self._frames[words[2]] = source.copy()
+        elif command == "snapshot" and words[:1] == ["save"]:
+            self._snapshots.append(self.state.copy())
+        elif command == "snapshot" and words[:1] == ["restore"] and not self._unsure:
+            at = int(words[1]) if words[1:] and words[1].isdigit() else 0
+            if not 0 < at <= len(self._snapshots):
+                return False
+            self.state = self._snapshots[at - 1].copy()
+        elif command not in _KEEPS_DATA or command not in ("frame", "frames", "mi"):
+            return False
+        else:
+            return _spares_data(command, arguments)
+        return True
 
 
 def _without_prefixes(text: str) -> str:
@@ -2716,11 +3001,32 @@ def _changed(command: str, arguments: str) -> list[str]:
     if "`" in body or not (command in _VALUES or replaced):
         return []
     if command == "winsor2" and not re.search(r"\breplace\b", options):
-        suffix = (_option(options, r"s\w*") or "_w").strip("\"'")
+        suffix = without_marks(_option(options, r"s\w*") or "_w").strip("\"'")
         return [name + suffix for name in body.split() if name.isidentifier()]
     body = re.split(r"\sif\s|\sin\s|=", body)[0]
+    body = re.sub(r"^\s*\w+", "", body) if command == "gstats" else body
     body = re.sub(r"\((?![^()]*[A-Za-z_*])[^()]*\)|\([^()]*=[^()]*\)", " ", body)
-    return list(dict.fromkeys(re.findall(r"(?<![\w*?-])[^\W\d]\w*(?![\w*?(-])", body)))
+    found = re.findall(r"(?<![\w*?-])[^\W\d]\w*(?![\w*?(-])", body)
+    return [one for one in dict.fromkeys(found) if one not in _STORAGE and not re.fullmatch(r"str\d+|_all", one)]
+
+
+def _spares_data(command: str, arguments: str) -> bool:
+    """Say whether a command is known to leave rows and columns of the data alone."""
+    if command in _KEEPS_DATA:
+        return re.match(_KEEPS_DATA[command], arguments) is not None
+    known = COMMANDS.get(command)
+    return command in {*_HARMLESS, *_HARMLESS.values()} or (
+        known is not None and known.sort != "data" and command not in _ROWS
+    )
+
+
+def _behind_condition(text: str) -> str:
+    """Return the statement that stands behind a condition in its own line."""
+    text = re.sub(r"^(?:else\s+if|if)\b", "if", text.strip())
+    if text.startswith("else"):
+        return text.removeprefix("else").strip()
+    found = re.search(r"(?<=[\w)\"'.\]])\s+(?=[A-Za-z_])", text[2:].lstrip())
+    return text[2:].lstrip()[found.end() :] if found else ""
 
 
 def _stata_ours(text: str, role: Role) -> str:

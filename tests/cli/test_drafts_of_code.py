@@ -5013,3 +5013,181 @@ def test_a_macro_that_is_computed_is_named_with_its_line():
     assert told[7] == "the macro `mz` is not known, which line 3 computes: local mz = r(mean). Write its value there"
     assert told[4].startswith("the macro `mz` is not known, which line 3 computes")
     assert told[6].startswith("the macro `nm` is not known, which line 5 computes")
+
+
+UNKNOWN = """\
+ereplace x = mean(x), by(id)|bysort id: ereplace x = max(x)|fillmissing x, with(previous)|xfill x, i(id)
+for var x: replace X = 0 if X == .|qui for var x z: replace X = 0 if X == .|tsspell x|egenmore x|mipolate2 x, gen2(q)
+mytool x|mytool x, replace|mytool, vars(x)
+mytool z x|quietly mytool x|capture noisily mytool x|mytool x if z > 2
+winsorizeit x, p(1)|topcode x|trimit x 1 99|standardize x|zscore x|demean x, by(id)|fixit x = z|update_all x
+deflate x using cpi.dta|clean_var x|numify x|mytool x*|mytool _all|mytool x-z|mytool `v'|lowercase x|interp x z
+if c(N) > 3 mytool x|if `k' == 1 bysort id: ereplace x = 1|else mytool x|by id: carry x|version 14: mytool x
+"""
+UNNAMED = """\
+mata: st_store(., "x", J(st_nobs(), 1, 1))|mata: fill()|python: go()|python script go.py|do other.do|run other.do
+include other.do|mytool|mytool, force|gduplicates drop id year, force|fmerge 1:1 id year using o|snapshot restore 1
+set obs 500|plugin call fast|java run|stata_r go
+rcall: go()|mytool using t.dta|cap mytool|joinit using o, keep(1)
+parallel do other.do|duplicates drop id, force|merge_asof id using o|rangejoin year 0 1 using o|gmerge id using o
+mytool "x"|mata { |mata|python:|if c(N) > 3 do other.do|if `k' == 1 mytool
+"""
+
+
+def _lines(text):
+    return [one for one in re.split(r"[|\n]", text) if one.strip()]
+
+
+def _behind(line, data=("y", "x", "z", "d", "id", "year")):
+    ends = {"mata {": "\nf()\n}", "mata": "\nf()\nend", "python:": "\nf()\nend"}.get(line.strip(), "")
+    code = f"use a.dta, clear\nxtset id year\n{line}{ends}\nreghdfe y d x, absorb(id year) vce(cluster id)\n"
+    return read_code(code, ".do", DataFacts(frozenset(data)))
+
+
+@pytest.mark.parametrize("line", _lines(UNKNOWN))
+def test_a_command_that_is_not_known_guards_the_columns_that_it_names_and_the_rows(line):
+    found = _behind(line)
+    assert [(r.terms[-1], r.condition) for r in found.regressions] == [("x_line_3", "rows_line_3")]
+    assert {"x_line_3", "rows_line_3"} <= {*found.unread}
+    assert any(at == 3 and "`x`" in text and "rows" in text for at, text in found.notes)
+    assert 3 in [at for at, *_ in found.skipped]
+
+
+@pytest.mark.parametrize("line", _lines(UNNAMED))
+def test_a_command_that_names_no_column_guards_the_rows_and_says_that_any_may_be_another(line):
+    found = _behind(line)
+    assert [r.condition for r in found.regressions] == ["rows_line_3"]
+    assert "rows_line_3" in found.unread
+    assert 3 in [at for at, *_ in found.skipped]
+    known = re.match(r"(?:g?duplicates|[fg]merge|merge_asof|rangejoin|set) ", line)
+    assert known or any(at == 3 and "names no column" in text and "`d`" in text for at, text in found.notes)
+
+
+LEAVE_DATA = """\
+display 1|di "x"|describe|d x|su x, d|sum x
+tabulate x|tab x z|tab1 x z|tabstat x, by(z)|list x|count if x > 3|codebook x
+graph bar x|twoway line x year|scatter x y|hist x
+kdensity x|binscatter y x|coefplot|graph export a.pdf, replace|lowess y x
+esttab using t.tex, replace|estout|eststo clear|est store m
+estimates table|outreg2 using t, replace|test x = 0|testparm x
+lincom x + d|margins, dydx(x)|marginsplot|log using a.log, replace
+log close|cap log close|set more off|set seed 1
+set scheme s1mono|version 15|cd ..|pwd
+which reghdfe|ssc install reghdfe|label var x "a"|lab def l 1 "a"|label values x l
+format x %9.2f|order x|sort x|gsort -x|notes x: a
+assert x > 0|browse x|isid id year|unique id|distinct x|corr x z
+pwcorr x z, sig|ttest x, by(d)|compress
+save o, replace|export delimited o.csv, replace|matrix b = e(b)|mat list b
+scalar a = 3|return list|ereturn list|timer on 1|program drop _all
+macro drop _all|tempfile f|levelsof id|ds x*|xtsum x
+xtdescribe|estat ic|vif|hausman a b|bysort id: sum x
+by id: tab x|qui sum x|cap noi di 3|mi set wide|frame create f2
+frame f2: collapse (mean) x|frame copy default f2|frames dir|snapshot save
+mata: mata clear|duplicates report id|!ls|shell ls
+logit d x|probit d x|xi: logit d x|mean x
+proportion d|if `k' > 1 di 3|if `k' == 1 outreg2 using t, append|putexcel a1 = 1
+"""
+
+
+@pytest.mark.parametrize("line", _lines(LEAVE_DATA))
+def test_commands_that_are_known_to_leave_data_alone_guard_nothing(line):
+    found = _behind(line)
+    assert [(r.terms, r.condition) for r in found.regressions] == [(("d", "x"), "TRUE")]
+    assert not found.unread
+
+
+@pytest.mark.parametrize(
+    ("line", "guarded"),
+    [
+        ("mata: f()", False), ('mata: st_store(., "firm", 1)', True), ("mytool f", True), ("mytool y, f(1)", False),
+        ("mytool y, o(f(2))", False), ("mytool y, o(firm)", True),
+    ],
+)  # fmt: skip
+def test_names_of_options_and_functions_are_no_columns_cut_down(line, guarded):
+    code = f"use a.dta, clear\n{line}\nreghdfe y d firm, absorb(id)\n"
+    (regression,) = read_code(code, ".do", DataFacts(frozenset({"y", "d", "firm", "id"}))).regressions
+    assert regression.terms == ("d", "firm_line_2" if guarded else "firm")
+    assert regression.condition == "rows_line_2"
+
+
+@pytest.mark.parametrize(
+    ("body", "guarded"),
+    [
+        ("sum x", False), ("if `1' > 2 di 3", False), ("if `1' > 2 replace x = 0", True), ("set obs 9", True),
+        ("by id: replace x = 1", True), ("reg y x", False), ("mytool", True),
+    ],
+)  # fmt: skip
+def test_a_program_of_the_file_is_guarded_unless_all_its_statements_leave_data_alone(body, guarded):
+    found = _behind(f"program define own\n{body}\nend\nown x")
+    assert (found.regressions[0].condition != "TRUE") == guarded
+
+
+def test_a_regression_under_mi_estimate_is_listed():
+    assert 3 in [line for line, *_ in _behind("mi estimate: reghdfe y d, absorb(id)").skipped]
+
+
+def test_lines_that_may_change_columns_are_named_at_init(drafted):
+    head = "import delimited using castle.csv, clear\nxtset sid year\nereplace poverty = mean(poverty)\nmata: f()\n"
+    last = "reghdfe homicide post poverty, absorb(sid year) cluster(sid)\n"
+    done, spec = drafted(head + last, "a.do", "--treatment", "post")
+    printed = " ".join((done.stdout + done.stderr).split())
+    assert "line 3: `ereplace` may change `poverty`, rows" in printed
+    assert "line 4: `mata` names no column" in printed
+    assert "`ereplace` may change `poverty`, rows" in spec.read_text("utf-8")
+
+
+@pytest.mark.parametrize("suffix", ["_w", "_t", "_tr", "_z1", "w"])
+def test_winsor2_makes_a_column_by_its_suffix_also_one_dropped_before(suffix):
+    lines = f"cap drop x{suffix}\nwinsor2 x, cuts(1 99) suffix({suffix})\nreghdfe y d x{suffix}, absorb(id)\n"
+    code = f"use a.dta, clear\n{lines}"
+    found = read_code(code, ".do", DataFacts(frozenset({"y", "x", "d", "id"})))
+    assert [r.terms for r in found.regressions] == [("d", f"x{suffix}")]
+    assert found.derived == {f"x{suffix}": "winsorize(x, 0.01, type = 2)"}
+
+
+def test_what_nothing_has_come_of_is_listed():
+    assert [line for line, *_ in read_code("use a\n12 3\nxyz x\nreg y d\n", ".do").skipped] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "guarded"),
+    [
+        ("destring x, replace force", False), ('destring x z, replace ignore("NA")', False),
+        ("destring x, replace", False), ("destring s, replace force", True), ("destring x s, replace force", True),
+        ("destring x, replace percent", True),
+    ],
+)  # fmt: skip
+def test_destring_of_numbers_changes_nothing(line, guarded):
+    frame = {"id": [1, 1, 2, 2], "t": [1, 2, 1, 2], "y": [1.0, 2, 3, 5], "x": [1.5, 2, 3, 9], "z": [1, 2, 5, 3]}
+    facts = facts_of(panel_of({**frame, "s": ["a", "b", "c", "d"]}, "id", "t").columns)
+    found = read_code(
+        f"use a.dta, clear\n{line}\nreghdfe y x z{' i.s' * ('s' in line[8:13])}, absorb(id)\n", ".do", facts
+    )
+    assert bool(found.skipped) == guarded
+    assert guarded or found.regressions[0].terms == ("x", "z")
+
+
+@pytest.mark.parametrize(("number", "read"), [(".85", True), (".7", False), ("2", True), (".70000001", False)])
+def test_a_comparison_that_no_row_is_near_is_read_also_of_single_precision(number, read):
+    frame = {"id": [1, 1, 2, 2], "t": [1, 2, 1, 2], "y": [1.0, 2, 3, 5], "x": [0.7, 0.9, 0.3, 0.1]}
+    facts = facts_of(panel_of(frame, "id", "t").columns)
+    for made in ("", "gen h = x\nreplace h = h\n"):
+        regression = f"reghdfe y x if {'h' if made else 'x'} > {number}, absorb(id)\n"
+        found = read_code(f'import delimited using "a.csv", clear\n{made}{regression}', ".do", facts)
+        assert bool(found.regressions) == read
+
+
+def test_snapshots_and_frames_are_followed():
+    head, last = "use a.dta, clear\n", "reghdfe y d, absorb(id)\n"
+    for between in ("snapshot save\ndrop if x > 3\nsnapshot restore 1\n",
+                    "frame create o\nframe o: drop if x > 3\n", "frame create o\nframe o {\ndrop if x > 3\n}\n",
+                    "frame copy default o\nframe change o\ndrop if x > 3\nframe change default\n"):  # fmt: skip
+        (regression,) = read_code(head + between + last, ".do").regressions
+        assert regression.condition == "TRUE"
+    assert not read_code(f"{head}frame change o\n{last}", ".do").regressions
+
+
+def test_option_words_are_no_columns_and_a_dollar_at_the_end_of_a_pattern_no_macro():
+    found = read_code('use a\nrecast double x\ngstats winsor z, replace\ngen q = strpos(s, "a$")\nreg y d q\n', ".do")
+    assert not any("`double`" in why or "`winsor`" in why or "macro" in why for *_, why in found.skipped)
+    assert [r.terms for r in found.regressions] == [("d", "q")]

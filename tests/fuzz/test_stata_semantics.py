@@ -546,6 +546,50 @@ def test_a_draft_is_right_or_says_what_it_lacks(seed):
     assert not wrong, "\n".join(wrong)
 
 
+UNKNOWN = {
+    "value": (
+        "ereplace {x} = mean({x}), by(id)", "fillmissing {x}, with(previous)", "xfill {x}, i(id)", "mine {x}",
+        "for var {x}: replace X = 0 if X == .", "bysort id: mine {x}, opt(2)", "capture noisily mine {x} if t > 2003",
+        "quietly mine, var({x})", 'mata: st_store(., "{x}", 1)', "python: go()", "do other.do", "mine", "run more.do",
+        "if c(N) > 1 mine {x}", "mata {\nst_store()\n}", "mata\nst_store()\nend",
+    ),
+    "rows": ("gduplicates drop id t, force", "mine", "fmerge 1:1 id t using o", "do other.do", "set obs 900", "mine c"),
+}  # fmt: skip
+"""Commands that no list has, by what they do here."""
+
+
+def with_unknown(seed: int):
+    """Draw a do-file, and put commands of which nothing is known between its statements."""
+    rng = random.Random(seed)
+    at, statements = drawn(seed)
+    for _ in range(rng.choice((1, 1, 2))):
+        kind = rng.choice(("value", "value", "rows"))
+        x = rng.choice("kzwc")
+        plus = ("replace", x, ("op", "+", ("op", "*", ("name", x), ("name", x)), ("num", "1")), None, [], [])
+        some = ("drop", ("op", rng.choice(("==", ">")), ("name", "c"), ("num", "4")), [], [])
+        text = rng.choice(UNKNOWN[kind]).replace("{x}", x)
+        statement = ("unknown", text, [plus if kind == "value" else some])
+        place = rng.randint(2, len(statements) - 1)
+        statements = [*statements[:place], statement, *statements[place:]]
+    return at, statements
+
+
+@pytest.mark.parametrize("seed", range(0, 300, 100))
+def test_no_command_is_thought_to_change_nothing(seed):
+    wrong = []
+    for k in range(seed, seed + 100):
+        case = with_unknown(k)
+        if told := differs(case):
+            wrong.append(f"seed {k}: {told}\n{code_of(case[1])}")
+        listed = {line for line, *_ in read_code(code_of(case[1]), ".do", data(case[0])[2]).skipped}
+        at = 2
+        for one in case[1]:
+            if one[0] == "unknown" and at not in listed:
+                wrong.append(f"seed {k}: {one[1]} is not listed\n{code_of(case[1])}")
+            at += sum(line.count("\n") + 1 for line in written(one))
+    assert not wrong, "\n".join(wrong)
+
+
 def test_some_drafts_are_whole():
     cases = [drawn(seed) for seed in range(100)]
     whole = [case for case in cases if of_stata(case) is not None and of_draft(case)]

@@ -428,6 +428,8 @@ def written(statement) -> list[str]:
             return [f"xtset {unit} {time}"]
         case ("clonevar", name, x):
             return [f"clonevar {name} = {x}"]
+        case ("unknown", text, _):
+            return [text]
         case ("mvdecode", x, number):
             return [f"mvdecode {x}, mv({number})"]
         case ("mvencode", x, number):
@@ -625,6 +627,9 @@ def execute(statement, frame, macros=None) -> None:
             sort(frame, [unit, time])
         case ("clonevar", name, x):
             make(frame, name, column(frame, x).copy(), frame.types[x])
+        case ("unknown", _, effects):
+            for one in effects:
+                execute(one, frame, macros)
         case ("mvdecode", x, number):
             values = column(frame, x)
             if is_text(values):
