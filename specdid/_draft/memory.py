@@ -299,6 +299,8 @@ class Memory:
                 case Call(function="count", arguments=(Argument(name="by") as groups,)):
                     one = Call("ifelse", (Argument(parse(kept)), Argument(Number(1.0)), Argument(Constant(None))))
                     return Call("sum", (Argument(one), groups))
+                case Call(function="first", arguments=(Argument(value=holds),)) if holds is not None:
+                    return Call("first", (Argument(Binary("&", parse(kept), masked(holds))),))
                 case Call() if node.function in ACROSS:
                     raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
                 case Call():

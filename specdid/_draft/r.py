@@ -948,18 +948,6 @@ class _R(Memory):
         made = [self._versions[one].expression for one in keys if self.makes(one)]
         return bool(keys) and len(made) == len(keys) and all(moved_column(one or "") == time for one in made)
 
-    def _first(self, found: re.Match[str]) -> str:
-        """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
-        columns = columns_of(found[1])
-        if found[2] is None and not (columns <= self._facts.complete and columns.isdisjoint(self.state.columns)):
-            names = " and ".join(f"`{name}`" for name in sorted(columns))
-            told = (
-                f"min() of a time without na.rm = TRUE is missing in R for a unit with a missing value of {names}; "
-                "first() leaves such periods out."
-            )
-            self._tell_derived(told, "first")
-        return f"first({found[1]})"
-
     def _tell_derived(self, text: str, *functions: str) -> None:
         """Say at [derive] what functions do otherwise in R, where the draft has one of them."""
         self._otherwise[text] = {*functions}
@@ -1233,11 +1221,11 @@ class _R(Memory):
         looks, running = False, set[str]()
         if alone and time is not None:
             chosen = rf"(?:if_?else|fifelse)\(([^(),]+),\s*{re.escape(time)}\s*,\s*NA\w*\s*\)"
-            new = re.sub(rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", self._first, text)
-            new = re.sub(rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(,\s*na\.rm\s*=\s*\w+\s*)?\)", self._first, new)
-            if new != text:
-                looks = True
-                text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
+            text = re.sub(
+                rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", lambda m: f"min({time}[{m[1]}]{m[2]})", text
+            )
+            if re.search(rf"\bmin\(\s*{re.escape(time)}\[", text):  # first(), where such a period tells who has one
+                text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*T(?:RUE)?\s*)?\)", self._any_period, text)
             new = re.sub(_SERIES, _lagged, text)
             running = {*_called(text)} & _RUNNING
             if (running or new != text) and self.state.kept:
@@ -1266,12 +1254,11 @@ class _R(Memory):
                 )
             looks = looks or bool(running) or new != text
             text = new
-            lags = "first" not in _called(text) and self._is_moved(time, self.state.columns.get(time, ""))
-            if looks and (key := next((k for k in (unit, *(() if lags else (time,))) if self._anew(k)), None)):
-                raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+            if looks:
+                self._refuse_anew(unit, "" if self._is_moved(time, self.state.columns.get(time, "")) else time)
         if by and re.search(r"(?<![\w.:$])n\(\)", text):
             looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
-        if (new := self._summarised(text, by)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
+        if (new := self._summarised(text, by, keys)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
@@ -1299,7 +1286,59 @@ class _R(Memory):
         self._refuse_text(written)
         return self.on_kept(written) if looks else written
 
-    def _summarised(self, text: str, by: Sequence[str]) -> str:
+    def _refuse_anew(self, *keys: str | None) -> None:
+        """Refuse lags and first periods of a unit or time that the script makes.
+
+        Raises
+        ------
+        NotReadError
+            It makes one.
+        """
+        if key := next((one for one in keys if self._anew(one)), None):
+            raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+
+    def _any_period(self, found: re.Match[str]) -> str:
+        """Write any() of a condition by its first period, unless it may be missing in R."""
+        node = self._understood(found[1])
+        sure = found[2] or (node is not None and self._is_sure(node))
+        return f"is.finite(first({found[1]}))" if sure else found[0]
+
+    def _of_some(self, name: str, of: str, by: Sequence[str], keys: Sequence[str], *, omits: bool) -> str | None:
+        """Write a summary of ``x[condition]``, None for another one.
+
+        Where the condition is missing R takes a missing value, and the summary is missing unless it omits these.
+
+        Raises
+        ------
+        NotReadError
+            It has no value in R where there are values here, or the other way round.
+        """
+        found = re.fullmatch(rf"({_NAME})\[([^\[\]]+)\]", of)
+        test = self._understood(found[2]) if found else None
+        if found is None or test is None or not self._is_logical(test) or found[1] in keys:
+            return None
+        column, rows = found.groups()
+        value, group = self._understood(column), f", {_group_of(by)}" if by else ""
+        first = name == "min" and column == self.found.time and [*by] == [self.found.unit]
+        some = f"ifelse({rows}, {column}, NA)"
+        if first:
+            self._refuse_anew(self.found.unit, self.found.time)
+            new = f"first({rows})"  # Inf, too, for who has none
+        elif name in ("min", "max"):
+            raise NotReadError(
+                f"`{name}()` of no value is infinite in R, missing here. Here, where every group has one: "
+                f"{name}({some}{group})"
+            )
+        else:
+            new = f"{name}({some}{group})"
+        if name == "sum":
+            new = f"coalesce({new}, 0)"
+        lost = "" if self._is_sure(test) else f"is.na({rows})"
+        if value is None or not self._is_sure(value):
+            lost = f"{lost}{' | ' if lost else ''}(({rows}) & is.na({column}))"
+        return new if omits or not lost else f"ifelse(max({lost}{group}) == 1, NA, {new})"
+
+    def _summarised(self, text: str, by: Sequence[str], keys: Sequence[str] = ()) -> str:
         """Return an expression in which every summary has its groups, from the innermost on.
 
         Raises
@@ -1320,6 +1359,9 @@ class _R(Memory):
                 raise NotReadError(f"`{name}({inside})` has an argument that is not read")
             of = next(part for part in parts if part not in named)
             node, dropped = self._understood(of), any(one and one[1] for one in omits)
+            if name not in ("any", "all") and (value := self._of_some(name, of, by, keys, omits=dropped)):
+                text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
+                continue
             sure = node is not None and self._is_sure(node)
             if name in ("any", "all") and not (node is not None and self._is_logical(node)):
                 raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
@@ -1348,34 +1390,41 @@ class _R(Memory):
             return parse(self.in_force(ours(text, "value")))
         return None
 
-    def _is_sure(self, node: Node) -> bool:
-        """Say whether an expression of versions has a value in every row, as far as the data show."""
+    def _is_sure(self, node: Node, given: Set[str] = frozenset()) -> bool:
+        """Say whether an expression of versions has a value in every row, as far as the data show.
+
+        ``given`` are columns that have one wherever it matters, as x in ``!is.na(x) & x > 5``.
+        """
         match node:
             case Name():
-                return self._sure.get(node.name, node.name in self._facts.complete)
+                return node.name in given or self._sure.get(node.name, node.name in self._facts.complete)
             case Number() | Text():
                 return True
             case Constant():
                 return node.value is not None
             case Unary():
-                return self._is_sure(node.operand)
+                return self._is_sure(node.operand, given)
             case Binary(operator="%in%"):
-                return self._is_sure(node.left)
+                return self._is_sure(node.left, given)
+            case Binary(operator="&" | "|"):
+                parts = _joined(node, node.operator)
+                asked = {_asked(one, known=node.operator == "&") for one in parts}
+                return all(self._is_sure(one, given | asked) for one in parts)
             case Binary(operator="/" | "%/%" | "%%" | "^"):
                 by = number_value(node.right)
                 whole = by is not None and (by > 0 and by == int(by) if node.operator == "^" else by != 0)
-                return whole and self._is_sure(node.left)
+                return whole and self._is_sure(node.left, given)
             case Binary():
-                return self._is_sure(node.left) and self._is_sure(node.right)
+                return self._is_sure(node.left, given) and self._is_sure(node.right, given)
             case Call(function="is.na" | "is.finite"):
                 return True
             case Call(function="log" | "log10" | "log1p" | "sqrt", arguments=(Argument(Name() as of),)):
                 there = not self.known(of.name) and of.name in self._facts.complete
                 return there and 0 < self._facts.bounds(of.name)[0] < inf
             case Call() if node.function == "coalesce":
-                return any(self._is_sure(one) for one in children(node))
+                return any(self._is_sure(one, given) for one in children(node))
             case Call():
-                return node.function in _SURE and all(self._is_sure(one) for one in children(node))
+                return node.function in _SURE and all(self._is_sure(one, given) for one in children(node))
             case _:
                 return False
 
@@ -2233,6 +2282,24 @@ def _refuse_recycled(node: Node, keys: Sequence[str]) -> None:
                 f"`{write(first)}` has one value: ifelse() then gives one, too, the first. Write if () … else …, or "
                 "the condition by rows"
             )
+
+
+def _joined(node: Node, sign: str) -> list[Node]:
+    """Return the conditions that a sign joins."""
+    if isinstance(node, Binary) and node.operator == sign:
+        return [*_joined(node.left, sign), *_joined(node.right, sign)]
+    return [node]
+
+
+def _asked(node: Node, *, known: bool) -> str:
+    """Return the column that a condition asks to be known, or missing; "" for another condition."""
+    if known:
+        return _asked(node.operand, known=False) if isinstance(node, Unary) and node.operator == "!" else ""
+    match node:
+        case Call(function="is.na", arguments=(Argument(Name() as of),)):
+            return of.name
+        case _:
+            return ""
 
 
 def _is_of_groups(node: Node) -> bool:

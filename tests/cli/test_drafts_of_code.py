@@ -1470,7 +1470,7 @@ def test_tsset_of_one_column_names_the_time():
         ("df[, x := shift(z, 2L, type = 'lead'), by = id]", "TRUE", {"x": "f(z, 2)"}),
         ("df <- df %>% group_by(id) %>% mutate(x = z - dplyr::lag(z)) %>% ungroup()", "TRUE", {"x": "z - l(z, 1)"}),
         ("df[, x := mean(z, na.rm = TRUE), by = .(id, year)]", "TRUE", {"x": "mean(z, by = group(id, year))"}),
-        ("df[, x := fifelse(any(z == 1), min(year[z == 1]), 0), by = id]", "TRUE",
+        ("df[, x := fifelse(any(z == 1, na.rm = TRUE), min(year[z == 1], na.rm = TRUE), 0), by = id]", "TRUE",
          {"x": "ifelse(is.finite(first(z == 1)), first(z == 1), 0)"}),
         ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(is.na(z > 3), z / 2, ifelse(z > 3, 1, z / 2))"}),
         ("df <- transform(df, x = z)\ndf$junk <- NULL", "TRUE", {"x": "z"}),
@@ -1809,12 +1809,42 @@ feols(y ~ d + x | id + year, df, cluster = ~id)
     assert [line for line, _, _ in read_code(code, ".R").skipped] == [2, 3]
 
 
-def test_what_min_of_a_time_does_with_missing_values_is_told_where_there_may_be_some():
-    code = "df[, g := min(year[d == 1]), by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
-    assert "derive" not in read_code(code, ".R", DataFacts(frozenset("d"), frozenset("d"))).comments
-    (told,) = read_code(code, ".R", DataFacts(frozenset("d"))).comments["derive"]
-    assert "missing value of `d`" in told
-    assert "derive" not in read_code(code.replace("1]", "1], na.rm = TRUE"), ".R").comments
+@pytest.mark.parametrize(
+    ("value", "complete", "derived"),
+    [
+        ("min(year[d == 1])", "d", "first(d == 1)"),
+        ("min(year[d == 1], na.rm = TRUE)", "", "first(d == 1)"),
+        ("min(year[d == 1])", "", "ifelse(max(is.na(d == 1), by = id) == 1, NA, first(d == 1))"),
+        ("min(year[d == 1], na.rm = FALSE)", "", "ifelse(max(is.na(d == 1), by = id) == 1, NA, first(d == 1))"),
+        ("min(year[!is.na(d) & d == 1])", "", "first(!is.na(d) & d == 1)"),
+        ("min(year[is.na(d) | d == 1])", "", "first(is.na(d) | d == 1)"),
+        ("sum(!is.na(d) & d > 5)", "", "sum(!is.na(d) & d > 5, by = id)"),
+        ("mean(z[d == 1], na.rm = TRUE)", "", "mean(ifelse(d == 1, z, NA), by = id)"),
+        ("mean(z[d == 1])", "z", "ifelse(max(is.na(d == 1), by = id) == 1, NA, mean(ifelse(d == 1, z, NA), by = id))"),
+        ("sum(z[d == 1])", "dz", "coalesce(sum(ifelse(d == 1, z, NA), by = id), 0)"),
+        ("mean(z[d == 1])", "d", "ifelse(max(((d == 1) & is.na(z)), by = id) == 1, NA, "
+         "mean(ifelse(d == 1, z, NA), by = id))"),
+        ("max(z[d == 1])", "dz", None),  # -Inf in R of none
+        ("mean(z[d])", "dz", None),  # rows by number
+        ("ifelse(any(d == 1), min(year[d == 1]), 0)", "", None),  # missing where no d is 1 and one is missing
+        ("ifelse(any(d == 1), min(year[d == 1]), 0)", "d", "ifelse(is.finite(first(d == 1)), first(d == 1), 0)"),
+    ],
+)  # fmt: skip
+def test_summaries_of_some_rows_are_missing_where_a_condition_is_as_in_r(value, complete, derived):
+    code = f"df[, g := {value}, by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    facts = DataFacts(frozenset({"d", "z", "id", "year", "y"}), frozenset({*complete, "id", "year"}))
+    assert read_code(code, ".R", facts).derived.get("g") == derived
+
+
+def test_first_periods_behind_a_filter_are_of_the_rows_that_are_left():
+    code = """\
+df <- filter(df, y > 1)
+df <- df %>% group_by(id) %>% mutate(g = min(year[d == 1 | z > 2], na.rm = TRUE))
+feols(y ~ g | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert not found.skipped
+    assert found.derived == {"g": "first(y > 1 & (d == 1 | z > 2))"}
 
 
 def test_a_frame_that_is_piped_into_a_regression_is_followed():
