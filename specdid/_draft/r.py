@@ -72,6 +72,13 @@ _NO_MATTER = {
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
+_BRACKETS = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
+_GUARD = rf"^(?:if|while|for)\s*{_BRACKETS}\s*|^else\s+"
+"""What stands before a statement that runs under a condition or in a loop."""
+_SELECTING = re.compile(
+    r"(?<![\w.])(?:(across)|((?:mutate|transmute|summari[sz]e|rename|modify|map)_(?:at|if|all))|(rename_with)|(fill))\("
+)
+"""What changes the columns of a selection."""
 _LOGICAL = re.compile(r"[<>=!&|]|%in%|%between%|\bis\.")
 """What shows that rows are chosen by a condition, not by their numbers."""
 _OF_SCRIPT = re.compile(
@@ -1134,8 +1141,7 @@ class _R(Memory):
             of = _inside(text, loop.end())
             self._join(loop[1], self._tables(of))
             text = text[loop.end() + len(of) + 1 :].strip()
-        guard = r"^(?:if|while)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
-        plain = re.sub(guard, "", text)
+        plain = re.sub(_GUARD, "", text)
         by_name = re.match(rf"assign\(\s*[\"']({_NAME})[\"']\s*,\s*(.*)\)$", plain)
         made = (by_name[1], "", _split(by_name[2], ",")[0]) if by_name else _assigned(plain)
         if made is None or re.match(r"function\b|\\\(", made[2]):
@@ -1181,6 +1187,8 @@ class _R(Memory):
             inside = _inside(text, text.index("(") + 1)
             if text.strip() == f"with({inside})":
                 text, scope = inside.partition(",")[2].strip(), "frame"
+        if by and self._of_tables:
+            text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
@@ -1198,7 +1206,7 @@ class _R(Memory):
             raise NotReadError("its value is not an expression of the frame's columns")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             raise NotReadError(
-                f"`{other}()` is not taken over{self._instead(other)}"
+                f"`{other}()` is not taken over{self._instead(other, text, by)}"
             )  # another function than that of this name here
         if own := next((n for n in re.findall(rf"(?<![\w.:$])({_NAME})\(", bare) if n in self._functions), None):
             raise NotReadError(f"`{own}()` is a function of the script, which is not read")
@@ -1270,9 +1278,15 @@ class _R(Memory):
         if other := next((n for n in _called(text) if n not in allowed), None):
             cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
             here = _intervals(_inside(text, cut.end()), codes=False) if cut else ""
-            raise NotReadError(f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other)}")
+            raise NotReadError(
+                f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other, text, by)}"
+            )
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
-            which = found_at[2] if re.search(r"[<>=!]", found_at[2]) else f"{time or 'year'} == 2000"  # else by number
+            which = (
+                found_at[2]
+                if re.search(r"[<>=!]", found_at[2])
+                else f"{time or 'year'} == {self._end_of_time(last=False)}"
+            )
             raise NotReadError(
                 f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
@@ -1364,7 +1378,7 @@ class _R(Memory):
                 continue
             sure = node is not None and self._is_sure(node)
             if name in ("any", "all") and not (node is not None and self._is_logical(node)):
-                raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
+                raise NotReadError(f"`{name}()` is not taken over{self._instead(name, text, by)}")
             if not (sure or dropped):
                 raise NotReadError(
                     f"`{name}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
@@ -1488,10 +1502,34 @@ class _R(Memory):
 
         return _OF_SCRIPT.sub(lambda m: written(m) if m["name"] else m[0], text)
 
-    def _instead(self, function: str) -> str:
-        """Say what a function is here, of the time of the data."""
-        here = re.sub(r"\byear(?= ==)", self.found.time or "year", _HERE.get(function, ""))
+    def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
+        """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
+        here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
+        if function in ("first", "last", "nth"):
+            here = here.replace("2000", self._end_of_time(last=function == "last"))
+        call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
+        given = _split(_inside(text, call.end()), ",") if call else []
+        values = [one for one in given if not re.match(r"[\w.]+\s*=(?!=)", one)]
+        named = _arguments(_inside(text, call.end())) if call else {}
+        second = values[1] if len(values) > 1 else named.get("n", "")
+        if function == "replace_na" and second:
+            here = here.replace("x, 0", f"x, {second}")
+        elif function == "na_if" and second:
+            here = here.replace("x == 1", f"x == {second}")
+        elif function in ("lag", "lead", "shift"):
+            fill = named.get("default", named.get("fill", ""))
+            here = here.replace("x, 1)", f"x, {second.rstrip('L')})") if re.fullmatch(r"\d+L?", second) else here
+            here = here.replace("), 0)", f"), {fill})") if re.fullmatch(r"-?\d[\d.]*", fill) else here
+        if values and re.fullmatch(_NAME, values[0]):
+            here = re.sub(r"(?<![\w.])x(?![\w.(])", values[0], here)
+        if by and all(re.fullmatch(_NAME, name) for name in by):
+            here = here.replace("by = g", _group_of(by))
         return f". Here: {here}" if here else ""
+
+    def _end_of_time(self, *, last: bool) -> str:
+        """Return the first or last period of the data, an example where these are not known."""
+        end = self._facts.bounds(self.found.time)[last] if self.found.time else inf
+        return f"{end:g}" if abs(end) < inf else "2000"
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
         """Follow what is done to data and to fixest's defaults, list what else may change them."""
@@ -1525,9 +1563,8 @@ class _R(Memory):
             if of[1] not in ("rownames", "row.names"):
                 self._changed(of[2], "", line, text)
             return
-        guard = r"^(?:if|while|for)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
-        guarded = within or re.match(guard, text)
-        assigned = _assigned(re.sub(guard, "", text))
+        guarded = within or re.match(_GUARD, text)
+        assigned = _assigned(re.sub(_GUARD, "", text))
         if assigned is None:
             frame, steps = _steps(text)
             if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
@@ -1967,6 +2004,15 @@ class _R(Memory):
     def _texts_of(self, given: str) -> list[str] | None:
         """Return texts that are written out, or those of a variable that a line before has set."""
         value = self._variables.get(given, "") if given in self._set_before else given
+        if given in self._local:
+            heads = [
+                head[1]
+                for _, text, _ in self._statements
+                for head in re.finditer(rf"\bfor\s*\(\s*{re.escape(given)}\s+in\s+(.*)", " ".join(text.split()))
+            ]
+            lists = [re.match(_TEXTS, head) for head in heads]
+            value = f"c({', '.join(one[0] for one in lists if one)})" if heads and all(lists) else ""
+            value = re.sub(r"(?<=[(,\s])c\(([^()]*)\)", r"\1", value)
         return re.findall(r"[\"']([^\"']+)[\"']", value) if re.fullmatch(_TEXTS, value) else None
 
     def _chosen(self, part: str) -> list[str] | None:
@@ -2167,12 +2213,19 @@ class _R(Memory):
         values, text = text, _without_values(text)
         names = exact or _made_in(text)
         certain = bool(exact)
-        if not exact and not _ROWS_ALONE.search(text):
+        selected = None if exact else self._selected(text, place)
+        if selected is not None:
+            of, rest = selected
+            named = self._named(rest, frame) if _OTHERS_TOO.search(_SELECTING.sub("(", rest)) else ()
+            names = [*dict.fromkeys([*_made_in(rest), *named, *of])]
+        elif not exact and not _ROWS_ALONE.search(text):
             unsure = _OTHERS_TOO.search(text) or (not names and _UNSURE.search(text))
             certain = of_frame and not unsure and not _OF_ROWS.search(text)
             if not names or not certain:
                 certain = certain and (bool(names) or _OF_VALUES.search(text) is not None)
-                names = [*dict.fromkeys([*names, *self._named(text, frame)])]
+                looped = re.fullmatch(rf"\[\[({_NAME})\]\]", place)
+                over = self._texts_of(looped[1]) if looped else None
+                names = [*dict.fromkeys([*names, *self._named(text, frame), *(over or ())])]
             certain = certain and bool(names)
         for name in names:
             old = self.state.columns.get(name)
@@ -2208,6 +2261,77 @@ class _R(Memory):
                         self.bring(name, key, line)
                     elif name != key:  # renamed there
                         self.define(name, line, None)
+
+    def _selected(self, text: str, place: str) -> tuple[list[str], str] | None:
+        """Return the columns that selections of a statement may stand for, and the rest of it; None without one."""
+        found: list[str] = []
+        for call in _SELECTING.finditer(_without_texts(text)):
+            parts = [part for part in _split(_inside(text, call.end()), ",") if part]
+            given = [re.sub(r"^\.(?:cols|vars|predicate)\s*=\s*", "", part) for part in parts]
+            named = [new for new, old in zip(given, parts, strict=True) if new != old]
+            if call[1]:
+                found += (named or given)[:1]
+            elif call[4]:
+                found.append(f"c({', '.join(parts)})")
+            elif call[3]:
+                given = given[1:] if given and given[0] in self._frames else given
+                found.append(named[0] if named else given[1] if len(given) > 1 else "everything()")
+            else:
+                listed = [one for one in given if re.match(r"(?:vars|c)\(|[\"']|is\.\w+$", one)]
+                found.append(listed[0] if listed else "everything()")
+        of_table = re.search(r"\.SDcols\s*=\s*", text)
+        if of_table:
+            found += _split(_inside(text, of_table.end()), ",")[:1]
+        elif re.search(r"\.SD\b", text):
+            found.append("everything()")
+        found += [made[1] for made in re.finditer(rf"(?<![\w.])(?={_BRACKETS}\s*:=)\((.*?)\)\s*:=", text)]
+        found += ["everything()"] if re.search(r"\bfor\s*\([^{]*?\bin\b[^{]*?(?<![\w.])(?:col)?names\(", text) else []
+        inside = re.fullmatch(r"\[(.*)\]", place)
+        if inside:
+            double = re.fullmatch(r"\[(.*)\]", inside[1])
+            found.append(_split(double[1] if double else inside[1], ",")[-1] or "everything()")
+        if all(self._is_list(one) for one in found):
+            return None
+        for one in found:
+            text = text.replace(one, " ")
+        those = set[str]().union(*(self._may_be(one, data_table=of_table is not None or bool(place)) for one in found))
+        those -= set() if place or of_table or "group" in text else {*self.state.groups}
+        order = {name: k for k, name in enumerate(self._data_order)}
+        return sorted(those, key=lambda name: (order.get(name, len(order)), name)), text
+
+    def _is_list(self, part: str) -> bool:
+        """Say whether a selection names its columns one by one, and nothing else."""
+        plain = re.fullmatch(rf"(?:c|vars|\.)?\(\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\)", part.strip())
+        return plain is not None or self._texts_of(part.strip()) is not None
+
+    def _may_be(self, part: str, *, data_table: bool = False) -> set[str]:
+        """Return the columns that a selection may stand for, all where it is not understood."""
+        part, there = part.strip(), self.there()
+        if not self._data:  # then what regressions name
+            texts = [inside for _, text, _ in self._statements for _, _, inside in _r_calls(text)]
+            there |= {*re.findall(rf"(?<![\w.$]){_NAME}(?![\w.]|\s*[(=])", " ".join(texts))} - self._frames
+        for sign in "|&":
+            if len(parts := _split(part, sign)) > 1:
+                sets = [self._may_be(one) for one in parts]
+                return set.union(*sets) if sign == "|" else set.intersection(*sets)
+        if part[:1] in ("-", "!"):
+            less = self._selection(part[1:].strip(), script=data_table)
+            return there - {*less} if less is not None else there
+        if inner := re.fullmatch(r"(?:c|vars)?\((.*)\)", part):
+            signed = [one for one in _split(inner[1], ",") if one]
+            more = [self._may_be(one) for one in signed if one[0] not in "-!"]
+            found = set[str]().union(*more) if more else there
+            for one in signed:
+                found = found & self._may_be(one) if one[0] in "-!" else found
+            return found
+        if re.fullmatch(r"(?:where\(\s*)?is\.numeric\s*\)?", part):
+            return there - self._facts.texts
+        chosen = self._selection(part, script=data_table)
+        return there if chosen is None else {*chosen}
+
+    def _selection(self, part: str, *, script: bool) -> list[str] | None:
+        """Return the columns of a selection, a name being a variable of the ``script`` or a column."""
+        return self._texts_of(part) if script else self._chosen(part)
 
     def _targets(self, place: str) -> list[str]:
         """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""

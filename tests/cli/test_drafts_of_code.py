@@ -215,14 +215,17 @@ def test_check_points_to_the_line_that_a_draft_has_left_open(drafted):
 def test_what_a_count_a_default_and_arguments_of_reading_are_is_said():
     code = """\
 df <- read_csv("a.csv", n_max = 9, na = "-")
-df[, k := .N, by = id]
+df[, k := .N]
+df[, m := .N, by = id]
 df[, j := shift(z, fill = 0), by = id]
-feols(y ~ d + k + j | id + year, df, cluster = ~id)
+feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
 """
-    told = {line: why for line, _, why in read_code(code, ".R").skipped}
+    found = read_code(code, ".R")
+    assert found.derived["m"] == "sum(ifelse(rows_line_1, 1, NA), by = id)"
+    told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
     assert "count(by = g)" in told[2]
-    assert "coalesce(l(x, 1), 0)" in told[3]
+    assert "coalesce(l(z, 1), 0)" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -2441,6 +2444,10 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
     assert found.unread == {"rows_line_1": ("", 1)}
 
 
+_BUT_PSA = ["d", "id", "lunch", "y", "year"]
+_ALL = sorted([*_BUT_PSA, "psa"])
+
+
 @pytest.mark.parametrize(
     ("change", "unread", "rows"),
     [
@@ -2450,7 +2457,7 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
         ("df <- df %>% replace_na(list(psa = 0))", ["psa"], False),
         ("df <- df %>% filter(z > 1) %>% fill(psa)", ["psa"], False),
         ("df <- fill(df, psa)", ["psa"], None),
-        ("df <- df %>% fill(-psa)", ["psa"], True),
+        ("df <- df %>% fill(-psa)", _BUT_PSA, True),
         ("df <- df %>% mutate_at(vars(lunch), log)", ["lunch"], None),
         ("df <- within(df, lunch <- lunch / 2)", ["lunch"], False),
         ("df <- within(df, {\n  lunch <- psa / 2\n})", ["lunch"], False),
@@ -2460,15 +2467,31 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
         ("df[, psa := rowMeans(cbind(z, lunch)), by = id]", ["psa"], False),
         ('set(df, j = "psa", value = df$lunch)', ["psa"], False),
         ('cols <- c("lunch")\ndf[, (cols) := lapply(.SD, log), .SDcols = cols]', ["lunch"], True),
-        ("df[, (f()) := lapply(.SD, log)]", [], True),
+        ("df[, (f()) := lapply(.SD, log)]", _ALL, True),
         ('for (v in c("lunch")) df[[v]] <- log(df[[v]])', ["lunch"], True),
-        ("for (v in names(df)) {\n  df[[v]] <- log(df[[v]])\n}", [], True),
-        ("df <- df %>% mutate(across(where(is.numeric), log1p))", [], True),
+        ("for (v in names(df)) {\n  df[[v]] <- log(df[[v]])\n}", _ALL, True),
+        ('for (v in setdiff(names(df), c("id", "psa"))) df[[v]] <- log(df[[v]])', _ALL, True),
+        ('for (v in c("lunch", "psa")) {\n  df[[v]] <- log(df[[v]])\n}', ["lunch", "psa"], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p))", _ALL, True),
+        ("df <- df %>% mutate(across(where(is.numeric) & !psa, log1p))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(where(is.numeric) & !c(psa), log1p))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(-c(psa), ~ .x / 10))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(!psa, list(l = log)))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(c(everything(), -psa), log1p))", _BUT_PSA, True),
+        ("df <- df %>% group_by(id) %>% mutate(across(-psa, ~ .x / 2))", [n for n in _BUT_PSA if n != "id"], True),
+        ("df <- df %>% mutate_at(vars(-psa), log)", _BUT_PSA, True),
+        ("df <- mutate_at(df, vars(-c(psa)), log)", _BUT_PSA, True),
+        ("df <- df %>% mutate_if(is.numeric, log)", _ALL, True),
+        ('df <- df %>% rename_with(~ paste0("a_", .x), -psa)', _BUT_PSA, True),
+        ('df[, names(.SD) := lapply(.SD, log), .SDcols = !"psa"]', _BUT_PSA, True),
+        ('df[, names(.SD) := lapply(.SD, log), .SDcols = -c("psa")]', _BUT_PSA, True),
+        ("df[-1] <- lapply(df[-1], log)", _ALL, True),
+        ('df[setdiff(names(df), "psa")] <- lapply(df[setdiff(names(df), "psa")], log)', _ALL, True),
         ('df <- df %>% mutate(across(c("psa"), log1p))', ["psa"], True),
-        ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", ["lunch"], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", _ALL, True),
         ("df <- df %>% mutate(psa = odd(lunch))", ["psa"], False),
         ("df$psa <- odd(df$lunch)", ["psa"], False),
-        ("df[is.na(df)] <- 0", [], True),
+        ("df[is.na(df)] <- 0", _ALL, True),
         ("df <- clean(df)", [], True),
         ('df <- clean(df, "psa")', ["psa"], True),
         ("df <- clean(df) %>% mutate(psa = odd(z))", ["psa"], True),
@@ -2489,7 +2512,13 @@ def test_what_a_line_of_r_changes_and_is_not_read_is_asked_for(change, unread, r
     assert rows is None or bool(asked) == rows
     (regression,) = found.regressions
     assert all(name in regression.condition for name in asked)
-    assert all(name in regression.terms for name, (column, _) in found.unread.items() if column)
+    used = {regression.outcome, *regression.terms, *re.findall(r"\w+", f"{regression.effects} {regression.vcov}")}
+    assert used >= {name for name, (column, _) in found.unread.items() if column}
+
+
+def test_columns_that_a_selection_may_change_are_those_of_regressions_where_the_data_are_not_known():
+    code = "df <- df %>% mutate(across(-d, log))\nfeols(y ~ d + z | id + year, df, cluster = ~id)\n"
+    assert sorted(column for column, _ in read_code(code, ".R").unread.values() if column) == ["id", "y", "year", "z"]
 
 
 def test_a_file_whose_name_is_put_together_is_no_change_of_the_data():
@@ -2572,10 +2601,14 @@ coef(d)
     [
         ("df$x <- df$z[df$year == 80]", "at(z, year == 80)"),
         ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
-        ("df$x <- cumsum(df$z)", "cumsum(x)"),
-        ("df <- df %>% mutate(x = replace_na(z, 0))", "coalesce(x, 0)"),
-        ("df <- df %>% mutate(x = lag(z))", "l(x, 1)"),
-        ("df <- df %>% mutate(x = first(z))", "at(x, year == 2000)"),
+        ("df$x <- cumsum(df$z)", "cumsum(z)"),
+        ("df <- df %>% mutate(x = replace_na(z, 7))", "coalesce(z, 7)"),
+        ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
+        ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
+        ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
+        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "coalesce(l(z, 3), -1)"),
+        ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
+        ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1)", "case_when"),
@@ -4232,8 +4265,8 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
     [
         ("y[1]", "at(y, t == 2000)"),
         ("y[d == 1]", "at(y, d == 1)"),
-        ("first(y)", "at(x, t == 2000)"),
-        ("dplyr::nth(y, 2)", "at(x, t == 2000)"),
+        ("first(y)", "at(y, t == 2000)"),
+        ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
     ],
 )
 def test_values_of_one_row_are_shown_at_the_time_of_the_data(value, here):
