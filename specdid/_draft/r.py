@@ -79,7 +79,7 @@ _SELECTING = re.compile(
     r"(?<![\w.])(?:(across)|((?:mutate|transmute|summari[sz]e|rename|modify|map)_(?:at|if|all))|(rename_with)|(fill))\("
 )
 """What changes the columns of a selection."""
-_LOGICAL = re.compile(r"[<>=!&|]|%in%|%between%|\bis\.")
+_LOGICAL = re.compile(r"[<>=!&|]|%in%|%chin%|%between%|\bis\.")
 """What shows that rows are chosen by a condition, not by their numbers."""
 _OF_SCRIPT = re.compile(
     r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?P<among>%in%\s*)?(?<![\w.$@:])(?!\.\d)"
@@ -1191,6 +1191,7 @@ class _R(Memory):
             text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
+        text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         self._refuse_whole(text)
@@ -1921,6 +1922,8 @@ class _R(Memory):
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
             by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
+            if verb in ("filter", "mutate") and not by:
+                parts, by = _by_of(parts)
             if verb == "[":
                 self._bracket(parts, line, rows_alone)
             elif verb in ("filter", "subset"):
@@ -2350,6 +2353,14 @@ class _R(Memory):
 
     def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
         return tuple(one for one in rows if one not in self._begun)
+
+
+def _by_of(parts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the arguments of a verb without its ``.by``, and the groups that this names, where they are columns."""
+    rest = [part for part in parts if not re.match(r"\.by\s*=(?!=)", part)]
+    given = [re.sub(r"^\.by\s*=\s*|[\"']", "", part) for part in parts if part not in rest]
+    names = [name for one in given for name in _split(re.sub(r"^c\((.*)\)$", r"\1", one), ",")]
+    return (rest, tuple(names)) if all(re.fullmatch(_NAME, name) for name in names) else ([*parts], ())
 
 
 def _group_of(by: Sequence[str]) -> str:
