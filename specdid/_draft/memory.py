@@ -193,6 +193,8 @@ class State:
     """Lines of Stata that these conditions are of."""
     groups: tuple[str, ...] = ()
     """What group_by() of R has left in force."""
+    holes: bool = False
+    """Whether `[` of R has put rows of missing values where a condition is missing, which no group has."""
     order: str = ""
     """By what R has sorted the rows, where the row before is then not the unit's period before."""
     sorted: bool = False

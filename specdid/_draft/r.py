@@ -1339,11 +1339,6 @@ class _R(Memory):
         if first:
             self._refuse_anew(self.found.unit, self.found.time)
             new = f"first({rows})"  # Inf, too, for who has none
-        elif name in ("min", "max"):
-            raise NotReadError(
-                f"`{name}()` of no value is infinite in R, missing here. Here, where every group has one: "
-                f"{name}({some}{group})"
-            )
         else:
             new = f"{name}({some}{group})"
         if name == "sum":
@@ -1351,7 +1346,11 @@ class _R(Memory):
         lost = "" if self._is_sure(test) else f"is.na({rows})"
         if value is None or not self._is_sure(value):
             lost = f"{lost}{' | ' if lost else ''}(({rows}) & is.na({column}))"
-        return new if omits or not lost else f"ifelse(max({lost}{group}) == 1, NA, {new})"
+        new = new if omits or not lost else f"ifelse(max({lost}{group}) == 1, NA, {new})"
+        if name in ("min", "max") and not first:
+            why = f"`{name}()` of no value is infinite in R, missing here. Here, where every group has one: {new}"
+            raise NotReadError(why)
+        return new
 
     def _summarised(self, text: str, by: Sequence[str], keys: Sequence[str] = ()) -> str:
         """Return an expression in which every summary has its groups, from the innermost on.
@@ -1372,12 +1371,16 @@ class _R(Memory):
             omits = [re.fullmatch(r"na\.rm\s*=\s*(?:(T|TRUE)|F|FALSE)", part) for part in named]
             if len(parts) - len(named) != 1 or len(named) > 1 or not all(omits):
                 raise NotReadError(f"`{name}({inside})` has an argument that is not read")
-            of = next(part for part in parts if part not in named)
+            of, holes = next(part for part in parts if part not in named), self.state.holes and not by
             node, dropped = self._understood(of), any(one and one[1] for one in omits)
-            if name not in ("any", "all") and (value := self._of_some(name, of, by, keys, omits=dropped)):
+            if (
+                name not in ("any", "all")
+                and not (holes and not dropped)
+                and (value := self._of_some(name, of, by, keys, omits=dropped))
+            ):
                 text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
                 continue
-            sure = node is not None and self._is_sure(node)
+            sure = node is not None and self._is_sure(node) and not holes
             if name in ("any", "all") and not (node is not None and self._is_logical(node)):
                 raise NotReadError(f"`{name}()` is not taken over{self._instead(name, text, by)}")
             if not (sure or dropped):
@@ -1399,11 +1402,15 @@ class _R(Memory):
 
     def _understood(self, text: str) -> Node | None:
         """Return the tree of an expression of versions, None where it is not read."""
-        for key, version in [*self._versions.items()][len(self._sure) :]:  # each is made of those before it
-            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
+        self._weigh()
         with suppress(NotReadError, LanguageError):
             return parse(self.in_force(ours(text, "value")))
         return None
+
+    def _weigh(self) -> None:
+        """Remember which versions have a value in every row; each is made of those before it."""
+        for key, version in [*self._versions.items()][len(self._sure) :]:
+            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
 
     def _is_sure(self, node: Node, given: Set[str] = frozenset()) -> bool:
         """Say whether an expression of versions has a value in every row, as far as the data show.
@@ -2094,7 +2101,9 @@ class _R(Memory):
             if not rows or not _LOGICAL.search(rows):
                 raise NotReadError("its rows or columns are not taken over")
             scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "script"
-            self._cut(rows, scope=scope)
+            self._keep(kept := self._value(rows, (), "condition", scope=scope))
+            self._weigh()
+            self.state.holes = self.state.holes or not (self._of_tables or self._is_sure(parse(kept)))
             return
         grouped = [part for part in rest[1:] if re.match(r"(?:by|keyby)\s*=", part)]
         if rows_alone or not re.search(r":=", rest[0]) or len(rest) - 1 != len(grouped):
@@ -2545,7 +2554,7 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut))\(").search(
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax))\(").search(
             _without_texts(text), at
         )
     ):
@@ -2553,7 +2562,10 @@ def _by_row(text: str) -> str:
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[5]:
+        if found[6]:
+            more = len(parts) == 3 and re.fullmatch(r"na\.rm\s*=\s*T(?:RUE)?", parts[2])
+            new = f"coalesce({found[6]}({parts[0]}, {parts[1]}), {parts[0]}, {parts[1]})" if more else ""
+        elif found[5]:
             new = _intervals(inside, codes=True)
         elif found[4]:
             one = len(parts) == 3 and re.fullmatch(_NAME, parts[0]) and _LOGICAL.search(parts[1])

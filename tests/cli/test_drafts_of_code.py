@@ -1481,6 +1481,7 @@ def test_tsset_of_one_column_names_the_time():
          {"x": "mean(z, by = group(id, year))"}),
         ("df <- df %>% filter(z > mean(z, na.rm = TRUE), .by = year)", "z > mean(z, by = year)", {}),
         ("df <- df[g %chin% c('a', 'b')]", "g %in% c('a', 'b')", {}),
+        ("df$x <- pmax(df$z, df$w, na.rm = TRUE)", "TRUE", {"x": "coalesce(pmax(z, w), z, w)"}),
         ("df$x <- df$z / 2\ndf$x[is.na(df$x)] <- 0", "TRUE", {"x": "z / 2", "x_2": "ifelse(is.na(x), 0, z / 2)"}),
         ("df$x <- 1\ndf$x[df$z > 3] <- 0", "TRUE", {"x": "ifelse(is.na(z > 3), 1, ifelse(z > 3, 0, 1))"}),
     ],
@@ -1506,7 +1507,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "suppressWarnings({ df$x <- 1 })", "df <- within(df, { x <- z })", "setnames(df, 'z', v)",
         "names(df)[2] <- 'x'",
         "df <- df[z > 1]\ndf[, x := shift(z), by = id]", "df %<>% filter(z > 1)",
-        "df <- df %>% mutate(x = 1, .by = id)",
+        "df <- df %>% mutate(x = 1, .by = starts_with('i'))",
         "df <- subset(df, z > 1, select = c(x = z))", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
         "df$x <- resid(feols(y ~ d, df))",
@@ -1841,6 +1842,21 @@ def test_summaries_of_some_rows_are_missing_where_a_condition_is_as_in_r(value, 
     code = f"df[, g := {value}, by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
     facts = DataFacts(frozenset({"d", "z", "id", "year", "y"}), frozenset({*complete, "id", "year"}))
     assert read_code(code, ".R", facts).derived.get("g") == derived
+
+
+@pytest.mark.parametrize(
+    ("cut", "value", "read"),
+    [
+        ('df[df$s != "a", ]', "max(d)", False),
+        ('df[df$s != "a", ]', "max(d, na.rm = TRUE)", True),
+        ('df[!is.na(df$s) & df$s != "a", ]', "max(d)", True),
+        ('subset(df, s != "a")', "max(d)", True),
+    ],
+)
+def test_summaries_are_missing_in_r_of_rows_that_a_missing_condition_has_left(cut, value, read):
+    code = f"df <- {cut}\ndf <- transform(df, g = {value})\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    facts = DataFacts(frozenset({"d", "s", "id", "year", "y"}), frozenset({"d", "id", "year"}))
+    assert ("g" in read_code(code, ".R", facts).derived) == read
 
 
 def test_first_periods_behind_a_filter_are_of_the_rows_that_are_left():
