@@ -1373,11 +1373,9 @@ class _R(Memory):
                 raise NotReadError(f"`{name}({inside})` has an argument that is not read")
             of, holes = next(part for part in parts if part not in named), self.state.holes and not by
             node, dropped = self._understood(of), any(one and one[1] for one in omits)
-            if (
-                name not in ("any", "all")
-                and not (holes and not dropped)
-                and (value := self._of_some(name, of, by, keys, omits=dropped))
-            ):
+            if holes and not (dropped and re.fullmatch(_NAME, of)):
+                raise NotReadError("rows of missing values stand before where a condition of `[` is missing")
+            if name not in ("any", "all") and (value := self._of_some(name, of, by, keys, omits=dropped)):
                 text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
                 continue
             sure = node is not None and self._is_sure(node) and not holes
@@ -1878,7 +1876,7 @@ class _R(Memory):
         self.state = self._of_frame[frame]
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part]
-            if verb == "[" and parts and parts[0].startswith("order("):
+            if verb == "[" and parts and parts[0].startswith("order(") and not _sets(inside):
                 self._sort(_split(_inside(parts[0], 6), ","))
             elif verb != "[":
                 self._group(verb, parts)

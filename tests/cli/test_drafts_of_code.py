@@ -1850,6 +1850,7 @@ def test_summaries_of_some_rows_are_missing_where_a_condition_is_as_in_r(value, 
         ('df[df$s != "a", ]', "max(d)", False),
         ('df[df$s != "a", ]', "max(d, na.rm = TRUE)", True),
         ('df[!is.na(df$s) & df$s != "a", ]', "max(d)", True),
+        ('df[df$s != "a", ]', "max(ifelse(is.na(d), 7, d), na.rm = TRUE)", False),
         ('subset(df, s != "a")', "max(d)", True),
     ],
 )
