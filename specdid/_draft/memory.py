@@ -193,6 +193,8 @@ class State:
     """Lines of Stata that these conditions are of."""
     groups: tuple[str, ...] = ()
     """What group_by() of R has left in force."""
+    holes: bool = False
+    """Whether `[` of R has put rows of missing values where a condition is missing, which no group has."""
     order: str = ""
     """By what R has sorted the rows, where the row before is then not the unit's period before."""
     sorted: bool = False
@@ -302,6 +304,8 @@ class Memory:
                 case Call(function="count", arguments=(Argument(name="by") as groups,)):
                     one = Call("ifelse", (Argument(parse(kept)), Argument(Number(1.0)), Argument(Constant(None))))
                     return Call("sum", (Argument(one), groups))
+                case Call(function="first", arguments=(Argument(value=holds),)) if holds is not None:
+                    return Call("first", (Argument(Binary("&", parse(kept), masked(holds))),))
                 case Call() if node.function in ACROSS:
                     raise NotReadError(f"`{node.function}()` looks at rows that the code has cut off before")
                 case Call():

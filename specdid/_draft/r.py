@@ -72,7 +72,14 @@ _NO_MATTER = {
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
 _NAME = r"[A-Za-z.][\w.]*"
-_LOGICAL = re.compile(r"[<>=!&|]|%in%|%between%|\bis\.")
+_BRACKETS = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
+_GUARD = rf"^(?:if|while|for)\s*{_BRACKETS}\s*|^else\s+"
+"""What stands before a statement that runs under a condition or in a loop."""
+_SELECTING = re.compile(
+    r"(?<![\w.])(?:(across)|((?:mutate|transmute|summari[sz]e|rename|modify|map)_(?:at|if|all))|(rename_with)|(fill))\("
+)
+"""What changes the columns of a selection."""
+_LOGICAL = re.compile(r"[<>=!&|]|%in%|%chin%|%between%|\bis\.")
 """What shows that rows are chosen by a condition, not by their numbers."""
 _OF_SCRIPT = re.compile(
     r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?P<among>%in%\s*)?(?<![\w.$@:])(?!\.\d)"
@@ -948,18 +955,6 @@ class _R(Memory):
         made = [self._versions[one].expression for one in keys if self.makes(one)]
         return bool(keys) and len(made) == len(keys) and all(moved_column(one or "") == time for one in made)
 
-    def _first(self, found: re.Match[str]) -> str:
-        """Write the smallest time where a condition holds, which is Inf here too for who never fulfils it."""
-        columns = columns_of(found[1])
-        if found[2] is None and not (columns <= self._facts.complete and columns.isdisjoint(self.state.columns)):
-            names = " and ".join(f"`{name}`" for name in sorted(columns))
-            told = (
-                f"min() of a time without na.rm = TRUE is missing in R for a unit with a missing value of {names}; "
-                "first() leaves such periods out."
-            )
-            self._tell_derived(told, "first")
-        return f"first({found[1]})"
-
     def _tell_derived(self, text: str, *functions: str) -> None:
         """Say at [derive] what functions do otherwise in R, where the draft has one of them."""
         self._otherwise[text] = {*functions}
@@ -1146,8 +1141,7 @@ class _R(Memory):
             of = _inside(text, loop.end())
             self._join(loop[1], self._tables(of))
             text = text[loop.end() + len(of) + 1 :].strip()
-        guard = r"^(?:if|while)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
-        plain = re.sub(guard, "", text)
+        plain = re.sub(_GUARD, "", text)
         by_name = re.match(rf"assign\(\s*[\"']({_NAME})[\"']\s*,\s*(.*)\)$", plain)
         made = (by_name[1], "", _split(by_name[2], ",")[0]) if by_name else _assigned(plain)
         if made is None or re.match(r"function\b|\\\(", made[2]):
@@ -1193,8 +1187,11 @@ class _R(Memory):
             inside = _inside(text, text.index("(") + 1)
             if text.strip() == f"with({inside})":
                 text, scope = inside.partition(",")[2].strip(), "frame"
+        if by and self._of_tables:
+            text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
+        text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         self._refuse_whole(text)
@@ -1210,7 +1207,7 @@ class _R(Memory):
             raise NotReadError("its value is not an expression of the frame's columns")
         if other := next((n for n in _called(text) if n in ("first", "l", "f", "d", "group")), None):
             raise NotReadError(
-                f"`{other}()` is not taken over{self._instead(other)}"
+                f"`{other}()` is not taken over{self._instead(other, text, by)}"
             )  # another function than that of this name here
         if own := next((n for n in re.findall(rf"(?<![\w.:$])({_NAME})\(", bare) if n in self._functions), None):
             raise NotReadError(f"`{own}()` is a function of the script, which is not read")
@@ -1233,11 +1230,11 @@ class _R(Memory):
         looks, running = False, set[str]()
         if alone and time is not None:
             chosen = rf"(?:if_?else|fifelse)\(([^(),]+),\s*{re.escape(time)}\s*,\s*NA\w*\s*\)"
-            new = re.sub(rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", self._first, text)
-            new = re.sub(rf"\bmin\(\s*{re.escape(time)}\[([^][]+)\]\s*(,\s*na\.rm\s*=\s*\w+\s*)?\)", self._first, new)
-            if new != text:
-                looks = True
-                text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*\w+\s*)?\)", r"is.finite(first(\1))", new)
+            text = re.sub(
+                rf"\bmin\(\s*{chosen}(\s*,\s*na\.rm\s*=\s*T\w*\s*)\)", lambda m: f"min({time}[{m[1]}]{m[2]})", text
+            )
+            if re.search(rf"\bmin\(\s*{re.escape(time)}\[", text):  # first(), where such a period tells who has one
+                text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*T(?:RUE)?\s*)?\)", self._any_period, text)
             new = re.sub(_SERIES, _lagged, text)
             running = {*_called(text)} & _RUNNING
             if (running or new != text) and self.state.kept:
@@ -1266,12 +1263,11 @@ class _R(Memory):
                 )
             looks = looks or bool(running) or new != text
             text = new
-            lags = "first" not in _called(text) and self._is_moved(time, self.state.columns.get(time, ""))
-            if looks and (key := next((k for k in (unit, *(() if lags else (time,))) if self._anew(k)), None)):
-                raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+            if looks:
+                self._refuse_anew(unit, "" if self._is_moved(time, self.state.columns.get(time, "")) else time)
         if by and re.search(r"(?<![\w.:$])n\(\)", text):
             looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
-        if (new := self._summarised(text, by)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
+        if (new := self._summarised(text, by, keys)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
@@ -1283,9 +1279,15 @@ class _R(Memory):
         if other := next((n for n in _called(text) if n not in allowed), None):
             cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
             here = _intervals(_inside(text, cut.end()), codes=False) if cut else ""
-            raise NotReadError(f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other)}")
+            raise NotReadError(
+                f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other, text, by)}"
+            )
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
-            which = found_at[2] if re.search(r"[<>=!]", found_at[2]) else f"{time or 'year'} == 2000"  # else by number
+            which = (
+                found_at[2]
+                if re.search(r"[<>=!]", found_at[2])
+                else f"{time or 'year'} == {self._end_of_time(last=False)}"
+            )
             raise NotReadError(
                 f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
@@ -1299,7 +1301,58 @@ class _R(Memory):
         self._refuse_text(written)
         return self.on_kept(written) if looks else written
 
-    def _summarised(self, text: str, by: Sequence[str]) -> str:
+    def _refuse_anew(self, *keys: str | None) -> None:
+        """Refuse lags and first periods of a unit or time that the script makes.
+
+        Raises
+        ------
+        NotReadError
+            It makes one.
+        """
+        if key := next((one for one in keys if self._anew(one)), None):
+            raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+
+    def _any_period(self, found: re.Match[str]) -> str:
+        """Write any() of a condition by its first period, unless it may be missing in R."""
+        node = self._understood(found[1])
+        sure = found[2] or (node is not None and self._is_sure(node))
+        return f"is.finite(first({found[1]}))" if sure else found[0]
+
+    def _of_some(self, name: str, of: str, by: Sequence[str], keys: Sequence[str], *, omits: bool) -> str | None:
+        """Write a summary of ``x[condition]``, None for another one.
+
+        Where the condition is missing R takes a missing value, and the summary is missing unless it omits these.
+
+        Raises
+        ------
+        NotReadError
+            It has no value in R where there are values here, or the other way round.
+        """
+        found = re.fullmatch(rf"({_NAME})\[([^\[\]]+)\]", of)
+        test = self._understood(found[2]) if found else None
+        if found is None or test is None or not self._is_logical(test) or found[1] in keys:
+            return None
+        column, rows = found.groups()
+        value, group = self._understood(column), f", {_group_of(by)}" if by else ""
+        first = name == "min" and column == self.found.time and [*by] == [self.found.unit]
+        some = f"ifelse({rows}, {column}, NA)"
+        if first:
+            self._refuse_anew(self.found.unit, self.found.time)
+            new = f"first({rows})"  # Inf, too, for who has none
+        else:
+            new = f"{name}({some}{group})"
+        if name == "sum":
+            new = f"coalesce({new}, 0)"
+        lost = "" if self._is_sure(test) else f"is.na({rows})"
+        if value is None or not self._is_sure(value):
+            lost = f"{lost}{' | ' if lost else ''}(({rows}) & is.na({column}))"
+        new = new if omits or not lost else f"ifelse(max({lost}{group}) == 1, NA, {new})"
+        if name in ("min", "max") and not first:
+            why = f"`{name}()` of no value is infinite in R, missing here. Here, where every group has one: {new}"
+            raise NotReadError(why)
+        return new
+
+    def _summarised(self, text: str, by: Sequence[str], keys: Sequence[str] = ()) -> str:
         """Return an expression in which every summary has its groups, from the innermost on.
 
         Raises
@@ -1318,11 +1371,16 @@ class _R(Memory):
             omits = [re.fullmatch(r"na\.rm\s*=\s*(?:(T|TRUE)|F|FALSE)", part) for part in named]
             if len(parts) - len(named) != 1 or len(named) > 1 or not all(omits):
                 raise NotReadError(f"`{name}({inside})` has an argument that is not read")
-            of = next(part for part in parts if part not in named)
+            of, holes = next(part for part in parts if part not in named), self.state.holes and not by
             node, dropped = self._understood(of), any(one and one[1] for one in omits)
-            sure = node is not None and self._is_sure(node)
+            if holes and not (dropped and re.fullmatch(_NAME, of)):
+                raise NotReadError("rows of missing values stand before where a condition of `[` is missing")
+            if name not in ("any", "all") and (value := self._of_some(name, of, by, keys, omits=dropped)):
+                text = f"{text[: found.start()]}{value}{text[found.end() + len(inside) + 1 :]}"
+                continue
+            sure = node is not None and self._is_sure(node) and not holes
             if name in ("any", "all") and not (node is not None and self._is_logical(node)):
-                raise NotReadError(f"`{name}()` is not taken over. Here: {_HERE[name]}")
+                raise NotReadError(f"`{name}()` is not taken over{self._instead(name, text, by)}")
             if not (sure or dropped):
                 raise NotReadError(
                     f"`{name}()` without na.rm = TRUE is missing in R where one value is; here those are left out"
@@ -1342,40 +1400,51 @@ class _R(Memory):
 
     def _understood(self, text: str) -> Node | None:
         """Return the tree of an expression of versions, None where it is not read."""
-        for key, version in [*self._versions.items()][len(self._sure) :]:  # each is made of those before it
-            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
+        self._weigh()
         with suppress(NotReadError, LanguageError):
             return parse(self.in_force(ours(text, "value")))
         return None
 
-    def _is_sure(self, node: Node) -> bool:
-        """Say whether an expression of versions has a value in every row, as far as the data show."""
+    def _weigh(self) -> None:
+        """Remember which versions have a value in every row; each is made of those before it."""
+        for key, version in [*self._versions.items()][len(self._sure) :]:
+            self._sure[key] = version.expression is not None and self._is_sure(parse(version.expression))
+
+    def _is_sure(self, node: Node, given: Set[str] = frozenset()) -> bool:
+        """Say whether an expression of versions has a value in every row, as far as the data show.
+
+        ``given`` are columns that have one wherever it matters, as x in ``!is.na(x) & x > 5``.
+        """
         match node:
             case Name():
-                return self._sure.get(node.name, node.name in self._facts.complete)
+                return node.name in given or self._sure.get(node.name, node.name in self._facts.complete)
             case Number() | Text():
                 return True
             case Constant():
                 return node.value is not None
             case Unary():
-                return self._is_sure(node.operand)
+                return self._is_sure(node.operand, given)
             case Binary(operator="%in%"):
-                return self._is_sure(node.left)
+                return self._is_sure(node.left, given)
+            case Binary(operator="&" | "|"):
+                parts = _joined(node, node.operator)
+                asked = {_asked(one, known=node.operator == "&") for one in parts}
+                return all(self._is_sure(one, given | asked) for one in parts)
             case Binary(operator="/" | "%/%" | "%%" | "^"):
                 by = number_value(node.right)
                 whole = by is not None and (by > 0 and by == int(by) if node.operator == "^" else by != 0)
-                return whole and self._is_sure(node.left)
+                return whole and self._is_sure(node.left, given)
             case Binary():
-                return self._is_sure(node.left) and self._is_sure(node.right)
+                return self._is_sure(node.left, given) and self._is_sure(node.right, given)
             case Call(function="is.na" | "is.finite"):
                 return True
             case Call(function="log" | "log10" | "log1p" | "sqrt", arguments=(Argument(Name() as of),)):
                 there = not self.known(of.name) and of.name in self._facts.complete
                 return there and 0 < self._facts.bounds(of.name)[0] < inf
             case Call() if node.function == "coalesce":
-                return any(self._is_sure(one) for one in children(node))
+                return any(self._is_sure(one, given) for one in children(node))
             case Call():
-                return node.function in _SURE and all(self._is_sure(one) for one in children(node))
+                return node.function in _SURE and all(self._is_sure(one, given) for one in children(node))
             case _:
                 return False
 
@@ -1439,10 +1508,34 @@ class _R(Memory):
 
         return _OF_SCRIPT.sub(lambda m: written(m) if m["name"] else m[0], text)
 
-    def _instead(self, function: str) -> str:
-        """Say what a function is here, of the time of the data."""
-        here = re.sub(r"\byear(?= ==)", self.found.time or "year", _HERE.get(function, ""))
+    def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
+        """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
+        here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
+        if function in ("first", "last", "nth"):
+            here = here.replace("2000", self._end_of_time(last=function == "last"))
+        call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
+        given = _split(_inside(text, call.end()), ",") if call else []
+        values = [one for one in given if not re.match(r"[\w.]+\s*=(?!=)", one)]
+        named = _arguments(_inside(text, call.end())) if call else {}
+        second = values[1] if len(values) > 1 else named.get("n", "")
+        if function == "replace_na" and second:
+            here = here.replace("x, 0", f"x, {second}")
+        elif function == "na_if" and second:
+            here = here.replace("x == 1", f"x == {second}")
+        elif function in ("lag", "lead", "shift"):
+            fill = named.get("default", named.get("fill", ""))
+            here = here.replace("x, 1)", f"x, {second.rstrip('L')})") if re.fullmatch(r"\d+L?", second) else here
+            here = here.replace("), 0)", f"), {fill})") if re.fullmatch(r"-?\d[\d.]*", fill) else here
+        if values and re.fullmatch(_NAME, values[0]):
+            here = re.sub(r"(?<![\w.])x(?![\w.(])", values[0], here)
+        if by and all(re.fullmatch(_NAME, name) for name in by):
+            here = here.replace("by = g", _group_of(by))
         return f". Here: {here}" if here else ""
+
+    def _end_of_time(self, *, last: bool) -> str:
+        """Return the first or last period of the data, an example where these are not known."""
+        end = self._facts.bounds(self.found.time)[last] if self.found.time else inf
+        return f"{end:g}" if abs(end) < inf else "2000"
 
     def _other(self, text: str, line: int, frames: set[str], within: bool) -> None:
         """Follow what is done to data and to fixest's defaults, list what else may change them."""
@@ -1476,9 +1569,8 @@ class _R(Memory):
             if of[1] not in ("rownames", "row.names"):
                 self._changed(of[2], "", line, text)
             return
-        guard = r"^(?:if|while|for)\s*\((?:[^()]|\([^()]*\))*\)\s*|^else\s+"
-        guarded = within or re.match(guard, text)
-        assigned = _assigned(re.sub(guard, "", text))
+        guarded = within or re.match(_GUARD, text)
+        assigned = _assigned(re.sub(_GUARD, "", text))
         if assigned is None:
             frame, steps = _steps(text)
             if frame in frames and not guarded and all(verb in _SAME_ROWS or verb == "[" for verb, _ in steps):
@@ -1784,7 +1876,7 @@ class _R(Memory):
         self.state = self._of_frame[frame]
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part]
-            if verb == "[" and parts and parts[0].startswith("order("):
+            if verb == "[" and parts and parts[0].startswith("order(") and not _sets(inside):
                 self._sort(_split(_inside(parts[0], 6), ","))
             elif verb != "[":
                 self._group(verb, parts)
@@ -1835,6 +1927,8 @@ class _R(Memory):
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
             by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
+            if verb in ("filter", "mutate") and not by:
+                parts, by = _by_of(parts)
             if verb == "[":
                 self._bracket(parts, line, rows_alone)
             elif verb in ("filter", "subset"):
@@ -1918,6 +2012,15 @@ class _R(Memory):
     def _texts_of(self, given: str) -> list[str] | None:
         """Return texts that are written out, or those of a variable that a line before has set."""
         value = self._variables.get(given, "") if given in self._set_before else given
+        if given in self._local:
+            heads = [
+                head[1]
+                for _, text, _ in self._statements
+                for head in re.finditer(rf"\bfor\s*\(\s*{re.escape(given)}\s+in\s+(.*)", " ".join(text.split()))
+            ]
+            lists = [re.match(_TEXTS, head) for head in heads]
+            value = f"c({', '.join(one[0] for one in lists if one)})" if heads and all(lists) else ""
+            value = re.sub(r"(?<=[(,\s])c\(([^()]*)\)", r"\1", value)
         return re.findall(r"[\"']([^\"']+)[\"']", value) if re.fullmatch(_TEXTS, value) else None
 
     def _chosen(self, part: str) -> list[str] | None:
@@ -1996,7 +2099,9 @@ class _R(Memory):
             if not rows or not _LOGICAL.search(rows):
                 raise NotReadError("its rows or columns are not taken over")
             scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "script"
-            self._cut(rows, scope=scope)
+            self._keep(kept := self._value(rows, (), "condition", scope=scope))
+            self._weigh()
+            self.state.holes = self.state.holes or not (self._of_tables or self._is_sure(parse(kept)))
             return
         grouped = [part for part in rest[1:] if re.match(r"(?:by|keyby)\s*=", part)]
         if rows_alone or not re.search(r":=", rest[0]) or len(rest) - 1 != len(grouped):
@@ -2118,12 +2223,19 @@ class _R(Memory):
         values, text = text, _without_values(text)
         names = exact or _made_in(text)
         certain = bool(exact)
-        if not exact and not _ROWS_ALONE.search(text):
+        selected = None if exact else self._selected(text, place)
+        if selected is not None:
+            of, rest = selected
+            named = self._named(rest, frame) if _OTHERS_TOO.search(_SELECTING.sub("(", rest)) else ()
+            names = [*dict.fromkeys([*_made_in(rest), *named, *of])]
+        elif not exact and not _ROWS_ALONE.search(text):
             unsure = _OTHERS_TOO.search(text) or (not names and _UNSURE.search(text))
             certain = of_frame and not unsure and not _OF_ROWS.search(text)
             if not names or not certain:
                 certain = certain and (bool(names) or _OF_VALUES.search(text) is not None)
-                names = [*dict.fromkeys([*names, *self._named(text, frame)])]
+                looped = re.fullmatch(rf"\[\[({_NAME})\]\]", place)
+                over = self._texts_of(looped[1]) if looped else None
+                names = [*dict.fromkeys([*names, *self._named(text, frame), *(over or ())])]
             certain = certain and bool(names)
         for name in names:
             old = self.state.columns.get(name)
@@ -2160,6 +2272,77 @@ class _R(Memory):
                     elif name != key:  # renamed there
                         self.define(name, line, None)
 
+    def _selected(self, text: str, place: str) -> tuple[list[str], str] | None:
+        """Return the columns that selections of a statement may stand for, and the rest of it; None without one."""
+        found: list[str] = []
+        for call in _SELECTING.finditer(_without_texts(text)):
+            parts = [part for part in _split(_inside(text, call.end()), ",") if part]
+            given = [re.sub(r"^\.(?:cols|vars|predicate)\s*=\s*", "", part) for part in parts]
+            named = [new for new, old in zip(given, parts, strict=True) if new != old]
+            if call[1]:
+                found += (named or given)[:1]
+            elif call[4]:
+                found.append(f"c({', '.join(parts)})")
+            elif call[3]:
+                given = given[1:] if given and given[0] in self._frames else given
+                found.append(named[0] if named else given[1] if len(given) > 1 else "everything()")
+            else:
+                listed = [one for one in given if re.match(r"(?:vars|c)\(|[\"']|is\.\w+$", one)]
+                found.append(listed[0] if listed else "everything()")
+        of_table = re.search(r"\.SDcols\s*=\s*", text)
+        if of_table:
+            found += _split(_inside(text, of_table.end()), ",")[:1]
+        elif re.search(r"\.SD\b", text):
+            found.append("everything()")
+        found += [made[1] for made in re.finditer(rf"(?<![\w.])(?={_BRACKETS}\s*:=)\((.*?)\)\s*:=", text)]
+        found += ["everything()"] if re.search(r"\bfor\s*\([^{]*?\bin\b[^{]*?(?<![\w.])(?:col)?names\(", text) else []
+        inside = re.fullmatch(r"\[(.*)\]", place)
+        if inside:
+            double = re.fullmatch(r"\[(.*)\]", inside[1])
+            found.append(_split(double[1] if double else inside[1], ",")[-1] or "everything()")
+        if all(self._is_list(one) for one in found):
+            return None
+        for one in found:
+            text = text.replace(one, " ")
+        those = set[str]().union(*(self._may_be(one, data_table=of_table is not None or bool(place)) for one in found))
+        those -= set() if place or of_table or "group" in text else {*self.state.groups}
+        order = {name: k for k, name in enumerate(self._data_order)}
+        return sorted(those, key=lambda name: (order.get(name, len(order)), name)), text
+
+    def _is_list(self, part: str) -> bool:
+        """Say whether a selection names its columns one by one, and nothing else."""
+        plain = re.fullmatch(rf"(?:c|vars|\.)?\(\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\)", part.strip())
+        return plain is not None or self._texts_of(part.strip()) is not None
+
+    def _may_be(self, part: str, *, data_table: bool = False) -> set[str]:
+        """Return the columns that a selection may stand for, all where it is not understood."""
+        part, there = part.strip(), self.there()
+        if not self._data:  # then what regressions name
+            texts = [inside for _, text, _ in self._statements for _, _, inside in _r_calls(text)]
+            there |= {*re.findall(rf"(?<![\w.$]){_NAME}(?![\w.]|\s*[(=])", " ".join(texts))} - self._frames
+        for sign in "|&":
+            if len(parts := _split(part, sign)) > 1:
+                sets = [self._may_be(one) for one in parts]
+                return set.union(*sets) if sign == "|" else set.intersection(*sets)
+        if part[:1] in ("-", "!"):
+            less = self._selection(part[1:].strip(), script=data_table)
+            return there - {*less} if less is not None else there
+        if inner := re.fullmatch(r"(?:c|vars)?\((.*)\)", part):
+            signed = [one for one in _split(inner[1], ",") if one]
+            more = [self._may_be(one) for one in signed if one[0] not in "-!"]
+            found = set[str]().union(*more) if more else there
+            for one in signed:
+                found = found & self._may_be(one) if one[0] in "-!" else found
+            return found
+        if re.fullmatch(r"(?:where\(\s*)?is\.numeric\s*\)?", part):
+            return there - self._facts.texts
+        chosen = self._selection(part, script=data_table)
+        return there if chosen is None else {*chosen}
+
+    def _selection(self, part: str, *, script: bool) -> list[str] | None:
+        """Return the columns of a selection, a name being a variable of the ``script`` or a column."""
+        return self._texts_of(part) if script else self._chosen(part)
+
     def _targets(self, place: str) -> list[str]:
         """Return the columns that ``df[rows, "x"] <- …`` sets, where these are written there."""
         inside = place[1:-1].strip("[]") if re.fullmatch(r"\[.*\]", place) else ""
@@ -2177,6 +2360,14 @@ class _R(Memory):
 
     def open(self, rows: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
         return tuple(one for one in rows if one not in self._begun)
+
+
+def _by_of(parts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the arguments of a verb without its ``.by``, and the groups that this names, where they are columns."""
+    rest = [part for part in parts if not re.match(r"\.by\s*=(?!=)", part)]
+    given = [re.sub(r"^\.by\s*=\s*|[\"']", "", part) for part in parts if part not in rest]
+    names = [name for one in given for name in _split(re.sub(r"^c\((.*)\)$", r"\1", one), ",")]
+    return (rest, tuple(names)) if all(re.fullmatch(_NAME, name) for name in names) else ([*parts], ())
 
 
 def _group_of(by: Sequence[str]) -> str:
@@ -2233,6 +2424,24 @@ def _refuse_recycled(node: Node, keys: Sequence[str]) -> None:
                 f"`{write(first)}` has one value: ifelse() then gives one, too, the first. Write if () … else …, or "
                 "the condition by rows"
             )
+
+
+def _joined(node: Node, sign: str) -> list[Node]:
+    """Return the conditions that a sign joins."""
+    if isinstance(node, Binary) and node.operator == sign:
+        return [*_joined(node.left, sign), *_joined(node.right, sign)]
+    return [node]
+
+
+def _asked(node: Node, *, known: bool) -> str:
+    """Return the column that a condition asks to be known, or missing; "" for another condition."""
+    if known:
+        return _asked(node.operand, known=False) if isinstance(node, Unary) and node.operator == "!" else ""
+    match node:
+        case Call(function="is.na", arguments=(Argument(Name() as of),)):
+            return of.name
+        case _:
+            return ""
 
 
 def _is_of_groups(node: Node) -> bool:
@@ -2343,7 +2552,7 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut))\(").search(
+        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax))\(").search(
             _without_texts(text), at
         )
     ):
@@ -2351,7 +2560,10 @@ def _by_row(text: str) -> str:
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[5]:
+        if found[6]:
+            more = len(parts) == 3 and re.fullmatch(r"na\.rm\s*=\s*T(?:RUE)?", parts[2])
+            new = f"coalesce({found[6]}({parts[0]}, {parts[1]}), {parts[0]}, {parts[1]})" if more else ""
+        elif found[5]:
             new = _intervals(inside, codes=True)
         elif found[4]:
             one = len(parts) == 3 and re.fullmatch(_NAME, parts[0]) and _LOGICAL.search(parts[1])

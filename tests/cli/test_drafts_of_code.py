@@ -215,14 +215,17 @@ def test_check_points_to_the_line_that_a_draft_has_left_open(drafted):
 def test_what_a_count_a_default_and_arguments_of_reading_are_is_said():
     code = """\
 df <- read_csv("a.csv", n_max = 9, na = "-")
-df[, k := .N, by = id]
+df[, k := .N]
+df[, m := .N, by = id]
 df[, j := shift(z, fill = 0), by = id]
-feols(y ~ d + k + j | id + year, df, cluster = ~id)
+feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
 """
-    told = {line: why for line, _, why in read_code(code, ".R").skipped}
+    found = read_code(code, ".R")
+    assert found.derived["m"] == "sum(ifelse(rows_line_1, 1, NA), by = id)"
+    told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
     assert "count(by = g)" in told[2]
-    assert "coalesce(l(x, 1), 0)" in told[3]
+    assert "coalesce(l(z, 1), 0)" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -1470,10 +1473,15 @@ def test_tsset_of_one_column_names_the_time():
         ("df[, x := shift(z, 2L, type = 'lead'), by = id]", "TRUE", {"x": "f(z, 2)"}),
         ("df <- df %>% group_by(id) %>% mutate(x = z - dplyr::lag(z)) %>% ungroup()", "TRUE", {"x": "z - l(z, 1)"}),
         ("df[, x := mean(z, na.rm = TRUE), by = .(id, year)]", "TRUE", {"x": "mean(z, by = group(id, year))"}),
-        ("df[, x := fifelse(any(z == 1), min(year[z == 1]), 0), by = id]", "TRUE",
+        ("df[, x := fifelse(any(z == 1, na.rm = TRUE), min(year[z == 1], na.rm = TRUE), 0), by = id]", "TRUE",
          {"x": "ifelse(is.finite(first(z == 1)), first(z == 1), 0)"}),
         ("df$x <- df$z / 2\ndf[z > 3, x := 1]", "TRUE", {"x": "ifelse(is.na(z > 3), z / 2, ifelse(z > 3, 1, z / 2))"}),
         ("df <- transform(df, x = z)\ndf$junk <- NULL", "TRUE", {"x": "z"}),
+        ("df <- df %>% mutate(x = mean(z, na.rm = TRUE), .by = c(id, year))", "TRUE",
+         {"x": "mean(z, by = group(id, year))"}),
+        ("df <- df %>% filter(z > mean(z, na.rm = TRUE), .by = year)", "z > mean(z, by = year)", {}),
+        ("df <- df[g %chin% c('a', 'b')]", "g %in% c('a', 'b')", {}),
+        ("df$x <- pmax(df$z, df$w, na.rm = TRUE)", "TRUE", {"x": "coalesce(pmax(z, w), z, w)"}),
         ("df$x <- df$z / 2\ndf$x[is.na(df$x)] <- 0", "TRUE", {"x": "z / 2", "x_2": "ifelse(is.na(x), 0, z / 2)"}),
         ("df$x <- 1\ndf$x[df$z > 3] <- 0", "TRUE", {"x": "ifelse(is.na(z > 3), 1, ifelse(z > 3, 0, 1))"}),
     ],
@@ -1499,7 +1507,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "suppressWarnings({ df$x <- 1 })", "df <- within(df, { x <- z })", "setnames(df, 'z', v)",
         "names(df)[2] <- 'x'",
         "df <- df[z > 1]\ndf[, x := shift(z), by = id]", "df %<>% filter(z > 1)",
-        "df <- df %>% mutate(x = 1, .by = id)",
+        "df <- df %>% mutate(x = 1, .by = starts_with('i'))",
         "df <- subset(df, z > 1, select = c(x = z))", "df[z > 1, x := 2]",
         "df <- read.csv('a.csv', nrows = 100)",
         "df$x <- resid(feols(y ~ d, df))",
@@ -1809,12 +1817,58 @@ feols(y ~ d + x | id + year, df, cluster = ~id)
     assert [line for line, _, _ in read_code(code, ".R").skipped] == [2, 3]
 
 
-def test_what_min_of_a_time_does_with_missing_values_is_told_where_there_may_be_some():
-    code = "df[, g := min(year[d == 1]), by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
-    assert "derive" not in read_code(code, ".R", DataFacts(frozenset("d"), frozenset("d"))).comments
-    (told,) = read_code(code, ".R", DataFacts(frozenset("d"))).comments["derive"]
-    assert "missing value of `d`" in told
-    assert "derive" not in read_code(code.replace("1]", "1], na.rm = TRUE"), ".R").comments
+@pytest.mark.parametrize(
+    ("value", "complete", "derived"),
+    [
+        ("min(year[d == 1])", "d", "first(d == 1)"),
+        ("min(year[d == 1], na.rm = TRUE)", "", "first(d == 1)"),
+        ("min(year[d == 1])", "", "ifelse(max(is.na(d == 1), by = id) == 1, NA, first(d == 1))"),
+        ("min(year[d == 1], na.rm = FALSE)", "", "ifelse(max(is.na(d == 1), by = id) == 1, NA, first(d == 1))"),
+        ("min(year[!is.na(d) & d == 1])", "", "first(!is.na(d) & d == 1)"),
+        ("min(year[is.na(d) | d == 1])", "", "first(is.na(d) | d == 1)"),
+        ("sum(!is.na(d) & d > 5)", "", "sum(!is.na(d) & d > 5, by = id)"),
+        ("mean(z[d == 1], na.rm = TRUE)", "", "mean(ifelse(d == 1, z, NA), by = id)"),
+        ("mean(z[d == 1])", "z", "ifelse(max(is.na(d == 1), by = id) == 1, NA, mean(ifelse(d == 1, z, NA), by = id))"),
+        ("sum(z[d == 1])", "dz", "coalesce(sum(ifelse(d == 1, z, NA), by = id), 0)"),
+        ("mean(z[d == 1])", "d", "ifelse(max(((d == 1) & is.na(z)), by = id) == 1, NA, "
+         "mean(ifelse(d == 1, z, NA), by = id))"),
+        ("max(z[d == 1])", "dz", None),  # -Inf in R of none
+        ("mean(z[d])", "dz", None),  # rows by number
+        ("ifelse(any(d == 1), min(year[d == 1]), 0)", "", None),  # missing where no d is 1 and one is missing
+        ("ifelse(any(d == 1), min(year[d == 1]), 0)", "d", "ifelse(is.finite(first(d == 1)), first(d == 1), 0)"),
+    ],
+)  # fmt: skip
+def test_summaries_of_some_rows_are_missing_where_a_condition_is_as_in_r(value, complete, derived):
+    code = f"df[, g := {value}, by = id]\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    facts = DataFacts(frozenset({"d", "z", "id", "year", "y"}), frozenset({*complete, "id", "year"}))
+    assert read_code(code, ".R", facts).derived.get("g") == derived
+
+
+@pytest.mark.parametrize(
+    ("cut", "value", "read"),
+    [
+        ('df[df$s != "a", ]', "max(d)", False),
+        ('df[df$s != "a", ]', "max(d, na.rm = TRUE)", True),
+        ('df[!is.na(df$s) & df$s != "a", ]', "max(d)", True),
+        ('df[df$s != "a", ]', "max(ifelse(is.na(d), 7, d), na.rm = TRUE)", False),
+        ('subset(df, s != "a")', "max(d)", True),
+    ],
+)
+def test_summaries_are_missing_in_r_of_rows_that_a_missing_condition_has_left(cut, value, read):
+    code = f"df <- {cut}\ndf <- transform(df, g = {value})\nfeols(y ~ g | id + year, df, cluster = ~id)\n"
+    facts = DataFacts(frozenset({"d", "s", "id", "year", "y"}), frozenset({"d", "id", "year"}))
+    assert ("g" in read_code(code, ".R", facts).derived) == read
+
+
+def test_first_periods_behind_a_filter_are_of_the_rows_that_are_left():
+    code = """\
+df <- filter(df, y > 1)
+df <- df %>% group_by(id) %>% mutate(g = min(year[d == 1 | z > 2], na.rm = TRUE))
+feols(y ~ g | id + year, df, cluster = ~id)
+"""
+    found = read_code(code, ".R")
+    assert not found.skipped
+    assert found.derived == {"g": "first(y > 1 & (d == 1 | z > 2))"}
 
 
 def test_a_frame_that_is_piped_into_a_regression_is_followed():
@@ -2411,6 +2465,10 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
     assert found.unread == {"rows_line_1": ("", 1)}
 
 
+_BUT_PSA = ["d", "id", "lunch", "y", "year"]
+_ALL = sorted([*_BUT_PSA, "psa"])
+
+
 @pytest.mark.parametrize(
     ("change", "unread", "rows"),
     [
@@ -2420,7 +2478,7 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
         ("df <- df %>% replace_na(list(psa = 0))", ["psa"], False),
         ("df <- df %>% filter(z > 1) %>% fill(psa)", ["psa"], False),
         ("df <- fill(df, psa)", ["psa"], None),
-        ("df <- df %>% fill(-psa)", ["psa"], True),
+        ("df <- df %>% fill(-psa)", _BUT_PSA, True),
         ("df <- df %>% mutate_at(vars(lunch), log)", ["lunch"], None),
         ("df <- within(df, lunch <- lunch / 2)", ["lunch"], False),
         ("df <- within(df, {\n  lunch <- psa / 2\n})", ["lunch"], False),
@@ -2430,15 +2488,31 @@ feols(y ~ d + b | id + year, df, cluster = ~id)
         ("df[, psa := rowMeans(cbind(z, lunch)), by = id]", ["psa"], False),
         ('set(df, j = "psa", value = df$lunch)', ["psa"], False),
         ('cols <- c("lunch")\ndf[, (cols) := lapply(.SD, log), .SDcols = cols]', ["lunch"], True),
-        ("df[, (f()) := lapply(.SD, log)]", [], True),
+        ("df[, (f()) := lapply(.SD, log)]", _ALL, True),
         ('for (v in c("lunch")) df[[v]] <- log(df[[v]])', ["lunch"], True),
-        ("for (v in names(df)) {\n  df[[v]] <- log(df[[v]])\n}", [], True),
-        ("df <- df %>% mutate(across(where(is.numeric), log1p))", [], True),
+        ("for (v in names(df)) {\n  df[[v]] <- log(df[[v]])\n}", _ALL, True),
+        ('for (v in setdiff(names(df), c("id", "psa"))) df[[v]] <- log(df[[v]])', _ALL, True),
+        ('for (v in c("lunch", "psa")) {\n  df[[v]] <- log(df[[v]])\n}', ["lunch", "psa"], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p))", _ALL, True),
+        ("df <- df %>% mutate(across(where(is.numeric) & !psa, log1p))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(where(is.numeric) & !c(psa), log1p))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(-c(psa), ~ .x / 10))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(!psa, list(l = log)))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(c(everything(), -psa), log1p))", _BUT_PSA, True),
+        ("df <- df %>% group_by(id) %>% mutate(across(-psa, ~ .x / 2))", [n for n in _BUT_PSA if n != "id"], True),
+        ("df <- df %>% mutate_at(vars(-psa), log)", _BUT_PSA, True),
+        ("df <- mutate_at(df, vars(-c(psa)), log)", _BUT_PSA, True),
+        ("df <- df %>% mutate_if(is.numeric, log)", _ALL, True),
+        ('df <- df %>% rename_with(~ paste0("a_", .x), -psa)', _BUT_PSA, True),
+        ('df[, names(.SD) := lapply(.SD, log), .SDcols = !"psa"]', _BUT_PSA, True),
+        ('df[, names(.SD) := lapply(.SD, log), .SDcols = -c("psa")]', _BUT_PSA, True),
+        ("df[-1] <- lapply(df[-1], log)", _ALL, True),
+        ('df[setdiff(names(df), "psa")] <- lapply(df[setdiff(names(df), "psa")], log)', _ALL, True),
         ('df <- df %>% mutate(across(c("psa"), log1p))', ["psa"], True),
-        ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", ["lunch"], True),
+        ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", _ALL, True),
         ("df <- df %>% mutate(psa = odd(lunch))", ["psa"], False),
         ("df$psa <- odd(df$lunch)", ["psa"], False),
-        ("df[is.na(df)] <- 0", [], True),
+        ("df[is.na(df)] <- 0", _ALL, True),
         ("df <- clean(df)", [], True),
         ('df <- clean(df, "psa")', ["psa"], True),
         ("df <- clean(df) %>% mutate(psa = odd(z))", ["psa"], True),
@@ -2459,7 +2533,13 @@ def test_what_a_line_of_r_changes_and_is_not_read_is_asked_for(change, unread, r
     assert rows is None or bool(asked) == rows
     (regression,) = found.regressions
     assert all(name in regression.condition for name in asked)
-    assert all(name in regression.terms for name, (column, _) in found.unread.items() if column)
+    used = {regression.outcome, *regression.terms, *re.findall(r"\w+", f"{regression.effects} {regression.vcov}")}
+    assert used >= {name for name, (column, _) in found.unread.items() if column}
+
+
+def test_columns_that_a_selection_may_change_are_those_of_regressions_where_the_data_are_not_known():
+    code = "df <- df %>% mutate(across(-d, log))\nfeols(y ~ d + z | id + year, df, cluster = ~id)\n"
+    assert sorted(column for column, _ in read_code(code, ".R").unread.values() if column) == ["id", "y", "year", "z"]
 
 
 def test_a_file_whose_name_is_put_together_is_no_change_of_the_data():
@@ -2542,10 +2622,14 @@ coef(d)
     [
         ("df$x <- df$z[df$year == 80]", "at(z, year == 80)"),
         ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
-        ("df$x <- cumsum(df$z)", "cumsum(x)"),
-        ("df <- df %>% mutate(x = replace_na(z, 0))", "coalesce(x, 0)"),
-        ("df <- df %>% mutate(x = lag(z))", "l(x, 1)"),
-        ("df <- df %>% mutate(x = first(z))", "at(x, year == 2000)"),
+        ("df$x <- cumsum(df$z)", "cumsum(z)"),
+        ("df <- df %>% mutate(x = replace_na(z, 7))", "coalesce(z, 7)"),
+        ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
+        ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
+        ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
+        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "coalesce(l(z, 3), -1)"),
+        ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
+        ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1)", "case_when"),
@@ -3961,7 +4045,7 @@ def test_columns_of_the_frame_and_factors_of_r_are_read_by_their_names(call, eff
         ("feols(y ~ d | id, df, cluster = other[['state']])", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, cluster = ~other$state)", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, split = ~bin(state, 3))", "only a column's name is read"),
-        ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(x, by = g)"),
+        ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(t, by = id)"),
         ("df[, z := fcase(d > 1, 1, default = 0)]", "`fcase()` is not taken over"),
         ("setnames(df, 'state', v)", "changes `state`"),
         ("att_gt('y', 't', 'id', 'g', ~x, df, anticipation = 1)", "xformla is [controls], anticipation and est_method"),
@@ -4202,8 +4286,8 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
     [
         ("y[1]", "at(y, t == 2000)"),
         ("y[d == 1]", "at(y, d == 1)"),
-        ("first(y)", "at(x, t == 2000)"),
-        ("dplyr::nth(y, 2)", "at(x, t == 2000)"),
+        ("first(y)", "at(y, t == 2000)"),
+        ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
     ],
 )
 def test_values_of_one_row_are_shown_at_the_time_of_the_data(value, here):

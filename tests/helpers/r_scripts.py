@@ -359,7 +359,7 @@ class Script:
         if depth <= 0:
             return self.column("num") if random.random() < 0.8 else self.literal()
         kinds = ["column", "binary", "bare", "call", "choice", "choice", "truth", "power"]
-        kinds += ["summary", "summary", "any", "lag", "lag", "run"] if self.grouped else ["summary", "any"]
+        kinds += ["summary", "summary", "any", "lag", "lag", "run", "where"] if self.grouped else ["summary", "any"]
         if not self.plainly:
             kinds += ["lost", "text", "where"] + ["place", "rank"] * self.grouped
         return getattr(self, "_" + random.choice(kinds))(depth)
@@ -600,13 +600,16 @@ class Script:
         return f"as.numeric({name}({c}{', na.rm = TRUE' * omits}))", lambda d: of(f(d), omits=omits)
 
     def _where(self, depth: int) -> Value:
-        """A summary of some rows of the group, as ``mean(x[t < 2003])``."""
+        """A summary of some rows of the group, as ``mean(x[t < 2003])``: NA where the condition is."""
+        random = self.random
         (c, test), (a, f) = self.condition(depth - 1), self.column("num")
-        name, omits = self.random.choice(["mean", "sum"]), self.random.random() < 0.7
+        name, omits = random.choice(["mean", "sum", "min", "max", "median"]), random.random() < 0.5
+        if random.random() < 0.4 and "t" in self.frame.columns:  # the first period of what a condition tells
+            (a, f), name = ("§t§", lambda d: d["t"]), "min"
 
         def made(d):
             where, values = _both(test(d), f(d))
-            if len(where) != len(d["row"]):
+            if len(where) != len(d["row"]) or len(f(d)) != len(where):
                 raise StopError("a logical of another length")
             chosen = values[(where == 1) | np.isnan(where)].copy()
             chosen[np.isnan(where[(where == 1) | np.isnan(where)])] = np.nan
