@@ -260,6 +260,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if layout.brief and estimands:
         estimands = [say("The key names estimators; what each estimates is in results.csv.")]
     parts += estimands
+    parts += dict.fromkeys(data.same)
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if any(_pooled(p) for p in data.panels):
