@@ -496,6 +496,7 @@ class NullMedian:
     negative, positive : mean share of specifications with p < alpha and that sign.
     real : the same shares of the data.
     high : the larger of the two shares that 95% of the draws do not exceed, as `null_range` has it.
+    draws : how many; 0 where that is not known.
     errors : what the standard errors of these are clustered by, where the curve's are others.
     """
 
@@ -513,6 +514,7 @@ class NullMedian:
     errors: str = ""
     expected: bool = False
     high: float = float("nan")
+    draws: int = 0
 
 
 def null_median(
@@ -548,6 +550,7 @@ def null_median(
         errors,
         draws.expected is not None,
         float(null_range(np.maximum(below, above) / len(real), share=True)[1]),
+        len(medians),
     )
 
 
