@@ -356,7 +356,15 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, deep: Ints) -> None:
     for full, open_, outline, wide in groups:
         put(np.concatenate([full, open_]), outline, wide, edge + 0.4, facecolors=["white"])
     for _, open_, outline, wide in groups:
-        put(open_, outline, wide, -edge, facecolors=[_SEEN], edgecolors=_colours(panel, open_), linewidths=edge)
+        put(
+            open_,
+            outline,
+            wide,
+            -edge,
+            facecolors=[_SEEN],
+            edgecolors=_colours(panel, open_),
+            linewidths=edge * scale[open_],
+        )
     for full, _, outline, wide in groups:
         # A cluster of one shape stays dark: its marks have a pale line between them, white is around all of them.
         put(full, outline, wide, 2 * _THIN, facecolors=["white"])
