@@ -50,10 +50,10 @@ class KeyEntry:
     """One entry: a swatch, its colour and words on ``most`` lines.
 
     ``more``: further words of the entry above, without a swatch. ``shades``: as many colours side by side.
-    ``upright``, ``dashed``: lines as they are drawn.
+    ``upright``, ``thin upright``, ``dashed``: lines as they are drawn.
     """
 
-    kind: Literal["dot", "bar", "thin bar", "dashed", "upright", "shades", "more"]
+    kind: Literal["dot", "bar", "thin bar", "dashed", "upright", "thin upright", "shades", "more"]
     colour: Any
     words: str
     marker: str = "o"
@@ -174,8 +174,8 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
                 step_x = 8 / len(entry.colour)
                 for j, colour in enumerate(entry.colour):
                     page.line((x + j * step_x, x + (j + 1) * step_x), (y, y), colour, 3.6)
-            elif entry.kind == "upright":
-                page.line((x + 4, x + 4), (y - 3.5, y + 3.5), entry.colour, 1.0)
+            elif entry.kind in ("upright", "thin upright"):
+                page.line((x + 4, x + 4), (y - 3.5, y + 3.5), entry.colour, 1.5 if entry.kind == "upright" else 0.5)
             elif entry.kind == "dashed":
                 for start in (x, x + 5):
                     page.line((start, start + 3), (y, y), entry.colour, 1.0)

@@ -170,8 +170,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
             axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
         axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
         top = base + (0.8 if _label(page, box, null, k) == 1 else _BELOW)
-        axes.plot([0, 0], [base, top], color=INK, linewidth=0.6, zorder=2.3)
-        axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.3, zorder=4)
+        axes.plot([0, 0], [base, top], color=INK, linewidth=0.5, zorder=2.3)
+        axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.8, zorder=4)
     times = say(" × expected sign") if panel.nulls[0].expected else ""
     label_across(
         page,

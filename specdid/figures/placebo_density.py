@@ -121,7 +121,7 @@ def _pane(panel: PlaceboPanel) -> Pane:
 def _key(alpha: float) -> list[KeyEntry]:
     return [
         KeyEntry("upright", ACCENT, say("actual estimate")),
-        KeyEntry("upright", INK, say("zero")),
+        KeyEntry("thin upright", INK, say("zero")),
         KeyEntry("thin bar", INK, say("density of the placebos (left)")),
         KeyEntry("dot", _DOTS, say("their p (right; dashed: {alpha:g})", alpha=alpha)),
     ]
@@ -146,7 +146,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     _density(curve, page, panel, (low, high), box.height)
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
-        curve.axvline(panel.actual, color=ACCENT, linewidth=1.2, zorder=6)
+        curve.axvline(panel.actual, color=ACCENT, linewidth=1.8, zorder=6)
     label_across(page, box, say("estimate"))
 
 
