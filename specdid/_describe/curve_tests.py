@@ -495,6 +495,8 @@ class NullMedian:
     quantiles : (201,) of the median over the draws, at 0, 0.5, ... 100%.
     negative, positive : mean share of specifications with p < alpha and that sign.
     real : the same shares of the data.
+    high : the larger of the two shares that 95% of the draws do not exceed, as `null_range` has it.
+    draws : how many; 0 where that is not known.
     errors : what the standard errors of these are clustered by, where the curve's are others.
     """
 
@@ -511,6 +513,8 @@ class NullMedian:
     real: tuple[float, float]
     errors: str = ""
     expected: bool = False
+    high: float = float("nan")
+    draws: int = 0
 
 
 def null_median(
@@ -545,6 +549,8 @@ def null_median(
         (float(np.mean(real < -critical)), float(np.mean(real > critical))),
         errors,
         draws.expected is not None,
+        float(null_range(np.maximum(below, above) / len(real), share=True)[1]),
+        len(medians),
     )
 
 
@@ -552,7 +558,7 @@ def shares_by_estimand(null_medians: Sequence[NullMedian]) -> Mapping[tuple[str,
     """Return the shares significant in the data and under the first null that has the scale and estimand."""
     found: dict[tuple[str, str], NullShares] = {}
     for p in null_medians:
-        shares = NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title)
+        shares = NullShares(p.specifications, *p.real, p.negative, p.positive, p.errors, p.title, p.high)
         found.setdefault((p.group, p.estimand), shares)
     return found
 

@@ -41,9 +41,8 @@ def decimals_for(values: NDArray[np.float64]) -> int:
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 15)) if largest > 0 else 0
 
 
-def percent(share: float) -> str:
-    """Write a share in whole percent, or with the digits that tell some from none and most from all."""
-    digits = 0
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share in percent, with more ``digits`` where these tell some from none and most from all."""
     while digits < 6 and 0 < share < 1 and f"{share:.{digits}%}" in (f"{0:.{digits}%}", f"{1:.{digits}%}"):
         digits += 1
     return f"{share:.{digits}%}"

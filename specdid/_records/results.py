@@ -611,6 +611,7 @@ class NullShares:
     null_negative, null_positive : the mean of the same over the draws.
     errors : what the null's standard errors are clustered by, where the curve's are others.
     null : which null it is, in words.
+    null_high : the share with one sign, whichever has more, that 95% of the draws do not exceed; NaN if not known.
     """
 
     tested: int
@@ -620,3 +621,4 @@ class NullShares:
     null_positive: float
     errors: str = ""
     null: str = ""
+    null_high: float = float("nan")

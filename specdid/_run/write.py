@@ -531,6 +531,7 @@ def _shares(stored: Mapping[str, Any]) -> NullShares:
         and isinstance(found.errors, str)
         and isinstance(found.null, str)
         and all(0 <= n <= 1 for n in numbers)
+        and not (found.null_high < 0 or found.null_high > 1)
     ):
         raise ValueError("a share is none")
     return found

@@ -323,10 +323,16 @@ def treated_rows(bench: Bench, cell: Cell, clock: Clock) -> Bools:
 
 def lead_clusters(bench: Bench, one: EventPath, v: int = 0) -> dict[int, tuple[int, str]]:
     """Count the treated clusters behind each lead that has an estimate, and name one; without clusters the units."""
+    leads = {*one.periods[one.leads].tolist()}
+    return {k: treated_clusters(bench, one.cell, rows, v) for k, rows in rows_behind(bench, one) if k in leads}
+
+
+def rows_behind(bench: Bench, one: EventPath) -> Iterator[tuple[int, Ints]]:
+    """Return the treated rows of each period that has an estimate."""
     rows = np.flatnonzero(treated_rows(bench, one.cell, one.clock))
     rows = rows if one.fit is None else np.intersect1d(rows, one.fit.rows)
     place = one.clock.place[rows]
-    return {k: treated_clusters(bench, one.cell, rows[place == k], v) for k in one.periods[one.leads].tolist()}
+    yield from ((k, rows[place == k]) for k in one.periods.tolist())
 
 
 @dataclass(frozen=True, slots=True)

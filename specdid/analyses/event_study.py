@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Floats
+from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._describe.clusters import FEW as FEW_CLUSTERS
 from specdid._diagnostics import many
@@ -37,9 +37,10 @@ from specdid.analyses._event_paths import (
     clock_of,
     lead_clusters,
     path,
+    rows_behind,
 )
 from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, Extra, joint_test
-from specdid.analyses._timing import few_treated, severity_of
+from specdid.analyses._timing import few_treated, severity_of, treated_clusters
 from specdid.analyses._words import (
     axis_of,
     count,
@@ -55,6 +56,7 @@ from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import Estimate
 from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
+from specdid.figures.forest import SMALL_SIGN
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 ENDS = ("bin", "drop")
@@ -390,20 +392,56 @@ def _remarks(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> 
     for one, name in zip(paths, names, strict=True):
         few = _rests_on(one, _thin(bench, one)) if np.isfinite(one.pretrend().p_value) else ""
         for remark in (*one.remarks, *([few] if few else [])):
-            found.setdefault(remark, []).append(name)
+            found.setdefault(told(remark, True), []).append(name)
+    return _with_curves(found, len(paths))
+
+
+def _with_curves(found: Mapping[str, Sequence[str]], of: int) -> tuple[str, ...]:
+    """Write texts as sentences, each with the curves it is about where it is not about all."""
     which = {
-        remark: ""
-        if len(mine) == len(paths)
+        text: ""
+        if len(mine) == of
         else say(", ").join(mine)
         if len(mine) <= FEW
-        else say("{having} of {names} curves", having=len(mine), names=len(paths))
-        for remark, mine in found.items()
+        else say("{having} of {names} curves", having=len(mine), names=of)
+        for text, mine in found.items()
     }
-    texts = {remark: told(remark, True) for remark in found}
     return tuple(
-        say("{sample}.", sample=say("{name}: {why}", name=name, why=texts[r]) if name else capital(texts[r]))
-        for r, name in which.items()
+        say("{sample}.", sample=say("{name}: {why}", name=name, why=text) if name else capital(text))
+        for text, name in which.items()
     )
+
+
+def _fewer(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
+    """Say where the units behind later effects are fewer than half of those behind the first: they are others."""
+    found: dict[str, list[str]] = {}
+    for one, name in zip(paths, names, strict=True):
+        if one.clock.calendar or bench.panel.unit_codes is None:
+            continue
+        counts = {k: _units(bench, rows) for k, rows in rows_behind(bench, one) if k >= one.clock.start}
+        first = counts.get(one.clock.start, 0)
+        when: dict[int, list[str]] = {}
+        for k, n in counts.items():
+            if k == one.clock.start or 2 * n < first:
+                when.setdefault(n, []).append(one.clock.text(k))
+        if len(when) > 1:
+            unit = _unit(bench)
+            each = [say("{n:,} in {unit} {periods}", n=n, unit=unit, periods=", ".join(k)) for n, k in when.items()]
+            text = say("fewer treated units are behind later effects: {listed}", listed=say("; ").join(each))
+            found.setdefault(text, []).append(name)
+    return _with_curves(found, len(paths))
+
+
+def _units(bench: Bench, rows: Ints) -> int:
+    """Count units among rows."""
+    codes = bench.panel.unit_codes
+    return len(rows) if codes is None else len(np.unique(codes[rows]))
+
+
+def _few(bench: Bench, one: EventPath) -> tuple[int, ...]:
+    """Return the periods whose effects rest on too few treated units or clusters for their errors."""
+    counts = ((k, min(_units(bench, r), treated_clusters(bench, one.cell, r)[0])) for k, r in rows_behind(bench, one))
+    return tuple(k for k, n in counts if n < FEW_CLUSTERS)
 
 
 def _power(bench: Bench, one: EventPath) -> str:
@@ -464,6 +502,15 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         if per_unit:  # another unit than that of the same outcome's other effects
             name, axis = (say("{outcome}, per unit of treatment", outcome=text) for text in (name, axis))
         panels.append(EventPanel(name, series, axis))
+    names = [cells.shown(p.cell) for p in paths]
+    remarks = [*_remarks(bench, paths, names), *_fewer(bench, paths, names)]
+    if any(s.few for p in panels for s in p.series):
+        said = say(
+            " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
+            sign=SMALL_SIGN,
+            few=FEW_CLUSTERS,
+        )
+        remarks.append(said.strip())
     return EventData(
         title_of(request),
         tuple(panels),
@@ -476,7 +523,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         clock.names,
         shared_sample(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
-        _remarks(bench, paths, [cells.shown(p.cell) for p in paths]),
+        tuple(remarks),
     )
 
 
@@ -504,6 +551,7 @@ def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
         one.cell.preferred,
         one.bins,
         _place(bench, one.cell),
+        _few(bench, one),
     )
 
 

@@ -21,7 +21,7 @@ from specdid._decode.table import Table
 from specdid._describe.clusters import FEW
 from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
-from specdid._records.numerals import p_digits
+from specdid._records.numerals import p_digits, percent
 from specdid._study import Expression
 from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
@@ -376,7 +376,7 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
         p, p_t = one.p_values()
         yield say(
             "- {column}: {estimate}, 95% of {n:,} placebos from {low} to {high}; by permutation p {p}, of t p {p_t}; "
-            "{share:.1%} of placebos have p < {alpha:g}.",
+            "{share} of placebos have p < {alpha:g}.",
             column=name,
             estimate=number(r.estimate),
             n=len(r.null_estimate),
@@ -384,7 +384,7 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
             high=number(high),
             p=p_is(p),
             p_t=p_is(p_t),
-            share=float(np.mean(r.null_p < alpha)),
+            share=percent(float(np.mean(r.null_p < alpha)), 1),
             alpha=alpha,
         )
         if moved:
@@ -702,7 +702,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
     facts = (
         say("{n:,} placebos", n=len(r.null_estimate)),
         say("permutation p {p} (by t, p {by_t})", p=p_is(p), by_t=p_is(by_t)),
-        say("{share:.1%} with p < {alpha:g}", share=share, alpha=bench.study.inference.alpha),
+        say("{share} with p < {alpha:g}", share=percent(share, 1), alpha=bench.study.inference.alpha),
     )
     name = cells.shown(placed.cell)
     short, axis = f"({column}) {name}", axis_of(placed.cell)

@@ -299,6 +299,7 @@ class CurveData:
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
     stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
     ``failed`` are all planned specifications that could not be estimated, in panels or not.
+    ``same`` says which estimators give the same numbers.
     """
 
     title: str
@@ -309,6 +310,7 @@ class CurveData:
     found: Against = field(default_factory=Against)
     without_error: str = ""
     failed: int = 0
+    same: tuple[str, ...] = ()
 
 
 def curve_data(
@@ -362,6 +364,7 @@ def curve_data(
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
+    same = tuple(text for p in panels for text in _same(results, p)) if choices else ()
     panels = tuple(replace(p, band_nulls=_band_nulls(results, p, sort, bands, null_names or {})) for p in panels)
     panels = _coloured(results, panels)
     if breakdowns is not None:
@@ -370,7 +373,37 @@ def curve_data(
     found = against(cautions).shown(planned.shown)
     why = say("; ").join(told(reason, True) for reason in results.without_error())
     failed = results.counts.failed
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed)
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed, same)
+
+
+def _same(results: Results, panel: CurvePanel) -> Iterator[str]:
+    """Say which estimators have the same numbers: a curve counts them as so many findings."""
+    from specdid._describe.choices import joint_codes
+    from specdid._describe.design_warnings import SAME
+
+    planned = results.planned
+    if "estimator" not in planned.dimensions:
+        return
+    places, estimator = panel.positions, planned.dimension("estimator")
+    others = [planned.dimension(d).codes[places].astype(np.int64) for d in planned.dimensions if d != "estimator"]
+    names, ours = np.unique(estimator.codes[places], return_inverse=True)
+    rest = joint_codes(others, len(places))
+    held = np.full((len(names), int(rest.max()) + 1), -1)
+    held[ours.reshape(-1), rest] = np.arange(len(places))
+    error, rows = results.first("std_error")[places], panel.nobs
+    told_of: set[int] = set()
+    for a in range(len(names)):
+        alike: dict[tuple[int, int], list[int]] = {}
+        for b in (b for b in range(a + 1, len(names)) if b not in told_of):
+            one, other = held[:, (held[a] >= 0) & (held[b] >= 0)][[a, b]]
+            size = np.fmax(np.fmin(error[one], error[other]), np.abs(panel.estimate[one]))
+            gap = np.abs(panel.estimate[one] - panel.estimate[other])
+            if n := int(np.count_nonzero((gap <= SAME * size) & (rows[one] == rows[other]))):
+                alike.setdefault((n, len(one)), []).append(b)
+        for (n, of), mine in alike.items():
+            told_of.update(mine)
+            listed = say(", ").join(planned.shown(estimator.words[names[k]]) for k in (a, *mine))
+            yield say("{listed}: the same numbers in {n:,} of {of:,} specifications.", listed=listed, n=n, of=of)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from specdid._records import NullShares
 from specdid._records.cautions import headline
+from specdid._records.numerals import percent
 from specdid._words import say, sentences, told
 from specdid.figures._curve_axes import STRIP_SHADES, dense, few, fixed, marker_in, preferred_mark, ribbon_shades, shade
 from specdid.figures._curve_data import CurvePanel
@@ -49,10 +50,10 @@ class KeyEntry:
     """One entry: a swatch, its colour and words on ``most`` lines.
 
     ``more``: further words of the entry above, without a swatch. ``shades``: as many colours side by side.
-    ``upright``, ``dashed``: lines as they are drawn.
+    ``upright``, ``thin upright``, ``dashed``: lines as they are drawn.
     """
 
-    kind: Literal["dot", "bar", "thin bar", "dashed", "upright", "shades", "more"]
+    kind: Literal["dot", "bar", "thin bar", "dashed", "upright", "thin upright", "shades", "more"]
     colour: Any
     words: str
     marker: str = "o"
@@ -105,13 +106,24 @@ def kinds_of_marks(panels: Sequence[CurvePanel], alpha: float, fonts: Fonts, roo
     return break_lines([*many, *kinds], fonts, room)
 
 
+def null_share(null: NullShares, mean: float, digits: int = 0, high: bool = True) -> str:
+    """Write a mean share under a null, and how large a share with one sign is in 95% of its draws.
+
+    A mean alone makes any share look large: draws of a curve move together.
+    """
+    expected = percent(mean, digits)
+    if not high or np.isnan(null.null_high):
+        return say("null: {mean}", mean=expected)
+    return say("null: mean {mean}, 95% up to {high}", mean=expected, high=percent(null.null_high, digits))
+
+
 def shares_by_sign(panel: CurvePanel, nulls: Sequence[tuple[str, NullShares]]) -> list[str]:
     """Say of many series which share of the tested is significantly negative, then positive, beside the null's."""
-    negative = [(words, s.tested, s.negative, s.null_negative) for words, s in nulls]
-    positive = [(words, s.tested, s.positive, s.null_positive) for words, s in nulls]
+    negative = [(words, s.tested, s.negative, null_share(s, s.null_negative)) for words, s in nulls]
+    positive = [(words, s.tested, s.positive, null_share(s, s.null_positive)) for words, s in nulls]
     said = [
         say(", ").join(
-            say("{words} {share:.0%} of {tested:,} (null: {null:.0%})", words=panel.short(w), tested=n, share=s, null=e)
+            say("{words} {share} of {tested:,} ({null})", words=panel.short(w), tested=n, share=percent(s), null=e)
             for w, n, s, e in of
         )
         for of in (negative, positive)
@@ -162,8 +174,8 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
                 step_x = 8 / len(entry.colour)
                 for j, colour in enumerate(entry.colour):
                     page.line((x + j * step_x, x + (j + 1) * step_x), (y, y), colour, 3.6)
-            elif entry.kind == "upright":
-                page.line((x + 4, x + 4), (y - 3.5, y + 3.5), entry.colour, 1.0)
+            elif entry.kind in ("upright", "thin upright"):
+                page.line((x + 4, x + 4), (y - 3.5, y + 3.5), entry.colour, 1.5 if entry.kind == "upright" else 0.5)
             elif entry.kind == "dashed":
                 for start in (x, x + 5):
                     page.line((start, start + 3), (y, y), entry.colour, 1.0)

@@ -51,6 +51,7 @@ from specdid.figures._style import (
     look_of_series,
     own_style,
 )
+from specdid.figures.forest import SMALL_SIGN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ class EventSeries:
     ``pointwise`` and ``band`` are half widths (m,) at the periods, NaN where there are no
     errors; ``references`` are the periods set to zero; ``test`` is F, df1, df2 and p of
     the leads, NaN where there is none; ``bins`` are the ends that include what lies beyond them;
-    ``place`` is that of its estimator among the study's.
+    ``place`` is that of its estimator among the study's; ``few`` are periods of too few treated units for their errors.
     """
 
     label: str
@@ -84,6 +85,7 @@ class EventSeries:
     preferred: bool = False
     bins: tuple[int, ...] = ()
     place: int = 0
+    few: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +401,10 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     step = _step(len(panel.series), slot)
     for k, series in enumerate(panel.series):
         place = (k - (len(panel.series) - 1) / 2) * step / slot if len(panel.series) <= MOST else 0.0
-        _curve(axes, series, look_of(panel, k), place, step)
+        look = look_of(panel, k)
+        _curve(axes, series, look, place, step)
+        if look.bars:
+            _sign_few(axes, page.fonts, series, look, place)
     _periods(page, data, box.top + box.height + 7, slot)
 
 
@@ -440,6 +445,27 @@ def _curve(axes: Axes, series: EventSeries, look: Look, shift: float, room: floa
     references = np.array(series.references, dtype=float) + shift
     zeros = np.zeros(len(references))
     draw_tested(axes, (references, zeros), colour, zeros, look.marker, size, haloed=True, zorder=5, clip_on=False)
+
+
+def _sign_few(axes: Axes, fonts: Fonts, series: EventSeries, look: Look, shift: float) -> None:
+    """Mark above their intervals the effects of too few treated units, which look as precise as the others."""
+    bottom, top = axes.get_ylim()
+    half = np.nan_to_num(np.where(np.isfinite(series.band), series.band, series.pointwise))
+    ends = np.minimum(series.estimate + half, top - 0.06 * (top - bottom))
+    for period, end in zip(series.periods.tolist(), ends.tolist(), strict=True):
+        if period in series.few:
+            axes.annotate(
+                SMALL_SIGN,
+                (period + shift, end),
+                (0, 1),
+                textcoords="offset points",
+                fontsize=SMALL,
+                color=blend(look.colour, 1.0),
+                family=list(fonts.families),
+                ha="center",
+                va="bottom",
+                zorder=6,
+            )
 
 
 def _ends(panel: EventPanel, data: EventData) -> tuple[float, float]:
@@ -510,7 +536,7 @@ def _tick(data: EventData, period: int) -> str:
 
 
 def _texts(data: EventData) -> Iterator[str]:
-    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…∞"
+    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…∞" + SMALL_SIGN
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)

@@ -37,7 +37,7 @@ _AXIS = 22.0
 _LABELS, _ACROSS = 60.0, 44.0
 """Room that labels and an axis have at least: facts that leave less are not written, from the last on."""
 _MARK, _ENDS = 4.4, 2.5
-"""Size of a mark, and so many times that size, below which an interval has its ends marked and a smaller mark."""
+"""Size of a mark, and so many times that size: with a shorter interval all have smaller marks and their ends marked."""
 _HALF = 1.5
 """An interval longer than so many times the median one is cut at the axis."""
 
@@ -140,9 +140,9 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     page.title(data.title)
     for text, end in zip(data.columns, columns.ends, strict=False):
         page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
-    top = head
+    top, narrow = head, _any_short(data, columns.width)
     for block, height in zip(data.blocks[:some], heights, strict=False):
-        _block(page, columns, block, _limits(data, block), top)
+        _block(page, columns, block, _limits(data, block), top, narrow)
         top += height
     write_note(page, notes, top + 2)
     return page.figure
@@ -191,7 +191,17 @@ def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
     return with_room(ends)
 
 
-def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[float, float], top: float) -> None:
+def _any_short(data: ForestData, width: float) -> bool:
+    """Say whether an interval is hardly longer than its mark: marks of two sizes would tell weights apart."""
+    ends = [(b, _limits(data, b)) for b in data.blocks]
+    return any(
+        r.known and (r.high - r.low) * width / (high - low) < _ENDS * _MARK for b, (low, high) in ends for r in b.rows
+    )
+
+
+def _block(
+    page: Page, columns: _Columns, block: ForestBlock, limits: tuple[float, float], top: float, narrow: bool
+) -> None:
     fonts, rows = page.fonts, block.rows
     page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
     first = top + LINE
@@ -203,7 +213,7 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
         page.text(8, middle, short[row.label], bold=row.whole)
         if row.small:
             page.text(2, middle, SMALL_SIGN)
-        _effect(axes, row, k, limits, columns.width / (limits[1] - limits[0]))
+        _effect(axes, row, k, limits, narrow)
         for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")
     if block.words:
@@ -211,10 +221,10 @@ def _block(page: Page, columns: _Columns, block: ForestBlock, limits: tuple[floa
         page.text(8, below, fonts.fit(block.words, SMALL, page.width - 10), SMALL, colour=QUIET)
 
 
-def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float], unit: float) -> None:
+def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float], short: bool) -> None:
     """Draw a point and its interval, with an arrow where the interval goes beyond the axis.
 
-    A short one, on an axis of ``unit`` points, is not hidden by its mark: upright strokes are its ends.
+    Where some are ``short``, they are not hidden by their marks: upright strokes are the ends of all.
     """
     if not np.isfinite(row.estimate):
         return
@@ -225,9 +235,8 @@ def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float],
         if beyond:
             axes.plot([end], [y], marker=marker, markersize=4, color=colour, clip_on=False, zorder=5)
     kind = ("D" if row.whole else "o") if row.known else (CROSSED if row.whole else CROSS)
-    short = row.known and unit * (row.high - row.low) < _ENDS * _MARK
     shape, size = shape_of(kind, 0.6 * _MARK if short else _MARK)
-    if short:
+    if short and row.known:
         axes.vlines([low, high], y - 0.3, y + 0.3, color=colour, linewidth=0.7, zorder=6.5)
     axes.plot(
         [row.estimate], [y], marker=shape, markersize=size, color=colour,

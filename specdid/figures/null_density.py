@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Floats
 from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
 from specdid._records.numerals import decimals_for, p_text
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from specdid.figures._page import Page
 
+OFF_CENTRE = later(
+    " A permutation null need not lie around zero: the outcomes keep the effect and the shocks of the treated, and "
+    "assignments dealt out again, the more so within strata, still meet some of them."
+)
 _RIDGE = 62.0
 """Height of one null's density, in points."""
 _LINES = 2
@@ -89,11 +94,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             "the draws at least as far from zero as the observed median, whose share is p; thin line: zero."
         )
         if _off_centre(data):
-            note += say(
-                " A permutation null need not lie around zero: the outcomes keep the effect and the shocks of "
-                "the treated, and assignments dealt out again, the more so within strata, still meet some of "
-                "them."
-            )
+            note += say(OFF_CENTRE)
         if data.without:
             said = say("No null, and so in no joint test: {listed}.", listed=say("; ").join(data.without))
             note = sentences([note, said])
@@ -141,12 +142,14 @@ def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:
 
 
 def _off_centre(data: NullData) -> bool:
-    """Say whether a permutation null lies off zero: its median by more than a quarter of its spread."""
-    nulls = [n for p in data.panels for n in p.nulls if n.null.startswith("permutation")]
-    middles = [
-        (n.quantiles[len(n.quantiles) // 2], np.subtract(*np.quantile(n.quantiles, [0.84, 0.16])) / 2) for n in nulls
-    ]
-    return any(abs(middle) > 0.25 * spread for middle, spread in middles)
+    """Say whether a permutation null lies off zero."""
+    return any(off_centre(n.quantiles) for p in data.panels for n in p.nulls if n.null.startswith("permutation"))
+
+
+def off_centre(values: Floats) -> bool:
+    """Say whether values lie off zero: their median by more than a quarter of their spread."""
+    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
+    return bool(abs(middle) > 0.25 * (high - low) / 2)
 
 
 def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]) -> None:
@@ -167,8 +170,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
             axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
         axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
         top = base + (0.8 if _label(page, box, null, k) == 1 else _BELOW)
-        axes.plot([0, 0], [base, top], color=INK, linewidth=0.6, zorder=2.3)
-        axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.3, zorder=4)
+        axes.plot([0, 0], [base, top], color=INK, linewidth=0.5, zorder=2.3)
+        axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.8, zorder=4)
     times = say(" × expected sign") if panel.nulls[0].expected else ""
     label_across(
         page,
@@ -181,6 +184,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
 def _label(page: Page, box: Box, null: NullMedian, k: int) -> int:
     """Write a null's name, on two lines where it is long, and p above its density; return how many lines it has."""
     p = p_text(null.p_value)
+    if round(null.p_value * (null.draws + 1)) == 1 and null.draws:
+        p = say("{p}, the least of {n:,} draws", p=p, n=null.draws)
     room = page.fonts.width(p, SMALL) + 8
     lines = wrap(told(null.title), page.fonts, box.width - room)
     title = lines if len(lines) <= _LINES else [_title(told(null.title), page.fonts, box.width - room)]

@@ -23,6 +23,7 @@ from specdid.figures._page import (
 )
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
+from specdid.figures.null_density import OFF_CENTRE, off_centre
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,11 +83,12 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     if not data.panels:
         raise ValueError("no placebo was estimated, so there is nothing to draw")
     fonts, ends = choose_fonts(_texts(data)), [_ends(panel, data) for panel in data.panels]
+    off = [say(OFF_CENTRE).strip()] if any(off_centre(p.estimates) for p in data.panels) else []
     with own_style():
         page, boxes = lay_sheet(
             data.title,
             [_pane(p) for p in data.panels],
-            sentences([data.note, *axes_differ(ends)]),
+            sentences([data.note, *off, *axes_differ(ends)]),
             fonts,
             width or DEFAULT,
             _HEIGHT,
@@ -119,7 +121,7 @@ def _pane(panel: PlaceboPanel) -> Pane:
 def _key(alpha: float) -> list[KeyEntry]:
     return [
         KeyEntry("upright", ACCENT, say("actual estimate")),
-        KeyEntry("upright", INK, say("zero")),
+        KeyEntry("thin upright", INK, say("zero")),
         KeyEntry("thin bar", INK, say("density of the placebos (left)")),
         KeyEntry("dot", _DOTS, say("their p (right; dashed: {alpha:g})", alpha=alpha)),
     ]
@@ -144,7 +146,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     _density(curve, page, panel, (low, high), box.height)
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
-        curve.axvline(panel.actual, color=ACCENT, linewidth=1.2, zorder=6)
+        curve.axvline(panel.actual, color=ACCENT, linewidth=1.8, zorder=6)
     label_across(page, box, say("estimate"))
 
 

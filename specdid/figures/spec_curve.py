@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specdid._describe.curve_tests import Bands
-from specdid._records import Results
+from specdid._records import NullShares, Results
 from specdid._records.cautions import NO_ROWS, Against, headline
+from specdid._records.numerals import percent
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -76,6 +77,7 @@ from specdid.figures._panes import (
     key_lines,
     kinds_of_marks,
     names_of_pieces,
+    null_share,
     number_of,
     numbered,
     pieces_told,
@@ -134,12 +136,13 @@ def facts(panel: CurvePanel, flat: bool = False) -> list[tuple[str, ...]]:
 
 
 def share_facts(panel: CurvePanel, alpha: float, brief: bool = False) -> list[tuple[str, ...]]:
-    """Return the shares significant of the specifications that a null tested, or without a null of all.
+    """Return the shares significant of the specifications that a null tested, beside what the null expects.
 
-    Estimands are not pooled: where a null tested several, the note has the shares of each, unless it is ``brief``.
+    Estimands are not pooled: where a null tested several, the note has the shares of each, unless it is ``brief``: then
+    each has its sign with more here. Without a null there are none, as in the summary.
     """
     if len(panel.null_shares) != 1:
-        return [*_plain_shares(panel, alpha)] if brief or not panel.null_shares else []
+        return [*_shares_of_each(panel)] if brief and not panel.many else []
     ((_, s),) = panel.null_shares
     said: list[tuple[str, ...]] = []
     if s.tested < len(panel):
@@ -149,45 +152,40 @@ def share_facts(panel: CurvePanel, alpha: float, brief: bool = False) -> list[tu
     if s.errors:  # the points are dark by others
         named, bare = say("errors by {errors}:", errors=s.errors), say("null's errors:")
         said.append((named, named, bare, bare))
-    for share, word, short, null in (
-        (s.negative, say("negative"), "−", s.null_negative),
-        (s.positive, say("positive"), "+", s.null_positive),
-    ):
+    for number, word, short, null in _signs(s):
+        share = percent(number)
         long = (
-            say("{share:.0%} {word}, p < {alpha:g}", share=share, word=word, alpha=alpha),
-            say("{share:.0%} sig. {word}", share=share, word=word),
-            say("{share:.0%} sig. {word}", share=share, word=short),
+            say("{share} {word}, p < {alpha:g}", share=share, word=word, alpha=alpha),
+            say("{share} sig. {word}", share=share, word=word),
+            say("{share} sig. {word}", share=share, word=short),
         )
-        said.append(
-            (
-                *(say("{share} (null: {null:.0%})", share=text, null=null) for text in long),
-                say("{share:.0%} {sign} (null {null:.0%})", share=share, sign=short, null=null),
-            )
-        )
+        beside = null_share(s, null, high=False)
+        least = say("{share} {sign} (null {null})", share=share, sign=short, null=percent(null))
+        said.append((*(say("{share} ({null})", share=text, null=beside) for text in long), least))
+    if not np.isnan(s.null_high):  # one for both signs
+        high = percent(s.null_high)
+        long_, bare = say("in 95% of the null up to {high}", high=high), say("null: 95% ≤ {high}", high=high)
+        said.append((long_, long_, bare, bare))
     return said
 
 
-def _plain_shares(panel: CurvePanel, alpha: float) -> Iterator[tuple[str, ...]]:
-    """Write which share is significant, of each series and kind; nothing where the key has short names of many."""
-    if panel.many:
-        return
-    for segment in panel.segments:
-        for k, series in enumerate(panel.series):
-            mine = np.zeros(len(panel), dtype=bool)
-            mine[segment.start : segment.stop] = True
-            mine &= panel.tested & (panel.which == k)
-            if not mine.any():
-                continue
-            names = [headline(series.label)] if len(panel.series) > 1 else []
-            names += [say(segment.kind)] if panel.apart else []
-            n = int(panel.significant[mine].sum())
-            long = say("{share:.0%} ({n:,}) with p < {alpha:g}", share=n / mine.sum(), n=n, alpha=alpha)
-            short = say("{share:.0%} with p < {alpha:g}", share=n / mine.sum(), alpha=alpha)
-            bare = f"{n / mine.sum():.0%} p < {alpha:g}"
-            yield tuple(
-                say("{name}: {share}", name=say(", ").join(names), share=text) if names else text
-                for text in (long, short, bare, bare)
-            )
+def _signs(s: NullShares) -> tuple[tuple[float, str, str, float], ...]:
+    """Return by sign the share, the sign's word and mark, and the mean share under the null."""
+    return (s.negative, say("negative"), "−", s.null_negative), (s.positive, say("positive"), "+", s.null_positive)
+
+
+def _shares_of_each(panel: CurvePanel) -> Iterator[tuple[str, ...]]:
+    """Write of each estimand which share is significant, with the sign that most of these have."""
+    for words, s in panel.null_shares:
+        named = [headline(series.label) for series in panel.series if series.words == words]
+        name = named[0] if len(named) == 1 else told(words)
+        number, word, short, null = max(_signs(s))
+        share = percent(number)
+        texts = (
+            say("{share} ({null})", share=say("{share} sig. {word}", share=share, word=w), null=null_share(s, null))
+            for w in (word, word, short, short)
+        )
+        yield tuple(say("{name}: {share}", name=name, share=text) for text in texts)
 
 
 def _pooled(panel: CurvePanel) -> bool:
@@ -205,14 +203,13 @@ def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     for panel in _told_apart(data, layout):
         of = [
             say(
-                "{words} ({tested:,}): {negative:.0%} negative (null: {null_negative:.0%}), {positive:.0%} "
-                "positive (null: {null_positive:.0%})",
+                "{words} ({tested:,}): {negative} negative ({null_negative}), {positive} positive ({null_positive})",
                 words=panel.short(words),
                 tested=s.tested,
-                negative=s.negative,
-                null_negative=s.null_negative,
-                positive=s.positive,
-                null_positive=s.null_positive,
+                negative=percent(s.negative),
+                null_negative=null_share(s, s.null_negative),
+                positive=percent(s.positive),
+                null_positive=null_share(s, s.null_positive),
             )
             for words, s in panel.null_shares
         ]
@@ -267,6 +264,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
     if layout.brief and estimands:
         estimands = [say("The key names estimators; what each estimates is in results.csv.")]
     parts += estimands
+    parts += dict.fromkeys(data.same)
     if any(p.null_band is not None for p in data.panels):
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if any(_pooled(p) for p in data.panels):
@@ -925,7 +923,7 @@ def _whole(said: list[tuple[str, ...]], fonts: Fonts, room: float) -> list[str]:
     They are broken before they lose the word that says what a share is of.
     """
     whole = [[texts[min(k, len(texts) - 1)] for texts in said] for k in range(4)]
-    parts = [[part for text in way for part in text.replace(" (", "\n(").split("\n")] for way in whole]
+    parts = [[part for text in way for part in re.sub(" ?([(（])", r"\n\1", text).split("\n")] for way in whole]
     named = [part for text in whole[3] for part in re.sub("([:：]) ?(?=.)", r"\1\n", text).split("\n")]
     ways = [*whole[:3], *parts[1:3], whole[3], parts[3], named]
     return next((w for w in ways if all(fonts.width(line, SMALL) <= room for line in w)), [])

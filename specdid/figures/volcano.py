@@ -12,6 +12,7 @@ from specdid._arrays import Floats, Ints
 from specdid._describe.curve_tests import NullMedian, shares_by_estimand
 from specdid._plugins import Own
 from specdid._records import KINDS, NullShares, Results
+from specdid._records.numerals import percent
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import (
@@ -37,6 +38,7 @@ from specdid.figures._panes import (
     kinds_of_p,
     label_across,
     lay_sheet,
+    null_share,
     one_key,
     room_of,
     shares_by_sign,
@@ -224,16 +226,16 @@ def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
             )
         shares = [
             say(
-                "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)",
-                negative=null.negative,
+                "{share} negative, p < {alpha:g} ({null})",
+                share=percent(null.negative, 1),
                 alpha=alpha,
-                null_negative=null.null_negative,
+                null=null_share(null, null.null_negative, 1),
             ),
             say(
-                "{positive:.1%} positive, p < {alpha:g} ({null_positive:.1%} under the null)",
-                positive=null.positive,
+                "{share} positive, p < {alpha:g} ({null})",
+                share=percent(null.positive, 1),
                 alpha=alpha,
-                null_positive=null.null_positive,
+                null=null_share(null, null.null_positive, 1),
             ),
         ]
         # Estimands are told apart: a share of all of them is of no effect.
@@ -354,7 +356,15 @@ def _points(axes: Axes, volcano: Volcano, at: Ints, deep: Ints) -> None:
     for full, open_, outline, wide in groups:
         put(np.concatenate([full, open_]), outline, wide, edge + 0.4, facecolors=["white"])
     for _, open_, outline, wide in groups:
-        put(open_, outline, wide, -edge, facecolors=[_SEEN], edgecolors=_colours(panel, open_), linewidths=edge)
+        put(
+            open_,
+            outline,
+            wide,
+            -edge,
+            facecolors=[_SEEN],
+            edgecolors=_colours(panel, open_),
+            linewidths=edge * scale[open_],
+        )
     for full, _, outline, wide in groups:
         # A cluster of one shape stays dark: its marks have a pale line between them, white is around all of them.
         put(full, outline, wide, 2 * _THIN, facecolors=["white"])
@@ -492,7 +502,10 @@ def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
         panes = {null: say(", ").join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
         named = [null if len(nulls) == 1 else f"{null} ({panes[null]})" for null in nulls]
         parts.append(
-            say("Under the null: the mean share over the draws of the {listed}.", listed=say("; of the ").join(named))
+            say(
+                "The null: shares in draws of the {listed}; up to: of one sign.",
+                listed=say("; of the ").join(named),
+            )
         )
     enter = [v for v in data.panels if v.panel.segments[0].kind == KINDS[0]]
     parts += without_null([v.panel for v in enter], [{words for words, _ in v.nulls} for v in enter])
@@ -519,7 +532,9 @@ OWN = Own(
         "With p < {alpha:g}:": "p < {alpha:g} 的比例：",
         "Uncertain and nonequivalent: in no joint test.": "存疑与不等价的设定不进入联合检验。",
         "Estimates against p-values": "估计值与 p 值",
-        "Under the null: the mean share over the draws of the {listed}.": "原假设下：抽样的平均比例（{listed}）。",
+        "The null: shares in draws of the {listed}; up to: of one sign.": (
+            "原假设：{listed}的抽样中的比例；至多：同一符号的比例。"
+        ),
         "a point is a specification": "每个点为一个设定",
         "of many, the darker a square the more specifications": "设定较多时，方格颜色越深，设定越多",
         "of the {tested:,} tested": "受检验的 {tested:,} 个设定中",
@@ -532,12 +547,8 @@ OWN = Own(
         "Marks that lie on those of other series are smaller.": "压在其他序列标记上的标记较小。",
         "{n:,} point overlaps another by more than half.": "{n:,} 个点与其他点重叠过半。",
         "{n:,} points overlap others by more than half.": "{n:,} 个点与其他点重叠过半。",
-        "{negative:.1%} negative, p < {alpha:g} ({null_negative:.1%} under the null)": (
-            "{negative:.1%} 显著为负，p < {alpha:g}（原假设下 {null_negative:.1%}）"
-        ),
-        "{positive:.1%} positive, p < {alpha:g} ({null_positive:.1%} under the null)": (
-            "{positive:.1%} 显著为正，p < {alpha:g}（原假设下 {null_positive:.1%}）"
-        ),
+        "{share} negative, p < {alpha:g} ({null})": "{share} 显著为负，p < {alpha:g}（{null}）",
+        "{share} positive, p < {alpha:g} ({null})": "{share} 显著为正，p < {alpha:g}（{null}）",
         "{tested:,} tested": "受检验 {tested:,} 个",
         "{without:,} without a p-value stand below the axis of p.": "{without:,} 个没有 p 值的设定绘于 p 轴下方。",
         "{without:,} without a p-value stands below the axis of p.": "{without:,} 个没有 p 值的设定绘于 p 轴下方。",

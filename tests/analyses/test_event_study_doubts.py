@@ -179,6 +179,9 @@ def test_a_rejection_by_a_lead_of_few_clusters_beside_others_of_many_is_no_faile
     off = late & (pl.col("year") <= 2002)
     frame = frame.with_columns(y=pl.when(off).then(pl.col("y") + 9).otherwise(pl.col("y")))
     curve, _, _ = run(frame, event_study={"window": [-4, 1]}, vcov={"unit": "~id"})
+    (chart,) = (c for c in curve.analyses[0].finding.charts if c.figure == "event_study")
+    assert chart.data.panels[0].series[0].few == (-4,)
+    assert chart.data.remarks[-1].startswith("†: fewer than 10 treated units")
     assert not said(curve, "pretrend")
     ((severity, message),) = said(curve, "pretrend_few_treated")
     assert severity == "note"
@@ -357,3 +360,19 @@ def test_leads_that_differ_under_a_further_vcov_alone_are_told(units, code, seve
     assert "under the first vcov they are not, p" in message
     assert ("clusters are unreliable" in message) == (severity == "note")
     assert known(message, "zh")
+
+
+def test_effects_of_fewer_units_than_the_first_say_so():
+    """Later effects are of other units where cohorts are seen for shorter: nothing in the figure said so."""
+    late = pl.col("id") % 4 > 0
+    last = pl.col("year").max()
+    frame = small_panel(1, units=60).with_columns(
+        cohort=pl.when(pl.col("cohort") == 0).then(0).when(late).then(last).otherwise(last - 2)
+    )
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
+    curve, _, _ = run(frame, event_study={"window": [-2, 2]}, vcov={"unit": "~id"})
+    (chart,) = (c for c in curve.analyses[0].finding.charts if c.figure == "event_study")
+    treated = frame.filter((pl.col("cohort") > 0) & (pl.col("year") == pl.col("year").max()))
+    early = int((treated["cohort"] < treated["year"]).sum())
+    words = f"Fewer treated units are behind later effects: {len(treated)} in year 0; {early} in year 1, 2."
+    assert words in chart.data.remarks

@@ -100,6 +100,10 @@ def test_lines_of_zero_are_seen_and_in_the_key_and_dashed_ones_are_dashed_there(
     assert zeros
     assert min(z.get_zorder() for z in zeros) > max(c.get_zorder() for c in axes.collections)
     assert "zero" in [t.get_text() for t in placebo.texts]
+    for figure in (null, placebo):  # in grey nothing else tells them apart
+        thick = {tuple(line.get_xdata()) == (0, 0): line.get_linewidth() for axes in figure.axes for line in axes.lines
+                 if len({*line.get_xdata()}) == 1}  # fmt: skip
+        assert thick[False] >= 3 * thick[True]
     key = [line for line in effect.findobj(Line2D) if line.axes is None and to_rgb(line.get_color()) == to_rgb(ACCENT)]
     assert len(key) == 2
 

@@ -186,6 +186,12 @@ def test_fits_the_page_at_every_width(width, span):
     inside(figure)
 
 
+def test_an_effect_of_few_treated_units_is_marked_above_its_interval():
+    """One treated unit's effect looked as precise as the rest."""
+    figure = FIGURE.draw(data(EventPanel("y", (series(few=(2,)),))))
+    assert [(t.get_text(), t.xy[0]) for t in figure.axes[0].texts] == [("†", 2)]
+
+
 def test_without_standard_errors_there_are_points_alone():
     nothing = np.full(5, np.nan)
     bare = series(pointwise=nothing, band=nothing, test=(np.nan, 2, np.nan, np.nan), references=())

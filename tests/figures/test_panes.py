@@ -47,10 +47,12 @@ FIGURES = ("volcano", "multiverse", "null_density")
 LONG = "all prefecture-level cities but the four municipalities and Tibet"
 
 
-def null_median(null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02), real=(0.9, 0.01)):
+def null_median(
+    null="wild", group="log points", estimand="ATT", n=96, shares=(0.03, 0.02), real=(0.9, 0.01), high=0.49
+):
     medians = np.random.default_rng(5).normal(0, 0.02, 999)
     quantiles = np.quantile(medians, np.linspace(0, 1, 201))
-    return NullMedian(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares, real)
+    return NullMedian(null, f"{null} null", group, estimand, n, -0.06, 0.004, quantiles, *shares, real, high=high)
 
 
 def given(name, results, null_medians):
@@ -94,7 +96,9 @@ def test_the_volcano_has_log_p_and_prints_shares_only_beside_the_null():
     data = volcano_data(results, (null_median(),))
     (pane,) = data.panels
     assert np.allclose(10**-pane.height, results.first("p_value")[pane.panel.positions])
-    assert "90.0% negative, p < 0.05 (3.0% under the null)" in " ".join(texts_of(drawn("volcano", results)))
+    assert "90.0% negative, p < 0.05 (null: mean 3.0%, 95% up to 49.0%)" in " ".join(
+        texts_of(drawn("volcano", results))
+    )
     part = " ".join(texts_of(drawn("volcano", results, (null_median(n=40),))))
     assert ": ·" not in part
     assert "of the 40 tested: " in part
@@ -113,8 +117,10 @@ def test_the_shares_of_a_volcano_are_by_estimand_and_name_their_null():
     assert (found["a"].tested, found["a"].null_negative) == (30, pytest.approx(0.1))
     assert (found["b"].negative, found["b"].null_positive) == pytest.approx((0.8, 0.6))
     words = " ".join(texts_of(drawn("volcano", results, two)))
-    assert "a, 30 tested: 40.0% negative, p < 0.05 (10.0% under the null)" in words
-    assert f"the mean share over the draws of the {two[0].title} (a); of the {two[1].title} (b)." in words
+    assert "a, 30 tested: 40.0% negative, p < 0.05 (null: mean 10.0%, 95% up to 49.0%)" in words
+    assert (
+        f"The null: shares in draws of the {two[0].title} (a); of the {two[1].title} (b); up to: of one sign." in words
+    )
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -648,3 +654,20 @@ def test_bold_numbers_of_a_love_plot_are_told():
     for after, there in ((12.0, True), (9.0, False)):
         rows = (LoveRow("x", 50.0, after),)
         assert (told in " ".join(texts_of(draw_love(LoveData("title", (LoveBlock("a", rows),), 10.0))))) == there
+
+
+def test_a_p_at_the_floor_of_its_draws_has_their_number():
+    """p = 0.005 is all that 199 draws can say."""
+    results = results_of(smart_city(1))
+    for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
+        null = replace(null_median(), p_value=p, draws=199)
+        assert said in texts_of(drawn("null_density", results, (null,)))
+
+
+def test_placebos_off_zero_have_the_sentence_of_the_null():
+    rng = np.random.default_rng(3)
+    for shift in (0.0, 0.1):
+        values = rng.normal(shift, 0.1, 500)
+        panel = PlaceboPanel("y", (), 0.2, "0.2", values, rng.uniform(size=500))
+        figure = _plugins.load("figures", "placebo_density").draw(PlaceboData("Placebo", 0.05, (panel,)))
+        assert ("need not lie around zero" in " ".join(texts_of(figure))) == (shift > 0)

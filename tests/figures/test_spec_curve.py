@@ -260,6 +260,11 @@ def test_shares_have_what_the_null_expects_beside_them():
     assert any(t.startswith("25% ") and "negative" in t and t.endswith("(null: 3%)") for t in texts_of(figure))
     assert any(t.startswith("12% ") and "positive" in t and t.endswith("(null: 2%)") for t in texts_of(figure))
     assert not any("tested" in t for t in texts_of(figure))
+    shares = {("log points", "ATT"): NullShares(384, 0.36, 0.0004, 0.031, 0.02, null_high=0.49)}
+    for width in (6.5, 3.5):  # a mean alone made shares look decisive that the null's draws often have
+        said = " ".join(texts_of(draw(curve_data(results, null_shares=shares), width)))
+        assert "in 95% of the null up to 49%" in said or "null: 95% ≤ 49%" in said
+        assert "0.04% " in said
     assert not any(word in t for t in texts_of(draw(curve_data(results))) for word in ("null", "negative", "sig."))
 
 
@@ -972,14 +977,14 @@ def test_tiles_of_many_options_are_said_to_have_a_scale_of_their_own():
 
 
 @pytest.mark.parametrize("width", [6.5, 3.5])
-def test_the_share_significant_is_printed_where_no_null_has_it(width):
-    """A dense curve is one dark line: a reader took all of them as significant."""
+def test_no_share_significant_is_printed_without_a_null_as_in_the_summary(width):
+    """A dense curve is one dark line: its strip tells that not all are significant."""
     planned = smart_city(5)
     fits = fits_of(planned)
     fits.p_value[:] = np.where(np.arange(len(fits.p_value)) % 4 == 0, 0.01, 0.5)[:, None]
     texts = texts_of(draw(curve_data(collect(planned, [fits], ["x"])), width))
     assert len(fits.p_value) > THIN
-    assert any(t.startswith("25%") and "p < 0.05" in t for t in texts)
+    assert not any(t.startswith("25%") for t in texts)
     assert "strip at its foot" in " ".join(texts)
 
 
@@ -990,6 +995,20 @@ def test_a_key_has_only_the_marks_of_p_that_there_are():
         fits.p_value[:] = p
         lines = key_lines(curve_data(collect(planned, [fits], ["x"])).panels[0], 0.05, fonts_for([]), 330, bars=True)
         assert [e.words for line in lines for e in line if "0.05" in e.words] == [there]
+
+
+def test_estimators_of_the_same_numbers_are_named_in_the_note():
+    """They stand as separate estimators, and look like so many findings."""
+    planned = plan_of({"estimator": ["twfe", "did2s", "imputation"]}, subsets("a", "b"))
+    fits = fits_of(planned)
+    codes = planned.codes[:, planned.dimensions.index("estimator")]
+    fits.estimate[codes == 2] = fits.estimate[codes == 1]
+    fits.std_error[codes == 2] = fits.std_error[codes == 1]
+    fits.nobs[:] = 100
+    data = curve_data(collect(planned, [fits], ["x"]))
+    said = "did2s, imputation: the same numbers in 4 of 4 specifications."
+    assert data.same == (said,)
+    assert said in " ".join(texts_of(draw(data)))
 
 
 def test_a_curve_of_several_estimands_below_one_null_says_so():
