@@ -52,6 +52,8 @@ def check_treatments(data: Data) -> Iterator[Fault]:
             if values is not None:
                 columns.append((term, values))
                 yield from _two_values(option, term, values)
+                if option.cohort is None:
+                    yield from _untreated_again(data, option, term, values)
         yield from check_treatment_gaps(data, option, columns)
         yield from _unknown_taken_for_never(data, option, columns)
         yield from check_cohort(data, option, columns)
@@ -305,6 +307,41 @@ def _two_values(option: TreatmentOption, term: Term, values: Floats) -> Iterator
     if found[1] - found[0] != 1:
         message += f", and its effect is of one step, of which there are {number_text(float(found[1] - found[0]))}"
     yield fault_at(option.term.origin, option.term.tree.span, "not_zero_one", message, advice, "warning")
+
+
+def _untreated_again(data: Data, option: TreatmentOption, term: Term, values: Floats) -> Iterator[Fault]:
+    """Say that a treatment of 0 and 1 ends in some units, and in how many it comes back: a cell may be mistyped."""
+    units, periods = data.panel.unit_codes, data.panel.periods
+    known = data.sampled & ~np.isnan(values)
+    if units is None or periods is None or not np.isin(values[known], (0.0, 1.0)).all():
+        return
+    rows = np.flatnonzero(known & (units >= 0))
+    rows = rows[np.lexsort((periods[rows], units[rows]))]
+    same, change = units[rows][1:] == units[rows][:-1], np.diff(values[rows])
+    off = rows[1:][same & (change < 0)]
+    if not len(off):
+        return
+    ended, begun = units[off], units[rows][1:][same & (change > 0)]
+    # A unit comes back if it begins after it has ended once.
+    first_end = np.full(int(units.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first_end, ended, periods[off])
+    on = rows[1:][same & (change > 0)]
+    back = len(np.unique(begun[periods[on] > first_end[begun]]))
+    unit, time = data.panel.unit, data.panel.time
+    assert unit is not None
+    assert time is not None
+    firsts = off[np.unique(ended, return_index=True)[1]]
+    cells = [f"{cell_text(data.panel.columns[unit], r)}, {cell_text(data.panel.columns[time], r)}" for r in firsts]
+    ever = len(np.unique(units[rows][values[rows] == 1]))
+    yield fault_at(
+        option.term.origin,
+        option.term.tree.span,
+        "untreated_again",
+        f"the treatment `{term.text}` goes from 1 back to 0 in {len(cells):,} of {ever:,} units ever treated, and to 1 "
+        f"again in {back:,} of them: {'; '.join(cells[:SHOWN])}{' …' * (len(cells) > SHOWN)}",
+        "where a cell is mistyped correct it in the file; where the treatment does end this is as it should be",
+        "warning",
+    )
 
 
 def _text(data: Data, term: Term) -> Objection | None:

@@ -329,7 +329,8 @@ def _coded(
             found = list(_coded(data, definition.node, definition.scope, kept, seen))
         if not found and behind is not None and behind.numbers is not None:
             values = behind.numbers
-            codes = missing_codes(values[data.sampled])
+            moves = changing_rows(data.panel.unit_codes, values).size > 0
+            codes = missing_codes(values[data.sampled], moves)
             codes = tuple(c for c in codes if abs(c[0]) not in own and (values[kept] == c[0]).any())
             found = [(name.name, codes)] if codes and not _first_period(data, values, codes) else []
         yield from found
@@ -685,6 +686,9 @@ def check_spellings(data: Data) -> Iterator[Fault]:
         seen.add(write(Name(unit)))
         yield from _spelled(data.study.unit_origin or Origin(("study", "unit")), None, unit, column, unit=True)
         yield from _misspelt_units(data, unit)
+        if data.panel.unit_codes is not None:
+            levels, origin = data.panel.unit_levels, data.study.unit_origin or Origin(("study", "unit"))
+            yield from _footnoted(data, origin, None, unit, data.panel.unit_codes, levels, True)
     for use in uses(data.study):
         for node, kind in leaves(use.expression.tree, use.role):
             for grouped in _grouped(node, kind):
@@ -692,6 +696,9 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                 if words not in seen and column is not None and column.is_text:
                     seen.add(words)
                     yield from _spelled(use.expression.origin, node.span, words, column)
+                    if column.codes is not None:
+                        on = use.expression.origin, node.span, words
+                        yield from _footnoted(data, *on, column.codes, column.levels, False)
     yield from check_compared(data, _defined(data))
 
 
@@ -726,6 +733,47 @@ def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
             "where they are the same, write them alike in the file: the unit cannot be derived",
             "warning",
         )
+
+
+_SIGNS = r"[*\u2020\u2021\u00a7\u00b6#\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2460-\u2473\u24d0-\u24e9]+"
+_LETTERS = r"[(\[\uff08\uff3b\u3014](?:[a-z]|\d{1,2}|[*\u2020\u2021]+)[)\]\uff09\uff3d\u3015]|(?<=[^\W\d_])\d{1,2}"
+_FOOTNOTE = re.compile(rf"(?:\s*(?:{_SIGNS}|{_LETTERS}))+\s*$", re.IGNORECASE)
+"""What yearbooks put behind a name: a star, dagger or circled number, (a), [1], or digits close to it."""
+
+
+def _footnoted(
+    data: Data, origin: Origin, span: Span | None, name: str, codes: Ints, levels: Sequence[str], unit: bool
+) -> Iterator[Fault]:
+    """Warn of levels that differ by a footnote's mark alone, of which one is seen only in periods without the other.
+
+    Letters and digits number units as well: with them the bare name has to be there.
+    """
+    if data.panel.periods is None:
+        return
+    groups: dict[str, list[int]] = {}
+    for k, level in enumerate(levels):
+        groups.setdefault(spelling(_FOOTNOTE.sub("", level)), []).append(k)
+    pairs = []
+    for bare, members in groups.items():
+        whole = sorted(members, key=lambda k: spelling(levels[k]) != bare)
+        first = whole[0]
+        plain = spelling(levels[first]) == bare or not any(re.search(_LETTERS, levels[k].lower()) for k in whole)
+        if not bare or not plain:
+            continue
+        own = data.panel.periods[codes == first] if len(whole) > 1 else ()
+        for k in whole[1:]:
+            marked = spelling(levels[k]) != spelling(levels[first])
+            if marked and len(own) and (rows := codes == k).any() and not np.isin(data.panel.periods[rows], own).any():
+                pairs.append((first, k))
+    if pairs:
+        texts = [[f"“{levels[k]}” ({many(int((codes == k).sum()), 'row')})" for k in pair] for pair in pairs]
+        shown = first_few([" and ".join(pair) for pair in texts], 3)
+        message = f"`{name}` has levels that differ by a footnote's mark and are never seen in one period: {shown}"
+        if unit:
+            message = f"`{name}` has units that differ by a footnote's mark and are never seen in one period: {shown}"
+        advice = "where they are the same, write them alike in the file"
+        advice += ": the unit cannot be derived" if unit else ""
+        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
 
 
 def _nearly(one: Sequence[str], other: Sequence[str]) -> bool:

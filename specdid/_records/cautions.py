@@ -128,6 +128,8 @@ CLAUSES: Mapping[str, str] = {
     "time_without_step": later("periods have no step"),
     "time_outlier": later("a period lies far from the others"),
     "undated": later("placebos could not be dated"),
+    "placebo_off_zero": later("placebos are not centred on zero"),
+    "untreated_again": later("treated units are untreated again"),
     "small_group": later("groups are too small for their errors"),
     "analysis_failed": later("an analysis could not be run"),
     "figure_failed": later("a figure could not be drawn"),

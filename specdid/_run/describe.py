@@ -263,9 +263,9 @@ def inference_table(tests: tuple[CurveTests, ...], results: Results, found: Agai
     notes = (
         say("{sample}.", sample=capital(draws)),
         say(
-            "p is the share of draws, the data among them, that are at least as far from zero; the null "
-            "range holds 95% of the draws, and beyond it p ≤ 0.05. Tests other than the primary one are "
-            "secondary."
+            "p is the share of draws, the data among them, that are at least as far from zero; 95% of the draws are no "
+            "farther from zero than the ends of the null range (their own middle may lie elsewhere), and beyond it "
+            "p ≤ 0.05. Tests other than the primary one are secondary."
         ),
         *dict.fromkeys(text for t in tests if (text := told(t.direction, True))),
         *shares_words(tests),

@@ -307,7 +307,7 @@ def sections(tests: tuple[CurveTests, ...], results: Results) -> tuple[Section, 
             say("Joint test: {title}", title=told(t.title)),
             (
                 say(
-                    "{drawn}; {specifications}; beyond the null range p ≤ 0.05.",
+                    "{drawn}; {specifications}; beyond the null range, which is by distance from zero, p ≤ 0.05.",
                     drawn=told(t.drawn, True),
                     specifications=counted(len(t.index)),
                 ),

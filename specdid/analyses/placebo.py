@@ -23,7 +23,7 @@ from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
 from specdid._records.numerals import p_digits, percent
 from specdid._study import Expression
-from specdid._words import later, said_list, say, told
+from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
@@ -72,6 +72,8 @@ WHY = {
     "no_cluster_variance": "it has no cluster-robust variance",
 }
 """Words for what the null says of many specifications, by its code."""
+OFF = 0.25
+"""Standard deviations of placebos by which their mean may lie off zero before their share of small p is of that."""
 BLOCKS = 12
 ODDS = 0.05
 QUANTILES = (0.025, 0.5, 0.975)
@@ -297,6 +299,8 @@ def run(bench: Bench, request: Request) -> Finding:
     charts = []
     if panels:
         said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
+        first = placed[: drawn[len(panels) - 1][0]]
+        said = sentences([t for t in (said, _off_zero(first, alpha)) if t])
         data = placebo_density.PlaceboData(title_of(request), alpha, panels, said)
         charts.append(Chart("placebo_density", data))
     if any(p.earlier for p in placed):
@@ -323,14 +327,32 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
 def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
     alpha = bench.study.inference.alpha
     drawn = [p for p in placed if len(p.random.null_p)]
-    shares = [float(np.mean(p.random.null_p < alpha)) for p in drawn]
-    over = [s for p, s in zip(drawn, shares, strict=True) if s > 2 * alpha and len(p.random.null_p) >= ENOUGH]
+    shares = [(p.random.share_about_centre(alpha), p.random.off_zero) for p in drawn if len(p.random.null_p) >= ENOUGH]
+    over = [(share, off) for share, off in shares if share > 2 * alpha]
     if over:
-        yield Caution(
-            "serious",
-            "placebo_rejects",
+        most = max(over)[0]
+        message = (
             f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
-            f"(at most {max(over):.0%}), so clustered errors are too small",
+            f"(at most {most:.0%}), so clustered errors are too small"
+        )
+        if any(off for _, off in over):
+            message = (
+                f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
+                f"(at most {most:.0%}), counted about the placebos' own mean where it is not zero, so clustered "
+                "errors are too small"
+            )
+        yield Caution("serious", "placebo_rejects", message)
+    off = [p.random for p in drawn if p.random.off_zero]
+    if off:
+        widest = max(off, key=lambda r: abs(r.centre()))
+        yield Caution(
+            "note",
+            "placebo_off_zero",
+            f"placebos are not centred on zero in {len(off):,} of {len(drawn):,} columns (mean "
+            f"{number(widest.centre())} of an estimate of {number(widest.estimate)}), as where treated units stay "
+            f"treated and outcomes keep the effect: their share with p < {alpha:g} says nothing of clustered errors, "
+            "and p by permutation is not one "
+            "of no effect at all",
         )
     every = [(p, k, fit) for p in placed for k, fit in p.earlier if fit.failure is None]
     tested = [fit.coefficient().p_value for p, k, fit in every if p.treated(k)[0] >= LEAST]
@@ -360,6 +382,18 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
                 yield Caution(severity_of(n), code, f"{said}{of}")
 
 
+OFF_ZERO = later(
+    "{columns}: placebos are not centred on zero, as where treated units stay treated and outcomes keep the effect: "
+    "their share with p < {alpha:g} says nothing of clustered errors."
+)
+
+
+def _off_zero(placed: Sequence[Placed], alpha: float) -> str:
+    """Say which columns' placebos lie about another number than zero; empty where none do."""
+    columns = [f"({k})" for k, p in enumerate(placed, 1) if p.random.off_zero]
+    return say(OFF_ZERO, columns=said_list(columns), alpha=alpha) if columns else ""
+
+
 def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:
     yield note
     yield ""
@@ -387,6 +421,14 @@ def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> I
             share=percent(float(np.mean(r.null_p < alpha)), 1),
             alpha=alpha,
         )
+        if r.off_zero:
+            share = r.share_about_centre(alpha)
+            yield say(
+                "  They are not centred on zero (mean {mean}), so that the share says nothing of clustered errors; "
+                "about their mean it is {share:.1%}.",
+                mean=number(r.centre()),
+                share=share,
+            )
         if moved:
             yield say("  Moved earlier by periods: {moved}.", moved=moved)
 
@@ -412,6 +454,26 @@ class Placebos:
     null_statistic: Floats = field(repr=False)
     null_p: Floats = field(repr=False)
     notes: tuple[Caution, ...] = ()
+
+    def centre(self) -> float:
+        """Return the mean of the draws' estimates."""
+        return float(np.mean(self.null_estimate))
+
+    @property
+    def off_zero(self) -> bool:
+        """Whether the draws lie about another number than zero: by more than chance, and so far that shares show it."""
+        n = len(self.null_estimate)
+        if n < 2:
+            return False
+        return abs(self.centre()) > float(np.std(self.null_estimate, ddof=1) * max(3 / np.sqrt(n), OFF))
+
+    def share_about_centre(self, alpha: float) -> float:
+        """Return the share of draws with p below ``alpha``, against their own mean where that is not zero."""
+        if not self.off_zero:
+            return float(np.mean(self.null_p < alpha))
+        known = self.null_statistic != 0  # without a t there is no error to divide by
+        b, t = self.null_estimate[known], self.null_statistic[known]
+        return float(np.mean(two_sided((b - self.centre()) * t / b, self.df) < alpha))
 
 
 def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
@@ -660,6 +722,7 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
         messages = (p.fit.failure,) if p.fit.failure else (note.message for note in p.random.notes)
         whys.append((k, "; ".join(told(message, True) for message in messages)))
     said += of_columns(whys)
+    said += [off] if (off := _off_zero(placed, alpha)) else []
     moved = coefficient_rows(earlier, places)
     if moved:
         said.append(say(EARLIER))

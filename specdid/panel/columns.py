@@ -255,9 +255,12 @@ CODES_OF_MISSING = frozenset(
 """Numbers that files of surveys and yearbooks write, with or without a minus, where a value is missing."""
 NEGATIVE_CODES = CODES_OF_MISSING | {100.0, 1000.0, 10_000.0}
 """What is written with a minus alone."""
+REPEATED = frozenset((88.0, 98.0, 99.0))
+OFTEN = 5
+"""Rows in which a number of two digits is no accident where nothing is near it."""
 
 
-def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
+def missing_codes(values: Floats, repeats: bool = True) -> tuple[tuple[float, int], ...]:
     """Return (value, rows) of numbers that are codes of a missing value rather than values.
 
     Such a number stands at least twice (of several digits: once), beyond all others, and far from them: further than
@@ -271,6 +274,9 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     So is -1 among many others above 10, and 0 in few rows where many others are further from it than a hundred
     interquartile ranges; and up to three whole numbers from -9 to -1, each in several rows and a hundredth of them,
     where all others, many, are above 0.
+
+    With ``repeats`` (rows of one unit do not repeat each other) so is 88, 98 or 99 in five rows or more, above many
+    others by half their range.
     """
     known = values[np.isfinite(values)]
     if not known.size:
@@ -278,7 +284,7 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
     least = known.min()
     small = -9 <= least < 0 and least == int(least)
     small |= least == 0 and np.count_nonzero(known == 0) <= 1 + known.size // 100
-    if not small and not {-least, least, known.max()} & NEGATIVE_CODES:
+    if not small and not {-least, least, known.max()} & (NEGATIVE_CODES | REPEATED):
         return ()
     distinct, counts = np.unique(known, return_counts=True)
     first, last = 0, len(distinct)
@@ -288,7 +294,10 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
         first += 1
     if small and first == 0 and last > MANY:
         first = _small_codes(distinct, counts)
-    while last > first and distinct[last - 1] in CODES_OF_MISSING:
+    often = REPEATED if repeats else frozenset()
+    while last > first and (
+        distinct[last - 1] in CODES_OF_MISSING or (distinct[last - 1] in often and counts[last - 1] >= OFTEN)
+    ):
         last -= 1
     if last - first < 2:
         return ()
@@ -305,7 +314,8 @@ def missing_codes(values: Floats) -> tuple[tuple[float, int], ...]:
         once = code <= -88 or code >= 8888 or broken
         far = alone or gap > (high - low) * (1 if long else 3)
         single = many_others and (gap > isolated or code < 0 < low or 0 < code < low)
-        if single or (far and (rows > 1 or once)):
+        again = code in often and rows >= OFTEN and many_others and gap >= (high - low) / 2
+        if single or again or (far and (rows > 1 or once)):
             found.append((code, rows))
     return tuple(found)
 

@@ -220,9 +220,10 @@ def _tests(report: Report) -> Iterator[Element]:
     yield element(
         "p",
         say(
-            "A joint test asks whether a curve like this would arise without any effect. The null range "
-            "holds 95% of the draws; p is the share of draws, the data among them, that are at least as far "
-            "from zero. The study names one statistic as its primary test; the others are secondary."
+            "A joint test asks whether a curve like this would arise without any effect. The null range is "
+            "by distance from zero: 95% of the draws are no farther from it, and their own middle may lie elsewhere; "
+            "p is the share of draws, the data among them, that are at least as far from zero. The study names one "
+            "statistic as its primary test; the others are secondary."
         ),
     )
     if any(c.code == "treated_stay" for c in report.curve.warnings):

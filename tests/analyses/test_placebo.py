@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
 from specdid.analyses import _timing, placebo
 from specdid.analyses._words import number
-from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement
+from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement, two_sided
 from specdid.figures import placebo_density
 from specdid.inference._assignment import STREAM
 from specdid.inference._base import draw_null
@@ -360,10 +360,51 @@ def test_more_placebos_than_chance_would_give_are_an_exact_binomial_test(draws):
 )
 def test_placebos_that_reject_more_than_twice_as_often_as_they_may_are_told_of_enough_draws(draws, share, codes):
     p = np.where(np.arange(draws) < share * draws, 0.01, 0.5)
-    placed = Placed(None, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, p, p, p))
+    b = np.where(np.arange(draws) % 2, 1.0, -1.0)
+    assert [c.code for c in warned(Placebos(1.0, 1.0, 1.0, 0.3, 30.0, b, b, p))] == codes
+
+
+def warned(random):
     bench = SimpleNamespace(study=SimpleNamespace(inference=SimpleNamespace(alpha=0.05)))
     cells = SimpleNamespace(shown=lambda cell: "y")
-    assert [c.code for c in _warnings(bench, cells, [placed], None)] == codes
+    return list(_warnings(bench, cells, [Placed(None, None, random)], None))
+
+
+@pytest.mark.parametrize(("error", "codes"), [(1.0, []), (0.5, ["placebo_rejects"])])
+@pytest.mark.parametrize("mean", [0.0, 3.0])
+def test_placebos_that_hold_the_effect_are_judged_about_their_own_mean(error, codes, mean):
+    """Normal placebos of spread 1: with right errors 5% are beyond their own centre, whatever it is."""
+    b = mean + np.random.default_rng(1).normal(size=400)
+    b += mean - b.mean()
+    random = Placebos(mean, mean / error, error, 0.01, 1e6, b, b / error, two_sided(b / error, 1e6))
+    assert np.mean(random.null_p < 0.05) > 0.8 or not mean
+    found = {c.code: c for c in warned(random)}
+    assert [c for c in found if c == "placebo_rejects"] == codes
+    assert ("placebo_off_zero" in found) == bool(mean)
+
+
+def test_strata_that_leave_the_treated_treated_have_placebos_off_zero():
+    """A stratum of treated units but for one, and an effect: table, figure and summary say what the share is not of."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for k in range(40):
+        treated, region = (k < 20 and k != 19) or k == 39, "a" if k < 20 else "b"
+        level = rng.normal()
+        rows += [
+            (k, year, region, treated * (year >= 2005), level - 3.0 * treated * (year >= 2005) + 0.3 * rng.normal())
+            for year in range(2000, 2010)
+        ]
+    frame = pl.DataFrame(rows, ["id", "year", "region", "d", "y"], orient="row").with_columns(pl.col("d").cast(int))
+    more = {"treatment": {"d": "d"}, "controls": {"none": "1"}, "fixed_effects": {"two": "id + year"}}
+    apart = analysed("placebo", {"draws": 199, "strata": "region"}, frame, **more).finding
+    together = analysed("placebo", {"draws": 199}, frame, **more).finding
+    assert [c.code for c in apart.warnings if c.code.startswith("placebo_")] == ["placebo_off_zero"]
+    assert "placebo_off_zero" not in [c.code for c in together.warnings]
+    told = [
+        [any("centred on zero" in x for x in (*f.tables[0].print.notes, f.charts[0].data.note))]
+        for f in (apart, together)
+    ]
+    assert told == [[True], [False]]
 
 
 @pytest.mark.parametrize(("p", "told"), [(0.049, 1), (0.05, 0), (np.nan, 0)])

@@ -127,6 +127,51 @@ def test_nines_with_a_decimal_are_codes_too(code, rows):
     assert missing_codes(values) == ((code, rows),)
 
 
+@pytest.mark.parametrize("code", [88.0, 98.0, 99.0])
+def test_two_digits_in_five_rows_far_above_weeks_are_a_code(code):
+    weeks = np.arange(300.0) % 52
+    weeks[:5] = code
+    assert missing_codes(weeks) == ((code, 5),)
+    weeks[0] = 3
+    assert not missing_codes(weeks)
+    weeks[:5] = 99, 99, 98, 98, 98
+    assert not missing_codes(weeks)
+    weeks[:10] = [98] * 5 + [99] * 5
+    assert missing_codes(weeks) == ((98.0, 5), (99.0, 5))
+    assert not missing_codes(weeks, repeats=False)
+
+
+def test_ninety_nine_among_percentages_ages_years_and_temperatures_is_a_value():
+    rng = np.random.default_rng(1)
+    for values in (
+        rng.uniform(0, 100, 500).round(),
+        np.minimum(rng.gamma(2, 15, 2000).round(), 99),
+        rng.integers(18, 90, 500),
+        rng.integers(60, 99, 500),
+        rng.normal(60, 15, 500).round(),
+        rng.integers(1, 60, 500),
+        100 - rng.gamma(1, 5, 500).round(),
+    ):
+        values = np.asarray(values, float)
+        values[:6] = [99, 99, 99, 99, 99, 98]
+        if values[6:].max() > 66:
+            assert not missing_codes(values)
+    few = np.tile([0.0, 20.0, 50.0, 99.0], 20)
+    assert not missing_codes(few)
+
+
+def test_ninety_nine_that_never_changes_within_a_unit_is_a_value():
+    unit = small_panel()["id"].rank("dense").to_numpy().astype(float)
+    counties = np.where(unit == 1, 99, 2 * unit)
+    assert len(np.unique(unit)) > 10
+    assert (unit == 1).sum() >= 5
+    assert not found(counties * 1.0, outcome={"y": "y"}, controls={"c": "c:year"})
+    weeks = np.arange(N) % 52.0
+    weeks[np.arange(0, N, N // 6)] = 99
+    (fault,) = found(weeks)
+    assert fault.message.startswith("`c` is 99 in ")
+
+
 def test_a_share_near_a_hundred_is_no_code():
     shares = np.linspace(60, 99.8, N)
     shares[:3] = 99.9

@@ -295,6 +295,52 @@ def test_a_unit_that_is_misspelt_for_some_years_is_told():
     assert "“Virgina” (12 rows) and “Virginia” (30 rows)" in message
 
 
+@pytest.mark.parametrize("mark", ["*", "1", " (a)", " †", "[1]", "①", "²", "（1）"])
+def test_a_footnote_mark_from_a_year_on_makes_no_new_unit_in_silence(mark):
+    def years(unit):
+        return {"Oregon": range(1980, 2003), f"Oregon{mark}": range(2003, 2022)}.get(unit, range(1980, 2022))
+
+    (message,) = misspelt([*STATES, f"Oregon{mark}"], years)
+    assert f"“Oregon” (23 rows) and “Oregon{mark}” (19 rows)" in message
+    assert known(message, "zh")
+    assert not misspelt([*STATES, f"Oregon{mark}"])
+    assert not misspelt([f"Firm{k}" for k in range(40)], lambda unit: range(1980, 1990 + 5 * (unit[-1] in "13")))
+    assert not misspelt([f"Firm{k}" for k in range(40)], lambda unit: range(int(unit[4:]), int(unit[4:]) + 1))
+
+
+@pytest.mark.parametrize("table", [{"vcov": {"v": "~zone"}}, {"inference": {"strata": "zone", "assign": "d"}}])
+def test_a_footnote_mark_on_a_cluster_or_stratum_is_told(table):
+    frame = small_panel().with_columns(
+        zone=pl.concat_str(
+            pl.when(pl.col("id") % 2 == 0).then(pl.lit("West")).otherwise(pl.lit("East")),
+            pl.when(pl.col("year") > 2004).then(pl.lit("*")).otherwise(pl.lit("")),
+        )
+    )
+    found = [f for f in specdid.check(small_study(**table), frame) if f.code == "level_spelling"]
+    assert len(found) == 1
+    assert "“East*”" in found[0].message
+    assert known(found[0].message, "zh")
+
+
+def untreated_again(values, units=8, years=10, **treatment):
+    rows = [(k, 2000 + t, float(values(k, t))) for k in range(units) for t in range(years)]
+    frame = pl.DataFrame(rows, ["id", "year", "d"], orient="row").with_columns(y=pl.int_range(pl.len()) % 7 / 1.0)
+    study = {"study": {"title": "t", "unit": "id", "time": "year"}, "outcome": {"y": "y"}, "treatment": {"d": "d"}}
+    return [f for f in specdid.check(study, frame) if f.code == "untreated_again"]
+
+
+def test_a_treatment_that_goes_back_to_zero_is_told_with_counts():
+    assert not untreated_again(lambda k, t: k < 4 and t > 4)
+    (fault,) = untreated_again(lambda k, t: k < 4 and t > 4 and (k, t) != (2, 7))
+    assert "in 1 of 4 units ever treated, and to 1 again in 1 of them: 2, 2007" in fault.message
+    assert known(fault.message, "zh")
+    (fault,) = untreated_again(lambda k, t: k < 4 and t > 4 and (k, t) != (2, 9))
+    assert "in 1 of 4 units ever treated, and to 1 again in 0 of them: 2, 2009" in fault.message
+    (fault,) = untreated_again(lambda k, t: (k + t) % 2)
+    assert "in 8 of 8 units ever treated, and to 1 again in 8 of them" in fault.message
+    assert not untreated_again(lambda k, t: 2.0 * ((k + t) % 2))
+
+
 def test_units_with_names_that_are_alike_are_not_misspelt():
     firms = [f"Company {k}" for k in range(60)]
     assert not misspelt(STATES)
