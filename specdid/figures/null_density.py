@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specdid._arrays import Floats
 from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
 from specdid._records.numerals import decimals_for, p_text
@@ -142,14 +141,10 @@ def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:
 
 
 def _off_centre(data: NullData) -> bool:
-    """Say whether a permutation null lies off zero."""
-    return any(off_centre(n.quantiles) for p in data.panels for n in p.nulls if n.null.startswith("permutation"))
-
-
-def off_centre(values: Floats) -> bool:
-    """Say whether values lie off zero: their median by more than a quarter of their spread."""
-    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
-    return bool(abs(middle) > 0.25 * (high - low) / 2)
+    """Say whether a permutation null lies off zero: its median by more than a quarter of its spread."""
+    nulls = [n for p in data.panels for n in p.nulls if n.null.startswith("permutation")]
+    ends = [np.quantile(n.quantiles, [0.16, 0.5, 0.84]) for n in nulls]
+    return any(abs(middle) > 0.25 * (high - low) / 2 for low, middle, high in ends)
 
 
 def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]) -> None:

@@ -23,7 +23,6 @@ from specdid.figures._page import (
 )
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
-from specdid.figures.null_density import OFF_CENTRE, off_centre
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,12 +82,11 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
     if not data.panels:
         raise ValueError("no placebo was estimated, so there is nothing to draw")
     fonts, ends = choose_fonts(_texts(data)), [_ends(panel, data) for panel in data.panels]
-    off = [say(OFF_CENTRE).strip()] if any(off_centre(p.estimates) for p in data.panels) else []
     with own_style():
         page, boxes = lay_sheet(
             data.title,
             [_pane(p) for p in data.panels],
-            sentences([data.note, *off, *axes_differ(ends)]),
+            sentences([data.note, *axes_differ(ends)]),
             fonts,
             width or DEFAULT,
             _HEIGHT,

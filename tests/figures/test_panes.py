@@ -662,12 +662,3 @@ def test_a_p_at_the_floor_of_its_draws_has_their_number():
     for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
         null = replace(null_median(), p_value=p, draws=199)
         assert said in texts_of(drawn("null_density", results, (null,)))
-
-
-def test_placebos_off_zero_have_the_sentence_of_the_null():
-    rng = np.random.default_rng(3)
-    for shift in (0.0, 0.1):
-        values = rng.normal(shift, 0.1, 500)
-        panel = PlaceboPanel("y", (), 0.2, "0.2", values, rng.uniform(size=500))
-        figure = _plugins.load("figures", "placebo_density").draw(PlaceboData("Placebo", 0.05, (panel,)))
-        assert ("need not lie around zero" in " ".join(texts_of(figure))) == (shift > 0)
