@@ -35,6 +35,8 @@ def check_tested(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fau
         yield _fault(plan, theirs, said, None)
     methods = np.array([bool(_plugins.load("estimators", e.method).batched) for e in plan.grid.estimators])
     linear = methods[plan.codes[:, Core.ESTIMATOR]] & ~instrumented
+    from specdid.inference._permutation_strategy import BUDGET, PLAIN_SECONDS
+
     if PERMUTATION not in asked.null:
         said = "no least squares, which alone the wild bootstrap takes"
         help_ = 'write null = ["wild", "permutation"] and assign = "…" in [inference], who was assigned'
@@ -42,7 +44,8 @@ def check_tested(plan: Plan, panel: Panel, evaluator: Evaluator) -> Iterator[Fau
             yield _fault(plan, others, said, help_)
         return
     moving = any(_plugins.load("estimators", e.method).cohort for e in plan.grid.estimators)
-    if moving or (planned & ~linear & ~instrumented).any():
+    work = asked.draws * PLAIN_SECONDS * int(np.count_nonzero(planned & linear))
+    if moving or work > BUDGET or (planned & ~linear & ~instrumented).any():
         yield from _beyond(plan, panel, evaluator, without)
 
 
@@ -117,10 +120,20 @@ def _beyond(plan: Plan, panel: Panel, evaluator: Evaluator, without: Bools) -> I
     of = split(Context(plan, panel, evaluator, compiled, chosen, cluster, asked.draws, plan.study.seed))
     fits = fits_each(plan.grid.estimators, compiled.method)
     alone = ~compiled.in_engine & of.depends & ~without[members.index]
-    others, kept, _, _ = within_budget(of.problem, members, alone, of.costly, asked.draws, fits)
+    others, kept, draws, _ = within_budget(of.problem, members, alone, of.costly, asked.draws, fits)
     left = np.zeros(len(plan), dtype=bool)
     left[members.index[(alone | of.costly) & ~(others | kept)]] = True
     left &= ~_set_apart(plan)
+    again = np.zeros(len(plan), dtype=bool)
+    again[members.index[kept]] = True
+    again &= ~_set_apart(plan)
+    if again.any() and draws < asked.draws:
+        said = (
+            f"{specifications(int(again.sum()), 'are')} by least squares, with what moves by draw beside their "
+            f"treatment, and fitted again in {draws:,} of {asked.draws:,} draws of the permutation, by a count of work "
+            f"that no machine moves ({_listed(plan, again)})"
+        )
+        yield fault_at(plan.study.inference.origin, None, "fewer_draws", said, None, "warning")
     if left.any():
         said = f"more than {BUDGET:g} s of work to fit again in every draw, by a count that no machine moves"
         help_ = (
@@ -140,8 +153,11 @@ def _cluster(plan: Plan, panel: Panel, evaluator: Evaluator) -> Ints:
 
 def _fault(plan: Plan, which: Bools, why: str, help_: str | None) -> Fault:
     """Say how many specifications are in no joint test, by estimator, and why."""
+    said = f"{specifications(int(which.sum()), 'are')} in no joint test ({_listed(plan, which)}): {why}"
+    return fault_at(plan.study.inference.origin, None, "in_no_test", said, help_, "warning")
+
+
+def _listed(plan: Plan, which: Bools) -> str:
     labels = plan.dimensions[Core.ESTIMATOR].labels
     count = np.bincount(plan.codes[which, Core.ESTIMATOR], minlength=len(labels))
-    listed = first_few([f"{label} {n:,}" for label, n in zip(labels, count.tolist(), strict=True) if n])
-    said = f"{specifications(int(which.sum()), 'are')} in no joint test ({listed}): {why}"
-    return fault_at(plan.study.inference.origin, None, "in_no_test", said, help_, "warning")
+    return first_few([f"{label} {n:,}" for label, n in zip(labels, count.tolist(), strict=True) if n])

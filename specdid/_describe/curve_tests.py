@@ -768,7 +768,8 @@ def share_words(tests: Sequence[JointTest], sided: bool = True) -> str:
         side = say(" Here it is of those {side}{towards}.", side=say(_SIDES[found.side]), towards=towards(found))
     return say(
         "Share significant, dominant sign: the larger of two shares of all specifications tested, of those "
-        "significantly above and of those significantly below 0{times}; in every draw anew.{side}",
+        "significantly above and of those significantly below 0{times}; in every draw anew. Of draws with the same "
+        "share above 0, those count for its p whose median t is as large in size, or larger.{side}",
         times=times,
         side=side,
     )

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Bools
+from specdid._arrays import Bools, Ints
+from specdid._diagnostics import first_few, many
 from specdid._plan.identity import Contents, effect_digest
 from specdid._plan.records import Codes, Dimension, Grid, Reason, TreatmentChoice
 from specdid._study import DIMENSIONS, Exclusion, Selector, Study
@@ -28,6 +29,9 @@ from specdid.panel import Evaluator
 
 Ranges = Sequence[tuple[int, int]]
 """For each dimension the choices from (included) and to (excluded) which it is taken."""
+
+STRAY = 0.02
+"""Share of rows up to which a value that a treatment has beside 0 and 1 is a stray code."""
 
 
 def select(
@@ -310,18 +314,35 @@ def exclude_unfit_treatments(table: Exclusions, contents: Sequence[Contents], ev
             if not estimator.binary:
                 continue
             for s, content in enumerate(contents):
-                if not _binary(evaluator, content, t):
-                    words = f"{choice.method} needs a 0/1 treatment and `{text}` is not"
+                if (found := _not_binary(evaluator, content, t)) is not None:
+                    words = f"{choice.method} needs a 0/1 treatment and `{text}` is {found or 'not'}"
                     table.exclude(here & (table.setting == s), "not_binary", words)
 
 
-def _binary(evaluator: Evaluator, content: Contents, treatment: int) -> bool:
+def _not_binary(evaluator: Evaluator, content: Contents, treatment: int) -> str | None:
+    """Say what a treatment is beside 0 and 1 where that is a stray code, "" where it is many values; None: nothing."""
     term = content.grid.treatments[treatment].term
     columns = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))
     if len(columns) != 1:
-        return False
+        return ""
     values = columns[0].numbers
-    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+    rows = np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))
+    if not len(rows):
+        return None
+    other = np.unique(values[rows])
+    if len(other) > 1 or len(rows) > STRAY * len(values):
+        return ""
+    return f"{other[0]:g} in {many(len(rows), 'row')}: {first_few(_named(evaluator, rows), 3)}"
+
+
+def _named(evaluator: Evaluator, rows: Ints) -> list[str]:
+    """Name rows by unit and time, or by their numbers where the panel has none."""
+    panel = evaluator.panel
+    if panel.unit_codes is None:
+        return [f"{n}" for n in panel.row_numbers(rows).tolist()]
+    units = [panel.unit_levels[k] for k in panel.unit_codes[rows].tolist()]
+    times = panel.columns[panel.time].numbers if panel.time is not None else None
+    return units if times is None else [f"{u} {t:.12g}" for u, t in zip(units, times[rows].tolist(), strict=True)]
 
 
 def exclude_unfit_outcomes(table: Exclusions, contents: Sequence[Contents], evaluator: Evaluator) -> None:

@@ -32,7 +32,7 @@ from specdid.engine.execute import run
 from specdid.engine.matched import MatchRecipe, match_rows
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_in_full, rows_for
 from specdid.engine.scores import missing_clusters
-from specdid.estimators._base import Estimator
+from specdid.estimators._base import Estimate, Estimator
 from specdid.language import Bound, argument, bind, referenced, write, written_out
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, joined
 from specdid.panel import Column, Evaluator, Panel, SourceFile
@@ -120,6 +120,10 @@ class _ScriptBuilder:
             later, complete = [n for n in complete if n not in held and n not in clusters], held
         vcovs = self.plan.study.vcov
         without = (f"{vcovs[v].name}: no standard error, {why}" for v, why in self._missing().items())
+        if later and (fitted := self._in_full(estimator)) is not None and fitted.dropped:
+            lost = [program.labels.get(controls[j], controls[j]) for j in fitted.dropped]
+            about += (f"left out, as combinations of the periods and the other controls: {', '.join(lost)}",)
+            controls = tuple(c for j, c in enumerate(controls) if j not in fitted.dropped)
         used = [int(members.outcome[s]), int(members.treatment[s]), *members.controls_of(s).tolist()]
         used += members.instruments_of(s).tolist()
         return Script(
@@ -166,13 +170,17 @@ class _ScriptBuilder:
         asked = [o.name for o in declared.settings if o.found and options[o.name] is None]
         if not asked:
             return options
+        found = self._in_full(chosen)
+        return options | {name: 0 if found is None else found.in_force[name] for name in asked}
+
+    def _in_full(self, chosen: EstimatorChoice) -> Estimate | None:
+        """Fit by an estimator that is fitted one by one."""
         c, at = self.compiled, [self.s]
         method = (Method(chosen.method, dict(chosen.options)),)
         work = OneByOneWork(
             c.problem, c.members.take(np.array(at)), method, np.zeros(1, np.int64), c.cohort[at], c.time
         )
-        found = fit_in_full(work)[1]
-        return options | {name: 0 if found is None else found.in_force[name] for name in asked}
+        return fit_in_full(work)[1]
 
     def _numbers(self, columns: Sequence[int]) -> Iterator[Floats]:
         for column in columns:

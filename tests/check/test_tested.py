@@ -69,6 +69,20 @@ def test_more_work_than_refits_take_as_plan_says(monkeypatch):
     assert any(line.startswith("2 specifications are more work") for line in lines)
 
 
+def test_least_squares_that_is_fitted_again_in_fewer_draws_is_counted(monkeypatch):
+    study = {"sample": {"all": "cohort != 2005"}, "inference": {"draws": 399, **ASSIGN}}
+
+    def counted():
+        return [f for f in specdid.check(small_study(**{**MADE, **study}), PANEL) if f.code == "fewer_draws"]
+
+    assert counted() == []
+    monkeypatch.setattr("specdid.inference._permutation_strategy.BUDGET", 0.1)
+    (one,) = counted()
+    assert known(one.message, "zh")
+    assert one.message.startswith("2 specifications are by least squares, with what moves by draw")
+    assert "fitted again in 199 of 399 draws" in one.message
+
+
 def test_options_of_another_type_are_in_no_joint_test_anyway():
     estimators = {"ols": "feols", "two-stage": {"method": "did2s", "type": "uncertain", "why": "other weights"}}
     assert said(estimator=estimators, inference={"draws": 19}) == []

@@ -104,6 +104,7 @@ def test_the_share_is_explained_once_for_all_nulls():
     shares = [replace(MANY, kind=SHARE, role="", side=side) for side in ("above", "below")]
     nulls = [SimpleNamespace(title=f"{name} null", tests=[one]) for name, one in zip("ab", shares, strict=True)]
     told = list(shares_words(nulls))
+    assert "Of draws with the same share above 0, those count for its p whose median t is as large" in told[0]
     assert len(told) == 3
     assert not told[0].count("Here it is")
     assert told[1:] == [

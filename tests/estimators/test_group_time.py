@@ -515,3 +515,36 @@ def test_a_path_from_an_older_base_is_not_said_to_be_from_the_reference():
     assert not found.from_reference
     assert "of cohorts without rows there since their last period before it" in found.note
     assert known(found.note, "zh")
+
+
+def test_programs_leave_out_the_controls_that_are_dropped(tmp_path):
+    frame = adoption_panel()
+    frame = frame.assign(g=frame.cohort.fillna(0).astype(int), x=frame.x.astype(np.float32).astype(float))
+    frame["twice"] = (2 * frame.x + 8).astype(np.float32).astype(float)
+    frame[["unit", "t", "g", "d", "y", "x", "twice"]].to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "a.toml").write_text(
+        '[study]\ndata = "a.csv"\nunit = "unit"\ntime = "t"\nnever = 0\noutcome = "y"\n'
+        '[treatment]\n"d" = { term = "d", cohort = "g" }\n[controls]\n"both" = "x + twice"\n[inference]\ndraws = 0\n'
+        '[estimator]\n"CS" = "csdid"\n'
+    )
+    prepared = prepare(tmp_path / "a.toml")
+    results = estimated(prepared)
+    assert results.dropped.at(0) == "twice"
+    assert max(differences(prepared, [0], results).values()) < 1e-9
+    for language in ("python", "r", "stata"):
+        assert "left out, as combinations of the periods and the other controls: twice" in program(
+            prepared, 0, language
+        )
+
+
+@pytest.mark.parametrize("way", ["reg", "ipw", "dr"])
+def test_a_control_that_is_another_but_for_single_precision_is_dropped_and_named(way):
+    frame = adoption_panel()
+    rounded = (2 * frame.x + 8).astype(np.float32).astype(float)
+    frame = frame.assign(single=rounded, period=frame.t % 3)
+    assert np.linalg.norm(rounded - 2 * frame.x - 8) > 1.1e-7 * np.linalg.norm(frame.x - frame.x.mean())
+    alone = small(frame, ("x",), est_method=way)
+    for more in ("single", "double", "period"):
+        found = small(frame, ("x", more), est_method=way)
+        assert (found.estimate, found.std_error, found.dropped) == (alone.estimate, alone.std_error, (1,))
+    assert small(frame, ("period", "x", "single"), est_method=way).dropped == (0, 2)

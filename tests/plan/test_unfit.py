@@ -7,6 +7,7 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 from specdid._check.possible import LOGARITHMIC
+from specdid._words import known
 
 PANEL = small_panel().with_columns(
     (pl.col("y") > 2).cast(int).alias("high"),
@@ -62,6 +63,18 @@ def test_a_variant_that_makes_an_amount_of_the_treatment_is_excluded_without_the
         PANEL,
     )
     assert [made.reasons[r].code if r >= 0 else "" for r in made.reason.tolist()] == ["", "not_binary"]
+
+
+def test_a_stray_code_of_a_treatment_is_told_with_its_row():
+    here = (pl.col("id") == 3) & (pl.col("year") == 2004)
+    coded = PANEL.with_columns(pl.when(here).then(9.0).otherwise(pl.col("d")).alias("coded"))
+    spec = study(treatment={"d": "coded"}, estimator={"OLS": "feols", "did2s": "did2s"}, outcome={"y": "y"})
+    (reason,) = specdid.plan(spec, coded).reasons
+    assert reason.code == "not_binary"
+    assert reason.message == "did2s needs a 0/1 treatment and `coded` is 9 in 1 row: 3 2004"
+    assert known(reason.message, "zh")
+    many = PANEL.with_columns((pl.col("d") * pl.col("w")).alias("coded"))
+    assert specdid.plan(spec, many).reasons[0].message == "did2s needs a 0/1 treatment and `coded` is not"
 
 
 def test_a_treatment_that_switches_off_is_not_one_for_staggered_estimators():

@@ -182,7 +182,8 @@ def _fit(task: Task) -> Estimate | Failure:
     adopts = panel.cohort < panel.periods
     sized = _sized(asked.aggregate, panel, cells)
     force: dict[str, object] = {"base_period": None}
-    if not task.controls.shape[1]:
+    entered = panel.places[np.logical_or.reduce([c.entered for c in cells])]
+    if not len(entered):
         force["est_method"] = None
     return Estimate(
         estimate=estimate,
@@ -190,6 +191,7 @@ def _fit(task: Task) -> Estimate | Failure:
         df=df,
         n_clusters=counts,
         nobs=int(used.sum()),
+        dropped=tuple(j for j in range(task.controls.shape[1]) if j not in entered),
         keep=used,
         in_force=force,
         reads=_reads(task, panel, cells),

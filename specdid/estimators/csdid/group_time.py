@@ -18,13 +18,12 @@ from typing import Literal
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid.engine.demean import relevel
+from specdid.engine.demean import Absorber, relevel
+from specdid.engine.qr_basis import collinear_share, independent, make_basis, triangle
 from specdid.estimators._base import Task
 from specdid.estimators._pyfixest import Refusal, standardised
 
 Way = Literal["reg", "ipw", "dr"]
-COLLINEAR = 1e-7
-"""What is left of a column beside the others, as a share of it, below which it is a combination of them."""
 OVERLAP = 0.999
 """Fitted probability of treatment from which there is nobody to compare with, as in R's did; DRDID's for controls is
 the smaller .995."""
@@ -39,7 +38,8 @@ class UnitsByPeriod:
     Attributes
     ----------
     outcome, weight : (U, T), NaN where not seen
-    controls : (U, T, k), NaN where not seen
+    controls : (U, T, k), NaN where not seen, in SDs; without combinations of the periods and of those before them
+    labels, places, spread : of each of the k, its term, its place among the task's controls and its SD
     start : (U,) first treated period, which may have no rows; infinite: never
     cohort : (U,) int64, place of the first period from then on; T: not treated in these periods
     share : (U,) weight of a unit in the size of its cohort: that of its first row
@@ -55,6 +55,8 @@ class UnitsByPeriod:
     weight: Floats
     controls: Floats
     labels: tuple[str, ...]
+    places: Ints
+    spread: Floats
     start: Floats
     cohort: Ints
     share: Floats
@@ -95,9 +97,10 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     outcome, weight = np.full((size, width), np.nan), np.full((size, width), np.nan)
     outcome[codes[known.unit[here]], np.searchsorted(times, known.time[here])] = known.outcome[here]
     weight[unit, at] = 1.0 if task.weights is None else task.weights / task.weights.mean()
-    controls = np.full((size, width, task.controls.shape[1]), np.nan)
-    for j, column in enumerate(task.controls.T):
-        controls[unit, at, j] = standardised(column)[0]
+    places = np.flatnonzero(_told_apart(task, at))
+    controls, spread = np.full((size, width, len(places)), np.nan), np.ones(len(places))
+    for k, j in enumerate(places):
+        controls[unit, at, k], spread[k] = standardised(task.controls[:, j])
     row = np.full((size, width), -1, np.int64)
     row[unit, at] = np.arange(len(unit))
     first = np.array([r[r >= 0][0] for r in row])
@@ -112,7 +115,9 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         outcome[keep],
         weight[keep],
         controls[keep],
-        task.control_labels,
+        tuple(task.control_labels[j] for j in places),
+        places,
+        spread,
         starts[keep],
         cohort[keep],
         share[keep],
@@ -125,6 +130,21 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     )
 
 
+def _told_apart(task: Task, period: Ints) -> Bools:
+    """Tell which controls are no combination of the periods and of those before them, by the rule of least squares.
+
+    Of such a combination every comparison has nothing left: each takes its controls from one period.
+    """
+    count = task.controls.shape[1]
+    if not count:
+        return np.ones(0, bool)
+    codes = relevel(period)
+    levels, nothing = np.array([int(codes.max()) + 1], np.int64), np.zeros(0, np.int64)
+    absorber = Absorber((codes,), levels, (), nothing, task.weights)
+    basis = make_basis(np.array(task.controls, order="F"), absorber, factors=triangle)
+    return independent(basis, np.arange(count))[0]
+
+
 @dataclass(frozen=True, slots=True)
 class CohortEffect:
     """ATT(g, t).
@@ -134,6 +154,7 @@ class CohortEffect:
     cohort, period, base : places
     influence : (U,) of each unit on ``effect``
     treated, control : (U,) bool, the units compared
+    entered : (k,) bool, the controls that are no combination of those before them among the units compared with
     """
 
     cohort: int
@@ -143,6 +164,7 @@ class CohortEffect:
     influence: Floats
     treated: Bools
     control: Bools
+    entered: Bools
 
 
 def compare(
@@ -165,10 +187,10 @@ def compare(
     both = np.flatnonzero(into | beside)
     change = panel.outcome[both, period] - panel.outcome[both, base]
     where = f"cohort {panel.times[cohort]:g} in {panel.times[period]:g}"
-    design = _design(panel.controls[both, early], into[both], panel.labels, where)
+    design, entered = _design(panel.controls[both, early], into[both], panel, where)
     influence = np.zeros(len(into))
     effect, influence[both] = contrast(change, into[both], design, panel.weight[both, early], way, where)
-    return CohortEffect(cohort, period, base, effect, influence, into, beside)
+    return CohortEffect(cohort, period, base, effect, influence, into, beside, entered)
 
 
 def _repeated(
@@ -186,11 +208,11 @@ def _repeated(
             effect += sign * mean
             influence[here] += sign * w * (y - mean) / w.sum()
             seen |= here
-    return CohortEffect(cohort, period, base, effect, influence, into & seen, beside & seen)
+    return CohortEffect(cohort, period, base, effect, influence, into & seen, beside & seen, np.zeros(0, bool))
 
 
-def _design(controls: Floats, into: Bools, labels: Sequence[str], where: str) -> Floats:
-    """Return a constant and the controls, without combinations of those before them.
+def _design(controls: Floats, into: Bools, panel: UnitsByPeriod, where: str) -> tuple[Floats, Bools]:
+    """Return a constant and the controls, without combinations of those before them, and which controls these are.
 
     Raises
     ------
@@ -198,24 +220,28 @@ def _design(controls: Floats, into: Bools, labels: Sequence[str], where: str) ->
         A control is a combination of others among the comparison group but not among the treated.
     """
     basis, columns = np.zeros((int((~into).sum()), 0)), [np.ones(len(into))]
+    least = np.sqrt(collinear_share(len(basis), np.append(1.0, panel.spread)))
+    entered = np.zeros(controls.shape[1], bool)
     for j, column in enumerate([columns[0], *controls.T]):
         rest = column[~into]
         for _ in range(2):
             rest = rest - basis @ (basis.T @ rest)
         size = float(np.linalg.norm(rest))
-        if size > COLLINEAR * float(np.linalg.norm(column)):
+        if size > least[j] * float(np.linalg.norm(column)):
             basis = np.column_stack([basis, rest / size])
-            columns += [column] if j else []
+            if j:
+                columns.append(column)
+                entered[j - 1] = True
             continue
         tie = np.linalg.lstsq(np.column_stack(columns)[~into], column[~into], rcond=None)[0]
         apart = column - np.column_stack(columns) @ tie
-        if np.linalg.norm(apart[into]) > 10 * COLLINEAR * np.linalg.norm(column):
+        if np.linalg.norm(apart[into]) > 10 * least[j] * np.linalg.norm(column):
             said = (
-                f"`{labels[j - 1]}` is, among the units that {where} is compared with, a combination of the other "
-                "controls, but not among the treated: their counterfactual is not identified"
+                f"`{panel.labels[j - 1]}` is, among the units that {where} is compared with, a combination of the "
+                "other controls, but not among the treated: their counterfactual is not identified"
             )
             raise Refusal("not_identified", said)
-    return np.column_stack(columns)
+    return np.column_stack(columns), entered
 
 
 def contrast(change: Floats, into: Bools, design: Floats, weight: Floats, way: Way, where: str) -> tuple[float, Floats]:
