@@ -210,7 +210,7 @@ def test_the_figure_shows_the_line_its_interval_and_the_units(found):
     figure = marginal_effect.draw(found.charts[0].data)
     texts = [t.get_text() for t in figure.findobj(Text)]
     assert "size (in 2003)" in texts
-    assert {"treated units", "control units", "average effect (dashed)", "95% interval"} <= set(texts)
+    assert {"treated units (16)", "control units (32)", "average effect (dashed)", "95% interval"} <= set(texts)
     panel = found.charts[0].data.panels[0]
     assert (len(panel.treated), len(panel.control)) == (16, 32)
     assert np.all(panel.low < panel.effect)
