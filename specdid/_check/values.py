@@ -735,8 +735,9 @@ def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
         )
 
 
-_SIGNS = r"[*\u2020\u2021\u00a7\u00b6#\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2460-\u2473\u24d0-\u24e9]+"
+_SIGNS = r"[*\u2020\u2021\u00a7\u00b6#\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2460-\u2473\u24d0-\u24e9]"
 _LETTERS = r"[(\[\uff08\uff3b\u3014](?:[a-z]|\d{1,2}|[*\u2020\u2021]+)[)\]\uff09\uff3d\u3015]|(?<=[^\W\d_])\d{1,2}"
+_LONGEST_MARK = 16
 _FOOTNOTE = re.compile(rf"(?:\s*(?:{_SIGNS}|{_LETTERS}))+\s*$", re.IGNORECASE)
 """What yearbooks put behind a name: a star, dagger or circled number, (a), [1], or digits close to it."""
 
@@ -752,21 +753,31 @@ def _footnoted(
         return
     groups: dict[str, list[int]] = {}
     for k, level in enumerate(levels):
-        groups.setdefault(spelling(_FOOTNOTE.sub("", level)), []).append(k)
+        # Marks are short, and the cell is a stranger's: no search over a million blanks.
+        begin, end = level.rstrip()[:-_LONGEST_MARK], level.rstrip()[-_LONGEST_MARK:]
+        groups.setdefault(spelling(begin + _FOOTNOTE.sub("", end)), []).append(k)
+    groups = {bare: members for bare, members in groups.items() if bare and len(members) > 1}
+    if not groups:
+        return
+    there = np.flatnonzero(codes >= 0)
+    order = there[np.argsort(codes[there], kind="stable")]
+    ends = np.concatenate(([0], np.bincount(codes[there], minlength=len(levels)).cumsum()))
+
+    def rows(k: int) -> Ints:
+        return order[ends[k] : ends[k + 1]]
+
     pairs = []
     for bare, members in groups.items():
         whole = sorted(members, key=lambda k: spelling(levels[k]) != bare)
         first = whole[0]
         plain = spelling(levels[first]) == bare or not any(re.search(_LETTERS, levels[k].lower()) for k in whole)
-        if not bare or not plain:
+        marked = [k for k in whole[1:] if spelling(levels[k]) != spelling(levels[first]) and len(rows(k))]
+        if not plain or not marked or not len(rows(first)):
             continue
-        own = data.panel.periods[codes == first] if len(whole) > 1 else ()
-        for k in whole[1:]:
-            marked = spelling(levels[k]) != spelling(levels[first])
-            if marked and len(own) and (rows := codes == k).any() and not np.isin(data.panel.periods[rows], own).any():
-                pairs.append((first, k))
+        own = np.unique(data.panel.periods[rows(first)])
+        pairs += [(first, k) for k in marked if not np.isin(data.panel.periods[rows(k)], own).any()]
     if pairs:
-        texts = [[f"“{levels[k]}” ({many(int((codes == k).sum()), 'row')})" for k in pair] for pair in pairs]
+        texts = [[f"“{levels[k]}” ({many(len(rows(k)), 'row')})" for k in pair] for pair in pairs]
         shown = first_few([" and ".join(pair) for pair in texts], 3)
         message = f"`{name}` has levels that differ by a footnote's mark and are never seen in one period: {shown}"
         if unit:
