@@ -1221,7 +1221,7 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("treat##post", ("treat", "post", "treat:post"), "0"), ("c.x##c.x", ("x + I(x^2)",), "0"),
         ("i.region", (), "region"), ("i.region#i.year", (), "region^year"),
         ("1.treat#1.post", ("(treat == 1):(post == 1)",), "0"),
-        ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat, ref = 2000)",), "0"),
+        ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
@@ -1234,6 +1234,34 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(
+    ("regressors", "absorbed", "slopes"),
+    [
+        ("c.x#ib2000.year", "id year", "i(year, x)"),  # Stata leaves no level out: the base matters beside x alone
+        ("ib2000.year#c.lx", "id year", "i(year, lx)"),
+        ("c.x#ib2000.year x", "id year", "i(year, x, ref = 2000)"),
+        ("c.x#ib2000.year c.x##c.x", "id year", "i(year, x, ref = 2000)"),
+        ("c.base#ib2000.year", "id year", "i(year, base, ref = 2000)"),
+        ("c.base#ib2000.year", "year", "i(year, base)"),
+        ("c.mx#ib2000.year", "id year", "i(year, mx, ref = 2000)"),
+        ("c.mx#ib2000.year", "i.id#c.x year", "i(year, mx)"),
+    ],
+)
+def test_a_base_is_left_out_of_slopes_only_beside_the_number_itself(regressors, absorbed, slopes):
+    columns = {
+        "y": [1.0, 2, 4, 3],
+        "x": [1.0, 2, 3, 5],
+        "base": [0.5, 0.5, 2, 2],
+        "id": [1.0, 1, 2, 2],
+        "year": [2000.0, 2001, 2000, 2001],
+        "d": [0.0, 1, 0, 0],
+    }
+    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+    code = "xtset id year\ngen lx = log(x)\negen m = mean(x), by(id)\ngen mx = m^2\n"
+    found = read_code(f"{code}reghdfe y d {regressors}, a({absorbed}) cl(id)\n", ".do", facts)
+    assert slopes in found.regressions[0].terms
 
 
 @pytest.mark.parametrize(
