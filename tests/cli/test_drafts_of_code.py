@@ -225,7 +225,7 @@ feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
     told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
     assert "count(by = g)" in told[2]
-    assert "coalesce(l(z, 1), 0)" in told[4]
+    assert "ifelse(year == min(year, by = id), 0, l(z, 1))" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -2655,7 +2655,15 @@ coef(d)
         ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
         ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
         ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
-        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "coalesce(l(z, 3), -1)"),
+        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "ifelse(rank(year, by = id) <= 3, -1, l(z, 3))"),
+        ("df <- df %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
+        ("df <- df %>% group_by(year) %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
+        ("df <- df %>% group_by(id, year) %>% mutate(x = lag(z))", "within `id` and `year`"),
+        (
+            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = 0))",
+            "ifelse(year == max(year, by = id), 0, f(z, 1))",
+        ),
+        ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
         ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
