@@ -1402,6 +1402,11 @@ def test_event_studies_are_pointed_to(drafted, terms):
         ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
+        (
+            "replace did = 0 if year == 2006\ngen x = robbery\nreghdfe homicide x, a(sid year)\nreplace x = 2*x\n"
+            "reghdfe homicide did x, a(sid year)",
+            "`did_2` is `did` as line 5 makes it: `--treatment did_2`, or a second option of [treatment]",
+        ),
         ("gen other = robbery*(year >= 2003)\nreghdfe homicide other, a(sid year)", "~ other (without `did`)"),
     ],
 )
