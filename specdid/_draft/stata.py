@@ -1821,6 +1821,8 @@ class _Stata(Memory):
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
             effects.insert(0, unit)
             found.unit = found.unit or unit
+            if weight:
+                self._tell_uneven(weight[2], unit, line)
         terms = [self._all_slopes(term, terms, effects) for term in terms]
         vcov, ssc = _errors(command, given, unit, bool(weight and weight[1] == "p"))
         if ssc in ("", "reghdfe") and vcov.startswith("~"):
@@ -2048,6 +2050,17 @@ class _Stata(Memory):
         groups = ["^".join(self.state.columns.get(n, n) for n in names) for names in map(_levels_of, effects) if names]
         there = there or any(self._is_within(Name(self.state.columns.get(found[2], found[2])), one) for one in groups)
         return term if there else f"{found[1]})"
+
+    def _tell_uneven(self, weight: str, unit: str, line: int) -> None:
+        """Note that xtreg takes no weights that vary within a unit."""
+        node = parse(self.in_force(self._written(weight, "value")))
+        group = self.state.columns.get(unit, unit)
+        if self._is_within(node, group):
+            return
+        varies = isinstance(node, Name) and self._facts.nested(group, node.name) is False
+        there = "as those by" if varies else "so where those by"
+        told = f"xtreg, fe stops at weights that vary within `{unit}`, {there} `{weight.strip()}` do"
+        self.found.notes.append((line, f"{told}; reghdfe with absorb({unit}) takes them, as the draft does"))
 
     def _is_within(self, node: Node, group: str) -> bool:
         """Say whether a value of versions is surely the same in all rows of a level of a group."""

@@ -1265,6 +1265,33 @@ def test_a_base_is_left_out_of_slopes_only_beside_the_number_itself(regressors, 
 
 
 @pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("xtreg y d [aw=x], fe", "xtreg, fe stops at weights that vary within `id`, as those by `x` do"),
+        ("xtreg y d [pw=x^2], fe", "vary within `id`, so where those by `x^2` do"),
+        ("xtreg y d [aw=base], fe", None),
+        ("xtreg y d [aw=m], fe", None),
+        ("xtreg y d, fe", None),
+        ("reghdfe y d [aw=x], a(id)", None),
+    ],
+)
+def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
+    columns = {
+        "y": [1.0, 2, 4, 3],
+        "x": [1.0, 2, 3, 5],
+        "base": [0.5, 0.5, 2, 2],
+        "id": [1.0, 1, 2, 2],
+        "year": [2000.0, 2001, 2000, 2001],
+        "d": [0.0, 1, 0, 0],
+    }
+    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+    found = read_code(f"xtset id year\negen m = mean(x), by(id)\n{command}\n", ".do", facts)
+    assert len(found.regressions) == 1
+    notes = [text for _, text in found.notes if "weights" in text]
+    assert [told in text for text in notes] == [True] * (told is not None)
+
+
+@pytest.mark.parametrize(
     ("terms", "data", "taken"),
     [
         ("d + d:factor(g)", "df", ("d", "i(g, d, ref = 2)")),
