@@ -2041,7 +2041,8 @@ class _Stata(Memory):
 
         That is where the number is a term, or absorbed as it does not vary within a fixed effect.
         """
-        found = re.fullmatch(r"(i\(\w+, ([^\W\d]\w*)), ref = [^(),]+\)", term)
+        product = re.sub(r"^i\((\w+), (ref = [^(),]+)\):(\w+)$", r"i(\1, \3, \2)", term)  # so it is of b2000.year
+        found = re.fullmatch(r"(i\(\w+, ([^\W\d]\w*)), ref = [^(),]+\)", product)
         alone = {part for one in terms if one != term for part in re.split(r"\s*\+\s*", one)}
         if not found or found[2] in alone:
             return term
