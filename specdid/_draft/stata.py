@@ -2041,16 +2041,16 @@ class _Stata(Memory):
 
         That is where the number is a term, or absorbed as it does not vary within a fixed effect.
         """
-        product = re.sub(r"^i\((\w+), (ref = [^(),]+)\):(\w+)$", r"i(\1, \3, \2)", term)  # so it is of b2000.year
-        found = re.fullmatch(r"(i\(\w+, ([^\W\d]\w*)), ref = [^(),]+\)", product)
+        found = re.fullmatch(r"i\((\w+), ([^\W\d]\w*), ref = [^(),]+\)|i\((\w+), ref = [^(),]+\):(.+)", term)
         alone = {part for one in terms if one != term for part in re.split(r"\s*\+\s*", one)}
-        if not found or found[2] in alone:
+        if not found or ":".join(reversed((x := found[2] or found[4]).split(":"))) in alone or x in alone:
             return term
+        factor = found[1] or found[3]
         patterns = [one[1] for part in alone if (one := re.fullmatch(r'regex\("(.*)"\)', part))]
-        there = any(re.search(pattern, found[2]) for pattern in patterns)
+        there = any(re.search(pattern, x) for pattern in patterns)
         groups = ["^".join(self.state.columns.get(n, n) for n in names) for names in map(_levels_of, effects) if names]
-        there = there or any(self._is_within(Name(self.state.columns.get(found[2], found[2])), one) for one in groups)
-        return term if there else f"{found[1]})"
+        there = there or any(self._is_within(parse(self.in_force(x)), one) for one in groups)
+        return term if there else f"i({factor}, {x})" if x.isidentifier() else f"factor({factor}):{x}"
 
     def _tell_uneven(self, weight: str, unit: str, line: int) -> None:
         """Note that xtreg takes no weights that vary within a unit."""

@@ -1242,6 +1242,8 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
         ("c.x#ib2000.year", "id year", "i(year, x)"),  # Stata leaves no level out: the base matters beside x alone
         ("ib2000.year#c.lx", "id year", "i(year, lx)"),
         ("c.x#b2000.year", "id year", "i(year, x)"),
+        ("c.L.x#ib2000.year", "id year", "factor(year):l(x, 1)"),
+        ("ib2000.year#c.x#c.base", "id year", "factor(year):x:base"),
         ("b2000.year#c.x x", "id year", "i(year, ref = 2000):x"),
         ("c.x#ib2000.year x", "id year", "i(year, x, ref = 2000)"),
         ("c.x#ib2000.year c.x##c.x", "id year", "i(year, x, ref = 2000)"),
