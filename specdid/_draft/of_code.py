@@ -396,6 +396,11 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     That is one by its name, or where it is made as ``term`` is, but for a number.
     """
     time, made = code.time, code.derived
+    own = {t: code.called.get(t, (t, 0))[0] for t in (*terms, term)}  # the code's name, of one version of several
+    if again := next((t for t in terms if t != term and own[t] == own[term]), None):
+        later, line = again in code.called, code.called.get(again, code.called.get(term, ("", 0)))[1]
+        version = f"`{own[term]}` as {f'line {line} makes it' if later else f'it is before line {line}'}"
+        return f". Here: `{again}` is {version}: `--treatment {again}`, or a second option of [treatment]"
     by_year = '[event_study], with time = "calendar" and reference; of several cohorts see `specdid explain '
     by_year += "event_study.time`"
     of_levels = rf"i\({re.escape(time or '')},|(?:.*:)?factor\({re.escape(time or '')}\)"
@@ -404,7 +409,7 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     own_year = re.compile(rf"(?<![\w.]){re.escape(time or '')} == \d")
     years = [t for t in terms if time and own_year.search(made.get(t, ""))]
     named = r"(?i)(?:leads?|lags?|pre|post|before|after|rel|event|evt?|[fld])\w*?_?\d+"
-    numbered = [t for t in terms if re.fullmatch(named, t)]
+    numbered = [t for t in terms if re.fullmatch(named, own[t])]
     calendar = all(re.search(r"(?<!\d)(?:19|20)\d\d$", t) for t in numbered)
     if len(years) > 1 or (len(numbered) > 1 and calendar):
         return f". Here: {_first_two(years if len(years) > 1 else numbered)} are periods of {by_year}"

@@ -195,9 +195,6 @@ _BY_ROW = {
 _HERE = {
     "cumsum": "cumsum(x), along the unit's time, without by",
     "cummax": "cummax(x), along the unit's time, without by",
-    "lag": "l(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(l(x, 1), 0)",
-    "lead": "f(x, 1), along the time of [study], where unit and time stand there; a default: coalesce(f(x, 1), 0)",
-    "shift": "l(x, 1), f(x, 1), along the time of [study], where unit and time stand there; fill: coalesce(l(x, 1), 0)",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
     "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
@@ -1523,14 +1520,33 @@ class _R(Memory):
         elif function == "na_if" and second:
             here = here.replace("x == 1", f"x == {second}")
         elif function in ("lag", "lead", "shift"):
-            fill = named.get("default", named.get("fill", ""))
-            here = here.replace("x, 1)", f"x, {second.rstrip('L')})") if re.fullmatch(r"\d+L?", second) else here
-            here = here.replace("), 0)", f"), {fill})") if re.fullmatch(r"-?\d[\d.]*", fill) else here
+            return self._moved_rows(function, values, second, named, by)
         if values and re.fullmatch(_NAME, values[0]):
             here = re.sub(r"(?<![\w.])x(?![\w.(])", values[0], here)
         if by and all(re.fullmatch(_NAME, name) for name in by):
             here = here.replace("by = g", _group_of(by))
         return f". Here: {here}" if here else ""
+
+    def _moved_rows(
+        self, function: str, values: Sequence[str], size: str, named: Mapping[str, str], by: Sequence[str]
+    ) -> str:
+        """Say what a lag or lead is here: a default stands in R where there is no row, not where a value is missing."""
+        unit, time = self.found.unit, self.found.time or "year"
+        ahead = (function == "lead" or "lead" in named.get("type", "")) != size.startswith("-")
+        x = values[0] if values and re.fullmatch(_NAME, values[0]) else "x"
+        n = size.strip("-L") if re.fullmatch(r"-?\d+L?", size) else "1"
+        here = f"{'f' if ahead else 'l'}({x}, {n})"
+        fill = named.get("default", named.get("fill", values[2] if len(values) > 2 else "NA"))
+        if not fill.startswith("NA"):
+            group = unit or (by[0] if len(by) == 1 else "unit")
+            end = f"{time} == {'max' if ahead else 'min'}({time}, by = {group})"
+            end = end if n == "1" else f"rank({'-' * ahead}{time}, by = {group}) <= {n}"
+            here = f"ifelse({end}, {fill}, {here})"
+        if [*by] == [unit] or (unit is None and len(by) == 1):
+            return f". Here: {here}, along the time of [study], where unit and time stand there"
+        rows = f"within {' and '.join(f'`{one}`' for one in by)}" if unit in by else "across units"
+        told = f"there R goes by rows {rows}, as they are not grouped by {f'`{unit}` alone' if unit else 'the unit'}"
+        return f": {told}. Along the time of each unit it is here: {here}"
 
     def _end_of_time(self, *, last: bool) -> str:
         """Return the first or last period of the data, an example where these are not known."""

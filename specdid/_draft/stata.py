@@ -1821,6 +1821,9 @@ class _Stata(Memory):
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
             effects.insert(0, unit)
             found.unit = found.unit or unit
+            if weight:
+                self._tell_uneven(weight[2], unit, line)
+        terms = [self._all_slopes(term, terms, effects) for term in terms]
         vcov, ssc = _errors(command, given, unit, bool(weight and weight[1] == "p"))
         if ssc in ("", "reghdfe") and vcov.startswith("~"):
             ssc = self._counted(ssc, vcov[1:], dummies, [*effects_alone, *[unit or ""] * (command == "xtreg")], line)
@@ -2032,6 +2035,51 @@ class _Stata(Memory):
             )
         name = name if self._binary(name) else f"factor({name})"
         terms += [name, x, f"{name}:{x}"]
+
+    def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str]) -> str:
+        """Give every level of a factor a slope, as Stata does, which leaves a base out beside the number alone.
+
+        That is where the number is a term, or absorbed as it does not vary within a fixed effect.
+        """
+        found = re.fullmatch(r"i\((\w+), ([^\W\d]\w*), ref = [^(),]+\)|i\((\w+), ref = [^(),]+\):(.+)", term)
+        alone = {part for one in terms if one != term for part in re.split(r"\s*\+\s*", one)}
+        if not found or ":".join(reversed((x := found[2] or found[4]).split(":"))) in alone or x in alone:
+            return term
+        factor = found[1] or found[3]
+        patterns = [one[1] for part in alone if (one := re.fullmatch(r'regex\("(.*)"\)', part))]
+        there = any(re.search(pattern, x) for pattern in patterns)
+        groups = ["^".join(self.state.columns.get(n, n) for n in names) for names in map(_levels_of, effects) if names]
+        there = there or any(self._is_within(parse(self.in_force(x)), one) for one in groups)
+        return term if there else f"i({factor}, {x})" if x.isidentifier() else f"factor({factor}):{x}"
+
+    def _tell_uneven(self, weight: str, unit: str, line: int) -> None:
+        """Note that xtreg takes no weights that vary within a unit."""
+        node = parse(self.in_force(self._written(weight, "value")))
+        group = self.state.columns.get(unit, unit)
+        if self._is_within(node, group):
+            return
+        varies = isinstance(node, Name) and self._facts.nested(group, node.name) is False
+        there = "as those by" if varies else "so where those by"
+        told = f"xtreg, fe stops at weights that vary within `{unit}`, {there} `{weight.strip()}` do"
+        self.found.notes.append((line, f"{told}; reghdfe with absorb({unit}) takes them, as the draft does"))
+
+    def _is_within(self, node: Node, group: str) -> bool:
+        """Say whether a value of versions is surely the same in all rows of a level of a group."""
+        match node:
+            case Number() | Constant() | Text():
+                return True
+            case Name(name=name) if self.known(name):
+                made = self._expression(name)
+                return made is not None and self._is_within(parse(made), group)
+            case Name(name=name):
+                return name in group.split("^") or self._facts.nested(group, name) is True
+            case Call(arguments=arguments) if by := next((a.value for a in arguments if a.name == "by"), None):
+                return self._is_within(by, group)
+            case Call(function="first"):
+                return group == self.state.columns.get(self.found.unit or "", self.found.unit)
+            case Call(function=function) if function in ACROSS:
+                return False
+        return all(self._is_within(one, group) for one in children(node))
 
     def _masked_columns(self, text: str) -> str:
         """Return a part of a regression whose lags are of columns that are missing where rows were cut off.
@@ -3243,6 +3291,12 @@ def _effects(written: Sequence[str]) -> list[str]:
         elif one in own or "#" in one or not any(f == one for f, _ in slopes.values()):
             texts.append(_stata_ours(one, "effects"))
     return list(dict.fromkeys(texts))
+
+
+def _levels_of(effect: str) -> list[str]:
+    """Return the factors whose joint levels a fixed effect has, none where one is of slopes."""
+    names = [re.sub(r"^i\.", "", one) for one in effect.split("#") if one]
+    return names if all(re.fullmatch(r"[^\W\d]\w*", one) for one in names) else []
 
 
 def _slope(pieces: Sequence[str]) -> tuple[str, str] | None:

@@ -225,7 +225,7 @@ feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
     told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
     assert "count(by = g)" in told[2]
-    assert "coalesce(l(z, 1), 0)" in told[4]
+    assert "ifelse(year == min(year, by = id), 0, l(z, 1))" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -1221,7 +1221,7 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("treat##post", ("treat", "post", "treat:post"), "0"), ("c.x##c.x", ("x + I(x^2)",), "0"),
         ("i.region", (), "region"), ("i.region#i.year", (), "region^year"),
         ("1.treat#1.post", ("(treat == 1):(post == 1)",), "0"),
-        ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat, ref = 2000)",), "0"),
+        ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
@@ -1234,6 +1234,65 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(
+    ("regressors", "absorbed", "slopes"),
+    [
+        ("c.x#ib2000.year", "id year", "i(year, x)"),  # Stata leaves no level out: the base matters beside x alone
+        ("ib2000.year#c.lx", "id year", "i(year, lx)"),
+        ("c.x#b2000.year", "id year", "i(year, x)"),
+        ("c.L.x#ib2000.year", "id year", "factor(year):l(x, 1)"),
+        ("ib2000.year#c.x#c.base", "id year", "factor(year):x:base"),
+        ("b2000.year#c.x x", "id year", "i(year, ref = 2000):x"),
+        ("c.x#ib2000.year x", "id year", "i(year, x, ref = 2000)"),
+        ("c.x#ib2000.year c.x##c.x", "id year", "i(year, x, ref = 2000)"),
+        ("c.base#ib2000.year", "id year", "i(year, base, ref = 2000)"),
+        ("c.base#ib2000.year", "year", "i(year, base)"),
+        ("c.mx#ib2000.year", "id year", "i(year, mx, ref = 2000)"),
+        ("c.mx#ib2000.year", "i.id#c.x year", "i(year, mx)"),
+    ],
+)
+def test_a_base_is_left_out_of_slopes_only_beside_the_number_itself(regressors, absorbed, slopes):
+    columns = {
+        "y": [1.0, 2, 4, 3],
+        "x": [1.0, 2, 3, 5],
+        "base": [0.5, 0.5, 2, 2],
+        "id": [1.0, 1, 2, 2],
+        "year": [2000.0, 2001, 2000, 2001],
+        "d": [0.0, 1, 0, 0],
+    }
+    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+    code = "xtset id year\ngen lx = log(x)\negen m = mean(x), by(id)\ngen mx = m^2\n"
+    found = read_code(f"{code}reghdfe y d {regressors}, a({absorbed}) cl(id)\n", ".do", facts)
+    assert slopes in found.regressions[0].terms
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("xtreg y d [aw=x], fe", "xtreg, fe stops at weights that vary within `id`, as those by `x` do"),
+        ("xtreg y d [pw=x^2], fe", "vary within `id`, so where those by `x^2` do"),
+        ("xtreg y d [aw=base], fe", None),
+        ("xtreg y d [aw=m], fe", None),
+        ("xtreg y d, fe", None),
+        ("reghdfe y d [aw=x], a(id)", None),
+    ],
+)
+def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
+    columns = {
+        "y": [1.0, 2, 4, 3],
+        "x": [1.0, 2, 3, 5],
+        "base": [0.5, 0.5, 2, 2],
+        "id": [1.0, 1, 2, 2],
+        "year": [2000.0, 2001, 2000, 2001],
+        "d": [0.0, 1, 0, 0],
+    }
+    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+    found = read_code(f"xtset id year\negen m = mean(x), by(id)\n{command}\n", ".do", facts)
+    assert len(found.regressions) == 1
+    notes = [text for _, text in found.notes if "weights" in text]
+    assert [told in text for text in notes] == [True] * (told is not None)
 
 
 @pytest.mark.parametrize(
@@ -1374,6 +1433,11 @@ def test_event_studies_are_pointed_to(drafted, terms):
         ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
+        (
+            "replace did = 0 if year == 2006\ngen x = robbery\nreghdfe homicide x, a(sid year)\nreplace x = 2*x\n"
+            "reghdfe homicide did x, a(sid year)",
+            "`did_2` is `did` as line 5 makes it: `--treatment did_2`, or a second option of [treatment]",
+        ),
         ("gen other = robbery*(year >= 2003)\nreghdfe homicide other, a(sid year)", "~ other (without `did`)"),
     ],
 )
@@ -2627,7 +2691,15 @@ coef(d)
         ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
         ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
         ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
-        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "coalesce(l(z, 3), -1)"),
+        ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "ifelse(rank(year, by = id) <= 3, -1, l(z, 3))"),
+        ("df <- df %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
+        ("df <- df %>% group_by(year) %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
+        ("df <- df %>% group_by(id, year) %>% mutate(x = lag(z))", "within `id` and `year`"),
+        (
+            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = 0))",
+            "ifelse(year == max(year, by = id), 0, f(z, 1))",
+        ),
+        ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
         ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
