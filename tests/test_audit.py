@@ -23,6 +23,8 @@ from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest
 from specdid._records import Status
 from specdid._records.cautions import of_audit
+from specdid._records.fits import VCOV_NOTES
+from specdid._records.results import TextColumn
 from specdid._words import known
 from specdid.engine.execute import run
 from specdid.engine.one_by_one import fit_one_by_one
@@ -94,6 +96,7 @@ def results_of(blocks):
             for place, lost in b.dropped.items()
         },
         planned=SimpleNamespace(spec_id=lambda s: f"{s + 0xABC:016x}", vcovs=VCOVS),
+        vcov_note=TextColumn(VCOV_NOTES, np.concatenate([b.vcov_code for b in blocks]).astype(np.int32)),
     )
 
 
@@ -134,6 +137,19 @@ def test_agreement(panel, made, audit_here):
     assert found.disagreeing == ()
     assert 0 <= found.estimate_gap < 1e-8
     assert 0 <= found.se_gap < 1e-8
+
+
+@pytest.mark.parametrize(("moved", "apart"), [(0.0, 0), (1e-13, 0), (1e-3, 1)])
+def test_a_control_that_is_the_outcome_leaves_rounding_and_no_disagreement(panel, audit_here, moved, apart):
+    """Neither program's coefficient is other than 0, and its standard error is rounding."""
+    twin = panel.assign(same=panel.ln_so2)
+    layout = work_of(twin, [("ln_so2", "dudt", ("same",), FE, None, "feols")], vcovs=VCOVS)
+    results = results_of([run(layout.problem, layout.members)])
+    assert np.isnan(results.numbers["std_error"]).all()
+    results.estimate = results.estimate + moved
+    found = audit_here(layout, results)
+    assert len(found.disagreeing) == apart
+    assert apart or found.estimate_gap < found.limit
 
 
 LPDID = (

@@ -12,6 +12,7 @@ from specdid._audit import audit_results, compare
 from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest, estimate_again
 from specdid._records import Status
+from specdid._records.results import TextColumn
 
 UNITS, PERIODS = 20, 9
 
@@ -65,6 +66,7 @@ def audited(work, estimate, dropped=None, nobs=None, error=1.0):
         numbers={"std_error": np.full((n, len(work.problem.vcovs)), error), "nobs": np.full(n, nobs or 180)},
         dropped_columns=dropped or {},
         planned=SimpleNamespace(spec_id=lambda s: f"{s:016x}", vcovs=("v",) * 9),
+        vcov_note=TextColumn((), np.full((n, len(work.problem.vcovs)), -1)),
     )
     estimators = [SimpleNamespace(method=m.name, options=m.options) for m in work.methods]
     return audit_results(work, estimators, results, None, 1)

@@ -284,8 +284,8 @@ def check_infinite(data: Data) -> Iterator[Fault]:
 def check_missing_codes(data: Data) -> Iterator[Fault]:
     """Warn of -999 and the like in columns that an estimate uses, where they are codes of a missing value."""
     cohorts = [option.cohort for option in data.study.treatment]
-    said: set[str] = set()
-    seen: set[tuple[str, int]] = set()
+    said: set[tuple[str, bool]] = set()
+    seen: set[tuple[str, int, bool]] = set()
     for use in uses(data.study):
         scope = data.scope if use.option is None else data.scope_of((use.option,))
         roles = ("outcome", "treatment", "terms", "number", "condition")
@@ -298,42 +298,64 @@ def check_missing_codes(data: Data) -> Iterator[Fault]:
             if kind == "condition":  # which a missing value never meets
                 met = data.column(node, scope)
                 kept = kept & (met is not None and met.numbers is not None and np.nan_to_num(met.numbers) != 0)
-            for name, found in _coded(data, node, scope, kept, seen):
-                if name not in said:
-                    said.add(name)
+            for name, found, grouping in _coded(data, node, scope, kept, seen):
+                if not said & {(name, False), (name, grouping)}:
+                    said.add((name, grouping))
                     column = data.column(Name(name), scope)
                     where = write(node) if kind == "condition" else ""
-                    yield _code(data, use.expression.origin, node.span, name, found, column, where)
+                    yield _code(data, use.expression.origin, node.span, name, found, column, where, grouping)
 
 
 def _coded(
-    data: Data, node: Node, scope: Scope, kept: Bools, seen: set[tuple[str, int]]
-) -> Iterator[tuple[str, tuple[tuple[float, int], ...]]]:
+    data: Data, node: Node, scope: Scope, kept: Bools, seen: set[tuple[str, int, bool]], grouping: bool = False
+) -> Iterator[tuple[str, tuple[tuple[float, int], ...], bool]]:
     """Return the columns behind ``node`` that hold codes of missing values which it takes for values.
 
     It does not where it names the code, or is missing wherever the code stands; ``kept`` are the rows where what is
-    made of it is not. A definition is looked at once for each number of them.
+    made of it is not. A definition is looked at once for each number of them. Last stands whether the column does no
+    more than say which rows are a group.
     """
     column = data.column(node, scope)
     everywhere = kept if column is None else kept & ~column.missing
     own = {abs(number.value) for number in walk(node) if isinstance(number, Number)} | set(data.study.never.values)
+    values_of = _outside_groups(node)
     for name in dict.fromkeys(referenced(node)):
         definition, behind = scope.definition(name.name), data.column(name, scope)
+        groups = grouping or name not in values_of
         found = []
         kept = everywhere & _logged(data, node, name, scope)
         if definition is not None:
-            key = (definition.digest, int(kept.sum()))
+            key = (definition.digest, int(kept.sum()), groups)
             if key in seen:
                 continue
             seen.add(key)
-            found = list(_coded(data, definition.node, definition.scope, kept, seen))
+            found = list(_coded(data, definition.node, definition.scope, kept, seen, groups))
         if not found and behind is not None and behind.numbers is not None:
             values = behind.numbers
             moves = changing_rows(data.panel.unit_codes, values).size > 0
             codes = missing_codes(values[data.sampled], moves)
             codes = tuple(c for c in codes if abs(c[0]) not in own and (values[kept] == c[0]).any())
-            found = [(name.name, codes)] if codes and not _first_period(data, values, codes) else []
+            found = [(name.name, codes, groups)] if codes and not _first_period(data, values, codes) else []
         yield from found
+
+
+def _outside_groups(node: Node) -> set[Name]:
+    """Return the names whose values an expression takes, and not only their groups, as `by` and group() do."""
+    stack, names = [node], set()
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Name):
+            names.add(part)
+        elif not isinstance(part, Call) or part.function != "group":
+            by = _by(part) if isinstance(part, Call) else None
+            stack += [child for child in children(part) if child is not by]
+    return names
+
+
+def _by(call: Call) -> Node | None:
+    function = FUNCTIONS.get(call.function)
+    grouped = function is not None and any(parameter.name == "by" for parameter in function.parameters)
+    return argument(call, "by") if grouped else None
 
 
 def _logged(data: Data, node: Node, name: Name, scope: Scope) -> Bools:
@@ -368,10 +390,13 @@ def _code(
     codes: Sequence[tuple[float, int]],
     column: Column | None,
     where: str = "",
+    grouping: bool = False,
 ) -> Fault:
     shown, made = told_codes(write(Name(name)), codes)
     message = f"`{name}` is {shown}, far from its other values, and every estimate takes that for a value"
-    if where:
+    if grouping:
+        message = f"`{name}` is {shown}, far from its other values, and `by` makes a group of each such value"
+    elif where:
         message = f"`{name}` is {shown}, far from its other values, and the condition `{where}` holds there"
     help = f"if it means missing: {made}, in [derive], under a name that takes the place of {write(Name(name))}"
     notes = []
@@ -600,7 +625,7 @@ def check_later_values(data: Data) -> Iterator[Fault]:
             continue
         scope = data.scope if use.option is None else data.scope_of((use.option,))
         for node, _ in leaves(use.expression.tree, use.role):
-            for call in _later(node, scope, data.panel.time) if scope is not None else ():
+            for call in _later(data, node, scope, data.panel.time) if scope is not None else ():
                 (limits if call.function in LIMITED else found).setdefault(write(call), (use.expression, node))
     time = data.panel.time
     for calls in (found, limits):
@@ -620,7 +645,7 @@ def check_later_values(data: Data) -> Iterator[Fault]:
         yield fault_at(expression.origin, node.span, code, message, advice, "warning")
 
 
-def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
+def _later(data: Data, node: Node, scope: Scope, time: str) -> Iterator[Call]:
     """Return the calls in an expression, and in what it is derived from, that look at later periods."""
     stack, seen = [(node, scope)], set()
     while stack:
@@ -630,7 +655,7 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
                 continue
             if FUNCTIONS[call.function].later or call.function in LIMITED:
                 by = argument(call, "by") if call.function != "interpolate" else None
-                if by is None or not _holds_time(by, names, time):
+                if by is None or not _holds_time(data, by, names, time):
                     yield call
         for name in referenced(top):
             definition = names.definition(name.name)
@@ -639,12 +664,15 @@ def _later(node: Node, scope: Scope, time: str) -> Iterator[Call]:
                 stack.append((definition.node, definition.scope))
 
 
-def _holds_time(by: Node, scope: Scope, time: str) -> bool:
-    """Say whether rows of one group are of one period: ``by`` holds the time, if within ``group()``."""
+def _holds_time(data: Data, by: Node, scope: Scope, time: str) -> bool:
+    """Say whether rows of one group are of one period: ``by`` holds the time or another name of it.
+
+    It may stand within ``group()``. Another name has, in the data, one value in each period and one period for each.
+    """
     stack, seen = [(level, scope) for level in joint_levels(by)], set()
     while stack:
         level, names = stack.pop()
-        if level == Name(time):
+        if level == Name(time) or _names_periods(data, level, names, time):
             return True
         if isinstance(level, Call) and level.function == "group":
             stack += [(a.value, names) for a in level.arguments if a.value is not None]
@@ -653,6 +681,24 @@ def _holds_time(by: Node, scope: Scope, time: str) -> bool:
             seen.add(definition.digest)
             stack.append((definition.node, definition.scope))
     return False
+
+
+def _names_periods(data: Data, level: Node, scope: Scope, time: str) -> bool:
+    """Say whether an expression is one-to-one with the time."""
+    columns = data.column(level, scope), data.panel.columns[time]
+    codes = [_ranks(column) for column in columns if column is not None]
+    if len(codes) < len(columns):
+        return False
+    here, periods = codes
+    return not changing_rows(here, periods.astype(float)).size and not changing_rows(periods, here.astype(float)).size
+
+
+def _ranks(column: Column) -> Ints:
+    """Return the place of each value among the distinct ones; missing is -1."""
+    if column.numbers is None:
+        assert column.codes is not None
+        return column.codes
+    return np.where(column.missing, -1, np.unique(column.numbers, return_inverse=True)[1].reshape(-1))
 
 
 CODES = {"cut": "an R user's cut() is a factor", "group": "its numbers have no order"}

@@ -13,7 +13,7 @@ from specdid import _html, _plugins
 from specdid._diagnostics import Origin
 from specdid._hashing import id_text
 from specdid._study import Match, Meta, Study
-from specdid.language import Effect, Scope, Term, TermSets, terms
+from specdid.language import Effect, Scope, Term, TermSets, terms, write
 from specdid.language.tree import Node
 
 Codes = NDArray[np.int32]
@@ -56,6 +56,18 @@ class MatchChoice:
     def weighted(self) -> bool:
         """Say whether weights other than 1 can come of it."""
         return bool(_plugins.load("matching", self.method).weighted(self.settings))
+
+    @property
+    def words(self) -> str:
+        """How it matches, and whether its weights stand in the estimates, for a reader."""
+        method = _plugins.load("matching", self.method)
+        given = [(name, getattr(self.settings, name)) for name in MatchSettings.__slots__ if name in method.settings]
+        asked = [f"{name} = {str(value).lower()}" for name, value in given if value is not None]
+        how = ", ".join([f"{self.method}: {method.title}", *asked])
+        at = f" at {write(self.at)}" if self.at is not None else " period by period"
+        exact = f", exactly on {' + '.join(write(node) for node in self.exact)}" if self.exact else ""
+        weights = ", with the match's weights" if self.weighted else ""
+        return f"matched on {' + '.join(t.text for t in self.on)}{at}{exact} ({how}){weights}"
 
 
 def match_choice(match: Match, on: tuple[Term, ...]) -> MatchChoice:

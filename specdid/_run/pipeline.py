@@ -18,6 +18,7 @@ from specdid import _plugins
 from specdid._audit import audit_results, start_reference
 from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests
+from specdid._plan import Plan
 from specdid._plan.write_out import arm_factors
 from specdid._records import Audit, Caution, Fits, Results, Section, code_of, collect
 from specdid._records.cautions import against, from_fault, of_audit, worst_first
@@ -52,6 +53,7 @@ from specdid._run.write import (
     write_record,
     write_results,
 )
+from specdid._study import Core
 from specdid._words import speaking
 from specdid.analyses._base import Analysed, Estimated
 from specdid.engine.compile import Compiled, compile_plan
@@ -313,7 +315,13 @@ def _curve(
         results,
         draw=partial(draw_curve, **figure_of(prepared.study.figure, tests), breakdowns=analyse.breakdowns(analysed)),
         summarise=details_md,
-        sections=(*_files(prepared.panel), *sections(tests, results), *described.sections, *analyse.sections(analysed)),
+        sections=(
+            *_files(prepared.panel),
+            *_matched(prepared.plan),
+            *sections(tests, results),
+            *described.sections,
+            *analyse.sections(analysed),
+        ),
         tests=tests,
         choices=described.choices,
         clusters=described.clusters,
@@ -329,6 +337,14 @@ def _files(panel: Panel) -> Iterator[Section]:
     """Say what became of files that were reshaped or joined."""
     if panel.accounts:
         yield Section("Data files", tuple(f"- {line}" for line in panel.accounts))
+
+
+def _matched(plan: Plan) -> Iterator[Section]:
+    """Say how samples were matched, whose weights multiply those of the weights dimension."""
+    labels = plan.dimensions[Core.SAMPLE].labels
+    told = [f"- {n}: {s.match.words}" for n, s in zip(labels, plan.grid.samples, strict=True) if s.match is not None]
+    if told:
+        yield Section("Matched samples", tuple(told))
 
 
 def _draw(prepared: Prepared, curve: Curve, directory: Path, jobs: int, progress: Progress) -> Curve:

@@ -374,9 +374,7 @@ def _sample(sample: SampleChoice) -> str:
     match = sample.match
     if match is None:
         return rows
-    on = " + ".join(t.text for t in match.on)
-    at = f" at {write(match.at)}" if match.at is not None else " period by period"
-    return f"{rows}, matched on {on}{at} ({match.method})"
+    return f"{rows}, {match.words}"
 
 
 def _variants(plan: Plan, place: int) -> Iterator[str]:

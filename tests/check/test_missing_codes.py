@@ -55,6 +55,16 @@ def test_a_code_that_a_condition_alone_uses_is_looked_at_where_it_holds():
     assert not found(values, outcome={"y": "y"}, sample={"all": "TRUE", "large": "c > 50 & c != 999"})
 
 
+@pytest.mark.parametrize("by", ["group(c, year)", "c", "g"])
+def test_a_code_that_only_groups_rows_is_no_value(by):
+    derive = {"g": "group(c, year)", "peers": f"mean(x1, by = {by})"}
+    (fault,) = found(percentages(-999, -999), outcome={"y": "y"}, derive=derive, controls={"peers": "peers"})
+    assert fault.message.startswith("`c` is -999 in 2 rows, far from its other values, and `by` makes a group")
+    assert known(fault.message, "zh")
+    both = found(percentages(-999, -999), outcome={"y": "y"}, derive=derive, controls={"p": "peers", "c": "c"})
+    assert [f.message == fault.message for f in both] == [True, False]
+
+
 def test_never_treated_written_9999_is_no_missing_value():
     frame = small_panel()
     first = np.where(frame["cohort"] > 0, frame["cohort"], 9999)

@@ -82,13 +82,16 @@ def test_a_time_that_is_derived_is_told_that_it_cannot_be(tmp_path):
         ("group(zone, group(id, year))", False),
         ("zy", False),
         ("alias^zone", False),
+        ("group(zone, later)", False),
+        ("zone^later", False),
+        ("zone^half", True),
         ("zone", True),
         ("group(zone, id)", True),
         ("power", True),
     ],
 )
 def test_means_of_groups_within_a_period_hold_no_later_values(tmp_path, by, warned):
-    derive = 'zy = "group(zone, year)"\nalias = "zy"\npower = "x^year"'
+    derive = 'zy = "group(zone, year)"\nalias = "zy"\npower = "x^year"\nlater = "year + 1974"\nhalf = "year %/% 2"'
     found = faults(tmp_path, derive=derive, controls=f'"c" = "mean(x, by = {by})"')
     assert ("later_values" in {f.code for f in found}) == warned
 

@@ -341,3 +341,13 @@ def test_ties_that_unit_numbers_decide_are_counted(data):
     assert "more equally near controls than they take" in note.message
     fine = compiled(spec({"treated": "pilot", "at": "year == 2011", "ratio": 2, "replace": True}), data)[1]
     assert not fine.warnings
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_details_say_how_a_sample_was_matched_and_of_its_weights(data, tmp_path, replace):
+    study = spec({"treated": "pilot", "at": "year == 2011", "replace": replace})
+    how = "matched on x at year == 2011 (nearest: nearest neighbours on the propensity score, ratio = 1, replace = "
+    curve = specdid.run(study, data, out=tmp_path / "out", jobs=1, audit=0)
+    (line,) = (line for line in curve.summary().splitlines() if line.startswith("- m: matched"))
+    assert line.startswith(f"- m: {how}{str(replace).lower()}")
+    assert line.endswith(", with the match's weights") == replace
