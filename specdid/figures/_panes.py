@@ -328,9 +328,11 @@ def room_of(count: int, width: float, margin: float, inner: tuple[float, float])
 def doubt_lines(doubt: str, verdict: str, fonts: Fonts, room: float) -> list[str]:
     """Break what stands against the numbers: ``doubt``, or where that has too many lines ``verdict``, if any.
 
-    It is bold and begins with a sign, since in grey its colour is a note's, and not every Chinese font has bold type.
+    It is bold and begins with a sign, since in grey its colour is a note's.
     """
-    whole, short = (wrap(f"! {text}" if text else "", fonts, room, bold=True) for text in (doubt, verdict))
+    whole, short = (
+        wrap(say("! {text}", text=text) if text else "", fonts, room, bold=True) for text in (doubt, verdict)
+    )
     most = _DOUBTS if room < 72 * 1.4 * SINGLE else _WIDE_DOUBTS
     return short if verdict and len(whole) > most else whole
 

@@ -909,7 +909,7 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     n = len(results)
     assert f"Pale, below zero: those without one, {n // 2} of {n}." in said
     assert f"{n // 2} of {n} have one" in texts_of(figure)
-    assert "Dark, on its axis: zero is in the set at M̄ = 0." in said  # dashes, which are one line for neighbours
+    assert "Dark, on its axis: zero is in the set at M̄ = 0." in said
 
 
 def test_few_breakdown_values_of_a_dense_curve_are_not_drawn_as_if_all_had_one():
