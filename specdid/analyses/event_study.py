@@ -524,7 +524,21 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         shared_sample(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
+        _failing(bench, paths),
     )
+
+
+def _failing(bench: Bench, paths: Sequence[EventPath]) -> str:
+    """Say of how many curves the leads are jointly different from zero, not by those of few treated clusters alone."""
+    alpha = bench.study.inference.alpha
+    tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
+    rejected = [p for p in tested if p.pretrend().p_value < alpha and not p.untestable]
+    failing = [p for p in rejected if not _by_thin_alone(p, _thin(bench, p), alpha)]
+    if not failing:
+        return ""
+    many_ = f" in {len(failing)} of {len(tested)} curves" if len(tested) > 1 else ""
+    said = told(f"the leads are jointly different from zero (p < {alpha:g}){many_}")
+    return say("{sample}.", sample=capital(said))
 
 
 def _unit(bench: Bench) -> str:

@@ -21,6 +21,7 @@ from specdid._decode.table import Table
 from specdid._describe.clusters import FEW
 from specdid._diagnostics import Fault, fault_at, many
 from specdid._format import Formula, Key, Many, NumberValue
+from specdid._records.cautions import capital
 from specdid._records.numerals import p_digits, percent
 from specdid._study import Expression
 from specdid._words import later, said_list, say, sentences, told
@@ -301,7 +302,9 @@ def run(bench: Bench, request: Request) -> Finding:
         said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
         first = placed[: drawn[len(panels) - 1][0]]
         said = sentences([t for t in (said, _off_zero(first, alpha)) if t])
-        data = placebo_density.PlaceboData(title_of(request), alpha, panels, said)
+        against = capital(told(_rejecting(first, alpha)))
+        doubt = say("{sample}.", sample=against) if against else ""
+        data = placebo_density.PlaceboData(title_of(request), alpha, panels, said, doubt)
         charts.append(Chart("placebo_density", data))
     if any(p.earlier for p in placed):
         tables.append(timing_table(bench, cells, placed))
@@ -324,24 +327,25 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     return Placed(cell, fit, random, tuple(earlier), few)
 
 
-def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
-    alpha = bench.study.inference.alpha
+def _rejecting(placed: Sequence[Placed], alpha: float) -> str:
+    """Say in how many columns placebos reject more than twice as often as they may; empty where in none."""
     drawn = [p for p in placed if len(p.random.null_p)]
     shares = [(p.random.share_about_centre(alpha), p.random.off_zero) for p in drawn if len(p.random.null_p) >= ENOUGH]
     over = [(share, off) for share, off in shares if share > 2 * alpha]
-    if over:
-        most = max(over)[0]
-        message = (
-            f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
-            f"(at most {most:.0%}), so clustered errors are too small"
-        )
-        if any(off for _, off in over):
-            message = (
-                f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
-                f"(at most {most:.0%}), counted about the placebos' own mean where it is not zero, so clustered "
-                "errors are too small"
-            )
-        yield Caution("serious", "placebo_rejects", message)
+    if not over:
+        return ""
+    about = ", counted about the placebos' own mean where it is not zero" if any(off for _, off in over) else ""
+    return (
+        f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
+        f"(at most {max(over)[0]:.0%}){about}, so clustered errors are too small"
+    )
+
+
+def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
+    alpha = bench.study.inference.alpha
+    drawn = [p for p in placed if len(p.random.null_p)]
+    if rejecting := _rejecting(placed, alpha):
+        yield Caution("serious", "placebo_rejects", rejecting)
     off = [p.random for p in drawn if p.random.off_zero]
     if off:
         widest = max(off, key=lambda r: abs(r.centre()))

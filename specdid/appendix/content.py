@@ -15,7 +15,7 @@ from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
-from specdid._records.numerals import decimals_for, p_text
+from specdid._records.numerals import decimals_for, p_text, percent
 from specdid._records.results import KINDS, MEDIAN
 from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Bench, CellFit
@@ -484,7 +484,7 @@ def numbers(material: Material, family: Family) -> tuple[str, ...]:
     if null is None:
         return (*head, "", "", "", "", "")
     shares = (null.negative, null.null_negative, null.positive, null.null_positive)
-    return (*head, f"{null.tested:,}", *(f"{s:.1%}" for s in shares))
+    return (*head, f"{null.tested:,}", *(percent(s, 1) for s in shares))
 
 
 def estimates_csv(material: Material) -> TidyTable:

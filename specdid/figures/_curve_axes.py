@@ -509,8 +509,10 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (blend(INK, 0.6), tops >= found.bound)):
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
-        none = np.where(tops == 0, 0.04 * most, 0.0)
-        draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))
+        none, apart = np.zeros(2 * len(tops) - 1), np.repeat(edges, 2)[1:-1]
+        none[::2] = np.where(tops == 0, 0.04 * most, 0.0)
+        apart[1:-1] += np.tile([-0.15, 0.15], len(tops) - 1) * np.repeat(np.diff(edges), 2)[1:-1]
+        draw_steps(axes, none, apart, -none, 3, facecolor=blend(INK, 0.8))
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)

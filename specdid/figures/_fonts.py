@@ -109,6 +109,27 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
     return Fonts(tuple(families), lacking)
 
 
+def lacks_bold(families: tuple[str, ...], text: str) -> bool:
+    """Say whether a text has Chinese characters and the font that writes the first of them has no bold face."""
+    first = next((c for c in text if c >= _IDEOGRAPHS), None)
+    return first is not None and _lacks_bold(families, first)
+
+
+@cache
+def _lacks_bold(families: tuple[str, ...], character: str) -> bool:
+    from matplotlib.font_manager import fontManager
+
+    installed = _installed()
+    family = next((f for f in families if ord(character) in _characters(installed.get(f, ""))), None)
+    return not any(e.name == family and _is_bold(e.weight) for e in fontManager.ttflist)
+
+
+def _is_bold(weight: int | str) -> bool:
+    from matplotlib.font_manager import weight_dict
+
+    return (weight_dict.get(weight, 400) if isinstance(weight, str) else weight) >= 600
+
+
 def dense(text: str) -> bool:
     """Say whether a text has Chinese characters, whose thin strokes look paler than letters of the same colour."""
     return any(c >= _IDEOGRAPHS for c in text)

@@ -307,8 +307,8 @@ class Box:
 
 
 _NAME_LINES = 2
-_DOUBTS = 3
-"""Lines of serious warnings with their numbers, which would push the rest off the page; beyond, their kinds."""
+_DOUBTS, _WIDE_DOUBTS = 3, 2
+"""Lines of serious warnings with their numbers, also on a wide page, which would push the rest off; beyond, kinds."""
 _Head = tuple[list[str], list[str], KeyLines]
 """The lines of the name, of facts and of the key above a pair of axes."""
 
@@ -326,12 +326,15 @@ def room_of(count: int, width: float, margin: float, inner: tuple[float, float])
 
 
 def doubt_lines(doubt: str, verdict: str, fonts: Fonts, room: float) -> list[str]:
-    """Break what stands against the numbers: ``doubt``, or where that has more than three lines ``verdict``, if any.
+    """Break what stands against the numbers: ``doubt``, or where that has too many lines ``verdict``, if any.
 
-    It is bold and begins with a sign, since in grey its colour is a note's, and not every Chinese font has bold type.
+    It is bold and begins with a sign, since in grey its colour is a note's.
     """
-    whole, short = (wrap(f"! {text}" if text else "", fonts, room, bold=True) for text in (doubt, verdict))
-    return short if verdict and len(whole) > _DOUBTS else whole
+    whole, short = (
+        wrap(say("! {text}", text=text) if text else "", fonts, room, bold=True) for text in (doubt, verdict)
+    )
+    most = _DOUBTS if room < 72 * 1.4 * SINGLE else _WIDE_DOUBTS
+    return short if verdict and len(whole) > most else whole
 
 
 def lay_sheet(

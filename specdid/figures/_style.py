@@ -29,7 +29,7 @@ BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"
 DOUBT = "#ad4a00"
 """Serious warnings, as on the page of a run: as text the accent is too pale, in grey print above all."""
-DENSE = {QUIET: "#222222", DOUBT: "#5c2700"}
+DENSE = {QUIET: "#222222", DOUBT: "#3d1a00"}
 """These colours of Chinese characters, whose thin strokes look as pale as letters of the former ones."""
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""

@@ -36,11 +36,12 @@ from specdid.figures._page import (
     title_height,
     write_note,
 )
-from specdid.figures._panes import Box
+from specdid.figures._panes import Box, doubt_lines
 from specdid.figures._style import (
     ACCENT,
     CROSS,
     DEFAULT,
+    DOUBT,
     FAINT,
     INK,
     QUIET,
@@ -105,6 +106,7 @@ class EventData:
     ``starts`` are the first treated periods, 0 in relative time. In calendar time ``ticks``
     are the window's periods as the data write them. ``sample`` is what all curves are of, where there are others.
     ``absent`` says which curves could not be estimated, and why; ``remarks`` are sentences about what effects are of.
+    ``doubt`` says that leads differ from zero.
     """
 
     title: str
@@ -119,6 +121,7 @@ class EventData:
     sample: str = ""
     absent: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    doubt: str = ""
 
     def tick(self, period: int) -> str:
         """Write a period: −1, or 2011."""
@@ -349,7 +352,9 @@ def draw(data: EventData, width: float | None = None) -> Figure:
 def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     key = key_lines(data, fonts, width - _LEFT - _RIGHT)
     tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
-    start = 4.0 + title_height(data.title, fonts, width)
+    doubts = doubt_lines(data.doubt, "", fonts, 0.98 * (width - 4))
+    below = 4.0 + title_height(data.title, fonts, width)
+    start = below + (NOTE * len(doubts) + 2 if doubts else 0.0)
     top = start + LINE * len(key) + 3
     titles = [
         entry_lines(say("Effect on {name}", name=p.name), fonts, width - _LEFT - 4, size=TEXT, bold=True)
@@ -371,6 +376,7 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
             break
     page = Page.new(fonts, width, rest + tall * some)
     page.title(data.title)
+    write_note(page, doubts, below - 2, DOUBT, bold=True)
     write_lines(page, key, _LEFT, start + 3)
     for panel, title, lines, head in zip(data.panels[:some], titles, tests, heads, strict=False):
         for k, text in enumerate(title):
@@ -536,7 +542,7 @@ def _tick(data: EventData, period: int) -> str:
 
 
 def _texts(data: EventData) -> Iterator[str]:
-    yield data.title + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…∞" + SMALL_SIGN
+    yield data.title + data.doubt + data.vcov + data.unit + "".join(data.ticks) + "−≤≥…∞" + SMALL_SIGN
     for panel in data.panels:
         yield panel.name
         yield from (s.label for s in panel.series)

@@ -130,17 +130,19 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
         for r in b.rows
     )
     arrows = say("Arrows: intervals that go beyond the axis.") if cut else ""
+    narrow = _any_short(data, columns.width)
+    strokes = say("Upright strokes: the ends of intervals.") if narrow else ""
     short = say(CUT_OF_TABLE) if _is_cut(data, fonts, width, columns.labels) else ""
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     differ = axes_differ(_limits(data, b) for b in data.blocks)
-    said = sentences(filter(None, (data.note, hollow, crosses, arrows, *differ, said, short)))
+    said = sentences(filter(None, (data.note, hollow, strokes, crosses, arrows, *differ, said, short)))
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
     for text, end in zip(data.columns, columns.ends, strict=False):
         page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
-    top, narrow = head, _any_short(data, columns.width)
+    top = head
     for block, height in zip(data.blocks[:some], heights, strict=False):
         _block(page, columns, block, _limits(data, block), top, narrow)
         top += height

@@ -12,7 +12,7 @@ from specdid._arrays import Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
-from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room, wrap
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HEIGHT = 130.0
 _TITLE = 9.0
 """Points that the name of the vertical axis takes."""
+_LABEL = 30.0
+"""Points that a line of the label of parallel trends takes at most, lest it read as one with the tick at 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,9 @@ def _draw_panel(page: Page, box: Box, panel: HonestPanel, limits: tuple[float, f
     axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     estimate, least, greatest = panel.base
     axes.axvline(0.5 * begin, color=QUIET, linewidth=0.4, zorder=1)  # left of it nothing is of a bound
-    zero = box.left + box.width * -1.7 * begin / (1.07 * most - 1.7 * begin)
-    page.text(zero - 9.0, box.top + box.height + 5, say("parallel trends"), SMALL, colour=ACCENT, align="right")
+    divider = box.left + box.width * -1.2 * begin / (1.07 * most - 1.7 * begin)
+    for k, line in enumerate(wrap(say("parallel trends"), page.fonts, _LABEL)):
+        page.text(divider - 2.0, box.top + box.height + 5 + 7.5 * k, line, SMALL, colour=ACCENT, align="right")
     axes.vlines(begin, least, greatest, color=ACCENT, linewidth=2.2, zorder=4)
     # A dot would hide an interval that is no longer than it.
     axes.plot([begin], [estimate], "_", color=ACCENT, markersize=6.0, markeredgewidth=1.0, zorder=5)

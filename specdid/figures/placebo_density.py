@@ -63,12 +63,13 @@ class PlaceboPanel:
 
 @dataclass(frozen=True, slots=True)
 class PlaceboData:
-    """All panels; ``alpha`` is marked on the axis of p."""
+    """All panels; ``alpha`` is marked on the axis of p, and ``doubt`` says what stands against the errors."""
 
     title: str
     alpha: float
     panels: tuple[PlaceboPanel, ...]
     note: str = ""
+    doubt: str = ""
 
 
 def draw(data: PlaceboData, width: float | None = None) -> Figure:
@@ -92,6 +93,7 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             _HEIGHT,
             inner=(26.0, 26.0),
             least=_LEAST,
+            doubt=data.doubt,
             key=_key(data.alpha),
         )
         for panel, box, own in zip(data.panels, boxes, ends, strict=False):
@@ -163,7 +165,7 @@ def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, flo
 
 
 def _texts(data: PlaceboData) -> Iterator[str]:
-    yield data.title + data.note + "−–…·≥|"
+    yield data.title + data.note + data.doubt + "−–…·≥|"
     for panel in data.panels:
         yield panel.name + "".join(panel.facts) + panel.actual_words
 

@@ -23,7 +23,7 @@ from specdid._curve import Curve
 from specdid._describe.curve_tests import CurveTests, floor, marked, pooled_with, share_words, towards
 from specdid._records import CODES, Family, JointTest, NullShares, Results, Status
 from specdid._records.cautions import AGAINST, Against, against, capital
-from specdid._records.numerals import counted, decimals_for, minus, p_digits, p_text, signed
+from specdid._records.numerals import counted, decimals_for, minus, p_digits, p_text, percent, signed
 from specdid._records.results import MEDIAN, statistic_name
 from specdid._words import ENGLISH, page_words, say, spoken, told
 from specdid.report._data import (
@@ -559,12 +559,12 @@ def _sentence(
         under = say(" ({kind})", kind=told(mine.shares.null)) if mine.shares.null else ""
         parts.append(
             say(
-                "{share:.1%}{of} {sign} with p < {alpha:g}, where {null:.1%} would be under the null{under}",
-                share=share,
+                "{share}{of} {sign} with p < {alpha:g}, where {null} would be under the null{under}",
+                share=percent(share, 1),
                 of=of,
                 sign=sign,
                 alpha=alpha,
-                null=null,
+                null=percent(null, 1),
                 under=under,
             )
         )
@@ -603,8 +603,8 @@ def _facts(report: Report, mine: FamilyNumbers) -> Iterator[tuple[str, str, str]
         of = say("; {tested:,} tested", tested=mine.shares.tested) if mine.shares.tested < mine.n else ""
         yield (
             say("Significant, {sign}", sign=sign),
-            f"{share:.1%}",
-            say("p < {alpha:g}; {null:.1%} under the null{of}", alpha=results.planned.alpha, null=null, of=of),
+            percent(share, 1),
+            say("p < {alpha:g}; {null} under the null{of}", alpha=results.planned.alpha, null=percent(null, 1), of=of),
         )
     medians = dict(_own_median(report.curve.tests, mine))
     for title, test in medians.items():

@@ -326,7 +326,7 @@ def shares_cells(shares: NullShares | None) -> tuple[str, ...]:
     if shares is None:
         return ("0", "–", "–", "–", "–", "–")
     numbers = (shares.negative, shares.null_negative, shares.positive, shares.null_positive)
-    return (f"{shares.tested:,}", *(f"{s:.1%}" for s in numbers), told(shares.null) or "–")
+    return (f"{shares.tested:,}", *(percent(s, 1) for s in numbers), told(shares.null) or "–")
 
 
 def null_asked(curve: Curve) -> bool:

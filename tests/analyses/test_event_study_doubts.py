@@ -9,7 +9,7 @@ import specdid
 from small_studies import small_panel, small_study
 from specdid._words import known
 from specdid.analyses._fit import semidefinite
-from specdid.figures.event_study import note
+from specdid.figures.event_study import draw, note
 from studies import columns
 
 BASE = {
@@ -193,6 +193,12 @@ def test_a_rejection_by_a_lead_of_few_clusters_beside_others_of_many_is_no_faile
     ((severity, message),) = said(many, "pretrend")
     assert message.endswith("; leads rest on few: period −4 on 1 treated cluster")
     assert known(message, "zh")
+    assert not chart.data.doubt
+    (failing,) = (c.data for c in many.analyses[0].finding.charts if c.figure == "event_study")
+    assert failing.doubt == "The leads are jointly different from zero (p < 0.05)."
+    assert known(failing.doubt[0].lower() + failing.doubt[1:-1], "zh")
+    for width in (6.5, 3.5):
+        assert f"! {failing.doubt}" in " ".join(t.get_text() for t in draw(failing, width).texts)
 
 
 def test_curves_without_a_joint_test_are_named_and_not_counted(leading):

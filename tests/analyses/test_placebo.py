@@ -15,8 +15,9 @@ from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
 from specdid.analyses import _timing, placebo
 from specdid.analyses._words import number
-from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _warnings, disagreement, two_sided
+from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _rejecting, _warnings, disagreement, two_sided
 from specdid.figures import placebo_density
+from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.inference._assignment import STREAM
 from specdid.inference._base import draw_null
 from specdid.inference._draw_tables import DrawTable
@@ -361,7 +362,22 @@ def test_more_placebos_than_chance_would_give_are_an_exact_binomial_test(draws):
 def test_placebos_that_reject_more_than_twice_as_often_as_they_may_are_told_of_enough_draws(draws, share, codes):
     p = np.where(np.arange(draws) < share * draws, 0.01, 0.5)
     b = np.where(np.arange(draws) % 2, 1.0, -1.0)
-    assert [c.code for c in warned(Placebos(1.0, 1.0, 1.0, 0.3, 30.0, b, b, p))] == codes
+    random = Placebos(1.0, 1.0, 1.0, 0.3, 30.0, b, b, p)
+    assert [c.code for c in warned(random)] == codes
+    assert bool(_rejecting([Placed(None, None, random)], 0.05)) == bool(codes)
+
+
+def test_a_figure_of_placebos_that_reject_too_often_says_so():
+    """Its dots below alpha were the fault itself, and only the page of the run named it."""
+    panel = PlaceboPanel("y", (), 1.0, "1.0", np.linspace(-1, 1, 99), np.linspace(0.01, 1, 99))
+    p = np.full(ENOUGH, 0.01)
+    b = np.where(np.arange(ENOUGH) % 2, 1.0, -1.0)
+    words = _rejecting([Placed(None, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, b, b, p))], 0.05)
+    assert words
+    for width in (6.5, 3.5):
+        figure = placebo_density.draw(PlaceboData("t", 0.05, (panel,), doubt=words), width)
+        drawn = " ".join(t.get_text() for t in figure.texts)
+        assert f"! {words}" in drawn
 
 
 def warned(random):

@@ -10,6 +10,8 @@ from specdid._words import speaking
 from specdid.figures import _fonts
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import dense, fonts_for
+from specdid.figures._page import Page
+from specdid.figures._panes import doubt_lines
 from specdid.figures._style import DENSE, QUIET, SMALL, TEXT, blend, own_style, save
 from specdid.figures.spec_curve import plot
 
@@ -127,3 +129,21 @@ def test_quiet_texts_in_chinese_are_darker_than_those_in_letters():
         figure = plot(results_of(plan_of(CHINESE)))
     colours = {dense(t.get_text()): t.get_color() for t in figure.texts if t.get_color() in (QUIET, DENSE[QUIET])}
     assert colours == {False: QUIET, True: DENSE[QUIET]}
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+@pytest.mark.parametrize("bare", [True, False])
+def test_bold_chinese_without_a_bold_face_is_stroked_with_the_letters_in_it(monkeypatch, bare):
+    """Headings and serious warnings were as thin as notes, beside bold digits."""
+    monkeypatch.setattr(_fonts, "_lacks_bold", lambda families, character: bare)
+    page = Page.new(fonts_for(["城市 GDP"]), 200.0, 50.0)
+    for text, bold in (("城市 GDP", True), ("GDP", True), ("城市", False)):
+        page.text(2, 10, text, bold=bold)
+    assert [bool(t.get_path_effects()) for t in page.figure.texts] == [bare, False, False]
+    assert [t.get_weight() for t in page.figure.texts] == ["normal" if bare else "bold", "bold", "normal"]
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+def test_the_sign_of_a_serious_warning_is_as_wide_as_the_chinese_behind_it():
+    with speaking("zh"):
+        assert doubt_lines("效应", "", fonts_for(["效应！"]), 400.0) == ["！效应"]

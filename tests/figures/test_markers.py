@@ -240,6 +240,12 @@ def test_no_mark_hides_the_ends_of_a_short_interval():
     short = forest.ForestRow("whole", 0.0, -0.01, 0.01, (), whole=True)
     rows = (short, replace(short, low=-1.0, high=1.0, whole=False))
     figure = forest.draw(forest.ForestData("t", (), (forest.ForestBlock("y", "y", rows),)), 3.5)
+    strokes = "Upright strokes: the ends of intervals."
+    assert strokes in " ".join(t.get_text() for t in figure.texts)
+    bare = forest.draw(
+        forest.ForestData("t", (), (forest.ForestBlock("y", "y", (forest.ForestRow("far", 0.2, 0.1, 0.3, ()),)),)), 3.5
+    )
+    assert strokes not in " ".join(t.get_text() for t in bare.texts)
     (axes,) = figure.axes
     mark, other = (line.get_markersize() for line in axes.lines if line.get_zorder() == 6)
     assert mark == pytest.approx(shape_of("D", shape_of("o", 1.0)[1] ** -1 * other)[1])  # of one size: none weighs more

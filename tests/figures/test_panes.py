@@ -519,11 +519,27 @@ def test_robust_sets_of_one_scale_have_one_axis():
     assert ends[0] == ends[1] != ends[2]
 
 
+def test_the_label_of_parallel_trends_is_not_read_with_the_tick_at_zero():
+    """It was one line with it: "parallel trends 0"."""
+    panel = HonestPanel("y", True, np.array([0.0, 1.0]), np.array([-1.0, -2]), np.ones(2), (0.0, -1.0, 1.0), np.nan)
+    for width in (6.5, 3.5):
+        figure = draw_honest(HonestData("", (panel,) * 2, "95%"), width)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        for axes in figure.axes:
+            divider = next(line for line in axes.lines if line.get_xdata()[0] < 0 and len(line.get_xdata()) == 2)
+            end = axes.transData.transform((divider.get_xdata()[0], 0))[0]
+            (zero,) = (t for t in axes.get_xticklabels() if t.get_text() in ("0", "0.0"))
+            assert end < zero.get_window_extent(renderer).x0
+            here = [t for t in figure.texts if t.get_color() == ACCENT and t.get_window_extent(renderer).x1 <= end + 1]
+            assert here
+
+
 @pytest.mark.parametrize("width", [3.5, 6.5])
 @pytest.mark.parametrize("name", ["multiverse", "volcano", "spec_curve"])
-def test_what_stands_against_the_numbers_is_short_where_it_has_more_than_three_lines(name, width):
+def test_what_stands_against_the_numbers_is_short_where_it_has_too_many_lines(name, width):
     results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
-    for times, short in ((1, False), (120, True)):
+    for times, short in ((1, False), (25, False), (55, True), (120, True)):
         found = Against(verdict="Serious: all.", items=(("clustered", "word " * times), ("few", "clusters")))
         if name == "spec_curve":
             figure = spec_curve.draw(replace(curve_data(results), found=found), width)

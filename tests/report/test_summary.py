@@ -9,7 +9,15 @@ from curves import fits_of, plan_of, results_of, subsets
 from specdid._curve import Curve
 from specdid._records import Audit, Caution, Code, Disagreement, JointTest, NullShares, Section, collect
 from specdid._run.show import _fixed
-from specdid.report.summary import NO_SHARES, NULL_WITHOUT, details_md, preferred_line, table, terminal_summary
+from specdid.report.summary import (
+    NO_SHARES,
+    NULL_WITHOUT,
+    details_md,
+    preferred_line,
+    shares_cells,
+    table,
+    terminal_summary,
+)
 
 ESTIMANDS = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
 
@@ -279,3 +287,9 @@ def test_the_preferred_of_several_with_one_number_has_their_ranks():
     }
     curve = specdid.run(study, frame, audit=0, jobs=1)
     assert ": 1st to 2nd (2 of one number) of 2, from the lowest estimate" in preferred_line(curve.results)
+
+
+def test_a_share_is_all_or_none_only_where_it_is():
+    """Of 10,000 specifications 4 without significance were "100.0%" here and "99.96%" in the figure."""
+    cells = shares_cells(NullShares(10_000, 0.9996, 0.0, 0.0003, 1.0))
+    assert cells[1:5] == ("99.96%", "0.03%", "0.0%", "100.0%")
