@@ -61,13 +61,18 @@ class MatchChoice:
     def words(self) -> str:
         """How it matches, and whether its weights stand in the estimates, for a reader."""
         method = _plugins.load("matching", self.method)
-        given = [(name, getattr(self.settings, name)) for name in MatchSettings.__slots__ if name in method.settings]
-        asked = [f"{name} = {str(value).lower()}" for name, value in given if value is not None]
-        how = ", ".join([f"{self.method}: {method.title}", *asked])
-        at = f" at {write(self.at)}" if self.at is not None else " period by period"
-        exact = f", exactly on {' + '.join(write(node) for node in self.exact)}" if self.exact else ""
         weights = ", with the match's weights" if self.weighted else ""
-        return f"matched on {' + '.join(t.text for t in self.on)}{at}{exact} ({how}){weights}"
+        return f"matched on {self.asked} ({self.method}: {method.title}){weights}"
+
+    @property
+    def asked(self) -> str:
+        """Write what is matched on, where and by which settings."""
+        method = _plugins.load("matching", self.method)
+        given = [(name, getattr(self.settings, name)) for name in MatchSettings.__slots__ if name in method.settings]
+        settings = "".join(f", {name} = {str(value).lower()}" for name, value in given if value is not None)
+        at = f", at = {write(self.at)}" if self.at is not None else ""
+        exact = f", exact = {' + '.join(write(node) for node in self.exact)}" if self.exact else ""
+        return f"{' + '.join(t.text for t in self.on)}{at}{exact}{settings}"
 
 
 def match_choice(match: Match, on: tuple[Term, ...]) -> MatchChoice:

@@ -54,7 +54,7 @@ from specdid._run.write import (
     write_results,
 )
 from specdid._study import Core
-from specdid._words import speaking
+from specdid._words import say, speaking
 from specdid.analyses._base import Analysed, Estimated
 from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.distributed import connected
@@ -342,9 +342,14 @@ def _files(panel: Panel) -> Iterator[Section]:
 def _matched(plan: Plan) -> Iterator[Section]:
     """Say how samples were matched, whose weights multiply those of the weights dimension."""
     labels = plan.dimensions[Core.SAMPLE].labels
-    told = [f"- {n}: {s.match.words}" for n, s in zip(labels, plan.grid.samples, strict=True) if s.match is not None]
+    told = []
+    for name, sample in zip(labels, plan.grid.samples, strict=True):
+        if (match := sample.match) is not None:
+            method = say(_plugins.load("matching", match.method).title)
+            weights = say(", with the match's weights") if match.weighted else ""
+            told.append(f"- {name}: {method} (`{match.asked}`){weights}")
     if told:
-        yield Section("Matched samples", tuple(told))
+        yield Section(say("Matched samples"), tuple(told))
 
 
 def _draw(prepared: Prepared, curve: Curve, directory: Path, jobs: int, progress: Progress) -> Curve:

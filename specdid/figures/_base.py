@@ -72,7 +72,7 @@ class FigureKind:
     Figure. The module's top level does not import matplotlib.
     ``curve(results, null_medians)`` gives the data of a figure that every run draws, under the figure's
     name; it has ``panels``, none where there is nothing to draw, ``doubt``, words against what it shows, and
-    ``title``, and may have ``verdict``, fewer words for where these have more than three lines, two on a wide page.
+    ``title``, and may have ``verdict``, fewer words for where these have more than three lines.
     A page is 9 inches high: `_panes.lay_sheet` leaves out and counts what has no room. Its texts are laid out in the
     fonts of `_page.choose_fonts`, which have Chinese where one is installed.
     ``on_page``: the report shows such a figure as it was drawn, and says that its numbers are in ``files`` of the

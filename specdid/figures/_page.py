@@ -42,8 +42,6 @@ NOTE = 9.0
 TITLE_LINE = 12.0
 _TITLE_LINES = 3
 BINS = 400
-_STROKE = 0.055
-"""Width of the stroke around bold characters without a bold face, as a share of their size."""
 _APART = 3.0
 """Points between two numbers along an axis, at least."""
 PRINTED = 8.0
@@ -145,7 +143,7 @@ class Page:
     ) -> None:  # fmt: skip
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides.
 
-        Chinese without a bold face is stroked instead, and the letters in it alike.
+        Chinese without a bold face has none of its letters bold, which would stand out by chance.
         """
         from specdid.figures._drawing import Line
 
@@ -154,17 +152,13 @@ class Page:
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
         text, colour = self.fonts.written(text), _coloured(text, colour)
-        stroked = bold and lacks_bold(self.fonts.families, text)
+        bold = bold and not lacks_bold(self.fonts.families, text)
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
-            weight="bold" if bold and not stroked else "normal", ha=align, va="baseline",
+            weight="bold" if bold else "normal", ha=align, va="baseline",
             family=list(self.fonts.families),
         )  # fmt: skip
-        if stroked:
-            from matplotlib.patheffects import withStroke
-
-            written.set_path_effects([withStroke(linewidth=_STROKE * size, foreground=colour)])
-        elif align == "left":
+        if align == "left":
             written.__class__ = Line
 
     def title(self, text: str, top: float = 0.0) -> None:

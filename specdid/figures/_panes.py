@@ -307,8 +307,8 @@ class Box:
 
 
 _NAME_LINES = 2
-_DOUBTS, _WIDE_DOUBTS = 3, 2
-"""Lines of serious warnings with their numbers, also on a wide page, which would push the rest off; beyond, kinds."""
+_DOUBTS = 3
+"""Lines of serious warnings with their numbers, which would push the rest off the page; beyond, their kinds."""
 _Head = tuple[list[str], list[str], KeyLines]
 """The lines of the name, of facts and of the key above a pair of axes."""
 
@@ -333,8 +333,7 @@ def doubt_lines(doubt: str, verdict: str, fonts: Fonts, room: float) -> list[str
     whole, short = (
         wrap(say("! {text}", text=text) if text else "", fonts, room, bold=True) for text in (doubt, verdict)
     )
-    most = _DOUBTS if room < 72 * 1.4 * SINGLE else _WIDE_DOUBTS
-    return short if verdict and len(whole) > most else whole
+    return short if verdict and len(whole) > _DOUBTS else whole
 
 
 def lay_sheet(

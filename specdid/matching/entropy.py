@@ -6,6 +6,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._plan.records import MatchSettings
+from specdid._words import later
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._score import FLAT, att_weights, basis, polished
 
@@ -66,7 +67,7 @@ def _balance(covariates: Floats, treated: np.ndarray) -> Floats | None:
 
 MATCHING = Matching(
     name="entropy",
-    title="entropy balancing",
+    title=later("entropy balancing"),
     settings=frozenset(),
     weighted=lambda settings: True,
     match=match,

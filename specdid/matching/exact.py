@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from specdid._plan.records import MatchSettings
+from specdid._words import later
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._score import att_weights
 
@@ -27,7 +28,7 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
 
 MATCHING = Matching(
     name="exact",
-    title="the same values of every variable",
+    title=later("the same values of every variable"),
     settings=frozenset(),
     weighted=lambda settings: True,
     match=match,

@@ -6,6 +6,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._plan.records import MatchSettings
+from specdid._words import later
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._score import propensity_score, spread, supported
 
@@ -29,7 +30,7 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
 
 MATCHING = Matching(
     name="kernel",
-    title="Epanechnikov kernel on the propensity score",
+    title=later("Epanechnikov kernel on the propensity score"),
     settings=frozenset({"bandwidth", "common_support"}),
     weighted=lambda settings: True,
     match=match,

@@ -6,6 +6,7 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.records import MatchSettings
+from specdid._words import later
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._score import (
     att_weights,
@@ -57,7 +58,7 @@ def _weighted(settings: MatchSettings) -> bool:
 
 MATCHING = Matching(
     name="nearest",
-    title="nearest neighbours on the propensity score",
+    title=later("nearest neighbours on the propensity score"),
     settings=frozenset({"ratio", "replace", "caliper", "caliper_sd", "common_support"}),
     weighted=_weighted,
     match=match,

@@ -6,6 +6,7 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._plan.records import MatchSettings
+from specdid._words import later
 from specdid.matching._base import Candidates, Matched, Matching, Unmatched
 from specdid.matching._score import caliper, propensity_score, spread, supported
 
@@ -26,7 +27,7 @@ def match(candidates: Candidates, settings: MatchSettings) -> Matched | Unmatche
 
 MATCHING = Matching(
     name="radius",
-    title="all controls within a radius of the propensity score",
+    title=later("all controls within a radius of the propensity score"),
     settings=frozenset({"caliper", "caliper_sd", "common_support"}),
     weighted=lambda settings: True,
     match=match,

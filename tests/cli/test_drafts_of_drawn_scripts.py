@@ -16,7 +16,7 @@ from specdid.language import LanguageError
 from specdid.panel.errors import EvaluationError
 from specdid.panel.files import read_columns, words_for_missing
 
-FIRST, SCRIPTS = int(os.environ.get("SPECDID_DRAWN_FIRST", "0")), int(os.environ.get("SPECDID_DRAWN", "500"))
+FIRST, SCRIPTS = int(os.environ.get("SPECDID_DRAWN_FIRST", "0")), int(os.environ.get("SPECDID_DRAWN", "150"))
 """More of them by hand."""
 
 

@@ -133,13 +133,12 @@ def test_quiet_texts_in_chinese_are_darker_than_those_in_letters():
 
 @pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
 @pytest.mark.parametrize("bare", [True, False])
-def test_bold_chinese_without_a_bold_face_is_stroked_with_the_letters_in_it(monkeypatch, bare):
-    """Headings and serious warnings were as thin as notes, beside bold digits."""
+def test_chinese_without_a_bold_face_has_no_bold_letters_in_it(monkeypatch, bare):
+    """Digits and Latin stood out by chance."""
     monkeypatch.setattr(_fonts, "_lacks_bold", lambda families, character: bare)
     page = Page.new(fonts_for(["城市 GDP"]), 200.0, 50.0)
     for text, bold in (("城市 GDP", True), ("GDP", True), ("城市", False)):
         page.text(2, 10, text, bold=bold)
-    assert [bool(t.get_path_effects()) for t in page.figure.texts] == [bare, False, False]
     assert [t.get_weight() for t in page.figure.texts] == ["normal" if bare else "bold", "bold", "normal"]
 
 

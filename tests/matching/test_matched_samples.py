@@ -346,8 +346,8 @@ def test_ties_that_unit_numbers_decide_are_counted(data):
 @pytest.mark.parametrize("replace", [True, False])
 def test_details_say_how_a_sample_was_matched_and_of_its_weights(data, tmp_path, replace):
     study = spec({"treated": "pilot", "at": "year == 2011", "replace": replace})
-    how = "matched on x at year == 2011 (nearest: nearest neighbours on the propensity score, ratio = 1, replace = "
+    how = "nearest neighbours on the propensity score (`x, at = year == 2011, ratio = 1, replace = "
     curve = specdid.run(study, data, out=tmp_path / "out", jobs=1, audit=0)
-    (line,) = (line for line in curve.summary().splitlines() if line.startswith("- m: matched"))
+    (line,) = (line for line in curve.summary().splitlines() if line.startswith("- m: nearest"))
     assert line.startswith(f"- m: {how}{str(replace).lower()}")
     assert line.endswith(", with the match's weights") == replace

@@ -38,7 +38,7 @@ def but_for(value, row=5):
     ],
 )
 def test_one_year_far_from_the_others(value, severity, words):
-    (fault,) = found(but_for(value))
+    fault = found(but_for(value))[0]  # with another year a unit may also lose a treated row: that is said, too
     assert (fault.code, fault.severity) == ("time_outlier", severity)
     assert words in fault.message
 

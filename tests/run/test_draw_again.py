@@ -102,7 +102,7 @@ def test_the_file_holds_the_bands_of_every_null(tmp_path):
 def test_a_run_without_a_null_removes_the_bands_of_an_earlier_one(tmp_path):
     key = ("log points", "ATT")
     band = {key: np.arange(12.0).reshape(3, 4)}
-    shown = NullFigure(band, {key: NullShares(4, 0.5, 0.25, 0.1, 0.2, "state")})
+    shown = NullFigure(band, {key: NullShares(4, 0.5, 0.25, 0.1, 0.2, "state", null_high=0.4)})
     write_bands({"wild": band}, shown, tmp_path)
     found = read_bands(tmp_path)
     assert np.array_equal(found.bands[key], band[key])
