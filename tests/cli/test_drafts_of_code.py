@@ -224,7 +224,7 @@ feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
     assert found.derived["m"] == "sum(ifelse(rows_line_1, 1, NA), by = id)"
     told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
-    assert "count(by = g)" in told[2]
+    assert "count()" in told[2]
     assert "ifelse(year == min(year, by = id), 0, l(z, 1))" in told[4]
 
 
@@ -2561,7 +2561,8 @@ _ALL = sorted([*_BUT_PSA, "psa"])
         ("df <- df %>% mutate(across(where(is.numeric) & !psa, log1p))", _BUT_PSA, True),
         ("df <- df %>% mutate(across(where(is.numeric) & !c(psa), log1p))", _BUT_PSA, True),
         ("df <- df %>% mutate(across(-c(psa), ~ .x / 10))", _BUT_PSA, True),
-        ("df <- df %>% mutate(across(!psa, list(l = log)))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(!psa, list(l = log)))", [], False),
+        ("df <- df %>% mutate(across(c(z, lunch), list(odd = odd), .names = '{.fn}_{.col}'))", [], False),
         ("df <- df %>% mutate(across(c(everything(), -psa), log1p))", _BUT_PSA, True),
         ("df <- df %>% group_by(id) %>% mutate(across(-psa, ~ .x / 2))", [n for n in _BUT_PSA if n != "id"], True),
         ("df <- df %>% mutate_at(vars(-psa), log)", _BUT_PSA, True),
@@ -2572,7 +2573,7 @@ _ALL = sorted([*_BUT_PSA, "psa"])
         ('df[, names(.SD) := lapply(.SD, log), .SDcols = -c("psa")]', _BUT_PSA, True),
         ("df[-1] <- lapply(df[-1], log)", _ALL, True),
         ('df[setdiff(names(df), "psa")] <- lapply(df[setdiff(names(df), "psa")], log)', _ALL, True),
-        ('df <- df %>% mutate(across(c("psa"), log1p))', ["psa"], True),
+        ('df <- df %>% mutate(across(c("psa"), log1p))', [], False),
         ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", _ALL, True),
         ("df <- df %>% mutate(psa = odd(lunch))", ["psa"], False),
         ("df$psa <- odd(df$lunch)", ["psa"], False),
@@ -4356,7 +4357,7 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
 @pytest.mark.parametrize(
     ("value", "here"),
     [
-        ("y[1]", "at(y, t == 2000)"),
+        ("y[1]", "at(y, t == min(t, by = i))"),
         ("y[d == 1]", "at(y, d == 1)"),
         ("first(y)", "at(y, t == 2000)"),
         ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
@@ -5347,3 +5348,88 @@ def test_option_words_are_no_columns_and_a_dollar_at_the_end_of_a_pattern_no_mac
     found = read_code('use a\nrecast double x\ngstats winsor z, replace\ngen q = strpos(s, "a$")\nreg y d q\n', ".do")
     assert not any("`double`" in why or "`winsor`" in why or "macro" in why for *_, why in found.skipped)
     assert [r.terms for r in found.regressions] == [("d", "q")]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("log1p(k - 1)", "log1p() of -1 is -Inf in R"), ("log(k)", "The log of 0 is -Inf in R")]
+)
+def test_the_value_whose_log_is_infinite_is_that_of_its_function(value, told):
+    found = read_code(f"df$low <- {value} < 2\nfeols(y ~ d + low | i, df, ~i)\n", ".R")
+    assert [text[: len(told)] for text in found.comments["derive"]] == [told]
+
+
+def test_an_argument_that_a_line_sets_for_all_is_told_with_that_line_and_is_not_of_felm():
+    code = "df <- read.csv('a.csv')\nsetFixest_estimation(fixef = c('i', 't'), vcov = 'NW')\n"
+    calls = "feols(y ~ d, df)\nfelm(y ~ d | i + t | 0 | i, df)\nfeols(y ~ d, df, fixef = 'i')\n"
+    found = read_code(f"{code}{calls}", ".R")
+    assert [r.line for r in found.regressions] == [4]
+    own, given = (why for line, _, why in found.skipped if line in (3, 5))
+    assert "setFixest_estimation() in line 2 sets `fixef`" in own
+    assert "setFixest" not in given
+    (_, _, why) = read_code(f"{code.replace('fixef =', 'data =')}feols(y ~ d, df)\n", ".R").skipped[-1]
+    assert why.endswith("setFixest_estimation() in line 2 sets `vcov`")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'across(starts_with("log"), list(sq = ~ .x^2))',
+        "across(c(logk, y), list(sq = ~ .x^2, e = exp))",
+        "across(.cols = ends_with('gk'), .fns = list(two = ~ .x^2), .names = '{.col}_sq')",
+    ],
+)
+def test_columns_that_across_makes_by_named_functions_are_new_ones_and_read(call):
+    facts = DataFacts(frozenset(["i", "t", "y", "d", "logk"]))
+    code = f"df <- read.csv('a.csv')\ndf <- df %>% mutate({call})\nfeols(y ~ d + logk + logk_sq | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts)
+    assert found.derived == {"logk_sq": "logk^2"}
+    assert not found.skipped
+    assert [r.condition for r in found.regressions] == ["TRUE"]
+
+
+def test_across_that_is_not_read_is_said_to_make_its_own_columns_and_to_leave_rows():
+    facts = DataFacts(frozenset(["i", "t", "y", "d", "logk"]))
+    code = "df <- read.csv('a.csv')\ndf <- df %>% mutate(across(starts_with('log'), list(sq = odd)))\n"
+    calls = "feols(y ~ d + logk | i + t, df, ~i)\nfeols(y ~ d + logk_sq | i + t, df, ~i)\n"
+    found = read_code(f"{code}{calls}", ".R", facts)
+    told = next(why for line, _, why in found.skipped if line == 2)
+    assert "changes `logk_sq`" in told
+    assert "`logk`" not in told
+    assert "rows" not in told
+    assert {*found.unread} == {"logk_sq"}
+
+
+HINTS = [
+    (".R", "df[, z := k[.N], by = i]", "at(k, t == max(t, by = i))"),
+    (".R", "df[, z := k[1], by = i]", "at(k, t == min(t, by = i))"),
+    (".R", "df[, z := k[2L], by = i]", "at(k, rank(t, by = i) == 2)"),
+    (".R", "df[, z := k / .N]", "count()"),
+    (".R", "df[, z := uniqueN(k)]", "n_distinct(k)"),
+]
+
+
+@pytest.mark.parametrize(("ending", "line", "here"), HINTS)
+def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, line, here):
+    rows = [
+        (i, t, (i * 7 + t * 3) % 11, (i * t) % 5 + i % 2, int(i > 4 and t > 2002), f"{i * t % 7}")
+        for i in range(1, 9)
+        for t in range(2000, 2006)
+    ]
+    data = tmp_path / "a.csv"
+    pl.DataFrame(rows, schema=["i", "t", "y", "k", "d", "s"], orient="row").write_csv(data)
+    facts = facts_of(read_columns(data, "a.csv").columns)
+    code = f"library(data.table)\ndf <- fread('a.csv')\n{line}\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    if ending == ".do":
+        code = f"import delimited a.csv, clear\nxtset i t\n{line}\nreghdfe y d z, a(i t) cluster(i)\n"
+    found = read_code(code, ending, facts)
+    (told,) = [why for at, _, why in found.skipped if at == 3]
+    assert f": {here}" in told
+    quoted = here.replace('"', '\\"')
+    (tmp_path / "a.toml").write_text(
+        "[study]\ntitle = 'a'\ndata = 'a.csv'\nunit = 'i'\ntime = 't'\n"
+        f"[derive]\nz = \"{quoted}\"\n[outcome]\n'y' = 'y'\n"
+        "[treatment]\n'd' = 'd'\n[controls]\n'z' = 'z'\n[fixed_effects]\n'f' = 'i + t'\n[vcov]\n'i' = '~i'\n"
+        "[preferred]\noutcome = 'y'\n[inference]\ndraws = 0\n"
+    )
+    done = call_specdid(tmp_path, "check", "a.toml")
+    assert done.returncode == 0, done.stdout + done.stderr

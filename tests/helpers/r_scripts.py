@@ -1101,10 +1101,21 @@ class Script:
                 ("max(.x, na.rm = TRUE)", lambda v: summary("max", v, omits=True)),
             ]
         )
-        new = self.random.choice(["", "_new"])
+        new = self.random.choice(["", "_new", "_a"])
+        chosen = f"c({', '.join(names)})"
+        if new == "_a" and self.random.random() < 0.5:
+            prefix = names[0]
+            chosen = f'starts_with("{prefix}")'
+            names = sorted(n for n in self.frame.columns if n.startswith(prefix) and n not in self.frame.groups)
+            if any(self.frame.kinds[n] not in ("num", "lgl") for n in names):
+                raise StopError("no numbers")
         for name in names:
             values = self.frame.evaluate(lambda d, n=name: of(d[n]), self.frame.groups)
             self.put(name + new, values, "num")
+            if new == "_a":
+                self.put(f"{name}_b", self.frame.evaluate(lambda d, n=name: d[n] + 1.0, self.frame.groups), "num")
+        if new == "_a":
+            return f"mutate(across({chosen}, list(a = ~ {text}, b = ~ .x + 1)))"
         given = ', .names = "{.col}_new"' if new else ""
         return f"mutate(across(c({', '.join(names)}), ~ {text}{given}))"
 
