@@ -5431,5 +5431,5 @@ def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, lin
         "[treatment]\n'd' = 'd'\n[controls]\n'z' = 'z'\n[fixed_effects]\n'f' = 'i + t'\n[vcov]\n'i' = '~i'\n"
         "[preferred]\noutcome = 'y'\n[inference]\ndraws = 0\n"
     )
-    done = call_specdid(tmp_path, "check", "a.toml")
+    done = call_specdid(["check", "a.toml"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
