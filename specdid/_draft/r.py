@@ -121,7 +121,7 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean join_by
+    cummax cummin cummean join_by fcase
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -198,7 +198,7 @@ _HERE = {
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
     "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
-    "na_if": "ifelse(x == 1, NA, x)",
+    "na_if": "ifelse(x == 1, NA, x), of one value",
     "any": "max(x, by = g) == 1 of a condition x",
     "all": "min(x, by = g) == 1 of a condition x",
     "xor": "(a) != (b)",
@@ -215,8 +215,8 @@ _HERE = {
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
     "n": "count(by = g)",
-    "uniqueN": "n_distinct(x, by = g)",
-    "n_distinct": "n_distinct(x, by = g)",
+    "uniqueN": "n_distinct(x, by = g), which counts no missing value",
+    "n_distinct": "n_distinct(x, by = g), which counts no missing value",
 }
 """What a function of R that is not taken over is here."""
 _OF_TABLES = {
@@ -233,6 +233,11 @@ _SERIES = (
     r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
+_DEFAULTS = (
+    r"(?<![\w.])(?P<name>shift|lag|lead)\((?P<x>\s*[\w.]+\s*)(?P<more>(?:,\s*(?:n\s*=\s*)?\d+L?\s*)?)"
+    r",\s*(?:default|fill)\s*=\s*(?P<value>-?\d+(?:\.\d+)?)L?\s*(?P<kind>(?:,\s*type\s*=\s*[\"'](?:lag|lead)[\"']\s*)?)\)"
+)
+"""A lag or lead with another value where there is no row."""
 _LOADED = r"(?<![\w.])(?:dplyr|tidyverse)\b(?!:)"
 _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?:sys\.)?source\("
 """Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
@@ -1248,7 +1253,8 @@ class _R(Memory):
             )
             if re.search(rf"\bmin\(\s*{re.escape(time)}\[", text):  # first(), where such a period tells who has one
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*T(?:RUE)?\s*)?\)", self._any_period, text)
-            new = re.sub(_SERIES, _lagged, text)
+            new = re.sub(_DEFAULTS, lambda m: _with_default(m, time), text)
+            new = re.sub(_SERIES, _lagged, new)
             running = {*_called(text)} & _RUNNING
             if (running or new != text) and self.state.kept:
                 raise NotReadError("rows are cut off before: the row before is not the period before")
@@ -1282,12 +1288,17 @@ class _R(Memory):
             looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
         if (new := self._summarised(text, by, keys)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
+        if (new := self._distinct(text, by)) != text:
+            looks, text = True, new
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
         else:
             scaled = set()
         allowed = (
-            _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
+            _BY_ROW
+            | scaled
+            | running
+            | ({*_GROUPED, "sum", "count", "first", "l", "f", "group", "n_distinct"} if looks else set())
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
             cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
@@ -1348,6 +1359,32 @@ class _R(Memory):
         """
         if key := next((one for one in keys if self._anew(one)), None):
             raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+
+    def _distinct(self, text: str, by: Sequence[str]) -> str:
+        """Return an expression in which n_distinct() and uniqueN() of columns are counted: a missing value is one, too.
+
+        Raises
+        ------
+        NotReadError
+            One is of something else.
+        """
+        group = f", {_group_of(by)}" if by else ""
+
+        def counted(found: re.Match[str]) -> str:
+            name, omits = found["x"], re.search(r"=\s*T", found["omits"] or "")
+            node = self._understood(name)
+            if node is None or not (self._is_sure(node) or (isinstance(node, Name) and not self.known(node.name))):
+                raise NotReadError(f"`{found[0]}` is not taken over{self._instead(found['name'], found[0], by)}")
+            of_missing = "" if omits or self._is_sure(node) else f" + max(is.na({name}){group})"
+            return f"(n_distinct({name}{group}){of_missing})"
+
+        named = (
+            rf"(?<![\w.])(?P<name>n_distinct|uniqueN)\(\s*(?P<x>{_NAME})\s*(?P<omits>,\s*na\.rm\s*=\s*(?:T|F)\w*\s*)?\)"
+        )
+        of_other = re.sub(named, "", text)
+        if other := re.search(r"(?<![\w.])(n_distinct|uniqueN)\(", of_other):
+            raise NotReadError(f"`{other[1]}()` is not taken over{self._instead(other[1], of_other, by)}")
+        return re.sub(named, counted, text)
 
     def _any_period(self, found: re.Match[str]) -> str:
         """Write any() of a condition by its first period, unless it may be missing in R."""
@@ -2676,15 +2713,21 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax))\(").search(
-            _without_texts(text), at
-        )
+        found := re.compile(
+            r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax)|(fcase)|(na_if))\("
+        ).search(_without_texts(text), at)
     ):
         at = found.end()
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[6]:
+        if found[8]:
+            literal = len(parts) == 2 and re.fullmatch(r"-?\d+(?:\.\d+)?L?|\"[^\"]+\"|'[^']+'", parts[1])
+            value = parts[-1].rstrip("L") if literal and parts[-1][-1] == "L" else parts[-1]
+            new = f"ifelse({parts[0]} == {value}, NA, {parts[0]})" if literal else ""
+        elif found[7]:
+            new = _cases(parts)
+        elif found[6]:
             more = len(parts) == 3 and re.fullmatch(r"na\.rm\s*=\s*T(?:RUE)?", parts[2])
             new = f"coalesce({found[6]}({parts[0]}, {parts[1]}), {parts[0]}, {parts[1]})" if more else ""
         elif found[5]:
@@ -2701,6 +2744,17 @@ def _by_row(text: str) -> str:
         if new:
             text = f"{text[: found.start()]}{new}{text[at + len(inside) + 1 :]}"
     return text
+
+
+def _cases(parts: Sequence[str]) -> str:
+    """Return what fcase() is here, "" where its arguments are not read."""
+    rest = [re.fullmatch(r"default\s*=(?!=)\s*(.*)", part) for part in parts]
+    pairs = [part for part, other in zip(parts, rest, strict=True) if other is None]
+    others = [other[1] for other in rest if other]
+    if len(pairs) % 2 or not pairs or len(others) > 1 or any(re.match(r"[\w.]+\s*=(?!=)", part) for part in pairs):
+        return ""
+    cases = [f"{test} ~ {value}" for test, value in zip(pairs[::2], pairs[1::2], strict=True)]
+    return f"case_when({', '.join([*cases, *(f'TRUE ~ {one}' for one in others)])})"
 
 
 def _intervals(inside: str, *, codes: bool) -> str:
@@ -2786,6 +2840,12 @@ def _made_in(text: str) -> list[str]:
     for several, one in re.findall(rf"(?:c\(([^()]*)\)|[\"'`]?({_NAME})[\"'`]?)\s*:=", text):
         keys += [*re.findall(_NAME, several), one]
     return [key for key in dict.fromkeys(keys) if re.fullmatch(_NAME, key) and not key.startswith(".")]
+
+
+def _with_default(found: re.Match[str], time: str) -> str:
+    """Write out what stands where there is no row before or after, which is where there is no period."""
+    there, moved = (f"{found['name']}({x}{found['more']}{found['kind']})" for x in (time, found["x"]))
+    return f"ifelse(is.na({there}), {found['value']}, {moved})"
 
 
 def _lagged(found: re.Match[str]) -> str:

@@ -2689,7 +2689,7 @@ coef(d)
         ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
         ("df$x <- cumsum(df$z)", "cumsum(z)"),
         ("df <- df %>% mutate(x = replace_na(z, 7))", "coalesce(z, 7)"),
-        ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
+        ("df <- df %>% mutate(x = na_if(z, w))", "ifelse(z == w, NA, z)"),
         ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
         ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
         ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "ifelse(rank(year, by = id) <= 3, -1, l(z, 3))"),
@@ -2697,15 +2697,15 @@ coef(d)
         ("df <- df %>% group_by(year) %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
         ("df <- df %>% group_by(id, year) %>% mutate(x = lag(z))", "within `id` and `year`"),
         (
-            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = 0))",
-            "ifelse(year == max(year, by = id), 0, f(z, 1))",
+            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = w))",
+            "ifelse(year == max(year, by = id), w, f(z, 1))",
         ),
         ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
         ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
-        ("df$x <- fcase(df$z > 1, 1)", "case_when"),
+        ("df$x <- fcase(df$z > 1, 1, 2)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
         ("keep <- c(1, 2)\ndf$x <- df$z == keep", "behind %in% alone"),
     ],
@@ -4118,8 +4118,8 @@ def test_columns_of_the_frame_and_factors_of_r_are_read_by_their_names(call, eff
         ("feols(y ~ d | id, df, cluster = other[['state']])", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, cluster = ~other$state)", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, split = ~bin(state, 3))", "only a column's name is read"),
-        ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(t, by = id)"),
-        ("df[, z := fcase(d > 1, 1, default = 0)]", "`fcase()` is not taken over"),
+        ("df[, z := uniqueN(t + 1), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(x, by = id)"),
+        ("df[, z := fcase(d > 1, 1, 0)]", "`fcase()` is not taken over"),
         ("setnames(df, 'state', v)", "changes `state`"),
         ("att_gt('y', 't', 'id', 'g', ~x, df, anticipation = 1)", "xformla is [controls], anticipation and est_method"),
     ],
@@ -5404,7 +5404,6 @@ HINTS = [
     (".R", "df[, z := k[1], by = i]", "at(k, t == min(t, by = i))"),
     (".R", "df[, z := k[2L], by = i]", "at(k, rank(t, by = i) == 2)"),
     (".R", "df[, z := k / .N]", "count()"),
-    (".R", "df[, z := uniqueN(k)]", "n_distinct(k)"),
 ]
 
 
@@ -5433,3 +5432,26 @@ def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, lin
     )
     done = call_specdid(["check", "a.toml"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "derived"),
+    [
+        ("fcase(k > 3, 1, k > 1, 2, default = 9)", "case_when(k > 3 ~ 1, k > 1 ~ 2, TRUE ~ 9)"),
+        ("fcase(k > 3, 1)", "case_when(k > 3 ~ 1)"),
+        ("na_if(k, 9)", "ifelse(k == 9, NA, k)"),
+        ("na_if(k, -1L)", "ifelse(k == -1, NA, k)"),
+        ("n_distinct(k)", "(n_distinct(k, by = i) + max(is.na(k), by = i))"),
+        ("uniqueN(k, na.rm = TRUE)", "(n_distinct(k, by = i))"),
+        ("n_distinct(d) - 1", "(n_distinct(d, by = i)) - 1"),
+        ("lag(k, default = 0)", "ifelse(is.na(l(t, 1)), 0, l(k, 1))"),
+        ("lead(k, n = 2, default = -1)", "ifelse(is.na(f(t, 2)), -1, f(k, 2))"),
+    ],
+)
+def test_functions_of_r_that_have_an_exact_equivalent_are_read(value, derived):
+    facts = replace(_PANEL, columns=_PANEL.columns | {"k", "d"}, complete=_PANEL.complete | {"d"})
+    made = f"df <- read.csv('a.csv') |> group_by(i) |> mutate(z = {value})"
+    code = f"library(dplyr)\n{made}\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts)
+    assert found.derived == {"z": derived}
+    assert not found.skipped

@@ -584,6 +584,16 @@ class Script:
         random = self.random
         if self.grouped and random.random() < 0.2 and self.dialect != "base":
             return {"dplyr": "n()", "table": ".N"}[self.dialect], lambda d: constant(len(d["row"]))
+        if random.random() < 0.15 and self.dialect != "base":
+            a, f = self.column("num")
+            omits, name = random.random() < self.omits, {"dplyr": "n_distinct", "table": "uniqueN"}[self.dialect]
+
+            def different(d):
+                values = f(d)
+                lost = np.isnan(values)
+                return constant(float(len({*values[~lost]}) + (lost.any() and not omits)))
+
+            return f"{name}({a}{', na.rm = TRUE' * omits})", different
         if random.random() < 0.2:
             c, f = self.condition(depth - 1)
             name = random.choice(["sum", "mean"])
