@@ -1379,7 +1379,9 @@ def test_with_the_frame_itself_is_its_expression():
 
 
 def test_slopes_of_a_factor_that_an_unread_line_makes_are_listed():
-    found = read_code("use a\nxtset id year\negen poor = cut(x), at(0 .5 2)\nreg y c.post##i.poor, cluster(id)\n", ".do")
+    found = read_code(
+        "use a\nxtset id year\negen poor = cut(x), at(0 .5 2)\nreg y c.post##i.poor, cluster(id)\n", ".do"
+    )
     assert not found.regressions
     assert 4 in [line for line, _, _ in found.skipped]
 
@@ -5487,3 +5489,22 @@ def test_what_unab_names_is_written_out_and_what_a_command_left_is_named():
     found = read_code(code, ".do", DataFacts(frozenset("ityxzd"), order=tuple("ityxzd")))
     assert [r.terms for r in found.regressions] == [("d", "x", "z")]
     assert ["`r(varlist)` is what a command left" in why for line, _, why in found.skipped if line == 6] == [True]
+
+
+def test_labels_are_by_the_names_that_the_script_gives_columns(drafted):
+    code = "df <- read.csv('castle.csv')\ndf <- df %>% rename(killed = homicide, law = post, poor = poverty)\n"
+    calls = "feols(log(killed) ~ law + poor | sid + year, df, ~sid)\nfeols(killed ~ law | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"{code}{calls}", "a.R")
+    draft = tomllib.loads(spec.read_text("utf-8"))
+    assert draft["outcome"] == {"log(killed)": "log(homicide)", "killed": "homicide"}
+    assert draft["treatment"] == {"law": "post"}
+    assert draft["controls"] == {"poor": "poverty", "none": "1"}
+    assert draft["preferred"] == {"outcome": "log(killed)", "controls": "poor"}
+
+
+def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
+    before = "feols(homicide ~ post + poverty | sid + year, df, ~sid)\n"
+    rename = "df <- df %>% rename(poor = poverty)\n"
+    after = "feols(homicide ~ post + poor | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"df <- read.csv('castle.csv')\n{before}{rename}{after}", "a.R")
+    assert tomllib.loads(spec.read_text("utf-8"))["controls"] == {"poverty": "poverty"}
