@@ -15,11 +15,10 @@ from specdid._arrays import Floats
 from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, later, say, sentences
 from specdid.figures._curve_axes import fixed
-from specdid.figures._fonts import Fonts, dense, fonts_for, lacks_bold
+from specdid.figures._fonts import Fonts, fonts_for, lacks_bold
 from specdid.figures._style import (
     CROSS,
     CROSSED,
-    DENSE,
     FAINT,
     HAIR,
     INK,
@@ -29,6 +28,7 @@ from specdid.figures._style import (
     SMALL,
     TEXT,
     TITLE,
+    inked,
     shape_of,
 )
 
@@ -139,10 +139,11 @@ class Page:
 
     def text(
         self, x: float, middle: float, text: str, size: float = TEXT, bold: bool = False,
-        colour: str = INK, align: str = "left",
+        colour: str = INK, align: str = "left", beside: str = "",
     ) -> None:  # fmt: skip
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides.
 
+        It has the colour of what stands ``beside`` it: numbers and Chinese on one line are as dark.
         Chinese without a bold face has none of its letters bold, which would stand out by chance.
         """
         from specdid.figures._drawing import Line
@@ -151,7 +152,7 @@ class Page:
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
-        text, colour = self.fonts.written(text), _coloured(text, colour)
+        text, colour = self.fonts.written(text), inked(text + beside, colour)
         bold = bold and not lacks_bold(self.fonts.families, text)
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
@@ -170,7 +171,7 @@ class Page:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
             x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size,
-            color=_coloured(text, colour),
+            color=inked(text, colour),
             rotation=90, ha="center", va="center", family=list(self.fonts.families),
         )  # fmt: skip
 
@@ -205,10 +206,6 @@ class Page:
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]
         return kind(*places, transform=self.figure.transFigure, **looks)
-
-
-def _coloured(text: str, colour: str) -> str:
-    return DENSE.get(colour, colour) if dense(text) else colour
 
 
 def _title_lines(text: str, fonts: Fonts, width: float) -> list[str]:
