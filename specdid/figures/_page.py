@@ -46,9 +46,12 @@ _APART = 3.0
 """Points between two numbers along an axis, at least."""
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
-_SMALLER = (7.2, SMALL)
-"""So many where all that belongs on it has no room otherwise, no fewer than in the other formats."""
-_CAPTION = 40.0
+_SMALLER = 7.3
+"""So many where all that belongs on it has no room otherwise."""
+_READ, _ARTICLE = 6.0, (388.0, 546.0)
+"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
+_CAPTION, _CAPTION_THERE = 40.0, 67.0
+"""Points beside figure and note, there with a caption in larger type and a line that the note has more."""
 SHEET = 648.0
 """Height of a page of letter paper with inch margins."""
 
@@ -83,9 +86,10 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
         _told.reset(token)
 
 
-def printed_sizes() -> tuple[float, ...]:
-    """Return the sizes that the smallest text may have in print, the best first."""
-    return (PRINTED,) if _told.get() is None else (PRINTED, *_SMALLER)
+def printed_sizes(width: float) -> tuple[float, ...]:
+    """Return the sizes that the smallest text may have in print, the best first, of what is ``width`` inches wide."""
+    shrunk = min(1.0, _ARTICLE[0] / (72 * width * PRINTED / SMALL))
+    return (PRINTED,) if _told.get() is None or _SMALLER * shrunk < _READ else (PRINTED, _SMALLER)
 
 
 def width_at(width: float, printed: float) -> float:
@@ -107,12 +111,15 @@ def note_lines(text: str, fonts: Fonts, room: float) -> list[str]:
 def highest(points: float) -> float:
     """Return how high a figure may be on a page with room for ``points``.
 
-    Beside a bare figure stand its caption and the note that `note_lines` was given before.
+    Beside a bare figure stand its caption and the note that `note_lines` was given before. On the page of an article,
+    which is lower, it is shrunk, by no more than leaves its smallest text so large that it is read.
     """
     told = _told.get()
     if told is None:
         return points
-    return (points - _CAPTION) * SMALL / told.printed - NOTE * told.lines * PRINTED / told.printed
+    note = NOTE * told.lines * PRINTED / SMALL
+    in_article = (_ARTICLE[1] - _CAPTION_THERE - note) / _READ
+    return SMALL * min((points - _CAPTION - note) / told.printed, in_article)
 
 
 @dataclass(frozen=True, slots=True)

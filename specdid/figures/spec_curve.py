@@ -269,7 +269,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if any(_pooled(p) for p in data.panels):
         parts.append(say("Curve and null pool several estimands."))
-    if not layout.brief:
+    if layout.flat or not layout.brief:  # beside flat curves there is no room for them
         parts += shares
     parts += _nulls(data, layout.brief)
     tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
@@ -607,7 +607,7 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
     def without(layout: CurveLayout) -> tuple[int, int]:
         return len(layout.left_out), len(layout.parts)
 
-    usual, *smaller = printed_sizes()
+    usual, *smaller = printed_sizes(width)
     best, layout = usual, _chosen(data, fonts, width_at(width, usual))
     for size, whole in [*((s, False) for s in smaller), *((s, True) for s in smaller)]:
         if any(without(layout)):
