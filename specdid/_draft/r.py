@@ -507,6 +507,11 @@ class _R(Memory):
         for line, new, key in self._renames:
             if any(state.columns.get(new) == key for _, state in self._states):
                 kept.setdefault(line, {})[new] = f"`{new}` is `{self._plain(key)}`"
+        for _, new, key in self._renames:  # by one name in all regressions alone
+            names = {name for _, state in self._states for name, one in state.columns.items() if one == key}
+            plain = any(key not in state.columns.values() for _, state in self._states)
+            if names == {new} and not self.known(key) and not plain:
+                self.found.renamed[key] = new
         for line, told in kept.items():
             self.found.notes.append((line, f"columns keep the names of the data: {', '.join(told.values())}"))
 

@@ -217,7 +217,7 @@ def test_what_a_count_a_default_and_arguments_of_reading_are_is_said():
 df <- read_csv("a.csv", n_max = 9, na = "-")
 df[, k := .N]
 df[, m := .N, by = id]
-df[, j := shift(z, fill = 0), by = id]
+df[, j := shift(z, fill = w), by = id]
 feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
 """
     found = read_code(code, ".R")
@@ -225,7 +225,7 @@ feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
     told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
     assert "count()" in told[2]
-    assert "ifelse(year == min(year, by = id), 0, l(z, 1))" in told[4]
+    assert "ifelse(year == min(year, by = id), w, l(z, 1))" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -1379,7 +1379,9 @@ def test_with_the_frame_itself_is_its_expression():
 
 
 def test_slopes_of_a_factor_that_an_unread_line_makes_are_listed():
-    found = read_code("use a\nxtset id year\negen poor = cut(x), at(0 1 2)\nreg y c.post##i.poor, cluster(id)\n", ".do")
+    found = read_code(
+        "use a\nxtset id year\negen poor = cut(x), at(0 .5 2)\nreg y c.post##i.poor, cluster(id)\n", ".do"
+    )
     assert not found.regressions
     assert 4 in [line for line, _, _ in found.skipped]
 
@@ -5404,6 +5406,12 @@ HINTS = [
     (".R", "df[, z := k[1], by = i]", "at(k, t == min(t, by = i))"),
     (".R", "df[, z := k[2L], by = i]", "at(k, rank(t, by = i) == 2)"),
     (".R", "df[, z := k / .N]", "count()"),
+    (".do", "gen z = real(s)", "parse_number(s)"),
+    (".do", "gen z = string(k)", "paste0(k)"),
+    (".do", "egen z = tag(i)", "as.integer(rank(t, by = i) == 1)"),
+    (".do", "egen z = tag(k)", "as.integer(rank(group(i, t), by = k) == 1)"),
+    (".do", "egen z = cut(k), group(3)", "quantile_group(k, 3, type = 2) - 1"),
+    (".do", "egen z = cut(k), at(0 1.5 9)", "case_when(k >= 0 & k < 1.5 ~ 0, k >= 1.5 & k < 9 ~ 1.5)"),
 ]
 
 
@@ -5455,3 +5463,48 @@ def test_functions_of_r_that_have_an_exact_equivalent_are_read(value, derived):
     found = read_code(code, ".R", facts)
     assert found.derived == {"z": derived}
     assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("gen z = irecode(k, 1, 3)", [None, 0, 0, 1, 1, 2]),
+        ("egen z = cut(k), at(0, 2, 4)", [None, 0, 0, 2, 2, None]),
+        ("egen z = cut(k), at(1 2 5) icodes", [None, None, 0, 1, 1, 1]),
+        ("egen z = cut(k) if k != 3, at(0 2 4)", [None, 0, 0, 2, None, None]),
+    ],
+)
+def test_classes_of_values_are_those_of_stata(line, made):
+    frame = {"i": [1, 1, 1, 2, 2, 2], "t": [1, 2, 3] * 2, "k": [None, 0, 1, 2, 3, 4]}
+    panel = panel_of(frame, "i", "t")
+    code = f"import delimited a.csv, clear\n{line}\nreghdfe k z, a(i)\n"
+    found = read_code(code, ".do", facts_of(panel.columns))
+    assert not found.skipped
+    got = values(panel, found.derived["z"])
+    assert [None if v is None or np.isnan(v) else v for v in got] == made
+
+
+def test_what_unab_names_is_written_out_and_what_a_command_left_is_named():
+    code = "xtset i t\nunab vv : x z\nreghdfe y d `vv', a(i)\nds x z\nlocal vs `r(varlist)'\nreghdfe y d `vs', a(i)\n"
+    found = read_code(code, ".do", DataFacts(frozenset("ityxzd"), order=tuple("ityxzd")))
+    assert [r.terms for r in found.regressions] == [("d", "x", "z")]
+    assert ["`r(varlist)` is what a command left" in why for line, _, why in found.skipped if line == 6] == [True]
+
+
+def test_labels_are_by_the_names_that_the_script_gives_columns(drafted):
+    code = "df <- read.csv('castle.csv')\ndf <- df %>% rename(killed = homicide, law = post, poor = poverty)\n"
+    calls = "feols(log(killed) ~ law + poor | sid + year, df, ~sid)\nfeols(killed ~ law | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"{code}{calls}", "a.R")
+    draft = tomllib.loads(spec.read_text("utf-8"))
+    assert draft["outcome"] == {"log(killed)": "log(homicide)", "killed": "homicide"}
+    assert draft["treatment"] == {"law": "post"}
+    assert draft["controls"] == {"poor": "poverty", "none": "1"}
+    assert draft["preferred"] == {"outcome": "log(killed)", "controls": "poor"}
+
+
+def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
+    before = "feols(homicide ~ post + poverty | sid + year, df, ~sid)\n"
+    rename = "df <- df %>% rename(poor = poverty)\n"
+    after = "feols(homicide ~ post + poor | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"df <- read.csv('castle.csv')\n{before}{rename}{after}", "a.R")
+    assert tomllib.loads(spec.read_text("utf-8"))["controls"] == {"poverty": "poverty"}

@@ -696,3 +696,14 @@ def test_a_p_at_the_floor_of_its_draws_has_their_number():
     for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
         null = replace(null_median(), p_value=p, draws=199)
         assert said in texts_of(drawn("null_density", results, (null,)))
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_name_of_a_null_is_not_cut_without_a_word(width):
+    results, (first, *_) = chinese()
+    longer = f"permutation of the assignment {'and of much else ' * 15}, specifications fitted again in every draw"
+    for title in (longer, first.title):
+        texts = texts_of(drawn("null_density", results, (replace(first, title=title),), width))
+        cut = any("…" in text for text in texts)
+        assert cut is (title is longer)
+        assert ("Names cut short are in full in details.md." in " ".join(texts)) is cut
