@@ -107,6 +107,7 @@ class ReadCode:
     are not taken over. ``joins`` are lines that bring columns of other data.
     ``read_as`` are columns of the file by the names that the code's program makes of theirs.
     ``called`` are columns that the code makes under a name that is another column's here: that name, and the line.
+    ``renamed`` are the names that the code gives columns of the data, by those that they have there.
     ``made_again`` are lines that make a column which the data have already, an error in Stata;
     ``changed_again`` those that change one of the data by itself.
     """
@@ -127,6 +128,7 @@ class ReadCode:
     joins: list[int] = field(default_factory=list)
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ def _without_marks(code: ReadCode) -> ReadCode:
         changed_again=[(line, without_marks(name)) for line, name in code.changed_again],
         unused={without_marks(name): in_backticks(text) for name, text in code.unused.items()},
         read_as={without_marks(name): in_backticks(of) for name, of in code.read_as.items()},
+        renamed={in_backticks(old): without_marks(new) for old, new in code.renamed.items()},
         called={in_backticks(new): (without_marks(old), line) for new, (old, line) in code.called.items()},
     )
 
@@ -346,6 +347,8 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
     rows = _rows(kept, term)
     options = [list(dict.fromkeys(row[k] for row in rows)) for k in range(len(DIMENSIONS))]
     labels = {(d, o): _label(d, o) for d, those in zip(DIMENSIONS, options, strict=True) for o in those}
+    labels["treatment", term] = term
+    labels |= _as_called(labels, code.renamed)
     labels |= _without_common(options[DIMENSIONS.index("sample")], code)
     vcovs = [pair for pair, _ in Counter((r.vcov, r.ssc) for r in kept).most_common()]
     blocks = [
@@ -354,7 +357,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _derived(code, kept, term),
         _table(DIMENSIONS[0], options[0], code, labels),
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
-         f"{toml_text(term)} = {toml_text(term)}"],
+         f"{toml_text(labels['treatment', term])} = {toml_text(term)}"],
         *(_table(dimension, options[k], code, labels) for k, dimension in enumerate(DIMENSIONS) if k),
         _vcov(vcovs, [*code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
         _merged(rows, kept),
@@ -609,6 +612,22 @@ def _label(dimension: str, option: str) -> str:
     if len(label) <= LONGEST_LABEL:
         return label
     return f"{label[: LONGEST_LABEL // 2]} … {zlib.crc32(label.encode()):08x}"  # alike at their beginnings, perhaps
+
+
+def _as_called(labels: Mapping[tuple[str, str], str], renamed: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Return labels of options by the names that the code gives columns of the data, where no two become one."""
+    if not renamed:
+        return {}
+    names = "|".join(map(re.escape, sorted(renamed, key=len, reverse=True)))
+    word = re.compile(rf"\"[^\"]*\"|(?<![\w.`])(?:{names})(?![\w.`(])")
+    found = {
+        key: word.sub(lambda m: renamed.get(m[0], m[0]), label)
+        for key, label in labels.items()
+        if label == key[1]  # neither one of our own nor cut
+    }
+    made = {**labels, **found}
+    distinct = len({(dimension, label) for (dimension, _), label in made.items()}) == len(made)
+    return {key: label for key, label in found.items() if len(label) <= LONGEST_LABEL} if distinct else {}
 
 
 def _without_common(samples: Sequence[str], code: ReadCode) -> dict[tuple[str, str], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -121,7 +121,7 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean join_by
+    cummax cummin cummean join_by fcase
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -198,7 +198,7 @@ _HERE = {
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
     "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
     "replace_na": "coalesce(x, 0)",
-    "na_if": "ifelse(x == 1, NA, x)",
+    "na_if": "ifelse(x == 1, NA, x), of one value",
     "any": "max(x, by = g) == 1 of a condition x",
     "all": "min(x, by = g) == 1 of a condition x",
     "xor": "(a) != (b)",
@@ -215,8 +215,8 @@ _HERE = {
     "fcase": "case_when(a ~ 1, TRUE ~ 0)",
     "scale": "scale(x, by = g)",
     "n": "count(by = g)",
-    "uniqueN": "n_distinct(x, by = g)",
-    "n_distinct": "n_distinct(x, by = g)",
+    "uniqueN": "n_distinct(x, by = g), which counts no missing value",
+    "n_distinct": "n_distinct(x, by = g), which counts no missing value",
 }
 """What a function of R that is not taken over is here."""
 _OF_TABLES = {
@@ -233,6 +233,11 @@ _SERIES = (
     r"(?<![\w.])(shift|lag|lead)\(\s*([\w.]+)\s*(?:,\s*(?:n\s*=\s*)?(\d+)L?\s*)?"
     r"(?:,\s*type\s*=\s*[\"'](lag|lead)[\"']\s*)?\)"
 )
+_DEFAULTS = (
+    r"(?<![\w.])(?P<name>shift|lag|lead)\((?P<x>\s*[\w.]+\s*)(?P<more>(?:,\s*(?:n\s*=\s*)?\d+L?\s*)?)"
+    r",\s*(?:default|fill)\s*=\s*(?P<value>-?\d+(?:\.\d+)?)L?\s*(?P<kind>(?:,\s*type\s*=\s*[\"'](?:lag|lead)[\"']\s*)?)\)"
+)
+"""A lag or lead with another value where there is no row."""
 _LOADED = r"(?<![\w.])(?:dplyr|tidyverse)\b(?!:)"
 _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?:sys\.)?source\("
 """Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
@@ -409,43 +414,47 @@ class _R(Memory):
 
     def _tell_logs(self, code: ReadCode) -> None:
         """Say what asks for the value of a log of 0, -Inf in R and missing here; of a term both leave it out."""
-        logs: set[str] = set()
+        logs: dict[str, str] = {}
 
-        def of_zero(node: Node) -> bool:
+        def of_zero(node: Node) -> str:
+            """Return which value has a log that is infinite, "" where none may be asked for."""
             match node:
                 case Name():
-                    return node.name in logs
-                case Call(function="log" | "log2" | "log10"):
+                    return logs.get(node.name, "")
+                case Call(function="log" | "log2" | "log10" | "log1p" as function):
                     inner = node.arguments[0].value
-                    return inner is not None and self._may_be_zero(inner, code)
-                case Call(function="log1p"):
-                    inner = node.arguments[0].value
-                    return inner is not None and self._may_be_zero(Binary("+", inner, Number(1)), code)
+                    moved = inner if inner is None or function != "log1p" else Binary("+", inner, Number(1))
+                    infinite = moved is not None and self._may_be_zero(moved, code)
+                    return ("log1p() of -1" if function == "log1p" else "The log of 0") if infinite else ""
                 case _:
-                    return False
+                    return ""
 
         def asked(node: Node) -> bool:
             sums = isinstance(node, (Unary, Binary)) and node.operator in "+-*/"
             inner = any(of_zero(one) for part in children(node) for one in walk(part))
             return inner and not of_zero(node) and (not sums or any(asked(part) for part in children(node)))
 
-        found = []
+        found: dict[str, list[str]] = {}
+
+        def tell(node: Node, what: str) -> None:
+            for one in sorted({of_zero(one) for one in walk(node)} - {""}):
+                if what not in found.setdefault(one, []):
+                    found[one].append(what)
+
         for name, text in code.derived.items():
             with suppress(LanguageError):
                 node = parse(text)
                 if asked(node):
-                    found.append(f"`{name}`")
-                elif any(of_zero(one) for one in walk(node)):
-                    logs.add(name)
-        sampled = False
-        for condition in {r.condition for r in code.regressions}:
+                    tell(node, f"`{name}`")
+                elif zero := next(filter(None, map(of_zero, walk(node))), ""):
+                    logs[name] = zero
+        for condition in sorted({r.condition for r in code.regressions}):
             with suppress(LanguageError):
-                sampled = sampled or asked(parse(condition))
-        if sampled:
-            found.append("conditions of samples")
-        if found:
-            listed = ", ".join(found[:12]) + ", …" * (len(found) > 12)
-            told = f"The log of 0 is -Inf in R, smaller than any number, and missing here: {listed}."
+                if asked(node := parse(condition)):
+                    tell(node, "conditions of samples")
+        for zero, those in sorted(found.items()):
+            listed = ", ".join(those[:12]) + ", …" * (len(those) > 12)
+            told = f"{zero} is -Inf in R, smaller than any number, and missing here: {listed}."
             code.comments.setdefault("derive" if code.derived else "sample", []).append(told)
 
     def _may_be_zero(self, node: Node, code: ReadCode) -> bool:
@@ -498,6 +507,11 @@ class _R(Memory):
         for line, new, key in self._renames:
             if any(state.columns.get(new) == key for _, state in self._states):
                 kept.setdefault(line, {})[new] = f"`{new}` is `{self._plain(key)}`"
+        for _, new, key in self._renames:  # by one name in all regressions alone
+            names = {name for _, state in self._states for name, one in state.columns.items() if one == key}
+            plain = any(key not in state.columns.values() for _, state in self._states)
+            if names == {new} and not self.known(key) and not plain:
+                self.found.renamed[key] = new
         for line, told in kept.items():
             self.found.notes.append((line, f"columns keep the names of the data: {', '.join(told.values())}"))
 
@@ -607,7 +621,8 @@ class _R(Memory):
         """Take a call over; ``local`` are names of loops and functions that it stands in."""
         if name not in _CALLS:
             raise NotReadError(_OTHERS[name])
-        given = {**self._defaults.arguments, **_arguments(inside)}
+        own, defaults = _arguments(inside), self._defaults.arguments if name != "felm" else {}  # felm is not fixest's
+        given = {**defaults, **own}
         if piped and given.get("data", "") in (".", "_"):
             given["data"] = piped
         frame, steps = _steps(given.get("data", ""))
@@ -627,7 +642,17 @@ class _R(Memory):
         keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
-        for regression in self._read_call(name, given, line):
+        try:
+            regressions = self._read_call(name, given, line)
+        except NotReadError as error:
+            of_defaults = {key: value for key, value in defaults.items() if key not in ("data", *own)}
+            if key := next(
+                (k for k, value in of_defaults.items() if f"`{k}`" in str(error) or value in str(error)), ""
+            ):
+                set_by = f"setFixest_estimation() in line {self._defaults.line} sets `{key}`"
+                raise NotReadError(f"{error}: {set_by}") from None
+            raise
+        for regression in regressions:
             effects = re.sub(r"[\[\]]+", " + ", regression.effects)
             vcov = regression.vcov.partition("~")[2]
             self.refuse_gone(regression.outcome, *regression.terms, effects.rstrip(" +"), vcov)
@@ -1186,6 +1211,7 @@ class _R(Memory):
                 text, scope = inside.partition(",")[2].strip(), "frame"
         if by and self._of_tables:
             text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
+        self._refuse_places(text, by)
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text
@@ -1232,7 +1258,8 @@ class _R(Memory):
             )
             if re.search(rf"\bmin\(\s*{re.escape(time)}\[", text):  # first(), where such a period tells who has one
                 text = re.sub(r"(?<![\w.])any\(([^(),]+)(,\s*na\.rm\s*=\s*T(?:RUE)?\s*)?\)", self._any_period, text)
-            new = re.sub(_SERIES, _lagged, text)
+            new = re.sub(_DEFAULTS, lambda m: _with_default(m, time), text)
+            new = re.sub(_SERIES, _lagged, new)
             running = {*_called(text)} & _RUNNING
             if (running or new != text) and self.state.kept:
                 raise NotReadError("rows are cut off before: the row before is not the period before")
@@ -1266,12 +1293,17 @@ class _R(Memory):
             looks, text = True, re.sub(r"(?<![\w.:$])n\(\)", f"count({_group_of(by)})", text)
         if (new := self._summarised(text, by, keys)) != text or {*_called(text)} & {*_GROUPED, *_COUNTED}:
             looks, text = True, new
+        if (new := self._distinct(text, by)) != text:
+            looks, text = True, new
         if not by and re.search(rf"(?<![\w.])scale\({_NAME}\)", text):
             looks, scaled = True, {"scale"}
         else:
             scaled = set()
         allowed = (
-            _BY_ROW | scaled | running | ({*_GROUPED, "sum", "count", "first", "l", "f", "group"} if looks else set())
+            _BY_ROW
+            | scaled
+            | running
+            | ({*_GROUPED, "sum", "count", "first", "l", "f", "group", "n_distinct"} if looks else set())
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
             cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
@@ -1298,6 +1330,30 @@ class _R(Memory):
         self._refuse_text(written)
         return self.on_kept(written) if looks else written
 
+    def _refuse_places(self, text: str, by: Sequence[str]) -> None:
+        """Refuse values by the number of their row: rows have no order here but that of each unit's time.
+
+        Raises
+        ------
+        NotReadError
+            There is one.
+        """
+        found = re.search(rf"(?:({_NAME})|\))\[\s*(?:(\d+)L?|\.N|n\(\))\s*\]", _without_texts(text))
+        if found is None:
+            return
+        unit, time = self.found.unit, self.found.time or "year"
+        shown = f"`{re.sub(r'n[(][)](?=[]])', '.N', found[0])}`" if found[1] else "a row by its number"
+        if len(by) != 1 or by[0] != (unit or by[0]):
+            groups = f"of the groups of {', '.join(by)}" if by else "of the whole frame"
+            raise NotReadError(f"{shown} is not taken over: rows {groups} have no order here; have it in the data")
+        end = {None: f"{time} == max({time}, by = {by[0]})", "1": f"{time} == min({time}, by = {by[0]})"}
+        which = end.get(found[2], f"rank({time}, by = {by[0]}) == {found[2]}")
+        x = found[1] or "x"
+        of = "" if found[1] else ", x being a line of [derive]"
+        raise NotReadError(
+            f"{shown} is not taken over. Here: at({x}, {which}){of}, where R has each unit's rows in the order of time"
+        )
+
     def _refuse_anew(self, *keys: str | None) -> None:
         """Refuse lags and first periods of a unit or time that the script makes.
 
@@ -1308,6 +1364,32 @@ class _R(Memory):
         """
         if key := next((one for one in keys if self._anew(one)), None):
             raise NotReadError(f"`{key}` is made anew before: lags and first() here are of `{key}` in the data")
+
+    def _distinct(self, text: str, by: Sequence[str]) -> str:
+        """Return an expression in which n_distinct() and uniqueN() of columns are counted: a missing value is one, too.
+
+        Raises
+        ------
+        NotReadError
+            One is of something else.
+        """
+        group = f", {_group_of(by)}" if by else ""
+
+        def counted(found: re.Match[str]) -> str:
+            name, omits = found["x"], re.search(r"=\s*T", found["omits"] or "")
+            node = self._understood(name)
+            if node is None or not (self._is_sure(node) or (isinstance(node, Name) and not self.known(node.name))):
+                raise NotReadError(f"`{found[0]}` is not taken over{self._instead(found['name'], found[0], by)}")
+            of_missing = "" if omits or self._is_sure(node) else f" + max(is.na({name}){group})"
+            return f"(n_distinct({name}{group}){of_missing})"
+
+        named = (
+            rf"(?<![\w.])(?P<name>n_distinct|uniqueN)\(\s*(?P<x>{_NAME})\s*(?P<omits>,\s*na\.rm\s*=\s*(?:T|F)\w*\s*)?\)"
+        )
+        of_other = re.sub(named, "", text)
+        if other := re.search(r"(?<![\w.])(n_distinct|uniqueN)\(", of_other):
+            raise NotReadError(f"`{other[1]}()` is not taken over{self._instead(other[1], of_other, by)}")
+        return re.sub(named, counted, text)
 
     def _any_period(self, found: re.Match[str]) -> str:
         """Write any() of a condition by its first period, unless it may be missing in R."""
@@ -1487,7 +1569,7 @@ class _R(Memory):
             if not (shadowed or frame or name in self._variables) or (name in columns and scope == "frame"):
                 return found[0]
             if name == ".N":
-                raise NotReadError(f"`.N` is not taken over. Here: {_HERE['n']}")
+                raise NotReadError("`.N` is not taken over. Here, of all rows: count()")
             value = self._variables.get(name, "") if name in self._set_before and not shadowed else ""
             if value and scope != "script" and (name in columns or not sure):
                 raise NotReadError(f"`{name}` is a variable of the script, and may be a column of its data, too")
@@ -1525,6 +1607,8 @@ class _R(Memory):
             here = re.sub(r"(?<![\w.])x(?![\w.(])", values[0], here)
         if by and all(re.fullmatch(_NAME, name) for name in by):
             here = here.replace("by = g", _group_of(by))
+        elif not by and function != "ave":  # which names its groups itself
+            here = re.sub(r"(?:, )?by = g(?=\))", "", here)
         return f". Here: {here}" if here else ""
 
     def _moved_rows(
@@ -1750,13 +1834,14 @@ class _R(Memory):
                 fresh.ssc if what == "ssc" else self._defaults.ssc,
                 fresh.vcov if what == "vcov" else self._defaults.vcov,
                 fresh.arguments if what == "estimation" else self._defaults.arguments,
+                self._defaults.line,
             )
         elif what == "ssc":
             self._defaults = replace(self._defaults, ssc=inside)
         elif what == "vcov":
             self._defaults = replace(self._defaults, vcov=_arguments(inside))
         elif what == "estimation":
-            self._defaults = replace(self._defaults, arguments=_arguments(inside))
+            self._defaults = replace(self._defaults, arguments=_arguments(inside), line=self._at)
         elif what not in ("dict", "etable", "nthreads", "print", "notes", "coefplot", "multi"):
             raise NotReadError("is not read")
 
@@ -1966,7 +2051,7 @@ class _R(Memory):
                 self._group(verb, parts)
             elif verb in ("mutate", "transform"):
                 before = dict(self.state.columns)
-                for key, value in [pair for part in parts for pair in _pairs(part)]:
+                for key, value in [pair for part in parts for pair in _pairs(part, self._across_columns)]:
                     if value.strip() == "NULL":
                         self.state.columns.pop(key, None)
                         self.leave([key], line)
@@ -2244,6 +2329,7 @@ class _R(Memory):
             of, rest = selected
             named = self._named(rest, frame) if _OTHERS_TOO.search(_SELECTING.sub("(", rest)) else ()
             names = [*dict.fromkeys([*_made_in(rest), *named, *of])]
+            certain = of_frame and bool(self._data and names) and _makes_new_columns(shown)
         elif not exact and not _ROWS_ALONE.search(text):
             unsure = _OTHERS_TOO.search(text) or (not names and _UNSURE.search(text))
             certain = of_frame and not unsure and not _OF_ROWS.search(text)
@@ -2291,12 +2377,15 @@ class _R(Memory):
     def _selected(self, text: str, place: str) -> tuple[list[str], str] | None:
         """Return the columns that selections of a statement may stand for, and the rest of it; None without one."""
         found: list[str] = []
+        new_names: list[tuple[str, str]] = []
         for call in _SELECTING.finditer(_without_texts(text)):
             parts = [part for part in _split(_inside(text, call.end()), ",") if part]
             given = [re.sub(r"^\.(?:cols|vars|predicate)\s*=\s*", "", part) for part in parts]
             named = [new for new, old in zip(given, parts, strict=True) if new != old]
             if call[1]:
                 found += (named or given)[:1]
+                made = _across(parts)
+                new_names += [(found[-1], new) for new, _ in made[1]] if made and found else []
             elif call[4]:
                 found.append(f"c({', '.join(parts)})")
             elif call[3]:
@@ -2316,12 +2405,20 @@ class _R(Memory):
         if inside:
             double = re.fullmatch(r"\[(.*)\]", inside[1])
             found.append(_split(double[1] if double else inside[1], ",")[-1] or "everything()")
-        if all(self._is_list(one) for one in found):
+        if all(self._is_list(one) for one in found) and all(new == "{}" for _, new in new_names):
             return None
         for one in found:
             text = text.replace(one, " ")
         those = set[str]().union(*(self._may_be(one, data_table=of_table is not None or bool(place)) for one in found))
         those -= set() if place or of_table or "group" in text else {*self.state.groups}
+        if new_names and len({of for of, _ in new_names}) == len(found):
+            own = {name for name in those if any(new == "{}" for _, new in new_names)}
+            made_of = {new.format(name) for of, new in new_names for name in self._may_be(of) & those}
+            likes = [re.escape(new).replace(r"\{\}", ".+") for _, new in new_names if new != "{}"]
+            if not self._data:  # then those that regressions name
+                there = self._may_be("everything()")
+                made_of = {name for name in there if any(re.fullmatch(one, name) for one in likes)}
+            those = own | made_of
         order = {name: k for k, name in enumerate(self._data_order)}
         return sorted(those, key=lambda name: (order.get(name, len(order)), name)), text
 
@@ -2354,6 +2451,11 @@ class _R(Memory):
             return there - self._facts.texts
         chosen = self._selection(part, script=data_table)
         return there if chosen is None else {*chosen}
+
+    def _across_columns(self, part: str) -> list[str] | None:
+        """Return the columns that a selection of across() stands for, which are never those of groups."""
+        chosen = self._chosen(part)
+        return None if chosen is None else [name for name in chosen if name not in self.state.groups]
 
     def _selection(self, part: str, *, script: bool) -> list[str] | None:
         """Return the columns of a selection, a name being a variable of the ``script`` or a column."""
@@ -2501,8 +2603,10 @@ def _classes(argument: str) -> dict[str, bool] | None:
     return found if given else None
 
 
-def _pairs(part: str) -> list[tuple[str, str]]:
+def _pairs(part: str, chosen: Callable[[str], list[str] | None]) -> list[tuple[str, str]]:
     """Return the columns that an argument of mutate() makes, each with its value: one, or those of across().
+
+    ``chosen`` gives the columns that a selection stands for, None where that is not known.
 
     Raises
     ------
@@ -2513,18 +2617,64 @@ def _pairs(part: str) -> list[tuple[str, str]]:
     if equals and re.fullmatch(r"\s*[A-Za-z][\w.]*\s*", key):
         return [(key.strip(), value)]
     call = re.fullmatch(r"across\((.*)\)", part)
-    columns, function, *more = _split(call[1], ",") if call and "," in call[1] else ("", "")
-    named = re.fullmatch(rf"c\(({_NAME}(?:\s*,\s*{_NAME})*)\)|({_NAME})", columns)
-    pattern = re.fullmatch(r"\.names\s*=\s*[\"']([\w.]*)\{\.?col\}([\w.]*)[\"']", more[0]) if len(more) == 1 else None
-    form = re.fullmatch(rf"(?:function\s*|\\)\(({_NAME})\)\s*(.+)|~\s*(.+)|({_NAME})", function)
-    if named is None or form is None or (more and pattern is None) or re.search(r"[\"']", function):
+    form = _across(_split(call[1], ",")) if call else None
+    if form is None:
         raise NotReadError(f"`{part}` is not read")
-    variable, body = (form[1], form[2]) if form[1] else (r"\.x?", form[3] or f"{form[4]}(.x)")
+    columns, functions = form
+    written = re.fullmatch(rf"c\(({_NAME}(?:\s*,\s*{_NAME})*)\)|({_NAME})", columns)
+    names = re.findall(_NAME, written[1] or written[2]) if written else chosen(columns)
     found = []
-    for name in re.findall(_NAME, named[1] or named[2]):
-        new = f"{pattern[1]}{name}{pattern[2]}" if pattern else name
-        found.append((new, re.sub(rf"(?<![\w.]){variable}(?![\w.(])", name, body)))
+    for name in names or ():
+        for new, function in functions:
+            of = re.fullmatch(rf"(?:function\s*|\\)\(({_NAME})\)\s*(.+)|~\s*(.+)|({_NAME})", function)
+            if of is None or re.search(r"[\"']", function):
+                raise NotReadError(f"`{part}` is not read")
+            variable, body = (of[1], of[2]) if of[1] else (r"\.x?", of[3] or f"{of[4]}(.x)")
+            found.append((new.format(name), re.sub(rf"(?<![\w.]){variable}(?![\w.(])", name, body)))
+    if names is None or (written is None and not {n for _, v in found for n in _words_of(v)} <= {*names}):
+        raise NotReadError(f"`{part}` is not read")
     return found
+
+
+def _words_of(text: str) -> list[str]:
+    return re.findall(rf"(?<![\w.]){_NAME}(?![\w.]*\s*\(|\s*=[^=])", re.sub(r"\b(?:TRUE|FALSE|NA|T|F)\b", "", text))
+
+
+def _makes_new_columns(text: str) -> bool:
+    """Say whether a statement has across() of mutate() alone, under names of their own: no row or column changes."""
+    made = _assigned(text)
+    steps = _steps(made[2])[1] if made else []
+    calls = [_split(_inside(text, one.end()), ",") for one in re.finditer(r"(?<![\w.])across\(", _without_texts(text))]
+    forms = [_across(parts) for parts in calls]
+    new = all(form is not None and all(name != "{}" for name, _ in form[1]) for form in forms)
+    return bool(steps and forms) and new and {verb for verb, _ in steps} <= {"mutate", "group_by", "ungroup"}
+
+
+def _across(parts: Sequence[str]) -> tuple[str, list[tuple[str, str]]] | None:
+    """Return the selection of across(), and each function with the name that it makes of a column's, ``{}`` in it."""
+    given: dict[str, str] = {}
+    order = iter((".cols", ".fns"))
+    for part in parts:
+        named = re.fullmatch(r"(\.\w+)\s*=(?!=)\s*(.*)", part)
+        given[named[1] if named else next(order, "")] = named[2] if named else part
+    if given.keys() - {".cols", ".fns", ".names"} or not {".cols", ".fns"} <= given.keys():
+        return None
+    several = re.fullmatch(r"list\((.*)\)", given[".fns"])
+    functions = {"": given[".fns"]}
+    if several:
+        pairs = [re.fullmatch(rf"({_NAME})\s*=(?!=)\s*(.+)", one) for one in _split(several[1], ",")]
+        if not all(pairs):
+            return None
+        functions = {m[1]: m[2] for m in pairs if m}
+    names = re.fullmatch(
+        r"[\"']((?:[\w.]|\{\.?(?:col|fn)\})*)[\"']", given.get(".names", '"{.col}_{.fn}"' if several else '"{.col}"')
+    )
+    if names is None or not re.search(r"\{\.?col\}", names[1]) or (not several and "fn}" in names[1]):
+        return None
+    glue = re.sub(r"\{\.?col\}", "{}", names[1])
+    if glue.count("{}") > 1 or (len(functions) > 1 and "fn}" not in glue):
+        return None
+    return given[".cols"], [(re.sub(r"\{\.?fn\}", name, glue), function) for name, function in functions.items()]
 
 
 def _recoded(text: str) -> str:
@@ -2568,15 +2718,21 @@ def _by_row(text: str) -> str:
     )
     at = 0
     while len(text) < LONGEST_CALL and (
-        found := re.compile(r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax))\(").search(
-            _without_texts(text), at
-        )
+        found := re.compile(
+            r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax)|(fcase)|(na_if))\("
+        ).search(_without_texts(text), at)
     ):
         at = found.end()
         inside = _inside(text, at)
         parts = _split(inside, ",")
         new = f"log({inside}, 2)" if found[1] and len(parts) == 1 and "=" not in _masked(inside) else ""
-        if found[6]:
+        if found[8]:
+            literal = len(parts) == 2 and re.fullmatch(r"-?\d+(?:\.\d+)?L?|\"[^\"]+\"|'[^']+'", parts[1])
+            value = parts[-1].rstrip("L") if literal and parts[-1][-1] == "L" else parts[-1]
+            new = f"ifelse({parts[0]} == {value}, NA, {parts[0]})" if literal else ""
+        elif found[7]:
+            new = _cases(parts)
+        elif found[6]:
             more = len(parts) == 3 and re.fullmatch(r"na\.rm\s*=\s*T(?:RUE)?", parts[2])
             new = f"coalesce({found[6]}({parts[0]}, {parts[1]}), {parts[0]}, {parts[1]})" if more else ""
         elif found[5]:
@@ -2593,6 +2749,17 @@ def _by_row(text: str) -> str:
         if new:
             text = f"{text[: found.start()]}{new}{text[at + len(inside) + 1 :]}"
     return text
+
+
+def _cases(parts: Sequence[str]) -> str:
+    """Return what fcase() is here, "" where its arguments are not read."""
+    rest = [re.fullmatch(r"default\s*=(?!=)\s*(.*)", part) for part in parts]
+    pairs = [part for part, other in zip(parts, rest, strict=True) if other is None]
+    others = [other[1] for other in rest if other]
+    if len(pairs) % 2 or not pairs or len(others) > 1 or any(re.match(r"[\w.]+\s*=(?!=)", part) for part in pairs):
+        return ""
+    cases = [f"{test} ~ {value}" for test, value in zip(pairs[::2], pairs[1::2], strict=True)]
+    return f"case_when({', '.join([*cases, *(f'TRUE ~ {one}' for one in others)])})"
 
 
 def _intervals(inside: str, *, codes: bool) -> str:
@@ -2678,6 +2845,12 @@ def _made_in(text: str) -> list[str]:
     for several, one in re.findall(rf"(?:c\(([^()]*)\)|[\"'`]?({_NAME})[\"'`]?)\s*:=", text):
         keys += [*re.findall(_NAME, several), one]
     return [key for key in dict.fromkeys(keys) if re.fullmatch(_NAME, key) and not key.startswith(".")]
+
+
+def _with_default(found: re.Match[str], time: str) -> str:
+    """Write out what stands where there is no row before or after, which is where there is no period."""
+    there, moved = (f"{found['name']}({x}{found['more']}{found['kind']})" for x in (time, found["x"]))
+    return f"ifelse(is.na({there}), {found['value']}, {moved})"
 
 
 def _lagged(found: re.Match[str]) -> str:

@@ -24,6 +24,8 @@ class Defaults:
     ssc: str = ""
     vcov: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+    """The line that has set ``arguments``."""
 
 
 @dataclass(frozen=True, slots=True)

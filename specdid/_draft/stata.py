@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 from math import inf, isinf, isnan
 from typing import Any, Literal, TypeVar
 
@@ -1402,6 +1403,8 @@ class _Stata(Memory):
 
     def _not_known(self, text: str) -> str:
         """Say which macro is not known, and the line that computes it."""
+        if left := re.search(r"`(r\(\w+\))'", text):
+            return f"`{left[1]}` is what a command left, which is not read. Write its value there"
         for local, of_all in re.findall(r"`(\w+)'|\$\{?(\w+)", text):
             name = local or f"${of_all}"
             if name in self._computed_in and name not in self._macros:
@@ -1513,6 +1516,12 @@ class _Stata(Memory):
         if command in ("unab", "tsunab", "args", "syntax", "gettoken", "tokenize"):
             for name in re.findall(r"\w+", arguments):
                 self._macros.pop(name, None)
+            if command == "unab" and (of := re.match(r"^\s+(\w+)\s*:\s*([^,]*)$", arguments)):
+                meant = None if re.search(_OPEN, of[2]) or self._unsure else self._columns_meant(of[2].split())
+                self._plain_locals.discard(of[1])
+                self._computed_in[of[1]] = line, text
+                if meant is not None and (self._data or not re.search(r"[*?~-]", of[2])):
+                    self._macros[of[1]] = " ".join(meant)
         if command in _BLOCKS and re.match(_BLOCKS[command], arguments):
             self._until_end = command
             why = f"a block of {command} is not read"
@@ -2750,8 +2759,12 @@ class _Stata(Memory):
             if share is None:
                 raise NotReadError("its options are not read")
             found = f"quantile({self._argument(inside, when)}, {float(share[1]) / 100:.12g}{within}, type = 2)"
+        elif function == "cut" and not groups:
+            return self._cut_at(inside, left, when)
         elif left:
             raise NotReadError(f"its option {left} is not read")
+        elif function == "tag" and names:
+            raise NotReadError(f"egen's tag() is not read, whose row of several is any. Here: {self._tagged(names)}")
         elif function not in _EGEN:
             raise NotReadError(f"egen's {function}() is not read")
         else:
@@ -2769,6 +2782,40 @@ class _Stata(Memory):
             else:
                 found = forms[function]
         return f"ifelse({when}, {found}, NA)" if when else found
+
+    def _cut_at(self, inside: str, options: str, when: str) -> str:
+        """Return what egen's cut() makes: the interval's lower end, or its number, missing outside.
+
+        Raises
+        ------
+        NotReadError
+            Its ends are no whole numbers in order.
+        """
+        given = re.fullmatch(r"at\(\s*(-?\d+(?:[\s,]+-?\d+)+)\s*\)\s*(ic\w*|label)?", options)
+        ends = re.findall(r"-?\d+", given[1]) if given else []
+        order = [*map(int, ends)]
+        if given is None or order != sorted({*order}) or max(map(abs, order)) > 2**23:
+            x = self._written(inside, "value")
+            groups = re.fullmatch(r"g\w*\((\d+)\)(?:\s*ic\w*)?", options)
+            cuts = re.findall(r"-?(?:\d+\.?\d*|\.\d+)", options)
+            cases = ", ".join(f"{x} >= {low} & {x} < {high} ~ {low}" for low, high in pairwise(cuts))
+            here = f"quantile_group({x}, {groups[1]}, type = 2) - 1" if groups else f"case_when({cases})"
+            raise NotReadError(f"its option {options} is not read. Here: {here}")
+        found = "."
+        for k in range(len(ends) - 2, -1, -1):
+            found = f"cond({inside} >= {ends[k]} & {inside} < {ends[k + 1]}, {k if given[2] else ends[k]}, {found})"
+        written = self._written(found, "value")
+        return f"ifelse({when}, {written}, NA)" if when else written
+
+    def _tagged(self, names: Sequence[str]) -> str:
+        """Say which row of each group is chosen here, where rows have no order but that of unit and time."""
+        by = names[0] if len(names) == 1 else f"group({', '.join(names)})"
+        unit, time = self.found.unit, self.found.time
+        if unit is None or time is None:
+            return f"as.integer(rank(x, by = {by}) == 1), x being different in each row of a group"
+        row = time if [*names] == [unit] else f"group({unit}, {time})"
+        here = f"as.integer(rank({row}, by = {by}) == 1)"
+        return f"coalesce({here}, 0)" if any(map(self._missing, names)) else here
 
     def _count(self, groups: Sequence[str]) -> str:
         """Return how many rows a group has."""

@@ -40,6 +40,10 @@ _NOT_READ = {
     "round": "Stata rounds halves up, and here as in R to the even number",
     "strlen": "the length of a missing text is 0 in Stata",
     "length": "the length of a missing text is 0 in Stata",
+    "real": "real() of Stata is not read. Here: parse_number(x), where its texts are numbers; the column "
+    "itself, where it is read as numbers",
+    "string": "string() of Stata is not read. Here: paste0(x), where a missing number has no text",
+    "strofreal": "strofreal() of Stata is not read. Here: paste0(x), where a missing number has no text",
     "e": "it asks for what a command left",
     "r": "it asks for what a command left",
 }
@@ -332,6 +336,11 @@ def _called(function: str, given: list[Node]) -> Node:
         return _of("ifelse", found_in(x), *given[1:])
     elif name in ("strpos", "ustrpos") and len(given) == 2 and isinstance(given[1], Text) and given[1].value:
         return _of("strpos", x, given[1])
+    elif name == "irecode" and len(given) > 1 and all(value_of(one) is not None for one in given[1:]):
+        found: Node = Number(float(len(given) - 1))
+        for k in range(len(given) - 1, 0, -1):
+            found = _of("ifelse", Binary("<=", x, given[k]), Number(float(k - 1)), found)
+        return _of("ifelse", _of("is.na", x), Constant(None), found)
     elif name == "mod" and len(given) == 2:
         rest = Binary("%%", x, given[1])
         if (number := value_of(given[1])) is not None and number > 0:
@@ -351,4 +360,5 @@ def _called(function: str, given: list[Node]) -> Node:
         raise NotReadError("substr() is read from one fixed place to another, not from the end")
     elif name in ("regexm", "ustrregexm") and len(given) == 2 and isinstance(given[1], Text):
         return Binary("%like%", x, given[1])
-    raise NotReadError(_NOT_READ.get(function, f"{function}() of Stata is not read"))
+    told = _NOT_READ.get(function, f"{function}() of Stata is not read")
+    raise NotReadError(told if x is None else told.replace("(x)", f"({write(x)})"))

@@ -23,6 +23,7 @@ from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import select, tied_choices
 from specdid._plan.records import Codes, Setting
 from specdid._records import Caution
+from specdid._records.cautions import capital
 from specdid._study import (
     DIMENSIONS,
     INSTRUMENTS,
@@ -349,14 +350,54 @@ def plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedC
 
 def shared_sample(request: Request, evaluator: Evaluator) -> str:
     """Return the sample and the options of variants that all columns have, where the study has several of them."""
+    shared = _shared(request, evaluator)
+    return _listed(request, {n: label for n, label in shared.items() if n == "sample" or n not in DIMENSIONS})
+
+
+def drawn_specification(request: Request, evaluator: Evaluator) -> str:
+    """Say in a sentence what all columns have of what the study has several of, and whether that is [preferred].
+
+    A figure has neither rows of controls nor a column's heading where all columns are of one specification.
+    """
     planned = request.layout.planned.get(evaluator)
-    found, names = [], request.layout.study.labels
-    for d, one in enumerate(planned.plan.dimensions if planned is not None else ()):
-        several = len(one) > 1 and (one.name == "sample" or one.name not in DIMENSIONS)
-        if planned is not None and several and one.name not in planned.varying and len(planned.plan):
-            label = one.labels[planned.plan.codes[0, d]]
-            name = relabel(one.name, names) if one.name in names else say_choice(one.name, spaced=False)
-            found.append(say("{words}: {name}", words=name, name=relabel(label, names)))
+    shared = _shared(request, evaluator)
+    words = _listed(request, {n: label for n, label in shared.items() if n != "outcome"})
+    if planned is None or not len(planned.plan):
+        return ""
+    at = [d for d, one in enumerate(planned.plan.dimensions) if one.name in shared and one.name != "outcome"]
+    first = planned.plan.codes[0]
+    if not request.layout.study.preferred or any(first[d] != planned.preferred[d] for d in at):
+        return say("{sample}.", sample=capital(words)) if words else ""
+    if set(planned.varying) <= {"outcome"}:
+        return (
+            say("The preferred specification ({listed}).", listed=words)
+            if words
+            else say("The preferred specification.")
+        )
+    return say("Otherwise the preferred specification ({listed}).", listed=words) if words else ""
+
+
+def _shared(request: Request, evaluator: Evaluator) -> dict[str, str]:
+    """Return dimension and label of what all columns have, where the study has several options."""
+    planned = request.layout.planned.get(evaluator)
+    if planned is None or not len(planned.plan):
+        return {}
+    codes = planned.plan.codes
+    return {
+        one.name: one.labels[codes[0, d]]
+        for d, one in enumerate(planned.plan.dimensions)
+        if len(one) > 1 and one.name not in planned.varying and bool((codes[:, d] == codes[0, d]).all())
+    }
+
+
+def _listed(request: Request, options: Mapping[str, str]) -> str:
+    """Write options behind what they are of: ``sample: all cities, weights: none``."""
+    names = request.layout.study.labels
+    found = []
+    for dimension, label in options.items():
+        name = relabel(dimension, names) if dimension in names else say_choice(dimension, spaced=False)
+        text = headed(dimension, label, names) if dimension in DIMENSIONS else relabel(label, names)
+        found.append(say("{words}: {name}", words=name, name=text))
     return say(", ").join(found)
 
 

@@ -27,7 +27,7 @@ from specdid._records.fits import NOT_POSITIVE
 from specdid._records.numerals import degrees
 from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._cells import shared_sample
+from specdid.analyses._cells import drawn_specification
 from specdid.analyses._event_paths import (
     NO_PART,
     PERIOD,
@@ -521,7 +521,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         _unit(bench),
         tuple(dict.fromkeys(p.clock.start for p in paths)),
         clock.names,
-        shared_sample(request, bench.evaluator),
+        drawn_specification(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
         _failing(bench, paths),

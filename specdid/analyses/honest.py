@@ -22,10 +22,10 @@ from specdid._format import Either, Key, Many, NumberValue, Word
 from specdid._records import CODES, Status
 from specdid._records.cautions import capital
 from specdid._records.numerals import percent
-from specdid._words import say, told
+from specdid._words import say, sentences, told
 from specdid.analyses import event_study
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._cells import first_options
+from specdid.analyses._cells import drawn_specification, first_options
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
 from specdid.analyses._event_paths import check as check_event_study
 from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes, Smoothness
@@ -520,9 +520,8 @@ def _charts(
                 panels.append(HonestPanel(heading, sort, bound, low, high, base, end, axis_of(one.of.cell)))
     if panels:
         level = f"{1 - bench.study.inference.alpha:.0%}"
-        yield Chart(
-            "honest", HonestData(_title(request), tuple(panels[:PANELS]), level, _effect_words(config), len(panels))
-        )
+        note = sentences(filter(None, [_effect_words(config), drawn_specification(request, bench.evaluator)]))
+        yield Chart("honest", HonestData(_title(request), tuple(panels[:PANELS]), level, note, len(panels)))
 
 
 def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iterator[Caution]:

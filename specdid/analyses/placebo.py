@@ -26,7 +26,7 @@ from specdid._records.numerals import p_digits, percent
 from specdid._study import Expression
 from specdid._words import later, said_list, say, sentences, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
-from specdid.analyses._cells import unable
+from specdid.analyses._cells import drawn_specification, unable
 from specdid.analyses._fit import COEFFICIENT, SIZES, numbers_of, sizes_of
 from specdid.analyses._timing import (
     LEAST,
@@ -301,7 +301,7 @@ def run(bench: Bench, request: Request) -> Finding:
     if panels:
         said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
         first = placed[: drawn[len(panels) - 1][0]]
-        said = sentences([t for t in (said, _off_zero(first, alpha)) if t])
+        said = sentences(filter(None, [said, _off_zero(first, alpha), drawn_specification(request, bench.evaluator)]))
         against = capital(told(_rejecting(first, alpha)))
         doubt = say("{sample}.", sample=against) if against else ""
         data = placebo_density.PlaceboData(title_of(request), alpha, panels, said, doubt)
@@ -809,7 +809,7 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
         say("{title}: timing", title=title_of(request)),
         (say("effect"), say("{level} interval", level=level), say("rows")),
         tuple(blocks),
-        note,
+        sentences(filter(None, [note.rstrip(), drawn_specification(request, bench.evaluator)])),
     )
     return [Chart("forest", data, "timing")]
 

@@ -31,6 +31,7 @@ from specdid.figures._style import (
     SERIES,
     SMALL,
     blend,
+    inked,
     look_of_series,
     narrowed,
     shape_of,
@@ -400,7 +401,8 @@ def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None
         if best is not None and best[0] <= 0:
             break
     if best is not None and best[0] < 0.5:
-        axes.text(best[1], best[2], best[3], color=QUIET, fontsize=SMALL, family=list(fonts.families), zorder=8)
+        colour = inked(best[3], QUIET)
+        axes.text(best[1], best[2], best[3], color=colour, fontsize=SMALL, family=list(fonts.families), zorder=8)
 
 
 def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:

@@ -76,8 +76,8 @@ class CurveLayout:
     ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room; of ``parts`` as many
     options have rows.
     ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
-    shares significant, which are in the note; a ``brief`` note leaves them out, and what
-    the names of the key estimate.
+    shares significant, which are in the note; a ``brief`` note has them there alone, and
+    leaves out what the names of the key estimate.
     """
 
     width: float

@@ -15,11 +15,10 @@ from specdid._arrays import Floats
 from specdid._records.numerals import counted
 from specdid._words import catalogue_texts, later, say, sentences
 from specdid.figures._curve_axes import fixed
-from specdid.figures._fonts import Fonts, dense, fonts_for, lacks_bold
+from specdid.figures._fonts import Fonts, fonts_for, lacks_bold
 from specdid.figures._style import (
     CROSS,
     CROSSED,
-    DENSE,
     FAINT,
     HAIR,
     INK,
@@ -29,6 +28,7 @@ from specdid.figures._style import (
     SMALL,
     TEXT,
     TITLE,
+    inked,
     shape_of,
 )
 
@@ -46,9 +46,12 @@ _APART = 3.0
 """Points between two numbers along an axis, at least."""
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
-_SMALLER = (7.2, SMALL)
-"""So many where all that belongs on it has no room otherwise, no fewer than in the other formats."""
-_CAPTION = 40.0
+_SMALLER = 7.3
+"""So many where all that belongs on it has no room otherwise."""
+_READ, _ARTICLE = 6.0, (388.0, 546.0)
+"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
+_CAPTION, _CAPTION_THERE = 40.0, 67.0
+"""Points beside figure and note, there with a caption in larger type and a line that the note has more."""
 SHEET = 648.0
 """Height of a page of letter paper with inch margins."""
 
@@ -83,9 +86,10 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
         _told.reset(token)
 
 
-def printed_sizes() -> tuple[float, ...]:
-    """Return the sizes that the smallest text may have in print, the best first."""
-    return (PRINTED,) if _told.get() is None else (PRINTED, *_SMALLER)
+def printed_sizes(width: float) -> tuple[float, ...]:
+    """Return the sizes that the smallest text may have in print, the best first, of what is ``width`` inches wide."""
+    shrunk = min(1.0, _ARTICLE[0] / (72 * width * PRINTED / SMALL))
+    return (PRINTED,) if _told.get() is None or _SMALLER * shrunk < _READ else (PRINTED, _SMALLER)
 
 
 def width_at(width: float, printed: float) -> float:
@@ -107,12 +111,15 @@ def note_lines(text: str, fonts: Fonts, room: float) -> list[str]:
 def highest(points: float) -> float:
     """Return how high a figure may be on a page with room for ``points``.
 
-    Beside a bare figure stand its caption and the note that `note_lines` was given before.
+    Beside a bare figure stand its caption and the note that `note_lines` was given before. On the page of an article,
+    which is lower, it is shrunk, by no more than leaves its smallest text so large that it is read.
     """
     told = _told.get()
     if told is None:
         return points
-    return (points - _CAPTION) * SMALL / told.printed - NOTE * told.lines * PRINTED / told.printed
+    note = NOTE * told.lines * PRINTED / SMALL
+    in_article = (_ARTICLE[1] - _CAPTION_THERE - note) / _READ
+    return SMALL * min((points - _CAPTION - note) / told.printed, in_article)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +146,11 @@ class Page:
 
     def text(
         self, x: float, middle: float, text: str, size: float = TEXT, bold: bool = False,
-        colour: str = INK, align: str = "left",
+        colour: str = INK, align: str = "left", beside: str = "",
     ) -> None:  # fmt: skip
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides.
 
+        It has the colour of what stands ``beside`` it: numbers and Chinese on one line are as dark.
         Chinese without a bold face has none of its letters bold, which would stand out by chance.
         """
         from specdid.figures._drawing import Line
@@ -151,7 +159,7 @@ class Page:
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
-        text, colour = self.fonts.written(text), _coloured(text, colour)
+        text, colour = self.fonts.written(text), inked(text + beside, colour)
         bold = bold and not lacks_bold(self.fonts.families, text)
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
@@ -170,7 +178,7 @@ class Page:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
             x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size,
-            color=_coloured(text, colour),
+            color=inked(text, colour),
             rotation=90, ha="center", va="center", family=list(self.fonts.families),
         )  # fmt: skip
 
@@ -205,10 +213,6 @@ class Page:
     def _made(self, kind: Any, x: tuple[float, ...], y: tuple[float, ...], **looks: Any) -> Any:
         places = [v / self.width for v in x], [1 - v / self.height for v in y]
         return kind(*places, transform=self.figure.transFigure, **looks)
-
-
-def _coloured(text: str, colour: str) -> str:
-    return DENSE.get(colour, colour) if dense(text) else colour
 
 
 def _title_lines(text: str, fonts: Fonts, width: float) -> list[str]:

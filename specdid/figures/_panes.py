@@ -166,7 +166,7 @@ def break_lines(entries: Sequence[KeyEntry], fonts: Fonts, room: float) -> KeyLi
 def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) -> None:
     """Draw the key with its first line's middle at ``top``."""
     for k, line in enumerate(lines):
-        x, y = left, top + k * step
+        x, y, whole = left, top + k * step, "".join(entry.words for entry in line)
         for entry in line:
             if entry.kind == "dot":
                 page.dot(x + 4, y, entry.colour, entry.marker, 4.0)
@@ -181,7 +181,7 @@ def draw_key(page: Page, lines: KeyLines, left: float, top: float, step: float) 
                     page.line((start, start + 3), (y, y), entry.colour, 1.0)
             elif entry.kind != "more":
                 page.line((x, x + 8), (y, y), entry.colour, 3.6 if entry.kind == "bar" else 1.0)
-            page.text(x + _SWATCH, y, entry.words, SMALL, colour=QUIET)
+            page.text(x + _SWATCH, y, entry.words, SMALL, colour=QUIET, beside=whole)
             x += entry.width(page.fonts) + _BETWEEN
 
 
@@ -264,10 +264,10 @@ def _kinds(panel: CurvePanel, alpha: float, bars: bool, of: Sequence[CurvePanel]
         entries.append(without_error())
     if bars:
         grey = blend(INK, 0.5)
-        return [*entries, KeyEntry("bar", grey, "90%"), KeyEntry("thin bar", grey, say("95% interval"))]
+        return [*entries, KeyEntry("bar", grey, say("90% interval")), KeyEntry("thin bar", grey, say("95% interval"))]
     pieces = (ribbon_shades(panel, np.unique(panel.which[start:stop])) for start, stop in panel.pieces)
     outer, inner = zip(*list(dict.fromkeys(pieces))[:_SHADES], strict=True)
-    return [*entries, KeyEntry("shades", inner, "90%"), KeyEntry("shades", outer, say("95% interval"))]
+    return [*entries, KeyEntry("shades", inner, say("90% interval")), KeyEntry("shades", outer, say("95% interval"))]
 
 
 def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntry]:

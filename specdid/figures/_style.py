@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from specdid._records.cautions import headline
 from specdid._records.files import replacing
-from specdid.figures._fonts import postscript_outlines
+from specdid.figures._fonts import dense, postscript_outlines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +31,13 @@ DOUBT = "#ad4a00"
 """Serious warnings, as on the page of a run: as text the accent is too pale, in grey print above all."""
 DENSE = {QUIET: "#222222", DOUBT: "#3d1a00"}
 """These colours of Chinese characters, whose thin strokes look as pale as letters of the former ones."""
+
+
+def inked(text: str, colour: str) -> str:
+    """Return the colour in which a text is as dark as letters are in this one."""
+    return DENSE.get(colour, colour) if dense(text) else colour
+
+
 SERIES = ("#0072b2", "#009e73", "#cc79a7", "#7a5230", "#e69f00", "#56b4e9")
 """Okabe and Ito's palette for colour-blind readers, and a brown; its vermilion is the accent."""
 MARKERS = ("o", "s", "^", "v", "d", "tall", "star", "<", ">", "house", "wide", "slant")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specdid._arrays import Floats
-from specdid._records.cautions import capital
 from specdid._records.numerals import degrees, p_text, percent
 from specdid._words import later, say, sentences
 from specdid.figures._base import FigureKind
@@ -104,7 +103,7 @@ class EventData:
 
     ``reference`` is a period, ``window`` the first and last; ``unit`` is a period's word: "year".
     ``starts`` are the first treated periods, 0 in relative time. In calendar time ``ticks``
-    are the window's periods as the data write them. ``sample`` is what all curves are of, where there are others.
+    are the window's periods as the data write them. ``drawn`` is a sentence on what all curves are of.
     ``absent`` says which curves could not be estimated, and why; ``remarks`` are sentences about what effects are of.
     ``doubt`` says that leads differ from zero.
     """
@@ -118,7 +117,7 @@ class EventData:
     unit: str = "period"
     starts: tuple[int, ...] = (0,)
     ticks: tuple[str, ...] = ()
-    sample: str = ""
+    drawn: str = ""
     absent: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     doubt: str = ""
@@ -275,13 +274,13 @@ def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) ->
 def write_lines(page: Page, lines: KeyRows, left: float, top: float) -> None:
     """Write entries line by line."""
     for k, line in enumerate(lines):
-        x, y = left, top + k * LINE
+        x, y, whole = left, top + k * LINE, "".join(entry.words for entry in line)
         for entry in line:
             if entry.look is not None:
                 page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
             elif entry.thick:
                 page.line((x, x + 7), (y, y), blend(entry.colour, 0.5), entry.thick)
-            page.text(x + entry.lead, y, entry.words, SMALL, colour=QUIET)
+            page.text(x + entry.lead, y, entry.words, SMALL, colour=QUIET, beside=whole)
             x += entry.width(page.fonts) + _BETWEEN
 
 
@@ -319,7 +318,7 @@ def note(data: EventData) -> str:
         parts.append(_beginning(data))
     parts.append(ends_note([(s.label, s.bins) for p in data.panels for s in p.series], data.window))
     parts.append(say("Standard errors: {vcov}; the simultaneous band covers the whole curve.", vcov=data.vcov))
-    parts.append(say("{sample}.", sample=capital(data.sample)) if data.sample else "")
+    parts.append(data.drawn)
     if data.absent:
         more = [say("{n} more", n=len(data.absent) - NAMED)] if len(data.absent) > NAMED else []
         parts.append(say("Not estimated: {said}.", said=say("; ").join([*data.absent[:NAMED], *more])))

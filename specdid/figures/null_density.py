@@ -16,7 +16,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room, wrap
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key, room_of
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ OFF_CENTRE = later(
 )
 _RIDGE = 62.0
 """Height of one null's density, in points."""
+_INNER = (16.0, 16.0)
+"""Points at the left and right of the axes."""
+CUT = later("Names cut short are in full in details.md.")
 _LINES = 2
 _BELOW = 0.71
 """Where lines end, as a share of that height, that would strike through the second line of a name."""
@@ -98,6 +101,8 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             said = say("No null, and so in no joint test: {listed}.", listed=say("; ").join(data.without))
             note = sentences([note, said])
         panes, key = one_key([_pane(p, len(data.panels) == 1) for p in data.panels])
+        room = room_of(len(panes), width or DEFAULT, 0.0, _INNER)[1]
+        names = [_named(null, fonts, room)[0] for p in data.panels for null in p.nulls]
         page, boxes = lay_sheet(
             data.title,
             panes,
@@ -105,8 +110,10 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             fonts,
             width or DEFAULT,
             height,
-            inner=(16.0, 16.0),
+            inner=_INNER,
             least=height,
+            cut=any("…" in line for lines in names for line in lines),
+            told_in=CUT,
             doubt=data.doubt,
             verdict=data.verdict,
             key=key,
@@ -178,16 +185,21 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
 
 def _label(page: Page, box: Box, null: NullMedian, k: int) -> int:
     """Write a null's name, on two lines where it is long, and p above its density; return how many lines it has."""
-    p = p_text(null.p_value)
-    if round(null.p_value * (null.draws + 1)) == 1 and null.draws:
-        p = say("{p}, the least of {n:,} draws", p=p, n=null.draws)
-    room = page.fonts.width(p, SMALL) + 8
-    lines = wrap(told(null.title), page.fonts, box.width - room)
-    title = lines if len(lines) <= _LINES else [_title(told(null.title), page.fonts, box.width - room)]
+    title, p = _named(null, page.fonts, box.width)
     for line, text in enumerate(title):
         page.text(box.left, box.top + k * _RIDGE + 5 + 8 * line, text, SMALL, colour=QUIET)
     page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=INK, align="right")
     return len(title)
+
+
+def _named(null: NullMedian, fonts: Fonts, width: float) -> tuple[list[str], str]:
+    """Return the lines of a null's name that have room beside its p, and p."""
+    p = p_text(null.p_value)
+    if round(null.p_value * (null.draws + 1)) == 1 and null.draws:
+        p = say("{p}, the least of {n:,} draws", p=p, n=null.draws)
+    room = width - fonts.width(p, SMALL) - 8
+    lines = wrap(told(null.title), fonts, room)
+    return (lines if len(lines) <= _LINES else [_title(told(null.title), fonts, room)]), p
 
 
 def _title(title: str, fonts: Fonts, room: float) -> str:

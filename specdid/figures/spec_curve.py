@@ -269,7 +269,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if any(_pooled(p) for p in data.panels):
         parts.append(say("Curve and null pool several estimands."))
-    if not layout.brief:
+    if layout.flat or not layout.brief:  # beside flat curves there is no room for them
         parts += shares
     parts += _nulls(data, layout.brief)
     tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
@@ -607,7 +607,7 @@ def _fitting(data: CurveData, fonts: Fonts, width: float) -> _Sheet:
     def without(layout: CurveLayout) -> tuple[int, int]:
         return len(layout.left_out), len(layout.parts)
 
-    usual, *smaller = printed_sizes()
+    usual, *smaller = printed_sizes(width)
     best, layout = usual, _chosen(data, fonts, width_at(width, usual))
     for size, whole in [*((s, False) for s in smaller), *((s, True) for s in smaller)]:
         if any(without(layout)):
@@ -835,17 +835,19 @@ def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -
 
 
 def _rows(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -> None:
-    """Write the range of N beside its strip."""
+    """Write the range of N beside its strips: of each panel where they differ and have room, else of all."""
     page.text(2, middle, "N", TEXT, bold=True)
-    if len(band.panels) == 1:
-        least, most = int(band.panels[0].nobs.min()), int(band.panels[0].nobs.max())
-        words = (
-            (say("{least:,} to {most:,}", least=least, most=most), f"{least:,}–{most:,}")
-            if least < most
-            else (say("{most:,} in all", most=most),)
-        )
-        text = page.fonts.first_fit((*words, ""), SMALL, layout.left - 40)  # a number that is cut is another one
-        page.text(12, middle, text, SMALL, colour=QUIET)
+    ends = dict.fromkeys((int(p.nobs.min()), int(p.nobs.max())) for p in band.panels)
+    whole = min(least for least, _ in ends), max(most for _, most in ends)
+    ways = [say("; ").join(_range(*one) for one in ends), _range(*whole), f"{whole[0]:,}–{whole[1]:,}", ""]
+    # A number that is cut is another one.
+    page.text(12, middle, page.fonts.first_fit(ways, SMALL, layout.left - 40), SMALL, colour=QUIET)
+
+
+def _range(least: int, most: int) -> str:
+    if least == most:
+        return say("{most:,} in all", most=most)
+    return say("{least:,} to {most:,}", least=least, most=most)
 
 
 def _label(page: Page, line: ChoiceLine, middle: float) -> None:

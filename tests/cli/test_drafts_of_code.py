@@ -217,15 +217,15 @@ def test_what_a_count_a_default_and_arguments_of_reading_are_is_said():
 df <- read_csv("a.csv", n_max = 9, na = "-")
 df[, k := .N]
 df[, m := .N, by = id]
-df[, j := shift(z, fill = 0), by = id]
+df[, j := shift(z, fill = w), by = id]
 feols(y ~ d + k + m + j | id + year, df, cluster = ~id)
 """
     found = read_code(code, ".R")
     assert found.derived["m"] == "sum(ifelse(rows_line_1, 1, NA), by = id)"
     told = {line: why for line, _, why in found.skipped}
     assert "`n_max`, `na`" in told[1]
-    assert "count(by = g)" in told[2]
-    assert "ifelse(year == min(year, by = id), 0, l(z, 1))" in told[4]
+    assert "count()" in told[2]
+    assert "ifelse(year == min(year, by = id), w, l(z, 1))" in told[4]
 
 
 @pytest.mark.parametrize(
@@ -1379,7 +1379,9 @@ def test_with_the_frame_itself_is_its_expression():
 
 
 def test_slopes_of_a_factor_that_an_unread_line_makes_are_listed():
-    found = read_code("use a\nxtset id year\negen poor = cut(x), at(0 1 2)\nreg y c.post##i.poor, cluster(id)\n", ".do")
+    found = read_code(
+        "use a\nxtset id year\negen poor = cut(x), at(0 .5 2)\nreg y c.post##i.poor, cluster(id)\n", ".do"
+    )
     assert not found.regressions
     assert 4 in [line for line, _, _ in found.skipped]
 
@@ -2561,7 +2563,8 @@ _ALL = sorted([*_BUT_PSA, "psa"])
         ("df <- df %>% mutate(across(where(is.numeric) & !psa, log1p))", _BUT_PSA, True),
         ("df <- df %>% mutate(across(where(is.numeric) & !c(psa), log1p))", _BUT_PSA, True),
         ("df <- df %>% mutate(across(-c(psa), ~ .x / 10))", _BUT_PSA, True),
-        ("df <- df %>% mutate(across(!psa, list(l = log)))", _BUT_PSA, True),
+        ("df <- df %>% mutate(across(!psa, list(l = log)))", [], False),
+        ("df <- df %>% mutate(across(c(z, lunch), list(odd = odd), .names = '{.fn}_{.col}'))", [], False),
         ("df <- df %>% mutate(across(c(everything(), -psa), log1p))", _BUT_PSA, True),
         ("df <- df %>% group_by(id) %>% mutate(across(-psa, ~ .x / 2))", [n for n in _BUT_PSA if n != "id"], True),
         ("df <- df %>% mutate_at(vars(-psa), log)", _BUT_PSA, True),
@@ -2572,7 +2575,7 @@ _ALL = sorted([*_BUT_PSA, "psa"])
         ('df[, names(.SD) := lapply(.SD, log), .SDcols = -c("psa")]', _BUT_PSA, True),
         ("df[-1] <- lapply(df[-1], log)", _ALL, True),
         ('df[setdiff(names(df), "psa")] <- lapply(df[setdiff(names(df), "psa")], log)', _ALL, True),
-        ('df <- df %>% mutate(across(c("psa"), log1p))', ["psa"], True),
+        ('df <- df %>% mutate(across(c("psa"), log1p))', [], False),
         ("df <- df %>% mutate(across(where(is.numeric), log1p), lunch = odd(lunch))", _ALL, True),
         ("df <- df %>% mutate(psa = odd(lunch))", ["psa"], False),
         ("df$psa <- odd(df$lunch)", ["psa"], False),
@@ -2688,7 +2691,7 @@ coef(d)
         ("df <- left_join(df, o, by = 'id')", '[data."name"]'),
         ("df$x <- cumsum(df$z)", "cumsum(z)"),
         ("df <- df %>% mutate(x = replace_na(z, 7))", "coalesce(z, 7)"),
-        ("df <- df %>% mutate(x = na_if(z, 0))", "ifelse(z == 0, NA, z)"),
+        ("df <- df %>% mutate(x = na_if(z, w))", "ifelse(z == w, NA, z)"),
         ("df <- df %>% mutate(x = lag(z))", "l(z, 1)"),
         ("df <- df %>% mutate(x = lag(z, n = 2))", "l(z, 2)"),
         ("df <- df %>% mutate(x = lag(z, 3L, default = -1))", "ifelse(rank(year, by = id) <= 3, -1, l(z, 3))"),
@@ -2696,15 +2699,15 @@ coef(d)
         ("df <- df %>% group_by(year) %>% mutate(x = lag(z))", "across units, as they are not grouped by `id`"),
         ("df <- df %>% group_by(id, year) %>% mutate(x = lag(z))", "within `id` and `year`"),
         (
-            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = 0))",
-            "ifelse(year == max(year, by = id), 0, f(z, 1))",
+            "df <- df %>% group_by(id) %>% mutate(x = lead(z, default = w))",
+            "ifelse(year == max(year, by = id), w, f(z, 1))",
         ),
         ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
         ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
-        ("df$x <- fcase(df$z > 1, 1)", "case_when"),
+        ("df$x <- fcase(df$z > 1, 1, 2)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
         ("keep <- c(1, 2)\ndf$x <- df$z == keep", "behind %in% alone"),
     ],
@@ -4117,8 +4120,8 @@ def test_columns_of_the_frame_and_factors_of_r_are_read_by_their_names(call, eff
         ("feols(y ~ d | id, df, cluster = other[['state']])", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, cluster = ~other$state)", "takes columns out of `other`"),
         ("feols(y ~ d | id, df, split = ~bin(state, 3))", "only a column's name is read"),
-        ("df[, z := uniqueN(t), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(t, by = id)"),
-        ("df[, z := fcase(d > 1, 1, default = 0)]", "`fcase()` is not taken over"),
+        ("df[, z := uniqueN(t + 1), by = id]", "`uniqueN()` is not taken over. Here: n_distinct(x, by = id)"),
+        ("df[, z := fcase(d > 1, 1, 0)]", "`fcase()` is not taken over"),
         ("setnames(df, 'state', v)", "changes `state`"),
         ("att_gt('y', 't', 'id', 'g', ~x, df, anticipation = 1)", "xformla is [controls], anticipation and est_method"),
     ],
@@ -4356,7 +4359,7 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
 @pytest.mark.parametrize(
     ("value", "here"),
     [
-        ("y[1]", "at(y, t == 2000)"),
+        ("y[1]", "at(y, t == min(t, by = i))"),
         ("y[d == 1]", "at(y, d == 1)"),
         ("first(y)", "at(y, t == 2000)"),
         ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
@@ -5347,3 +5350,161 @@ def test_option_words_are_no_columns_and_a_dollar_at_the_end_of_a_pattern_no_mac
     found = read_code('use a\nrecast double x\ngstats winsor z, replace\ngen q = strpos(s, "a$")\nreg y d q\n', ".do")
     assert not any("`double`" in why or "`winsor`" in why or "macro" in why for *_, why in found.skipped)
     assert [r.terms for r in found.regressions] == [("d", "q")]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("log1p(k - 1)", "log1p() of -1 is -Inf in R"), ("log(k)", "The log of 0 is -Inf in R")]
+)
+def test_the_value_whose_log_is_infinite_is_that_of_its_function(value, told):
+    found = read_code(f"df$low <- {value} < 2\nfeols(y ~ d + low | i, df, ~i)\n", ".R")
+    assert [text[: len(told)] for text in found.comments["derive"]] == [told]
+
+
+def test_an_argument_that_a_line_sets_for_all_is_told_with_that_line_and_is_not_of_felm():
+    code = "df <- read.csv('a.csv')\nsetFixest_estimation(fixef = c('i', 't'), vcov = 'NW')\n"
+    calls = "feols(y ~ d, df)\nfelm(y ~ d | i + t | 0 | i, df)\nfeols(y ~ d, df, fixef = 'i')\n"
+    found = read_code(f"{code}{calls}", ".R")
+    assert [r.line for r in found.regressions] == [4]
+    own, given = (why for line, _, why in found.skipped if line in (3, 5))
+    assert "setFixest_estimation() in line 2 sets `fixef`" in own
+    assert "setFixest" not in given
+    (_, _, why) = read_code(f"{code.replace('fixef =', 'data =')}feols(y ~ d, df)\n", ".R").skipped[-1]
+    assert why.endswith("setFixest_estimation() in line 2 sets `vcov`")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'across(starts_with("log"), list(sq = ~ .x^2))',
+        "across(c(logk, y), list(sq = ~ .x^2, e = exp))",
+        "across(.cols = ends_with('gk'), .fns = list(two = ~ .x^2), .names = '{.col}_sq')",
+    ],
+)
+def test_columns_that_across_makes_by_named_functions_are_new_ones_and_read(call):
+    facts = DataFacts(frozenset(["i", "t", "y", "d", "logk"]))
+    code = f"df <- read.csv('a.csv')\ndf <- df %>% mutate({call})\nfeols(y ~ d + logk + logk_sq | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts)
+    assert found.derived == {"logk_sq": "logk^2"}
+    assert not found.skipped
+    assert [r.condition for r in found.regressions] == ["TRUE"]
+
+
+def test_across_that_is_not_read_is_said_to_make_its_own_columns_and_to_leave_rows():
+    facts = DataFacts(frozenset(["i", "t", "y", "d", "logk"]))
+    code = "df <- read.csv('a.csv')\ndf <- df %>% mutate(across(starts_with('log'), list(sq = odd)))\n"
+    calls = "feols(y ~ d + logk | i + t, df, ~i)\nfeols(y ~ d + logk_sq | i + t, df, ~i)\n"
+    found = read_code(f"{code}{calls}", ".R", facts)
+    told = next(why for line, _, why in found.skipped if line == 2)
+    assert "changes `logk_sq`" in told
+    assert "`logk`" not in told
+    assert "rows" not in told
+    assert {*found.unread} == {"logk_sq"}
+
+
+HINTS = [
+    (".R", "df[, z := k[.N], by = i]", "at(k, t == max(t, by = i))"),
+    (".R", "df[, z := k[1], by = i]", "at(k, t == min(t, by = i))"),
+    (".R", "df[, z := k[2L], by = i]", "at(k, rank(t, by = i) == 2)"),
+    (".R", "df[, z := k / .N]", "count()"),
+    (".do", "gen z = real(s)", "parse_number(s)"),
+    (".do", "gen z = string(k)", "paste0(k)"),
+    (".do", "egen z = tag(i)", "as.integer(rank(t, by = i) == 1)"),
+    (".do", "egen z = tag(k)", "as.integer(rank(group(i, t), by = k) == 1)"),
+    (".do", "egen z = cut(k), group(3)", "quantile_group(k, 3, type = 2) - 1"),
+    (".do", "egen z = cut(k), at(0 1.5 9)", "case_when(k >= 0 & k < 1.5 ~ 0, k >= 1.5 & k < 9 ~ 1.5)"),
+]
+
+
+@pytest.mark.parametrize(("ending", "line", "here"), HINTS)
+def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, line, here):
+    rows = [
+        (i, t, (i * 7 + t * 3) % 11, (i * t) % 5 + i % 2, int(i > 4 and t > 2002), f"{i * t % 7}")
+        for i in range(1, 9)
+        for t in range(2000, 2006)
+    ]
+    data = tmp_path / "a.csv"
+    pl.DataFrame(rows, schema=["i", "t", "y", "k", "d", "s"], orient="row").write_csv(data)
+    facts = facts_of(read_columns(data, "a.csv").columns)
+    code = f"library(data.table)\ndf <- fread('a.csv')\n{line}\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    if ending == ".do":
+        code = f"import delimited a.csv, clear\nxtset i t\n{line}\nreghdfe y d z, a(i t) cluster(i)\n"
+    found = read_code(code, ending, facts)
+    (told,) = [why for at, _, why in found.skipped if at == 3]
+    assert f": {here}" in told
+    quoted = here.replace('"', '\\"')
+    (tmp_path / "a.toml").write_text(
+        "[study]\ntitle = 'a'\ndata = 'a.csv'\nunit = 'i'\ntime = 't'\n"
+        f"[derive]\nz = \"{quoted}\"\n[outcome]\n'y' = 'y'\n"
+        "[treatment]\n'd' = 'd'\n[controls]\n'z' = 'z'\n[fixed_effects]\n'f' = 'i + t'\n[vcov]\n'i' = '~i'\n"
+        "[preferred]\noutcome = 'y'\n[inference]\ndraws = 0\n"
+    )
+    done = call_specdid(["check", "a.toml"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "derived"),
+    [
+        ("fcase(k > 3, 1, k > 1, 2, default = 9)", "case_when(k > 3 ~ 1, k > 1 ~ 2, TRUE ~ 9)"),
+        ("fcase(k > 3, 1)", "case_when(k > 3 ~ 1)"),
+        ("na_if(k, 9)", "ifelse(k == 9, NA, k)"),
+        ("na_if(k, -1L)", "ifelse(k == -1, NA, k)"),
+        ("n_distinct(k)", "(n_distinct(k, by = i) + max(is.na(k), by = i))"),
+        ("uniqueN(k, na.rm = TRUE)", "(n_distinct(k, by = i))"),
+        ("n_distinct(d) - 1", "(n_distinct(d, by = i)) - 1"),
+        ("lag(k, default = 0)", "ifelse(is.na(l(t, 1)), 0, l(k, 1))"),
+        ("lead(k, n = 2, default = -1)", "ifelse(is.na(f(t, 2)), -1, f(k, 2))"),
+    ],
+)
+def test_functions_of_r_that_have_an_exact_equivalent_are_read(value, derived):
+    facts = replace(_PANEL, columns=_PANEL.columns | {"k", "d"}, complete=_PANEL.complete | {"d"})
+    made = f"df <- read.csv('a.csv') |> group_by(i) |> mutate(z = {value})"
+    code = f"library(dplyr)\n{made}\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts)
+    assert found.derived == {"z": derived}
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("gen z = irecode(k, 1, 3)", [None, 0, 0, 1, 1, 2]),
+        ("egen z = cut(k), at(0, 2, 4)", [None, 0, 0, 2, 2, None]),
+        ("egen z = cut(k), at(1 2 5) icodes", [None, None, 0, 1, 1, 1]),
+        ("egen z = cut(k) if k != 3, at(0 2 4)", [None, 0, 0, 2, None, None]),
+    ],
+)
+def test_classes_of_values_are_those_of_stata(line, made):
+    frame = {"i": [1, 1, 1, 2, 2, 2], "t": [1, 2, 3] * 2, "k": [None, 0, 1, 2, 3, 4]}
+    panel = panel_of(frame, "i", "t")
+    code = f"import delimited a.csv, clear\n{line}\nreghdfe k z, a(i)\n"
+    found = read_code(code, ".do", facts_of(panel.columns))
+    assert not found.skipped
+    got = values(panel, found.derived["z"])
+    assert [None if v is None or np.isnan(v) else v for v in got] == made
+
+
+def test_what_unab_names_is_written_out_and_what_a_command_left_is_named():
+    code = "xtset i t\nunab vv : x z\nreghdfe y d `vv', a(i)\nds x z\nlocal vs `r(varlist)'\nreghdfe y d `vs', a(i)\n"
+    found = read_code(code, ".do", DataFacts(frozenset("ityxzd"), order=tuple("ityxzd")))
+    assert [r.terms for r in found.regressions] == [("d", "x", "z")]
+    assert ["`r(varlist)` is what a command left" in why for line, _, why in found.skipped if line == 6] == [True]
+
+
+def test_labels_are_by_the_names_that_the_script_gives_columns(drafted):
+    code = "df <- read.csv('castle.csv')\ndf <- df %>% rename(killed = homicide, law = post, poor = poverty)\n"
+    calls = "feols(log(killed) ~ law + poor | sid + year, df, ~sid)\nfeols(killed ~ law | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"{code}{calls}", "a.R")
+    draft = tomllib.loads(spec.read_text("utf-8"))
+    assert draft["outcome"] == {"log(killed)": "log(homicide)", "killed": "homicide"}
+    assert draft["treatment"] == {"law": "post"}
+    assert draft["controls"] == {"poor": "poverty", "none": "1"}
+    assert draft["preferred"] == {"outcome": "log(killed)", "controls": "poor"}
+
+
+def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
+    before = "feols(homicide ~ post + poverty | sid + year, df, ~sid)\n"
+    rename = "df <- df %>% rename(poor = poverty)\n"
+    after = "feols(homicide ~ post + poor | sid + year, df, ~sid)\n"
+    _, spec = drafted(f"df <- read.csv('castle.csv')\n{before}{rename}{after}", "a.R")
+    assert tomllib.loads(spec.read_text("utf-8"))["controls"] == {"poverty": "poverty"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from curves import plan_of, results_of, subsets
 from figure_layout import layout_faults
 from figure_samples import samples
 from matplotlib.artist import Artist
@@ -15,7 +16,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._words import say
-from specdid.figures._page import CUT, CUT_OF_TABLE, PRINTED, draw_bare
+from specdid.figures import spec_curve
+from specdid.figures._curve_data import curve_data
+from specdid.figures._fonts import fonts_for
+from specdid.figures._page import CUT, CUT_OF_TABLE, PRINTED, draw_bare, wrap
 from specdid.figures._style import ACCENT, SMALL, TITLE, known_glyphs
 
 WIDTHS = (3.5, 6.5)
@@ -123,3 +127,28 @@ def test_the_faults_of_a_page_are_seen():
     figure.texts[1].remove()
     axes.plot([1.2, 1.5], [0.5, 0.5], clip_on=False)
     assert [fault.split(":")[0] for fault in layout_faults(figure)] == ["6 points", "drawn beyond the page"]
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, 7.0])
+@pytest.mark.parametrize("name", _plugins.names("figures"))
+def test_latex_never_shrinks_a_figure_to_type_below_six_points_in_an_article(name, width):
+    figure = _plugins.load("figures", name)
+    for what, data in samples(name):
+        assert least_type_in_article(partial(figure.draw, data), width) >= 6, what
+
+
+@pytest.mark.parametrize("options", [3, 6, 8])
+def test_a_curve_of_many_rows_has_type_of_six_points_in_an_article(options):
+    dims = {name: [f"{name} {k}" for k in range(options)] for name in ("sample", "fixed_effects")}
+    dims["weights"] = ["none", "people", "area"]
+    planned = plan_of(dims, subsets(*(f"control {k}" for k in range(options))))
+    assert least_type_in_article(partial(spec_curve.draw, curve_data(results_of(planned))), 6.5) >= 6
+
+
+def least_type_in_article(draw, width):
+    """Give the smallest type where LaTeX fits a figure into an article in 12 points: 388 by 546 (two columns: 548)."""
+    drawn, note = draw_bare(draw, width)
+    wide, high = (72 * inches for inches in drawn.get_size_inches())
+    line = min(388.0, 72 * width)
+    lines = len(wrap(note, fonts_for([note]), line * SMALL / 8))
+    return SMALL * min(line / wide, (546 - 3.5 * 14.5 - 6 - 9.6 * lines) / high)

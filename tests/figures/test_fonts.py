@@ -5,7 +5,9 @@ import warnings
 
 import pytest
 from curves import plan_of, results_of
+from figure_samples import samples
 from figure_texts import texts_of
+from specdid import _plugins
 from specdid._words import speaking
 from specdid.figures import _fonts
 from specdid.figures._curve_axes import fixed
@@ -146,3 +148,24 @@ def test_chinese_without_a_bold_face_has_no_bold_letters_in_it(monkeypatch, bare
 def test_the_sign_of_a_serious_warning_is_as_wide_as_the_chinese_behind_it():
     with speaking("zh"):
         assert doubt_lines("效应", "", fonts_for(["效应！"]), 400.0) == ["！效应"]
+
+
+@pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
+@pytest.mark.parametrize("kind", ["spec_curve", "event_study"])
+def test_numbers_and_chinese_on_one_line_have_one_ink(kind):
+    """An F test was paler than the Chinese beside it."""
+    with speaking("zh"):
+        figure = _plugins.load("figures", kind).draw(samples(kind)[0][1])
+    lines = {}
+    for text in figure.texts:
+        if text.get_color() in (QUIET, DENSE[QUIET]) and text.get_horizontalalignment() == "left":
+            lines.setdefault(round(text.get_position()[1], 5), []).append(text)
+    keys = [line for line in lines.values() if len(line) > 1 and any(dense(t.get_text()) for t in line)]
+    assert keys
+    for line in keys:
+        assert {t.get_color() for t in line} == {DENSE[QUIET]}, [t.get_text() for t in line]
+
+
+def test_both_intervals_of_the_key_are_called_intervals():
+    texts = [t.get_text() for t in plot(results_of(plan_of({"x": ["a", "b"]}))).texts]
+    assert {"90% interval", "95% interval"} <= {*texts}

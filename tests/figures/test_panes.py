@@ -665,8 +665,26 @@ def test_a_density_of_placebos_ends_at_nothing_and_axes_that_differ_say_so():
     assert words not in " ".join(texts_of(draw_placebos(PlaceboData("title", 0.05, (one, one)), 6.5)))
 
 
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_numbers_at_the_corners_of_placebos_stand_apart(width):
+    """A number below the axis that reaches beyond its end once touched the zero of p beside it."""
+    rng, touching = np.random.default_rng(3), []
+    for scale in np.linspace(0.02, 0.05, 12):
+        panel = PlaceboPanel("a", (), 0.0, "0", scale * rng.normal(size=400), rng.uniform(size=400))
+        figure = draw_placebos(PlaceboData("title", 0.05, (panel,)), width)
+        figure.set_dpi(72)
+        with own_style():
+            figure.draw_without_rendering()
+            below, beside = (
+                [t.get_window_extent() for axes in figure.axes for t in ticks(axes) if t.get_text()]
+                for ticks in (lambda axes: axes.get_xticklabels(), lambda axes: axes.get_yticklabels())
+            )
+        touching += [scale for a in below for b in beside if a.padded(1).overlaps(b)]
+    assert not touching
+
+
 def test_bold_numbers_of_a_love_plot_are_told():
-    told = say("Bold: beyond ±{limit:g}%.", limit=10.0)
+    told = say("Bold, after matching: beyond ±{limit:g}%.", limit=10.0)
     for after, there in ((12.0, True), (9.0, False)):
         rows = (LoveRow("x", 50.0, after),)
         assert (told in " ".join(texts_of(draw_love(LoveData("title", (LoveBlock("a", rows),), 10.0))))) == there
@@ -678,3 +696,14 @@ def test_a_p_at_the_floor_of_its_draws_has_their_number():
     for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
         null = replace(null_median(), p_value=p, draws=199)
         assert said in texts_of(drawn("null_density", results, (null,)))
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_name_of_a_null_is_not_cut_without_a_word(width):
+    results, (first, *_) = chinese()
+    longer = f"permutation of the assignment {'and of much else ' * 15}, specifications fitted again in every draw"
+    for title in (longer, first.title):
+        texts = texts_of(drawn("null_density", results, (replace(first, title=title),), width))
+        cut = any("…" in text for text in texts)
+        assert cut is (title is longer)
+        assert ("Names cut short are in full in details.md." in " ".join(texts)) is cut

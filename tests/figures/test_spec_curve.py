@@ -999,16 +999,16 @@ def test_a_key_has_only_the_marks_of_p_that_there_are():
         assert [e.words for line in lines for e in line if "0.05" in e.words] == [there]
 
 
-def test_estimators_of_the_same_numbers_are_named_in_the_note():
-    """They stand as separate estimators, and look like so many findings."""
+def test_estimators_of_the_same_estimates_are_named_in_the_note():
+    """They stand as separate estimators, and look like so many findings; their errors need not be the same."""
     planned = plan_of({"estimator": ["twfe", "did2s", "imputation"]}, subsets("a", "b"))
     fits = fits_of(planned)
     codes = planned.codes[:, planned.dimensions.index("estimator")]
     fits.estimate[codes == 2] = fits.estimate[codes == 1]
-    fits.std_error[codes == 2] = fits.std_error[codes == 1]
+    fits.std_error[codes == 2] = 1.2 * fits.std_error[codes == 1]
     fits.nobs[:] = 100
     data = curve_data(collect(planned, [fits], ["x"]))
-    said = "did2s, imputation: the same numbers in 4 of 4 specifications."
+    said = "did2s, imputation: the same estimates in 4 of 4 specifications."
     assert data.same == (said,)
     assert said in " ".join(texts_of(draw(data)))
 
@@ -1023,3 +1023,18 @@ def test_a_curve_of_several_estimands_below_one_null_says_so():
     (*one,) = (np.tile([[-1.0], [0.0], [1.0]], 4) for _ in estimands)
     data = curve_data(results, null_bands={(group.name, w): b for w, b in zip(estimands.values(), one, strict=True)})
     assert "pool several estimands" not in note(data, lay_out(data, fonts_for([]), 6.5))
+
+
+@pytest.mark.parametrize("most", [2686, 2700])
+def test_n_of_panels_side_by_side_has_its_range(most):
+    outcomes = ["one", "two"]
+    planned = plan_of({"outcome": outcomes}, subsets("a", "b"), scales={o: f"scale of {o}" for o in outcomes})
+    results = results_of(planned)
+    nobs = results.numbers["nobs"]
+    for panel, end in zip(curve_data(results).panels, (2686, most), strict=True):
+        nobs[panel.positions] = 2021
+        nobs[panel.positions[0]] = end
+    data = curve_data(results)
+    texts = texts_of(draw(data, 6.5))
+    assert texts.count("N") == 1
+    assert any(text in texts for text in (f"2,021 to {most:,}", f"2,021 to 2,686; 2,021 to {most:,}"))

@@ -584,6 +584,16 @@ class Script:
         random = self.random
         if self.grouped and random.random() < 0.2 and self.dialect != "base":
             return {"dplyr": "n()", "table": ".N"}[self.dialect], lambda d: constant(len(d["row"]))
+        if random.random() < 0.15 and self.dialect != "base":
+            a, f = self.column("num")
+            omits, name = random.random() < self.omits, {"dplyr": "n_distinct", "table": "uniqueN"}[self.dialect]
+
+            def different(d):
+                values = f(d)
+                lost = np.isnan(values)
+                return constant(float(len({*values[~lost]}) + (lost.any() and not omits)))
+
+            return f"{name}({a}{', na.rm = TRUE' * omits})", different
         if random.random() < 0.2:
             c, f = self.condition(depth - 1)
             name = random.choice(["sum", "mean"])
@@ -1101,10 +1111,21 @@ class Script:
                 ("max(.x, na.rm = TRUE)", lambda v: summary("max", v, omits=True)),
             ]
         )
-        new = self.random.choice(["", "_new"])
+        new = self.random.choice(["", "_new", "_a"])
+        chosen = f"c({', '.join(names)})"
+        if new == "_a" and self.random.random() < 0.5:
+            prefix = names[0]
+            chosen = f'starts_with("{prefix}")'
+            names = sorted(n for n in self.frame.columns if n.startswith(prefix) and n not in self.frame.groups)
+            if any(self.frame.kinds[n] not in ("num", "lgl") for n in names):
+                raise StopError("no numbers")
         for name in names:
             values = self.frame.evaluate(lambda d, n=name: of(d[n]), self.frame.groups)
             self.put(name + new, values, "num")
+            if new == "_a":
+                self.put(f"{name}_b", self.frame.evaluate(lambda d, n=name: d[n] + 1.0, self.frame.groups), "num")
+        if new == "_a":
+            return f"mutate(across({chosen}, list(a = ~ {text}, b = ~ .x + 1)))"
         given = ', .names = "{.col}_new"' if new else ""
         return f"mutate(across(c({', '.join(names)}), ~ {text}{given}))"
 
