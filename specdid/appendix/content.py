@@ -35,7 +35,7 @@ _TREATMENT = later("Treatment effect")
 _ID = 8
 ESTIMATES = (
     "scale", "estimand", "type", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
-    "significant_positive", "null_positive", "null",
+    "significant_positive", "null_positive", "null_high", "null",
 )  # fmt: skip
 """Columns of appendix_estimates.csv; the first column is the outcome where there is no scale."""
 _READING = later(
@@ -492,7 +492,7 @@ def estimates_csv(material: Material) -> TidyTable:
     rows: list[tuple[Value, ...]] = []
     for family in material.results.pools:
         null = family.shares(material.null_shares)
-        names = ("tested", "negative", "null_negative", "positive", "null_positive")
+        names = ("tested", "negative", "null_negative", "positive", "null_positive", "null_high")
         shares = [None if null is None else getattr(null, name) for name in names]
         spread = material.results.spread(family)
         lead = (*family.key, family.apart or KINDS[0], len(family.places))

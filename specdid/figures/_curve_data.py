@@ -299,7 +299,7 @@ class CurveData:
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
     stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
     ``failed`` are all planned specifications that could not be estimated, in panels or not.
-    ``same`` says which estimators give the same numbers.
+    ``same`` says which estimators give the same estimates.
     """
 
     title: str
@@ -377,7 +377,7 @@ def curve_data(
 
 
 def _same(results: Results, panel: CurvePanel) -> Iterator[str]:
-    """Say which estimators have the same numbers: a curve counts them as so many findings."""
+    """Say which estimators have the same estimates (errors may differ): a curve counts them as so many findings."""
     from specdid._describe.choices import joint_codes
     from specdid._describe.design_warnings import SAME
 
@@ -403,7 +403,7 @@ def _same(results: Results, panel: CurvePanel) -> Iterator[str]:
         for (n, of), mine in alike.items():
             told_of.update(mine)
             listed = say(", ").join(planned.shown(estimator.words[names[k]]) for k in (a, *mine))
-            yield say("{listed}: the same numbers in {n:,} of {of:,} specifications.", listed=listed, n=n, of=of)
+            yield say("{listed}: the same estimates in {n:,} of {of:,} specifications.", listed=listed, n=n, of=of)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:

@@ -234,7 +234,7 @@ def is_number(text):
 
 
 REAL = ("significant_negative", "significant_positive")
-NULL = ("null_negative", "null_positive")
+NULL = ("null_negative", "null_positive", "null_high")
 
 
 def check_estimates(out, curve):
@@ -254,7 +254,7 @@ def check_estimates(out, curve):
             assert not any(row[k] for k in ("tested", *REAL, *NULL))
             continue
         assert int(row["tested"]) == null.tested
-        assert [float(row[k]) for k in NULL] == pytest.approx([null.null_negative, null.null_positive])
+        assert [float(row[k]) for k in NULL] == pytest.approx([null.null_negative, null.null_positive, null.null_high])
         assert [float(row[k]) for k in REAL] == pytest.approx([null.negative, null.positive])
         if null.tested == len(kind) and not null.errors:
             assert [float(row[k]) for k in REAL] == pytest.approx(shares, rel=1e-9, abs=1e-12)

@@ -665,8 +665,26 @@ def test_a_density_of_placebos_ends_at_nothing_and_axes_that_differ_say_so():
     assert words not in " ".join(texts_of(draw_placebos(PlaceboData("title", 0.05, (one, one)), 6.5)))
 
 
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_numbers_at_the_corners_of_placebos_stand_apart(width):
+    """A number below the axis that reaches beyond its end once touched the zero of p beside it."""
+    rng, touching = np.random.default_rng(3), []
+    for scale in np.linspace(0.02, 0.05, 12):
+        panel = PlaceboPanel("a", (), 0.0, "0", scale * rng.normal(size=400), rng.uniform(size=400))
+        figure = draw_placebos(PlaceboData("title", 0.05, (panel,)), width)
+        figure.set_dpi(72)
+        with own_style():
+            figure.draw_without_rendering()
+            below, beside = (
+                [t.get_window_extent() for axes in figure.axes for t in ticks(axes) if t.get_text()]
+                for ticks in (lambda axes: axes.get_xticklabels(), lambda axes: axes.get_yticklabels())
+            )
+        touching += [scale for a in below for b in beside if a.padded(1).overlaps(b)]
+    assert not touching
+
+
 def test_bold_numbers_of_a_love_plot_are_told():
-    told = say("Bold: beyond ±{limit:g}%.", limit=10.0)
+    told = say("Bold, after matching: beyond ±{limit:g}%.", limit=10.0)
     for after, there in ((12.0, True), (9.0, False)):
         rows = (LoveRow("x", 50.0, after),)
         assert (told in " ".join(texts_of(draw_love(LoveData("title", (LoveBlock("a", rows),), 10.0))))) == there

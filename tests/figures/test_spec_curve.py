@@ -999,16 +999,16 @@ def test_a_key_has_only_the_marks_of_p_that_there_are():
         assert [e.words for line in lines for e in line if "0.05" in e.words] == [there]
 
 
-def test_estimators_of_the_same_numbers_are_named_in_the_note():
-    """They stand as separate estimators, and look like so many findings."""
+def test_estimators_of_the_same_estimates_are_named_in_the_note():
+    """They stand as separate estimators, and look like so many findings; their errors need not be the same."""
     planned = plan_of({"estimator": ["twfe", "did2s", "imputation"]}, subsets("a", "b"))
     fits = fits_of(planned)
     codes = planned.codes[:, planned.dimensions.index("estimator")]
     fits.estimate[codes == 2] = fits.estimate[codes == 1]
-    fits.std_error[codes == 2] = fits.std_error[codes == 1]
+    fits.std_error[codes == 2] = 1.2 * fits.std_error[codes == 1]
     fits.nobs[:] = 100
     data = curve_data(collect(planned, [fits], ["x"]))
-    said = "did2s, imputation: the same numbers in 4 of 4 specifications."
+    said = "did2s, imputation: the same estimates in 4 of 4 specifications."
     assert data.same == (said,)
     assert said in " ".join(texts_of(draw(data)))
 
