@@ -442,9 +442,9 @@ _PERIOD = re.compile(
 
 
 def _period(term: str, code: ReadCode) -> tuple[int, str] | None:
-    """Return the period since treatment that a term is of, and what shows it: a column, a lag, or "", its name."""
+    """Return the period since treatment that a term is of, and its column, with ~ of a lag, "" for a name alone."""
     if moved := re.fullmatch(r"([lf])\((\w+), (\d+)\)", term):
-        return int(moved[3]) * (1 if moved[1] == "l" else -1), f"lag of {moved[2]}"
+        return int(moved[3]) * (1 if moved[1] == "l" else -1), f"~{moved[2]}"
     if of := re.match(r"(\w+) (?:==|>=|<=) (-?\d{1,3})$", code.derived.get(term, "")):
         return int(of[2]), of[1]
     named = _PERIOD.fullmatch(code.called.get(term, (term, 0))[0])
@@ -455,9 +455,9 @@ def _event_study(terms: Sequence[str], code: ReadCode) -> str:
     """Return the lines of [event_study] that stand for leads and lags made by hand, "" where that is not sure."""
     found = {term: period for term in terms if (period := _period(term, code)) is not None}
     shown = {of for _, of in found.values()}
-    moved = shown.copy().pop().removeprefix("lag of ") if len(shown) == 1 and "lag of " in "".join(shown) else ""
+    moved = next((of[1:] for of in shown if of.startswith("~")), "")
     if moved in terms:
-        found[moved] = 0, f"lag of {moved}"
+        found[moved] = 0, f"~{moved}"
     periods = [n for n, _ in found.values()]
     if len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
         return ""

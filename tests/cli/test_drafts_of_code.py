@@ -5536,3 +5536,16 @@ def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(t
     text = " ".join(draft.replace("\n#", "\n").split())
     assert ("[event_study], with" in text) == bool(told)
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ('vcovHC(m, type = "HC1", cluster = "group")', 'Here: "~i" for a plm'),
+        ("vcovSCC(m)", "vcovSCC is not here: [vcov] has iid"),
+    ],
+)
+def test_errors_of_a_plm_are_told_with_what_to_write(errors, told):
+    plm = "m <- plm(y ~ d, df, index = c('i', 't'), model = 'within')\n"
+    code = f"df <- read.csv('a.csv')\n{plm}coeftest(m, vcov = {errors})\nfeols(y ~ d | i + t, df, ~i)\n"
+    assert [told in why for line, _, why in read_code(code, ".R").skipped if line == 3] == [True]
