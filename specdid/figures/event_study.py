@@ -522,13 +522,14 @@ def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
     widest = max((width[k] for k in range(first + 1, last)), default=max(width.values()))
     steps = _CALENDAR_STEPS.get(data.unit, _STEPS) if data.ticks else _STEPS
     step = next(s for s in steps if s * slot > widest + 4 or s == steps[-1])
-    begin, most = 0 if data.ticks else data.reference, max(0.0, min(0.5 * slot, _RIGHT + 0.5 * slot - 1))
+    begin = 0 if data.ticks else data.reference
     place = {k: _LEFT + (k - first + 0.5) * slot for k in width}
-    place[first] -= min(most, max(0.0, (width[first] - widest) / 2))
-    place[last] += min(max(0.0, most - width[last] / 2 + 0.5 * slot), max(0.0, (width[last] - widest) / 2))
+    place[first] -= min(0.5 * slot, max(0.0, (width[first] - widest) / 2))
+    place[last] += min(0.5 * slot, max(0.0, (width[last] - widest) / 2))
+    place[last] = min(place[last], page.width - 0.5 - width[last] / 2)
 
     def clear(k: int, other: int) -> bool:
-        return k == other or abs(place[k] - place[other]) > (width[k] + width[other]) / 2 + 1.5
+        return k == other or abs(place[k] - place[other]) > (width[k] + width[other]) / 2 + 4
 
     own = [k for k in dict.fromkeys((data.reference, first, last)) if k in width]
     own = [k for j, k in enumerate(own) if all(clear(k, other) for other in own[:j])]
