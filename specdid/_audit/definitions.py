@@ -131,23 +131,22 @@ def _first_known(weight: Floats) -> Floats:
     return np.asarray(pd.DataFrame(weight).bfill(axis=1).iloc[:, 0].to_numpy(), dtype=np.float64)
 
 
-def group_times(record: AuditSample, sample: AuditSample, options: Mapping[str, Any]) -> GroupTime:
-    """Pivot a sample to units by periods; ``record`` has the rows that lack nothing but controls too."""
+def group_times(sample: AuditSample, options: Mapping[str, Any]) -> GroupTime:
+    """Pivot a sample to units by periods."""
     import pandas as pd
 
     assert sample.cohort is not None  # the plan sees to it
     index = pd.MultiIndex.from_arrays([sample.unit, sample.time])
-    rows: dict[str, Any] = {"w": np.ones(len(sample)) if sample.weights is None else sample.weights}
+    weights = np.ones(len(sample)) if sample.weights is None else sample.weights
+    rows: dict[str, Any] = {"y": sample.outcome, "w": weights}
     rows |= {f"x{j}": _standardised(column) for j, column in enumerate(sample.controls.T)}
     rows |= {f"c{v}": codes[0] for v, codes in enumerate(sample.clusters) if len(codes) == 1}
     wide = {name: pd.Series(column, index).unstack() for name, column in rows.items()}
-    outcome = pd.Series(record.outcome, pd.MultiIndex.from_arrays([record.unit, record.time])).unstack()
-    outcome = outcome.loc[wide["w"].index].dropna(axis=1, how="all")
+    outcome = wide["y"]
     times = outcome.columns.to_numpy()
     cohort = pd.Series(sample.cohort).groupby(np.asarray(sample.unit)).first().reindex(outcome.index)
     first = (times[None, :] < cohort.fillna(np.inf).to_numpy()[:, None]).sum(axis=1)
     keep = first > int(options.get("anticipation", 0))
-    wide = {name: table.reindex(columns=times) for name, table in wide.items()}
     if options.get("unbalanced") == "drop":
         keep &= wide["w"].notna().all(axis=1).to_numpy()
     of = {

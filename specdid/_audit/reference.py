@@ -594,7 +594,7 @@ def _stack(sample: AuditSample, method: Method, after: int) -> AuditSample:
 
 def _group_time(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Answer for csdid."""
-    found = group_times(record_of(work, s), sample, method.options)
+    found = group_times(sample, method.options)
     estimate = float(found.estimate(np.ones((1, len(found.first)))).real[0])
     errors: list[float | None] = []
     for v, vcov in enumerate(work.problem.vcovs):
@@ -677,7 +677,8 @@ def _synthetic(work: OneByOneWork, s: int, sample: AuditSample, method: Method, 
 
 def _by_itself(work: OneByOneWork, s: int, sample: AuditSample, method: Method, dropped: Sequence[int]) -> Reestimated:
     """Ask the estimator itself, on the audit's rows and with the controls backwards."""
-    record = record_of(work, s) if _plugins.load("estimators", method.name).changes else sample
+    taken = _plugins.load("estimators", method.name).changes in ("controls", "outcome")
+    record = record_of(work, s) if taken else sample
     cut = Cut(sample.rows, record.rows, np.isfinite(record.outcome), 0, 0, 0)
     task = make_task(work.problem, work.members, s, cut, method.options, int(work.cohort[s]), work.time)
     task = replace(task, controls=task.controls[:, ::-1], control_labels=task.control_labels[::-1])

@@ -20,13 +20,14 @@ from specdid._check.data import Data, changing_rows, leaves, uses
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._study import RULES, Expression, OutcomeOption, Study, TreatmentOption, VcovOption
-from specdid.engine.compile import compile_plan
+from specdid.engine.compile import Compiled, compile_plan
 from specdid.engine.rows import used_rows
 from specdid.inference._assignment import (
     MOST_CELLS,
     Assignment,
     cells,
     deal,
+    in_samples,
     made_of,
     make_assignment,
     of_kinds,
@@ -158,12 +159,16 @@ def _perhaps_used(data: Data) -> Bools:
 
 def _used(data: Data) -> Bools:
     """Mark the rows that some planned specification uses, all that may be where there is no plan yet."""
+    compiled = _compiled(data)
+    return _perhaps_used(data) if compiled is None else used_rows(compiled.problem, compiled.members)
+
+
+def _compiled(data: Data) -> Compiled | None:
+    """Lay out the plan; None where there is none yet."""
     try:
-        plan = build_plan(data.study, data.panel, data.evaluator)
-        compiled = compile_plan(plan, data.panel, data.evaluator)
-        return used_rows(compiled.problem, compiled.members)
+        return compile_plan(build_plan(data.study, data.panel, data.evaluator), data.panel, data.evaluator)
     except (SpecError, LanguageError, EvaluationError):
-        return _perhaps_used(data)
+        return None
 
 
 def check_inference(data: Data) -> Iterator[Fault]:
@@ -330,6 +335,8 @@ def _moves(data: Data, level: Ints) -> Iterator[Fault]:
         )
         return
     strata = None if data.study.inference.strata is None else _codes_of(data, data.study.inference.strata)
+    if (compiled := _compiled(data)) is not None:
+        level = in_samples(level, compiled, compiled.members, frozenset(names), data.evaluator)
     assignment = make_assignment(data.panel, names, level, strata)
     treated = [t for o in data.study.treatment for scope in _settings(data) for t in _treated(data, o, scope)]
     bounds = [b for t in treated for b in (*t.factors, *_given(t.cohort))]

@@ -306,6 +306,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
             + (f", not in {_lines(r.line for r in code.regressions if term not in r.terms)}" if count < total else "")
             for term, count in counts.most_common(8)
         ),
+        *(f"line {r.line}: {told}" for r in code.regressions[:8] if (told := _event_study(r.terms, code))),
         *(f"line {line}: {text}" for line, text in code.notes[:4]),
         *_not_taken(code),
     )
@@ -364,7 +365,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         _together(rows, options, labels),
         _preferred(rows, options, kept, labels),
         _inference(vcovs),
-        _by_line(own),
+        _by_line(own, code),
         _skipped(_listed(code, term), of_r=name.casefold().endswith(".r")),
     ]  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in blocks if lines)
@@ -416,6 +417,8 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     calendar = all(re.search(r"(?<!\d)(?:19|20)\d\d$", t) for t in numbered)
     if len(years) > 1 or (len(numbered) > 1 and calendar):
         return f". Here: {_first_two(years if len(years) > 1 else numbered)} are periods of {by_year}"
+    if told := _event_study(terms, code):
+        return f". Here: {told}"
     if len(numbered) > 1:
         return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
     if any(
@@ -430,6 +433,40 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     fake = next((t for t in terms if re.search(r"(?i)placebo|fake|pseudo", t) and t.isidentifier()), None)
     fake = fake or next((t for t in terms if "1" in shape(t) and shape(t) == shape(term)), None)
     return f". Here: a fake treatment, as `{fake}` may be, is [placebo]" if fake else ""
+
+
+_PERIOD = re.compile(
+    r"(?i)(?P<before>leads?|f|pre|before|minus)?(?(before)|(?:lags?|l|post|after|plus))_?(?P<n>\d{1,2})"
+)
+"""A lead or lag by its name: leads are periods before the first treated one."""
+
+
+def _period(term: str, code: ReadCode) -> tuple[int, str] | None:
+    """Return the period since treatment that a term is of, and its column, with ~ of a lag, "" for a name alone."""
+    if moved := re.fullmatch(r"([lf])\((\w+), (\d+)\)", term):
+        return int(moved[3]) * (1 if moved[1] == "l" else -1), f"~{moved[2]}"
+    if of := re.match(r"(\w+) (?:==|>=|<=) (-?\d{1,3})$", code.derived.get(term, "")):
+        return int(of[2]), of[1]
+    named = _PERIOD.fullmatch(code.called.get(term, (term, 0))[0])
+    return (int(named["n"]) * (-1 if named["before"] else 1), "") if named else None
+
+
+def _event_study(terms: Sequence[str], code: ReadCode) -> str:
+    """Return the lines of [event_study] that stand for leads and lags made by hand, "" where that is not sure."""
+    found = {term: period for term in terms if (period := _period(term, code)) is not None}
+    shown = {of for _, of in found.values()}
+    moved = next((of[1:] for of in shown if of.startswith("~")), "")
+    if moved in terms:
+        found[moved] = 0, f"~{moved}"
+    periods = [n for n, _ in found.values()]
+    if len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
+        return ""
+    least, most = min(periods), max(periods)
+    left = [n for n in range(least, max(most, 0)) if n not in periods]
+    reference = f"reference = {left[0]}" if len(left) == 1 else "reference, the period that is left out"
+    told = f"{_first_two([*found])} are periods of [event_study], with window = [{least}, {most}] and {reference}"
+    more = f"; of `{moved}`, which stays 1, a lead or lag is the change from one period to the next" if moved else ""
+    return told + more
 
 
 def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
@@ -770,7 +807,7 @@ def _inference(vcovs: Sequence[tuple[str, str]]) -> list[str]:
     return ["[inference]", "draws = 999", 'null  = ["wild"]', f"cluster = {toml_text(cluster)}"]
 
 
-def _by_line(own: Sequence[Regression]) -> list[str]:
+def _by_line(own: Sequence[Regression], code: ReadCode) -> list[str]:
     """Say of every line of the code which specification it is, and which errors it had."""
     lines = comment(f"The regression{'s by their lines' if len(own) > 1 else ' by its line'} in the code:")
     for r in own[:MOST_LISTED]:
@@ -782,6 +819,8 @@ def _by_line(own: Sequence[Regression]) -> list[str]:
             f"vcov {r.vcov}{f', {r.ssc}' if r.ssc else ''}",
         ]
         lines += comment(one_line(f"{r.line}: {formula}; {'; '.join(more)}"), "  ")
+        if told := _event_study(r.terms, code):
+            lines += comment(f"   {told}", "  ")
     return lines
 
 

@@ -1801,7 +1801,13 @@ class _R(Memory):
         self.skip(line, text, "runs or brings other code or data, which are not read: what they change, do before")
 
     def _other_errors(self, line: int, text: str) -> None:
-        self.skip(line, text, "asks for other standard errors than the regression: add them to [vcov]")
+        unit = self.found.unit or "unit"
+        here = ""
+        if other := re.search(r"(?<![\w.])(?:vcov(?:SCC|BK|DC|NW|HAC)|NeweyWest|kernHAC)(?![\w.])", text):
+            here = f", but {other[0]} is not here: [vcov] has iid, hetero and clusters of one column or two"
+        elif re.search(r"(?<![\w.])vcovHC(?![\w.])", text):
+            here = f'. Here: "~{unit}" for a plm, whose vcovHC() is by groups; "hetero" for others'
+        self.skip(line, text, f"asks for other standard errors than the regression: add them to [vcov]{here}")
 
     def _hidden_change(self, text: str, line: int, frames: set[str], shown: str = "") -> None:
         """List what assigns to data within the brackets of a call."""

@@ -2011,11 +2011,27 @@ class _Stata(Memory):
                 f"`{word}`: whether it is the treatment, an event study or fixed effects the code does not say. Write "
                 "the treatment by `generate`, absorb fixed effects; an event study is [event_study]"
             )
-        if binary[0] is None and not set(names) & self._key and not _TIMES.match(names[0]):
+        counted = self._counted_from(word, names[0]) if single else ""
+        if (binary[0] is None or counted) and not set(names) & self._key and not _TIMES.match(names[0]):
             told = f"`{word}` among the regressors is taken as a fixed effect; one of 0 and 1 without `i.` is a term"
+            told += counted
             if (line, told) not in self.found.notes:
                 self.found.notes.append((line, told))
         effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
+
+    def _counted_from(self, word: str, name: str) -> str:
+        """Return the lines of [event_study] for levels that count periods, where the data show which there are."""
+        made = self.derived(name) or name
+        of = moved_column(made)
+        moved = re.search(r"([-+]) ?(\d+)$", made) if of else None
+        low, high = self._facts.bounds(of or name)
+        if not (-inf < low < 0 <= high < inf) or low != int(low):
+            return ""
+        base = re.match(r"ib?(\d+)\.|b(\d+)\.", word)
+        by = int(f"{moved[1]}{moved[2]}") if moved else 0
+        reference = f"reference = {int(base[1] or base[2]) - by}" if base else "reference, the level that is left out"
+        told = f"where it counts periods from the treatment on it is [event_study], with window = [{low:g}, {high:g}]"
+        return f"; {told} and {reference}"
 
     def _named_otherwise(self, pattern: str) -> list[str]:
         """Return the columns of a pattern where the file has some by other names, as capitals that are read small.

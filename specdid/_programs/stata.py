@@ -136,10 +136,10 @@ class Stata:
         """Display a coefficient and its standard error."""
         return f'display %14.10g _b[{name}] "  (standard error " %14.10g _se[{name}]{factor} ")"'
 
-    def parted(self, cluster: str, among: str = "") -> Iterator[str]:
+    def parted(self, cluster: str) -> Iterator[str]:
         """Count in ``parted`` the rows of units that a cluster parts, with units in ``_panel``."""
-        yield f"egen double _low = min({cluster}){among}, by(_panel)"
-        yield f"egen double _high = max({cluster}){among}, by(_panel)"
+        yield f"egen double _low = min({cluster}), by(_panel)"
+        yield f"egen double _high = max({cluster}), by(_panel)"
         yield "quietly count if _low != _high"
         yield "local parted = r(N)"
         yield "drop _low _high"

@@ -1,10 +1,10 @@
 """[placebo]: the treatment given to others at random, and moved to earlier periods.
 
-Random placebos share the draws of the curve's permutation null: whole paths of the assigned
-columns are dealt out again between units, within strata; the p-value is the share of draws
-at least as extreme as the estimate (Fisher 1935). The timing placebo moves the treatment a
-few periods earlier, with its cohort, and estimates it by the specification's own estimator on
-periods before it really began.
+Random placebos share the draws of the curve's permutation null where both have the same units in
+their samples: whole paths of the assigned columns are dealt out again between these, within strata;
+the p-value is the share of draws at least as extreme as the estimate (Fisher 1935). The timing
+placebo moves the treatment a few periods earlier, with its cohort, and estimates it by the
+specification's own estimator on periods before it really began.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from specdid.analyses._words import (
 from specdid.analyses.table import Labelled, coefficient_rows, numbered, spanners
 from specdid.figures import forest, placebo_density
 from specdid.figures.placebo_density import PlaceboPanel
-from specdid.inference._assignment import made_of, make_assignment, of_kinds
+from specdid.inference._assignment import in_samples, made_of, make_assignment, of_kinds
 from specdid.inference._base import Context, Null, draw_null
 from specdid.inference._batches import with_error
 from specdid.language import Bound, bind, referenced, write
@@ -179,6 +179,12 @@ def _level(bench: Bench, cell: Cell) -> Ints:
     return bench.codes(node, cell)
 
 
+def _in_sample(bench: Bench, cell: Cell, level: Ints, names: frozenset[str]) -> Ints:
+    """Leave out, as -1, the levels that have no row in the cell's sample: they are not dealt."""
+    member = cell.compiled.members.take(np.array([cell.member], np.int64))
+    return in_samples(level, cell.compiled, member, names, bench.evaluator)
+
+
 def _assigned(bench: Bench, request: Request, cell: Cell) -> Iterator[Fault]:
     """Check that what is dealt out is one value for a level and period."""
     level, periods = _level(bench, cell), bench.periods
@@ -247,9 +253,12 @@ def _moving(bench: Bench, request: Request, cells: Cells) -> Iterator[Fault]:
     strata = config.strata or bench.study.inference.strata
     if not len(cells) or still or strata is None:
         return
-    codes = _level(bench, cells[0]), bench.codes(strata, cells[0])
-    assignment = make_assignment(bench.panel, moved_columns(bench, cells[0]), *codes)
-    if of_kinds(bench.panel, assignment, [b for c in cells for b in _treatment_bounds(c)]).different() == 0:
+    level, stratum, moved = _level(bench, cells[0]), bench.codes(strata, cells[0]), moved_columns(bench, cells[0])
+    bounds = [b for c in cells for b in _treatment_bounds(c)]
+    levels = (_in_sample(bench, cell, level, frozenset(moved)) for cell in cells)
+    dealt = {of.tobytes(): of for of in levels}.values()
+    assignments = (make_assignment(bench.panel, moved, of, stratum) for of in dealt)
+    if all(of_kinds(bench.panel, one, bounds).different() == 0 for one in assignments):
         yield fault_at(
             strata.origin,
             strata.tree.span,
@@ -553,7 +562,9 @@ def _context(bench: Bench, cell: Cell, fit: CellFit, draws: int, strata: Express
     dropped = {} if fit.full is None else {0: fit.full.dropped}
     chosen, on = np.array([cell.member], np.int64), (plan, bench.panel, bench.evaluator, cell.compiled)
     cluster, seed = _cluster(bench, cell), bench.study.seed
-    return Context(*on, chosen, cluster, draws, seed, dropped, bench.jobs, bench.backend, store=bench.store)
+    return Context(
+        *on, chosen, cluster, draws, seed, dropped, bench.jobs, bench.backend, store=bench.store, alone=chosen
+    )
 
 
 def _cluster(bench: Bench, cell: Cell) -> Ints:

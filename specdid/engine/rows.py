@@ -211,6 +211,22 @@ def used_rows(problem: Problem, members: Members) -> Bools:
     return used
 
 
+def complete_rows(problem: Problem, members: Members) -> Bools:
+    """Mark the rows, (n,), that are complete in some member's sample, be they alone in a level of an effect."""
+    patterns = missing_patterns(problem, members)
+    keys, present = row_keys(members, patterns), ~patterns.missing
+    found, bases = np.zeros(len(problem.values), dtype=bool), dict[tuple[int, ...], Bools]()
+    for member, bits in zip(keys.first.tolist(), keys.bits, strict=True):
+        same = tuple(int(a[member]) for a in (members.rows, members.effects, members.weights, members.sunab))
+        if same not in bases:
+            bases[same] = _base(problem, members, member)[1]
+        complete = bases[same].copy()
+        for pattern in _set_bits(bits):
+            complete &= present[pattern]
+        found |= complete
+    return found
+
+
 def rows_of(packed: NDArray[np.uint8], n: int) -> Ints:
     """Return the row numbers of a packed mask over n rows."""
     return np.flatnonzero(np.unpackbits(packed, count=n).view(np.bool_)).astype(np.int64, copy=False)

@@ -84,8 +84,8 @@ class EstimatorSetting(Key):
     idle: tuple[str, str, str] | None = None
 
 
-Changes = Literal["", "controls", "outcome"]
-"""What a row may lack that an estimator of changes reads all the same."""
+Changes = Literal["", "whole", "controls", "outcome"]
+"""Whether an estimator takes changes, and what a row may lack that it reads all the same: "whole" nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,9 +302,11 @@ class Estimator:
     coefficient alone; it is None where ``fit`` gives all of them.
     ``beside(options)`` names the units that ``n_control`` counts, where they are not the never treated alone.
 
-    ``changes``: it takes changes of the outcome between rows, and what a row may lack and still be read: "controls", as
-    an end of a change; "outcome" or a weight, as a treatment that tells when a unit switches. "": nothing, as where
-    controls are changes, too, so that both ends need every variable.
+    ``changes``: it takes changes of the outcome between rows, and what a row may lack and still be read, which its
+    ``doc`` says: "controls", as an end of a change; "outcome" or a weight, as a treatment that tells when a unit
+    switches. "": nothing, as where
+    controls are changes, too, so that both ends need every variable; "whole": so it is of an estimator whose controls
+    stand beside a constant.
     ``path(task, relative, periods, reference)`` gives effects by relative period, for event
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.

@@ -758,7 +758,8 @@ ESTIMATOR = Estimator(
     vcovs=frozenset({"iid", "hetero", "cluster", "twoway"}),
     fit=_fit,
     slopes=False,
-    doc="Controls enter at their value in the period of entering. "
+    doc="Controls enter at their value in the period of entering; a row without them is in no N, but its outcome "
+    "still is an end of other rows' changes, as in Stata's lpdid. "
     "Rows of periods in which nobody enters count in N and clusters; reweight without controls leaves them out. "
     "Takes no other fixed effects.",
     path=_path,

@@ -120,7 +120,7 @@ class _ScriptBuilder:
             later, complete = [n for n in complete if n not in held and n not in clusters], held
         vcovs = self.plan.study.vcov
         without = (f"{vcovs[v].name}: no standard error, {why}" for v, why in self._missing().items())
-        if later and (fitted := self._in_full(estimator)) is not None and fitted.dropped:
+        if declared.changes and controls and (fitted := self._in_full(estimator)) is not None and fitted.dropped:
             lost = [program.labels.get(controls[j], controls[j]) for j in fitted.dropped]
             about += (f"left out, as combinations of the periods and the other controls: {', '.join(lost)}",)
             controls = tuple(c for j, c in enumerate(controls) if j not in fitted.dropped)

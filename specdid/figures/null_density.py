@@ -31,16 +31,12 @@ OFF_CENTRE = later(
 )
 _RIDGE = 62.0
 """Height of one null's histogram, in points."""
+_PEAK = 43.4
+"""Points of that which its highest bin takes."""
 _INNER = (16.0, 16.0)
 """Points at the left and right of the axes."""
-CUT = later("Names cut short are in full in details.md.")
-_LINES = 2
-_BELOW = 0.71
-"""Where lines end, as a share of that height, that would strike through the second line of a name."""
 _BIN = 2.5
 """Points that a bin is wide, at least."""
-_KIND = 36.0
-"""Points that the kind of a null has before a comma, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,6 @@ def draw(data: NullData, width: float | None = None) -> Figure:
     """Draw the data on a new figure, which pyplot does not know."""
     fonts = choose_fonts(_texts(data))
     with own_style():
-        height = _RIDGE * max(len(p.nulls) for p in data.panels)
         note = say(
             "Histogram of the median estimate over the draws of each null, in which there is no effect; dark: "
             "the draws at least as far from zero as the observed median, whose share is p; thin line: zero."
@@ -105,7 +100,9 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             note = sentences([note, said])
         panes, key = one_key([_pane(p, len(data.panels) == 1) for p in data.panels])
         room = room_of(len(panes), width or DEFAULT, 0.0, _INNER)[1]
-        names = [_named(null, fonts, room)[0] for p in data.panels for null in p.nulls]
+        named = [_named(null, fonts, room)[1] for p in data.panels for null in p.nulls]
+        ridge = _RIDGE + max(0 if lines[0] else 8 * len(lines) - 12 for lines in named)
+        height = ridge * max(len(p.nulls) for p in data.panels)
         page, boxes = lay_sheet(
             data.title,
             panes,
@@ -115,15 +112,13 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             height,
             inner=_INNER,
             least=height,
-            cut=any("…" in line for lines in names for line in lines),
-            told_in=CUT,
             doubt=data.doubt,
             verdict=data.verdict,
             key=key,
         )
         for panel, box in zip(data.panels, boxes, strict=False):
             alike = [p for p in data.panels if (p.group, p.scaled) == (panel.group, panel.scaled)]
-            _draw_pane(page, replace(box, height=_RIDGE * len(panel.nulls)), panel, _ends(alike))
+            _draw_pane(page, replace(box, height=ridge * len(panel.nulls)), panel, _ends(alike), ridge)
         return page.figure
 
 
@@ -157,7 +152,7 @@ def _off_centre(data: NullData) -> bool:
     return any(abs(middle) > 0.25 * (high - low) / 2 for low, middle, high in ends)
 
 
-def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]) -> None:
+def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float], ridge: float) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
     low, high = ends
     style_across(axes, page.fonts, low, high, box.width)
@@ -167,11 +162,12 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     for k, null in enumerate(panel.nulls):
         base = rows - 1 - k
         edges, heights, dark = histogram(null, _BIN * (high - low) / box.width)
-        y = base + 0.7 * heights
+        y = base + _PEAK / ridge * heights
         draw_steps(axes, y, edges, base, 2, facecolor=BAND95)
         draw_steps(axes, np.where(dark, y, base), edges, base, 2.1, facecolor=blend(INK, 0.5))
         draw_steps(axes, y, edges, base, 2.2, facecolor="none", edgecolor=INK, linewidth=0.7)
-        top = base + (0.8 if _label(page, box, null, k) == 1 else _BELOW)
+        # no line strikes through the second line of a name
+        top = base + (49.6 if _label(page, box, null, k * ridge) == 1 else 44.0) / ridge
         axes.plot([0, 0], [base, top], color=INK, linewidth=0.5, zorder=2.3)
         axes.plot([null.value] * 2, [base, top], color=ACCENT, linewidth=1.8, zorder=4)
     times = say(" × expected sign") if panel.nulls[0].expected else ""
@@ -202,31 +198,28 @@ def histogram(null: NullMedian, least: float) -> tuple[Floats, Floats, Bools]:
     return edges, np.minimum(heights / most, 1.0), np.abs(edges[1:] + edges[:-1]) > 2 * far
 
 
-def _label(page: Page, box: Box, null: NullMedian, k: int) -> int:
-    """Write a null's name, on two lines where it is long, and p above its histogram; return how many lines it has."""
+def _label(page: Page, box: Box, null: NullMedian, down: float) -> int:
+    """Write a null's name, on several lines where it is long, and p above its bins; return how many lines it has."""
     title, p = _named(null, page.fonts, box.width)
-    for line, text in enumerate(title):
-        page.text(box.left, box.top + k * _RIDGE + 5 + 8 * line, text, SMALL, colour=QUIET)
-    page.text(box.left + box.width, box.top + k * _RIDGE + 5, p, SMALL, colour=INK, align="right")
+    for line, (text, value) in enumerate(zip(title, p, strict=True)):
+        page.text(box.left, box.top + down + 5 + 8 * line, text, SMALL, colour=QUIET)
+        page.text(box.left + box.width, box.top + down + 5 + 8 * line, value, SMALL, colour=INK, align="right")
     return len(title)
 
 
-def _named(null: NullMedian, fonts: Fonts, width: float) -> tuple[list[str], str]:
-    """Return the lines of a null's name that have room beside its p, and p."""
+def _named(null: NullMedian, fonts: Fonts, width: float) -> tuple[list[str], list[str]]:
+    """Return the lines of a null's name, whole, and p beside one of them: the first where two lines are enough."""
     p = p_text(null.p_value)
     if round(null.p_value * (null.draws + 1)) == 1 and null.draws:
         p = say("{p}, the least of {n:,} draws", p=p, n=null.draws)
     room = width - fonts.width(p, SMALL) - 8
-    lines = wrap(told(null.title), fonts, room)
-    return (lines if len(lines) <= _LINES else [_title(told(null.title), fonts, room)]), p
-
-
-def _title(title: str, fonts: Fonts, room: float) -> str:
-    """Cut a null's name before a comma: what it adds after it tells nulls of one kind apart."""
-    kind, comma, more = title.rpartition(say(", "))
-    left = room - fonts.width(f"{comma}{more}", SMALL)
-    cut = f"{fonts.fit(kind, SMALL, left)}{comma}{more}" if kind and left >= _KIND else title
-    return fonts.first_fit((title, cut, more), SMALL, room)
+    beside = wrap(told(null.title), fonts, room)
+    if len(beside) <= 2:
+        return beside, [p, *[""] * (len(beside) - 1)]
+    lines = wrap(told(null.title), fonts, width)
+    if fonts.width(lines[-1], SMALL) > room:
+        lines.append("")
+    return lines, [*[""] * (len(lines) - 1), p]
 
 
 def _texts(data: NullData) -> Iterator[str]:

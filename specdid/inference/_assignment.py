@@ -16,8 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid.engine.columns import Recipe, evaluate, row_mask
+from specdid.engine.compile import Compiled
 from specdid.engine.problem import Members
-from specdid.engine.rows import rows_of, rows_of_members
+from specdid.engine.rows import complete_rows, rows_of, rows_of_members
 from specdid.inference._base import Context
 from specdid.language import Bound, bind, referenced
 from specdid.language.scope import sources
@@ -37,7 +39,7 @@ class Assignment:
 
     Attributes
     ----------
-    level : (n,) int64, of each row, from 0; -1 where the row belongs to none and keeps its values.
+    level : (n,) int64, of each row, from 0; -1 where the row belongs to none that is dealt and keeps its values.
     period : (n,) int64, the place of the row's period among those of the data.
     paths : column -> (L, T) float64
         The column's value for a level in a period; where a level is not observed in a
@@ -218,20 +220,48 @@ def assigned(context: Context) -> tuple[str, ...]:
 
 
 def levels_of(context: Context) -> tuple[Ints, Ints | None]:
-    """Return the codes of who was assigned, and of strata, by row."""
+    """Return the codes of who was assigned, -1 where they are in no sample, and of strata, by row."""
     asked = context.plan.study.inference
     scope = context.plan.grid.settings[0].scope
     unit = context.panel.unit
     node = asked.level.tree if asked.level is not None else Name(unit or "")
     level = context.evaluator.codes(tuple(bind(n, scope) for n in chain(node, "+")))
+    members = context.compiled.members if context.alone is None else context.compiled.members.take(context.alone)
+    level = in_samples(level, context.compiled, members, frozenset(assigned(context)), context.evaluator)
     if asked.strata is None:
         return level, None
     return level, context.evaluator.codes(tuple(bind(n, scope) for n in chain(asked.strata.tree, "+")))
 
 
-def moved_by(context: Context, names: frozenset[str]) -> Moved:
+def in_samples(level: Ints, compiled: Compiled, members: Members, names: frozenset[str], evaluator: Evaluator) -> Ints:
+    """Leave out, as -1, the levels that have no row in the sample of any member, and number the others from 0.
+
+    A row is in a sample that keeps it where all variables are there. What depends on the assigned columns ``names``
+    restricts nothing: in another draw the row would be in. Where no level has a row, all stay.
+    """
+    moved, problem = moved_by(compiled, names), compiled.problem
+    values, rows, codes = problem.values.copy(order="F"), problem.rows.copy(), problem.codes.copy(order="F")
+    values[:, moved.values], codes[:, moved.codes[: codes.shape[1]]] = 1.0, 0
+    for r in np.flatnonzero(moved.rows).tolist():
+        recipe = compiled.row_recipes[r]
+        conditions = recipe.bounds if recipe.match is None else recipe.match.conditions
+        still = tuple(bound for bound in conditions if not sources(bound) & names)
+        rows[r] = row_mask(Recipe("rows", still), evaluator.panel, evaluator)
+    for c in np.flatnonzero(moved.values).tolist():  # rows common to all specifications
+        needed = tuple(n for n in compiled.value_recipes[c].needed if not any(sources(b) & names for b in n.bounds))
+        if needed:
+            values[:, c] = evaluate(Recipe("complete", needed=needed), evaluator.panel, evaluator)
+    used = complete_rows(dataclasses.replace(problem, values=values, rows=rows, codes=codes), members) & (level >= 0)
+    kept = np.zeros(int(level.max(initial=-1)) + 1, dtype=bool)
+    kept[level[used]] = True
+    if not kept.any() or kept[level[level >= 0]].all():
+        return level
+    number = np.where(kept, np.cumsum(kept) - 1, -1)
+    return np.where(level >= 0, number[level], -1)
+
+
+def moved_by(compiled: Compiled, names: frozenset[str]) -> Moved:
     """Mark what depends on the columns ``names``."""
-    compiled = context.compiled
     found = [
         np.array([any(sources(b) & names for b in recipe.bounds) for recipe in recipes], dtype=bool)
         for recipes in (compiled.value_recipes, compiled.row_recipes, compiled.code_recipes)

@@ -119,6 +119,7 @@ class Context:
     draws, seed : of the null.
     dropped : position among the chosen -> columns of values that were dropped as collinear.
     jobs, backend, progress
+    alone : (m,) positions in ``compiled.members`` of those whose samples say who is dealt, or None: all
     store : where draws are kept, or None
     """
 
@@ -135,6 +136,7 @@ class Context:
     backend: str = "serial"
     progress: Progress = silent
     store: Store | None = None
+    alone: Ints | None = None
 
     def store_for(self, count: int) -> Store | None:
         """Return the store, or None where the draws of ``count`` specifications are too many to keep."""

@@ -71,7 +71,7 @@ def split(context: Context) -> Strategies:
     compiled = context.compiled
     problem = with_cluster(compiled.problem, context.cluster)
     names = assigned(context)
-    moved = moved_by(context, frozenset(names))
+    moved = moved_by(compiled, frozenset(names))
     members = compiled.members.take(context.chosen)
     batched = compiled.batched[context.chosen]
     depends = _treatment_moves(context, members, moved)

@@ -5508,3 +5508,44 @@ def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
     after = "feols(homicide ~ post + poor | sid + year, df, ~sid)\n"
     _, spec = drafted(f"df <- read.csv('castle.csv')\n{before}{rename}{after}", "a.R")
     assert tomllib.loads(spec.read_text("utf-8"))["controls"] == {"poverty": "poverty"}
+
+
+LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen lag2 = rel >= 2\ngen r = rel + 10\n"
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ("lead2 lag0 lag1 lag2", "window = [-2, 2] and reference = -1"),
+        ("lead3 lead2 lag0 lag1", ""),
+        ("F2.d L0.d L1.d", "window = [-2, 1] and reference = -1; of `d`, which stays 1"),
+        ("ib9.r", "window = [-4, 5] and reference = -1"),
+        ("i.rel", "window = [-4, 5] and reference, the level that is left out"),
+        ("lag0 lag1 x", ""),
+    ],
+)
+def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(terms, told):
+    keys = [(i, t) for i in range(1, 9) for t in range(2001, 2010)]
+    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4)) for i, t in keys]
+    names = ["i", "t", "y", "x", "d", "rel"]
+    frame = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+    facts = facts_of(panel_of(frame, "i", "t").columns)
+    made = f"xtset i t\n{LEADS}reghdfe y x {terms}, a(i t) cluster(i)\n"
+    found = read_code(made, ".do", facts)
+    draft = code_draft(found, "a.do", ("x", "named by you"), "a.csv", "a")
+    text = " ".join(draft.replace("\n#", "\n").split())
+    assert ("[event_study], with" in text) == bool(told)
+    assert told in text
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ('vcovHC(m, type = "HC1", cluster = "group")', 'Here: "~i" for a plm'),
+        ("vcovSCC(m)", "vcovSCC is not here: [vcov] has iid"),
+    ],
+)
+def test_errors_of_a_plm_are_told_with_what_to_write(errors, told):
+    plm = "m <- plm(y ~ d, df, index = c('i', 't'), model = 'within')\n"
+    code = f"df <- read.csv('a.csv')\n{plm}coeftest(m, vcov = {errors})\nfeols(y ~ d | i + t, df, ~i)\n"
+    assert [told in why for line, _, why in read_code(code, ".R").skipped if line == 3] == [True]

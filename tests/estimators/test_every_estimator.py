@@ -11,11 +11,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from adoption import VCOVS, adoption_panel, outcome_of
+from programs import estimated
+from simulated import analysed
 from small_problems import task_of
 from specdid import _plugins
 from specdid._decode import read_study
+from specdid._run.prepare import prepare
 from specdid.engine.rows import count_units
 from specdid.estimators._base import CONSTANT, TREATMENT, VCOV_NOTES, Estimate, Estimator, Failure
 
@@ -244,3 +248,59 @@ def test_every_hash_seed_gives_the_same_bytes():
     outputs.add(f"{[repr(plain_of(n)) for n in NAMES]}\n")  # this process's own
     assert len(outputs) == 1
     assert outputs.pop().count("Estimate(") == len(NAMES)
+
+
+READS = {"lpdid": "controls", "did_multiplegt_dyn": "outcome"}
+"""Estimators that read rows which lack something, and what these lack; their `doc` says so."""
+WAYS = [*((name, {}) for name in NAMES), ("csdid", {"unbalanced": "drop"}), ("csdid", {"unbalanced": "rows"})]
+
+
+def test_who_reads_rows_that_lack_something_says_so(estimator):
+    assert READS.get(estimator.name, "") == estimator.changes.replace("whole", "")
+    assert estimator.name not in READS or "still" in estimator.doc
+
+
+@pytest.mark.parametrize("lacking", ["x", "w", "y"])
+@pytest.mark.parametrize(("name", "options"), WAYS, ids=lambda v: v if isinstance(v, str) else "-".join(v.values()))
+def test_what_stands_in_rows_that_lack_something_changes_no_number(name, options, lacking):
+    """Rows without a control, a weight or the outcome: estimate, error, N and event study, whatever else they hold."""
+    declared = _plugins.load("estimators", name)
+    controlled = "controls" in declared.honours and options.get("unbalanced") != "rows"
+    weighted = "weights" in declared.honours
+    if (lacking == "x" and (not controlled or name == "lpdid")) or (lacking == "w" and not weighted):
+        pytest.skip("takes none, or says that it reads such rows")
+    frame, rng = adoption_panel(), np.random.default_rng(4)
+    y = outcome_of(name)
+    lost = (frame.t == 7) | ((rng.random(len(frame)) < 0.05) & (not declared.balanced))
+    frame = frame.assign(cohort=frame.cohort.fillna(0), other=frame.z)
+    frame[lacking if lacking != "y" else y] = frame[lacking if lacking != "y" else y].mask(lost)
+    other = frame.copy()
+    for column in {y, "other", "x", "w"} - {lacking if lacking != "y" else y}:
+        other.loc[lost, column] = rng.permutation(frame[column])[: int(lost.sum())]
+    more = {
+        "study": {"unit": "unit", "time": "t", "data": "given.csv", "seed": 7},
+        "outcome": {"y": y},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "controls": {"c": "x + other" if controlled else "1"},
+        "weights": {"w": "w" if weighted else "1"},
+        "fixed_effects": {"two-way": "unit + t"},
+        "vcov": {"unit": "~unit"},
+        "estimator": {"e": {"method": name, **options} | ({"post_window": 1} if name == "lpdid" else {})},
+        "inference": {"draws": 0},
+    }
+    if declared.likelihood:
+        more["fixed_effects"] = {"t": "t"}
+    if name == "sdid":
+        more["estimator"]["e"]["vce"] = "jackknife"
+    found = []
+    for one in (frame, other):
+        data = pl.DataFrame({c: one[c].to_numpy() for c in one}).fill_nan(None)
+        results = estimated(prepare(more, data))
+        row = [results.estimate[0], results.first("std_error")[0], results.numbers["nobs"][0]]
+        assert np.isfinite(row).all(), results.numbers
+        tables = []
+        if declared.path is not None or declared.batched:
+            study = analysed("event_study", {"window": [-2, 1]}, data, **more)
+            tables = None if study.finding is None else [table.rows for table in study.finding.tables]
+        found.append((row, tables))
+    assert repr(found[0]) == repr(found[1])

@@ -284,13 +284,24 @@ def test_means_of_rows_are_also_of_units_with_one_row(tmp_path):
         assert "singleton" not in program(prepared, 0, language)
 
 
-def test_a_row_without_a_control_still_is_the_end_of_a_change():
-    frame = adoption_panel()
-    gap = frame.assign(x=frame.x.mask((frame.unit == 50) & (frame.t == 7)))
-    whole = small(frame, ("x",)).estimate
-    assert small(gap, ("x",)).estimate == pytest.approx(whole, rel=1e-12)  # controls are those of the base period
-    base = frame.assign(x=frame.x.mask((frame.unit == 50) & (frame.t == 3)))
-    assert abs(small(base, ("x",)).estimate / whole - 1) > 1e-6
+@pytest.mark.parametrize("aggregate", ["group", "simple", "dynamic", "calendar"])
+@pytest.mark.parametrize("unbalanced", ["pairs", "drop"])
+def test_a_row_without_a_control_is_in_no_comparison_as_if_it_were_not_there(unbalanced, aggregate):
+    """R's did and Stata's csdid leave such rows out first; a later period without it gives no effect of its own."""
+    frame, options = adoption_panel(), {"unbalanced": unbalanced, "aggregate": aggregate, "est_method": "reg"}
+    some = (frame.unit.isin([2, 20, 50])) & frame.t.isin([3, 5])
+    for lost in (some, frame.t >= 7, some | (frame.t >= 7)):
+        found = small(frame.assign(x=frame.x.mask(lost)), ("x",), **options)
+        without = small(frame[~lost], ("x",), **options)
+        assert (found.estimate, found.std_error[0], found.nobs) == (
+            without.estimate,
+            without.std_error[0],
+            without.nobs,
+        )
+        assert found.extra == without.extra
+    whole = small(frame, ("x",), **options)
+    late = small(frame.assign(x=frame.x.mask(frame.t >= 7)), ("x",), **options)
+    assert abs(late.estimate / whole.estimate - 1) > 1e-6
 
 
 def test_periods_two_apart_are_neighbours_where_none_lies_between():

@@ -272,16 +272,19 @@ def test_the_name_of_log_p_touches_no_other_text():
             assert not [t.get_text() for t in found if t is not name and found[t].overlaps(found[name])]
 
 
-def test_nulls_of_one_kind_are_told_apart_where_there_is_little_room():
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize("more", ["", ", with a name that is long" * 6])
+def test_names_of_nulls_are_whole_beside_their_p(more, width):
+    """Their end alone, "specifications…", said not that it is a permutation."""
     results, (first, *_) = chinese()
-    whole = "permutation of the assignment, specifications fitted again in every draw"
-    texts = texts_of(drawn("null_density", results, (replace(first, title=whole),), 3.5))
-    assert whole in " ".join(texts), "two lines have room for it"
-    longer = f"permutation of the assignment {'and of much else ' * 9}, specifications fitted again in every draw"
-    texts = texts_of(drawn("null_density", results, (replace(first, title=longer),), 3.5))
-    (cut,) = (t for t in texts if t.endswith("specifications fitted again in every draw"))
-    assert cut.startswith("perm"), "what kind of null it is stays too"
-    assert "…, " in cut
+    whole = f"permutation of the assignment{more}, specifications fitted again in every draw"
+    nulls = tuple(
+        replace(null, title=whole, p_value=1 / 200, draws=199) for null in (first, replace(first, estimand="another"))
+    )
+    texts = texts_of(drawn("null_density", results, nulls, width))
+    named = [text for text in texts if text and text in whole]
+    assert " ".join(named[: len(named) // 2]) == whole, named
+    assert texts.count("p = 0.005, the least of 199 draws") == 2
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # of a Chinese title, where no font has these
@@ -733,14 +736,3 @@ def test_a_p_at_the_floor_of_its_draws_has_their_number():
     for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
         null = replace(null_median(), p_value=p, draws=199)
         assert said in texts_of(drawn("null_density", results, (null,)))
-
-
-@pytest.mark.parametrize("width", [3.5, 6.5])
-def test_the_name_of_a_null_is_not_cut_without_a_word(width):
-    results, (first, *_) = chinese()
-    longer = f"permutation of the assignment {'and of much else ' * 15}, specifications fitted again in every draw"
-    for title in (longer, first.title):
-        texts = texts_of(drawn("null_density", results, (replace(first, title=title),), width))
-        cut = any("…" in text for text in texts)
-        assert cut is (title is longer)
-        assert ("Names cut short are in full in details.md." in " ".join(texts)) is cut

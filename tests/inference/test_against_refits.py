@@ -128,7 +128,12 @@ def test_rows_common_to_all_specifications_move_with_the_assignment():
     common = {"title": "common", "data": "given.csv", "unit": "id", "time": "year", "seed": 7, "missing": "common"}
     ctx = context("id", data, study=common, treatment={"d": "d", "e": "I(ifelse(cohort == 2005, x4, d))"})
     drawn = permutation.draw(ctx)
-    assignment = make_assignment(ctx.panel, ("cohort",), ctx.panel.unit_codes, None)
+    # Units without a row that has what all need are in no sample, and are not dealt.
+    unit = data["id"].to_numpy()
+    some = np.unique(unit[(data["x2"].is_not_null() & data["group"].is_not_null()).to_numpy()])
+    assert 0 < len(some) < len(np.unique(unit))
+    level = np.where(np.isin(unit, some), np.searchsorted(some, unit), -1)
+    assignment = make_assignment(ctx.panel, ("cohort",), level, None)
     mine = np.flatnonzero(ctx.plan.codes[drawn.index, 1] == 0)
     for k in rng.choice(mine, 4, replace=False):
         controls, effects, weights = model(ctx, int(drawn.index[k]))

@@ -194,7 +194,7 @@ def _fit(task: Task) -> Estimate | Failure:
         dropped=tuple(j for j in range(task.controls.shape[1]) if j not in entered),
         keep=used,
         in_force=force,
-        reads=_reads(task, panel, cells),
+        reads=used,
         sizes=_sizes(panel, sized, len(task.outcome)),
         vcov_notes=notes,
         extra={
@@ -272,20 +272,6 @@ def _merged(panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
     return [[c for c in cells if key(c) == one] for one in sorted({key(c) for c in cells})]
-
-
-def _reads(task: Task, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> Bools:
-    """Mark the rows, of the record where there is one, that comparisons depend on."""
-    known = task.history()
-    ends = np.zeros(panel.row.shape, bool)
-    for one in cells:
-        for place in (one.base, one.period):
-            ends[:, place] |= one.treated | one.control
-    own = known.unit[known.place[panel.first]]
-    unit = np.full(int(known.unit.max()) + 1, -1, np.int64)
-    unit[own] = np.arange(len(own))
-    at = np.minimum(np.searchsorted(panel.times, known.time), panel.periods - 1)
-    return np.asarray((unit[known.unit] >= 0) & (panel.times[at] == known.time) & ends[unit[known.unit], at])
 
 
 def _sizes(panel: UnitsByPeriod, sized: Bools, size: int) -> Floats:
@@ -569,7 +555,7 @@ ESTIMATOR = Estimator(
     "the sample, compared or not; with weights, by what these weigh in their first row. Clusters must hold units "
     "whole. Takes no other fixed effects.",
     path=_path,
-    changes="controls",
+    changes="whole",
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
     uncorrected=True,
     beside=compared_with("never"),

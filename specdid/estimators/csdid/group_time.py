@@ -37,7 +37,7 @@ class UnitsByPeriod:
 
     Attributes
     ----------
-    outcome, weight : (U, T), NaN where not seen
+    outcome, weight : (U, T), NaN where there is no row
     controls : (U, T, k), NaN where not seen, in SDs; without combinations of the periods and of those before them
     labels, places, spread : of each of the k, its term, its place among the task's controls and its SD
     start : (U,) first treated period, which may have no rows; infinite: never
@@ -84,18 +84,13 @@ class UnitsByPeriod:
 
 
 def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
-    """Lay a task out by unit and period; outcomes of rows that lack controls are ends of changes."""
+    """Lay a task out by unit and period."""
     assert task.unit is not None and task.time is not None and task.cohort is not None  # noqa: PT018
-    known = task.history()
-    own = known.unit[known.place]
-    codes = np.full(int(known.unit.max()) + 1, -1, np.int64)
-    codes[own] = relevel(own)
-    unit, here = codes[own], codes[known.unit] >= 0
-    times = np.unique(known.time[here])
+    unit = relevel(task.unit)
+    times, at = np.unique(task.time, return_inverse=True)
     size, width = int(unit.max()) + 1, len(times)
-    at = np.searchsorted(times, task.time)
     outcome, weight = np.full((size, width), np.nan), np.full((size, width), np.nan)
-    outcome[codes[known.unit[here]], np.searchsorted(times, known.time[here])] = known.outcome[here]
+    outcome[unit, at] = task.outcome
     weight[unit, at] = 1.0 if task.weights is None else task.weights / task.weights.mean()
     places = np.flatnonzero(_told_apart(task, at))
     controls, spread = np.full((size, width, len(places)), np.nan), np.ones(len(places))
@@ -109,7 +104,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     share = weight.ravel()[np.arange(size) * width + (row >= 0).argmax(axis=1)]
     other = ~np.isnan(weight) & ~np.isclose(weight, share[:, None], rtol=1e-9, atol=0.0)
     always = cohort <= anticipation
-    whole = ~np.isnan(weight).any(axis=1) if unbalanced == "drop" else np.ones(size, bool)
+    whole = (row >= 0).all(axis=1) if unbalanced == "drop" else np.ones(size, bool)
     keep = ~always & whole
     return UnitsByPeriod(
         outcome[keep],
@@ -180,7 +175,7 @@ def compare(
         beside |= (panel.cohort > max(period, base) + anticipation) & ~into
     if rows:
         return _repeated(panel, cohort, period, base, into, beside)
-    seen = panel.seen[:, period] & panel.seen[:, base] & ~np.isnan(panel.weight[:, early])
+    seen = panel.seen[:, period] & panel.seen[:, base]
     into, beside = into & seen, beside & seen
     if not into.any() or not beside.any():
         return None
@@ -200,7 +195,7 @@ def _repeated(
     effect, influence, seen = 0.0, np.zeros(len(into)), np.zeros(len(into), bool)
     for group, side in ((into, 1.0), (beside, -1.0)):
         for at, sign in ((period, side), (base, -side)):
-            here = group & panel.seen[:, at] & ~np.isnan(panel.weight[:, at])
+            here = group & panel.seen[:, at]
             if not here.any():
                 return None
             w, y = panel.weight[here, at], panel.outcome[here, at]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from specdid._programs import python, r
 from specdid._programs.names import listed, quoted
 from specdid._programs.script import Script
-from specdid._programs.stata import Stata, filled
+from specdid._programs.stata import Stata
 
 
 def _by_hand(script: Script) -> str:
@@ -24,15 +24,11 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     unit, anticipation = script.unit, script.options["anticipation"]
     yield from python.cohorts(script, used, _every_row(script))
     yield f'd["_w"] = {f"d[{quoted(script.weight)}]" if script.weight else "1.0"}'
-    if script.later:
-        yield "# controls and weights are those of the base period; a row without them still is an end of a change"
-        yield f'd.loc[d[[{", ".join(map(quoted, script.later))}]].isna().any(axis=1), "_w"] = np.nan'
     yield "# units by periods"
     yield "def wide(column):"
     yield f'    return d.pivot(index="{unit}", columns="_period", values=column)'
-    yield 'W = wide("_w").dropna(how="all")'
-    yield f'Y = wide("{script.outcome}").loc[W.index].dropna(axis=1, how="all")'
-    yield "units, times, W = Y.index, Y.columns, W[Y.columns]"
+    yield f'Y, W = wide("{script.outcome}"), wide("_w")'
+    yield "units, times = Y.index, Y.columns"
     yield f'starts = d.groupby("{unit}")["_cohort"].first().loc[units].fillna(np.inf)'
     yield "first, never = np.searchsorted(times, starts), len(times)  # place of the first treated period"
     yield "share = W.bfill(axis=1).iloc[:, 0].to_numpy()  # a unit's part in its cohort"
@@ -88,8 +84,7 @@ def write_python(script: Script, used: dict[str, None]) -> Iterator[str]:
     clusters = {e.clusters[0]: None for e in script.one_way if e.clusters[0] != unit}
     if clusters:
         yield "# clusters that hold units whole"
-        known = f'd[d["_w"].notna()].groupby("{unit}")'
-        yield f"whole = {known}[[{', '.join(map(quoted, clusters))}]].nunique().max() == 1"
+        yield f'whole = d.groupby("{unit}")[[{", ".join(map(quoted, clusters))}]].nunique().max() == 1'
     yield f'd = d.drop_duplicates("{unit}").set_index("{unit}").loc[units].reset_index()'
     yield "influence = np.asarray(of_unit)"
     yield from python.clustered_influences(script, "whole[{}]")
@@ -145,11 +140,8 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     rows = _every_row(script)
     yield from r.cohorts(script, used, rows)
     yield f"d$.w <- {f'd${script.weight} + 0' if script.weight else 'rep(1, nrow(d))'}"
-    if script.later:
-        yield "# controls and weights are those of the base period; a row without them still is an end of a change"
-        yield "d$.w[!complete.cases(d[later])] <- NA"
-    yield f"units <- unique(d${unit}[!is.na(d$.w)])"
-    yield f"times <- sort(unique(d$.period[d${unit} %in% units]))"
+    yield f"units <- unique(d${unit})"
+    yield "times <- sort(unique(d$.period))"
     yield "at <- function(x, t) {  # the values of units in a period"
     yield f"  x[match(paste(units, times[t]), paste(d${unit}, d$.period))]"
     yield "}"
@@ -228,7 +220,7 @@ def write_r(script: Script, used: dict[str, None]) -> Iterator[str]:
     yield "  of_unit <- of_unit + found$part / length(unique(keys))"
     yield "}"
     yield "whole <- function(x) {  # whether clusters hold units whole"
-    yield f"  length(unique(paste(d${unit}, x)[!is.na(d$.w)])) == length(unique(d${unit}[!is.na(d$.w)]))"
+    yield f"  length(unique(paste(d${unit}, x))) == length(unique(d${unit}))"
     yield "}"
     yield from r.entries("offered <- c", [f"{quoted(e.label)} = whole(d${e.clusters[0]})" for e in script.one_way])
     yield f"d <- d[match(units, d${unit}), , drop = FALSE]"
@@ -326,13 +318,6 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     do = Stata(script, numbers)
     yield from do.cohorts(_every_row(script))
     yield f"generate double _w = {script.weight or '1'}"
-    if script.later:
-        yield "* controls and weights are those of the base period; a row without them still is an end of a change"
-        yield from filled("foreach name in", list(script.later), " {")
-        yield "    replace _w = . if missing(`name')"
-        yield "}"
-    yield f"egen byte _any = max(!missing(_w)), by({script.unit})"
-    yield "keep if _any == 1"
     yield f"egen long _panel = group({script.unit})"
     yield "egen long _at = group(_now)"
     yield "sort _panel _at"
@@ -348,7 +333,7 @@ def write_stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
     for errors in script.one_way:
         cluster = do.number(errors.clusters[0])
         if errors.clusters[0] != script.unit:
-            yield from do.parted(cluster, " if !missing(_w)")
+            yield from do.parted(cluster)
         else:
             yield "local parted = 0"
         yield "if `parted' == 0 {  // clusters hold units whole"
