@@ -423,7 +423,11 @@ def lay_sheet(
     for some in range(len(panes), 0, -1):
         rows = [range(k, min(k + across, some)) for k in range(0, some, across)]
         above = [max(LINE * sum(map(len, heads[k])) for k in row) + 5 for row in rows]
-        notes = note_lines(sentences(filter(None, [note, *first_of(some, all_)])), fonts, 0.97 * points - 4)
+        notes = note_lines(
+            sentences(filter(None, [note, *first_of(some, all_, [p.names[0] for p in panes])])),
+            fonts,
+            0.97 * points - 4,
+        )
         heights = [height] * len(rows) if isinstance(height, float | int) else list(height)
         if least is None:
             break

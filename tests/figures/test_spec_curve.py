@@ -908,9 +908,25 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     assert not [line for line in axes.lines if line.get_marker() != "None"]
     said = note(data, next(iter(layouts(data, fonts_for([]), 6.5))))
     n = len(results)
-    assert f"Pale, below zero: those without one, {n // 2} of {n}." in said
-    assert f"{n // 2} of {n} have one" in texts_of(figure)
-    assert "Dark, on its axis: zero is in the set at M̄ = 0." in said
+    assert f"Pale, below zero: not assessed, {n // 2} of {n}." in said
+    inside = int(np.count_nonzero(order & ~(values > 0)))
+    assert any(f"{n // 2} of {n} assessed" in t for t in texts_of(figure))
+    assert f"Dark, on its axis: zero is in the set at M̄ = 0, {inside}." in said
+
+
+@pytest.mark.parametrize("width", [6.5, 3.5])
+def test_specifications_assessed_without_a_breakdown_value_are_not_said_to_have_one(width):
+    """All values were blank, zero being inside at 0, and half of the specifications "had one"."""
+    results = results_of(plan_of({"sample": ["a", "b"]}, subsets("ab")))
+    known = np.arange(len(results)) % 2 == 0
+    figure = draw(curve_data(results, breakdowns=Breakdowns(np.full(len(results), np.nan), known, "first")), width)
+    said = " ".join(texts_of(figure))
+    n = len(results)
+    assert "have one" not in said
+    assert "those without one" not in said
+    assert f"{n // 2} of {n} assessed" in said
+    assert f"zero is in the set at M̄ = 0, {n // 2}." in " ".join(said.split())
+    assert (f"zero inside at 0 in {n // 2}" if width == 6.5 else f"0 in all {n // 2}") in said
 
 
 def test_few_breakdown_values_of_a_dense_curve_are_not_drawn_as_if_all_had_one():
@@ -924,7 +940,7 @@ def test_few_breakdown_values_of_a_dense_curve_are_not_drawn_as_if_all_had_one()
     *bars, _, below = (p.get_data() for p in axes.findobj(StepPatch))
     bare = (np.maximum.reduce([b.values for b in bars]) == 0) & (below.values < below.baseline)
     assert np.diff(below.edges)[bare].sum() > 0.9 * n
-    assert f"{known.sum()} of {n:,} have one" in texts_of(figure)
+    assert f"{known.sum()} of {n:,} assessed" in texts_of(figure)
 
 
 def test_no_bar_of_a_breakdown_value_has_the_colour_of_the_preferred_specification():
