@@ -24,8 +24,8 @@ from specdid._diagnostics import many
 from specdid._format import Key, Many, NumberValue, Word
 from specdid._records.cautions import CautionSeverity, capital
 from specdid._records.fits import NOT_POSITIVE
-from specdid._records.numerals import degrees
-from specdid._words import later, say, told
+from specdid._records.numerals import degrees, p_text
+from specdid._words import later, say, say_choice, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import drawn_specification
 from specdid.analyses._event_paths import (
@@ -55,7 +55,7 @@ from specdid.analyses._words import (
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
 from specdid.estimators._base import Estimate
-from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
+from specdid.figures.event_study import NAMED, EventData, EventPanel, EventSeries, ends_note
 from specdid.figures.forest import SMALL_SIGN
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -524,12 +524,12 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         drawn_specification(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
-        _failing(bench, paths),
+        _failing(bench, cells, paths),
     )
 
 
-def _failing(bench: Bench, paths: Sequence[EventPath]) -> str:
-    """Say of how many curves the leads are jointly different from zero, not by those of few treated clusters alone."""
+def _failing(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> str:
+    """Say of which curves the leads are jointly different from zero, not by those of few treated clusters alone."""
     alpha = bench.study.inference.alpha
     tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
     rejected = [p for p in tested if p.pretrend().p_value < alpha and not p.untestable]
@@ -538,7 +538,12 @@ def _failing(bench: Bench, paths: Sequence[EventPath]) -> str:
         return ""
     many_ = f" in {len(failing)} of {len(tested)} curves" if len(tested) > 1 else ""
     said = told(f"the leads are jointly different from zero (p < {alpha:g}){many_}")
-    return say("{sample}.", sample=capital(said))
+    if len(tested) == 1:
+        return say("{sample}.", sample=capital(said))
+    worst = sorted(failing, key=lambda p: p.pretrend().p_value)
+    named = [say("{name} ({p})", name=cells.shown(p.cell), p=p_text(p.pretrend().p_value)) for p in worst[:NAMED]]
+    more = [say("{n} more", n=len(worst) - len(named))] if len(worst) > len(named) else []
+    return say("{clause}: {found}.", clause=capital(said), found=say("; ").join([*named, *more]))
 
 
 def _unit(bench: Bench) -> str:
@@ -548,9 +553,19 @@ def _unit(bench: Bench) -> str:
     return say(word)
 
 
+_BARE = {"none", "no", "yes", "all", "some", "any", "full", "few", "many", "无", "有", "否", "是", "全部", "部分"}
+"""Options that say nothing without their dimension."""
+
+
+def _option(bench: Bench, dimension: str, label: str) -> str:
+    """Return an option's text, after its dimension where it says nothing alone."""
+    text = bench.heading(dimension, label)
+    return say("{name}: {why}", name=say_choice(dimension), why=text) if label.lower() in _BARE else text
+
+
 def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     names = [n for n in cells.varying if n != "outcome"]
-    label = " · ".join(bench.heading(n, one.cell.labels[n]) for n in names) or one.cell.method
+    label = " · ".join(_option(bench, n, one.cell.labels[n]) for n in names) or one.cell.method
     pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
     test = one.pretrend()
     return EventSeries(

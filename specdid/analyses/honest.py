@@ -520,8 +520,17 @@ def _charts(
                 panels.append(HonestPanel(heading, sort, bound, low, high, base, end, axis_of(one.of.cell)))
     if panels:
         level = f"{1 - bench.study.inference.alpha:.0%}"
-        note = sentences(filter(None, [_effect_words(config), drawn_specification(request, bench.evaluator)]))
+        note = sentences(
+            filter(None, [_effect_words(config), _at_zero(columns), drawn_specification(request, bench.evaluator)])
+        )
         yield Chart("honest", HonestData(_title(request), tuple(panels[:PANELS]), level, note, len(panels)))
+
+
+def _at_zero(columns: Sequence[Column]) -> str:
+    """Say what the set at M̄ = 0 is, where honest.csv has none."""
+    if not any(len(c.drawn.get(RELATIVE, ())) > len(c.sets.get(RELATIVE, ())) for c in columns):
+        return ""
+    return say("At M̄ = 0 it is parallel trends again, with normal errors; honest.csv has the bounds asked for alone.")
 
 
 def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iterator[Caution]:
@@ -658,7 +667,7 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
     return [
         "",
         say(
-            "Of {of:,} specifications of the curve {n:,} have breakdown values of the {effect}. In {survive:,} of them "
+            "Of {of:,} specifications of the curve {n:,} are assessed by the {effect}. In {survive:,} of them "
             "({share}) zero stays outside at M̄ = {bound:g}, a change after adoption as large as the largest "
             "before; in {none:,} it is inside at M̄ = 0 already. The median breakdown value is {median}.",
             of=of,

@@ -90,6 +90,8 @@ POINTS = {
     later("75% quantile"): 0.75, later("90% quantile"): 0.9, later("maximum"): 1.0,
 }  # fmt: skip
 GRID = 61
+_PLACES = 6
+"""Decimals of a figure's interaction at most."""
 
 
 def decode(found: Mapping[str, Any], table: Table) -> ModeratorConfig:
@@ -332,7 +334,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
     done = [moderate(bench, cell, config) for cell in cells]
     tables = (_coefficients(bench, request, cells, done), _effects(bench, cells, done))
     drawn = [(k, m) for k, m in enumerate(done, 1) if m.known]
-    panels = tuple(_panel(cells, m, k) for k, m in drawn[:PANELS])
+    panels = tuple(_panel(cells, m, k, _places([m for _, m in drawn[:PANELS]])) for k, m in drawn[:PANELS])
     charts: tuple[Chart, ...] = ()
     if panels and config.moderator is not None:
         level = f"{1 - bench.study.inference.alpha:.0%}"
@@ -473,7 +475,14 @@ def _effects_at(done: Sequence[Moderated]) -> list[Labelled]:
     return rows
 
 
-def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPanel:
+def _places(drawn: Sequence[Moderated]) -> int:
+    """Return the decimals of all interactions of a figure: those of a table, or as many as show two digits of each."""
+    found = [m.fit.coefficient(m.names[0]) for m in drawn]
+    two = [1 - int(np.floor(np.log10(abs(c.estimate)))) for c in found if np.isfinite(c.estimate) and c.estimate]
+    return max(decimals([c.std_error for c in found]), *(n for n in two if n <= _PLACES), 0)
+
+
+def _panel(cells: Cells, m: Moderated, column: int, places: int) -> marginal_effect.EffectPanel:
     values = np.unique(m.values)
     at = values if len(values) <= marginal_effect.FEW else np.linspace(values[0], values[-1], GRID)
     found = m.effects(at)
@@ -481,7 +490,7 @@ def _panel(cells: Cells, m: Moderated, column: int) -> marginal_effect.EffectPan
     c = m.fit.coefficient(m.names[0])
     fact = say(
         "interaction {estimate}, p {p_value}",
-        estimate=number(c.estimate, decimals([c.std_error])),
+        estimate=number(c.estimate, places),
         p_value=p_is(c.p_value),
     )
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan

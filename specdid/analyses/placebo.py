@@ -44,6 +44,7 @@ from specdid.analyses._words import (
     decimals,
     estimate_and_error,
     labels_of,
+    listed,
     number,
     of_columns,
     p_is,
@@ -310,8 +311,10 @@ def run(bench: Bench, request: Request) -> Finding:
     if panels:
         said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
         first = placed[: drawn[len(panels) - 1][0]]
-        said = sentences(filter(None, [said, _off_zero(first, alpha), drawn_specification(request, bench.evaluator)]))
-        against = capital(told(_rejecting(first, alpha)))
+        said = sentences(
+            filter(None, [said, _off_zero(first, alpha, cells), drawn_specification(request, bench.evaluator)])
+        )
+        against = capital(told(_rejecting(first, alpha, cells)))
         doubt = say("{sample}.", sample=against) if against else ""
         data = placebo_density.PlaceboData(title_of(request), alpha, panels, said, doubt)
         charts.append(Chart("placebo_density", data))
@@ -336,16 +339,22 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     return Placed(cell, fit, random, tuple(earlier), few)
 
 
-def _rejecting(placed: Sequence[Placed], alpha: float) -> str:
-    """Say in how many columns placebos reject more than twice as often as they may; empty where in none."""
+def _rejecting(placed: Sequence[Placed], alpha: float, cells: Cells | None = None) -> str:
+    """Say in how many columns placebos reject more than twice as often as they may; empty where in none.
+
+    Of a figure, whose ``cells`` are named, they are panels.
+    """
     drawn = [p for p in placed if len(p.random.null_p)]
-    shares = [(p.random.share_about_centre(alpha), p.random.off_zero) for p in drawn if len(p.random.null_p) >= ENOUGH]
-    over = [(share, off) for share, off in shares if share > 2 * alpha]
+    shares = [(p.random.share_about_centre(alpha), p) for p in drawn if len(p.random.null_p) >= ENOUGH]
+    over = [(share, p.random.off_zero) for share, p in shares if share > 2 * alpha]
     if not over:
         return ""
+    of = "columns"
+    if cells is not None and len(drawn) > 1:
+        of = f"panels ({listed([cells.shown(p.cell) for share, p in shares if share > 2 * alpha])})"
     about = ", counted about the placebos' own mean where it is not zero" if any(off for _, off in over) else ""
     return (
-        f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns "
+        f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} {of} "
         f"(at most {max(over)[0]:.0%}){about}, so clustered errors are too small"
     )
 
@@ -401,9 +410,10 @@ OFF_ZERO = later(
 )
 
 
-def _off_zero(placed: Sequence[Placed], alpha: float) -> str:
-    """Say which columns' placebos lie about another number than zero; empty where none do."""
-    columns = [f"({k})" for k, p in enumerate(placed, 1) if p.random.off_zero]
+def _off_zero(placed: Sequence[Placed], alpha: float, cells: Cells | None = None) -> str:
+    """Say which columns' placebos lie about another number than zero; empty where none do. Of ``cells``, by name."""
+    off = [(k, p) for k, p in enumerate(placed, 1) if p.random.off_zero]
+    columns = [cells.shown(p.cell) if cells else f"({k})" for k, p in off]
     return say(OFF_ZERO, columns=said_list(columns), alpha=alpha) if columns else ""
 
 

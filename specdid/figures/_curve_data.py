@@ -127,6 +127,11 @@ class Breakdowns:
     bound: float = SURVIVES
     several: int = 0
 
+    @property
+    def inside(self) -> int:
+        """How many have zero in their set at 0 already."""
+        return int(np.count_nonzero(self.known & ~(self.values > 0)))
+
     def of_points(self, twin: Ints) -> Breakdowns:
         """Give each point of the curve the lowest value of its specifications.
 

@@ -345,15 +345,33 @@ def axes_differ(ends: Iterable[tuple[float, float]]) -> list[str]:
     return [say("Axes of panels differ in range.")] if len({*ends}) > 1 else []
 
 
-def first_of(some: int, all_: int) -> list[str]:
-    """Say that only the first panels are drawn, where that is so."""
-    return [say("The first {some} of {all} panels are drawn.", some=some, all=all_)] if some < all_ else []
+_ABSENT = 4
+"""Panels not drawn that a note names."""
 
 
-def first_fitting(note: str, heights: Sequence[float], rest: float, fonts: Fonts, room: float) -> tuple[int, list[str]]:
+def first_of(some: int, all_: int, names: Sequence[str] = ()) -> list[str]:
+    """Say that only the first panels are drawn, where that is so, and which of these ``names`` are not."""
+    if some >= all_:
+        return []
+    absent = [*names[some:]][:_ABSENT]
+    if more := all_ - some - len(absent):
+        absent.append(say("{n} more", n=more))
+    words = (
+        say("The first of {all} panels is drawn", all=all_)
+        if some == 1
+        else say("The first {some} of {all} panels are drawn", some=some, all=all_)
+    )
+    if len(names) <= some:
+        return [say("{sample}.", sample=words)]
+    return [say("{words}; not drawn: {absent}.", words=words, absent=say("; ").join(absent))]
+
+
+def first_fitting(
+    note: str, heights: Sequence[float], rest: float, fonts: Fonts, room: float, names: Sequence[str] = ()
+) -> tuple[int, list[str]]:
     """Return how many blocks below each other fit a page beside ``rest``, one at least, and the note's lines."""
     for some in range(len(heights), 0, -1):
-        lines = note_lines(sentences(filter(None, [note, *first_of(some, len(heights))])), fonts, room)
+        lines = note_lines(sentences(filter(None, [note, *first_of(some, len(heights), names)])), fonts, room)
         if rest + sum(heights[:some]) + NOTE * len(lines) <= highest(SHEET):
             break
     return some, lines

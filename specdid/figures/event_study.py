@@ -367,7 +367,9 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
         # Agg sets small text up to two percent wider than it measures.
         ends = axes_differ(_ends(p, data) for p in data.panels[:some])
         notes = note_lines(
-            sentences([note(data), *arrows, *ends, *first_of(some, len(heads))]), fonts, 0.98 * (width - 4)
+            sentences([note(data), *arrows, *ends, *first_of(some, len(heads), [p.name for p in data.panels])]),
+            fonts,
+            0.98 * (width - 4),
         )
         rest = top + sum(heads[:some]) + _FEET * some + LINE + NOTE * len(notes) + 6
         tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
@@ -510,21 +512,30 @@ def _limits(curves: list[tuple[EventSeries, Look]]) -> tuple[float, float]:
 
 
 def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
-    """Write the periods, every second or fifth where they are narrow, and name the reference."""
+    """Write the periods, every second or fifth where they are narrow, and name the reference.
+
+    Steps are even, from the reference or of the calendar; an end's longer label moves outwards, or takes the place of
+    the next.
+    """
     first, last = data.window
-    widest = max(page.fonts.width(_tick(data, k), SMALL) for k in (first, last, data.reference))
+    width = {k: page.fonts.width(_tick(data, k), SMALL, k == data.reference) for k in range(first, last + 1)}
+    widest = max((width[k] for k in range(first + 1, last)), default=max(width.values()))
     steps = _CALENDAR_STEPS.get(data.unit, _STEPS) if data.ticks else _STEPS
     step = next(s for s in steps if s * slot > widest + 4 or s == steps[-1])
-    taken = -np.inf
-    own = {first, last, data.reference, *data.starts} if step > 1 else set()
-    for k in range(first, last + 1):
-        x = _LEFT + (k - first + 0.5) * slot
-        wide = page.fonts.width(_tick(data, k), SMALL)
-        if k not in own and (k % step or any(abs(k - o) * slot < widest + 4 for o in own)):
-            continue
-        if x - wide / 2 <= taken:
-            continue
-        taken = x + wide / 2 + 1
+    begin = 0 if data.ticks else data.reference
+    place = {k: _LEFT + (k - first + 0.5) * slot for k in width}
+    place[first] -= min(0.5 * slot, max(0.0, (width[first] - widest) / 2))
+    place[last] += min(0.5 * slot, max(0.0, (width[last] - widest) / 2))
+    place[last] = min(place[last], page.width - 0.5 - width[last] / 2)
+
+    def clear(k: int, other: int) -> bool:
+        return k == other or abs(place[k] - place[other]) > (width[k] + width[other]) / 2 + 4
+
+    own = [k for k in dict.fromkeys((data.reference, first, last)) if k in width]
+    own = [k for j, k in enumerate(own) if all(clear(k, other) for other in own[:j])]
+    inner = [k for k in width if (k - begin) % step == 0 and all(clear(k, other) for other in own)]
+    for k in sorted({*own, *inner}):
+        x = place[k]
         at_reference = k == data.reference
         page.text(x, middle, _tick(data, k), SMALL, at_reference, INK if at_reference else QUIET, "center")
         if at_reference:

@@ -137,7 +137,7 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     differ = axes_differ(_limits(data, b) for b in data.blocks)
     said = sentences(filter(None, (data.note, hollow, strokes, crosses, arrows, *differ, said, short)))
-    some, notes = first_fitting(said, heights, head + 6, fonts, width - 4)
+    some, notes = first_fitting(said, heights, head + 6, fonts, width - 4, [b.name for b in data.blocks])
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
     for text, end in zip(data.columns, columns.ends, strict=False):

@@ -82,7 +82,7 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
     labels = [label for p in data.panels for label in round_ticks(*_limits(p, data))[1]]
     left = max(30.0, max(fonts.width(label, SMALL) for label in labels) + 6.0) + _TITLE
     key = (
-        KeyEntry("bar", ACCENT, say("parallel trends")),
+        KeyEntry("bar", ACCENT, say("{level} interval, parallel trends", level=data.level)),
         KeyEntry("bar", INK, say("{level} robust set", level=data.level)),
     )
     with own_style():

@@ -92,7 +92,7 @@ def _draw(data: LoveData, fonts: Fonts, width: float) -> Figure:
     loud = any(abs(r.after) > data.limit for b in data.blocks for r in b.rows)
     bold = say("Bold, after matching: beyond ±{limit:g}%.", limit=data.limit) if loud else ""
     note = sentences(filter(None, (data.note, bold, say(CUT_OF_TABLE) if cut else "")))
-    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4)
+    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4, [b.name for b in data.blocks])
     page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE, data.limit)

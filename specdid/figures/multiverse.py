@@ -215,10 +215,14 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
             change = found.get((id(factor), k), np.nan)
             label, own = briefly(factor.words(k), common), np.unique(kind[factor.codes == k]).tolist()
             if len(own) == 1 and own[0] and several:
-                label = say("{label} ({kind})", label=label, kind=say(KINDS[own[0]]))
+                label = _kind_behind(label, KINDS[own[0]])
             yield OptionRow(heading, label, factor.codes == k, change, k == factor.reference)
         if unnamed.any():
             yield from _with_variables(results, family, unnamed)
+
+
+def _kind_behind(label: str, kind: str) -> str:
+    return say("{label} ({kind})", label=label, kind=say(kind))
 
 
 def _unnamed_sets(results: Results, family: Family) -> Bools:
@@ -393,13 +397,19 @@ def _pane(panel: MultiversePanel, tallest: int = 0) -> Pane:
 
 
 def _key(panels: Sequence[MultiversePanel], dots: Sequence[float], alpha: float) -> list[KeyEntry]:
-    many = not all(dots)
     untested = [not p.tested.all() for p in panels]
-    entries = [KeyEntry("dot", SIGNIFICANT, f"p < {alpha:g}", "s" if many else "o")]
-    if many:
-        entries.insert(0, KeyEntry("dot", ALL, say("p ≥ {alpha:g}", alpha=alpha), "s"))
-    if any(dots):
-        entries.insert(0, hollow(say("p ≥ {alpha:g}", alpha=alpha), SIGNIFICANT))
+    below, above = f"p < {alpha:g}", say("p ≥ {alpha:g}", alpha=alpha)
+    of = {kind: [p for p, dot in zip(panels, dots, strict=True) if bool(dot) is kind] for kind in (True, False)}
+    looks = {
+        True: (hollow(above, SIGNIFICANT), KeyEntry("dot", SIGNIFICANT, below, "o")),
+        False: (KeyEntry("dot", ALL, above, "s"), KeyEntry("dot", SIGNIFICANT, below, "s")),
+    }
+    entries = []
+    for kind, mine in of.items():
+        if any((p.tested & ~p.significant).any() for p in mine):
+            entries.append(looks[kind][0])
+        if any(p.significant.any() for p in mine):
+            entries.append(looks[kind][1])
     if any(u and dot for u, dot in zip(untested, dots, strict=True)):
         entries.append(without_error(UNTESTED))
     if any(u and not dot for u, dot in zip(untested, dots, strict=True)):
@@ -488,7 +498,8 @@ def _draw_pane(
     if panel.preferred is not None:
         axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=1.6)
     _mark_beyond(axes, page, panel, ends)
-    label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
+    units = dict.fromkeys((panel.name, panel.name.split(", ")[0])) if panel.scaled else {}
+    label_across(page, box, *(say("estimate, {name}", name=unit) for unit in units), say("estimate"))
 
 
 def _is_empty(panel: MultiversePanel, heading: str, label: str) -> bool:
@@ -519,17 +530,22 @@ def _change(row: OptionRow, decimals: int) -> str:
 
 
 def _edges(values: Floats, ends: tuple[float, float], points: float) -> Floats:
-    """Return the edges of a histogram from the smallest to the largest, by Freedman and Diaconis (1981).
+    """Return the edges of a histogram of bars as wide as each other, by Freedman and Diaconis (1981).
 
-    No bar is wider than a tenth of the axis, none but the outermost narrower than two points, and none crosses zero.
+    No bar is wider than a tenth of the axis or narrower than two points, and none crosses zero: where the outermost
+    cannot begin and end with the values, they hold these, and go beyond them as little as steps near that have it.
     """
     low, high = float(values.min()), float(values.max())
     quartiles = np.quantile(values, [0.25, 0.75])
     step = 2 * float(quartiles[1] - quartiles[0]) * len(values) ** (-1 / 3)
     step = min(max(step, 2 * (ends[1] - ends[0]) / points), (ends[1] - ends[0]) / 10)
     if low < 0 < high:
-        inside = step * np.arange(np.floor(low / step) + 1, np.ceil(high / step))
-        return np.concatenate([[low], inside, [high]])
+        least = 2 * (ends[1] - ends[0]) / points
+        steps = np.clip(step * np.linspace(1.0, 0.7, 61), least, None)
+        first, last = np.floor(low / steps), np.ceil(high / steps)
+        beyond = np.maximum(low - first * steps, last * steps - high)
+        k = int(beyond.argmin())
+        return np.asarray(steps[k] * np.arange(first[k], last[k] + 1))
     return np.linspace(low, high, max(1, round((high - low) / step)) + 1)
 
 
@@ -808,11 +824,21 @@ def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str
 
 
 def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:
-    """Join terms, the longest cut until all of them have a place."""
+    """Join terms, the longest cut until all of them have a place; else what several begin with goes, or the end.
+
+    The kind that stands behind a label is no part of it, and stays.
+    """
+    *_, last = terms
+    tag = next((t for name in KINDS if name and last.endswith(t := _kind_behind("", name))), "")
+    if tag:
+        room -= fonts.width(tag, TEXT)
+        return f"{_squeezed([*terms[:-1], last.removesuffix(tag)], fonts, room)}{tag}"
     for most in range(max(map(len, terms)), _FEWEST - 1, -1):
         text = " + ".join(t if len(t) <= most else f"{t[: most - 1].rstrip(' ,')}…" for t in terms)
         if fonts.width(text, TEXT) <= room:
             return text
         if len(terms) == 1:
             break
+    if terms[0] == "…" and fonts.width(ending := f"… + {last}", TEXT) <= room:
+        return ending
     return fonts.fit(" + ".join(terms), TEXT, room)

@@ -21,6 +21,7 @@ from specdid.figures._page import (
     Page,
     choose_fonts,
     first_fitting,
+    round_ticks,
     style_across,
     title_height,
     write_note,
@@ -105,7 +106,7 @@ def _draw(data: ScoreData, fonts: Fonts, width: float) -> Figure:
     heights = [2 * LINE + _TALL + _AXIS] * len(data.blocks)
     cut = any(_name(b, fonts, width) != b.name for b in data.blocks)
     note = sentences(filter(None, (data.note, say(CUT_OF_TABLE) if cut else "")))
-    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4)
+    some, notes = first_fitting(note, heights, head + LINE + 3, fonts, width - 4, [b.name for b in data.blocks])
     page = Page.new(fonts, width, head + sum(heights[:some]) + LINE + NOTE * len(notes) + 3)
     page.title(data.title)
     _key(page, head - LINE)
@@ -147,6 +148,8 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
     if block.outside:
         words = page.fonts.first_fit(facts, SMALL, page.width - beside)
         page.text(beside, top + LINE / 2, words, SMALL, colour=QUIET)
+    # Half of the last number may be beyond the axis' end.
+    beyond = max(page.fonts.width(t, SMALL) for t in round_ticks(float(block.edges[0]), float(block.edges[-1]))[1]) / 2
     tallest = float(max(block.treated.max(), block.control.max())) * 1.06
     for k, stage in enumerate(STAGES):
         left = 2 + k * (room + _GAP)
@@ -154,8 +157,8 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         names = (say(stage), say(HEADS[k]))
         words = page.fonts.first_fit([_sizes(name, treated, control) for name in names], SMALL, room)
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
-        axes = page.axes(left, top + 2 * LINE + 1, room, _TALL)
-        _axis(axes, page.fonts, block, room, tallest)
+        axes = page.axes(left, top + 2 * LINE + 1, room - beyond, _TALL)
+        _axis(axes, page.fonts, block, room - beyond, tallest)
         draw_steps(axes, block.treated[k], block.edges, order=3, facecolor=TREATED)
         draw_steps(axes, -block.control[k], block.edges, order=3, facecolor=CONTROL)
 

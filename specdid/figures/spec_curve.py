@@ -81,7 +81,7 @@ from specdid.figures._panes import (
     number_of,
     numbered,
     pieces_told,
-    shares_by_sign,
+    shares_told,
     without_null,
 )
 from specdid.figures._style import DEFAULT, DOUBT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
@@ -201,33 +201,7 @@ def _pooled(panel: CurvePanel) -> bool:
 def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
     for panel in _told_apart(data, layout):
-        of = [
-            say(
-                "{words} ({tested:,}): {negative} negative ({null_negative}), {positive} positive ({null_positive})",
-                words=panel.short(words),
-                tested=s.tested,
-                negative=percent(s.negative),
-                null_negative=null_share(s, s.null_negative),
-                positive=percent(s.positive),
-                null_positive=null_share(s, s.null_positive),
-            )
-            for words, s in panel.null_shares
-        ]
-        where = f", {panel.name}" if len(data.panels) > 1 else ""
-        errors = sorted({s.errors for _, s in panel.null_shares} - {""})
-        if errors:
-            where += say(
-                ", with the null's standard errors, by {errors} (marks and bars: {vcov})",
-                errors=say(", ").join(errors),
-                vcov=data.vcov,
-            )
-        of = shares_by_sign(panel, panel.null_shares) if panel.many else of
-        yield say(
-            "With p < {alpha:g}{where}: {listed}.",
-            alpha=data.alpha,
-            where=where,
-            listed=say("; ").join(of),
-        )
+        yield shares_told(panel, panel.null_shares, data.alpha, data.vcov, len(data.panels) > 1)
 
 
 def _told_apart(data: CurveData, layout: CurveLayout) -> list[CurvePanel]:
@@ -391,15 +365,15 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
             "(Rambachan and Roth 2023).",
             effect=effect,
         )
-        if any((b.known & ~(b.values > 0)).any() for b in found):
-            yield say("Dark, on its axis: zero is in the set at M̄ = 0.")
+        if inside := sum(b.inside for b in found):
+            yield say("Dark, on its axis: zero is in the set at M̄ = 0, {inside:,}.", inside=inside)
         if any((b.values >= b.bound).any() for b in found):
             yield say("Darker bars reach M̄ = {bound:g}.", bound=found[0].bound)
         if any(b.several for b in found):
             yield say("Where specifications that are one point have several, the lowest is drawn.")
         if without := sum(int((~b.known).sum()) for b in found):
             of = sum(len(b.known) for b in found)
-            yield say("Pale, below zero: those without one, {without:,} of {of:,}.", without=without, of=of)
+            yield say("Pale, below zero: not assessed, {without:,} of {of:,}.", without=without, of=of)
             if any(len(p) > THIN for p in data.panels):
                 yield say("A bar is the median of the values that its neighbours have.")
 
@@ -818,10 +792,10 @@ def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -
     found = [p.breakdowns for p in band.panels if p.breakdowns is not None]
     many, every = sum(int(b.known.sum()) for b in found), sum(map(len, band.panels))
     top = middle - (0.5 * _ROOM if many == every else NOTE)
-    page.text(2, top, page.fonts.fit(say("Breakdown M̄"), TEXT, room, bold=True), TEXT, bold=True)
+    page.text(2, top, page.fonts.first_fit((say("Breakdown M̄"), "M̄"), TEXT, room, bold=True), TEXT, bold=True)
     if many < every:
         known = (
-            say("{some:,} of {all:,} have one", some=many, all=every),
+            say("{some:,} of {all:,} assessed", some=many, all=every),
             say("{some:,} of {all:,}", some=many, all=every),
             f"{many:,}/{every:,}",
         )
@@ -831,6 +805,8 @@ def _survivors(page: Page, band: PanelRow, layout: CurveLayout, middle: float) -
         say("{many} of {of} survive {bound}", many=f"{above:,}", of=f"{many:,}", bound=f"M̄ = {found[0].bound:g}"),
         f"{above:,}/{many:,} ≥ {found[0].bound:g}",
     )
+    if many and (inside := sum(b.inside for b in found)) == many:
+        words = say("zero inside at 0 in {inside:,}", inside=inside), say("0 in all {inside:,}", inside=inside)
     page.text(2, 2 * middle - top, page.fonts.first_fit(words, SMALL, room), SMALL, colour=QUIET)
 
 

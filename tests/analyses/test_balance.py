@@ -233,10 +233,25 @@ def test_figures_are_drawn_within_the_page(finding, width):
         figure.set_dpi(720)  # at screen resolutions widths are rounded letter by letter
         renderer = FigureCanvasAgg(figure).get_renderer()
         right = figure.get_figwidth() * figure.dpi
-        for text in figure.texts:
+        numbers = [label for axes in figure.axes for label in axes.get_xticklabels()]
+        for text in (*figure.texts, *numbers):
             box = text.get_window_extent(renderer)
-            assert box.x0 >= -1
-            assert box.x1 <= right + 1
+            assert box.x0 >= -1, text
+            assert box.x1 <= right + 1, text
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_last_number_below_scores_is_whole(width):
+    """The axis ended at the page's edge, and half of its last number with it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    score = np.linspace(0.1, 0.5, 40)
+    figure = SCORES.draw(SCORES.data("t", (score_block("m", score, np.arange(40) % 2 == 0, np.ones(40)),)), width)
+    figure.set_dpi(720)
+    renderer, right = FigureCanvasAgg(figure).get_renderer(), width * 720
+    last = [axes.get_xticklabels()[-1] for axes in figure.axes]
+    assert {label.get_text() for label in last} == {"0.5"}
+    assert all(label.get_window_extent(renderer).x1 <= right for label in last)
 
 
 def test_nothing_to_draw_is_an_error_in_words():

@@ -382,3 +382,13 @@ def test_effects_of_fewer_units_than_the_first_say_so():
     early = int((treated["cohort"] < treated["year"]).sum())
     words = f"Fewer treated units are behind later effects: {len(treated)} in year 0; {early} in year 1, 2."
     assert words in chart.data.remarks
+
+
+def test_the_curves_whose_leads_fail_are_named_with_their_p():
+    """One of five curves failed, and it was the one for which the page had no room."""
+    frame = small_panel(3)
+    raised = (pl.col("cohort") > 0) & (pl.col("year") == pl.col("cohort") - 2)
+    frame = frame.with_columns(y2=pl.col("y") + 5 * raised)
+    curve, _, _ = run(frame, event_study={"window": [-4, 1]}, outcome={"calm": "y", "moved": "y2"})
+    (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
+    assert chart.doubt == "The leads are jointly different from zero (p < 0.05) in 1 of 2 curves: moved (p < 0.001)."

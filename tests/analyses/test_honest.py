@@ -137,6 +137,17 @@ def test_the_figure_of_the_curve_has_the_values_in_its_order(curve):
     assert "Breakdown M̄" in texts
 
 
+def test_a_figure_of_sets_says_what_its_intervals_are(curve):
+    """The bar at M̄ = 0 has no row in the file, and the key gave the level of one of two intervals."""
+    for one, row in ((ran(panel(), {"relative_magnitudes": [1]}), False), (curve, True)):
+        (chart,) = (c.data for c in one.analyses[0].finding.charts if c.figure == "honest")
+        assert chart.panels[0].bound[0] == 0
+        assert (0 in [r["bound"] for r in rows(one) if r["restriction"] == "relative magnitudes"]) is row
+        said = " ".join(t.get_text() for t in draw(chart).texts)
+        assert ("At M̄ = 0 it is parallel trends again" in said) is not row
+        assert "95% interval, parallel trends" in said
+
+
 def test_leads_of_did2s_understate_what_event_studies_find_before():
     """Why they are refused: with one cohort in a balanced panel they are half of the event study's, effects are whole.
 

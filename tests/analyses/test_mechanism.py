@@ -1,5 +1,7 @@
 """Interactions and mediators against regressions made by hand, and what cannot be either."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pyfixest as pf
@@ -233,3 +235,13 @@ def test_a_mediator_that_cannot_be_estimated_is_named(data):
 def test_the_caveat_of_mediators_is_said_once(data):
     curve = specdid.run(spec_with("mechanism", {"mediator": "m"}, inference={"draws": 0}), data, audit=0)
     assert curve.summary().count("it gives a direct effect only where nothing unobserved moves") == 1
+
+
+def test_interactions_of_a_figure_have_the_same_decimals_and_two_digits(data):
+    """One was −0.008 beside −0.0013: its error, not its size, chose the decimals."""
+    spec = {"outcome": {"y": "y", "small": "I(y / 100)", "tiny": "I(y / 3000)"}}
+    result = analysed("mechanism", {"moderator": "size"}, data, **spec)
+    facts = [re.search(r"interaction −?(\d+)\.(\d+)", p.facts[0]) for p in result.finding.charts[0].data.panels]
+    assert len(facts) == 3
+    assert len({len(f[2]) for f in facts}) == 1
+    assert all(len(f[2].lstrip("0")) >= 2 or int(f[1]) for f in facts)

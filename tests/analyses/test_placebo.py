@@ -13,9 +13,10 @@ import specdid
 from matplotlib.text import Text
 from scipy.stats import binomtest
 from simulated import SPEC, analysed, faults_of, records, simulated, spec_with
+from specdid._words import known
 from specdid.analyses import _timing, placebo
 from specdid.analyses._words import number
-from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _rejecting, _warnings, disagreement, two_sided
+from specdid.analyses.placebo import ENOUGH, Placebos, Placed, _off_zero, _rejecting, _warnings, disagreement, two_sided
 from specdid.figures import placebo_density
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.inference._assignment import STREAM
@@ -467,3 +468,20 @@ def test_timing_placebos_without_random_ones_are_told(tmp_path):
     ]
     summary = (tmp_path / "summary.md").read_text("utf-8")
     assert all(f"[{name}]({name})" in summary for name in ("placebo.csv", "placebo_timing.csv", "placebo_timing.svg"))
+
+
+def test_panels_of_a_figure_are_named_and_not_counted_as_columns():
+    """Panels have no numbers, and a page may lack some."""
+
+    class Named:
+        def shown(self, cell):
+            return cell
+
+    b, p = np.where(np.arange(ENOUGH) % 2, 1.0, -1.0), np.full(ENOUGH, 0.01)
+    placed = [Placed(name, None, Placebos(1.0, 1.0, 1.0, 0.3, 30.0, b, b, p)) for name in ("ln a", "ln b")]
+    assert "of 2 panels (ln a and ln b) (at most" in (words := _rejecting(placed, 0.05, Named()))
+    assert known(words, "zh")
+    assert "of 2 columns (at most" in _rejecting(placed, 0.05)
+    off = [Placed(one.cell, None, replace(one.random, null_estimate=b + 3.0)) for one in placed]
+    assert _off_zero(off, 0.05, Named()).startswith("ln a and ln b: placebos are not centred")
+    assert _off_zero(off, 0.05).startswith("(1) and (2): placebos")

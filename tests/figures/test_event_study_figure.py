@@ -10,6 +10,7 @@ from matplotlib.collections import PathCollection
 from specdid._records import Status
 from specdid._words import say, speaking
 from specdid.figures._curve_data import curve_data
+from specdid.figures._page import first_of
 from specdid.figures._style import look_of_series
 from specdid.figures.event_study import FIGURE, MOST, EventData, EventPanel, EventSeries, ends_note, look_of, note
 
@@ -234,6 +235,34 @@ def test_calendar_months_are_labelled_by_quarters_or_years():
     assert {"201201", "201212", "201412"} <= said
     assert {t[-2:] for t in said - {"201201", "201212", "201301", "201412"}} <= {"01", "04", "07", "10"}
     inside(figure)
+
+
+@pytest.mark.parametrize("window", [(-5, 5), (-6, 5), (-6, 6)])
+def test_periods_are_labelled_in_even_steps_where_only_an_end_is_long(window):
+    """They were "≤ −5 · −1 · 0 · 2 · 5" in a column."""
+    first, last = window
+    periods = np.array([k for k in range(first, last + 1) if k != -1], float)
+    zeros = np.zeros(len(periods))
+    looks = {"periods": periods, "estimate": zeros, "pointwise": zeros + 0.1, "band": zeros + 0.2}
+    figure = FIGURE.draw(data(EventPanel("y", (series(bins=window, **looks),)), window=window), 3.5)
+    said = [t for t in texts(figure) if t.strip("≤≥ −").isdigit()]
+    assert said[0].startswith("≤")
+    assert said[-1].startswith("≥")
+    inner = [int(t.replace("−", "-")) for t in said[1:-1]]
+    assert len(inner) >= (last - first) // 2 - 1
+    assert -1 in inner
+    assert len({*np.diff(inner).tolist()}) == 1
+    inside(figure)
+
+
+def test_panels_without_room_are_named():
+    panels = [EventPanel(f"outcome {k}", (series(),)) for k in range(12)]
+    said = " ".join(texts(FIGURE.draw(data(*panels), 3.5)))
+    drawn = said.count("Effect on outcome")
+    assert drawn < 12
+    assert f"panels are drawn; not drawn: outcome {drawn};" in said
+    assert first_of(1, 2, ["a", "b"]) == ["The first of 2 panels is drawn; not drawn: b."]
+    assert first_of(1, 2) == ["The first of 2 panels is drawn."]
 
 
 def test_bands_beyond_the_axis_are_told():

@@ -14,6 +14,8 @@ from matplotlib.lines import Line2D
 from specdid._words import say, speaking
 from specdid.figures import multiverse
 from specdid.figures._curve_data import curve_data
+from specdid.figures._fonts import fonts_for
+from specdid.figures._style import TEXT
 from specdid.figures.multiverse import (
     MultiverseData,
     MultiversePanel,
@@ -284,12 +286,47 @@ def test_dots_have_one_size_in_all_panels():
     assert np.ptp(sizes) < 1e-9
 
 
-def test_no_bar_crosses_zero():
-    values = np.random.default_rng(3).normal(0.3, 1.0, 4_000)
-    edges = multiverse._edges(values, (-5.0, 5.0), 200.0)
-    assert (edges[0], edges[-1]) == (values.min(), values.max())
-    assert (np.diff(edges) > 0).all()
-    assert 0.0 in edges
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shift", [0.3, 5.0])
+def test_bars_are_as_wide_as_each_other_and_none_crosses_zero(seed, shift):
+    """The outermost were cut where the estimates end: their area was too small."""
+    values = np.random.default_rng(seed).normal(shift, 1.0, 400)
+    ends = min(0.0, values.min()) - 0.2, values.max() + 0.2
+    edges = multiverse._edges(values, ends, 200.0)
+    steps = np.diff(edges)
+    np.testing.assert_allclose(steps, steps[0])
+    assert 2 * (ends[1] - ends[0]) / 200 - 1e-9 <= steps[0] <= (ends[1] - ends[0]) / 10 + 1e-9
+    assert ends[0] <= edges[0] <= values.min()
+    assert values.max() <= edges[-1] <= ends[1]
+    assert not (edges[:-1] * edges[1:] < 0).any()
+
+
+def test_the_key_is_of_the_marks_drawn():
+    """One of dots and one of bars: the key lacked full dots, and had marks of p that no estimate has."""
+    few, many = panel(8), panel(800, name="$")
+    none = dataclasses.replace(few, significant=np.zeros(8, bool))
+    for panels, kinds in (
+        ((few, many), {"o": 2, "s": 2}),
+        ((none, many), {"o": 1, "s": 2}),
+        ((none,), {"o": 1, "s": 0}),
+    ):
+        dots = [0.0 if len(p.estimate) > 500 else 5.0 for p in panels]
+        entries = [e for e in multiverse._key(panels, dots, 0.05) if e.words.startswith("p ")]
+        assert {"o": sum(e.marker != "s" for e in entries), "s": sum(e.marker == "s" for e in entries)} == kinds
+
+
+def test_labels_keep_their_kind_and_what_tells_them_apart():
+    """ "population (non…", and "… + region×ye…" below "… + region×year"."""
+    fonts = fonts_for([])
+    label = "population (nonequivalent)"
+    for less in (4, 12):
+        assert multiverse.shortened(["unweighted", label], fonts, fonts.width(label, TEXT) - less)[label].endswith(
+            "… (nonequivalent)"
+        )
+    effects = ["state + year", "state + region×year", "state + region×year + state trends"]
+    short = multiverse.shortened(effects, fonts, fonts.width("… + region×year", TEXT) + 3)
+    assert short[effects[2]] == "… + state trends"
+    assert len({*short.values()}) == 3
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
