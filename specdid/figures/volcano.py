@@ -145,7 +145,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     with own_style():
         height = 165.0 if columns(len(data.panels), width) == 1 else 130.0
         # On a narrow page shares above the axes would leave these no height; nor may a long note, which LaTeX sets.
-        for shares in ("above", "note", "note", "file"):
+        for shares in ("above", "note", "note", "brief", "file"):
             figure, boxes = _draw(data, fonts, width, shares, height)
             whole, rows = 72 * figure.get_figheight(), {box.top: box.height for box in boxes}
             rest = whole - sum(rows.values())
@@ -157,7 +157,7 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
 
 
 def _draw(data: VolcanoData, fonts: Fonts, width: float, shares: str, height: float) -> tuple[Figure, list[Box]]:
-    """Draw with shares ``above`` the axes, in the ``note`` or in a ``file`` alone, and axes of up to ``height``."""
+    """Draw with shares ``above`` the axes, in the note, a ``brief`` one perhaps, or in a ``file`` alone."""
     panes, key = one_key([_pane(v, data, shares == "above") for v in data.panels])
     known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
     top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
@@ -496,8 +496,11 @@ def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]], shares: str) 
             vcov=data.vcov,
         )
     ]
-    parts += estimands_of([v.panel for v in data.panels])
-    if shares == "note":
+    estimands = estimands_of([v.panel for v in data.panels])
+    if estimands and shares in ("brief", "file"):
+        estimands = [say("The key names estimators; what each estimates is in results.csv.")]
+    parts += estimands
+    if shares in ("note", "brief"):
         several = len({v.panel.name for v in data.panels}) > 1
         tested = [v for v in data.panels if v.nulls]
         parts += [shares_told(v.panel, v.nulls, data.alpha, data.vcov, several) for v in tested]
