@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ from specdid.figures._style import (
     SERIES,
     SMALL,
     blend,
-    inked,
     look_of_series,
     narrowed,
     shape_of,
@@ -308,23 +307,31 @@ def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
     return blend(colour, 0.16), blend(colour, 0.32)
 
 
+def ribbons_of(panel: CurvePanel, start: int, stop: int) -> list[Ints]:
+    """Return the series of each ribbon of a piece: all of it together where stripes of each would be too narrow."""
+    own = np.unique(panel.which[start:stop])
+    return [own] if len(panel.whole or panel) > MARKS else np.split(own, len(own))
+
+
 def dense(panel: CurvePanel) -> bool:
     """Say whether full and hollow marks would lie on one another: a strip below the curve has the shares instead."""
     return len(panel.whole or panel) > THIN
 
 
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
-    """Draw ribbons in steps, piece by piece, in a series' colour where it has the piece to itself."""
+    """Draw ribbons in steps, piece by piece, in the colours of series unless they are many (see `ribbons_of`)."""
     places = np.arange(len(panel))
     for start, stop in panel.pieces:
         drawn = thin(panel, (places >= start) & (places < stop))
         sizes = [len(run) for run in np.array_split(places[start:stop], len(drawn.x))]
         edges = panel.across(start) + np.concatenate([[0], np.cumsum(sizes)])
         low95, high95, low90, high90 = drawn.ends
-        own = np.unique(panel.which[start:stop])
-        outer, inner = ribbon_shades(panel, own)
-        for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
-            draw_steps(axes, high, edges, low, order, facecolor=tint)
+        own, ribbons = np.unique(panel.which[start:stop]), ribbons_of(panel, start, stop)
+        for some in ribbons:
+            there = np.ones(len(high95), dtype=bool) if len(ribbons) == 1 else panel.which[start:stop] == some[0]
+            outer, inner = ribbon_shades(panel, some)
+            for low, high, tint, order in ((low95, high95, outer, 1), (low90, high90, inner, 1.1)):
+                draw_steps(axes, np.where(there, high, np.nan), edges, low, order, facecolor=tint)
         for k in own.tolist():
             mine = (panel.which == k) & (places >= start) & (places < stop)
             drawn = thin(panel, mine & panel.tested)
@@ -369,40 +376,63 @@ def _null_band(axes: Axes, band: Floats, start: float) -> None:
 def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
     """Write what the dashed lines are beside them, where it covers least."""
     assert panel.null_band is not None
-    if np.isnan(panel.null_band).all():
-        return
     bottom, top = axes.get_ylim()
     figure: Any = axes.figure
     point = (top - bottom) / (axes.get_window_extent().height * 72 / figure.dpi)
-    low, middle, high = panel.null_band
     places = panel.across(np.arange(len(panel)))
     taken = np.fmin(panel.low95, panel.estimate), np.fmax(panel.high95, panel.estimate)
     best: tuple[float, float, float, str] | None = None
     for words in (say("null: median and 95% band"), say("null: 95% band"), say("null")):
         wide = fonts.width(words, SMALL) / slot
-        for share in (0.9, 0.75, 0.6, 0.45, 0.3, 0.1, 0.0, 1.0):
-            start, stop = float(np.nanmin(places)), panel.extent - wide
-            left = start + share * (stop - start)
-            near = (places >= left - 1) & (places <= left + wide + 1)
-            if left < 0 or not near.any() or np.isnan(high[near]).any():
-                continue
-            for base, side in ((np.max(high[near]) + 2 * point, 1.0), (np.min(low[near]) - (2 + SMALL) * point, 0.0)):
-                box = base, base + SMALL * point
-                if box[0] < bottom or box[1] > top:
+        for start, stop, left, bases in _beside_null(panel, wide, 1 / slot, point):
+            near = start + np.flatnonzero((places[start:stop] > left - 1) & (places[start:stop] < left + wide))
+            steps = [line[near] for line in panel.null_band]
+            before = [np.concatenate([line[:1], line[:-1]]) for line in steps]
+            lines = [(np.fmin(a, b), np.fmax(a, b)) for a, b in zip(steps, before, strict=True)]
+            for rank, base in enumerate(bases):
+                low, high = base - point, base + (SMALL + 1) * point
+                if low < bottom or high > top:
                     continue
-                lines = [(line[near], line[near]) for line in (low, middle, high)]
-                spans = [*lines, (taken[0][near], taken[1][near]), (np.zeros(1), np.zeros(1))]
-                across = [b for b in panel.breaks if left - 1 < float(panel.across(b)) < left + wide + 1]
-                cost = (
-                    0.4 * len(across) + sum(float(np.mean((a < box[1]) & (b > box[0]))) for a, b in spans) - 0.01 * side
-                )
+                struck = any(np.any((a < high) & (b > low)) for a, b in (*lines, (0.0, 0.0)))
+                covered = (taken[0][near] < high) & (taken[1][near] > low)
+                cost = struck + (float(np.mean(covered)) if len(near) else 0.0) + 0.01 * rank
                 if best is None or cost < best[0] - 1e-9:
                     best = cost, left, base, words
-        if best is not None and best[0] <= 0:
+        if best is not None and best[0] < 0.1:
             break
     if best is not None and best[0] < 0.5:
-        colour = inked(best[3], QUIET)
-        axes.text(best[1], best[2], best[3], color=colour, fontsize=SMALL, family=list(fonts.families), zorder=8)
+        axes.text(best[1], best[2], best[3], color=QUIET, fontsize=SMALL, family=list(fonts.families), zorder=8)
+
+
+def _beside_null(
+    panel: CurvePanel, wide: float, gap: float, point: float
+) -> Iterator[tuple[int, int, float, list[float]]]:
+    """Return where words may name a null's lines, ``wide`` and high as SMALL, ``gap`` from what divides pieces.
+
+    Yields
+    ------
+    The piece they stand in, their left end, and lower ends: above the band, below it, in it, or level with its ends in
+    the next piece, which has none.
+    """
+    assert panel.null_band is not None
+    places, last = panel.across(np.arange(len(panel))), (0, 0)
+    for start, stop in panel.pieces:
+        low, _, high = panel.null_band[:, start:stop]
+        ends = float(places[start]) + gap, float(places[stop - 1]) + 1 - gap - wide
+        if ends[1] >= ends[0] and not np.isnan(high).any():
+            for share in (0.9, 0.75, 0.6, 0.45, 0.3, 0.1, 0.0, 1.0):
+                left = ends[0] + share * (ends[1] - ends[0])
+                near = (places[start:stop] > left - 1) & (places[start:stop] < left + wide)
+                (a, b), (c, d) = ((float(v[near].min()), float(v[near].max())) for v in (low, high))
+                yield (
+                    start,
+                    stop,
+                    left,
+                    [d + 2 * point, a - (2 + SMALL) * point, c - (2 + SMALL) * point, b + 2 * point],
+                )
+        elif ends[1] >= ends[0] and last[1] == start > 0:
+            yield start, stop, ends[0], [float(v[last[1] - 1]) - 0.4 * SMALL * point for v in panel.null_band[[2, 0]]]
+        last = (start, stop) if not np.isnan(high).any() else (0, 0)
 
 
 def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:

@@ -12,7 +12,17 @@ from specdid._records import NullShares
 from specdid._records.cautions import headline
 from specdid._records.numerals import percent
 from specdid._words import say, sentences, told
-from specdid.figures._curve_axes import STRIP_SHADES, dense, few, fixed, marker_in, preferred_mark, ribbon_shades, shade
+from specdid.figures._curve_axes import (
+    STRIP_SHADES,
+    dense,
+    few,
+    fixed,
+    marker_in,
+    preferred_mark,
+    ribbon_shades,
+    ribbons_of,
+    shade,
+)
 from specdid.figures._curve_data import CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import (
@@ -129,6 +139,34 @@ def shares_by_sign(panel: CurvePanel, nulls: Sequence[tuple[str, NullShares]]) -
         for of in (negative, positive)
     ]
     return [say("negative: {listed}", listed=said[0]), say("positive: {listed}", listed=said[1])]
+
+
+def shares_told(
+    panel: CurvePanel, nulls: Sequence[tuple[str, NullShares]], alpha: float, vcov: str, named: bool
+) -> str:
+    """Write the shares of each estimand for a note; ``named``: with the panel's name."""
+    of = [
+        say(
+            "{words} ({tested:,}): {negative} negative ({null_negative}), {positive} positive ({null_positive})",
+            words=panel.short(words),
+            tested=s.tested,
+            negative=percent(s.negative),
+            null_negative=null_share(s, s.null_negative),
+            positive=percent(s.positive),
+            null_positive=null_share(s, s.null_positive),
+        )
+        for words, s in nulls
+    ]
+    where = f", {panel.name}" if named else ""
+    errors = sorted({s.errors for _, s in nulls} - {""})
+    if errors:
+        where += say(
+            ", with the null's standard errors, by {errors} (drawn: {vcov})",
+            errors=say(", ").join(errors),
+            vcov=vcov,
+        )
+    of = shares_by_sign(panel, nulls) if panel.many else of
+    return say("With p < {alpha:g}{where}: {listed}.", alpha=alpha, where=where, listed=say("; ").join(of))
 
 
 def estimands_of(panels: Sequence[CurvePanel]) -> list[str]:
@@ -265,7 +303,7 @@ def _kinds(panel: CurvePanel, alpha: float, bars: bool, of: Sequence[CurvePanel]
     if bars:
         grey = blend(INK, 0.5)
         return [*entries, KeyEntry("bar", grey, say("90% interval")), KeyEntry("thin bar", grey, say("95% interval"))]
-    pieces = (ribbon_shades(panel, np.unique(panel.which[start:stop])) for start, stop in panel.pieces)
+    pieces = (ribbon_shades(panel, own) for start, stop in panel.pieces for own in ribbons_of(panel, start, stop))
     outer, inner = zip(*list(dict.fromkeys(pieces))[:_SHADES], strict=True)
     return [*entries, KeyEntry("shades", inner, say("90% interval")), KeyEntry("shades", outer, say("95% interval"))]
 

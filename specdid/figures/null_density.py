@@ -1,4 +1,4 @@
-"""The placebo density: the median estimate under each null, with the observed one marked."""
+"""The median estimate under each null, in a histogram, with the observed one marked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specdid._arrays import Bools, Floats
 from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
 from specdid._records.numerals import decimals_for, p_text
 from specdid._words import later, say, sentences, told
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed
+from specdid.figures._curve_axes import draw_steps, fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import bandwidth, choose_fonts, density, of_specifications, style_across, with_room, wrap
+from specdid.figures._page import bandwidth, choose_fonts, of_specifications, style_across, with_room, wrap
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key, room_of
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
@@ -29,11 +30,13 @@ OFF_CENTRE = later(
     "assignments dealt out again, the more so within strata, still meet some of them."
 )
 _RIDGE = 62.0
-"""Height of one null's density, in points."""
+"""Height of one null's histogram, in points."""
 _PEAK = 43.4
-"""Points of that which the density takes."""
+"""Points of that which its highest bin takes."""
 _INNER = (16.0, 16.0)
 """Points at the left and right of the axes."""
+_BIN = 2.5
+"""Points that a bin is wide, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def draw(data: NullData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         note = say(
-            "Density of the median estimate over the draws of each null, in which there is no effect; dark: "
+            "Histogram of the median estimate over the draws of each null, in which there is no effect; dark: "
             "the draws at least as far from zero as the observed median, whose share is p; thin line: zero."
         )
         if _off_centre(data):
@@ -158,14 +161,11 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     axes.set_yticks([])
     for k, null in enumerate(panel.nulls):
         base = rows - 1 - k
-        x, y = density(null.quantiles, low, high, bandwidth(null.quantiles))
-        y = base + _PEAK / ridge * y / y.max()
-        far = abs(null.value)
-        axes.fill_between(x, base, y, color=BAND95, linewidth=0, zorder=2)
-        for outer in (np.clip(x, None, -far), np.clip(x, far, None)):
-            # a point of each tail stands at its very end, however coarse the grid is
-            axes.fill_between(outer, base, np.interp(outer, x, y), color=blend(INK, 0.5), linewidth=0, zorder=2.1)
-        axes.plot(x, y, color=INK, linewidth=0.7, zorder=2.2)
+        edges, heights, dark = histogram(null, _BIN * (high - low) / box.width)
+        y = base + _PEAK / ridge * heights
+        draw_steps(axes, y, edges, base, 2, facecolor=BAND95)
+        draw_steps(axes, np.where(dark, y, base), edges, base, 2.1, facecolor=blend(INK, 0.5))
+        draw_steps(axes, y, edges, base, 2.2, facecolor="none", edgecolor=INK, linewidth=0.7)
         # no line strikes through the second line of a name
         top = base + (49.6 if _label(page, box, null, k * ridge) == 1 else 44.0) / ridge
         axes.plot([0, 0], [base, top], color=INK, linewidth=0.5, zorder=2.3)
@@ -179,8 +179,27 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
     )
 
 
+def histogram(null: NullMedian, least: float) -> tuple[Floats, Floats, Bools]:
+    """Return the edges of bins, ``least`` wide or more, how high they are, up to 1, and which are dark.
+
+    The observed median and what lies as far beyond zero are edges, so that dark bins have just the draws that p counts;
+    between neighbouring quantiles there are as many draws.
+    """
+    wide = max(bandwidth(null.quantiles), least)
+    # Draws exactly as far as the observed median count.
+    far, reach = max(abs(null.value) * (1 - 1e-9), 1e-9 * wide), float(np.abs(null.quantiles).max())
+    inner = np.linspace(-far, far, max(1, round(2 * far / wide)) + 1)
+    outer = far + wide * np.arange(1, int(max(0.0, reach - far) / wide) + 2)
+    edges = np.concatenate([-outer[::-1], inner, outer])
+    widths, below = np.diff(edges), np.interp(edges, null.quantiles, np.linspace(0, 1, len(null.quantiles)))
+    heights = np.diff(below) / widths
+    # What is in a sliver around zero may be of any height.
+    most = heights[widths > 0.3 * wide].max() or heights.max()
+    return edges, np.minimum(heights / most, 1.0), np.abs(edges[1:] + edges[:-1]) > 2 * far
+
+
 def _label(page: Page, box: Box, null: NullMedian, down: float) -> int:
-    """Write a null's name, on several lines where it is long, and p above its density; return how many lines it has."""
+    """Write a null's name, on several lines where it is long, and p above its bins; return how many lines it has."""
     title, p = _named(null, page.fonts, box.width)
     for line, (text, value) in enumerate(zip(title, p, strict=True)):
         page.text(box.left, box.top + down + 5 + 8 * line, text, SMALL, colour=QUIET)

@@ -81,7 +81,7 @@ from specdid.figures._panes import (
     number_of,
     numbered,
     pieces_told,
-    shares_by_sign,
+    shares_told,
     without_null,
 )
 from specdid.figures._style import DEFAULT, DOUBT, FAINT, QUIET, SMALL, TEXT, TITLE, WRONG, own_style, stamp
@@ -201,33 +201,7 @@ def _pooled(panel: CurvePanel) -> bool:
 def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
     """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
     for panel in _told_apart(data, layout):
-        of = [
-            say(
-                "{words} ({tested:,}): {negative} negative ({null_negative}), {positive} positive ({null_positive})",
-                words=panel.short(words),
-                tested=s.tested,
-                negative=percent(s.negative),
-                null_negative=null_share(s, s.null_negative),
-                positive=percent(s.positive),
-                null_positive=null_share(s, s.null_positive),
-            )
-            for words, s in panel.null_shares
-        ]
-        where = f", {panel.name}" if len(data.panels) > 1 else ""
-        errors = sorted({s.errors for _, s in panel.null_shares} - {""})
-        if errors:
-            where += say(
-                ", with the null's standard errors, by {errors} (marks and bars: {vcov})",
-                errors=say(", ").join(errors),
-                vcov=data.vcov,
-            )
-        of = shares_by_sign(panel, panel.null_shares) if panel.many else of
-        yield say(
-            "With p < {alpha:g}{where}: {listed}.",
-            alpha=data.alpha,
-            where=where,
-            listed=say("; ").join(of),
-        )
+        yield shares_told(panel, panel.null_shares, data.alpha, data.vcov, len(data.panels) > 1)
 
 
 def _told_apart(data: CurveData, layout: CurveLayout) -> list[CurvePanel]:

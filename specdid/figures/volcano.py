@@ -42,6 +42,7 @@ from specdid.figures._panes import (
     one_key,
     room_of,
     shares_by_sign,
+    shares_told,
     without_error,
     without_null,
 )
@@ -76,6 +77,8 @@ _THIN = 0.25
 _SEEN = (1.0, 1.0, 1.0, 0.6)
 """The inside of a hollow mark."""
 _INNER = (37.0, 6.0)
+_AXES = 0.4
+"""The part of a figure's height that axes have at least, or shares stand elsewhere than above them."""
 SHAPES = 200
 """Up to so many specifications, the shapes of series are large."""
 _RUG = 8.0
@@ -140,29 +143,43 @@ def draw(data: VolcanoData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     width = width or DEFAULT
     with own_style():
-        panes, key = one_key([_pane(v, data) for v in data.panels])
-        height = 165.0 if columns(len(panes), width) == 1 else 130.0
-        known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
-        top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
-        room = room_of(len(panes), width, 0.0, _INNER)[1]
-        before = None
-        while True:
-            overlaps = [_overlaps(v, room, height, top) for v in data.panels]
-            most = max((_most(v, room, height, top) for v in data.panels), default=0)
-            said = _note(data, overlaps), most
-            if said == before:
+        height = 165.0 if columns(len(data.panels), width) == 1 else 130.0
+        # On a narrow page shares above the axes would leave these no height; nor may a long note, which LaTeX sets.
+        for shares in ("above", "note", "note", "brief", "file"):
+            figure, boxes = _draw(data, fonts, width, shares, height)
+            whole, rows = 72 * figure.get_figheight(), {box.top: box.height for box in boxes}
+            rest = whole - sum(rows.values())
+            if rest <= (1 - _AXES) * whole or not any(v.nulls for v in data.panels):
                 break
-            page, boxes = lay_sheet(
-                data.title, panes, said[0], fonts, width, height, inner=_INNER, least=50.0, doubt=data.doubt,
-                verdict=data.verdict, key=[*key, *_darkness(most)], told_in=CUT,
-            )  # fmt: skip
-            # Axes that a page has less room for bring points nearer.
-            if before is not None or (lower := min(box.height for box in boxes)) == height:
-                break
-            before, height = said, lower
-        for volcano, box, (_, deep) in zip(data.panels, boxes, overlaps, strict=False):
-            _draw_pane(page, box, volcano, data.alpha, top, deep)
-        return page.figure
+            if shares == "note":
+                height = max(height, 1.01 * rest * _AXES / (1 - _AXES) / len(rows))
+        return figure
+
+
+def _draw(data: VolcanoData, fonts: Fonts, width: float, shares: str, height: float) -> tuple[Figure, list[Box]]:
+    """Draw with shares ``above`` the axes, in the note, a ``brief`` one perhaps, or in a ``file`` alone."""
+    panes, key = one_key([_pane(v, data, shares == "above") for v in data.panels])
+    known = [float(v.height[np.isfinite(v.height)].max()) for v in data.panels if np.isfinite(v.height).any()]
+    top = 1.07 * max([*known, -1.3 * np.log10(data.alpha)])
+    room = room_of(len(panes), width, 0.0, _INNER)[1]
+    before = None
+    while True:
+        overlaps = [_overlaps(v, room, height, top) for v in data.panels]
+        most = max((_most(v, room, height, top) for v in data.panels), default=0)
+        said = _note(data, overlaps, shares), most
+        if said == before:
+            break
+        page, boxes = lay_sheet(
+            data.title, panes, said[0], fonts, width, height, inner=_INNER, least=50.0, doubt=data.doubt,
+            verdict=data.verdict, key=[*key, *_darkness(most)], told_in=CUT,
+        )  # fmt: skip
+        # Axes that a page has less room for bring points nearer.
+        if before is not None or (lower := min(box.height for box in boxes)) == height:
+            break
+        before, height = said, lower
+    for volcano, box, (_, deep) in zip(data.panels, boxes, overlaps, strict=False):
+        _draw_pane(page, box, volcano, data.alpha, top, deep)
+    return page.figure, boxes
 
 
 def _most(volcano: Volcano, width: float, height: float, top: float) -> int:
@@ -198,12 +215,18 @@ def _inside(volcano: Volcano, shown: tuple[float, float]) -> Ints:
     return np.flatnonzero((y >= shown[0]) & (y <= shown[1]) & np.isfinite(volcano.height))
 
 
-def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
+def _pane(volcano: Volcano, data: VolcanoData, shares: bool) -> Pane:
     panel, alpha = volcano.panel, data.alpha
     whole = say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name)
     kind = say(panel.segments[0].kind)
     names = [say("{name}, {kind}", name=n, kind=kind) if panel.apart else n for n in (whole, panel.name)]
-    facts = [of_specifications(len(panel))]
+    facts = [of_specifications(len(panel)), *(_shares(volcano, data) if shares else ())]
+    return Pane(tuple(names), tuple(facts), tuple(_entries(panel, alpha)))
+
+
+def _shares(volcano: Volcano, data: VolcanoData) -> list[str]:
+    """Return the shares significant of the specifications that a null tested, beside the null's, by estimand."""
+    panel, alpha, facts = volcano.panel, data.alpha, list[str]()
     if panel.many and volcano.nulls:
         errors = _errors(data, {s.errors for _, s in volcano.nulls} - {""})
         facts.append(
@@ -242,7 +265,7 @@ def _pane(volcano: Volcano, data: VolcanoData) -> Pane:
         facts += (
             [f"{', '.join(of)}: {' · '.join(shares)}"] if len(volcano.nulls) > 1 else [*(f"{o}:" for o in of), *shares]
         )
-    return Pane(tuple(names), tuple(facts), tuple(_entries(panel, alpha)))
+    return facts
 
 
 def _errors(data: VolcanoData, others: set[str]) -> str:
@@ -458,7 +481,7 @@ def _mark_beyond(
             axes.text(edge, place, words, fontsize=SMALL, color=INK, family=list(fonts.families), ha=align, va="bottom")
 
 
-def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
+def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]], shares: str) -> str:
     many = {len(v.panel) > MANY for v in data.panels}
     kinds = {
         False: say("a point is a specification"),
@@ -473,7 +496,14 @@ def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
             vcov=data.vcov,
         )
     ]
-    parts += estimands_of([v.panel for v in data.panels])
+    estimands = estimands_of([v.panel for v in data.panels])
+    if estimands and shares in ("brief", "file"):
+        estimands = [say("The key names estimators; what each estimates is in results.csv.")]
+    parts += estimands
+    if shares in ("note", "brief"):
+        several = len({v.panel.name for v in data.panels}) > 1
+        tested = [v for v in data.panels if v.nulls]
+        parts += [shares_told(v.panel, v.nulls, data.alpha, data.vcov, several) for v in tested]
     without = sum(int(np.count_nonzero(~np.isfinite(v.height))) for v in data.panels)
     if without:
         parts.append(
@@ -496,7 +526,9 @@ def _note(data: VolcanoData, overlaps: Sequence[tuple[int, Ints]]) -> str:
     if any(deep.any() for _, deep in overlaps):
         parts.append(say("Marks that lie on those of other series are smaller."))
     of = [((v.panel.name, told(words)), told(s.null)) for v in data.panels for words, s in v.nulls]
-    if of:
+    if of and shares == "file":
+        parts.append(say("Shares with p < {alpha:g}, and the null's: appendix_estimates.csv.", alpha=data.alpha))
+    elif of:
         nulls = dict.fromkeys(null for _, null in of)
         at = 0 if len({v.panel.name for v in data.panels}) > 1 else 1
         panes = {null: say(", ").join(dict.fromkeys(key[at] for key, one in of if one == null)) for null in nulls}
@@ -527,6 +559,9 @@ FIGURE = FigureKind("volcano", later("Estimates against p-values"), volcano_data
 OWN = Own(
     zh={
         "; of the ": "；",
+        "Shares with p < {alpha:g}, and the null's: appendix_estimates.csv.": (
+            "p < {alpha:g} 的比例及原假设下的比例：见 appendix_estimates.csv。"
+        ),
         "specifications in a square: 1 to {most:,}, log scale": "每格设定数：1 至 {most:,}（对数刻度）",
         "With p < {alpha:g}, {errors}:": "p < {alpha:g}（{errors}）的比例：",
         "With p < {alpha:g}:": "p < {alpha:g} 的比例：",

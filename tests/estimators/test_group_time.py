@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import r_reader
+import specdid
+import stata_reader
 from adoption import adoption_panel
-from programs import differences, estimated, program
+from programs import difference, differences, estimated, program
 from small_problems import task_of
 from specdid import _plugins
 from specdid._run.prepare import prepare
@@ -304,6 +308,41 @@ def test_a_row_without_a_control_is_in_no_comparison_as_if_it_were_not_there(unb
     assert abs(late.estimate / whole.estimate - 1) > 1e-6
 
 
+GAPS = (
+    {},
+    {"unbalanced": "drop"},
+    {"control": "notyet"},
+    {"est_method": "ipw"},
+    {"est_method": "reg", "aggregate": "dynamic"},
+)
+
+
+@pytest.mark.parametrize("options", GAPS, ids=lambda o: "-".join(o.values()) or "default")
+@pytest.mark.parametrize("weights", ["1", "w"])
+def test_programs_leave_rows_without_a_control_out_too(options, weights, tmp_path):
+    """In Python, R and Stata: a control that ends early, and one missing here and there."""
+    frame = adoption_panel()
+    frame["cohort"] = frame.cohort.fillna(0)
+    lost = (frame.t == 7) | ((frame.unit % 7 == 1) & (frame.t == 3)) | ((frame.unit % 9 == 2) & (frame.t == 5))
+    frame["x"] = frame.x.mask(lost)
+    frame["w"] = frame.w.mask((frame.unit == 3) & (frame.t == 4))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    given = "".join(f', {k} = "{v}"' for k, v in options.items())
+    (tmp_path / "a.toml").write_text(
+        '[study]\ndata = "a.csv"\nunit = "unit"\ntime = "t"\nnever = 0\noutcome = "y"\n'
+        '[treatment]\n"d" = { term = "d", cohort = "cohort" }\n[controls]\n"c" = "x + z"\n[inference]\ndraws = 0\n'
+        f'[weights]\n"w" = "{weights}"\n[estimator]\n"e" = {{ method = "csdid"{given} }}\n'
+    )
+    prepared = prepare(tmp_path / "a.toml")
+    results = estimated(prepared)
+    assert results.numbers["n_missing"][0] >= lost.sum()
+    assert max(differences(prepared, [0], results).values()) < 1e-8
+    for language, reader in (("r", r_reader), ("stata", stata_reader)):
+        with np.errstate(all="ignore"):
+            read = reader.Program().run(program(prepared, 0, language))
+        assert difference(results, 0, (read.estimate, read.found)) < 1e-8
+
+
 def test_periods_two_apart_are_neighbours_where_none_lies_between():
     frame = adoption_panel()
     even = frame[frame.t % 2 == 0]
@@ -559,3 +598,25 @@ def test_a_control_that_is_another_but_for_single_precision_is_dropped_and_named
         found = small(frame, ("x", more), est_method=way)
         assert (found.estimate, found.std_error, found.dropped) == (alone.estimate, alone.std_error, (1,))
     assert small(frame, ("period", "x", "single"), est_method=way).dropped == (0, 2)
+
+
+@pytest.mark.usefixtures("undrawn_test")
+def test_rows_without_a_control_are_in_no_honest_set_and_no_refit():
+    frame, rng = adoption_panel().fillna({"cohort": 0}), np.random.default_rng(2)
+    lost = (frame.t == 7) | (rng.random(len(frame)) < 0.05)
+    frame["x"] = frame.x.mask(lost)
+    other = frame.assign(y=frame.y.mask(lost, 9.0))
+    study = {
+        "study": {"unit": "unit", "time": "t", "data": "given.csv", "seed": 7, "outcome": "y", "controls": "x"},
+        "treatment": {"d": {"term": "d", "cohort": "cohort"}},
+        "estimator": {"e": {"method": "csdid", "est_method": "reg"}},
+        "inference": {"draws": 19, "null": ["permutation"], "assign": "d + cohort"},
+        "honest": {"window": [-3, 1]},
+    }
+    found = []
+    for one in (frame, other):
+        curve = specdid.run(study, pl.DataFrame({c: one[c].to_numpy() for c in one}).fill_nan(None), audit=0)
+        assert curve.tests[0].draws == 19
+        (analysed,) = curve.analyses
+        found.append(repr((curve.tests[0].tests, [t.rows for t in analysed.finding.tables])))
+    assert found[0] == found[1]

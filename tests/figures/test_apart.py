@@ -273,7 +273,7 @@ def test_shares_in_the_note_say_whose_errors_they_are_of_where_marks_have_others
             with speaking(language):
                 said = spec_curve.note(data, lay_out(data, fonts_for([]), 468.0))
                 words = say(
-                    ", with the null's standard errors, by {errors} (marks and bars: {vcov})",
+                    ", with the null's standard errors, by {errors} (drawn: {vcov})",
                     errors="state", vcov=data.vcov,
                 )  # fmt: skip
             assert (words in said) == bool(errors)

@@ -13,6 +13,7 @@ from matplotlib.collections import Collection
 from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._words import say
@@ -94,7 +95,7 @@ def drawn_over(figure):
 
 
 def test_lines_of_zero_are_seen_and_in_the_key_and_dashed_ones_are_dashed_there():
-    """Of the null's only a stub above its density was seen; the placebo's was not named, the average effect's solid."""
+    """Of the null's only a stub above its bins was seen; the placebo's was not named, the average effect's solid."""
     null, placebo, effect = (
         _plugins.load("figures", name).draw(samples(name)[0][1], 6.5)
         for name in ("null_density", "placebo_density", "marginal_effect")
@@ -102,7 +103,7 @@ def test_lines_of_zero_are_seen_and_in_the_key_and_dashed_ones_are_dashed_there(
     (axes, *_) = null.axes
     zeros = [line for line in axes.lines if {*line.get_xdata()} == {0}]
     assert zeros
-    assert min(z.get_zorder() for z in zeros) > max(c.get_zorder() for c in axes.collections)
+    assert min(z.get_zorder() for z in zeros) > max(p.get_zorder() for p in axes.findobj(StepPatch))
     assert "zero" in [t.get_text() for t in placebo.texts]
     for figure in (null, placebo):  # in grey nothing else tells them apart
         thick = {tuple(line.get_xdata()) == (0, 0): line.get_linewidth() for axes in figure.axes for line in axes.lines

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 from specdid import _plugins
 from specdid._describe.curve_tests import NullMedian
@@ -22,7 +24,7 @@ from specdid._words import say
 from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
-from specdid.figures._page import BINS, bandwidth, density, wrap
+from specdid.figures._page import BINS, bandwidth, density, draw_bare, wrap
 from specdid.figures._panes import PAGE, KeyEntry, Pane, one_key
 from specdid.figures._style import ACCENT, CROSS, INK, own_style, save
 from specdid.figures.decomposition import LATER, LOOKS, UNTREATED, ComparisonPanel, DecompositionData, TwoByTwo
@@ -134,8 +136,29 @@ def test_the_volcano_says_whose_errors_shares_and_marks_have_and_of_whom_no_null
     assert data.panels[0].panel.many == several
     said = " ".join(texts_of(draw_volcano(data, width)))
     vcov = data.vcov
-    assert say("by the null's standard errors ({errors}), not the marks' ({vcov})", errors="state", vcov=vcov) in said
+    above = say("by the null's standard errors ({errors}), not the marks' ({vcov})", errors="state", vcov=vcov)
+    noted = say(", with the null's standard errors, by {errors} (drawn: {vcov})", errors="state", vcov=vcov)
+    assert (noted if several and width < 4 else above) in said
     assert f"No null, and so in no joint test: estimator {len(names) - 1}" in said
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_the_axes_of_a_volcano_keep_two_fifths_of_its_height_whatever_shares_there_are(width, bare):
+    """Ten lines of shares above them left a sixth."""
+    names = {f"estimator number {k}": f"estimand number {k}" for k in range(9)}
+    for types in ({}, {"sample": {"b": "nonequivalent"}}):
+        choices = {"estimator": list(names), "sample": ["a", "b"]}
+        results = results_of(plan_of(choices, subsets("x"), estimands=names, types=types))
+        for tested in (3, 8):
+            group = results.families[0].group
+            nulls = [null_median(group=group, estimand=w, n=2) for w in list(names.values())[:tested]]
+            draw = partial(draw_volcano, volcano_data(results, nulls))
+            figure, note = draw_bare(draw, width) if bare else (draw(width), "")
+            said = " ".join([*texts_of(figure), note])
+            heights = {axes.get_position().y0: axes.get_position().height for axes in figure.axes}
+            assert sum(heights.values()) >= 0.4
+            assert "(null: mean 3%, 95% up to 49%)" in said or "the null's: appendix_estimates.csv." in said
 
 
 def test_p_values_stand_at_the_axis_apart_from_each_other():
@@ -317,6 +340,20 @@ def test_many_placebos_fit_a_page_with_text_as_large_as_elsewhere():
     for count in (4, 5, 6):
         figure = draw_placebos(PlaceboData("Placebo", 0.05, (panel,) * count, "Dealt out again."))
         assert 72 * figure.get_figheight() <= PAGE + 1e-6, count
+
+
+@pytest.mark.parametrize("value", [-0.09, -0.05, 0.02, 0.001, 0.0])
+def test_the_dark_part_of_a_null_is_p(value):
+    """A smoothed density had .045 of its area dark where p is .028."""
+    medians = np.random.default_rng(8).normal(0.005, 0.025, 999)
+    null = replace(null_median(), value=value, quantiles=np.quantile(medians, np.linspace(0, 1, 201)))
+    (axes,) = drawn("null_density", results_of(smart_city(1)), (null,)).axes
+    light, dark, _ = sorted(axes.findobj(StepPatch), key=lambda p: p.get_zorder())
+    assert light.get_facecolor() != dark.get_facecolor()
+    whole, part = (float(p.get_data().values @ np.diff(p.get_data().edges)) for p in (light, dark))
+    far = float(np.mean(np.abs(medians) >= abs(value)))
+    # A sliver around zero is no higher than its neighbours.
+    assert part / whole == pytest.approx(far, abs=0.006 if abs(value) > 0.01 else 0.02)
 
 
 def test_the_null_density_holds_every_null_of_a_scale_and_estimand():

@@ -17,9 +17,10 @@ import specdid
 from curves import fits_of, plan_of, results_of, smart_city, subsets
 from figure_layout import layout_faults
 from figure_texts import texts_of
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import StepPatch
+from matplotlib.path import Path
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid import _plugins
@@ -28,14 +29,14 @@ from specdid._records.cautions import NO_ROWS
 from specdid._run import pipeline
 from specdid.appendix.content import _reading
 from specdid.figures import multiverse, spec_curve
-from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, shade, thin
+from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limits, ribbon_shades, shade, thin
 from specdid.figures._curve_data import Breakdowns, ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import FLAT, ChoiceLine, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, SMALL, save
+from specdid.figures._style import ACCENT, BAND95, SMALL, own_style, save
 from specdid.figures.spec_curve import _pieces, draw, note, plot, share_facts
 
 
@@ -1027,6 +1028,51 @@ def test_estimators_of_the_same_estimates_are_named_in_the_note():
     said = "did2s, imputation: the same estimates in 4 of 4 specifications."
     assert data.same == (said,)
     assert said in " ".join(texts_of(draw(data)))
+
+
+def test_ribbons_of_estimators_that_share_an_estimand_have_their_colours():
+    """In one grey nobody saw whose interval is whose."""
+    estimands = {"OLS": "weighted", "did2s": "ATT", "imputation": "ATT"}
+    results = results_of(plan_of({"estimator": list(estimands)}, subsets(*"abcdef"), estimands=estimands))
+    data = curve_data(results)
+    (panel,) = data.panels
+    figure = draw(data, 3.5)
+    tints = {to_rgb(p.get_facecolor()) for p in figure.findobj(StepPatch)}
+    for k in range(3):
+        assert {to_rgb(c) for c in ribbon_shades(panel, np.array([k]))} <= tints
+    assert to_rgb(BAND95) not in tints
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+@pytest.mark.parametrize(("shape", "reach"), [((2, 4), 0.12), ((2, 4), 0.5), ((6, 4), 0.12)])
+def test_the_nulls_name_crosses_neither_its_lines_nor_what_divides_curves(width, shape, reach):
+    """It stood across a divider and on a step of the dotted line, or there was none."""
+    count, each = shape
+    estimands = {f"e{k}": f"estimand {k}" for k in range(count)}
+    planned = plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands)
+    fits = fits_of(planned)
+    fits.estimate[:] = np.linspace(-0.21, -0.19, fits.estimate.size).reshape(fits.estimate.shape)
+    fits.conf_low[:, 0], fits.conf_high[:, 0] = fits.estimate - 0.1, fits.estimate + 0.1
+    results = collect(planned, [fits], ["x"])
+    (group,) = results.groups()
+    rise = np.linspace(-0.02, 0.01, each)
+    bands = {(group.name, w): np.stack([rise - reach, rise, rise + reach]) for w in list(estimands.values())[:3]}
+    data = curve_data(results, null_bands=bands)
+    figure = draw(data, width)
+    (axes,) = (a for a in figure.axes if any(t.get_text().startswith("null") for t in a.texts))
+    (name,) = (t for t in axes.texts if t.get_text().startswith("null"))
+    figure.set_dpi(72)
+    with own_style():
+        figure.draw_without_rendering()
+        box = name.get_window_extent()
+    across = axes.transData.transform([(data.panels[0].across(b), 0.0) for b in data.panels[0].breaks])
+    assert not [x for x, _ in across if box.x0 < x < box.x1]
+    dashed = [line for line in axes.lines if len(line.get_xdata()) == each + 1]
+    assert len(dashed) == 3 * min(count, 3)
+    for line in dashed:
+        x, y = axes.transData.transform(np.column_stack(line.get_data())).T
+        steps = Path(np.column_stack([np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]]))
+        assert not steps.intersects_bbox(box, filled=False)
 
 
 def test_a_curve_of_several_estimands_below_one_null_says_so():
