@@ -2,7 +2,7 @@
 
 After Krähmer and Young (2026): all and the significant estimates above, each option's below, and
 the mean change that the option makes. Nothing is smoothed: estimates are dots and lines, or where
-these are many the bars of a histogram that begins and ends with them.
+these are many the bars of a histogram, as wide as each other.
 """
 
 from __future__ import annotations
