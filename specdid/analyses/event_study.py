@@ -540,8 +540,16 @@ def _failing(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> str:
     said = told(f"the leads are jointly different from zero (p < {alpha:g}){many_}")
     if len(tested) == 1:
         return say("{sample}.", sample=capital(said))
-    worst = sorted(failing, key=lambda p: p.pretrend().p_value)
-    named = [say("{name} ({p})", name=cells.shown(p.cell), p=p_text(p.pretrend().p_value)) for p in worst[:NAMED]]
+    by_panel: dict[str, list[float]] = {}
+    for one in failing:
+        by_panel.setdefault(bench.label(one.cell.labels["outcome"]), []).append(one.pretrend().p_value)
+    worst = sorted(by_panel.items(), key=lambda of: min(of[1]))
+    named = [
+        say("{name} ({p})", name=name, p=p_text(p[0]))
+        if len(p) == 1
+        else say("{name} ({n} of them, lowest {p})", name=name, n=len(p), p=p_text(min(p)))
+        for name, p in worst[:NAMED]
+    ]
     more = [say("{n} more", n=len(worst) - len(named))] if len(worst) > len(named) else []
     return say("{clause}: {found}.", clause=capital(said), found=say("; ").join([*named, *more]))
 

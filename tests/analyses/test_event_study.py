@@ -264,8 +264,8 @@ def test_specifications_are_overlaid_by_outcome(tmp_path):
     finding = one(tmp_path, 'fix = { sample = "batch 1" }\nvary = ["controls"]')
     (chart,) = finding.charts
     assert [(p.name, [s.label for s in p.series]) for p in chart.data.panels] == [
-        ("ln SO2", ["none", "all controls"]),
-        ("ln wastewater", ["none", "all controls"]),
+        ("ln SO2", ["controls: none", "all controls"]),
+        ("ln wastewater", ["controls: none", "all controls"]),
     ]
     assert (chart.data.reference, chart.data.window, chart.data.unit) == (-1, (-7, 5), "year")
     assert [s.preferred for s in chart.data.panels[0].series] == [True, False]

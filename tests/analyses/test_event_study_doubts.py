@@ -392,3 +392,9 @@ def test_the_curves_whose_leads_fail_are_named_with_their_p():
     curve, _, _ = run(frame, event_study={"window": [-4, 1]}, outcome={"calm": "y", "moved": "y2"})
     (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
     assert chart.doubt == "The leads are jointly different from zero (p < 0.05) in 1 of 2 curves: moved (p < 0.001)."
+    curve, _, _ = run(
+        frame, event_study={"window": [-4, 1], "vary": ["outcome", "sample"]},
+        sample={"all": "TRUE", "late": "year > 2000"}, outcome={"calm": "y", "moved": "y2"},
+    )  # fmt: skip
+    (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
+    assert chart.doubt.endswith("in 2 of 4 curves: moved (2 of them, lowest p < 0.001).")
