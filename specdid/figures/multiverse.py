@@ -831,8 +831,10 @@ def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:
     *_, last = terms
     tag = next((t for name in KINDS if name and last.endswith(t := _kind_behind("", name))), "")
     if tag:
-        room -= fonts.width(tag, TEXT)
-        return f"{_squeezed([*terms[:-1], last.removesuffix(tag)], fonts, room)}{tag}"
+        name = last.removesuffix(tag)
+        if room - fonts.width(tag, TEXT) < fonts.width(f"{name[:_FEWEST]}…", TEXT) and len(tag) > 2 * _FEWEST:
+            tag = f"{tag[:7]}…{tag[-1]}"
+        return f"{_squeezed([*terms[:-1], name], fonts, room - fonts.width(tag, TEXT))}{tag}"
     for most in range(max(map(len, terms)), _FEWEST - 1, -1):
         text = " + ".join(t if len(t) <= most else f"{t[: most - 1].rstrip(' ,')}…" for t in terms)
         if fonts.width(text, TEXT) <= room:

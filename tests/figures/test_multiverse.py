@@ -319,10 +319,13 @@ def test_labels_keep_their_kind_and_what_tells_them_apart():
     """ "population (non…", and "… + region×ye…" below "… + region×year"."""
     fonts = fonts_for([])
     label = "population (nonequivalent)"
-    for less in (4, 12):
+    for less in (4, 8):
         assert multiverse.shortened(["unweighted", label], fonts, fonts.width(label, TEXT) - less)[label].endswith(
             "… (nonequivalent)"
         )
+    narrow = multiverse.shortened(["unweighted", label], fonts, 71)[label]
+    assert narrow.startswith("popu")
+    assert narrow.endswith(" (noneq…)")
     effects = ["state + year", "state + region×year", "state + region×year + state trends"]
     short = multiverse.shortened(effects, fonts, fonts.width("… + region×year", TEXT) + 3)
     assert short[effects[2]] == "… + state trends"
