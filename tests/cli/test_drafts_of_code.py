@@ -5549,3 +5549,39 @@ def test_errors_of_a_plm_are_told_with_what_to_write(errors, told):
     plm = "m <- plm(y ~ d, df, index = c('i', 't'), model = 'within')\n"
     code = f"df <- read.csv('a.csv')\n{plm}coeftest(m, vcov = {errors})\nfeols(y ~ d | i + t, df, ~i)\n"
     assert [told in why for line, _, why in read_code(code, ".R").skipped if line == 3] == [True]
+
+
+@pytest.mark.parametrize("first", ["m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)\n", ""])
+def test_a_listed_line_is_of_the_version_of_a_column_that_it_finds(drafted, first):
+    code = f"""\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[rpop > 18, rpop := 18]
+d[, dev := some_of(rpop), by = year]
+d[, rpop := 7]
+{first}m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert 'rpop_2 = "ifelse(is.na(rpop > 18), population / 2, ifelse(rpop > 18, 18, population / 2))"' in text
+    assert "its `rpop` is `rpop_2` here" in text
+    assert text.index("rpop_2 = ") < text.index('dev = "…"')  # what the user writes there is made of it
+    assert "rpop_3" not in text
+
+
+def test_a_listed_line_says_which_line_makes_what_it_reads_and_is_not_read(drafted):
+    code = """\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[, rpop := other_of(rpop)]
+d[, dev := some_of(rpop), by = year]
+m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)
+m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert "its `rpop` is as line 5 makes it, which is not read" in text
