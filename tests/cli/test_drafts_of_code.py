@@ -5585,3 +5585,29 @@ m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
     _, spec = drafted(code, "a.R")
     text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
     assert "its `rpop` is as line 5 makes it, which is not read" in text
+
+
+LONG = "# this is a longer comment, of what 'we' do with #1 to the columns that are made here, and don't"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"df <- df %>%  {LONG}\n  filter(t > 2)",
+        f"df <- df |>\n{' ' * 60}{LONG}\n\n  {LONG}\n  subset(t > 2)",
+        f"df <- df[df$t >  {LONG}\n  2, ]",
+        f"df$keep <- 1 *  {LONG}\n  df$t\ndf <- subset(df, keep > 2)",
+        f"df$keep <- df$t /   {LONG}\n\n  1 +{' ' * 80}\n  0\ndf <- subset(df, keep > 2)",
+        f'cat("\\\\")  {LONG}\ndf <- df %>%  {LONG}\n  filter(t > 2)',
+        f'cat(r"(a " # b)")  {LONG}\ndf <- df %>%\n  filter(t > 2)',
+        f"names(df)\n`a'b # c` <- 1  {LONG}\ndf <- df %>%  {LONG}\n  filter(t > 2)",
+    ],
+)
+def test_comments_of_any_length_leave_statements_of_r_whole(statement):
+    code = f"df <- read.csv('a.csv')\n{statement}\nfeols(y ~ d | i + t, df, ~i)\n"
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "t", "i"}), complete=frozenset({"t"})))
+    assert not found.skipped
+    (regression,) = found.regressions
+    assert regression.line == code.count("\n")
+    kept = found.derived["keep"] if regression.condition == "keep > 2" else regression.condition
+    assert kept in ("t > 2", "1 * t", "t / 1 + 0")
