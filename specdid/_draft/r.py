@@ -260,7 +260,20 @@ _OF_ONE_VALUE = (
 _TIMES = re.compile(r"(?i)^(?:t|yr|(?:.*_)?(?:year|time|date|month|quarter|period|week|wave|day)s?|yearmonth|ym|yq)$")
 
 
-_GOES_ON = re.compile(r"(?:[-+*/^~,=|&<>!:]|%[^%\s]*%)\s*$")
+_GOES_ON = re.compile(r"(?:[-+*/^~,=|&<>!:$@?]|%[^%\s]*%)$")
+"""The end of a line whose statement goes on."""
+_TEXT_OR_COMMENT = re.compile(
+    r"(?s:(?<![\w.])(?P<raw>[rR])(?P<quote>[\"'])(?P<more>-*)(?:\(.*?\)|\[.*?\]|\{.*?\})(?P=more)(?P=quote)"
+    r"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`\n]*`)|#.*"
+)
+"""A text, raw or not, or a name in backticks, in which # begins no comment; or a comment."""
+
+
+def _without_comment(found: re.Match[str]) -> str:
+    if found["raw"]:  # its r stays, with which it is not read
+        inside = re.sub("[\"'`\\\\]", " ", found[0][2:-1])
+        return f'r"{inside}"'
+    return "" if found[0].startswith("#") else found[0]
 
 
 def read_r(text: str, facts: DataFacts = FIRST) -> ReadCode:
@@ -286,7 +299,7 @@ class _R(Memory):
         super().__init__(facts)
 
     def read(self, text: str) -> ReadCode:
-        text = re.sub(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|#.*", lambda m: m[1] or " " * len(m[0]), text)
+        text = _TEXT_OR_COMMENT.sub(_without_comment, text)
         text = re.sub(r"([,\[]\s*)let\(", r"\1`:=`(", text)
         text = _marked(_with_paths(text), self._data)
         statements, dead = _that_run(list(_r_statements(text)))
@@ -3161,17 +3174,23 @@ def _read_once(statements: Sequence[tuple[int, str, bool]], calls: Sequence[list
 
 def _r_statements(text: str) -> Iterator[tuple[int, str, bool]]:
     """Return statements with their lines, and whether they stand in braces; heads of loops are statements, too."""
-    depth, quote, begun, line, first, braces = 0, "", "", 1, 1, 0
+    depth, quote, begun, line, first, braces, last = 0, "", "", 1, 1, 0, 0
+    escaped = False
     for k, c in enumerate(text):
+        last = last if c.isspace() else k + 1  # before it only blank lines, or comments
         if quote:
-            quote = "" if c == quote and text[k - 1] != "\\" else quote
+            escaped, quote = c == "\\" and not escaped, "" if c == quote and not escaped else quote
         elif c in "\"'`":
             quote = c
         elif c in "([":
             depth += 1
         elif c in ")]":
             depth = max(0, depth - 1)
-        if not quote and not depth and (c in ";{}" or (c == "\n" and not _GOES_ON.search(begun[-40:]))):
+        if (
+            not quote
+            and not depth
+            and (c in ";{}" or (c == "\n" and not _GOES_ON.search(text[max(0, last - 40) : last])))
+        ):
             if (begun + c).strip(" \t\n;}"):
                 yield first if begun else line, begun + "{" * (c == "{"), braces > 0
             if c == "}":

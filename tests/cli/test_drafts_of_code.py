@@ -5580,3 +5580,65 @@ def test_errors_of_a_plm_are_told_with_what_to_write(errors, told):
     plm = "m <- plm(y ~ d, df, index = c('i', 't'), model = 'within')\n"
     code = f"df <- read.csv('a.csv')\n{plm}coeftest(m, vcov = {errors})\nfeols(y ~ d | i + t, df, ~i)\n"
     assert [told in why for line, _, why in read_code(code, ".R").skipped if line == 3] == [True]
+
+
+@pytest.mark.parametrize("first", ["m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)\n", ""])
+def test_a_listed_line_is_of_the_version_of_a_column_that_it_finds(drafted, first):
+    code = f"""\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[rpop > 18, rpop := 18]
+d[, dev := some_of(rpop), by = year]
+d[, rpop := 7]
+{first}m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert 'rpop_2 = "ifelse(is.na(rpop > 18), population / 2, ifelse(rpop > 18, 18, population / 2))"' in text
+    assert "its `rpop` is `rpop_2` here" in text
+    assert text.index("rpop_2 = ") < text.index('dev = "…"')  # what the user writes there is made of it
+    assert "rpop_3" not in text
+
+
+def test_a_listed_line_says_which_line_makes_what_it_reads_and_is_not_read(drafted):
+    code = """\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[, rpop := other_of(rpop)]
+d[, dev := some_of(rpop), by = year]
+m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)
+m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert "its `rpop` is as line 5 makes it, which is not read" in text
+
+
+LONG = "# this is a longer comment, of what 'we' do with #1 to the columns that are made here, and don't"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"df <- df %>%  {LONG}\n  filter(t > 2)",
+        f"df <- df |>\n{' ' * 60}{LONG}\n\n  {LONG}\n  subset(t > 2)",
+        f"df <- df[df$t >  {LONG}\n  2, ]",
+        f"df$keep <- 1 *  {LONG}\n  df$t\ndf <- subset(df, keep > 2)",
+        f"df$keep <- df$t /   {LONG}\n\n  1 +{' ' * 80}\n  0\ndf <- subset(df, keep > 2)",
+        f'cat("\\\\")  {LONG}\ndf <- df %>%  {LONG}\n  filter(t > 2)',
+        f'cat(r"(a " # b)")  {LONG}\ndf <- df %>%\n  filter(t > 2)',
+        f"names(df)\n`a'b # c` <- 1  {LONG}\ndf <- df %>%  {LONG}\n  filter(t > 2)",
+    ],
+)
+def test_comments_of_any_length_leave_statements_of_r_whole(statement):
+    code = f"df <- read.csv('a.csv')\n{statement}\nfeols(y ~ d | i + t, df, ~i)\n"
+    found = read_code(code, ".R", DataFacts(frozenset({"y", "d", "t", "i"}), complete=frozenset({"t"})))
+    assert not found.skipped
+    (regression,) = found.regressions
+    assert regression.line == code.count("\n")
+    kept = found.derived["keep"] if regression.condition == "keep > 2" else regression.condition
+    assert kept in ("t > 2", "1 * t", "t / 1 + 0")

@@ -325,7 +325,13 @@ class Script:
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines) + "\n"
+        random, comment = Random(len(self.lines[-1]) + 100 * len(self.lines)), "# it's what 'df' has, #1 of some"
+        lines = []
+        for line in self.lines:
+            pieces = line.split(" %>% ")
+            longer = [f"  {comment * random.randrange(3)}\n  " if random.random() < 0.3 else " " for _ in pieces]
+            lines.append("".join(f"{a} %>%{b}" for a, b in zip(pieces[:-1], longer, strict=False)) + pieces[-1])
+        return "\n".join(lines) + "\n"
 
     def expected(self, term: str) -> dict[int, float]:
         """Of the rows that feols uses, by their number in the file: the regressor."""
