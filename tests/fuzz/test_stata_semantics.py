@@ -168,7 +168,8 @@ class Writer:
         _, own = self.name()
         near = ("series", r.choice(("L", "L", "F", "D", "L2")), own if r.random() < 0.8 else self.name()[1])
         tests = (
-            ("op", r.choice(("==", "!=", ">", "<=")), near, self.number()), ("call", "inlist", near, self.number(), ("num", "1")),
+            ("op", r.choice(("==", "!=", ">", "<=")), near, self.number()),
+            ("call", "inlist", near, self.number(), ("num", "1")),
             ("op", r.choice(("==", "<")), near, (".",)), ("call", "missing", near), ("not", near), near,
         )  # fmt: skip
         when = r.choice(tests)
