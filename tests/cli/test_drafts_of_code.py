@@ -4988,6 +4988,37 @@ def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
 
 
 @pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("replace x = 1 if L.x == 1", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if l.x == 1 & x == 0", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if inlist(L.x, 1)", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if L2.x == 1 | l.x", "`l(x, 2)` is of earlier rows"),
+        ("replace x = 0 if x == . & L.x < .", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 0 if S.x == 0", "is of earlier rows"),
+        ("replace x = 0 if D.x > 1", "is of earlier rows"),
+        ("foreach v in x {\nreplace `v' = 1 if L.`v' == 1\n}", "`l(x, 1)` is of earlier rows"),
+        ("replace lon = 1 if L.lon == 1", "`l(long, 1)` is of earlier rows"),
+        ("replace x = L.x + 1", "`l(x, 1)` is of earlier rows"),
+        ("bysort id (t): replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace t = 1 if L.x == 1", "`l(x, 1)` is along `t`, which this line changes"),
+        ("replace x = F.x if F.x == 1", ""),
+        ("replace x = 1 if F.x == 1", ""),
+        ("replace x = 1 if L.z == 1", ""),
+        ("gen v = 1 if L.x == 1", ""),
+    ],
+)
+def test_a_replace_that_reads_what_it_has_replaced_is_listed(line, listed):
+    """Stata goes row by row: `replace x = 1 if L.x == 1` goes on to the unit's last row."""
+    columns = {"y": [1.0, 2, 3, 4], "x": [1.0, 0, 0, 0], "z": [1, 0, 1, 0], "long": [1, 0, 1, 0]}
+    facts = facts_of(panel_of(columns | {"id": [1] * 4, "t": [1, 2, 3, 4]}, "id", "t").columns)
+    found = read_code(f"xtset id t\n{line}\nreg y x long t\n", ".do", facts)
+    assert len(found.skipped) == bool(listed)
+    assert not listed or listed in found.skipped[0][2]
+
+
+@pytest.mark.parametrize(
     ("line", "made"),
     [
         ("df %>% group_by(id) %>% mutate(v = ifelse(max(x) > 2, x, 0)) %>% ungroup()", None),
