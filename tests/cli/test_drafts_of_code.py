@@ -2035,7 +2035,7 @@ def test_errors_are_those_of_the_option_or_the_regression_is_listed(regression, 
     [
         ("s#c.t t", "s[[t]] + t"), ("s c.x#i.t", "s + t[[x]]"), ("s##c.t t", "s[t] + t"), ("s i.s#c.t t", "s[t] + t"),
         ("c.t#s s", "s[t]"), ("s##c.x s#c.z", "s[x] + s[[z]]"), ("s t, save", "s + t"), ("s t, savefe", "s + t"),
-        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", None), ("s##c.x##c.z", None), ("s#t#c.x", None),
+        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", "s[[x]] + s[[z]]"), ("s##c.x##c.z", None), ("s#t#c.x", None),
         ("s t, other", None),
     ],
 )  # fmt: skip
@@ -5016,6 +5016,38 @@ def test_a_replace_that_reads_what_it_has_replaced_is_listed(line, listed):
     found = read_code(f"xtset id t\n{line}\nreg y x long t\n", ".do", facts)
     assert len(found.skipped) == bool(listed)
     assert not listed or listed in found.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("winsor2 x, cuts(5 95) trim by(z)", "changes `x_tr`"),
+        ("winsor2 x, cuts(5 95) by(t)", "changes `x_w`"),
+        ("separate x, by(z)", "makes `x1`, `x2` and so on"),
+        ("separate x, by(z) gen(q)", "makes `q1`, `q2` and so on"),
+        ("xi: reg y x i.z|x", "`i.z|x`, an interaction of xi, is not taken over"),
+    ],
+)
+def test_what_a_line_that_is_listed_makes_is_named_once(line, told):
+    found = read_code(f"xtset id t\n{line}\nreg y x\n", ".do", _PANEL)
+    assert [why for at, _, why in found.skipped if at == 2 and told in why]
+    assert not any(at == 2 for at, _ in found.notes)
+    assert found.regressions[-1].terms == ("x",)
+
+
+def test_groups_counted_for_a_cut_that_rounding_decides_are_listed():
+    columns = {"y": [1.0, 2, 3, 4], "g": [0.1, 0.7, 2.3, 0.7], "id": [1] * 4, "t": [1, 2, 3, 4]}
+    facts = facts_of(panel_of(columns, "id", "t").columns)
+    code = "xtset id t\ngen float x = g * 3 - g\nreplace x = 2 * g if t > 2\nbysort x: drop if _N < 2\nreg y g\n"
+    found = read_code(code, ".do", facts)
+    assert "single precision" in next(why for at, _, why in found.skipped if at == 4)
+
+
+@pytest.mark.parametrize("written", ["id##c.(t x)", "i.id##c.(c.t x)", "i.id i.id#c.(t x)", "f = id##c.(t x)"])
+def test_slopes_of_several_columns_in_one_bracket(written):
+    found = read_code(f"xtset id t\nreghdfe y d, absorb({written})\n", ".do", _PANEL)
+    assert not found.skipped
+    assert found.regressions[0].effects == "id[t] + id[[x]]"
 
 
 @pytest.mark.parametrize(
