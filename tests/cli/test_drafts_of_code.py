@@ -2035,8 +2035,8 @@ def test_errors_are_those_of_the_option_or_the_regression_is_listed(regression, 
     [
         ("s#c.t t", "s[[t]] + t"), ("s c.x#i.t", "s + t[[x]]"), ("s##c.t t", "s[t] + t"), ("s i.s#c.t t", "s[t] + t"),
         ("c.t#s s", "s[t]"), ("s##c.x s#c.z", "s[x] + s[[z]]"), ("s t, save", "s + t"), ("s t, savefe", "s + t"),
-        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", "s[[x]] + s[[z]]"), ("s##c.x##c.z", None), ("s#t#c.x", None),
-        ("s t, other", None),
+        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", "s[[x]] + s[[z]]"), ("s##c.x##c.z", None),
+        ("s#t#c.x", None), ("s t, other", None),
     ],
 )  # fmt: skip
 def test_slopes_have_intercepts_where_their_factor_is_absorbed(absorbed, effects):
