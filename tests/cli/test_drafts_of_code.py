@@ -2035,8 +2035,8 @@ def test_errors_are_those_of_the_option_or_the_regression_is_listed(regression, 
     [
         ("s#c.t t", "s[[t]] + t"), ("s c.x#i.t", "s + t[[x]]"), ("s##c.t t", "s[t] + t"), ("s i.s#c.t t", "s[t] + t"),
         ("c.t#s s", "s[t]"), ("s##c.x s#c.z", "s[x] + s[[z]]"), ("s t, save", "s + t"), ("s t, savefe", "s + t"),
-        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", None), ("s##c.x##c.z", None), ("s#t#c.x", None),
-        ("s t, other", None),
+        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", "s[[x]] + s[[z]]"), ("s##c.x##c.z", None),
+        ("s#t#c.x", None), ("s t, other", None),
     ],
 )  # fmt: skip
 def test_slopes_have_intercepts_where_their_factor_is_absorbed(absorbed, effects):
@@ -4985,6 +4985,69 @@ def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
     found = read_code(f"xtset id t\nreplace t = t / 2\n{line}\nreg y x\n", ".do", facts)
     listed = {at: why for at, _, why in found.skipped}
     assert "lags are along `t`, which line 2 changes" in listed[3]
+
+
+@pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("replace x = 1 if L.x == 1", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if l.x == 1 & x == 0", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if inlist(L.x, 1)", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if L2.x == 1 | l.x", "`l(x, 2)` is of earlier rows"),
+        ("replace x = 0 if x == . & L.x < .", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 0 if S.x == 0", "is of earlier rows"),
+        ("replace x = 0 if D.x > 1", "is of earlier rows"),
+        ("foreach v in x {\nreplace `v' = 1 if L.`v' == 1\n}", "`l(x, 1)` is of earlier rows"),
+        ("replace lon = 1 if L.lon == 1", "`l(long, 1)` is of earlier rows"),
+        ("replace x = L.x + 1", "`l(x, 1)` is of earlier rows"),
+        ("bysort id (t): replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace t = 1 if L.x == 1", "`l(x, 1)` is along `t`, which this line changes"),
+        ("replace x = F.x if F.x == 1", ""),
+        ("replace x = 1 if F.x == 1", ""),
+        ("replace x = 1 if L.z == 1", ""),
+        ("gen v = 1 if L.x == 1", ""),
+    ],
+)
+def test_a_replace_that_reads_what_it_has_replaced_is_listed(line, listed):
+    """Stata goes row by row: `replace x = 1 if L.x == 1` goes on to the unit's last row."""
+    columns = {"y": [1.0, 2, 3, 4], "x": [1.0, 0, 0, 0], "z": [1, 0, 1, 0], "long": [1, 0, 1, 0]}
+    facts = facts_of(panel_of(columns | {"id": [1] * 4, "t": [1, 2, 3, 4]}, "id", "t").columns)
+    found = read_code(f"xtset id t\n{line}\nreg y x long t\n", ".do", facts)
+    assert len(found.skipped) == bool(listed)
+    assert not listed or listed in found.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("winsor2 x, cuts(5 95) trim by(z)", "changes `x_tr`"),
+        ("winsor2 x, cuts(5 95) by(t)", "changes `x_w`"),
+        ("separate x, by(z)", "makes `x1`, `x2` and so on"),
+        ("separate x, by(z) gen(q)", "makes `q1`, `q2` and so on"),
+        ("xi: reg y x i.z|x", "`i.z|x`, an interaction of xi, is not taken over"),
+    ],
+)
+def test_what_a_line_that_is_listed_makes_is_named_once(line, told):
+    found = read_code(f"xtset id t\n{line}\nreg y x\n", ".do", _PANEL)
+    assert [why for at, _, why in found.skipped if at == 2 and told in why]
+    assert not any(at == 2 for at, _ in found.notes)
+    assert found.regressions[-1].terms == ("x",)
+
+
+def test_groups_counted_for_a_cut_that_rounding_decides_are_listed():
+    columns = {"y": [1.0, 2, 3, 4], "g": [0.1, 0.7, 2.3, 0.7], "id": [1] * 4, "t": [1, 2, 3, 4]}
+    facts = facts_of(panel_of(columns, "id", "t").columns)
+    code = "xtset id t\ngen float x = g * 3 - g\nreplace x = 2 * g if t > 2\nbysort x: drop if _N < 2\nreg y g\n"
+    found = read_code(code, ".do", facts)
+    assert "single precision" in next(why for at, _, why in found.skipped if at == 4)
+
+
+@pytest.mark.parametrize("written", ["id##c.(t x)", "i.id##c.(c.t x)", "i.id i.id#c.(t x)", "f = id##c.(t x)"])
+def test_slopes_of_several_columns_in_one_bracket(written):
+    found = read_code(f"xtset id t\nreghdfe y d, absorb({written})\n", ".do", _PANEL)
+    assert not found.skipped
+    assert found.regressions[0].effects == "id[t] + id[[x]]"
 
 
 @pytest.mark.parametrize(
