@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -349,15 +349,23 @@ _ABSENT = 4
 """Panels not drawn that a note names."""
 
 
-def first_of(some: int, all_: int, names: Sequence[str] = ()) -> list[str]:
-    """Say that only the first panels are drawn, where that is so, and which of these ``names`` are not."""
+def drawn_of(some: int, all_: int, firm: Container[int] = ()) -> list[int]:
+    """Return which panels are drawn where ``some`` have room: the ``firm`` ones before others, in their order."""
+    return sorted(sorted(range(all_), key=lambda k: k not in firm)[:some])
+
+
+def first_of(some: int, all_: int, names: Sequence[str] = (), firm: Container[int] = ()) -> list[str]:
+    """Say that only the first panels are drawn, ``firm`` ones before others, and which of these ``names`` are not."""
     if some >= all_:
         return []
-    absent = [*names[some:]][:_ABSENT]
+    drawn = drawn_of(some, all_, firm)
+    absent = [name for k, name in enumerate(names) if k not in drawn][:_ABSENT]
     if more := all_ - some - len(absent):
         absent.append(say("{n} more", n=more))
     words = (
-        say("The first of {all} panels is drawn", all=all_)
+        say("{some} of {all} panels are drawn", some=some, all=all_)
+        if drawn[-1] >= some
+        else say("The first of {all} panels is drawn", all=all_)
         if some == 1
         else say("The first {some} of {all} panels are drawn", some=some, all=all_)
     )

@@ -49,6 +49,7 @@ class PlaceboPanel:
     actual_words : the estimate as written
     estimates, p_values : (B,) of the draws
     axis : panels of one have the same limits
+    firm : what stands against the errors names it, so that others give way to it
     """
 
     name: str
@@ -59,6 +60,7 @@ class PlaceboPanel:
     p_values: Floats = field(repr=False)
     short: str = ""
     axis: str = ""
+    firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             doubt=data.doubt,
             key=_key(data.alpha),
         )
-        for panel, box, own in zip(data.panels, boxes, ends, strict=False):
-            _draw_panel(page, box, panel, data.alpha, own)
+        for box in boxes:
+            _draw_panel(page, box, data.panels[box.pane], data.alpha, ends[box.pane])
         return page.figure
 
 
@@ -115,6 +117,7 @@ def _pane(panel: PlaceboPanel) -> Pane:
     return Pane(
         (panel.name, panel.short or panel.name),
         (say("actual: {estimate}", estimate=panel.actual_words), *panel.facts),
+        firm=panel.firm,
     )
 
 
