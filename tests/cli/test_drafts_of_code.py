@@ -5674,3 +5674,60 @@ def test_comments_of_any_length_leave_statements_of_r_whole(statement):
     assert regression.line == code.count("\n")
     kept = found.derived["keep"] if regression.condition == "keep > 2" else regression.condition
     assert kept in ("t > 2", "1 * t", "t / 1 + 0")
+
+
+def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""):
+    """Draft a script whose data have a column of these cells, one after the other."""
+    file = tmp_path / "a.csv"
+    rows = [f"{k // 4},{k % 4},{k * k % 7},{k % 3},{cells[k % len(cells)]}" for k in range(24)]
+    file.write_text("\n".join(["id,t,y,x,v", *rows]) + "\n")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    return read_code(f"df <- {reader}\n{more}\nfeols(y ~ x + {term} | id + t, df)\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reader", "made"),
+    [
+        (["a", "b", ""], 'read.csv("a.csv")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", ""], 'read.csv("a.csv", na.strings = "NA")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", ""], 'read.csv("a.csv", na.strings = c("", "NA"))', ""),
+        (["a", "b", ""], 'read_csv("a.csv")', ""),
+        (["a", "b", ""], 'read_csv("a.csv", na = "NA")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", "NA"], 'read.csv("a.csv")', ""),
+        (["a", "null"], 'readr::read_csv("a.csv")', 'ifelse(is.na(v), "null", v)'),
+        (["a", "b", "."], 'fread("a.csv")', 'ifelse(is.na(v), ".", v)'),
+    ],
+)
+def test_cells_of_text_are_as_the_function_of_r_reads_them(tmp_path, cells, reader, made):
+    code = cells_read(tmp_path, cells, reader)
+    assert code.derived == ({"v_2": made} if made else {})
+    assert code.regressions[0].terms == ("x", "i(v_2)" if made else "i(v)")
+    assert any("a level of its own" in text for _, text in code.notes) == bool(made)
+    assert not code.skipped
+
+
+@pytest.mark.parametrize(
+    ("cells", "reader", "told"),
+    [
+        (["a", "b", "", "NA"], 'read.csv("a.csv")', "empty cells in 6 rows, which read.csv() leaves as text"),
+        (["a", "", "null", "b"], 'read.csv("a.csv")', 'empty cells in 6 rows and "null" in 6 rows'),
+        (["a", "b", ""], 'fread("a.csv")', "empty cells in 8 rows, which fread() may leave as text"),
+        (["1", "2.5", "."], 'read.csv("a.csv")', '"." in 8 rows, text for read.csv(), which makes the column text'),
+        (["1", "2.5", "."], 'fread("a.csv")', '"." in 8 rows'),
+        (["1", "2.5", "."], 'read.csv("a.csv", na.strings = ".")', ""),
+        (["1", "2.5", ""], 'read.csv("a.csv")', ""),
+        (["1", "2.5", "NaN"], 'read.csv("a.csv")', ""),
+    ],
+)
+def test_cells_that_r_reads_otherwise_and_that_no_expression_is_are_told(tmp_path, cells, reader, told):
+    code = cells_read(tmp_path, cells, reader)
+    assert not code.derived
+    assert not code.skipped
+    assert [line for line, text in code.notes if told and told in text] == [1] * bool(told)
+    assert told or not any("cells" in text or "rows" in text for _, text in code.notes)
+
+
+def test_numbers_taken_out_of_cells_of_text_are_those_of_r(tmp_path):
+    code = cells_read(tmp_path, ["1", "2.5", "."], term="n", more="df$n <- as.numeric(df$v)")
+    assert code.derived == {"n": "as.numeric(v)"}
+    assert not any('"."' in text for _, text in code.notes)
