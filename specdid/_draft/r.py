@@ -2793,13 +2793,47 @@ def _recoded(text: str) -> str:
     return text
 
 
+_FORMALS = {
+    "ifelse": ("test", "yes", "no"),
+    "fifelse": ("test", "yes", "no", "na"),
+    "if_else": ("condition", "true", "false", "missing"),
+    "round": ("x", "digits"),
+    "log": ("x", "base"),
+    "substr": ("x", "start", "stop"),
+}
+"""Arguments of functions of R, in their order."""
+
+
+def _in_order(text: str) -> str:
+    """Write arguments that are given by their names at their places."""
+    call, at = re.compile(rf"(?<![\w.:$])({'|'.join(_FORMALS)})\("), 0
+    while len(text) < LONGEST_CALL and (found := call.search(_without_texts(text), at)):
+        at, formals = found.end(), _FORMALS[found[1]]
+        inside = _inside(text, at)
+        named: dict[str, str] = {}
+        others: list[str] = []
+        for part in _split(inside, ","):
+            name = re.match(r"([\w.]+)\s*=(?!=)\s*", part)
+            if name:
+                named[name[1]] = part[name.end() :]
+            else:
+                others.append(part)
+        free = [formal for formal in formals if formal not in named]
+        values = named | dict(zip(free, others, strict=False))
+        whole = [formal for formal in formals if formal in values]
+        if named and {*named} <= {*formals} and len(others) <= len(free) and whole == [*formals[: len(whole)]]:
+            new = ", ".join(values[formal] for formal in whole)
+            text = f"{text[:at]}{new}{text[at + len(inside) :]}"
+    return text
+
+
 def _by_row(text: str) -> str:
     """Write what R calls otherwise, and has in every row the same value here: kinds of NA, log2(), what is missing."""
     text = re.sub(r"(?<![\w.\"'])NA_(?:real|integer|character)_(?![\w\"'])", "NA", text)
     text = re.sub(
         r"(?<=[\w.)])\s*\^\s*\(\s*(\d{1,3})\s*/\s*([1-9]\d{0,2})\s*\)", lambda m: f"^{int(m[1]) / int(m[2])!r}", text
     )
-    at = 0
+    text, at = _in_order(text), 0
     while len(text) < LONGEST_CALL and (
         found := re.compile(
             r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax)|(fcase)|(na_if))\("

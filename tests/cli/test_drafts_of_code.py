@@ -5731,3 +5731,22 @@ def test_numbers_taken_out_of_cells_of_text_are_those_of_r(tmp_path):
     code = cells_read(tmp_path, ["1", "2.5", "."], term="n", more="df$n <- as.numeric(df$v)")
     assert code.derived == {"n": "as.numeric(v)"}
     assert not any('"."' in text for _, text in code.notes)
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("ifelse(no = 0, df$kids > 2, yes = df$x)", "ifelse(kids > 2, x, 0)"),
+        ("ifelse(df$kids > 2, no = 1, 0)", "ifelse(kids > 2, 0, 1)"),
+        (
+            "ifelse(yes = ifelse(no = 1, yes = 2, df$x > 1), no = 0, df$kids > 2)",
+            "ifelse(kids > 2, ifelse(x > 1, 2, 1), 0)",
+        ),
+        ("if_else(df$kids > 2, false = 1, true = 0)", "ifelse(kids > 2, 0, 1)"),
+        ("round(digits = 1, df$x)", "round(x, 1)"),
+        ("log(base = 2, x = df$x)", "log(x, 2)"),
+    ],
+)
+def test_arguments_given_by_name_are_matched_as_in_r(written, made):
+    code = drafted_r(f"df$v <- {written}", "feols(y ~ x + v | id + t, df)")
+    assert code.derived == {"v": made}
