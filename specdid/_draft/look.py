@@ -19,7 +19,15 @@ from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, number, rank, repeats_advice
-from specdid.panel.operators import examples, far_thousands, mixed_percents, number_advice, numbers_as_text, parse
+from specdid.panel.operators import (
+    examples,
+    far_thousands,
+    mixed_percents,
+    number_advice,
+    numbers_as_text,
+    parse,
+    read_number,
+)
 from specdid.panel.times import fitting_step, numbering_advice
 
 TIME_NAMES = re.compile(
@@ -744,7 +752,7 @@ def _read(column: Column, words: str) -> tuple[Column, str] | None:
     made = words
     for mark in marks:
         made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
-    table = [np.nan if level in marks else float(re.sub("[ \t,%]", "", level)) for level in column.levels]
+    table = [found if (found := read_number(level)) is not None else np.nan for level in column.levels]
     return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), f"parse_number({made})"
 
 

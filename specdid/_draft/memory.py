@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
@@ -129,6 +129,8 @@ class ReadCode:
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    needed: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """The columns of ``unused`` that lines name which are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +252,20 @@ class Memory:
         """The line that has read all data that are used from there on; what was made before is in its file."""
         self._of_rows: dict[tuple[tuple[int, str], ...], str] = {}
         """Versions that ask for the rows which lines leave that are not read."""
+        self._in_place_of: dict[str, str] = {}
+        """What versions that are not read take the place of."""
+        self._of_listed: dict[tuple[int, str], dict[str, str]] = {}
+        """The versions of the columns that a listed statement names, as it finds them."""
 
     def skip(self, line: int, text: str, why: str) -> None:
+        """List a statement, and remember which versions its columns are of."""
         self.found.skipped.append((line, text, why))
+        those = self._of_listed.setdefault((line, text), {})
+        for word in {*re.findall(r"[A-Za-z_][\w.]*", text)} & self.state.columns.keys() - self.state.dropped:
+            key = self.state.columns[word]
+            while key in self._in_place_of and self._versions[key].line == line:  # what it makes itself
+                key = self._in_place_of[key]
+            those[word] = key
 
     def in_force(self, text: str) -> str:
         return _with_names(text, self.state.columns)
@@ -330,6 +343,8 @@ class Memory:
         if expression is not None:
             key = self._same.setdefault((name, expression), key)
         self._versions.setdefault(key, _Version(name, line, expression))
+        if expression is None:
+            self._in_place_of[key] = self.state.columns.get(name, name)
         self.state.columns[name] = key
         self.state.dropped -= {name}
 
@@ -437,7 +452,6 @@ class Memory:
         def named(key: re.Match[str]) -> str:
             return mapping.get(key[0], self._plain(key[0]))
 
-        found.skipped = [(line, re.sub(r"(?<!\w)\w+__\d+__", named, text), why) for line, text, why in found.skipped]
         found.regressions = [_renamed(r, mapping) for r in found.regressions]
         found.derived = {
             mapping[k]: _with_names(v.expression, mapping)
@@ -445,23 +459,28 @@ class Memory:
             if k in mapping and v.expression is not None
         }
         found.unused = self._unused(mapping)
+        found.skipped = [(line, re.sub(r"(?<!\w)\w+__\d+__", named, text), why) for line, text, why in found.skipped]
         found.unit, found.time = (mapping.get(n, self._plain(n)) if n else n for n in (found.unit, found.time))
         return found
 
     def _unused(self, mapping: Mapping[str, str]) -> dict[str, str]:
-        """Return what is made for lines that are not taken over alone, in the order in which it is made."""
-        named: dict[str, list[int]] = {}
-        for line, text, _ in self.found.skipped:
-            for word in {*re.findall(r"[A-Za-z_][\w.]*", text)}:
-                named.setdefault(word, []).append(line)
+        """Return what is made for lines that are not taken over alone, in the order in which it is made.
+
+        What such a line names is the version that it finds; the list says which that is where another has the name.
+        """
         last = {v.name: k for k, v in self._versions.items() if v.expression is not None and k not in mapping}
-        wanted = {
-            k
-            for name, k in last.items()
-            if (first := self._versions[k].line) >= self.read_again
-            if name not in mapping.values() and any(first <= at for at in named.get(name, ()))
-            if name not in self.state.dropped or any(at <= self.dropped_at.get(name, at) for at in named[name])
-        }
+        used = {*mapping.values()}
+        of_line: dict[int, set[str]] = {}
+        for line, text, _ in self.found.skipped:
+            here = self._of_listed.get((line, text), {})
+            others = {*re.findall(r"[A-Za-z_][\w.]*", text)} & last.keys() - here.keys() - used
+            found = {last[n] for n in others if line <= self.dropped_at.get(n, line) or n not in self.state.dropped}
+            of_line.setdefault(line, set()).update(
+                key
+                for key in found | {*here.values()}
+                if self.makes(key) and key not in mapping and self.read_again <= self._versions[key].line <= line
+            )
+        wanted = {key for keys in of_line.values() for key in keys}
         while more := {
             inner
             for k in wanted
@@ -478,8 +497,27 @@ class Memory:
                     name, k = f"{version.name}_{k}", k + 1
                 names[key] = name
                 taken |= {name} if key in wanted else set()
+        self.found.needed = {
+            line: tuple(names[k] for k in self._versions if k in keys) for line, keys in of_line.items()
+        }
+        self.found.skipped = [
+            (line, text, why + self._told_of(self._of_listed.get((line, text), {}), names, {*mapping, *wanted}))
+            for line, text, why in self.found.skipped
+        ]
         made = {names[k]: v.expression or "" for k, v in self._versions.items() if k in wanted}
         return {name: _with_names(text, names) for name, text in made.items()}
+
+    def _told_of(self, versions: Mapping[str, str], names: Mapping[str, str], there: Set[str]) -> str:
+        """Say which columns that a listed statement names are others here than by these names."""
+        told = ""
+        for word, key in sorted(versions.items()):
+            if key not in self._versions or key in self.factors:
+                continue
+            if key in there and names[key] != word:
+                told += f"; its `{word}` is `{names[key]}` here"
+            elif key not in there and self._versions[key].expression is None:
+                told += f"; its `{word}` is as line {self._versions[key].line} makes it, which is not read"
+        return told
 
     def _plain(self, key: str) -> str:
         version = self._versions.get(key)

@@ -126,6 +126,7 @@ def _without_marks(code: ReadCode) -> ReadCode:
         made_again=[(line, without_marks(name)) for line, name in code.made_again],
         changed_again=[(line, without_marks(name)) for line, name in code.changed_again],
         unused={without_marks(name): in_backticks(text) for name, text in code.unused.items()},
+        needed={line: tuple(map(without_marks, names)) for line, names in code.needed.items()},
         read_as={without_marks(name): in_backticks(of) for name, of in code.read_as.items()},
         renamed={in_backticks(old): without_marks(new) for old, new in code.renamed.items()},
         called={in_backticks(new): (without_marks(old), line) for new, (old, line) in code.called.items()},
@@ -587,23 +588,38 @@ def _derived(code: ReadCode, kept: Sequence[Regression], term: str) -> list[str]
             wanted |= columns_of(used[name])
     left = {name: made for name, made in code.unread.items() if name in wanted}
     rows: list[str] = []
-    for name in [n for n in code.derived if n in used]:
-        for other in [n for n in left if n in columns_of(used[name])]:  # it must stand before what is made of it
-            rows += _open(other, *left.pop(other))
-        rows.append(f"{_key(name)} = {toml_text(used[name])}")
-    unused = [f"# {_key(name)} = {toml_text(text)}" for name, text in code.unused.items()][:MOST_UNUSED]
-    if unused:
-        unused = [
-            *comment("Made by the code, and named only by lines that are listed at the end; for [derive]:"),
-            *unused,
-        ]
-    rows += [line for name, made in left.items() for line in _open(name, *made)]
+    done: set[str] = set()
+    unused = dict([*code.unused.items()][:MOST_UNUSED])
+    head = comment("Made by the code, and named only by lines that are listed at the end; for [derive]:")
+
+    def put(name: str) -> None:
+        """Write a column behind those that it, or a listed line, is made of."""
+        made = used.get(name) or unused.get(name, "")
+        needs = code.needed.get(left[name][1], ()) if name in left else columns_of(made)
+        done.add(name)
+        for other in [n for n in (*code.derived, *left, *unused) if n in needs and n not in done]:
+            if other in used or other in left or other in unused:
+                put(other)
+        if name in left:
+            rows.extend(_open(name, *left[name]))
+        elif name in used:
+            rows.append(f"{_key(name)} = {toml_text(made)}")
+        else:
+            rows.extend(
+                [*([] if rows[-1:] and rows[-1] in written else head), line := f"# {_key(name)} = {toml_text(made)}"]
+            )
+            written.add(line)
+
+    written: set[str] = set()
+    for name in [*[n for n in code.derived if n in used], *left, *unused]:
+        if name not in done:
+            put(name)
     changed = [line for at, text in code.notes for line in comment(f"Line {at}: {text}.")]
     told = [line for text in code.comments.get("derive", ()) for line in comment(text)]
     return (
-        ["[derive]", *(comment("As the code makes them.") if used else ()), *told, *changed, *rows, *unused]
-        if rows
-        else [*changed, *unused]
+        ["[derive]", *(comment("As the code makes them.") if used else ()), *told, *changed, *rows]
+        if used or left
+        else [*changed, *rows]
     )
 
 

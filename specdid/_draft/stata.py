@@ -2355,7 +2355,8 @@ class _Stata(Memory):
                 self.define(name, line, None)
                 self._skip_data(line, text, f"{why}, so that Stata stops here: name the column that is meant")
                 return True
-            given = re.sub(rf"(?<![\w.\"]){re.escape(name)}(?![\w(\"])", meant[0], given)
+            lag = r"((?:[LFDSlfds][LFDSlfds\d]*\.)?)"
+            given = re.sub(rf"(?<![\w.\"]){lag}{re.escape(name)}(?![\w(\"])", rf"\g<1>{meant[0]}", given)
             name = meant[0]
         before = self.state.columns.get(name)
         read_in = self._read_in(name) if command == "replace" else 0
@@ -2730,17 +2731,40 @@ class _Stata(Memory):
             self._refuse_levels(self._written(value, "value"))
             return f"quantile_group({inner}, {groups[1]}, type = 2)"
         written = self._written(value, "value")
-        own = {n for called in calls(written) if called.function in ("l", "f", "d") for n in columns_of(write(called))}
-        if command == "replace" and name in own:
-            raise NotReadError("where `replace` looks at its own column's other rows, it may have replaced them before")
+        when = (
+            ""
+            if not condition
+            else self._truth(condition)
+            if command == "replace"
+            else self._written(condition, "condition")
+        )
+        if command == "replace":
+            self._refuse_own_rows(name, written, when)
         if not condition:
             return written
-        when = self._written(condition, "condition") if command == "generate" else self._truth(condition)
         before = "NA" if command == "generate" else self._definition(name)
         found = f"ifelse({when}, {written}, {before})"
         if len(self.in_force(found)) > LONGEST_STATEMENT // 10:
             raise NotReadError("it is too long")
         return found
+
+    def _refuse_own_rows(self, name: str, *texts: str) -> None:
+        """Refuse earlier rows of the column that is replaced: Stata goes row by row, and has replaced them by then.
+
+        Raises
+        ------
+        NotReadError
+            A value or condition reads them. Later rows are as they were.
+        """
+        along = self._panels and {self._panels[-1].unit, self._panels[-1].time}
+        for read in (one for text in texts if text for one in calls(text) if one.function in ("l", "f", "d")):
+            if along and name in along:
+                raise NotReadError(f"`{write(read)}` is along `{without_marks(name)}`, which this line changes")
+            if read.function != "f" and name in columns_of(write(read)):
+                raise NotReadError(
+                    f"`{write(read)}` is of earlier rows of `{without_marks(name)}` itself, which `replace` may have "
+                    "replaced before: Stata goes row by row"
+                )
 
     def _definition(self, name: str) -> str:
         """Return what a column was: its definition, where that is short and is the same in its place."""

@@ -305,9 +305,10 @@ class StataValues:
         x = given(call, "x")
         if not self.is_text(x):
             return f"({self.text(x)})"
-        found = self.variable(x)
+        found = f'ustrnormalize({self.variable(x)}, "nfkc")'
         for sign in ('"%"', '" "', "char(9)"):
             found = f'subinstr({found}, {sign}, "", .)'
+        found = self.generate(found, text=True)
         decimal = f'ustrregexm({found}, "^[-+]?0[0-9]*,")'  # 0,681
         return f'cond({decimal}, ., real(subinstr({found}, ",", "", .)))'
 

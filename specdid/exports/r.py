@@ -167,7 +167,9 @@ words <- function(x) {
     "parse_number": """# the number that a text shows, without commas, blanks and a sign of percent
 parse_number <- function(x) {
   if (is.numeric(x)) return(x)
-  x <- gsub("[% \\t]", "", x)
+  wide <- "\\uff05\\uff0b\\uff0c\\uff0d\\uff0e\\uff10\\uff11\\uff12\\uff13\\uff14\\uff15\\uff16\\uff17\\uff18\\uff19"
+  x <- chartr(wide, "%+,-.0123456789", x)
+  x <- gsub("[% \\t\\u00a0\\u2007\\u2009\\u202f\\u3000]", "", x)
   as.numeric(ifelse(grepl("^[-+]?0[0-9]*,", x, perl = TRUE), x, gsub(",", "", x)))  # 0,681 stays text
 }""",
     "year_of": "year_of <- function(x) as.numeric(substr(trimws(x), 1, 4))",

@@ -240,7 +240,7 @@ _ALL = (
     _value("nchar", "number of characters of x"),
     _value(
         "parse_number",
-        "the number that a text shows, without commas between thousands, blanks and a sign of percent: 1,234.5 is "
+        "the number that a text shows, without commas or blanks between thousands and a sign of percent: 1,234.5 is "
         "1234.5 and 12% is 12; numbers stay as they are",
     ),
     Function("group", (), "value", "a number from 1 for every combination of the columns' values", many="value"),

@@ -150,35 +150,52 @@ _LONGEST = 40
 """Characters of a number; a stranger's longer text is not tried."""
 _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
 """A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
-PARSED = re.compile(r"[+-]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d+)?%?|[+-]?\.\d+%?", re.ASCII)
-"""A number without blanks, as parse_number() reads it; the comma of 0,681 is a decimal one."""
+_BLANKS = " \u00a0\u2007\u2009\u202f\u3000"
+"""What may stand between thousands beside commas: blanks, no-break, of a figure's width, thin, of full width."""
+_NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, _BLANKS), " ")
+"""Full-width signs to those of ASCII. NFKC would make 1362 of 136², whose 2 is a footnote's mark."""
+_WHOLE = r"(?:\d+|[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+))"
+PARSED = re.compile(rf"(?:[+-]?{_WHOLE}(?:\.\d*)?(?:[eE][+-]?\d+)?|[+-]?\.\d+) ?%?", re.ASCII)
+"""A narrow number, as parse_number() reads it; the comma of 0,681 is a decimal one, the 2 of “136 2” a footnote's."""
+
+
+def narrow(shown: str) -> str:
+    """Return a text with full-width signs as those of ASCII, one kind of blank, and none at its ends."""
+    return shown.translate(_NARROW).strip(" \t\r\n")
+
+
+def read_number(shown: str) -> float | None:
+    """Return the number that a text shows, as parse_number() reads it; nothing of other texts."""
+    words = narrow(shown)
+    return float(re.sub("[ ,%]", "", words)) if PARSED.fullmatch(words) else None
+
 
 _ONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
 
 
 def numbers_as_text(column: Column) -> list[str]:
     """Return the values of a text column that look like numbers, where most do."""
-    alike = [level for level in column.levels if len(level) <= _LONGEST and _WRITTEN_NUMBER.fullmatch(level)]
+    alike = [level for level in column.levels if len(level) <= _LONGEST and _WRITTEN_NUMBER.fullmatch(narrow(level))]
     return alike if 2 * len(alike) > len(column.levels) else []
 
 
 def parse(levels: Iterable[str]) -> bool:
     """Say whether parse_number() reads every text."""
-    return all(len(level) <= _LONGEST and PARSED.fullmatch(re.sub("[ \t]", "", level)) for level in levels)
+    return all(len(level) <= _LONGEST and read_number(level) is not None for level in levels)
 
 
 def mixed_percents(column: Column) -> str:
     """Describe cells with a percent sign beside numbers of another size; nothing where there are none."""
-    signed = [level.rstrip(" \t").endswith("%") for level in column.levels]
+    signed = [narrow(level).endswith("%") for level in column.levels]
     if column.numbers is not None or not any(signed) or all(signed) or column.codes is None:
         return ""
     cells: dict[bool, list[str]] = {True: [], False: []}
     sizes: dict[bool, list[float]] = {True: [], False: []}
     counts = np.bincount(np.atleast_1d(column.codes).reshape(-1) + 1, minlength=len(column.levels) + 1)[1:]
     for level, percent, count in zip(column.levels, signed, counts.tolist(), strict=True):
-        if count and parse([level]):
+        if count and (shown := read_number(level)) is not None:
             cells[percent] += [level] * count
-            size = abs(float(re.sub("[ \t,%]", "", level)))
+            size = abs(shown)
             sizes[percent] += [size] * (count if size else 0)
     if not sizes[True] or not sizes[False]:
         return ""
@@ -204,12 +221,12 @@ def far_thousands(column: Column) -> tuple[list[str], float, float]:
     counts = np.bincount(np.atleast_1d(column.codes).reshape(-1) + 1, minlength=len(column.levels) + 1)[1:]
     read: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
     for level, count in zip(column.levels, counts.tolist(), strict=True):
-        bare = re.sub("[ \t%]", "", level)
-        if not count or not parse([level]):
+        bare, shown = narrow(level).rstrip(" %"), read_number(level)
+        if not count or shown is None:
             continue
         if "," in bare and not _ONE_COMMA.fullmatch(bare):
             return [], 0.0, 0.0
-        read["," in bare].append((abs(float(bare.replace(",", ""))), level))
+        read["," in bare].append((abs(shown), level))
     largest = max((size for size, _ in read[False]), default=0.0)
     found = sorted(read[True])
     if all(size.is_integer() for size, _ in read[False]):
@@ -278,7 +295,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)
 
 def _comma_read(column: Column) -> str:
     """Say how a comma before three digits is read, where no cell tells that it stands between thousands."""
-    commas = [re.sub("[ \t]", "", level) for level in column.levels if "," in level]
+    commas = [bare for level in column.levels if "," in (bare := narrow(level))]
     if not commas or not all(_ONE_COMMA.fullmatch(cell) for cell in commas):
         return ""
     return (

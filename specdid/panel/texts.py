@@ -16,7 +16,7 @@ from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
-from specdid.panel.operators import PARSED, STATA_DATES, usable
+from specdid.panel.operators import STATA_DATES, narrow, read_number, usable
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -83,13 +83,11 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
     usable(column, node)
     if column.numbers is not None:
         return column
-    words = pl.Series(column.levels, dtype=pl.String).str.replace_all("[ \t]", "")
-    shown = words.set(~words.str.contains(f"^(?:{PARSED.pattern})$".replace(r"\d", "[0-9]")), None)
-    numbers = shown.str.replace_all("[,%]", "").cast(pl.Float64, strict=False)
+    read = [read_number(level) for level in column.levels]
     assert column.codes is not None
     occurring = np.zeros(len(column.levels) + 1, dtype=bool)  # ifelse() may leave texts that no row has
     occurring[column.codes] = True
-    odd = [column.levels[k] for k in np.flatnonzero(numbers.is_null().to_numpy() & occurring[:-1])]
+    odd = [column.levels[k] for k, found in enumerate(read) if found is None and occurring[k]]
     if odd:
         x = write(node)
         named = x if "`" in x else f"`{x}`"
@@ -97,15 +95,18 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
         if len(odd) > 1:
             message += f", and {many(len(odd) - 1, 'further text')} such"
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
-        if read := _other_mark(odd[0]):
-            advice = f"{read}; {advice}"
+        if meant := _other_mark(odd[0]):
+            advice = f"{meant}; {advice}"
         raise EvaluationError("not_numeric", message, call.span, advice)
-    return number(np.append(numbers.to_numpy(), np.nan)[column.codes])
+    return number(np.array([*read, np.nan], np.float64)[column.codes])
 
 
 def _other_mark(shown: str) -> str:
     """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
-    bare = "".join(shown.split())
+    words = narrow(shown)
+    if noted := re.fullmatch(r"(.*[0-9])(?:\s+[0-9]{1,2}|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
+        return f"where what follows {noted[1]} is the mark of a footnote delete it in the file"
+    bare = "".join(words.split())
     if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
         return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"
     if re.fullmatch(r"\([0-9.,]+\)", bare):

@@ -4988,6 +4988,37 @@ def test_lags_in_conditions_are_listed_where_the_time_is_another_by_then(line):
 
 
 @pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("replace x = 1 if L.x == 1", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if l.x == 1 & x == 0", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if inlist(L.x, 1)", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 1 if L2.x == 1 | l.x", "`l(x, 2)` is of earlier rows"),
+        ("replace x = 0 if x == . & L.x < .", "`l(x, 1)` is of earlier rows"),
+        ("replace x = 0 if S.x == 0", "is of earlier rows"),
+        ("replace x = 0 if D.x > 1", "is of earlier rows"),
+        ("foreach v in x {\nreplace `v' = 1 if L.`v' == 1\n}", "`l(x, 1)` is of earlier rows"),
+        ("replace lon = 1 if L.lon == 1", "`l(long, 1)` is of earlier rows"),
+        ("replace x = L.x + 1", "`l(x, 1)` is of earlier rows"),
+        ("bysort id (t): replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace x = 1 if x[_n-1] == 1", "rows have no number here"),
+        ("replace t = 1 if L.x == 1", "`l(x, 1)` is along `t`, which this line changes"),
+        ("replace x = F.x if F.x == 1", ""),
+        ("replace x = 1 if F.x == 1", ""),
+        ("replace x = 1 if L.z == 1", ""),
+        ("gen v = 1 if L.x == 1", ""),
+    ],
+)
+def test_a_replace_that_reads_what_it_has_replaced_is_listed(line, listed):
+    """Stata goes row by row: `replace x = 1 if L.x == 1` goes on to the unit's last row."""
+    columns = {"y": [1.0, 2, 3, 4], "x": [1.0, 0, 0, 0], "z": [1, 0, 1, 0], "long": [1, 0, 1, 0]}
+    facts = facts_of(panel_of(columns | {"id": [1] * 4, "t": [1, 2, 3, 4]}, "id", "t").columns)
+    found = read_code(f"xtset id t\n{line}\nreg y x long t\n", ".do", facts)
+    assert len(found.skipped) == bool(listed)
+    assert not listed or listed in found.skipped[0][2]
+
+
+@pytest.mark.parametrize(
     ("line", "made"),
     [
         ("df %>% group_by(id) %>% mutate(v = ifelse(max(x) > 2, x, 0)) %>% ungroup()", None),
@@ -5549,6 +5580,42 @@ def test_errors_of_a_plm_are_told_with_what_to_write(errors, told):
     plm = "m <- plm(y ~ d, df, index = c('i', 't'), model = 'within')\n"
     code = f"df <- read.csv('a.csv')\n{plm}coeftest(m, vcov = {errors})\nfeols(y ~ d | i + t, df, ~i)\n"
     assert [told in why for line, _, why in read_code(code, ".R").skipped if line == 3] == [True]
+
+
+@pytest.mark.parametrize("first", ["m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)\n", ""])
+def test_a_listed_line_is_of_the_version_of_a_column_that_it_finds(drafted, first):
+    code = f"""\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[rpop > 18, rpop := 18]
+d[, dev := some_of(rpop), by = year]
+d[, rpop := 7]
+{first}m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert 'rpop_2 = "ifelse(is.na(rpop > 18), population / 2, ifelse(rpop > 18, 18, population / 2))"' in text
+    assert "its `rpop` is `rpop_2` here" in text
+    assert text.index("rpop_2 = ") < text.index('dev = "…"')  # what the user writes there is made of it
+    assert "rpop_3" not in text
+
+
+def test_a_listed_line_says_which_line_makes_what_it_reads_and_is_not_read(drafted):
+    code = """\
+library(data.table)
+d <- fread("castle.csv")
+d[, rpop := population / 2]
+d[, lpop := log(rpop)]
+d[, rpop := other_of(rpop)]
+d[, dev := some_of(rpop), by = year]
+m1 <- feols(homicide ~ post + lpop | sid + year, d, cluster = ~sid)
+m2 <- feols(homicide ~ post + dev | sid + year, d, cluster = ~sid)
+"""
+    _, spec = drafted(code, "a.R")
+    text = " ".join(line.removeprefix("#").strip() for line in spec.read_text("utf-8").splitlines())
+    assert "its `rpop` is as line 5 makes it, which is not read" in text
 
 
 LONG = "# this is a longer comment, of what 'we' do with #1 to the columns that are made here, and don't"

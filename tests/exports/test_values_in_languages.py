@@ -28,6 +28,7 @@ from specdid.panel.functions import FUNCTIONS as EVALUATED
 
 RNG = np.random.default_rng(3)
 N_UNITS, YEARS = 6, [2008, 2009, 2011, 2012, 2013]
+SHOWN = ("1,234", "12%", " 0.5 ", "-1,234,567.25", "1 000", "2e3", "1\u3000000", "－１，２３４．５％", "2\u2009000")
 
 
 def _data() -> dict[str, list]:
@@ -44,7 +45,7 @@ def _data() -> dict[str, list]:
         "s": RNG.choice(["a", "b b", 'c"$`'], n).tolist(),
         "so2.emission, t": RNG.normal(size=n).round(3).tolist(),
         "北京": RNG.normal(size=n).round(3).tolist(),
-        "t": [("1,234", "12%", " 0.5 ", "-1,234,567.25", "1 000", "2e3")[k % 6] for k in range(n)],
+        "t": [SHOWN[k % len(SHOWN)] for k in range(n)],
         "day": [f"{2000 + k % 7}-{k % 12 + 1:02d}-{k % 28 + 1:02d}" for k in range(n)],
     }
     for name in ("x", "y", "b", "s", "北京", "day", "t"):

@@ -162,6 +162,21 @@ class Writer:
     def maybe(self, share=0.35):
         return self.test() if self.rng.random() < share else None
 
+    def spreading(self):
+        """Draw a `replace` whose condition, or value, looks at other rows of its own column, or of another."""
+        r = self.rng
+        _, own = self.name()
+        near = ("series", r.choice(("L", "L", "F", "D", "L2")), own if r.random() < 0.8 else self.name()[1])
+        tests = (
+            ("op", r.choice(("==", "!=", ">", "<=")), near, self.number()),
+            ("call", "inlist", near, self.number(), ("num", "1")),
+            ("op", r.choice(("==", "<")), near, (".",)), ("call", "missing", near), ("not", near), near,
+        )  # fmt: skip
+        when = r.choice(tests)
+        if r.random() < 0.4:
+            when = ("op", r.choice("&|"), *r.sample((when, self.test(1)), 2))
+        return ("replace", own, r.choice((self.number(), (".",), near)), when, [], [])
+
     def group(self):
         return self.rng.choice((["id"], ["t"], ["g"], ["id"], ["g", "t"], ["k"], ["s"], ["b"]))
 
@@ -177,6 +192,8 @@ class Writer:
             new, node, when = self.fresh(), self.text(), self.maybe()
             self.texts.append(new)
             return ("generate", r.choice(("", "str2")), new, node, when, [], [])
+        if kind < 10 and self.sets_panel and r.random() < 0.4:
+            return self.spreading()
         if kind < 10:
             return (
                 "replace",

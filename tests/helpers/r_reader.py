@@ -995,6 +995,9 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "approx": _approx, "findInterval": _find_interval,
     # texts
     "substr": _substr, "tolower": _each(str.lower), "toupper": _each(str.upper), "grepl": _grepl, "sprintf": _sprintf,
+    "chartr": lambda old, new, x: np.array([
+        t.translate(str.maketrans(old[0], new[0])) if isinstance(t, str) else t for t in x
+    ], object),
     "gsub": lambda pattern, new, x: np.array([
         None if t is None else re.sub(pattern[0], new[0], t) for t in x
     ], object),

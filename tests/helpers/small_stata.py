@@ -531,9 +531,14 @@ def execute(statement, frame, macros=None) -> None:
             rows, values = chosen(frame, condition, by), value(node, frame, by)
             if is_text(before) != is_text(values):
                 raise StopsError("type mismatch")
-            if "series" in str(node) or "'at'" in str(node):  # it goes along the rows, and sees what it has replaced
-                for k in np.flatnonzero(rows):
-                    frame.values[name][k] = value(node, frame, by)[k]
+            if "series" in str((node, condition)) or "'at'" in str((node, condition)):  # it sees what it has replaced
+                for k in range(frame.n):
+                    if chosen(frame, condition, by)[k]:
+                        one = value(node, frame, by)[[k]]
+                        if not is_text(one):
+                            frame.types[name] = holding(frame.types[name], one)
+                            one = stored(one, frame.types[name])
+                        frame.values[name] = np.where(np.arange(frame.n) == k, one, frame.values[name])
                 return
             if not is_text(values):
                 frame.types[name] = holding(frame.types[name], values[rows])

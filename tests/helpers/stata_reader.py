@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,7 @@ FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "sum": lambda x: np.cumsum(np.where(np.isnan(x), 0, x)), "ustrlower": _each(str.lower),
     "ustrupper": _each(str.upper), "ustrtrim": _each(str.strip), "ustrlen": _each(lambda t: float(len(t))),
     "subinstr": lambda x, old, new, _: np.array([t.replace(old[0], new[0]) for t in x], object),
+    "ustrnormalize": lambda x, form: np.array([normalize(form[0].upper(), t) for t in x], object),
     "char": lambda x: np.array([chr(int(x[0]))], object),
     "substr": _substr, "usubstr": _substr, "ustrregexm": _regexm,
 }  # fmt: skip

@@ -317,6 +317,22 @@ def test_numbers_that_a_file_shows_as_text_are_read(tmp_path, ending):
         "00,123",
         "-0,681",
         "0,681,000",
+        "136 2",
+        "136\u00a02",
+        "136\u30002",
+        "12,345.6 7",
+        "1234 567",
+        "1 234,567",
+        "1,234 567",
+        "1 234 56",
+        "1  234",
+        "0 681",
+        "1.234 567",
+        "- 5",
+        "1\t234",
+        "136²",
+        "136①",
+        "136*",
     ],
 )
 def test_a_text_that_shows_no_number_is_refused(cell):
@@ -326,6 +342,34 @@ def test_a_text_that_shows_no_number_is_refused(cell):
     assert f"“{cell}”" in str(error.value)
     named = f"parse_number(ifelse(x == '{cell}', NA, x))"
     assert frames_as_panels.values(panel, named) == [None, 1234, 12]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("1 234", 1234.0),
+        ("-1\u00a0234\u00a0567.25", -1234567.25),
+        ("12\u2009345.6", 12345.6),
+        ("1\u3000234", 1234.0),
+        ("\u3000136 ", 136.0),
+        ("12 %", 12.0),
+        ("１０２．３６８", 102.368),
+        ("－１，２３４", -1234.0),
+        ("９５％", 95.0),
+    ],
+)
+def test_blanks_between_thousands_and_full_width_signs_are_read(cell, shown):
+    panel = panel_of({"x": [cell, "1,234", "12%"], "u": [1, 2, 3], "t": [1, 1, 1]}, unit="u", time="t")
+    assert frames_as_panels.values(panel, "parse_number(x)") == [shown, 1234, 12]
+
+
+@pytest.mark.parametrize("cell", ["136 2", "12,345.6 7", "136²", "136①", "136*", "136[2]"])
+def test_a_footnote_behind_a_number_is_named(cell):
+    panel = panel_of({"x": [cell, "1,234", "12%"], "u": [1, 2, 3], "t": [1, 1, 1]}, unit="u", time="t")
+    with pytest.raises(EvaluationError) as error:
+        Evaluator(panel).column(bound(panel, "parse_number(x)"))
+    bare = "12,345.6" if "," in cell else "136"
+    assert f"where what follows {bare} is the mark of a footnote delete it in the file" in str(vars(error.value))
 
 
 def test_every_function_is_tried():
