@@ -189,8 +189,8 @@ _KEEP_GROUPS = {
     "filter", "mutate", "select", "rename", "rename_with", "distinct", "slice", "slice_head", "slice_tail", "slice_min",
     "slice_max", "slice_sample", "left_join", "right_join", "inner_join", "full_join", "semi_join", "anti_join",
     "drop_na", "replace_na", "fill", "arrange", "relocate", "collect", "droplevels", "transmute", "add_count",
-    "add_tally", "count", "mutate_at", "mutate_if", "mutate_all", "subset", "within", "na.omit", "unique", "head", "tail",
-    "copy", "invisible", "print", "identity", "panel", "complete",
+    "add_tally", "count", "mutate_at", "mutate_if", "mutate_all", "subset", "within", "na.omit", "unique", "head",
+    "tail", "copy", "invisible", "print", "identity", "panel", "complete",
 }  # fmt: skip
 """What keeps groups: dplyr's and tidyr's verbs, and functions of base R that choose by ``[`` or set by ``[<-``."""
 _VERBS = _SAME_ROWS | {
@@ -1224,9 +1224,8 @@ class _R(Memory):
     ) -> str:
         """Return an expression of R as it is written here, by groups where these are named.
 
-        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either"; in code
-        of "base" R it is never a column;
-        ``keys`` are groups that the expression sees as one value each, as those of data.table.
+        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either"; it is
+        never a column in code of "base" R; ``keys`` are groups that the expression sees as one value each, as those of data.table.
 
         Raises
         ------
