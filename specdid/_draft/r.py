@@ -1225,7 +1225,8 @@ class _R(Memory):
         """Return an expression of R as it is written here, by groups where these are named.
 
         ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either"; it is
-        never a column in code of "base" R; ``keys`` are groups that the expression sees as one value each, as those of data.table.
+        never a column in code of "base" R; ``keys`` are groups that the expression sees as one value each, as those of
+        data.table.
 
         Raises
         ------
