@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
+from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
     FIRST,
@@ -28,6 +29,7 @@ from specdid._draft.memory import (
     marked_name,
     moved_column,
     ours,
+    texts_of,
     without_marks,
 )
 from specdid._draft.r_errors import Defaults, read_errors
@@ -47,6 +49,7 @@ from specdid.language.tree import (
     number_value,
     walk,
 )
+from specdid.panel.columns import MISSING
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -146,6 +149,11 @@ _READ_ALIKE = {
     "dec", "quote", "guess_max", "strip.white", "file", "path", "input",
 }  # fmt: skip
 """Arguments that say how a file is written, not which part of it is read."""
+_READERS = {
+    **dict.fromkeys(("read.csv", "read.csv2", "read.table", "read.delim", "fread"), ("na.strings", ("NA",))),
+    **dict.fromkeys(("read_csv", "read_csv2", "read_tsv", "read_delim", "vroom"), ("na", ("", "NA"))),
+}
+"""Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
@@ -346,6 +354,7 @@ class _R(Memory):
         self._begun: set[tuple[int, str]] = set()
         self._renames: list[tuple[int, str, str]] = []
         self._singletons = 0
+        self._cells: dict[str, tuple[int, str, str]] = {}
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -437,6 +446,7 @@ class _R(Memory):
             code.comments["derive"] = told
         self._tell_infinite(code)
         self._tell_logs(code)
+        self._tell_cells(code)
         return code
 
     def _tell_logs(self, code: ReadCode) -> None:
@@ -1770,6 +1780,7 @@ class _R(Memory):
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
             self.state = self._of_frame[target]
+            self._read_cells(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
             self._read_texts(_split(inside, ",")[1:], line, text)
             self._changes(target, target, steps, line, text)
             return
@@ -1781,7 +1792,60 @@ class _R(Memory):
         first = sheets if self._facts.sheet else set()
         given = [part for part in arguments if re.sub(r"\s*=\s*", "=", part.strip()) not in {"sheet=1", *first}]
         given = [part for part in given if _classes(part) is None]
+        if self._data:  # what is missing here and not there is told
+            given = [part for part in given if not {*(_missing_of(part) or ("?",))} <= {*MISSING}]
         return sorted({part.partition("=")[0].strip() for part in given} - _READ_ALIKE)
+
+    def _read_cells(self, reader: str, arguments: Sequence[str], line: int) -> None:
+        """Have columns of text as R's function reads their cells; keep what is to be told of those that differ."""
+        if reader not in _READERS:
+            return
+        argument, missing = _READERS[reader]
+        missing = next((m for part in arguments if (m := _missing_of(part)) is not None), missing)
+        for name, cells in sorted(self._facts.words.items()):
+            text = name in self._facts.texts
+            others = [one for one in cells if one not in missing and (text or one not in ("", "NaN", "nan"))]
+            if not others:
+                continue
+            shown = " and ".join(
+                f"{write(Text(one)) if one else 'empty cells'} in {many(cells[one], 'row')}" for one in others
+            )
+            if not text:
+                why = (
+                    f"`{name}` has {shown}, text for {reader}(), which makes the column text: a term of it stands for "
+                    f"a level of each value. Here it is a number, missing there: write {argument} or as.numeric() into "
+                    "the code if that is meant, else i()"
+                )
+            elif len(cells) == 1 and not (reader == "fread" and others == [""]):
+                made = f"ifelse(is.na({name}), {write(Text(others[0]))}, {name})"
+                self.define(name, line, made)
+                why = f"`{name}` has {shown}, which {reader}() leaves as text, a level of its own: so does [derive]"
+                self._cells[name] = (line, why, made)
+                continue
+            else:
+                may = "may leave" if reader == "fread" and "" in others else "leaves"
+                why = (
+                    f"`{name}` has {shown}, which {reader}() {may} as text, a level of its own; here those rows are "
+                    f"missing, and left out: write {argument} into the code if that is meant, else words into the file"
+                )
+            self._cells[name] = (line, why, "")
+
+    def _tell_cells(self, code: ReadCode) -> None:
+        """Say of columns that are used which cells R reads otherwise, but of numbers that are taken out of text."""
+        written = [*code.derived.values(), *(one for r in code.regressions for one in texts_of(r))]
+
+        def used(node: Node) -> set[str]:
+            if isinstance(node, Call) and node.function in ("as.numeric", "as.integer"):
+                return set().union(*(used(one) for one in children(node) if not isinstance(one, Name)))
+            return {node.name} if isinstance(node, Name) else set().union(*map(used, children(node)))
+
+        names: set[str] = set()
+        for one in written:
+            with suppress(LanguageError):
+                names |= columns_of(one) if one.startswith("~") else used(parse(one))
+        for name, (line, why, made) in self._cells.items():
+            if made in written if made else name in names:
+                code.notes.append((line, why))
 
     def _skip_parts(self, others: Sequence[str], line: int, text: str) -> None:
         named = ", ".join(f"`{one}`" for one in others)
@@ -3072,6 +3136,13 @@ def _marked(text: str, columns: Iterable[str]) -> str:
         quoted = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|"
         text = re.sub(quoted + _TRUE_OR_FALSE.format(word), marked, text)
     return text
+
+
+def _missing_of(part: str) -> tuple[str, ...] | None:
+    """Return the cells that an argument of what reads a file says are missing, None of another, or not written out."""
+    text = r"(?:\"[^\"]*\"|'[^']*')"
+    found = re.fullmatch(rf"na(?:\.strings)?\s*=\s*(?:({text})|c\(\s*({text}(?:\s*,\s*{text})*)\s*\))", part.strip())
+    return tuple(one[1:-1] for one in re.findall(text, found[1] or found[2])) if found else None
 
 
 def _sets(inside: str) -> bool:

@@ -2035,8 +2035,8 @@ def test_errors_are_those_of_the_option_or_the_regression_is_listed(regression, 
     [
         ("s#c.t t", "s[[t]] + t"), ("s c.x#i.t", "s + t[[x]]"), ("s##c.t t", "s[t] + t"), ("s i.s#c.t t", "s[t] + t"),
         ("c.t#s s", "s[t]"), ("s##c.x s#c.z", "s[x] + s[[z]]"), ("s t, save", "s + t"), ("s t, savefe", "s + t"),
-        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", None), ("s##c.x##c.z", None), ("s#t#c.x", None),
-        ("s t, other", None),
+        ("a=s b = t", "s + t"), ("s # t", "s^t"), ("s#c.(x z)", "s[[x]] + s[[z]]"), ("s##c.x##c.z", None),
+        ("s#t#c.x", None), ("s t, other", None),
     ],
 )  # fmt: skip
 def test_slopes_have_intercepts_where_their_factor_is_absorbed(absorbed, effects):
@@ -5019,6 +5019,38 @@ def test_a_replace_that_reads_what_it_has_replaced_is_listed(line, listed):
 
 
 @pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("winsor2 x, cuts(5 95) trim by(z)", "changes `x_tr`"),
+        ("winsor2 x, cuts(5 95) by(t)", "changes `x_w`"),
+        ("separate x, by(z)", "makes `x1`, `x2` and so on"),
+        ("separate x, by(z) gen(q)", "makes `q1`, `q2` and so on"),
+        ("xi: reg y x i.z|x", "`i.z|x`, an interaction of xi, is not taken over"),
+    ],
+)
+def test_what_a_line_that_is_listed_makes_is_named_once(line, told):
+    found = read_code(f"xtset id t\n{line}\nreg y x\n", ".do", _PANEL)
+    assert [why for at, _, why in found.skipped if at == 2 and told in why]
+    assert not any(at == 2 for at, _ in found.notes)
+    assert found.regressions[-1].terms == ("x",)
+
+
+def test_groups_counted_for_a_cut_that_rounding_decides_are_listed():
+    columns = {"y": [1.0, 2, 3, 4], "g": [0.1, 0.7, 2.3, 0.7], "id": [1] * 4, "t": [1, 2, 3, 4]}
+    facts = facts_of(panel_of(columns, "id", "t").columns)
+    code = "xtset id t\ngen float x = g * 3 - g\nreplace x = 2 * g if t > 2\nbysort x: drop if _N < 2\nreg y g\n"
+    found = read_code(code, ".do", facts)
+    assert "single precision" in next(why for at, _, why in found.skipped if at == 4)
+
+
+@pytest.mark.parametrize("written", ["id##c.(t x)", "i.id##c.(c.t x)", "i.id i.id#c.(t x)", "f = id##c.(t x)"])
+def test_slopes_of_several_columns_in_one_bracket(written):
+    found = read_code(f"xtset id t\nreghdfe y d, absorb({written})\n", ".do", _PANEL)
+    assert not found.skipped
+    assert found.regressions[0].effects == "id[t] + id[[x]]"
+
+
+@pytest.mark.parametrize(
     ("line", "made"),
     [
         ("df %>% group_by(id) %>% mutate(v = ifelse(max(x) > 2, x, 0)) %>% ungroup()", None),
@@ -5715,3 +5747,60 @@ def test_summarise_leaves_groups_as_r_does(groups, by):
     found = of_r(f"{made}df <- df %>% mutate(r = d / max(d, na.rm = TRUE))", "r").derived["r"]
     rows = "ifelse(rows_line_3, d, NA)"
     assert found == (f"d / max({rows}, by = group(g, t))" if by == "2" else f"d / max({rows}{by})")
+
+
+def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""):
+    """Draft a script whose data have a column of these cells, one after the other."""
+    file = tmp_path / "a.csv"
+    rows = [f"{k // 4},{k % 4},{k * k % 7},{k % 3},{cells[k % len(cells)]}" for k in range(24)]
+    file.write_text("\n".join(["id,t,y,x,v", *rows]) + "\n")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    return read_code(f"df <- {reader}\n{more}\nfeols(y ~ x + {term} | id + t, df)\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reader", "made"),
+    [
+        (["a", "b", ""], 'read.csv("a.csv")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", ""], 'read.csv("a.csv", na.strings = "NA")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", ""], 'read.csv("a.csv", na.strings = c("", "NA"))', ""),
+        (["a", "b", ""], 'read_csv("a.csv")', ""),
+        (["a", "b", ""], 'read_csv("a.csv", na = "NA")', 'ifelse(is.na(v), "", v)'),
+        (["a", "b", "NA"], 'read.csv("a.csv")', ""),
+        (["a", "null"], 'readr::read_csv("a.csv")', 'ifelse(is.na(v), "null", v)'),
+        (["a", "b", "."], 'fread("a.csv")', 'ifelse(is.na(v), ".", v)'),
+    ],
+)
+def test_cells_of_text_are_as_the_function_of_r_reads_them(tmp_path, cells, reader, made):
+    code = cells_read(tmp_path, cells, reader)
+    assert code.derived == ({"v_2": made} if made else {})
+    assert code.regressions[0].terms == ("x", "i(v_2)" if made else "i(v)")
+    assert any("a level of its own" in text for _, text in code.notes) == bool(made)
+    assert not code.skipped
+
+
+@pytest.mark.parametrize(
+    ("cells", "reader", "told"),
+    [
+        (["a", "b", "", "NA"], 'read.csv("a.csv")', "empty cells in 6 rows, which read.csv() leaves as text"),
+        (["a", "", "null", "b"], 'read.csv("a.csv")', 'empty cells in 6 rows and "null" in 6 rows'),
+        (["a", "b", ""], 'fread("a.csv")', "empty cells in 8 rows, which fread() may leave as text"),
+        (["1", "2.5", "."], 'read.csv("a.csv")', '"." in 8 rows, text for read.csv(), which makes the column text'),
+        (["1", "2.5", "."], 'fread("a.csv")', '"." in 8 rows'),
+        (["1", "2.5", "."], 'read.csv("a.csv", na.strings = ".")', ""),
+        (["1", "2.5", ""], 'read.csv("a.csv")', ""),
+        (["1", "2.5", "NaN"], 'read.csv("a.csv")', ""),
+    ],
+)
+def test_cells_that_r_reads_otherwise_and_that_no_expression_is_are_told(tmp_path, cells, reader, told):
+    code = cells_read(tmp_path, cells, reader)
+    assert not code.derived
+    assert not code.skipped
+    assert [line for line, text in code.notes if told and told in text] == [1] * bool(told)
+    assert told or not any("cells" in text or "rows" in text for _, text in code.notes)
+
+
+def test_numbers_taken_out_of_cells_of_text_are_those_of_r(tmp_path):
+    code = cells_read(tmp_path, ["1", "2.5", "."], term="n", more="df$n <- as.numeric(df$v)")
+    assert code.derived == {"n": "as.numeric(v)"}
+    assert not any('"."' in text for _, text in code.notes)
