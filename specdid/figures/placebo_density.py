@@ -147,9 +147,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
     curve = page.axes(box.left, box.top, box.width, box.height)
     _density(curve, page, panel, (low, high), box.height)
-    for axes in (points, curve):
-        # Numbers below the axis may reach beyond its ends.
-        axes.get_yticklabels()[0].set_verticalalignment("bottom")
+    points.tick_params(axis="x", pad=6)  # numbers below the axis may reach beyond its ends, below its zeros
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
         curve.axvline(panel.actual, color=ACCENT, linewidth=1.8, zorder=6)

@@ -749,7 +749,13 @@ def test_numbers_at_the_corners_of_placebos_stand_apart(width):
                 [t.get_window_extent() for axes in figure.axes for t in ticks(axes) if t.get_text()]
                 for ticks in (lambda axes: axes.get_xticklabels(), lambda axes: axes.get_yticklabels())
             )
+            zeros = [
+                (t.get_window_extent(), axes.get_window_extent())
+                for axes in figure.axes for t in axes.get_yticklabels() if t.get_text() == "0"
+            ]  # fmt: skip
         touching += [scale for a in below for b in beside if a.padded(1).overlaps(b)]
+        assert len(zeros) == 2
+        assert all(abs((z.y0 + z.y1) / 2 - axis.y0) < 1.5 for z, axis in zeros), "a tick stands where its number is"
     assert not touching
 
 
