@@ -147,7 +147,7 @@ class DataFacts:
     ``key`` of them whether every row has its own pair, None where that is not known;
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
-    ``words`` of a column of a text file what is read as missing, as NA, and in how many rows;
+    ``words`` of a column of a text file what is read as missing, "" or NA, and in how many rows;
     ``texts`` are columns of text.
     """
 

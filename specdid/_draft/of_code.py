@@ -58,7 +58,8 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     if len(text) > LONGEST:
         raise ValueError(f"the file has more than {LONGEST:,} characters")
     facts = _marked(facts, as_word if ending.casefold() != ".r" else marked_name)
-    stata = partial(read_stata, facts=facts)
+    words = {name: {word: n for word, n in found.items() if word} for name, found in facts.words.items()}
+    stata = partial(read_stata, facts=replace(facts, words={name: found for name, found in words.items() if found}))
     readers: dict[str, Callable[[str], ReadCode]] = {".do": stata, ".ado": stata, ".r": partial(read_r, facts=facts)}
     reader = readers.get(ending.casefold())
     if reader is None:

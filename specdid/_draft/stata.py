@@ -197,6 +197,8 @@ _IN_PLACE = {"replace", "recode", "mvdecode", "mvencode"}
 MOST_TAKEN_BACK = 50
 """Steps by which a comparison of what is computed is taken back to one of a column."""
 _OPERATORS = r"[LFDSlfds][LFDSlfds\d]*"
+_SLOPES = re.compile(r"((?:\w+=)?(?:[\w.]+#)*[\w.]+##?)c\.\(\s*([^()]*?)\s*\)")
+"""Slopes of several columns, ``id##c.(t t2)``."""
 _LAGGED_NUMBER = re.compile(rf"(?<![\w.])(?:c\.?({_OPERATORS})|({_OPERATORS})\.c)\.(?=[^\W\d])")
 """Operators of time series beside the mark of a number: c.L.x, cL.x, L.c.x."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
@@ -1785,7 +1787,7 @@ class _Stata(Memory):
         weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
         for name in re.findall(r"(?<![\w.])[^\W\d]\w*", body):
             at = self._dummies.get(name.rstrip("0123456789"))
-            if at and name not in {*self._facts.columns, *self.state.columns}:
+            if at and name[-1].isdigit() and name not in {*self._facts.columns, *self.state.columns}:
                 self.define(name, at, None)
         if weight and weight[1] in ("f", "i"):
             raise NotReadError("weights here are analytic weights, not frequencies or importances")
@@ -1804,6 +1806,7 @@ class _Stata(Memory):
         absorbed, kept_under = _at_comma(re.sub(r"\s*(#+|=)\s*", r"\1", given.get("absorb", "")))
         if not re.fullmatch(r"\s*(?:save(?:fe)?)?\s*", kept_under):
             raise NotReadError(f"what absorb() has behind its comma is not read: {kept_under.strip()}")
+        absorbed = _SLOPES.sub(lambda m: " ".join(f"{m[1]}c.{x.removeprefix('c.')}" for x in m[2].split()), absorbed)
         effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
         absorbs = len(effects)
@@ -1960,7 +1963,7 @@ class _Stata(Memory):
         word = word.removeprefix("c.") if "#" not in word and re.match(r"c\.(?:[^.]+\.|\w*\*)", word) else word
         if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
             word = word.replace("*", "##")
-        elif "*" in word and word.startswith("i."):
+        elif re.match(r"i\.[^#]*[*|]", word):
             raise NotReadError(f"`{word}`, an interaction of xi, is not taken over")
         elif "*" in word and not re.fullmatch(r"[\w*]+", word):
             raise NotReadError(f"`{word}` is put together of a pattern and more: name the columns")
@@ -2671,12 +2674,11 @@ class _Stata(Memory):
         if (meant := self._each_meant(names)) is None:
             return False
         names = meant
-        trims = bool(re.search(r"\btr?i?m?\b", options))
-        suffix = "" if re.search(r"\breplace\b", options) else (_option(options, r"s\w*") or ("_tr" if trims else "_w"))
+        suffix = _suffix_of_winsor(options)
         for name in names:
-            function = "trim" if trims else "winsorize"
+            function = "trim" if _trims(options) else "winsorize"
             expression = self.on_kept(self.in_force(f"{function}({name}, {cuts[0] / 100:.12g}, type = 2)"))
-            self.define(name + without_marks(suffix).strip("\"'"), line, expression)
+            self.define(name + suffix, line, expression)
         return bool(names)
 
     def _destring(self, rest: str, line: int, text: str) -> bool:
@@ -2893,7 +2895,11 @@ class _Stata(Memory):
             by = re.match(r"^bys?\w*\s+([\w\s]+?)\s*(?:\([\w\s]*\)\s*)?:", text)
             if found and found[1] == "if" and by and re.search(r"(?<!\w)_N\b", found[2]) and "_n" not in found[2]:
                 name = f"rows_of_{'_'.join(by[1].split())}"
-                self.define(name, line, self.on_kept(self.in_force(self._count(by[1].split()))))
+                try:
+                    self.define(name, line, self.on_kept(self.in_force(self._count(by[1].split()))))
+                except NotReadError as error:
+                    self._rows(line, text, f"changes rows: do it in the data before ({error})")
+                    return
                 condition = re.sub(r"(?<!\w)_N\b", name, found[2])
                 self._cut(condition if command == "keep" else f"!({condition})", line, text)
             elif found and found[1] == "if" and text == command + arguments:
@@ -2927,11 +2933,10 @@ class _Stata(Memory):
             self.skip(line, text, why)
         elif self._changes_some(command, arguments, line, text):
             pass
-        elif command == "tabulate" and (stem := _option(_at_comma(arguments)[1], r"g|gen|gene\w*")):
+        elif command in ("tabulate", "separate") and (stem := _stem(command, arguments)):
             self._dummies[stem] = line
-            self._skip_data(
-                line, text, f"makes `{stem}1`, `{stem}2` and so on: have them in the data, or absorb levels"
-            )
+            why = f"makes `{stem}1`, `{stem}2` and so on: have them in the data"
+            self._skip_data(line, text, why + ", or absorb levels" * (command == "tabulate"))
         elif not command and arguments.lstrip().startswith("!"):  # of the machine, as shell
             pass
         elif (
@@ -3136,13 +3141,33 @@ def _changed(command: str, arguments: str) -> list[str]:
     if "`" in body or not (command in _VALUES or replaced):
         return []
     if command == "winsor2" and not re.search(r"\breplace\b", options):
-        suffix = without_marks(_option(options, r"s\w*") or "_w").strip("\"'")
-        return [name + suffix for name in body.split() if name.isidentifier()]
+        return [name + _suffix_of_winsor(options) for name in body.split() if name.isidentifier()]
     body = re.split(r"\sif\s|\sin\s|=", body)[0]
     body = re.sub(r"^\s*\w+", "", body) if command == "gstats" else body
     body = re.sub(r"\((?![^()]*[A-Za-z_*])[^()]*\)|\([^()]*=[^()]*\)", " ", body)
     found = re.findall(r"(?<![\w*?-])[^\W\d]\w*(?![\w*?(-])", body)
     return [one for one in dict.fromkeys(found) if one not in _STORAGE and not re.fullmatch(r"str\d+|_all", one)]
+
+
+def _stem(command: str, arguments: str) -> str:
+    """Return what the names of the columns begin with that tabulate or separate numbers, "" where it makes none."""
+    body, options = _at_comma(arguments)
+    made = _option(options, r"g|gen|gene\w*")
+    name = re.match(r"\s*([^\W\d]\w*)", body)
+    return made or (name[1] if command == "separate" and name else "")
+
+
+def _trims(options: str) -> bool:
+    """Say whether winsor2 makes values beyond its cuts missing."""
+    return bool(re.search(r"\btr?i?m?\b", re.sub(r"\w+\([^()]*\)", "", options)))
+
+
+def _suffix_of_winsor(options: str) -> str:
+    """Return what winsor2 puts behind the names of what it makes, "" where it replaces."""
+    if re.search(r"\breplace\b", options):
+        return ""
+    given = _option(options, r"s\w*") or ("_tr" if _trims(options) else "_w")
+    return without_marks(given).strip("\"'")
 
 
 def _spares_data(command: str, arguments: str) -> bool:

@@ -66,7 +66,7 @@ def read_delimited(
 
 
 def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
-    """Return by column of a .csv or .tsv file which words, as NA, stand for missing, and in how many rows.
+    """Return by column of a .csv or .tsv file which cells, "" or NA, stand for missing, and in how many rows.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
     frame = _parse(content, names, separator)
     found: dict[str, dict[str, int]] = {}
     for name, cells in zip(names, frame.iter_columns(), strict=True):
-        trimmed = cells.str.strip_chars()
-        for word in MISSING[1:]:
+        trimmed = cells.fill_null("").str.strip_chars()
+        for word in MISSING:
             if name and (rows := int((trimmed == word).sum())):
                 found.setdefault(name, {})[word] = rows
     return found

@@ -23,7 +23,7 @@ FIRST, SCRIPTS = int(os.environ.get("SPECDID_DRAWN_FIRST", "0")), int(os.environ
 def judged(drawn: Script, path: Path) -> list[tuple[str, str, str]]:
     """Of each regression that is taken over: its regressor, "right", "asks" for a column, or "wrong", and how."""
     columns = {n: [None if v is None or v != v else v for v in c] for n, c in drawn.data.items() if n != "row"}
-    pl.DataFrame(columns, strict=False).write_csv(path, null_value="NA")
+    pl.DataFrame(columns, strict=False).write_csv(path, null_value="" if drawn.blank else "NA")
     facts = facts_of(read_columns(path, path.name).columns, "", words_for_missing(path))
     code = read_code(drawn.text, ".R", facts)
     listed = {line for line, *_ in code.skipped}

@@ -285,6 +285,15 @@ class Script:
         """Whether functions are drawn that are usual in scripts, of which many are read."""
         self.omits = 0.95 if self.plainly else 0.5
         self.lines = ['df <- read.csv("a.csv")']
+        self.blank = random.random() < 0.2
+        """Whether cells without a value are empty, which read.csv() takes for a text as any other."""
+        if self.blank and random.random() < 0.3:
+            self.lines = ['df <- read.csv("a.csv", na.strings = c("NA", ""))']
+        elif self.blank:
+            for name in ("s", "w"):
+                values = self.data[name].copy()
+                values[missing(values)] = ""
+                self.frame.columns[name] = values
         self.lines += {
             "dplyr": ["library(dplyr)", "library(tidyr)"],
             "table": ["library(data.table)", "setDT(df)"],
