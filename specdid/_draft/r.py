@@ -701,6 +701,9 @@ class _R(Memory):
             raise NotReadError(f"its argument `{unknown[0]}` is not read")
         formula = given.get("fml", "")
         for _ in range(5):
+            for macro in re.findall(r"[:*/^]\s*(\.\.[A-Za-z]\w*)|(\.\.[A-Za-z]\w*)\s*[:*/^]", formula):
+                if "+" in self._macros.get(macro := "".join(macro), ""):
+                    raise NotReadError(f"`{macro}` has several terms beside an operator: write them out")
             formula = re.sub(r"\.\.[A-Za-z]\w*", lambda m: self._macros.get(m[0], m[0]), formula)[:LONGEST_CALL]
         if "~" not in formula or re.search(r"\b(?:as\.formula|paste0?|xpd)\(|\.\[", formula):
             raise NotReadError("its formula is not written out")
@@ -731,6 +734,11 @@ class _R(Memory):
                 term = less[1] or ""
             if factor := self._factor(term, line):
                 effects.append(factor)
+            elif re.fullmatch(rf"{_NAME}(?:\s*/\s*{_NAME})+", term):  # a/b is a + a:b
+                nested = list(dict.fromkeys(re.findall(_NAME, term)))
+                terms += [self._term(":".join(nested[: k + 1]), "terms") for k in range(len(nested))]
+            elif re.search(r"[-/]|%in%|\*(?!\s*[\w.]+\s*$)", _masked(term)):
+                raise NotReadError(f"`{term}` is not what it says in a formula of R: write I() around arithmetic")
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]

@@ -570,15 +570,16 @@ _BARE = {"none", "no", "yes", "all", "some", "any", "full", "few", "many", "无"
 """Options that say nothing without their dimension."""
 
 
-def _option(bench: Bench, dimension: str, label: str) -> str:
-    """Return an option's text, after its dimension where it says nothing alone."""
-    text = bench.heading(dimension, label)
-    return say("{name}: {why}", name=say_choice(dimension), why=text) if label.lower() in _BARE else text
+def _option(bench: Bench, cells: Cells, dimension: str, label: str) -> str:
+    """Return an option's text, after its dimension where one of the options says nothing alone."""
+    text, name = bench.heading(dimension, label), say_choice(dimension)
+    bare = any(cell.labels[dimension].lower() in _BARE for cell in cells) and name not in text
+    return say("{name}: {why}", name=name, why=text) if bare else text
 
 
 def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     names = [n for n in cells.varying if n != "outcome"]
-    label = " · ".join(_option(bench, n, one.cell.labels[n]) for n in names) or one.cell.method
+    label = " · ".join(_option(bench, cells, n, one.cell.labels[n]) for n in names) or one.cell.method
     pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
     test = one.pretrend()
     return EventSeries(

@@ -5823,3 +5823,26 @@ def test_numbers_taken_out_of_cells_of_text_are_those_of_r(tmp_path):
 def test_arguments_given_by_name_are_matched_as_in_r(written, made):
     code = drafted_r(f"df$v <- {written}", "feols(y ~ x + v | id + t, df)")
     assert code.derived == {"v": made}
+
+
+@pytest.mark.parametrize(
+    ("terms", "written"),
+    [
+        ("d + x / z", ["d", "x", "x:z"]),
+        ("d + x/z/w", ["d", "x", "x:z", "x:z:w"]),
+        ("d + I(x / z) + log(x / z)", ["d", "I(x / z)", "log(x / z)"]),
+        ("d + x - x", []),
+        ("d + log(x) / z", []),
+        ("d + x %in% z", []),
+        ("d + x * z * w", []),
+        ("d + ..c / z", []),
+        ("d + z:..c", []),
+        ("d + ..c", ["d", "x", "w"]),
+    ],
+)
+def test_operators_of_a_formula_of_r_are_those_of_formulas(terms, written):
+    """`x / z` is x + x:z there, and was drafted as a quotient."""
+    code = f'e <- read.csv("a.csv")\nsetFixest_fml(..c = ~ x + w)\nfeols(y ~ {terms} | id, e)\n'
+    found = read_code(code, ".R")
+    assert [list(one.terms) for one in found.regressions] == ([written] if written else [])
+    assert len(found.skipped) == (0 if written else 1)
