@@ -49,6 +49,7 @@ from specdid.analyses._words import (
     of_columns,
     p_is,
     p_value,
+    scale_of,
     shown,
     time_name,
     unit_name,
@@ -793,8 +794,8 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         say("{share} with p < {alpha:g}", share=percent(share, 1), alpha=bench.study.inference.alpha),
     )
     name = cells.shown(placed.cell)
-    short, axis = f"({column}) {name}", axis_of(placed.cell)
-    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, short, axis)
+    short, axis, scale = f"({column}) {name}", axis_of(placed.cell), scale_of(placed.cell, cells)
+    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, short, axis, scale)
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:
@@ -814,7 +815,9 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
             name = say(label) if label == ACTUAL else label
             rows.append(forest.ForestRow(name, *known, facts, label == ACTUAL, small and c is not None))
-        blocks.append(forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows)))
+        blocks.append(
+            forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows), scale=scale_of(one.cell, cells))
+        )
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     note = say(EARLIER)
