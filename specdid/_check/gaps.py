@@ -411,7 +411,12 @@ def _comparisons(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
             missing = None if (use.expression.origin, write(node)) in told else _missing(data, use, node)
             lost = np.zeros(0, dtype=bool) if missing is None else missing & data.sampled
             for expression, one, rows in _within(data, use, use.expression, node, lost, set()):
-                if (expression.origin, one) not in seen:
+                if (expression.origin, one) in seen:
+                    continue
+                stata = _in_stata(data, use, expression.tree)
+                gone = None if stata is None else _missing(data, use, stata)
+                rows = rows if gone is None else rows & ~gone
+                if rows.any():
                     seen.add((expression.origin, one))
                     yield from _compares(data, use, expression, one, rows)
 
@@ -513,6 +518,21 @@ def _true_in_stata(node: Binary, left: bool) -> bool:
     """Say whether a comparison is true in Stata where its left side, or else its right one, is empty."""
     operator = node.operator if left else MIRRORED.get(node.operator, node.operator)
     return operator in (">", ">=", "!=")
+
+
+def _in_stata(data: Data, use: Use, node: Node) -> Node | None:
+    """Return an expression whose comparisons are true or false, as in Stata, where one side is empty.
+
+    None where it has many, or columns of [derive], which have their own.
+    """
+    compared = [one for one in walk(node) if isinstance(one, Binary) and one.operator in COMPARISONS]
+    if len(compared) > MOST_PARTS or any(n.name in data.study.derive for n in referenced(node)):
+        return None
+    for one in compared:
+        empty = [side for side in (one.left, one.right) if (m := _missing(data, use, side)) is None or m.any()]
+        if len(empty) == 1:
+            node = _filled(node, [one], Constant(_true_in_stata(one, empty[0] is one.left)))
+    return node
 
 
 def _compares(data: Data, use: Use, expression: Expression, node: Binary, rows: Bools) -> Iterator[Fault]:

@@ -84,9 +84,15 @@ _SELECTING = re.compile(
 """What changes the columns of a selection."""
 _LOGICAL = re.compile(r"[<>=!&|]|%in%|%chin%|%between%|\bis\.")
 """What shows that rows are chosen by a condition, not by their numbers."""
+_CONSTANTS = {
+    "T": "TRUE", "F": "FALSE", "pi": "3.141592653589793",
+    "LETTERS": "", "letters": "", "month.name": "", "month.abb": "",
+}  # fmt: skip
+"""Variables of base R, and their values where these are one; columns of their names hide them in a data mask alone."""
+_LITERALS = {"TRUE", "FALSE", "NULL", "NA", "NaN", "Inf", "NA_real_", "NA_integer_", "NA_character_", "if", "else"}
 _OF_SCRIPT = re.compile(
     r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?P<among>%in%\s*)?(?<![\w.$@:])(?!\.\d)"
-    rf"(?P<name>{_NAME})(?![\w.])(?!\s*[($@]|::|\s*=[^=])"
+    rf"(?P<name>(?<!%){_NAME})(?![\w.])(?!\s*[($@]|::|\s*=[^=])"
 )
 """A name that may be a variable of the script: no function, argument or text, and not behind ``$``."""
 _KNOWN = frozenset(
@@ -184,9 +190,17 @@ _SAME_TABLE = {
 """What gives the table itself that it is given, not a copy."""
 _UNGROUPED = {
     "ungroup", "as.data.table", "as_tibble", "as.tibble", "as.data.frame", "data.frame", "data.table", "tibble",
-    "setDT", "setDF", "pdata.frame",
+    "setDT", "setDF", "pdata.frame", "merge", "reframe", "aggregate", "ddply", "cbind", "melt", "dcast", "stack",
 }  # fmt: skip
 """What leaves no groups of group_by()."""
+_KEEP_GROUPS = {
+    "filter", "mutate", "select", "rename", "rename_with", "distinct", "slice", "slice_head", "slice_tail", "slice_min",
+    "slice_max", "slice_sample", "left_join", "right_join", "inner_join", "full_join", "semi_join", "anti_join",
+    "drop_na", "replace_na", "fill", "arrange", "relocate", "collect", "droplevels", "transmute", "add_count",
+    "add_tally", "count", "mutate_at", "mutate_if", "mutate_all", "subset", "within", "na.omit", "unique", "head",
+    "tail", "copy", "invisible", "print", "identity", "panel", "complete",
+}  # fmt: skip
+"""What keeps groups: dplyr's and tidyr's verbs, and functions of base R that choose by ``[`` or set by ``[<-``."""
 _VERBS = _SAME_ROWS | {
     "filter", "subset", "mutate", "transform", "group_by", "ungroup", "drop_na", "na.omit", "distinct", "slice",
     "panel",
@@ -1220,8 +1234,9 @@ class _R(Memory):
     ) -> str:
         """Return an expression of R as it is written here, by groups where these are named.
 
-        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either";
-        ``keys`` are groups that the expression sees as one value each, as those of data.table.
+        ``scope`` says what a name means first: a column of the "frame", a variable of the "script", or "either"; it is
+        never a column in code of "base" R; ``keys`` are groups that the expression sees as one value each, as those of
+        data.table.
 
         Raises
         ------
@@ -1588,13 +1603,13 @@ class _R(Memory):
         def written(found: re.Match[str]) -> str:
             name = found["name"]
             shadowed = name in self._local or name.startswith(".")
-            frame = name in self._frames and (scope == "script" or name not in columns)
+            frame = name in self._frames and (scope in ("script", "base") or name not in columns)
             if not (shadowed or frame or name in self._variables) or (name in columns and scope == "frame"):
-                return found[0]
+                return f"{found['among'] or ''}{self._constant(name, scope, sure=sure)}"
             if name == ".N":
                 raise NotReadError("`.N` is not taken over. Here, of all rows: count()")
             value = self._variables.get(name, "") if name in self._set_before and not shadowed else ""
-            if value and scope != "script" and (name in columns or not sure):
+            if value and scope not in ("script", "base") and (name in columns or not sure):
                 raise NotReadError(f"`{name}` is a variable of the script, and may be a column of its data, too")
             if not value and name in _OF_TABLES:
                 raise NotReadError(f"`{name}` is data.table's, and not taken over{_OF_TABLES[name]}")
@@ -1609,6 +1624,29 @@ class _R(Memory):
             return f"{found['among'] or ''}{f'({value})' if value[0] == '-' else value}"
 
         return _OF_SCRIPT.sub(lambda m: written(m) if m["name"] else m[0], text)
+
+    def _constant(self, name: str, scope: str, *, sure: bool) -> str:
+        """Return a name that is no variable of the script, or what it is where base R has it, and it is no column.
+
+        Raises
+        ------
+        NotReadError
+            It may be either, or is neither.
+        """
+        plain, column = without_marks(name), name in self.there()
+        if name in _LITERALS:
+            return name
+        if plain in _CONSTANTS and scope == "either" and column:
+            raise NotReadError(
+                f"`{plain}` is a column in a data.table's brackets, and R's own in those of a data frame"
+            )
+        if scope == "base" or (plain in _CONSTANTS and sure and not column):
+            if value := _CONSTANTS.get(plain):
+                return value
+            if plain in _CONSTANTS:
+                raise NotReadError(f"`{plain}` is R's own, of several values, and not taken over")
+            raise NotReadError(f"`{plain}` is no column in code of base R: write {self._here or 'df'}${plain}")
+        return name
 
     def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
@@ -2071,7 +2109,24 @@ class _R(Memory):
             self.state.groups = tuple(parts) if verb == "group_by" else ("rowwise()",)
         elif verb in _UNGROUPED:
             self.state.groups = () if not parts or verb != "ungroup" else ("ungroup()",)
-        elif verb in _SORTS:
+        elif self.state.groups and verb in ("summarise", "summarize", "tally"):
+            given = next((re.sub(r"^\.groups\s*=\s*", "", one) for one in parts if re.match(r"\.groups\s*=", one)), "")
+            kept = {
+                "": self.state.groups[:-1],
+                "drop_last": self.state.groups[:-1],
+                "drop": (),
+                "keep": self.state.groups,
+            }
+            plain = all(re.fullmatch(_NAME, one) for one in self.state.groups)
+            self.state.groups = kept.get(given.strip("\"'"), (f"{verb}()",)) if plain else (f"{verb}()",)
+        elif (
+            self.state.groups and verb == "transform"
+        ):  # what is new is bound by data.frame(); R's version says the rest
+            new = {part.partition("=")[0].strip(" `\"'") for part in parts} - self.there()
+            self.state.groups = () if new and self._data else ("transform()",)
+        elif self.state.groups and verb not in _KEEP_GROUPS | _SORTS:
+            self.state.groups = (f"{verb}()",)
+        if verb in _SORTS:
             self._sort(parts)
 
     def _sort(self, parts: Sequence[str]) -> None:
@@ -2134,6 +2189,7 @@ class _R(Memory):
                 self._group(verb, parts)
             elif verb in ("mutate", "transform"):
                 before = dict(self.state.columns)
+                self._group(verb, parts)
                 for key, value in [pair for part in parts for pair in _pairs(part, self._across_columns)]:
                     if value.strip() == "NULL":
                         self.state.columns.pop(key, None)
@@ -2282,7 +2338,7 @@ class _R(Memory):
                 return
             if not rows or not _LOGICAL.search(rows):
                 raise NotReadError("its rows or columns are not taken over")
-            scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "script"
+            scope = "frame" if len(parts) == 1 else "either" if self._of_tables else "base"
             self._keep(kept := self._value(rows, (), "condition", scope=scope))
             self._weigh()
             self.state.holes = self.state.holes or not (self._of_tables or self._is_sure(parse(kept)))
@@ -2368,7 +2424,7 @@ class _R(Memory):
             return
         try:
             self.state = self._of_frame.setdefault(frame, State())
-            self.define(column[1] or column[2], line, self._value(value, (), scope="script"))
+            self.define(column[1] or column[2], line, self._value(value, (), scope="base"))
         except NotReadError as error:
             self._changed(frame, place, line, text, str(error))
 
@@ -2376,10 +2432,10 @@ class _R(Memory):
         """Return a column of which ``df$x[rows] <- value`` sets some rows."""
         if not _LOGICAL.search(rows):
             raise NotReadError("its rows are not chosen by a condition")
-        new = self._value(value, (), scope="script")
+        new = self._value(value, (), scope="base")
         if columns_of(new):
             raise NotReadError("what is set in some rows is a column, which R takes from its first row on")
-        return _where(self._value(rows, (), "condition", scope="script"), new, old)
+        return _where(self._value(rows, (), "condition", scope="base"), new, old)
 
     def _old(self, frame: str, name: str) -> str | None:
         """Return the definition of a column that the code makes, the name of one of the data; None of others."""
@@ -2793,13 +2849,47 @@ def _recoded(text: str) -> str:
     return text
 
 
+_FORMALS = {
+    "ifelse": ("test", "yes", "no"),
+    "fifelse": ("test", "yes", "no", "na"),
+    "if_else": ("condition", "true", "false", "missing"),
+    "round": ("x", "digits"),
+    "log": ("x", "base"),
+    "substr": ("x", "start", "stop"),
+}
+"""Arguments of functions of R, in their order."""
+
+
+def _in_order(text: str) -> str:
+    """Write arguments that are given by their names at their places."""
+    call, at = re.compile(rf"(?<![\w.:$])({'|'.join(_FORMALS)})\("), 0
+    while len(text) < LONGEST_CALL and (found := call.search(_without_texts(text), at)):
+        at, formals = found.end(), _FORMALS[found[1]]
+        inside = _inside(text, at)
+        named: dict[str, str] = {}
+        others: list[str] = []
+        for part in _split(inside, ","):
+            name = re.match(r"([\w.]+)\s*=(?!=)\s*", part)
+            if name:
+                named[name[1]] = part[name.end() :]
+            else:
+                others.append(part)
+        free = [formal for formal in formals if formal not in named]
+        values = named | dict(zip(free, others, strict=False))
+        whole = [formal for formal in formals if formal in values]
+        if named and {*named} <= {*formals} and len(others) <= len(free) and whole == [*formals[: len(whole)]]:
+            new = ", ".join(values[formal] for formal in whole)
+            text = f"{text[:at]}{new}{text[at + len(inside) :]}"
+    return text
+
+
 def _by_row(text: str) -> str:
     """Write what R calls otherwise, and has in every row the same value here: kinds of NA, log2(), what is missing."""
     text = re.sub(r"(?<![\w.\"'])NA_(?:real|integer|character)_(?![\w\"'])", "NA", text)
     text = re.sub(
         r"(?<=[\w.)])\s*\^\s*\(\s*(\d{1,3})\s*/\s*([1-9]\d{0,2})\s*\)", lambda m: f"^{int(m[1]) / int(m[2])!r}", text
     )
-    at = 0
+    text, at = _in_order(text), 0
     while len(text) < LONGEST_CALL and (
         found := re.compile(
             r"(?<![\w.:$])(?:(log2)|(if_else)|(fifelse)|(replace)|(cut)|(pmin|pmax)|(fcase)|(na_if))\("

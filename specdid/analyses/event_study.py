@@ -494,14 +494,14 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
     failed = [p for p in paths if p.failure is not None]
     paths = [p for p in paths if p.failure is None]
     study, clock = bench.study, paths[0].clock
-    panels = []
+    panels, failing = [], _failing(bench, paths)
     for outcome, per_unit in dict.fromkeys((p.cell.labels["outcome"], p.per_unit) for p in paths):
         mine = [p for p in paths if (p.cell.labels["outcome"], p.per_unit) == (outcome, per_unit)]
         series = tuple(_series(bench, cells, p) for p in mine)
         name, axis = bench.label(outcome), axis_of(mine[0].cell)
         if per_unit:  # another unit than that of the same outcome's other effects
             name, axis = (say("{outcome}, per unit of treatment", outcome=text) for text in (name, axis))
-        panels.append(EventPanel(name, series, axis))
+        panels.append(EventPanel(name, series, axis, any(p is one for p in mine for one in failing)))
     names = [cells.shown(p.cell) for p in paths]
     remarks = [*_remarks(bench, paths, names), *_fewer(bench, paths, names)]
     if any(s.few for p in panels for s in p.series):
@@ -524,18 +524,23 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         drawn_specification(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
-        _failing(bench, cells, paths),
+        _doubt(bench, paths, failing),
     )
 
 
-def _failing(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> str:
-    """Say of which curves the leads are jointly different from zero, not by those of few treated clusters alone."""
+def _failing(bench: Bench, paths: Sequence[EventPath]) -> list[EventPath]:
+    """Return the curves whose leads are jointly different from zero, not by those of few treated clusters alone."""
     alpha = bench.study.inference.alpha
-    tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
-    rejected = [p for p in tested if p.pretrend().p_value < alpha and not p.untestable]
-    failing = [p for p in rejected if not _by_thin_alone(p, _thin(bench, p), alpha)]
+    rejected = [p for p in paths if p.pretrend().p_value < alpha and not p.untestable]
+    return [p for p in rejected if not _by_thin_alone(p, _thin(bench, p), alpha)]
+
+
+def _doubt(bench: Bench, paths: Sequence[EventPath], failing: Sequence[EventPath]) -> str:
+    """Say which curves are ``failing``, by panel."""
     if not failing:
         return ""
+    alpha = bench.study.inference.alpha
+    tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
     many_ = f" in {len(failing)} of {len(tested)} curves" if len(tested) > 1 else ""
     said = told(f"the leads are jointly different from zero (p < {alpha:g}){many_}")
     if len(tested) == 1:

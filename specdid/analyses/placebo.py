@@ -346,18 +346,24 @@ def _rejecting(placed: Sequence[Placed], alpha: float, cells: Cells | None = Non
     Of a figure, whose ``cells`` are named, they are panels.
     """
     drawn = [p for p in placed if len(p.random.null_p)]
-    shares = [(p.random.share_about_centre(alpha), p) for p in drawn if len(p.random.null_p) >= ENOUGH]
-    over = [(share, p.random.off_zero) for share, p in shares if share > 2 * alpha]
+    over = [p for p in drawn if _rejects(p, alpha)]
     if not over:
         return ""
     of = "columns"
     if cells is not None and len(drawn) > 1:
-        of = f"panels ({listed([cells.shown(p.cell) for share, p in shares if share > 2 * alpha])})"
-    about = ", counted about the placebos' own mean where it is not zero" if any(off for _, off in over) else ""
+        of = f"panels ({listed([cells.shown(p.cell) for p in over])})"
+    off = any(p.random.off_zero for p in over)
+    about = ", counted about the placebos' own mean where it is not zero" if off else ""
     return (
         f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} {of} "
-        f"(at most {max(over)[0]:.0%}){about}, so clustered errors are too small"
+        f"(at most {max(p.random.share_about_centre(alpha) for p in over):.0%}){about}, so clustered errors are too "
+        "small"
     )
+
+
+def _rejects(placed: Placed, alpha: float) -> bool:
+    """Say whether placebos, if there are enough, reject more than twice as often as they may."""
+    return len(placed.random.null_p) >= ENOUGH and placed.random.share_about_centre(alpha) > 2 * alpha
 
 
 def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
@@ -794,8 +800,19 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         say("{share} with p < {alpha:g}", share=percent(share, 1), alpha=bench.study.inference.alpha),
     )
     name = cells.shown(placed.cell)
-    short, axis, scale = f"({column}) {name}", axis_of(placed.cell), scale_of(placed.cell, cells)
-    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, short, axis, scale)
+    short, axis, firm = f"({column}) {name}", axis_of(placed.cell), _rejects(placed, bench.study.inference.alpha)
+    return PlaceboPanel(
+        name,
+        facts,
+        r.estimate,
+        number(r.estimate),
+        r.null_estimate,
+        r.null_p,
+        short,
+        axis,
+        firm,
+        scale_of(placed.cell, cells),
+    )
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:

@@ -26,8 +26,6 @@ PAGE = 648.0
 _LOOSE, _CLOSE = (9.6, 3.5), (7.8, 2.0)
 """Height of a row of choices and the space between headings, in points."""
 _CONTROLS = later("Controls")
-_OPTION = 36.0
-"""Points that an option has beside the name of its choice, at least."""
 _LOW = 0.75
 """Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
 _LOWER, _HALF = 90.0, 0.5
@@ -255,8 +253,10 @@ def _band(
 
 
 def _one_of_two(heading: str, rarer: str, labels: Sequence[str], fonts: Fonts, room: float) -> str:
-    """Write a choice and the option that has its row, cut so that it does not look like the other one."""
-    left = room - fonts.width(f"{heading}: ", TEXT)
-    if left < _OPTION:
-        return fonts.apart(labels, TEXT, room)[rarer]
-    return f"{heading}: {fonts.apart(labels, TEXT, left)[rarer]}"
+    """Write a choice and the option that has its row, cut so that it does not look like the other one.
+
+    "dropped" alone says of nothing what is dropped: the choice has half the room, or what the option leaves of it.
+    """
+    room -= fonts.width(": ", TEXT)
+    named = fonts.fit(heading, TEXT, max(room / 2, room - fonts.width(rarer, TEXT)))
+    return f"{named}: {fonts.apart(labels, TEXT, room - fonts.width(named, TEXT))[rarer]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -50,7 +50,9 @@ PRINTED = 8.0
 _SMALLER = 7.3
 """So many where all that belongs on it has no room otherwise."""
 _READ, _ARTICLE = 6.0, (388.0, 546.0)
-"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
+"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks what spans its columns."""
+_COLUMN = 4.0
+"""Inches."""
 _CAPTION, _CAPTION_THERE = 40.0, 67.0
 """Points beside figure and note, there with a caption in larger type and a line that the note has more."""
 SHEET = 648.0
@@ -65,6 +67,7 @@ CUT_OF_TABLE = later("Names cut short are in full in the table of these results.
 class _Told:
     """What a figure tells beside itself: its note, and how many lines that would take on it."""
 
+    width: float
     note: str = ""
     lines: int = 0
     printed: float = PRINTED
@@ -79,7 +82,7 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
     It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points;
     a curve whose rows have no room is drawn larger (`width_at`).
     """
-    told = _Told()
+    told = _Told(width)
     token = _told.set(told)
     try:
         return draw(width * SMALL / PRINTED), told.note
@@ -89,8 +92,12 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
 
 def printed_sizes(width: float) -> tuple[float, ...]:
     """Return the sizes that the smallest text may have in print, the best first, of what is ``width`` inches wide."""
+    if (told := _told.get()) is None:
+        return (PRINTED,)
+    if told.width < _COLUMN:
+        return (PRINTED, _SMALLER, SMALL)
     shrunk = min(1.0, _ARTICLE[0] / (72 * width * PRINTED / SMALL))
-    return (PRINTED,) if _told.get() is None or _SMALLER * shrunk < _READ else (PRINTED, _SMALLER)
+    return (PRINTED,) if _SMALLER * shrunk < _READ else (PRINTED, _SMALLER)
 
 
 def width_at(width: float, printed: float) -> float:
@@ -113,14 +120,14 @@ def highest(points: float) -> float:
     """Return how high a figure may be on a page with room for ``points``.
 
     Beside a bare figure stand its caption and the note that `note_lines` was given before. On the page of an article,
-    which is lower, it is shrunk, by no more than leaves its smallest text so large that it is read.
+    which is lower, one wider than a column is shrunk, by no more than leaves its smallest text large enough to read.
     """
     told = _told.get()
     if told is None:
         return points
     note = NOTE * told.lines * PRINTED / SMALL
-    in_article = (_ARTICLE[1] - _CAPTION_THERE - note) / _READ
-    return SMALL * min((points - _CAPTION - note) / told.printed, in_article)
+    here = (points - _CAPTION - note) / told.printed
+    return SMALL * (here if told.width < _COLUMN else min(here, (_ARTICLE[1] - _CAPTION_THERE - note) / _READ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,15 +358,23 @@ _ABSENT = 4
 """Panels not drawn that a note names."""
 
 
-def first_of(some: int, all_: int, names: Sequence[str] = ()) -> list[str]:
-    """Say that only the first panels are drawn, where that is so, and which of these ``names`` are not."""
+def drawn_of(some: int, all_: int, firm: Container[int] = ()) -> list[int]:
+    """Return which panels are drawn where ``some`` have room: the ``firm`` ones before others, in their order."""
+    return sorted(sorted(range(all_), key=lambda k: k not in firm)[:some])
+
+
+def first_of(some: int, all_: int, names: Sequence[str] = (), firm: Container[int] = ()) -> list[str]:
+    """Say that only the first panels are drawn, ``firm`` ones before others, and which of these ``names`` are not."""
     if some >= all_:
         return []
-    absent = [*names[some:]][:_ABSENT]
+    drawn = drawn_of(some, all_, firm)
+    absent = [name for k, name in enumerate(names) if k not in drawn][:_ABSENT]
     if more := all_ - some - len(absent):
         absent.append(say("{n} more", n=more))
     words = (
-        say("The first of {all} panels is drawn", all=all_)
+        say("{some} of {all} panels are drawn", some=some, all=all_)
+        if drawn[-1] >= some
+        else say("The first of {all} panels is drawn", all=all_)
         if some == 1
         else say("The first {some} of {all} panels are drawn", some=some, all=all_)
     )

@@ -33,6 +33,7 @@ from specdid.figures._page import (
     SHEET,
     Page,
     broken,
+    drawn_of,
     entry_lines,
     first_of,
     highest,
@@ -318,11 +319,16 @@ def _preferred(panel: CurvePanel, fonts: Fonts, room: float) -> Iterator[KeyEntr
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """What stands above one pair of axes: ``names`` from long to short, facts on one line if they fit."""
+    """What stands above one pair of axes: ``names`` from long to short, facts on one line if they fit.
+
+    ``apart`` names it in the note where it is not drawn, if names are alike. ``firm``: others give way to it.
+    """
 
     names: tuple[str, ...]
     facts: tuple[str, ...]
     entries: tuple[KeyEntry, ...] = ()
+    apart: str = ""
+    firm: bool = False
 
 
 def one_key(panes: Sequence[Pane]) -> tuple[list[Pane], list[KeyEntry]]:
@@ -336,12 +342,13 @@ def one_key(panes: Sequence[Pane]) -> tuple[list[Pane], list[KeyEntry]]:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where a pane's axes stand, in points from the top left."""
+    """Where the axes of a pane, the ``pane``th of all, stand, in points from the top left."""
 
     left: float
     top: float
     width: float
     height: float
+    pane: int = 0
 
 
 _NAME_LINES = 2
@@ -394,7 +401,8 @@ def lay_sheet(
 ) -> tuple[Page, list[Box]]:
     """Write all texts and give the axes' boxes, ``height`` points high, or so many by row of panes.
 
-    There are boxes of the first panes alone, and the note says so, where no more fit a page.
+    There are boxes of the first panes alone, of firm ones before others, and the note says so, where no more fit a
+    page.
 
     Parameters
     ----------
@@ -420,11 +428,13 @@ def lay_sheet(
     keys = below + (NOTE * len(doubts) + 4 if doubts else 0.0)
     note = sentences(filter(None, (note, say(told_in) if cut or _is_cut(heads, shared) else "")))
     top = keys + (LINE * len(shared) + 3 if shared else 0.0)
+    firm = {k for k, pane in enumerate(panes) if pane.firm}
     for some in range(len(panes), 0, -1):
-        rows = [range(k, min(k + across, some)) for k in range(0, some, across)]
+        shown = drawn_of(some, len(panes), firm)
+        rows = [shown[k : k + across] for k in range(0, some, across)]
         above = [max(LINE * sum(map(len, heads[k])) for k in row) + 5 for row in rows]
         notes = note_lines(
-            sentences(filter(None, [note, *first_of(some, all_, [p.names[0] for p in panes])])),
+            sentences(filter(None, [note, *first_of(some, all_, [p.apart or p.names[0] for p in panes], firm)])),
             fonts,
             0.97 * points - 4,
         )
@@ -437,13 +447,14 @@ def lay_sheet(
             break
     boxes, tops = [], []
     for row, head, high in zip(rows, above, heights, strict=True):
-        boxes += [Box(margin + k * (whole + GUTTER) + inner[0], top + head, room, high) for k in range(len(row))]
+        lefts = [margin + k * (whole + GUTTER) + inner[0] for k in range(len(row))]
+        boxes += [Box(left, top + head, room, high, k) for left, k in zip(lefts, row, strict=True)]
         tops += [top + 4] * len(row)
         top += head + high + FOOT
     page = Page.new(fonts, points, top + NOTE * len(notes) + 3)
     page.title(title)
-    for written, box, line in zip(heads, boxes, tops, strict=False):
-        _write_head(page, written, box.left - lead, line)
+    for box, line in zip(boxes, tops, strict=True):
+        _write_head(page, heads[box.pane], box.left - lead, line)
     write_note(page, doubts, below, DOUBT, bold=True)
     draw_key(page, shared, 2.0, keys + 4, LINE)
     write_note(page, notes, top)

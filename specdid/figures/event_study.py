@@ -28,6 +28,7 @@ from specdid.figures._page import (
     axes_differ,
     broken,
     choose_fonts,
+    drawn_of,
     entry_lines,
     first_of,
     highest,
@@ -90,11 +91,15 @@ class EventSeries:
 
 @dataclass(frozen=True, slots=True)
 class EventPanel:
-    """The curves of one outcome; panels of one ``axis`` have the same limits."""
+    """The curves of one outcome; panels of one ``axis`` have the same limits.
+
+    ``firm``: what stands against the curves names it, so that others give way to it.
+    """
 
     name: str
     series: tuple[EventSeries, ...]
     axis: str = ""
+    firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,15 +368,17 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     arrows = (
         [say("Arrows: intervals that go beyond the axis.")] if any(_is_beyond(p, data) for p in data.panels) else []
     )
+    firm = {k for k, panel in enumerate(data.panels) if panel.firm}
     for some in range(len(heads), 0, -1):
+        shown = drawn_of(some, len(heads), firm)
         # Agg sets small text up to two percent wider than it measures.
-        ends = axes_differ(_ends(p, data) for p in data.panels[:some])
+        ends = axes_differ(_ends(data.panels[k], data) for k in shown)
         notes = note_lines(
-            sentences([note(data), *arrows, *ends, *first_of(some, len(heads), [p.name for p in data.panels])]),
+            sentences([note(data), *arrows, *ends, *first_of(some, len(heads), [p.name for p in data.panels], firm)]),
             fonts,
             0.98 * (width - 4),
         )
-        rest = top + sum(heads[:some]) + _FEET * some + LINE + NOTE * len(notes) + 6
+        rest = top + sum(heads[k] for k in shown) + _FEET * some + LINE + NOTE * len(notes) + 6
         tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
         if rest + tall * some <= highest(SHEET):
             break
@@ -379,12 +386,12 @@ def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
     page.title(data.title)
     write_note(page, doubts, below - 2, DOUBT, bold=True)
     write_lines(page, key, _LEFT, start + 3)
-    for panel, title, lines, head in zip(data.panels[:some], titles, tests, heads, strict=False):
-        for k, text in enumerate(title):
+    for place in shown:
+        for k, text in enumerate(titles[place]):
             page.text(_LEFT, top + 4 + LINE * k, text, bold=True)
-        write_lines(page, lines, _LEFT, top + 4 + LINE * len(title))
-        _panel(page, panel, data, Box(_LEFT, top + head, width - _LEFT - _RIGHT, tall))
-        top += head + tall + _FEET
+        write_lines(page, tests[place], _LEFT, top + 4 + LINE * len(titles[place]))
+        _panel(page, data.panels[place], data, Box(_LEFT, top + heads[place], width - _LEFT - _RIGHT, tall))
+        top += heads[place] + tall + _FEET
     middle = _LEFT + (width - _LEFT - _RIGHT) / 2
     words = data.unit if data.ticks else say("{unit}s since the first treated one", unit=data.unit)
     page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")

@@ -139,7 +139,8 @@ def _pane(panel: NullPanel, alone: bool) -> Pane:
     told_value = f"{observed}: {' / '.join(values)}"
     if alone:
         return Pane((name, panel.group), facts, (KeyEntry("upright", ACCENT, told_value),))
-    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("upright", ACCENT, observed),))
+    apart = f"{panel.group}: {told(panel.estimand)}" if panel.several else panel.group
+    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("upright", ACCENT, observed),), apart)
 
 
 def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:

@@ -49,6 +49,7 @@ class PlaceboPanel:
     actual_words : the estimate as written
     estimates, p_values : (B,) of the draws
     axis : panels of one have the same limits
+    firm : what stands against the errors names it, so that others give way to it
     scale : that of the estimates, where one is declared
     """
 
@@ -60,6 +61,7 @@ class PlaceboPanel:
     p_values: Floats = field(repr=False)
     short: str = ""
     axis: str = ""
+    firm: bool = False
     scale: str = ""
 
 
@@ -98,8 +100,8 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             doubt=data.doubt,
             key=_key(data.alpha),
         )
-        for panel, box, own in zip(data.panels, boxes, ends, strict=False):
-            _draw_panel(page, box, panel, data.alpha, own)
+        for box in boxes:
+            _draw_panel(page, box, data.panels[box.pane], data.alpha, ends[box.pane])
         return page.figure
 
 
@@ -117,6 +119,7 @@ def _pane(panel: PlaceboPanel) -> Pane:
     return Pane(
         (panel.name, panel.short or panel.name),
         (say("actual: {estimate}", estimate=panel.actual_words), *panel.facts),
+        firm=panel.firm,
     )
 
 
@@ -146,9 +149,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     points.axhline(alpha, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)), zorder=2.5)
     curve = page.axes(box.left, box.top, box.width, box.height)
     _density(curve, page, panel, (low, high), box.height)
-    for axes in (points, curve):
-        # Numbers below the axis may reach beyond its ends.
-        axes.get_yticklabels()[0].set_verticalalignment("bottom")
+    points.tick_params(axis="x", pad=6)  # numbers below the axis may reach beyond its ends, below its zeros
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
         curve.axvline(panel.actual, color=ACCENT, linewidth=1.8, zorder=6)

@@ -186,7 +186,7 @@ def test_a_comparison_with_empty_cells_says_what_it_is_in_stata(changes, true, l
 GUARDED = [
     "I(is.na(g) | g > 0)", "g", "ifelse(is.na(g), 0, g > 0)", "I(x1 > 0)", "I((!is.na(g) & g == 1) * g)",
     "ifelse(!is.na(g) & g == 1, 0, g)", "case_when(g > 0 ~ g, TRUE ~ g)", "ifelse(is.na(g), g, ifelse(g > 0, 1, 2))",
-    "l(ifelse(!(g < 2 & !is.na(g)), x1, NA), 1)",
+    "l(ifelse(!(g < 2 & !is.na(g)), x1, NA), 1)", "ifelse(g >= 0 & g <= 2, 5, g)", "ifelse(g < 2, x1, NA)",
 ]  # fmt: skip
 
 

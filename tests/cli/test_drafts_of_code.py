@@ -2650,7 +2650,7 @@ def test_assign_changes_what_it_names():
         ("df[order(id, year), x := shift(z), by = id]", {"x": "l(z, 1)"}),
         ("df <- df %>% group_by(id) %>% mutate(x = max(z))", {"x": "max(z, by = id)"}),
         ("df <- df %>% mutate(x = z > median(z))", {"x": "z > median(z)"}),
-        ("df$x <- -z %% 2 * z %/% 3", {"x": "-z %% 2 * z %/% 3"}),
+        ("df$x <- -df$z %% 2 * df$z %/% 3", {"x": "-z %% 2 * z %/% 3"}),
         ("df <- df %>% filter(z %% 2 == 0) %>% mutate(x = z %/% 3)", {"x": "z %/% 3"}),
     ],
 )
@@ -4410,7 +4410,7 @@ def test_a_pattern_of_more_columns_of_the_code_than_a_block_holds_is_listed(endi
         "df <- filter(df, z > 1 || d == 1)",
         "both <- function(a, b) a && b\ndf$x <- both(df$z > 1, df$d == 1)",
         "feols(y ~ d, df, subset = ~ z > 1 && d == 1)",
-        "feols(y ~ d, df[z > 1 && year > 2000, ])",
+        "feols(y ~ d, df[df$z > 1 && df$year > 2000, ])",
         "feols(y ~ d + I(z > 1 && year > 2000), df)",
     ],
 )
@@ -5162,7 +5162,7 @@ def test_columns_of_r_called_as_constants_are_columns_where_there_are_such():
     made = {"F": "t - 2", "T": "x + 1", "big": "`T` > 3", "NA": "ifelse(is.na(x), NA, x)", "b": "TRUE"}
     assert found.derived == made
     plain = drafted_r("df$b <- T", "feols(y ~ d + b | id, df[df$x < 5, ])", DataFacts(columns, columns))
-    assert plain.derived == {"b": "T"}
+    assert plain.derived == {"b": "TRUE"}
 
 
 def test_a_draft_of_columns_called_as_constants_is_that_of_the_same_by_other_names(drafted):
@@ -5416,7 +5416,7 @@ def test_option_words_are_no_columns_and_a_dollar_at_the_end_of_a_pattern_no_mac
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [("log1p(k - 1)", "log1p() of -1 is -Inf in R"), ("log(k)", "The log of 0 is -Inf in R")]
+    ("value", "told"), [("log1p(df$k - 1)", "log1p() of -1 is -Inf in R"), ("log(df$k)", "The log of 0 is -Inf in R")]
 )
 def test_the_value_whose_log_is_infinite_is_that_of_its_function(value, told):
     found = read_code(f"df$low <- {value} < 2\nfeols(y ~ d + low | i, df, ~i)\n", ".R")
@@ -5676,6 +5676,79 @@ def test_comments_of_any_length_leave_statements_of_r_whole(statement):
     assert kept in ("t > 2", "1 * t", "t / 1 + 0")
 
 
+def of_r(statements: str, term: str, names: str = "y d t i g x z T pi"):
+    code = f"library(dplyr)\ndf <- read.csv('a.csv')\n{statements}\nfeols(y ~ {term} | i + t, df, ~i)\n"
+    return read_code(code, ".R", DataFacts(frozenset(names.split()), complete=frozenset(names.split())))
+
+
+@pytest.mark.parametrize(
+    ("statements", "derived"),
+    [
+        ("df$r <- ifelse(df$z > 5, T, F)", "ifelse(z > 5, TRUE, FALSE)"),
+        ("df$r <- exp(df$x) * pi + pi", "exp(x) * 3.141592653589793 + 3.141592653589793"),
+        ("df$T <- df$z - 2\ndf$r <- (df$x > 1) * T", "(x > 1) * TRUE"),
+        ("df$r <- df$x * df$T", "x * `T`"),
+        ("df$r <- with(df, x * T * pi)", "x * `T` * pi"),
+        ("df <- transform(df, r = x * T)", "x * `T`"),
+        ("df <- df %>% mutate(r = x * T + pi)", "x * `T` + pi"),
+        ("T <- 3\ndf$r <- df$x * T", "x * 3"),
+        ("df$r <- df$x * z", ""),
+        ("df$r <- df$x %in% letters", ""),
+    ],
+)
+def test_a_bare_name_is_a_column_of_r_in_a_data_mask_alone(statements, derived):
+    found = of_r(statements, "r")
+    assert found.derived.get("r", "") == derived
+    assert bool(found.skipped) != bool(derived)
+
+
+def test_constants_of_r_that_are_no_column_are_their_values():
+    assert of_r("df <- df %>% mutate(r = x * pi)", "r", "y t i x").derived["r"] == "x * 3.141592653589793"
+
+
+def test_rows_are_chosen_in_base_r_by_constants_not_by_columns_of_their_names():
+    assert of_r("df <- df[df$x > 1 & T, ]", "d").regressions[0].condition == "x > 1 & TRUE"
+    assert of_r("df <- subset(df, x > 1 & T)", "d").regressions[0].condition == "x > 1 & `T`"
+    table = of_r("library(data.table)\nsetDT(df)\ndf <- df[x > 1 & T, ]", "d")
+    assert "R's own in those of a data frame" in table.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    ("statement", "derived"),
+    [
+        ("df <- transform(df, q = x / 2)", "x / max(x)"),
+        ("df <- df %>% transform(q = x / 2, z = 1)", "x / max(x)"),
+        ("df <- transform(df, z = x / 2)", ""),  # R's version says it
+        ("df <- within(df, q <- x)", "x / max(x, by = g)"),
+        ("df <- df %>% foo()", ""),
+        ("df <- as.data.frame(df)", "x / max(x)"),
+        ("df <- df %>% relocate(x)", "x / max(x, by = g)"),
+        ("df <- merge(df, a)", "x / max(ifelse(rows_line_4, x, NA))"),
+        ("df <- df[df$z > 1, ]", "x / max(ifelse(z > 1, x, NA), by = g)"),
+        ("df <- subset(df, z > 1)", "x / max(ifelse(z > 1, x, NA), by = g)"),
+    ],
+)
+def test_groups_of_r_go_with_functions_that_make_a_plain_data_frame(statement, derived):
+    found = of_r(f"df <- df %>% group_by(g)\n{statement}\ndf <- df %>% mutate(r = x / max(x, na.rm = TRUE))", "r")
+    assert found.derived.get("r", "") == derived
+
+
+@pytest.mark.parametrize(
+    ("groups", "by"),
+    [
+        ("", ", by = g"),
+        (', .groups = "drop_last"', ", by = g"),
+        (', .groups = "drop"', ""),
+        (', .groups = "keep"', "2"),
+    ],
+)
+def test_summarise_leaves_groups_as_r_does(groups, by):
+    made = f"df <- df %>% group_by(g, t) %>% summarise(x = mean(x), y = mean(y), i = mean(i){groups})\n"
+    found = of_r(f"{made}df <- df %>% mutate(r = d / max(d, na.rm = TRUE))", "r").derived["r"]
+    rows = "ifelse(rows_line_3, d, NA)"
+    assert found == (f"d / max({rows}, by = group(g, t))" if by == "2" else f"d / max({rows}{by})")
+
+
 def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""):
     """Draft a script whose data have a column of these cells, one after the other."""
     file = tmp_path / "a.csv"
@@ -5731,3 +5804,22 @@ def test_numbers_taken_out_of_cells_of_text_are_those_of_r(tmp_path):
     code = cells_read(tmp_path, ["1", "2.5", "."], term="n", more="df$n <- as.numeric(df$v)")
     assert code.derived == {"n": "as.numeric(v)"}
     assert not any('"."' in text for _, text in code.notes)
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("ifelse(no = 0, df$kids > 2, yes = df$x)", "ifelse(kids > 2, x, 0)"),
+        ("ifelse(df$kids > 2, no = 1, 0)", "ifelse(kids > 2, 0, 1)"),
+        (
+            "ifelse(yes = ifelse(no = 1, yes = 2, df$x > 1), no = 0, df$kids > 2)",
+            "ifelse(kids > 2, ifelse(x > 1, 2, 1), 0)",
+        ),
+        ("if_else(df$kids > 2, false = 1, true = 0)", "ifelse(kids > 2, 0, 1)"),
+        ("round(digits = 1, df$x)", "round(x, 1)"),
+        ("log(base = 2, x = df$x)", "log(x, 2)"),
+    ],
+)
+def test_arguments_given_by_name_are_matched_as_in_r(written, made):
+    code = drafted_r(f"df$v <- {written}", "feols(y ~ x + v | id + t, df)")
+    assert code.derived == {"v": made}

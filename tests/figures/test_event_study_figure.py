@@ -265,6 +265,22 @@ def test_panels_without_room_are_named():
     assert first_of(1, 2) == ["The first of 2 panels is drawn."]
 
 
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_a_panel_that_the_banner_names_is_drawn_before_others(width):
+    """The first four of five were drawn, and the one whose leads differ from zero was the fifth."""
+    panels = [EventPanel(f"outcome {k}", (series(),), firm=k in {3, 11}) for k in range(12)]
+    figure = FIGURE.draw(data(*panels), width)
+    said = texts(figure)
+    named = [t.removeprefix("Effect on ") for t in said if t.startswith("Effect on ")]
+    assert named[-2:] == ["outcome 3", "outcome 11"] if len(named) < 5 else named[-1] == "outcome 11"
+    assert named == sorted(named, key=lambda name: int(name.split()[1]))
+    assert "outcome 3" in named
+    absent = [f"outcome {k}" for k in range(12) if f"outcome {k}" not in named][:4]
+    assert f"{len(named)} of 12 panels are drawn; not drawn: {'; '.join(absent)}" in " ".join(said)
+    assert "The first" not in " ".join(said)
+    inside(figure)
+
+
 def test_bands_beyond_the_axis_are_told():
     curve, words = series("OLS"), "Arrows: intervals that go beyond the axis."
     assert words not in " ".join(texts(FIGURE.draw(data(EventPanel("y", (curve,))))))

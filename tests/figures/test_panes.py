@@ -485,6 +485,36 @@ def test_a_comparison_with_the_treated_is_no_cross():
     assert len({marker for marker, _ in LOOKS.values()}) == len(LOOKS)
 
 
+def test_a_placebo_that_the_banner_names_is_drawn_before_others():
+    """Of five panels three were drawn, and not the one with the most rejections."""
+    rng = np.random.default_rng(3)
+    panels = tuple(
+        PlaceboPanel(f"ln {k}", ("500 placebos",) * 3, k / 10, f"0.{k}00", rng.normal(size=99), rng.uniform(size=99),
+                     firm=k == 8)
+        for k in range(9)
+    )  # fmt: skip
+    figure = draw_placebos(PlaceboData("Placebo", 0.05, panels, "Dealt out again."), 3.5)
+    said = texts_of(figure)
+    named = [t for t in said if t.startswith("ln ") and len(t) == 4]
+    assert 1 < len(named) < 9
+    assert named == [*(f"ln {k}" for k in range(len(named) - 1)), "ln 8"]
+    assert f"{len(named)} of 9 panels are drawn; not drawn: ln {len(named) - 1};" in " ".join(said)
+    lines = [float(line.get_xdata()[0]) for axes in figure.axes for line in axes.lines if line.get_color() == ACCENT]
+    assert lines == pytest.approx([int(name[3:]) / 10 for name in named])
+
+
+def test_panels_of_one_scale_that_are_not_drawn_are_named_by_their_estimands():
+    """The note named the scale alone, which is that of the panels drawn, too."""
+    results, null_medians = chinese()
+    panels = null_data(null_medians, results).panels
+    both = [replace(p, estimand=f"estimand {k}") for k, p in enumerate([*panels, *panels, *panels])]
+    data = replace(null_data(null_medians, results), panels=tuple(both))
+    said = " ".join(texts_of(_plugins.load("figures", "null_density").draw(data, 3.5)))
+    *_, first = said.split("not drawn: ")
+    group = panels[0].group
+    assert first.split(".")[0].split("; ")[-1] == f"{group}: estimand 5"
+
+
 def test_where_a_page_has_no_room_for_all_panels_the_note_says_how_many_there_are():
     for name in ("placebo_density", "forest", "event_study", "love_plot", "score_overlap", "decomposition"):
         data = dict(samples(name))["twelve" if name == "placebo_density" else "too many for a page"]
@@ -719,7 +749,13 @@ def test_numbers_at_the_corners_of_placebos_stand_apart(width):
                 [t.get_window_extent() for axes in figure.axes for t in ticks(axes) if t.get_text()]
                 for ticks in (lambda axes: axes.get_xticklabels(), lambda axes: axes.get_yticklabels())
             )
+            zeros = [
+                (t.get_window_extent(), axes.get_window_extent())
+                for axes in figure.axes for t in axes.get_yticklabels() if t.get_text() == "0"
+            ]  # fmt: skip
         touching += [scale for a in below for b in beside if a.padded(1).overlaps(b)]
+        assert len(zeros) == 2
+        assert all(abs((z.y0 + z.y1) / 2 - axis.y0) < 1.5 for z, axis in zeros), "a tick stands where its number is"
     assert not touching
 
 

@@ -33,10 +33,10 @@ from specdid.figures._curve_axes import THIN, beyond, darkest, few, fixed, limit
 from specdid.figures._curve_data import Breakdowns, ChoiceRow, ChoiceRows, curve_data
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import FLAT, ChoiceLine, lay_out, layouts
+from specdid.figures._layout import FLAT, ChoiceLine, _one_of_two, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, BAND95, FAINT, SMALL, own_style, save
+from specdid.figures._style import ACCENT, BAND95, FAINT, SMALL, TEXT, own_style, save
 from specdid.figures.spec_curve import _pieces, draw, note, plot, share_facts
 
 
@@ -1128,3 +1128,17 @@ def test_n_of_panels_side_by_side_has_its_range(most):
     texts = texts_of(draw(data, 6.5))
     assert texts.count("N") == 1
     assert any(text in texts for text in (f"2,021 to {most:,}", f"2,021 to 2,686; 2,021 to {most:,}"))
+
+
+@pytest.mark.parametrize("width", [3.5, 6.5])
+def test_a_row_of_one_of_two_options_names_its_choice(width):
+    """Rows "dropped" and "dropped" once said not of what."""
+    choices = {"later batches of the pilot": ["kept", "dropped"], "provincial capitals": ["kept", "dropped"]}
+    fonts = fonts_for([])
+    said = [_one_of_two(name, "dropped", labels, fonts, 25.0 * width) for name, labels in choices.items()]
+    assert [one[:5] for one in said] == ["later", "provi"]
+    assert all(one.endswith(": dropped") and fonts.width(one, TEXT) <= 25.0 * width for one in said), said
+    long = "city + province of the year"
+    named, option = _one_of_two("Fixed effects", long, [long, "city + year"], fonts, 25.0 * width).split(": ")
+    assert named.startswith("Fixed")
+    assert option.startswith("city")
