@@ -757,7 +757,8 @@ def _read(column: Column, words: str) -> tuple[Column, str] | None:
 
 
 def _new_name(name: str, columns: Mapping[str, Column]) -> str:
-    made = re.sub(r"\W+", "_", name).strip("_") + "_number"
+    made = "".join(c if write_name(f"x{c}") == f"x{c}" else "_" for c in name)
+    made = re.sub("__+", "_", made).strip("_") + "_number"
     made = made if made[0].isalpha() else f"x_{made}"
     while made in columns:
         made += "_1"

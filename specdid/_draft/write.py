@@ -212,8 +212,13 @@ def _doubts(found: Looked) -> list[str]:
     return said
 
 
+def toml_key(name: str) -> str:
+    """Return a key as TOML has it: in quotes but for ASCII letters, digits and _."""
+    return name if re.fullmatch(r"[A-Za-z0-9_]+", name) else toml_text(name)
+
+
 def _derive(terms: _Terms) -> list[str]:
-    rows = [f"{name} = {toml_text(text)}  # {why}" for name, (text, why) in terms.derived.items()]
+    rows = [f"{toml_key(name)} = {toml_text(text)}  # {one_line(why)}" for name, (text, why) in terms.derived.items()]
     return ["[derive]", *rows] if rows else []
 
 

@@ -21,12 +21,13 @@ from specdid._plan.exclude import select
 from specdid._plan.expand import expand_grid
 from specdid._plan.identity import Contents
 from specdid._records import Caution
+from specdid._records.cautions import capital
 from specdid._study import Core, Selector
-from specdid._words import later, say, told
+from specdid._words import later, say, sentences, told
 from specdid.analyses._base import Analysis, Bench, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import Label, count, listed, number, p_is, p_value
-from specdid.engine.matched import CrossSection, match_recipe, match_rows, shortfalls
+from specdid.engine.matched import CrossSection, left_out, match_recipe, match_rows, shortfalls
 from specdid.figures.love_plot import LoveBlock, LoveData, LoveRow
 from specdid.figures.score_overlap import ScoreBlock, ScoreData, score_block
 from specdid.matching._base import Matched
@@ -128,7 +129,7 @@ def run(bench: Bench, request: Request) -> Finding:
     tables = (tidy_variables(found, title, bench.label, config.denominator), tidy_joint(found, title))
     alpha = bench.study.inference.alpha
     said = [*(w for sample in found for w in warnings(sample, bench.label, alpha)), *cells.notes]
-    charts = (*_love(found, title, bench), *_overlap(overlaps, title))
+    charts = (*_love(found, title, bench), *_overlap(overlaps, found, title))
     return Finding(tables, charts, tuple(dict.fromkeys(said)), tuple(lines(found, bench.label)))
 
 
@@ -183,7 +184,7 @@ def _compare(
     blocks = []
     if whole.names[:1] == (SCORE,):
         blocks = [score_block(heading, whole.columns[:, 0], whole.treated, whole.weights)]
-    return ComparedSample(labels, heading, tuple(compared), said), blocks
+    return ComparedSample(labels, heading, tuple(compared), said, tuple(left_out(matched))), blocks
 
 
 def _labels(cells: Cells, cell: Cell) -> tuple[dict[str, str], str]:
@@ -242,12 +243,29 @@ def _love(found: list[ComparedSample], title: str, bench: Bench) -> Iterator[Cha
             blocks.append(LoveBlock(sample.heading, rows, sample.size_words))
     if blocks:
         note = say("Biases are over the standard deviation before matching; effective numbers of controls are Kish's.")
+        note = sentences([note, *_outside(found)])
         yield Chart("love_plot", LoveData(title, tuple(blocks), LIMIT, note), "love", told=False)
 
 
-def _overlap(blocks: list[ScoreBlock], title: str) -> Iterator[Chart]:
+def _outside(samples: Sequence[ComparedSample]) -> list[str]:
+    """Say which units are on neither side of the numbers, since they could not be matched; by sample where they differ.
+
+    Those who wonder why fewer are treated than in the study read it here.
+    """
+    shown = [s for s in samples if s.compared]
+    alike = len({s.outside for s in shown}) == 1
+    said = (
+        capital(told(words, True)) if alike else say("{name}: {why}", name=s.heading, why=told(words, True))
+        for s in shown
+        for words in s.outside
+    )
+    return [say("{sample}.", sample=words) for words in dict.fromkeys(said)]
+
+
+def _overlap(blocks: list[ScoreBlock], found: Sequence[ComparedSample], title: str) -> Iterator[Chart]:
     if blocks:
         note = say("Shares of each side by score; after matching with the weights of the match.")
+        note = sentences([note, *_outside([s for s in found if s.compared and s.compared[0].names[:1] == (SCORE,)])])
         yield Chart("score_overlap", ScoreData(title, tuple(blocks), note), "scores", told=False)
 
 
@@ -263,12 +281,16 @@ class MatchComparison:
 
 @dataclass(frozen=True, slots=True)
 class ComparedSample:
-    """A matched sample, the comparison over all periods first; ``said`` is what was lost."""
+    """A matched sample, the comparison over all periods first.
+
+    ``said`` is what was lost, ``outside`` the part of it that is of units without a score, which are in no number.
+    """
 
     labels: Mapping[str, str]
     heading: str
     compared: tuple[MatchComparison, ...]
     said: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     @property
     def size_words(self) -> str:
@@ -374,7 +396,7 @@ def _printed_variables(
     ]
     if any(len(s.compared) > 1 for s in shown):
         notes.append(say("Means are over all periods, matched one by one."))
-    return PrintTable(title, columns, tuple(blocks), (), tuple(notes))
+    return PrintTable(title, columns, tuple(blocks), (), (*notes, *_outside(shown)))
 
 
 def _variable(name: str, label: Label) -> str:
@@ -415,7 +437,7 @@ def _printed_joint(samples: Sequence[ComparedSample], title: str) -> PrintTable 
         "p",
     )
     note = say("The joint test is the likelihood ratio of a logit of treated on all variables, weighted as matched.")
-    return PrintTable(say("{title}: sizes and joint tests", title=title), columns, blocks, (), (note,))
+    return PrintTable(say("{title}: sizes and joint tests", title=title), columns, blocks, (), (note, *_outside(shown)))
 
 
 def _joint_rows(sample: ComparedSample) -> Iterator[Row]:

@@ -56,7 +56,8 @@ from specdid.analyses.table import notes as table_notes
 from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Code, Members, Problem
 from specdid.figures import forest
-from specdid.language import referenced, write
+from specdid.language import write
+from specdid.language.tree import Call, Name, Node, walk
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 BLOCKS = 12
@@ -562,14 +563,25 @@ def _example(bench: Bench, config: GroupsConfig, rows: Sequence[Bools], unit: Bo
 
 def _advice(bench: Bench, group: UnitGroup, cell: Cell) -> str:
     """Say how to hold a condition fixed, in the last period before treatment where that is known."""
-    names = referenced(group.condition.tree)
-    name = write(names[0]) if names else "x"
+    moving = _moving(group.condition.tree, bench.panel.time or "")
     when, periods = "…", bench.periods
     if periods is not None and bench.panel.unit_codes is not None and np.isfinite(start := timing(bench, cell).start):
         before = periods[periods < start]
         row = int(np.flatnonzero(periods == before.max())[0]) if len(before) else -1
         when = time_name(bench.panel, row) if row >= 0 else when
-    return f"hold the groups fixed with the value of one period: at({name}, {bench.panel.time} == {when})"
+    held = listed([f"at({words}, {bench.panel.time} == {when})" for words in moving])
+    return f"hold the groups fixed with the value of one period: {held}"
+
+
+def _moving(tree: Node, time: str) -> list[str]:
+    """Return what of a condition may change within a unit: its first name outside at(), and calls by period."""
+    calls = [n for n in walk(tree) if isinstance(n, Call)]
+    by = [(n, a.value) for n in calls for a in n.arguments if a.name == "by" and a.value is not None]
+    periods = [n for n, value in by if Name(time) in walk(value)]
+    within = {id(n) for call in calls if call.function == "at" or call in periods for n in walk(call)}
+    names = [n for n in walk(tree) if isinstance(n, Name) and id(n) not in within]
+    moving: list[Node] = [*names[:1], *periods]
+    return [*dict.fromkeys(map(write, moving))] or ["x"]
 
 
 def count_units_of(bench: Bench, rows: NDArray[np.int64]) -> int:

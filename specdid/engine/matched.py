@@ -242,7 +242,13 @@ def shortfalls(found: MatchedRows) -> Iterator[str]:
         yield f"nothing is matched in {len(failed)} of {total} periods ({periods}): {_reason(failed[0])}"
     yield from _unmatched_treated(matched, noun, found.treated)
     yield from _tied(matched, noun)
-    yield from _missing(matched, noun)
+    yield from left_out(found)
+
+
+def left_out(found: MatchedRows) -> Iterator[str]:
+    """Say how many units could not be candidates of a match, and why."""
+    noun = "units" if len(found.sections) == 1 else "units, over all periods,"
+    yield from _missing([s for s in found.sections if isinstance(s.result, Matched)], noun)
     if found.absent:
         which = f"{found.absent:,} of {found.units:,} {noun} ({found.absent_treated:,} treated)"
         yield f"{which} have no row where `at` holds, and are left out in all others"

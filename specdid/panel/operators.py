@@ -270,6 +270,9 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         words_among = [level for level in column.levels if not parse([level])]
         if len(words_among) == 1 and not commas:
             hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
+        if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
+            year = narrow(column.odd[0])[:4]
+            hint = f"write {year} in the file, or parse_number(substr(trimws({words}), 1, 4)) in [derive]"
         hint = f"parse_number(x) reads them as numbers{_comma_read(column)}" if parse(column.levels) else hint
         shown = ", ".join(f"“{cell}”{_first_row(column, cell) if rows else ''}" for cell in column.odd)
         return f"cells that are not numbers: {shown}; {hint}"

@@ -28,7 +28,7 @@ from specdid.panel.columns import (
     repeats_advice,
 )
 from specdid.panel.joined import SourceFile
-from specdid.panel.operators import USABLE
+from specdid.panel.operators import USABLE, read_number
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import (
     STEPS,
@@ -360,6 +360,24 @@ def _in_order(panel: Panel, order: Ints) -> Panel:
     return replace(panel, columns=columns, file_rows=order, **codes)
 
 
+def _second_heading(columns: Mapping[str, Column], missing: Bools) -> str | None:
+    """Say that the first data row looks like a second heading line: texts above numbers, and no number."""
+    words = []
+    for column in columns.values():
+        if len(column.missing) != len(missing) or column.missing[0]:
+            continue
+        if column.numbers is not None or column.codes is None:
+            return None
+        word = column.levels[int(column.codes[0])]
+        below = [level for level in column.levels if level != word]
+        if read_number(word) is not None:
+            return None
+        words += [word] * (bool(below) and all(read_number(level) is not None for level in below))
+    if not missing[0] or not words:
+        return None
+    return f"data row 1 holds “{words[0]}” above numbers: a second heading line, of units? delete it in the file"
+
+
 def _key_faults(
     key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str, derived: Collection[str] = ()
 ) -> tuple[Fault, ...]:
@@ -378,7 +396,8 @@ def _key_faults(
         blank = [
             f"{r.message.replace('the file', name, 1)}: {r.help}" for r in source.remarks if r.code == "blank_rows"
         ]
-        advice = footer(source.columns, column.missing) or "; ".join([f"every row needs its {role}", *blank])
+        heading = _second_heading(source.columns, column.missing)
+        advice = footer(source.columns, column.missing) or heading or "; ".join([f"every row needs its {role}", *blank])
         return (fault_at(origin, None, f"missing_{role}", message, help=advice),)
     return ()
 

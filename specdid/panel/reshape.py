@@ -77,6 +77,8 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
         for pattern in reshape.columns:
             period = _period_text(name, pattern)
             if period is None:
+                if _period_text(_MARKS.sub("", name), pattern) is not None:
+                    strange.setdefault(name, (name, pattern))
                 continue
             if not _DIGITS.fullmatch(period):
                 strange.setdefault(name, (period, pattern))
@@ -106,6 +108,10 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
     periods = tuple(sorted({p for one in found.values() for p in one}))
     remarks = (*_strange(strange, taken), *_gaps(found, periods, reshape))
     return WideLayout(reshape.time, periods, found, kept, remarks)
+
+
+_MARKS = re.compile(r"(\s*[¹²³⁰⁴-⁹①-⑳*†‡]|\s*[(（\[]\d{1,2}[)）\]]|\s+\d{1,2}|\s)+$")
+"""Marks of footnotes behind a heading."""
 
 
 def _period_text(name: str, pattern: WideColumns) -> str | None:

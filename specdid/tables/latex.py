@@ -40,7 +40,7 @@ _SPECIAL = {
     "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$", "≈": r"$\approx$", "√": r"$\surd$", "±": r"$\pm$",
     "∞": r"$\infty$", "→": r"$\rightarrow$", "–": "--", "—": "---", "“": "``", "”": "''", "’": "'",
     "‘": "`", "…": r"\dots{}", "·": r"$\cdot$", "[": "{[}", "]": "{]}", "∆": r"$\Delta$", "µ": r"$\mu$",
-    "°": r"$^\circ$", "½": r"$\frac12$", "†": r"\dag{}", "‡": r"\ddag{}",
+    "°": r"$^\circ$", "½": r"$\frac12$", "†": r"$\dagger$", "‡": r"$\ddagger$",
     **{letter: rf"$\{name}$" for letter, name in _GREEK.items()},
     **{c: f"$_{d}$" for c, d in _LOWERED.items()},
     **{c: f"$^{d}$" for c, d in _RAISED.items()},

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses.balance import ComparedSample, MatchComparison, balance, joint_test, warnings
+from specdid.analyses.balance import ComparedSample, MatchComparison, _outside, balance, joint_test, warnings
 from specdid.figures.love_plot import FIGURE as LOVE
 from specdid.figures.score_overlap import BINS, score_block
 from specdid.figures.score_overlap import FIGURE as SCORES
@@ -174,6 +175,19 @@ def test_what_is_printed(finding):
     assert csv_text(finding.tables[0]).startswith("treatment,sample,period,variable,stage,mean_treated,")
     line = next(line for line in finding.lines if line.startswith("| nn1 |"))
     assert line.startswith("| nn1 | 31 of 31 treated with 31 of ")
+
+
+def test_units_without_a_score_are_told_beside_the_counts(finding):
+    """The note read "31 of 31 treated", and the study has 33."""
+    said = [line for line in finding.lines if "lack a variable to match on" in line]
+    words = said[0].split(": ", 1)[1]
+    assert re.fullmatch(r"\d+ of \d+ units \(\d+ treated\) lack a variable to match on and are left out", words)
+    for note in (*(c.data.note for c in finding.charts), *(" ".join(t.print.notes) for t in finding.tables)):
+        assert note.count(f"{words}.") == 1
+    samples = [
+        replace(sample_of(np.eye(4), np.arange(4) < 2, np.ones(4)), heading=h, outside=(f"{h} units",)) for h in "ab"
+    ]
+    assert _outside(samples) == ["a: a units.", "b: b units."]
 
 
 def sample_of(columns, treated, weights):

@@ -162,6 +162,11 @@ def test_a_comma_among_decimals_is_warned_of_from_three_times_on():
     [
         (["5", "6", "5,9"], "the comma of “5,9” is a decimal one: write points, 5.9"),
         (["5,9", "6,1", "7,25"], "the comma of “5,9” is a decimal one, so write points in the file, 5.9"),
+        (
+            ["1984", "1986", "1985年"],
+            "write 1985 in the file, or parse_number(substr(trimws(x), 1, 4)) in [derive]",
+        ),
+        (["102.4", "103", "１０２．３６８"], "parse_number(x) reads them as numbers"),
         (["5", "6.5", "—"], 'empty them where they mean missing, or write parse_number(ifelse(x == "—", NA, x))'),
         (["5,912", "6,125"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
         (["5", "6", "5,912"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),

@@ -48,6 +48,25 @@ def test_units_that_are_called_totals_are_said_though_no_sum_holds(names):
     assert not found(frame, sample={"others": without})
 
 
+@pytest.mark.parametrize("name", ["全国", "合计"])
+@pytest.mark.parametrize("call", ["scale(y)", "winsorize(y, 0.05)", "y - mean(y, by = year)"])
+def test_a_condition_of_samples_does_not_silence_it_where_a_call_reads_its_rows(name, call):
+    frame, sample = with_total(name), {"others": f'id != "{name}"'}
+    (fault,) = found(frame, sample=sample, derive={"z": call}, outcome={"z": "z"})
+    assert fault.help.split("; ")[0].endswith("delete its rows from the file")
+    assert f"would leave them in `{call.removeprefix('y - ')}`, which is computed over all rows" in fault.help
+    assert not found(frame, sample=sample, derive={"z": "scale(y, by = id)"}, outcome={"z": "z"})
+    assert not found(frame, sample=sample, derive={"z": f'scale(ifelse(id == "{name}", NA, y))'}, outcome={"z": "z"})
+    assert not found(frame.filter(pl.col("id") != name), derive={"z": call}, outcome={"z": "z"})
+
+
+def test_groups_of_units_read_its_rows_too():
+    groups = {"high": "y > median(y, by = year)", "low": "y <= median(y, by = year)"}
+    more = {"heterogeneity": {"groups": groups, "overlap": True}, "sample": {"others": 'id != "全国"'}}
+    (fault,) = found(with_total("全国"), **more)
+    assert "`median(y, by = year)`" in fault.help
+
+
 @pytest.mark.parametrize("name", ["Totalenergies", "Total SE", "ALL", "SUM", "全国股转", "Totnes"])
 def test_other_names_are_no_totals(name):
     assert not found(small_panel().with_columns(pl.col("id").cast(pl.String).replace("1", name)))

@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 import specdid
 from command import call_specdid, run_specdid
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
 
 FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
 YEARS = range(2000, 2010)
@@ -340,6 +342,30 @@ def test_an_outcome_of_numbers_as_text_is_read_in_the_draft(tmp_path):
     done, found, _ = draft(other, panel(jobs=jobs), "--outcome", "jobs")
     assert done.returncode == 0, done.stderr
     assert found["outcome"] == {"jobs": "jobs_number"}
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["a b", 'a"b', "a.b", "1985", "2010年产值", "TRUE", "if", "log", "by", "a`b", "-", "a\\b", "产值(万元)"]
+    ),
+    st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=8),
+)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+@example(name="产值")
+def test_a_draft_parses_whatever_a_column_of_numbers_as_text_is_called(tmp_path_factory, name):
+    def jobs(f, y, c, d, r):
+        return ["-" if i == 3 else f"{v:,.0f}" for i, v in enumerate(np.exp(7 + r.normal(size=len(f))))]
+
+    assume(name.strip() == name and name.casefold() not in {"firm", "year", "law"})
+    folder = tmp_path_factory.mktemp("drafts")
+    done, _, spec = draft(folder, panel(sales=lambda *_: None, **{name: jobs}))
+    if done.returncode == 0:
+        assert not specdid.check(spec).errors
+    else:
+        assert "no draft" not in done.stderr, (name, done.stderr)
 
 
 def test_cells_that_keep_an_outcome_from_being_numbers_are_named_where_nothing_reads_them(tmp_path):
