@@ -9,12 +9,14 @@ from math import factorial, prod
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints, extreme_power
+from specdid._arrays import Bools, Floats, Ints, extreme_power
 from specdid._records import Family, Results
 from specdid._words import later, say
 
 FEW = 12
 """Up to so many sets of controls are compared as sets."""
+_SETS = 3
+"""So many sets of controls without a name of their own are compared variable by variable too."""
 EXACT = 12
 """Up to so many choices that are not orthogonal are averaged over all orders, more over ORDERS of them."""
 ORDERS = 512
@@ -72,6 +74,32 @@ def change_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
     if sets > FEW or sets == 2**variables:
         return factors
     return tuple(_factors(results, places, by_variable=False))
+
+
+def unnamed_sets(results: Results, places: Ints) -> Bools:
+    """Return which specifications have controls that are called by their terms, if these are at least three sets."""
+    planned = results.planned
+    d = planned.dimensions.index("controls")
+    codes = planned.codes[places, d]
+    if not planned.control_terms:
+        return np.zeros(len(codes), dtype=bool)
+    terms = planned.control_terms
+    made = [" + ".join(t for t, has in zip(terms, row, strict=True) if has) or "1" for row in planned.control_members]
+    plain = {k for k, label in enumerate(planned.labels[d]) if set(label.split(" + ")) == set(made[k].split(" + "))}
+    unnamed = np.isin(codes, list(plain))
+    return unnamed if len(np.unique(codes[unnamed])) >= _SETS else np.zeros(len(codes), dtype=bool)
+
+
+def variable_changes(results: Results, places: Ints) -> tuple[Change, ...]:
+    """Return what each control changes where sets are compared as sets, though some of them have no name; else nothing.
+
+    They are of all specifications, whatever their set is called.
+    """
+    by_set = any(f.dimension == "controls" == f.name for f in change_factors(results, places))
+    if not by_set or not unnamed_sets(results, places).any():
+        return ()
+    found = mean_changes(variance_factors(results, places), results.estimate[places])
+    return tuple(c for c in found if c.factor.dimension == "controls" != c.factor.name)
 
 
 def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Factor]:
@@ -170,13 +198,17 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What one family's estimates owe to its choices; ``shares`` is in the order of ``factors``."""
+    """What one family's estimates owe to its choices; ``shares`` is in the order of ``factors``.
+
+    ``variables`` are the changes by control where ``changes`` has sets of them (see `variable_changes`).
+    """
 
     family: Family
     factors: tuple[Factor, ...]
     shares: Shares
     changes: tuple[Change, ...]
     spread: Spread
+    variables: tuple[Change, ...] = ()
 
     @property
     def averaged(self) -> str:
@@ -195,6 +227,7 @@ def describe_choices(results: Results, family: Family) -> Choices:
         variance_shares(factors, y),
         mean_changes(change_factors(results, family.places), y),
         spread(results, family),
+        variable_changes(results, family.places),
     )
 
 

@@ -231,7 +231,7 @@ def _choices_csv(found: tuple[Choices, ...]) -> str:
             for f, s in zip(c.factors, c.shares.share, strict=True)
         ]
         rows.append((*key, "variance share", None, "combinations of choices", None, None, c.shares.rest, None))
-        for change in c.changes:
+        for change in (*c.changes, *c.variables):
             f = change.factor
             labels = (f.labels[change.level], f.labels[f.reference])
             rows.append((*key, "mean change", f.dimension, f.name, *labels, change.mean, change.pairs))

@@ -10,6 +10,7 @@ from specdid import _plugins
 from specdid._records.numerals import p_digits, signed
 from specdid._words import said_list, say
 from specdid.analyses._cells import Cell, Cells
+from specdid.language.terms import relabel
 from specdid.panel import Panel
 from specdid.panel.columns import cell_text
 
@@ -37,6 +38,12 @@ def axis_of(cell: Cell) -> str:
         return plan.scales[scale]
     unit = _plugins.load("estimators", cell.method).unit
     return f"{unit} of {cell.labels['outcome']}" if unit else cell.labels["outcome"]
+
+
+def scale_of(cell: Cell, cells: Cells) -> str:
+    """Return the scale that a cell's outcome declares, as readers know it; nothing where it declares none."""
+    scale = int(cell.plan.scale[cell.place])
+    return relabel(cell.plan.scales[scale], cells.names) if scale >= 0 else ""
 
 
 def unit_name(panel: Panel, row: int) -> str:

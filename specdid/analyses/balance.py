@@ -349,7 +349,8 @@ def tidy_joint(samples: Sequence[ComparedSample], title: str) -> TidyTable:
             rows.append((*_lead(sample), *(None,) * (len(JOINT) - 1), sample.said[0]))
         for c in sample.compared:
             for stage in (0, 1):
-                rows.append((*_lead(sample), c.period, STAGES[stage], *_joint(c, stage), None))
+                lost = "; ".join(sample.outside) or None
+                rows.append((*_lead(sample), c.period, STAGES[stage], *_joint(c, stage), lost))
     return TidyTable((*_names(samples), *JOINT), tuple(rows), _printed_joint(samples, title), "joint")
 
 

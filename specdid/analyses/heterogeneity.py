@@ -46,6 +46,7 @@ from specdid.analyses._words import (
     number,
     p_is,
     p_value,
+    scale_of,
     shown,
     time_name,
     unit_name,
@@ -260,7 +261,9 @@ def _forest(
         words = say("Equality of groups: {equality}", equality=equality(s)) if equality(s) else ""
         if words and any(_too_few(fit) for fit in s.fits if fit.failure is None):
             words = f"{forest.SMALL_SIGN} {words}"
-        blocks.append(forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words))
+        blocks.append(
+            forest.ForestBlock(cells.shown(s.cell), axis_of(s.cell), tuple(rows), words, scale_of(s.cell, cells))
+        )
     note = say(
         "Effects from split samples with {level} intervals (standard errors: {errors}).",
         level=level,

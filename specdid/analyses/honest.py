@@ -29,7 +29,7 @@ from specdid.analyses._cells import drawn_specification, first_options
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
 from specdid.analyses._event_paths import check as check_event_study
 from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes, Smoothness
-from specdid.analyses._words import PANELS, axis_of, decimals, estimate_and_error, labels_of, listed, number
+from specdid.analyses._words import PANELS, axis_of, decimals, estimate_and_error, labels_of, listed, number, scale_of
 from specdid.analyses.table import numbered, spanners
 from specdid.engine.ssc import critical_values
 from specdid.figures._curve_data import SURVIVES, Breakdowns
@@ -517,7 +517,8 @@ def _charts(
                 base = (study.effect, *one.of.conventional())
                 heading = cells.shown(one.of.cell)
                 sort, end = name == RELATIVE, one.breakdown[name]
-                panels.append(HonestPanel(heading, sort, bound, low, high, base, end, axis_of(one.of.cell)))
+                axis, scale = axis_of(one.of.cell), scale_of(one.of.cell, cells)
+                panels.append(HonestPanel(heading, sort, bound, low, high, base, end, axis, scale))
     if panels:
         level = f"{1 - bench.study.inference.alpha:.0%}"
         note = sentences(

@@ -32,6 +32,7 @@ from specdid.analyses._words import (
     listed,
     number,
     p_is,
+    scale_of,
     shown,
     time_name,
     unit_name,
@@ -496,7 +497,18 @@ def _panel(cells: Cells, m: Moderated, column: int, places: int) -> marginal_eff
     average = m.plain.coefficient().estimate if m.plain.failure is None else np.nan
     name = cells.shown(m.cell)
     return marginal_effect.EffectPanel(
-        name, (fact,), at, effect, low, high, m.treated, m.control, average, f"({column}) {name}", axis_of(m.cell)
+        name,
+        (fact,),
+        at,
+        effect,
+        low,
+        high,
+        m.treated,
+        m.control,
+        average,
+        f"({column}) {name}",
+        axis_of(m.cell),
+        scale_of(m.cell, cells),
     )
 
 

@@ -49,6 +49,7 @@ from specdid.analyses._words import (
     of_columns,
     p_is,
     p_value,
+    scale_of,
     shown,
     time_name,
     unit_name,
@@ -800,7 +801,18 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
     )
     name = cells.shown(placed.cell)
     short, axis, firm = f"({column}) {name}", axis_of(placed.cell), _rejects(placed, bench.study.inference.alpha)
-    return PlaceboPanel(name, facts, r.estimate, number(r.estimate), r.null_estimate, r.null_p, short, axis, firm)
+    return PlaceboPanel(
+        name,
+        facts,
+        r.estimate,
+        number(r.estimate),
+        r.null_estimate,
+        r.null_p,
+        short,
+        axis,
+        firm,
+        scale_of(placed.cell, cells),
+    )
 
 
 def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[Placed]) -> list[Chart]:
@@ -820,7 +832,9 @@ def timing_chart(bench: Bench, request: Request, cells: Cells, placed: Sequence[
             facts = (number(known[0]), interval, count(fit.nobs) if c is not None else "")
             name = say(label) if label == ACTUAL else label
             rows.append(forest.ForestRow(name, *known, facts, label == ACTUAL, small and c is not None))
-        blocks.append(forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows)))
+        blocks.append(
+            forest.ForestBlock(cells.shown(one.cell), axis_of(one.cell), tuple(rows), scale=scale_of(one.cell, cells))
+        )
     if not any(np.isfinite(r.estimate) for b in blocks for r in b.rows):
         return []
     note = say(EARLIER)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Bools, Floats, Ints
 from specdid._records.numerals import signed
 from specdid._words import say
-from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, shares
+from specdid.figures._curve_data import MARKS, Breakdowns, ChoiceRow, ChoiceRows, CurvePanel, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
 from specdid.figures._layout import LEAST_SLOT, ChoiceLine, PanelRow
@@ -402,6 +402,9 @@ def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None
             break
     if best is not None and best[0] < 0.5:
         axes.text(best[1], best[2], best[3], color=QUIET, fontsize=SMALL, family=list(fonts.families), zorder=8)
+        # No gridline strikes through it; what is drawn of the data stays.
+        ends, base = [best[1], best[1] + fonts.width(best[3], SMALL) / slot], best[2] - point
+        draw_steps(axes, [base + (SMALL + 2) * point], ends, base, 0.7, facecolor="white")
 
 
 def _beside_null(
@@ -515,6 +518,12 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
 
 
+def reach_of(found: Breakdowns) -> float:
+    """Return the end of the axis of breakdown values, in bounds: twice the bound, or less where no value is near."""
+    largest = float(np.max(found.values, where=np.isfinite(found.values), initial=0.0)) / found.bound
+    return next((s for s in (0.25, 0.5) if 0 < largest <= s), 2)
+
+
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
@@ -526,9 +535,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     style_axis(axes, fonts)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
-    every = ((panel.whole or panel).breakdowns or found).values
-    largest = float(np.max(every, where=np.isfinite(every), initial=0.0)) / found.bound
-    share = next((s for s in (0.25, 0.5) if 0 < largest <= s), 2)
+    share = reach_of((panel.whole or panel).breakdowns or found)
     most = share * found.bound
     axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
@@ -543,7 +550,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
         none, apart = np.zeros(2 * len(tops) - 1), np.repeat(edges, 2)[1:-1]
         none[::2] = np.where(tops == 0, 0.04 * most, 0.0)
-        apart[1:-1] += np.tile([-0.15, 0.15], len(tops) - 1) * np.repeat(np.diff(edges), 2)[1:-1]
+        apart += np.tile([0.15, -0.15], len(tops)) * np.repeat(np.diff(edges), 2)
         draw_steps(axes, none, apart, -none, 3, facecolor=blend(INK, 0.8))
         below = np.where(np.isnan(tops), -0.14, -0.06) * most
         draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
@@ -551,7 +558,7 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     if share < 1:
         axes.set_yticks([0, most], ["0", f"{most:g}"])
         return
-    axes.axhline(found.bound, color=QUIET, linewidth=0.6, linestyle=(0, (3, 2)))
+    axes.axhline(found.bound, color=FAINT, linewidth=0.4)
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
 
 

@@ -20,6 +20,7 @@ from specdid.figures._style import (
     CROSS,
     CROSSED,
     FAINT,
+    GROUND,
     HAIR,
     INK,
     OPEN,
@@ -153,12 +154,13 @@ class Page:
 
     def text(
         self, x: float, middle: float, text: str, size: float = TEXT, bold: bool = False,
-        colour: str = INK, align: str = "left", beside: str = "",
+        colour: str = INK, align: str = "left", beside: str = "", ground: bool = False,
     ) -> None:  # fmt: skip
         """Write one line of text, vertically centred on the height of its capitals, within the page's sides.
 
         It has the colour of what stands ``beside`` it: numbers and Chinese on one line are as dark.
         Chinese without a bold face has none of its letters bold, which would stand out by chance.
+        On a white ``ground`` no gridline strikes through it.
         """
         from specdid.figures._drawing import Line
 
@@ -171,7 +173,7 @@ class Page:
         written = self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline",
-            family=list(self.fonts.families),
+            family=list(self.fonts.families), bbox=GROUND if ground else None,
         )  # fmt: skip
         if align == "left":
             written.__class__ = Line

@@ -510,6 +510,13 @@ def across_is_cut(fonts: Fonts, text: str, width: float) -> bool:
     return fonts.width(text, SMALL) > width + _BESIDE
 
 
+def estimate_of(scale: str, effect: bool = False) -> tuple[str, ...]:
+    """Name what an axis of estimates or effects has, with its scale where one is declared, from long to short."""
+    bare = say("effect") if effect else say("estimate")
+    long = say("effect, {name}", name=scale) if effect else say("estimate, {name}", name=scale)
+    return (long, bare) if scale else (bare,)
+
+
 def label_across(page: Page, box: Box, *texts: str) -> None:
     """Say below the numbers what they are, in the first of these texts that has room."""
     words = page.fonts.first_fit(texts, SMALL, box.width + _BESIDE)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SINGLE, DOUBLE, DEFAULT = 3.5, 7.0, 6.5
 """Widths of a journal's column and page, and of a manuscript's text, in inches."""
 
+GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+"""Of texts on axes, which gridlines would strike through."""
 INK, QUIET, FAINT, HAIR = "#1a1a1a", "#6b6b6b", "#a3a3a3", "#e6e6e6"
 BAND95, BAND90 = "#e2e2e2", "#c6c6c6"
 ACCENT, WRONG = "#d55e00", "#b00020"

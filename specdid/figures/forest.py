@@ -24,6 +24,7 @@ from specdid.figures._page import (
     with_room,
     write_note,
 )
+from specdid.figures._panes import estimate_of
 from specdid.figures._style import ACCENT, CROSS, CROSSED, DEFAULT, INK, QUIET, SMALL, TEXT, own_style, shape_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _LABELS, _ACROSS = 60.0, 44.0
 """Room that labels and an axis have at least: facts that leave less are not written, from the last on."""
 _MARK, _ENDS = 4.4, 2.5
 """Size of a mark, and so many times that size: with a shorter interval all have smaller marks and their ends marked."""
+_BESIDE = 6.0
+"""Points between a block's name and its scale."""
 _HALF = 1.5
 """An interval longer than so many times the median one is cut at the axis."""
 
@@ -70,7 +73,7 @@ class ForestRow:
 
 @dataclass(frozen=True, slots=True)
 class ForestBlock:
-    """Effects on one axis; blocks of one ``axis`` have the same limits.
+    """Effects on one axis; blocks of one ``axis`` have the same limits, and their effects a ``scale``, if declared.
 
     ``words`` stand below the rows, such as a test of their equality.
     """
@@ -79,6 +82,7 @@ class ForestBlock:
     axis: str
     rows: tuple[ForestRow, ...]
     words: str = ""
+    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,11 @@ def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
     head = title_height(data.title, fonts, width) + LINE
     heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
     differ = axes_differ(_limits(data, b) for b in data.blocks)
-    said = sentences(filter(None, (data.note, hollow, strokes, crosses, arrows, *differ, said, short)))
+    beside = all(_scale_beside(b, fonts, width) for b in data.blocks if b.scale)
+    scales = say("Effects: {scales}.", scales=say("; ").join(dict.fromkeys(b.scale for b in data.blocks if b.scale)))
+    said = sentences(
+        filter(None, (data.note, "" if beside else scales, hollow, strokes, crosses, arrows, *differ, said, short))
+    )
     some, notes = first_fitting(said, heights, head + 6, fonts, width - 4, [b.name for b in data.blocks])
     page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
     page.title(data.title)
@@ -174,6 +182,13 @@ def _is_cut(data: ForestData, fonts: Fonts, width: float, labels: float) -> bool
     )
 
 
+def _scale_beside(block: ForestBlock, fonts: Fonts, width: float) -> bool:
+    """Say whether the scale has room beside a block's name."""
+    words = estimate_of(block.scale, True)[0]
+    room = width - 4 - fonts.width(block.name, TEXT, bold=True) - _BESIDE
+    return bool(block.scale) and fonts.width(words, SMALL) <= room
+
+
 _TRIFLE = 0.1
 """Share of an axis by which it is longer where no interval then goes beyond it there."""
 
@@ -206,6 +221,9 @@ def _block(
 ) -> None:
     fonts, rows = page.fonts, block.rows
     page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
+    if _scale_beside(block, fonts, page.width):
+        left = 2 + fonts.width(block.name, TEXT, bold=True) + _BESIDE
+        page.text(left, top + LINE / 2, estimate_of(block.scale, True)[0], SMALL, colour=QUIET)
     first = top + LINE
     axes = page.axes(columns.left, first, columns.width, _ROW * len(rows))
     style_rows(axes, fonts, limits, columns.width, len(rows), 6)
@@ -251,7 +269,7 @@ def _texts(data: ForestData) -> Iterator[str]:
     yield data.title + data.note + "−–…·≤≥χ²" + SMALL_SIGN
     yield from data.columns
     for block in data.blocks:
-        yield block.name + block.words
+        yield block.name + block.words + block.scale
         for row in block.rows:
             yield row.label + "".join(row.facts)
 

@@ -13,7 +13,7 @@ from specdid._records.numerals import minus
 from specdid._words import later, say, told
 from specdid.figures._base import FigureKind
 from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room, wrap
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
+from specdid.figures._panes import Box, KeyEntry, Pane, estimate_of, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class HonestPanel:
     base : estimate and ends of the interval under parallel trends
     breakdown : the bound at which zero enters; NaN where there is none, inf where zero never enters
     axis : panels of one have the same limits
+    scale : that of the effect, where one is declared
     """
 
     name: str
@@ -50,6 +51,7 @@ class HonestPanel:
     base: tuple[float, float, float]
     breakdown: float
     axis: str = ""
+    scale: str = ""
 
     @property
     def sign(self) -> str:
@@ -101,7 +103,8 @@ def draw(data: HonestData, width: float | None = None) -> Figure:
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, _limits(panel, data))
             label_across(page, box, f"{panel.sign}: {_words(panel)}")
-            page.upright(box.left - left + 5.0, box.top + box.height / 2, say("effect"), SMALL, QUIET)
+            name = fonts.first_fit(estimate_of(panel.scale, True), SMALL, box.height)
+            page.upright(box.left - left + 5.0, box.top + box.height / 2, name, SMALL, QUIET)
         return page.figure
 
 
@@ -162,7 +165,7 @@ def _draw_panel(page: Page, box: Box, panel: HonestPanel, limits: tuple[float, f
 def _texts(data: HonestData) -> Iterator[str]:
     yield data.title + data.note + data.level + "−–…·M̄= " + minus("-1")
     for panel in data.panels:
-        yield panel.name + _words(panel)
+        yield panel.name + panel.scale + _words(panel)
 
 
 FIGURE = FigureKind("honest", later("Sensitivity to failing parallel trends"), HonestData, draw)

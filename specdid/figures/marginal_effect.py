@@ -19,7 +19,7 @@ from specdid.figures._base import FigureKind
 from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
 from specdid.figures._page import apart, choose_fonts, round_ticks, style, style_across, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, across_is_cut, label_across, lay_sheet, room_of
+from specdid.figures._panes import Box, KeyEntry, Pane, across_is_cut, estimate_of, label_across, lay_sheet, room_of
 from specdid.figures._style import ACCENT, BAND95, CONTROL, DEFAULT, INK, QUIET, SMALL, TREATED, blend, own_style
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _HEIGHT = 128.0
 _STRIP = 30.0
+_TITLE = 9.0
+"""Points that the name of the vertical axis takes."""
 _LEAST = 84.0
 """Height that a pane has at least where many stand below each other."""
 _BINS = 24
@@ -48,6 +50,7 @@ class EffectPanel:
     treated, control : the moderator of every treated and control unit
     average : the effect without the interaction, NaN where unknown
     axis : panels of one have the same limits
+    scale : that of the effect, where one is declared
     """
 
     name: str
@@ -61,6 +64,7 @@ class EffectPanel:
     average: float = np.nan
     short: str = ""
     axis: str = ""
+    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,9 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, data)
             label_across(page, box, data.moderator)
+            high = box.height - _STRIP - 4
+            name = fonts.first_fit(estimate_of(panel.scale, True), SMALL, high)
+            page.upright(box.left - inner[0] + 5.0, box.top + high / 2, name, SMALL, QUIET)
         return page.figure
 
 
@@ -158,11 +165,11 @@ def _ends(panel: EffectPanel, data: EffectData) -> tuple[float, float]:
 
 
 def _room(data: EffectData, fonts: Fonts) -> tuple[float, float]:
-    """Return the points that numbers along the panels' axes take, left of them and beyond their right ends."""
+    """Return the points that numbers along the panels' axes, and a name, take left of them and beyond their right."""
     up = (label for p in data.panels for label in round_ticks(*_ends(p, data), 6)[1])
     across = (minus(f"{round(end, 6):g}") for p in data.panels for end in (p.at[0], p.at[-1]))
     left, right = (max(fonts.width(text, SMALL) for text in texts) for texts in (up, across))
-    return max(30.0, left + 6.0), max(12.0, right / 2 + 4.0)
+    return max(30.0, left + 6.0) + _TITLE, max(12.0, right / 2 + 4.0)
 
 
 def _draw_panel(page: Page, box: Box, panel: EffectPanel, data: EffectData) -> None:
@@ -223,7 +230,7 @@ def _units(axes: Axes, panel: EffectPanel, ends: tuple[float, float]) -> None:
 def _texts(data: EffectData) -> Iterator[str]:
     yield data.title + data.note + data.moderator + "−–…·≥×%"
     for panel in data.panels:
-        yield panel.name + "".join(panel.facts)
+        yield panel.name + panel.scale + "".join(panel.facts)
 
 
 FIGURE = FigureKind("marginal_effect", later("The effect over a moderator"), EffectData, draw)

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats
-from specdid._describe.choices import Factor, change_factors, mean_changes, sizes_of_changes, variance_factors
+from specdid._describe.choices import (
+    Factor,
+    change_factors,
+    mean_changes,
+    sizes_of_changes,
+    unnamed_sets,
+    variable_changes,
+)
 from specdid._records import KINDS, Family, Results
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, say_choice, sentences, told
@@ -83,8 +90,6 @@ _DOT, _SMALLEST = 5.0, 2.6
 _CLEAR = 1.2
 """Points from a line across all rows within which an estimate's own would not be seen."""
 _WITH = later(", with")
-_SETS = 3
-"""Sets of controls without a name of their own that are told by their variables."""
 _WHOLE = 0.41
 """Share of the width that labels may take where all are whole; else a third."""
 _FEWEST = 4
@@ -113,7 +118,8 @@ class MultiversePanel:
     """The specifications with one scale and one estimand; ``tested`` have a standard error, and so a p.
 
     ``moves`` has by heading the largest mean change and the largest change of a pair, as shares of the range,
-    ``common`` by heading what […] stands for; ``kinds``, of KINDS, how many have each, where there are several.
+    ``common`` by heading what […] stands for; ``kinds``, of KINDS, how many have each, where there are several;
+    ``hidden`` by heading how many options have no row.
     """
 
     name: str
@@ -128,6 +134,7 @@ class MultiversePanel:
     moves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     common: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: tuple[tuple[str, int], ...] = ()
+    hidden: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,9 @@ def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
     y, place = results.estimate[family.places], results.preferred
     factors = change_factors(results, family.places)
     inside, p = place in family, results.first("p_value")[family.places]
+    rows = tuple(_rows(results, family, factors, y))
+    sets = {_heading(f): len(f.labels) for f in factors if f.name == f.dimension}
+    unseen = {name: n - sum(r.heading == name for r in rows) for name, n in sets.items()}
     return MultiversePanel(
         family.shown,
         family.scaled,
@@ -170,12 +180,13 @@ def _panel(results: Results, family: Family, several: bool) -> MultiversePanel:
         several,
         y,
         p < results.planned.alpha,
-        tuple(_rows(results, family, factors, y)),
+        rows,
         float(results.estimate[place]) if inside else None,
         np.isfinite(p),
         _moves(factors, y),
         {_heading(f): results.planned.common(f.dimension) for f in factors if f.name == f.dimension},
         _kinds(results, family),
+        {name: n for name, n in unseen.items() if n},
     )
 
 
@@ -206,7 +217,7 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
             change = found[id(factor), 1 - factor.reference] * (1 - 2 * factor.reference)
             yield OptionRow(heading, factor.name, factor.codes == 1, change, variable=True)
             continue
-        unnamed = _unnamed_sets(results, family) if factor.dimension == "controls" else np.zeros(len(y), bool)
+        unnamed = unnamed_sets(results, family.places) if factor.dimension == "controls" else np.zeros(len(y), bool)
         common = results.planned.common(factor.dimension)
         levels = range(len(factor.labels))
         size = [np.inf if k == factor.reference else abs(found[id(factor), k]) for k in levels]
@@ -218,39 +229,19 @@ def _rows(results: Results, family: Family, factors: tuple[Factor, ...], y: Floa
                 label = _kind_behind(label, KINDS[own[0]])
             yield OptionRow(heading, label, factor.codes == k, change, k == factor.reference)
         if unnamed.any():
-            yield from _with_variables(results, family, unnamed)
+            yield from _with_variables(results, family)
 
 
 def _kind_behind(label: str, kind: str) -> str:
     return say("{label} ({kind})", label=label, kind=say(kind))
 
 
-def _unnamed_sets(results: Results, family: Family) -> Bools:
-    """Return which specifications have controls that are called by their terms, if these are at least three sets."""
-    planned = results.planned
-    d = planned.dimensions.index("controls")
-    codes = planned.codes[family.places, d]
-    if not planned.control_terms:
-        return np.zeros(len(codes), dtype=bool)
-    terms = planned.control_terms
-    made = [" + ".join(t for t, has in zip(terms, row, strict=True) if has) or "1" for row in planned.control_members]
-    plain = {k for k, label in enumerate(planned.labels[d]) if set(label.split(" + ")) == set(made[k].split(" + "))}
-    unnamed = np.isin(codes, list(plain))
-    return unnamed if len(np.unique(codes[unnamed])) >= _SETS else np.zeros(len(codes), dtype=bool)
-
-
-def _with_variables(results: Results, family: Family, unnamed: Bools) -> Iterator[OptionRow]:
-    """Return a row for each variable that some of these sets have: with it against without."""
-    places = family.places[unnamed]
-    factors = variance_factors(results, places)
-    changes = {
-        id(c.factor): c.mean for c in mean_changes(factors, results.estimate[places]) if c.level != c.factor.reference
-    }
-    for factor in (f for f in factors if f.dimension == "controls"):
-        chosen = np.zeros(len(family.places), dtype=bool)
-        chosen[np.flatnonzero(unnamed)] = factor.codes == 1
-        change = changes[id(factor)] * (1 - 2 * factor.reference)
-        yield OptionRow(_heading(factor), factor.name, chosen, change, variable=True)
+def _with_variables(results: Results, family: Family) -> Iterator[OptionRow]:
+    """Return a row for each variable that some sets have, with a name or without: with it against without."""
+    for found in variable_changes(results, family.places):
+        factor = found.factor
+        change = found.mean * (1 - 2 * factor.reference)
+        yield OptionRow(_heading(factor), factor.name, factor.codes == 1, change, variable=True)
 
 
 def _heading(factor: Factor) -> str:
@@ -755,6 +746,9 @@ def _note(
         )
     if any(r.variable for p in panels for r in p.rows):
         parts.append(say("For variables: with against without."))
+    parts += _hidden(panels, [*still, *least])
+    if any(np.isnan(r.change) and r.chosen.any() and not r.reference for p in panels for r in p.rows):
+        parts.append(say("Change –: none differs from the reference in nothing else."))
     if empty:
         parts.append(
             say("–: all specifications of the panel take the same option of this choice, or none takes this one.")
@@ -791,6 +785,18 @@ def _note(
     if data.single:
         parts.append(say("Not drawn, one specification each: {listed}.", listed=say("; ").join(data.single)))
     return sentences(parts)
+
+
+def _hidden(panels: Sequence[MultiversePanel], without: Sequence[str]) -> Iterator[str]:
+    """Say of choices that have rows which of their options have none: sets told by variables, or what moves least."""
+    for heading in dict.fromkeys(h for p in panels for h in p.hidden if h not in without):
+        most, by_variable = max(p.hidden.get(heading, 0) for p in panels), f"{heading}{say(_WITH)}"
+        if by_variable in without:
+            yield say("{choice}: {n} sets without a name have no row.", choice=heading, n=most)
+        elif any(r.heading == by_variable for p in panels for r in p.rows):
+            yield say("{choice}: {n} sets without a name have rows by their variables alone.", choice=heading, n=most)
+        else:
+            yield say("{choice}: {n} options, which change the estimate least, have no row.", choice=heading, n=most)
 
 
 def _texts(data: MultiverseData) -> Iterator[str]:

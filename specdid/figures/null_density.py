@@ -90,8 +90,10 @@ def draw(data: NullData, width: float | None = None) -> Figure:
     fonts = choose_fonts(_texts(data))
     with own_style():
         note = say(
-            "Histogram of the median estimate over the draws of each null, in which there is no effect; dark: "
-            "the draws at least as far from zero as the observed median, whose share is p; thin line: zero."
+            "Histogram of the median estimate under each null, in which there is no effect: of {n} quantiles of its "
+            "draws, so that heights are not whole draws; dark: "
+            "the draws at least as far from zero as the observed median, whose share is p; thin line: zero.",
+            n=max(len(null.quantiles) for p in data.panels for null in p.nulls),
         )
         if _off_centre(data):
             note += say(OFF_CENTRE)
@@ -183,6 +185,8 @@ def _draw_pane(page: Page, box: Box, panel: NullPanel, ends: tuple[float, float]
 def histogram(null: NullMedian, least: float) -> tuple[Floats, Floats, Bools]:
     """Return the edges of bins, ``least`` wide or more, how high they are, up to 1, and which are dark.
 
+    The first and the last bin are those of the outermost draws.
+
     The observed median and what lies as far beyond zero are edges, so that dark bins have just the draws that p counts;
     between neighbouring quantiles there are as many draws.
     """
@@ -196,15 +200,21 @@ def histogram(null: NullMedian, least: float) -> tuple[Floats, Floats, Bools]:
     heights = np.diff(below) / widths
     # What is in a sliver around zero may be of any height.
     most = heights[widths > 0.3 * wide].max() or heights.max()
-    return edges, np.minimum(heights / most, 1.0), np.abs(edges[1:] + edges[:-1]) > 2 * far
+    # An outline over empty bins would say that there are draws as far out.
+    first, last = np.flatnonzero(heights)[[0, -1]]
+    kept = slice(first, last + 1)
+    dark = np.abs(edges[1:] + edges[:-1]) > 2 * far
+    return edges[first : last + 2], np.minimum(heights / most, 1.0)[kept], dark[kept]
 
 
 def _label(page: Page, box: Box, null: NullMedian, down: float) -> int:
     """Write a null's name, on several lines where it is long, and p above its bins; return how many lines it has."""
     title, p = _named(null, page.fonts, box.width)
     for line, (text, value) in enumerate(zip(title, p, strict=True)):
-        page.text(box.left, box.top + down + 5 + 8 * line, text, SMALL, colour=QUIET)
-        page.text(box.left + box.width, box.top + down + 5 + 8 * line, value, SMALL, colour=INK, align="right")
+        page.text(box.left, box.top + down + 5 + 8 * line, text, SMALL, colour=QUIET, ground=True)
+        page.text(
+            box.left + box.width, box.top + down + 5 + 8 * line, value, SMALL, colour=INK, align="right", ground=True
+        )
     return len(title)
 
 

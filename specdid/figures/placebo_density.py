@@ -21,7 +21,7 @@ from specdid.figures._page import (
     style_across,
     with_room,
 )
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
+from specdid.figures._panes import Box, KeyEntry, Pane, estimate_of, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class PlaceboPanel:
     estimates, p_values : (B,) of the draws
     axis : panels of one have the same limits
     firm : what stands against the errors names it, so that others give way to it
+    scale : that of the estimates, where one is declared
     """
 
     name: str
@@ -61,6 +62,7 @@ class PlaceboPanel:
     short: str = ""
     axis: str = ""
     firm: bool = False
+    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _draw_panel(page: Page, box: Box, panel: PlaceboPanel, alpha: float, ends: t
     points.axvline(0, color=INK, linewidth=0.5, zorder=2)
     if np.isfinite(panel.actual):
         curve.axvline(panel.actual, color=ACCENT, linewidth=1.8, zorder=6)
-    label_across(page, box, say("estimate"))
+    label_across(page, box, *estimate_of(panel.scale))
 
 
 def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, float], high: float) -> None:
@@ -171,7 +173,7 @@ def _density(axes: Axes, page: Page, panel: PlaceboPanel, ends: tuple[float, flo
 def _texts(data: PlaceboData) -> Iterator[str]:
     yield data.title + data.note + data.doubt + "−–…·≥|"
     for panel in data.panels:
-        yield panel.name + "".join(panel.facts) + panel.actual_words
+        yield panel.name + panel.scale + "".join(panel.facts) + panel.actual_words
 
 
 FIGURE = FigureKind("placebo_density", later("Placebo estimates and their p-values"), PlaceboData, draw)

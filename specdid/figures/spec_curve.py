@@ -32,6 +32,7 @@ from specdid.figures._curve_axes import (
     few,
     fixed,
     joint_crosses,
+    reach_of,
     separate,
     short_marks,
 )
@@ -198,19 +199,46 @@ def _pooled(panel: CurvePanel) -> bool:
     )
 
 
-def _shares_apart(data: CurveData, layout: CurveLayout) -> Iterator[str]:
-    """Write the shares of each estimand where a panel has several, and all where they have no room beside curves."""
-    for panel in _told_apart(data, layout):
+def _shares_apart(data: CurveData, apart: Sequence[CurvePanel]) -> Iterator[str]:
+    """Write the shares of each estimand of these panels."""
+    for panel in apart:
         yield shares_told(panel, panel.null_shares, data.alpha, data.vcov, len(data.panels) > 1)
 
 
-def _told_apart(data: CurveData, layout: CurveLayout) -> list[CurvePanel]:
-    """Return the panels whose shares the note has."""
-    beside = {id(p.whole or p): not layout.flat or len(b.panels) > 1 for b in layout.bands for p in b.panels}
-    return [p for p in data.panels if len(p.null_shares) > beside[id(p)]]
+def _told_apart(data: CurveData, layout: CurveLayout, fonts: Fonts) -> list[CurvePanel]:
+    """Return the panels whose shares the note has: those of several estimands, and all that the picture has not.
+
+    Where the note is brief, those of several estimands are beside their curves.
+    """
+    drawn = {
+        id(p.whole or p): _shares_drawn(p, data.alpha, len(b.panels), layout, fonts)
+        for b in layout.bands
+        for p in b.panels
+    }
+    several = layout.flat or not layout.brief
+    return [p for p in data.panels if p.null_shares and (not drawn[id(p)] or (several and len(p.null_shares) > 1))]
 
 
-def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: Sequence[str] = ()) -> str:
+def _shares_drawn(panel: CurvePanel, alpha: float, count: int, layout: CurveLayout, fonts: Fonts) -> bool:
+    """Say whether shares have room beside a curve, or above it where a band has a ``count`` of several."""
+    shares = share_facts(panel, alpha, layout.brief)
+    if count == 1:
+        return not layout.flat and bool(_whole(shares, fonts, layout.left - TICKS))
+    return bool(shares) and fonts.width(_above(shares)[-1], SMALL) <= layout.panel_width(count)
+
+
+def _above(said: Sequence[tuple[str, ...]]) -> list[str]:
+    """Join facts to a line above a curve, in spellings from long to short."""
+    return [joined([fact[min(k, len(fact) - 1)] for fact in said]) for k in range(4)]
+
+
+def note(
+    data: CurveData,
+    layout: CurveLayout,
+    shortened: bool = False,
+    series: Sequence[str] = (),
+    fonts: Fonts | None = None,
+) -> str:
     """Say what is drawn, in sentences; ``shortened``: names of the key or of panels are cut, of which ``series``."""
     longest = max(stop - start for p in data.panels for start, stop in p.pieces)
     widths = [(p, layout.panel_width(len(b.panels))) for b in layout.bands for p in b.panels]
@@ -234,7 +262,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
             parts.append(say("Where a choice has many options, three times their mean share is darkest."))
     if layout.has_rows and any(short_marks(p, width) for p, width in widths):
         parts.append(say("Marks of options are short where p ≥ {alpha:g}.", alpha=data.alpha))
-    estimands, shares = estimands_of(data.panels), [*_shares_apart(data, layout)]
+    estimands, apart = estimands_of(data.panels), _told_apart(data, layout, fonts or choose_fonts(_texts(data)))
     if layout.brief and estimands:
         estimands = [say("The key names estimators; what each estimates is in results.csv.")]
     parts += estimands
@@ -243,8 +271,7 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
         parts.append(say("Dashed: median of the curve under the null; dotted: its 95% band."))
     if any(_pooled(p) for p in data.panels):
         parts.append(say("Curve and null pool several estimands."))
-    if layout.flat or not layout.brief:  # beside flat curves there is no room for them
-        parts += shares
+    parts += _shares_apart(data, apart)
     parts += _nulls(data, layout.brief)
     tested = [{*(w for w, _ in p.null_shares), *(w for w, _ in p.band_nulls)} for p in data.panels]
     parts += without_null(data.panels, tested)
@@ -268,8 +295,8 @@ def note(data: CurveData, layout: CurveLayout, shortened: bool = False, series: 
                 "medians of the others."
             )
         )
-    apart = {*map(id, _told_apart(data, layout))}
-    errors = sorted({s.errors for p in data.panels if id(p) not in apart for _, s in p.null_shares} - {""})
+    beside = [p for p in data.panels if not any(p is one for one in apart)]
+    errors = sorted({s.errors for p in beside for _, s in p.null_shares} - {""})
     if errors:
         parts.append(
             say(
@@ -367,6 +394,8 @@ def _sensitivity(data: CurveData) -> Iterator[str]:
         )
         if inside := sum(b.inside for b in found):
             yield say("Dark, on its axis: zero is in the set at M̄ = 0, {inside:,}.", inside=inside)
+        if any(reach_of(b) > 1 for b in found):
+            yield say("The thin line in its strip: M̄ = {bound:g}.", bound=found[0].bound)
         if any((b.values >= b.bound).any() for b in found):
             yield say("Darker bars reach M̄ = {bound:g}.", bound=found[0].bound)
         if any(b.several for b in found):
@@ -659,7 +688,9 @@ def _sheet(data: CurveData, fonts: Fonts, layout: CurveLayout) -> _Sheet:
         top += placed[-1].height + layout.curve
     cut = any(entry.words.endswith("…") for one in placed for key in one.keys for line in key for entry in line)
     cut = cut or any(name.endswith("…") for band in layout.bands for name in _written(band, layout, fonts))
-    notes = note_lines(note(data, layout, cut, _cut_series(placed, bool(shared))), fonts, 0.97 * layout.width - 4)
+    notes = note_lines(
+        note(data, layout, cut, _cut_series(placed, bool(shared)), fonts), fonts, 0.97 * layout.width - 4
+    )
     return _Sheet(layout, warned, doubts, start + 3, shared, tuple(placed), top, tuple(notes))
 
 
@@ -888,7 +919,7 @@ def _name(
     # The shares need a line of their own, since what the null expects stands beside them.
     shares = share_facts(panel, alpha, layout.brief)
     for line, part in enumerate((words, shares) if shares else (words,)):
-        texts = [joined([fact[min(k, len(fact) - 1)] for fact in part]) for k in range(4)]
+        texts = _above(part)
         if part is shares and page.fonts.width(texts[-1], SMALL) > width:
             continue
         middle = top + 4 + _ROOM * (line + 1)

@@ -33,6 +33,7 @@ from specdid.figures._panes import (
     Pane,
     columns,
     estimands_of,
+    estimate_of,
     hollow,
     in_order,
     kinds_of_p,
@@ -331,7 +332,7 @@ def _draw_pane(page: Page, box: Box, volcano: Volcano, alpha: float, top: float,
         height = float(volcano.height[place]) if panel.tested[place] else bottom / 2
         x = float(np.clip(panel.preferred.estimate, low, high))
         mark_preferred(axes, x, height, preferred_mark(panel), white=2.9)
-    label_across(page, box, *([say("estimate, {name}", name=panel.name)] if panel.scaled else []), say("estimate"))
+    label_across(page, box, *estimate_of(panel.name if panel.scaled else ""))
     page.upright(box.left - 31, box.top + box.height / 2, say("p, log scale"), SMALL, QUIET)
 
 

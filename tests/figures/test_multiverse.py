@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
+from specdid._describe.choices import describe_choices
+from specdid._run.describe import _choices_csv
 from specdid._words import say, speaking
 from specdid.figures import multiverse
 from specdid.figures._curve_data import curve_data
@@ -341,3 +343,31 @@ def test_what_enters_no_joint_test_is_counted_and_named_beside_its_row(language)
         texts = [t.get_text() for t in draw(data, 6.5).texts]
         assert say("{label} ({kind})", label="population", kind=say("nonequivalent")) in texts
         assert any(say("{n:,} {kind}", n=4, kind=say("nonequivalent")) in t for t in texts)
+
+
+def test_a_row_of_a_variable_has_every_estimate_with_it_whatever_its_set_is_called():
+    """Rows were of the sets without a name: of castle 96 of 144 estimates with police, and n read as all of them."""
+    sets = [(), ("a", "b"), ("d",), ("d", "a"), ("d", "c"), ("d", "a", "c")]
+    planned = plan_of({"sample": ["all", "some"]}, sets, scales={"ln SO2": "log points"})
+    named = ("none", "policing", *planned.labels[2][2:])
+    planned = dataclasses.replace(planned, labels=(*planned.labels[:2], named, *planned.labels[3:]))
+    results = results_of(planned)
+    data = multiverse_data(results)
+    (one,) = data.panels
+    rows = {r.label: r for r in one.rows if r.heading == "Controls, with"}
+    member = dict(zip(planned.control_terms, planned.control_members.T, strict=True))
+    codes, y = planned.codes[:, 2], results.estimate
+    assert set(rows) == {"a", "b", "c", "d"}
+    for name, row in rows.items():
+        np.testing.assert_array_equal(row.chosen, member[name][codes])
+    pairs = ((3, 2), (5, 4))
+    expected = np.mean([y[codes == with_] - y[codes == without] for with_, without in pairs])
+    assert rows["a"].change == pytest.approx(expected)
+    assert rows["d"].change == pytest.approx(np.mean(y[codes == 2] - y[codes == 0]))
+    assert np.isnan(rows["b"].change)
+    said = " ".join(t.get_text() for t in draw(data, 6.5).texts).replace("\n", " ")
+    assert "Controls: 4 sets without a name have rows by their variables alone." in said
+    assert "Change –: none differs from the reference in nothing else." in said
+    written = _choices_csv((describe_choices(results, results.families[0]),))
+    found = [line.split(",") for line in written.splitlines() if ",mean change,controls,a,with,without," in line]
+    assert [(float(line[-2]), int(line[-1])) for line in found] == [(pytest.approx(expected), 4)]

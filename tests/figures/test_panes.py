@@ -38,7 +38,7 @@ from specdid.figures.love_plot import draw as draw_love
 from specdid.figures.marginal_effect import EffectData, EffectPanel
 from specdid.figures.marginal_effect import draw as draw_effect
 from specdid.figures.multiverse import multiverse_data, shortened
-from specdid.figures.null_density import null_data
+from specdid.figures.null_density import histogram, null_data
 from specdid.figures.placebo_density import PlaceboData, PlaceboPanel
 from specdid.figures.placebo_density import draw as draw_placebos
 from specdid.figures.score_overlap import CONTROL, TREATED
@@ -772,3 +772,57 @@ def test_a_p_at_the_floor_of_its_draws_has_their_number():
     for p, said in ((1 / 200, "p = 0.005, the least of 199 draws"), (0.01, "p = 0.010")):
         null = replace(null_median(), p_value=p, draws=199)
         assert said in texts_of(drawn("null_density", results, (null,)))
+
+
+def test_the_outline_of_a_null_ends_at_its_outermost_draws_and_the_note_says_what_is_counted():
+    """It ran on at zero height to a far observed median, as if there were draws; heights are of 201 quantiles."""
+    null = replace(null_median(), value=-0.3)
+    edges, heights, dark = histogram(null, 0.001)
+    assert heights[0] > 0 < heights[-1]
+    assert edges[1] > null.quantiles[0] >= edges[0] > -0.3
+    assert edges[-2] < null.quantiles[-1] <= edges[-1] < 0.3
+    assert not dark.any()
+    figure = drawn("null_density", results_of(smart_city(1)), (null,))
+    (axes,) = figure.axes
+    for patch in axes.findobj(StepPatch):
+        assert patch.get_data().edges[0] > -0.2
+    assert "of 201 quantiles of its draws" in " ".join(texts_of(figure))
+
+
+def test_no_gridline_strikes_through_the_names_of_nulls_and_p():
+    figure = drawn("null_density", results_of(smart_city(1)))
+    labels = [t for t in figure.texts if t.get_text().startswith(("p ", "wild"))]
+    assert len(labels) == 2
+    for label in labels:
+        assert label.get_bbox_patch().get_facecolor() == (1, 1, 1, 1)
+        assert label.get_zorder() > max(a.get_zorder() for a in figure.axes)
+
+
+def test_axes_of_effects_and_placebos_have_the_declared_scale_where_there_is_room():
+    """The curve of the same study said "log points", and these axes of what they are of "effect" or nothing."""
+    at, ones = np.linspace(0.0, 10.0, 9), np.ones(9)
+    long = "log points of tonnes per head, in prices of the year 2000"
+    for scale, there in (("log points", True), (long, False), ("", False)):
+        honest = HonestPanel("a", True, at, -ones, ones, (0.1, -0.1, 0.3), np.nan, scale=scale)
+        placebo = PlaceboPanel("a", (), 0.0, "0", at - 5, at / 10, scale=scale)
+        effect = EffectPanel("a", (), at, at, at - 1, at + 1, at, at, scale=scale)
+        upright = (
+            draw_honest(HonestData("t", (honest,), "95%"), 3.5),
+            draw_effect(EffectData("t", "x", "95%", (effect,)), 3.5),
+        )
+        for figure in upright:
+            names = [t.get_text() for t in figure.texts if t.get_rotation() == 90]
+            assert names == [f"effect, {scale}" if there else "effect"]
+            assert not layout_faults(figure)
+        across = texts_of(draw_placebos(PlaceboData("t", 0.05, (placebo,)), 3.5))
+        assert (f"estimate, {scale}" if scale else "estimate") in across
+
+
+def test_a_forest_plot_has_the_scale_beside_the_name_or_in_its_note():
+    rows = (ForestRow("far", 0.2, 0.1, 0.3, ()),)
+    for name, beside in (("ln SO2", True), (LONG, False)):
+        block = ForestBlock(name, "y", rows, scale="log points")
+        texts = texts_of(draw_forest(ForestData("t", (), (block,), "Note."), 3.5))
+        assert ("effect, log points" in texts) == beside
+        assert ("Effects: log points." in " ".join(texts)) != beside
+    assert "ffect" not in " ".join(texts_of(draw_forest(ForestData("t", (), (replace(block, scale=""),)), 3.5)))

@@ -36,7 +36,7 @@ from specdid.figures._fonts import fonts_for
 from specdid.figures._layout import FLAT, ChoiceLine, _one_of_two, lay_out, layouts
 from specdid.figures._page import ENTRY_LINES, draw_bare
 from specdid.figures._panes import key_lines
-from specdid.figures._style import ACCENT, BAND95, SMALL, TEXT, own_style, save
+from specdid.figures._style import ACCENT, BAND95, FAINT, SMALL, TEXT, own_style, save
 from specdid.figures.spec_curve import _pieces, draw, note, plot, share_facts
 
 
@@ -374,6 +374,14 @@ def test_the_null_curve_is_named_beside_itself_and_nothing_else_is_written_over_
     for low, high in [(panel.low95, panel.high95), *((line, line) for line in panel.null_band)]:
         assert not np.any((low[near] < box.y1) & (high[near] > box.y0))
     assert not box.y0 < 0 < box.y1
+    # A gridline struck through it; the ground lies above gridlines and below all data.
+    (ground,) = (p for p in label.axes.findobj(StepPatch) if 0.5 < p.get_zorder() < 1)
+    assert to_rgb(ground.get_facecolor()) == (1, 1, 1)
+    (top,), (left, right), bottom = ground.get_data()
+    assert left <= box.x0 + 1
+    assert right >= box.x1 - 1
+    assert bottom < box.y0 + 0.01
+    assert top > box.y1
 
 
 def test_the_null_that_is_drawn_has_its_name():
@@ -912,6 +920,26 @@ def test_specifications_without_a_breakdown_value_are_below_the_axis_and_values_
     inside = int(np.count_nonzero(order & ~(values > 0)))
     assert any(f"{n // 2} of {n} assessed" in t for t in texts_of(figure))
     assert f"Dark, on its axis: zero is in the set at M̄ = 0, {inside}." in said
+    # The line at the bound was dashed as the null's median, and nothing said what it is.
+    assert "The thin line in its strip: M̄ = 1." in said
+    (bound,) = (line for line in axes.lines if {*line.get_ydata()} == {1.0})
+    assert bound.get_linestyle() == "-"
+    assert to_hex(bound.get_color()) == FAINT
+    # Dashes are centred on their specifications, also the first and the last one.
+    edges = np.asarray(zeros.edges)
+    assert (edges[::2] + edges[1::2]) / 2 == pytest.approx(data.panels[0].across(np.arange(n)) + 0.5)
+
+
+@pytest.mark.parametrize(("width", "outcomes"), [(6.5, 1), (6.5, 2), (3.5, 1), (3.5, 2)])
+def test_shares_that_leave_the_picture_are_in_the_note(width, outcomes):
+    """Side by side, or beside a narrow curve, they had no room, and stood nowhere."""
+    scales = {f"y{k}": f"log points, deterrable crime {k}" for k in range(outcomes)}
+    planned = plan_of({"outcome": [*scales]}, subsets("p", "q", "r"), scales=scales)
+    shares = {(s, "ATT"): NullShares(8, 0.255, 0.125, 0.031, 0.02, "province", null_high=0.49) for s in scales.values()}
+    figure = draw(curve_data(results_of(planned), null_shares=shares), width)
+    joined = " ".join(texts_of(figure))
+    assert joined.count("26%") == outcomes
+    assert joined.count("49%") >= outcomes
 
 
 @pytest.mark.parametrize("width", [6.5, 3.5])
