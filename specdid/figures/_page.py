@@ -50,7 +50,7 @@ PRINTED = 8.0
 _SMALLER = 7.3
 """So many where all that belongs on it has no room otherwise."""
 _READ, _ARTICLE = 6.0, (388.0, 546.0)
-"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks what spans its columns."""
+"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
 _COLUMN = 4.0
 """Inches."""
 _CAPTION, _CAPTION_THERE = 40.0, 67.0
@@ -120,14 +120,14 @@ def highest(points: float) -> float:
     """Return how high a figure may be on a page with room for ``points``.
 
     Beside a bare figure stand its caption and the note that `note_lines` was given before. On the page of an article,
-    which is lower, one wider than a column is shrunk, by no more than leaves its smallest text large enough to read.
+    which is lower, it is shrunk, by no more than leaves its smallest text so large that it is read.
     """
     told = _told.get()
     if told is None:
         return points
     note = NOTE * told.lines * PRINTED / SMALL
-    here = (points - _CAPTION - note) / told.printed
-    return SMALL * (here if told.width < _COLUMN else min(here, (_ARTICLE[1] - _CAPTION_THERE - note) / _READ))
+    in_article = (_ARTICLE[1] - _CAPTION_THERE - note) / _READ
+    return SMALL * min((points - _CAPTION - note) / told.printed, in_article)
 
 
 @dataclass(frozen=True, slots=True)
