@@ -47,12 +47,10 @@ _APART = 3.0
 """Points between two numbers along an axis, at least."""
 PRINTED = 8.0
 """Points that the smallest text of a bare figure has where it is printed."""
-_SMALLER = 7.3
+_SMALLER = (7.3, SMALL)
 """So many where all that belongs on it has no room otherwise."""
-_READ, _ARTICLE = 6.0, (388.0, 546.0)
+_READ, _ARTICLE = 5.5, (388.0, 546.0)
 """So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
-_COLUMN = 4.0
-"""Inches."""
 _CAPTION, _CAPTION_THERE = 40.0, 67.0
 """Points beside figure and note, there with a caption in larger type and a line that the note has more."""
 SHEET = 648.0
@@ -67,7 +65,6 @@ CUT_OF_TABLE = later("Names cut short are in full in the table of these results.
 class _Told:
     """What a figure tells beside itself: its note, and how many lines that would take on it."""
 
-    width: float
     note: str = ""
     lines: int = 0
     printed: float = PRINTED
@@ -82,7 +79,7 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
     It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points;
     a curve whose rows have no room is drawn larger (`width_at`).
     """
-    told = _Told(width)
+    told = _Told()
     token = _told.set(told)
     try:
         return draw(width * SMALL / PRINTED), told.note
@@ -92,12 +89,10 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
 
 def printed_sizes(width: float) -> tuple[float, ...]:
     """Return the sizes that the smallest text may have in print, the best first, of what is ``width`` inches wide."""
-    if (told := _told.get()) is None:
+    if _told.get() is None:
         return (PRINTED,)
-    if told.width < _COLUMN:
-        return (PRINTED, _SMALLER, SMALL)
     shrunk = min(1.0, _ARTICLE[0] / (72 * width * PRINTED / SMALL))
-    return (PRINTED,) if _SMALLER * shrunk < _READ else (PRINTED, _SMALLER)
+    return (PRINTED, *(size for size in _SMALLER if size * shrunk >= _READ))
 
 
 def width_at(width: float, printed: float) -> float:

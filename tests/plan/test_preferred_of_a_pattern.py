@@ -73,7 +73,7 @@ def test_the_sample_stands_beside_the_preferred_number_and_below_tables(panel, t
     for name in ("table_T.tex", "event_study.tex"):
         assert "Split: region: a." in (tmp_path / name).read_text(), name
     (chart,) = next(a.finding.charts for a in curve.analyses if a.kind == "event_study")
-    assert " Split: region: a. " in f"{note(chart.data)} "
+    assert "The preferred specification (controls: ctl, split: region: a)." in note(chart.data)
 
 
 def test_columns_that_are_the_samples_have_no_such_note(panel, tmp_path):
