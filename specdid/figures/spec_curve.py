@@ -161,7 +161,7 @@ def share_facts(panel: CurvePanel, alpha: float, brief: bool = False) -> list[tu
             say("{share} sig. {word}", share=share, word=short),
         )
         beside = null_share(s, null, high=False)
-        least = say("{share} {sign} (null {null})", share=share, sign=short, null=percent(null))
+        least = say("{share} sig. {sign} (null {null})", share=share, sign=short, null=percent(null))
         said.append((*(say("{share} ({null})", share=text, null=beside) for text in long), least))
     if not np.isnan(s.null_high):  # one for both signs
         high = percent(s.null_high)
