@@ -30,7 +30,7 @@ from specdid._draft import (
 )
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
-from specdid.panel.files import first_sheet, read_columns, words_for_missing
+from specdid.panel.files import first_sheet, has_extended_missing, read_columns, words_for_missing
 
 
 def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
@@ -109,7 +109,9 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     if beside is not None and there:
         with suppress(ReadError):  # which is told when the draft is checked
             columns = read_columns(beside, beside.name).columns
-            code = read_code(text, path.suffix, facts_of(columns, first_sheet(beside), words_for_missing(beside)))
+            facts = facts_of(columns, first_sheet(beside), words_for_missing(beside))
+            extended = path.suffix.lower() != ".r" and has_extended_missing(beside)
+            code = read_code(text, path.suffix, replace(facts, extended=extended))
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)
     written_out(code, treatment)

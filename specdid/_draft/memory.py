@@ -148,7 +148,8 @@ class DataFacts:
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
     ``words`` of a column of a text file what is read as missing, "" or NA, and in how many rows;
-    ``texts`` are columns of text.
+    ``texts`` are columns of text;
+    ``extended`` whether a .dta file has missing values .a to .z.
     """
 
     columns: frozenset[str] = frozenset()
@@ -167,6 +168,7 @@ class DataFacts:
     order: tuple[str, ...] = ()
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
+    extended: bool = False
 
 
 FIRST = DataFacts()

@@ -39,7 +39,7 @@ from specdid._draft.memory import (
     texts_of,
     without_marks,
 )
-from specdid._draft.stata_expression import found_in, of_rows, single, tree_of
+from specdid._draft.stata_expression import EXTENDED, found_in, of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
@@ -81,7 +81,12 @@ _COMMANDS = {
 
 def read_stata(text: str, facts: DataFacts = FIRST) -> ReadCode:
     """Return the regressions of a do-file, of data of which ``facts`` are known."""
-    return _Stata(facts).read(text)
+    made = re.search(r"(?<![\w.)\]`'])\.[a-z](?![\w.(])", re.sub(r'"[^"\n]*"', "", _without_comments(text)[0]))
+    token = EXTENDED.set(facts.extended or made is not None)
+    try:
+        return _Stata(facts).read(text)
+    finally:
+        EXTENDED.reset(token)
 
 
 def _set_in(nodes: Sequence[_Node]) -> list[tuple[str, str]]:
@@ -2639,6 +2644,8 @@ class _Stata(Memory):
                         return False
                     expression, missing = to, to
                 elif before.casefold() in (".", "missing", "mis"):
+                    if before == "." and EXTENDED.get():
+                        return False
                     missing = to
                 elif before.casefold() in ("nonmissing", "nonm") and expression == name:
                     expression = f"ifelse(is.na({name}), NA, {to})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -48,6 +49,10 @@ _NOT_READ = {
     "r": "it asks for what a command left",
 }
 """Functions of Stata that something else is called here, or nothing, and why."""
+
+
+EXTENDED: ContextVar[bool] = ContextVar("extended", default=False)
+"""Whether .a to .z may stand in the data of the do-file that is read."""
 
 
 def tree_of(text: str) -> Node:
@@ -295,6 +300,11 @@ class _Reader:
                 return found_in(left, start="^")
             raise NotReadError("strpos() is read where it is compared with 0, and with 1 by `==`")
         if isinstance(right, Constant) and not isinstance(left, Constant | Text | Number):
+            if operator in ("==", "!=") and EXTENDED.get():
+                raise NotReadError(
+                    "`.` alone is not .a to .z, which the data or a line of the code have and which are one missing "
+                    "value here. Write missing(x), or have the condition as a column of 0 and 1 in the data"
+                )
             if operator in ("==", ">=") and not (operator == "==" and self._extended):
                 return Call("is.na", (Argument(left),))
             if operator in ("!=", "<") and not (operator == "!=" and self._extended):

@@ -572,6 +572,26 @@ def words_for_missing(path: Path) -> dict[str, dict[str, int]]:
     return missing_words(path.read_bytes(), separator) if separator else {}
 
 
+def has_extended_missing(path: Path) -> bool:
+    """Say whether a .dta file has missing values .a to .z, which are read as any other."""
+    if path.suffix.lower() != ".dta":
+        return False
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = _attempt(
+            lambda: pd.read_stata(path, convert_categoricals=False, convert_dates=False, convert_missing=True)
+        )
+    missing = pd.io.stata.StataMissingValue
+    # Columns of numbers with a missing value are of objects then.
+    return any(
+        isinstance(value, missing) and value.string != "."
+        for _, column in frame.select_dtypes("object").items()
+        for value in column
+    )
+
+
 def _other_sheets(book: Any) -> tuple[Remark, ...]:
     sheets: Sequence[str] = book.sheet_names
     if len(sheets) < 2:

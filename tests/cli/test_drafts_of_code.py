@@ -26,7 +26,7 @@ from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
-from specdid.panel.files import read_columns, words_for_missing
+from specdid.panel.files import has_extended_missing, read_columns, words_for_missing
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -5846,3 +5846,27 @@ def test_operators_of_a_formula_of_r_are_those_of_formulas(terms, written):
     found = read_code(code, ".R")
     assert [list(one.terms) for one in found.regressions] == ([written] if written else [])
     assert len(found.skipped) == (0 if written else 1)
+
+
+@pytest.mark.parametrize("line", ["reg y d if w != .", "replace w = 0 if w == .", "recode w (. = 0), gen(z)"])
+def test_a_plain_missing_value_is_none_of_the_extended_ones(line):
+    """`.a != .` is true in Stata, and all of them are one missing value here."""
+    code = f"use a.dta\nreplace w = .a if w == -99\n{line}\nreg y d w z\n"
+    assert [at for at, _, _ in read_code(code, ".do").skipped if at == 3]
+    plain = code.replace(".a if", ". if")
+    assert not [at for at, _, _ in read_code(plain, ".do").skipped if at == 3]
+    facts = DataFacts(frozenset({"y", "d", "w", "z"}), extended=True)
+    assert [at for at, _, _ in read_code(plain.replace("z\n", "\n"), ".do", facts).skipped if at == 3]
+    harmless = code.replace("w != .", "w < .").replace("w == .", "mi(w)").replace("(. =", "(mis =")
+    assert not [at for at, _, _ in read_code(harmless, ".do").skipped if at == 3]
+
+
+def test_extended_missing_values_of_a_file_are_seen(tmp_path):
+    frame = pd.DataFrame({"x": [1.0, np.nan, 3.0], "s": ["a", ".b", ""]})
+    frame.to_stata(tmp_path / "plain.dta", write_index=False)
+    assert not has_extended_missing(tmp_path / "plain.dta")
+    raw = (tmp_path / "plain.dta").read_bytes()
+    dot, dot_a = (np.float64(2.0**1023 * (1 + k * 2.0**-12)).tobytes() for k in (0, 1))
+    assert raw.count(dot) == 1
+    (tmp_path / "extended.dta").write_bytes(raw.replace(dot, dot_a))
+    assert has_extended_missing(tmp_path / "extended.dta")
