@@ -86,6 +86,19 @@ def drafted(tmp_path):
     return make
 
 
+def two_units() -> DataFacts:
+    """Give what a file shows of two units in two years, with `base` fixed within them."""
+    columns = {
+        "y": [1.0, 2, 4, 3],
+        "x": [1.0, 2, 3, 5],
+        "base": [0.5, 0.5, 2, 2],
+        "id": [1.0, 1, 2, 2],
+        "year": [2000.0, 2001, 2000, 2001],
+        "d": [0.0, 1, 0, 0],
+    }
+    return facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+
+
 def formulas(spec: Path) -> list[str]:
     plan = specdid.plan(spec)
     write = formula_writer(plan)
@@ -1254,17 +1267,8 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     ],
 )
 def test_a_base_is_left_out_of_slopes_only_beside_the_number_itself(regressors, absorbed, slopes):
-    columns = {
-        "y": [1.0, 2, 4, 3],
-        "x": [1.0, 2, 3, 5],
-        "base": [0.5, 0.5, 2, 2],
-        "id": [1.0, 1, 2, 2],
-        "year": [2000.0, 2001, 2000, 2001],
-        "d": [0.0, 1, 0, 0],
-    }
-    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
     code = "xtset id year\ngen lx = log(x)\negen m = mean(x), by(id)\ngen mx = m^2\n"
-    found = read_code(f"{code}reghdfe y d {regressors}, a({absorbed}) cl(id)\n", ".do", facts)
+    found = read_code(f"{code}reghdfe y d {regressors}, a({absorbed}) cl(id)\n", ".do", two_units())
     assert slopes in found.regressions[0].terms
 
 
@@ -1280,16 +1284,7 @@ def test_a_base_is_left_out_of_slopes_only_beside_the_number_itself(regressors, 
     ],
 )
 def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
-    columns = {
-        "y": [1.0, 2, 4, 3],
-        "x": [1.0, 2, 3, 5],
-        "base": [0.5, 0.5, 2, 2],
-        "id": [1.0, 1, 2, 2],
-        "year": [2000.0, 2001, 2000, 2001],
-        "d": [0.0, 1, 0, 0],
-    }
-    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
-    found = read_code(f"xtset id year\negen m = mean(x), by(id)\n{command}\n", ".do", facts)
+    found = read_code(f"xtset id year\negen m = mean(x), by(id)\n{command}\n", ".do", two_units())
     assert len(found.regressions) == 1
     notes = [text for _, text in found.notes if "weights" in text]
     assert [told in text for text in notes] == [True] * (told is not None)
