@@ -187,8 +187,8 @@ def histogram(null: NullMedian, least: float) -> tuple[Floats, Floats, Bools]:
 
     The first and the last bin are those of the outermost draws.
 
-    The observed median and what lies as far beyond zero are edges, so that dark bins have just the draws that p counts;
-    between neighbouring quantiles there are as many draws.
+    The observed median and what lies as far beyond zero are edges, so that dark bins have the share of draws that p
+    counts, as far as quantiles tell it: between neighbouring ones there are as many draws.
     """
     wide = max(bandwidth(null.quantiles), least)
     # Draws exactly as far as the observed median count.
