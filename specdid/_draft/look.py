@@ -355,8 +355,15 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
             if column is None or unit == time.name or column.missing.any():
                 continue
             codes, units = rank(column)
-            if 2 <= units <= n_rows * 0.75 and (chosen.unit or UNIT_NAMES.search(unit)):
-                best.append((n_rows - _pairs(codes, time.periods), unit))
+            if not 2 <= units <= n_rows * 0.75:
+                continue
+            repeats = n_rows - _pairs(codes, time.periods)
+            if (
+                chosen.unit
+                or UNIT_NAMES.search(unit)
+                or (column.is_text and units <= n_rows / 2 and repeats <= 0.05 * n_rows)
+            ):
+                best.append((repeats, unit))
         for repeats, unit in sorted(best)[:3]:
             told = f"repeats in {many(repeats, 'row')}" if repeats else "has one row each, but most units are seen once"
             notes.append(f"`{unit}` × `{time.name}` {told}" + (_twice(usable, unit, time) if repeats else ""))
