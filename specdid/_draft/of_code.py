@@ -869,6 +869,11 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     taken = sum(term in r.terms for r in code.regressions)
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
     own = _apart([r for r in code.regressions if term in r.terms], term)
+    if not why.startswith("named by you") and (wider := _interaction(own, term)):
+        lines.append(
+            f"`{wider}` is in all of them, too: if that is the effect, as in a difference in differences, say "
+            f"--treatment {wider}"
+        )
     specifications = len({*_rows(own, term)})
     several = [*dict.fromkeys(one for r in own for one in re.findall(r"\b(?:each|regex)\([^()]*\)", r.condition))]
     these = f"{specifications} specification{'s' * (specifications != 1)}" if specifications < len(own) else ""
@@ -886,6 +891,14 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
         lines.append(told)
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
+
+
+def _interaction(own: Sequence[Regression], term: str) -> str:
+    """Return the largest interaction of a term that all its regressions have."""
+    shared = set.intersection(*(set(r.terms) for r in own)) if own else set()
+    return max(
+        (t for t in sorted(shared) if term in t.split(":") and t != term), key=lambda t: t.count(":"), default=""
+    )
 
 
 def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:

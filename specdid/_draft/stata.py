@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import inf, isinf, isnan
 from typing import Any, Literal, TypeVar
 
@@ -1989,8 +1989,8 @@ class _Stata(Memory):
         single = len(pieces) == 1
         if re.fullmatch(r"c\.[^\W\d]\w*", word):
             word, pieces = names[0], names
-        if re.fullmatch(r"1\.\w+", word) and self._binary(names[0]):
-            terms.append(names[0])
+        if re.fullmatch(r"1\.\w+(?:#1\.\w+)*", word) and all(map(self._binary, names)):
+            terms.append(":".join(names))
             return
         if len(set(names)) == 2 and re.fullmatch(r"c\.\w+##c\.\w+", word):
             terms += [*names, ":".join(names)]
@@ -2011,8 +2011,13 @@ class _Stata(Memory):
         if single and binary[0]:
             terms.append(names[0])
             return
-        if len(names) == 2 and all(binary) and "##" in word:
-            terms += [*names, ":".join(names)]
+        if (
+            all(binary)
+            and len(set(names)) == len(names)
+            and re.search("##", word)
+            and not re.search(r"(?<!#)#(?!#)", word)
+        ):
+            terms += [":".join(some) for k in range(1, len(names) + 1) for some in combinations(names, k)]
             return
         if any(binary) or (not single and not set(names) & self._key and None in binary):
             raise NotReadError(

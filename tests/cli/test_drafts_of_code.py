@@ -501,6 +501,27 @@ def test_a_sample_for_each_level_is_said_to_be_several_specifications(drafted):
     assert len(specdid.plan(spec)) > 2
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (("i.treat##i.post poverty", "treat post 1.treat#1.post"), "treat:post"),
+        (("i.treat##i.post", "treat poverty"), None), (("treat poverty", "treat"), None),
+        (("treat##post##odd", "treat##post##odd poverty"), "treat:post:odd"),
+    ],
+)  # fmt: skip
+def test_an_interaction_of_the_term_that_is_chosen_is_offered_as_the_treatment(drafted, rows, told):
+    made = "gen treat = sid < 20\ngen post = year > 2005\ngen odd = mod(sid, 2) == 1\n"
+    code = "use castle\n" + made + "".join(f"reg homicide {row}, cluster(sid)\n" for row in rows)
+    done, spec = drafted(code, "a.do")
+    assert "have `treat`, the treatment" in done.stdout
+    offered = re.findall(r"`(\S+)` is in all of them, too: .* say --treatment (\S+)", done.stdout)
+    assert offered == ([(told, told)] if told else [])
+    if told:
+        spec.unlink()
+        again, _ = drafted(code, "a.do", "--treatment", told)
+        assert "named by you; in 2 of 2" in again.stdout
+
+
 def test_lines_that_lack_a_term_are_named(drafted):
     rows = ("y d x", "y d x", "y x z", "y x", "y z w")
     done, _ = drafted("".join(f"reghdfe {row}, a(i)\n" for row in rows), "a.do")
@@ -1233,7 +1254,13 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("i.post", ("post",), "0"), ("i.treat##i.post", ("treat", "post", "treat:post"), "0"),
         ("treat##post", ("treat", "post", "treat:post"), "0"), ("c.x##c.x", ("x + I(x^2)",), "0"),
         ("i.region", (), "region"), ("i.region#i.year", (), "region^year"),
-        ("1.treat#1.post", ("(treat == 1):(post == 1)",), "0"),
+        ("1.treat#1.post", ("treat:post",), "0"), ("1.treat#1.region", ("(treat == 1):(region == 1)",), "0"),
+        (
+            "treat##post##i.odd",
+            ("treat", "post", "odd", "treat:post", "treat:odd", "post:odd", "treat:post:odd"),
+            "0",
+        ),
+        ("treat##post#odd", None, ""),
         ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
@@ -1243,7 +1270,8 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
 def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effects):
     names = frozenset({"treat", "region", "x", "y"})
     facts = DataFacts(names, names, frozenset({"treat"}))
-    code = f"use a\nxtset id year\ngen post = year > 2000\nreg y {word}, cluster(id)\n"
+    made = "gen post = year > 2000\ngen odd = mod(year, 2) == 1"
+    code = f"use a\nxtset id year\n{made}\nreg y {word}, cluster(id)\n"
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
