@@ -323,7 +323,7 @@ class Writer:
             return ("quietly", [self.statement(1), self.statement(1)])
         if kind == 35:
             before = [*self.numbers], [*self.texts]
-            holds = r.choice((("1", True), ("`h' > 1", True), ("`h' == 3", False), ('"`m\'" == "q"', False)))
+            holds = r.choice((("1", True), ("`h' > 1", True), ("`h' == 30", False), ('"`m\'" == "q"', False)))
             inner, self.numbers, self.texts = [self.statement(1)], *map(list, before)
             others = [self.statement(1)] if r.random() < 0.5 else []
             self.numbers, self.texts = before

@@ -669,8 +669,12 @@ def execute(statement, frame, macros=None) -> None:
                 for one in inner:
                     execute(one, frame, macros | {"v": name})
         case ("step", macro):
+            if macro not in macros:
+                raise StopsError("invalid syntax")
             macros[macro] = str(int(macros[macro]) + 1)
         case ("stepped", name, x, step):
+            if "h" not in macros:
+                raise StopsError("invalid syntax")
             before = macros["h"]
             macros["h"] = str(int(before) + 1)
             number = macros["h"] if step == "++h" else before
