@@ -1258,6 +1258,10 @@ class _R(Memory):
         if by and self._of_tables:
             text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
         self._refuse_places(text, by)
+        if twice := re.search(r"!\s*!+\s*\w*", _without_texts(text)):
+            raise NotReadError(
+                f"`{twice[0]}` is the script's variable in dplyr, and elsewhere not not: write its value"
+            )
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text

@@ -199,7 +199,7 @@ _ALL = (
     ),
     _value(
         "n_distinct",
-        "number of different values of x within groups, missing ones not counted",
+        "number of different values of x within groups, missing ones not counted; 0 where there is none",
         Parameter("x", "by"),
         _BY,
     ),
@@ -419,10 +419,13 @@ def _standardised(call: Call, deviations: bool) -> Node:
 
 
 def _distinct(call: Call) -> Node:
-    """Add up for each value one over the rows that have it."""
+    """Add up for each value one over the rows that have it; 0 in a group without a value."""
     x, by, span = _given(call, "x"), argument(call, "by"), call.span
     rows = _call(span, "count", by=x if by is None else Binary("^", by, x, span))
-    return _call(span, "round", _call(span, "sum", Binary("/", Number(1.0, span), rows, span), by=by))
+    share = _call(
+        span, "ifelse", _call(span, "is.na", rows), Number(0.0, span), Binary("/", Number(1.0, span), rows, span)
+    )
+    return _call(span, "round", _call(span, "sum", share, by=by))
 
 
 def _whole(call: Call) -> Node:

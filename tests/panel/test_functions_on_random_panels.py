@@ -284,6 +284,12 @@ def test_a_function_is_what_pandas_has(seed, expression):
     assert equal(evaluated(d, expression), expected.reindex(d.index))
 
 
+def test_a_group_without_a_value_has_no_different_ones_and_rows_without_a_group_no_number():
+    panel = panel_of({"u": [1, 1, 2, 2, None], "t": [1, 2, 1, 2, 1], "x": [3, None, None, None, 3]})
+    found = frames_as_panels.values(panel, "n_distinct(x, by = u)")
+    assert found == [1, 1, 0, 0, None]
+
+
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_numbers_that_a_file_shows_as_text_are_read(tmp_path, ending):
     cells = ["1,234", "12%", "-0.5", "1 000", None, "2,000,000.25"]
