@@ -578,7 +578,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
                 if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
                     continue
                 said.add((sign, x))
-                code = "decimal_commas" if sign == "," else "blanks_in_numbers"
+                code = "decimal_commas" if sign == "," else "footnotes"
                 yield fault_at(origin, span, code, *told, "warning")
 
 

@@ -492,7 +492,7 @@ def superscript_cells(name: str, place: int, raised: Mapping[int, str]) -> Remar
     rows = sorted(raised)
     it = "it is" if len(rows) == 1 else "they are"
     return Remark(
-        "superscript_cells",
+        "footnotes",
         f"`{name}` has {many(len(rows), 'number')} with a superscript, {_where(place, rows)}: {raised[rows[0]]}; "
         f"{it} read as text",
         help="delete the superscripts where they are marks of footnotes, and write a power out as a number",

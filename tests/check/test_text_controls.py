@@ -139,7 +139,7 @@ def commas(cells, plain, code="decimal_commas", **changes):
 
 
 def test_numbers_of_footnotes_that_are_read_as_thousands_are_warned_of():
-    (fault,) = commas(["115 123", "132\u00a0123"], ["104", "110"], "blanks_in_numbers")
+    (fault,) = commas(["115 123", "132\u00a0123"], ["104", "110"], "footnotes")
     assert "“115 123”, “132\u00a0123” in rows 1 and 2, whose blank parse_number() takes" in fault.message
     assert fault.help == "where 123 is the number of a footnote, write 115 in the file"
     assert from_fault(fault).severity == "serious"
@@ -158,7 +158,7 @@ def test_numbers_of_footnotes_that_are_read_as_thousands_are_warned_of():
     ],
 )
 def test_blanks_between_thousands_are_not_warned_of(cells, plain):
-    assert not commas(cells, plain, "blanks_in_numbers")
+    assert not commas(cells, plain, "footnotes")
 
 
 def test_what_reads_decimal_commas_divides_no_thousands():

@@ -261,7 +261,7 @@ def test_numbers_with_a_superscript_are_texts_and_named(read, inline):
     assert plain(source)["b"] == ["2", "3", "4", "25¹", "7", "1,234.5²³", "10⁶", "8a"]
     (remark,) = source.remarks
     expected = "`b` has 3 numbers with a superscript, the first in C5: 25¹; they are read as text"
-    assert (remark.code, remark.message) == ("superscript_cells", expected)
+    assert (remark.code, remark.message) == ("footnotes", expected)
     assert known(remark.message, "zh")
     (remark,) = read("d.xlsx", with_texts(texts[:1], inline)).remarks
     assert remark.message == "`b` has 1 number with a superscript, in C5: 25¹; it is read as text"
