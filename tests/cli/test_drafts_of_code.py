@@ -1264,6 +1264,17 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("i.L.treat", ("l(treat, 1)",), "0"), ("iL.treat", ("l(treat, 1)",), "0"), ("L.i.treat", ("l(treat, 1)",), "0"),
+        ("1.L2.treat", ("l(treat, 2)",), "0"), ("i.L2.odd##i.treat", ("treat", "l(odd, 2)", "treat:l(odd, 2)"), "0"),
+        ("i.F.treat##c.x", None, ""),
+        ("iL.region", (), "l(region, 1)"), ("ib2L.region", (), "l(region, 1)"), ("i.L.region#c.x", None, ""),
+        ("2L.region", None, ""), ("i2.L.region", None, ""), ("i.D.treat", None, ""), ("D.i.treat", None, ""),
+        ("i2.region", ("(region == 2)",), "0"), ("i2.region#c.x", ("(region == 2):x",), "0"),
+        ("i0.treat", ("(treat == 0)",), "0"), ("i1.treat", ("treat",), "0"), ("i2000.year", ("(year == 2000)",), "0"),
+        ("ib0.treat##c.x", ("treat", "x", "treat:x"), "0"), ("ib1.treat##c.x", None, ""), ("b1.treat##i.odd", None, ""),
+        ("ib(last).treat##c.x", None, ""), ("ib(first).treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("ib2.region##c.x", None, ""), ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
+        ("LD.x", ("l(d(x, 1), 1)",), "0"),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
     ],
 )  # fmt: skip
@@ -1275,6 +1286,43 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
+def test_a_base_of_one_turns_the_sign_of_a_column_of_0_and_1_and_that_is_noted(word, noted):
+    names = frozenset({"treat", "x", "y"})
+    found = read_code(f"use a\nreg y {word} x\n", ".do", DataFacts(names, names, frozenset({"treat"})))
+    assert [r.terms for r in found.regressions] == [("treat", "x")]
+    assert [line for line, told in found.notes if "of 1 against 0" in told] == [2] * noted
+
+
+def test_names_cut_down_to_their_first_letters_are_written_out_and_noted():
+    facts = DataFacts(
+        names := frozenset({"outcome", "treat", "income", "inhabitants", "year", "state", "popul"}), names
+    )
+    code = (
+        "use a\ngen lincome = log(income)\n"
+        'reghdfe outc tre L.inc lin if yea > 2000 & state != "yea" [aw=pop], absorb(st i.yea) vce(cluster st)\n'
+        "reg outc treat in_x\n"  # in_x is no column and cuts none down
+    )
+    found = read_code("xtset state year\n" + code, ".do", facts)
+    first, second = found.regressions
+    assert (first.outcome, first.terms, first.effects) == (
+        "outcome",
+        ("treat", "l(income, 1)", "lincome"),
+        "state + year",
+    )
+    assert (first.condition, first.weights, first.vcov) == ('year > 2000 & state != "yea"', "popul", "~state")
+    assert second.terms == ("treat", "in_x")
+    assert (4, "`inc` is `income`, as Stata reads it") in found.notes
+    assert len([told for _, told in found.notes if "as Stata reads it" in told]) == 7
+
+
+@pytest.mark.parametrize("line", ["reg outc in", "set varabbrev off\nreg outc tre"])
+def test_names_cut_down_to_letters_of_several_columns_stay(line):
+    facts = DataFacts(names := frozenset({"outcome", "treat", "income", "inhabitants"}), names)
+    found = read_code(f"use a\n{line}\n", ".do", facts)
+    assert not any("treat" in r.terms or "income" in r.terms for r in found.regressions)
 
 
 @pytest.mark.parametrize(
