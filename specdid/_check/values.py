@@ -502,7 +502,7 @@ def check_samples(data: Data) -> Iterator[Fault]:
 
 
 def check_weights(data: Data) -> Iterator[Fault]:
-    """Find weights that are negative, or nothing but zeros and gaps."""
+    """Find weights that are negative, or nothing but zeros and gaps; and those of each in rows of a sample."""
     for option in data.study.weights:
         for node, _ in leaves(option.formula.tree, "number"):
             if not isinstance(node, Number):
@@ -515,7 +515,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
         return
     values = column.numbers
     negative = np.flatnonzero(values < 0)
-    missing = np.flatnonzero(np.isnan(values))
+    missing = np.flatnonzero(np.isnan(values) & data.sampled)
     if negative.size:
         yield fault_at(
             expression.origin,
@@ -534,7 +534,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
             f"the weight is missing in {data.rows(missing)}, which weighted specifications leave out",
             severity="warning",
         )
-    if not negative.size and (values > 0).any() and (nought := np.flatnonzero(values == 0)).size:
+    if not negative.size and (values > 0).any() and (nought := np.flatnonzero((values == 0) & data.sampled)).size:
         yield fault_at(
             expression.origin,
             node.span,
