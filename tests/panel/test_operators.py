@@ -131,9 +131,7 @@ def test_what_an_advice_on_numbers_writes_leaves_plain_numbers_as_they_are(plain
 
 def test_years_among_which_some_are_dates_have_an_expression_and_other_numbers_none():
     def advice(*cells):
-        return operators.number_advice(
-            read_delimited(b"x\n" + "\n".join(cells).encode(), ",", lambda n: n)[0]["x"]
-        )
+        return operators.number_advice(read_delimited(b"x\n" + "\n".join(cells).encode(), ",", lambda n: n)[0]["x"])
 
     assert "parse_number(substr(trimws(x), 1, 4))" in advice("2010", "2011", "2012-05-03")
     told = advice("10.38", "20241", "2024-05-03 00:00:00")
