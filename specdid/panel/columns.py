@@ -31,6 +31,7 @@ class Column:
         ("date", or the name of a type that cannot be used), else "".
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
     single : the file stores the numbers in single precision.
+    labels : what a .dta file calls numbers: (number, label).
     """
 
     numbers: Floats | None = None
@@ -40,6 +41,7 @@ class Column:
     kind: str = ""
     odd: tuple[str, ...] = ()
     single: bool = False
+    labels: tuple[tuple[float, str], ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -69,7 +71,7 @@ class Column:
     def in_order(self, order: Ints) -> Column:
         """Return the same column with its rows in another order; one that was not read stays so."""
         if self.numbers is not None:
-            return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd, single=self.single)
+            return replace(self, numbers=number(self.numbers[order]).numbers, log0=None)
         return text(self._codes[order], self.levels, self.kind, self.odd) if self._codes.size else self
 
     def broadcast(self, n_rows: int) -> Column:
