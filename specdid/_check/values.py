@@ -751,6 +751,33 @@ def check_spellings(data: Data) -> Iterator[Fault]:
     yield from check_compared(data, _defined(data))
 
 
+def check_codes_of_groups(data: Data) -> Iterator[Fault]:
+    """Warn of codes that are one number and may be different groups, as 1.1 and 1.10, of what is a group."""
+    unit, seen = data.study.unit, set()
+    groups: list[tuple[Origin, Span | None, Node]] = []
+    if unit is not None:
+        groups.append((data.study.unit_origin or Origin(("study", "unit")), None, Name(unit)))
+    for use in uses(data.study):
+        for node, kind in leaves(use.expression.tree, use.role):
+            if kind == "level" or (isinstance(node, Call) and node.function in ("factor", "i")):
+                groups += [(use.expression.origin, node.span, name) for name in _grouped(node, kind)]
+    for expression, _ in _defined(data):
+        levels = [by for call in walk(expression.tree) if isinstance(call, Call) and (by := _by(call)) is not None]
+        groups += [(expression.origin, by.span, name) for by in levels for name in walk(by)]
+    for origin, span, name in groups:
+        column = data.panel.columns.get(name.name) if isinstance(name, Name) else None
+        if column is None or not column.one_number or name in seen:
+            continue
+        seen.add(name)
+        shown = first_few([" and ".join(f"“{cell}”" for cell in cells) for cells in column.one_number], 3)
+        message = f"`{write(name)}` is read as numbers, so that cells of one number are one group: {shown}"
+        advice = (
+            "if they are different codes, put a letter before each of them in the file, as z1.10, so that they are "
+            "text; if they are the same, write them alike"
+        )
+        yield fault_at(origin, span, "same_number", message, advice, "warning")
+
+
 def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
     """Warn of two units, alike but for a letter or two, of which one is seen only when the other is not.
 

@@ -341,6 +341,50 @@ def test_names_that_look_different_are_two(name, other):
     assert not misspelt([*STATES, name, other])
 
 
+def coded(tmp_path, cells, table, name="zone"):
+    frame = small_panel().with_columns(
+        pl.Series(name, [cells[(k - 1) % len(cells)] for k in small_panel()["id"].to_list()], dtype=pl.String)
+    )
+    frame.write_csv(tmp_path / "d.csv")
+    study = small_study(**table)
+    study["study"]["data"] = str(tmp_path / "d.csv")
+    found = specdid.check(study)
+    return [f.message for f in found if f.code == "same_number"]
+
+
+GROUPED = [
+    {"vcov": {"v": "~zone"}},
+    {"fixed_effects": {"f": "id + zone^year"}},
+    {"controls": {"c": "factor(zone)"}},
+    {"inference": {"strata": "zone", "assign": "d"}},
+    {"derive": {"peers": "mean(x1, by = zone)"}, "controls": {"c": "peers"}},
+]
+
+
+@pytest.mark.parametrize("table", GROUPED)
+@pytest.mark.parametrize(
+    ("cells", "shown"), [(["1.1", "1.2", "1.10"], "“1.1” and “1.10”"), (["1E2", "100", "7"], "“100” and “1E2”")]
+)
+def test_codes_of_groups_that_are_one_number_are_told(tmp_path, table, cells, shown):
+    (message,) = coded(tmp_path, cells, table)
+    assert message == f"`zone` is read as numbers, so that cells of one number are one group: {shown}"
+    assert known(message, "zh")
+
+
+@pytest.mark.parametrize(
+    "cells", [["1.10", "1.20", "2.00"], ["1", "1.0", "2"], ["1E2", "2E2", "7"], ["10", "100", "1"]]
+)
+def test_codes_that_are_different_numbers_are_not(tmp_path, cells):
+    assert not coded(tmp_path, cells, GROUPED[0])
+
+
+@pytest.mark.parametrize(
+    "table", [{"controls": {"c": "zone"}}, {"outcome": {"z": "zone"}}, {"sample": {"s": "zone > 1"}}]
+)
+def test_values_that_are_one_number_are_not_told(tmp_path, table):
+    assert not coded(tmp_path, ["0.5", "0.50", "1.25"], table)
+
+
 RENAMED = [
     ("江阴", "江阴市"),
     ("江阴市", "江阴"),
