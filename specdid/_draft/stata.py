@@ -1824,8 +1824,8 @@ class _Stata(Memory):
         effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
         absorbs = len(effects)
-        for word in words:
-            if re.fullmatch(r"\(.*\)", word) or "=" in word:
+        for word in (one for several in words for one in ([several] if "=" in several else _each_of(several))):
+            if "=" in word:
                 raise NotReadError(
                     f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreghdfe'].here}"
                 )
@@ -3429,6 +3429,22 @@ def _at_comma(text: str) -> tuple[str, str]:
         if c == "," and depth == 0:
             return text[:k], text[k + 1 :]
     return text, ""
+
+
+def _each_of(word: str) -> list[str]:
+    """Return the words that one with lists in brackets is in Stata: i.(a b)##c.x is i.a##c.x i.b##c.x, i(2 3).a two."""
+    signs, parts = re.findall(r"#+(?![^()]*\))", word), re.split(r"#+(?![^()]*\))", word)
+    choices: list[list[str]] = []
+    for part in parts:
+        listed = re.fullmatch(r"((?:[^()]|\([^()]*\))*\.)?\(([^()]+)\)", part)
+        levels = re.fullmatch(r"i?\(([\d\s/]+)\)\.(\w+)", part)
+        if levels and not re.search(r"\d{5}", levels[1]):
+            spans = [one.split("/") for one in levels[1].split()]
+            choices.append([f"{k}.{levels[2]}" for one in spans for k in range(int(one[0]), int(one[-1]) + 1)])
+        else:
+            choices.append([f"{listed[1] or ''}{one}" for one in listed[2].split()] if listed else [part])
+    signs.append("")
+    return ["".join(map("".join, zip(one, signs, strict=True))) for one in itertools.product(*choices)]
 
 
 def _options(text: str) -> dict[str, str]:

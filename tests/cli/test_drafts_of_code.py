@@ -1275,6 +1275,12 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("ib(last).treat##c.x", None, ""), ("ib(first).treat##c.x", ("treat", "x", "treat:x"), "0"),
         ("ib2.region##c.x", None, ""), ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
         ("LD.x", ("l(d(x, 1), 1)",), "0"),
+        ("i.(treat region)", ("treat",), "region"), ("L.(x treat)", ("l(x, 1)", "l(treat, 1)"), "0"),
+        ("c.(x treat)", ("x", "treat"), "0"), ("(i.treat i.odd)##c.x", ("treat", "x", "treat:x", "odd", "odd:x"), "0"),
+        ("i.treat##(i.odd c.x)", ("treat", "odd", "treat:odd", "x", "treat:x"), "0"),
+        ("i(2 3).region", ("(region == 2)", "(region == 3)"), "0"),
+        ("i(2/3).region#c.x", ("(region == 2):x", "(region == 3):x"), "0"), ("(x treat)", ("x", "treat"), "0"),
+        ("(x = treat)", None, ""),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
     ],
 )  # fmt: skip
