@@ -1888,6 +1888,34 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
 
 
 @pytest.mark.parametrize(
+    ("call", "vcov", "ssc", "told"),
+    [
+        ("feols(y ~ d + factor(g), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id) + factor(year), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id), df, cluster = ~id)", "~id", "lsdv", "factor() keeps rows"),
+        ("feols(y ~ d + factor(id), df, ~id, ssc = ssc(K.fixef = 'full'))", "~id", "lsdv", "factor() keeps rows"),
+        ("fepois(y ~ d + factor(id), df)", "iid", "", ""),
+        ("felm(y ~ d + factor(id) | 0 | 0 | id, df)", "~id", "lsdv", "felm keeps rows"),
+        ("felm(y ~ d + factor(id), df)", "iid", "", ""),
+        ("setFixest_vcov(no_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "hetero", "", "factor() keeps rows"),
+        ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(year) | id, df)", "~id", "", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, panel.id = ~id + year)", "~id", "lsdv", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, vcov = 'cluster')", None, "", ""),
+        ("feols(y ~ d + factor(year) | id, df, vcov = 'twoway')", None, "", ""),
+    ],
+)
+def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vcov, ssc, told):
+    """Without ``|`` errors are iid in every version of fixest."""
+    found = read_code(f"{call}\n", ".R")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
+    comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    assert told in comments
+    assert ("states no vcov" in comments) == (told == "states no vcov")
+    assert bool(told) == bool(comments)
+
+
+@pytest.mark.parametrize(
     "code",
     ["feols(y ~ d, df, panel.id = ~u + t)\n", "setFixest_estimation(panel.id = ~u + t)\nfeols(y ~ d, data = df)\n"],
 )
@@ -4618,6 +4646,63 @@ KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
 
 def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)", facts: DataFacts = KNOWN):
     return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = as.integer(k > mean(df$k)))", "as.integer(k > mean(k))"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k) - mean(.$k))", "mean(k, by = id) - mean(k)"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(df$k))", "k - mean(k)"),
+        ("df <- df %>% mutate(v = k - mean(.$k), .by = c(id, t))", "k - mean(k)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k - mean(.data$k))", "k - mean(k, by = id)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k / sum(df$k[df$t > 1]) - n_distinct(.$g))",
+         "k / coalesce(sum(ifelse(t > 1, k, NA)), 0) - (n_distinct(g))"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(.$k))",
+         "k - mean(ifelse(t > 1, k, NA))"),
+        ("df <- df %>% mutate(k = k + 1) %>% group_by(id) %>% mutate(v = mean(.$k))", "mean(k_2)"),
+        ("setDT(df)\ndf[, v := k - mean(df$k), by = id]", "k - mean(k)"),
+        ("setDT(df)\ndf[, k := k + 1][, v := k - mean(df$k)]", "k_2 - mean(k_2)"),
+        ("df <- df %>% mutate(v = k - mean(df$k) + .$t)", "k - mean(k) + t"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_are_of_all_its_rows_within_groups_too(change, made):
+    """``df$x`` is x as the statement finds it, ``.$x`` as the step of the pipe does, ``.data$x`` the group's."""
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert found.derived["v"] == made
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = k > df$k)", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = lag(df$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k - .$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = with(df, mean(k)))", "one value there"),
+        ("setDT(df)\ndf[, v := df$k, by = id]", "one value there"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1) %>% mutate(v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, w = odd(k), v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = with(df, k))", "makes `k` anew"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(df$k))", "is of all rows of `df`"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(.$k))", "nothing else is called `.`"),
+        ("df$v <- .$k", "nothing else is called `.`"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_that_a_line_cannot_have_are_listed(change, why):
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert "v" not in found.derived
+    assert any(why in told for _, _, told in found.skipped)
+
+
+def test_rows_that_a_mean_of_the_whole_frame_chooses_by_group_are_left():
+    found = drafted_r(
+        "df <- df %>% group_by(id) %>% filter(max(k) > mean(.$k)) %>% ungroup()", "feols(y ~ u | id + t, df)", SUMMED
+    )
+    assert [r.condition for r in found.regressions] == ["max(k, by = id) > mean(k)"]
+    assert not found.skipped
 
 
 @pytest.mark.parametrize(
