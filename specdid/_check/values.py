@@ -44,6 +44,7 @@ from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, wr
 from specdid.panel.operators import (
     USABLE,
     far_thousands,
+    footnote_advice,
     mixed_percents,
     number_advice,
     numbers_as_text,
@@ -502,7 +503,7 @@ def check_samples(data: Data) -> Iterator[Fault]:
 
 
 def check_weights(data: Data) -> Iterator[Fault]:
-    """Find weights that are negative, or nothing but zeros and gaps."""
+    """Find weights that are negative, or nothing but zeros and gaps; and those of each in rows of a sample."""
     for option in data.study.weights:
         for node, _ in leaves(option.formula.tree, "number"):
             if not isinstance(node, Number):
@@ -515,7 +516,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
         return
     values = column.numbers
     negative = np.flatnonzero(values < 0)
-    missing = np.flatnonzero(np.isnan(values))
+    missing = np.flatnonzero(np.isnan(values) & data.sampled)
     if negative.size:
         yield fault_at(
             expression.origin,
@@ -534,7 +535,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
             f"the weight is missing in {data.rows(missing)}, which weighted specifications leave out",
             severity="warning",
         )
-    if not negative.size and (values > 0).any() and (nought := np.flatnonzero(values == 0)).size:
+    if not negative.size and (values > 0).any() and (nought := np.flatnonzero((values == 0) & data.sampled)).size:
         yield fault_at(
             expression.origin,
             node.span,
@@ -574,11 +575,12 @@ def check_parsed(data: Data) -> Iterator[Fault]:
                 said.add(("%", x))
                 message = f"{_marked(x)} holds {mixed}: parse_number() leaves both as they are"
                 yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
-            if Text(",") not in asked and (",", x) not in said and (message := _decimal_commas(data, x, column)):
-                said.add((",", x))
-                read = f'ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)}))'
-                advice = f"where the comma is a decimal one, write a point in the file, or {read} in [derive]"
-                yield fault_at(origin, span, "decimal_commas", message, advice, "warning")
+            for sign in ", ":
+                if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
+                    continue
+                said.add((sign, x))
+                code = "decimal_commas" if sign == "," else "footnotes"
+                yield fault_at(origin, span, code, *told, "warning")
 
 
 def _defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
@@ -596,16 +598,25 @@ def _marked(node: Node) -> str:
     return words if "`" in (words := write(node)) else f"`{words}`"
 
 
-def _decimal_commas(data: Data, x: Node, column: Column) -> str:
-    cells, largest, times = far_thousands(column)
+def _far_parts(data: Data, x: Node, column: Column, sign: str) -> tuple[str, str] | None:
+    """Say which cells with a comma, or a blank, are numbers far above the others, and what to do."""
+    cells, largest, times = far_thousands(column, sign)
     if not cells or column.codes is None:
-        return ""
+        return None
     rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
     shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
-    return (
-        f"{_marked(x)} holds {shown} in {data.rows(rows)}, whose comma parse_number() takes for one between thousands: "
-        f"{times:.3g} times the largest of the others, {number_text(largest)}, or more"
+    message = (
+        f"{_marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
+        f"takes for one between thousands: {times:.3g} times the largest of the others, {number_text(largest)}, or more"
     )
+    if sign == " ":
+        return message, footnote_advice(cells[0])
+    advice = "where the comma is a decimal one, write a point in the file"
+    if len(cells) == sum("," in level for level in column.levels):  # else it would divide others
+        advice += (
+            f', or ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)})) in [derive]'
+        )
+    return message, advice
 
 
 LIMITED = ("winsorize", "trim")

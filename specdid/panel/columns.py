@@ -489,6 +489,18 @@ def logical_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
     )
 
 
+def superscript_cells(name: str, place: int, raised: Mapping[int, str]) -> Remark:
+    """Warn of numbers with a superscript behind them; ``raised`` has by row of the sheet what it shows."""
+    rows = sorted(raised)
+    it = "it is" if len(rows) == 1 else "they are"
+    return Remark(
+        "footnotes",
+        f"`{name}` has {many(len(rows), 'number')} with a superscript, {_where(place, rows)}: {raised[rows[0]]}; "
+        f"{it} read as text",
+        help="delete the superscripts where they are marks of footnotes, and write a power out as a number",
+    )
+
+
 PERCENT, THOUSAND = 5, 30
 """Ratios of medians from which cells in percent, or shown in thousands, and others are in different units."""
 
