@@ -265,6 +265,8 @@ _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?
 """Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
+_SUMMARIES = "|".join((*_GROUPED, *_COUNTED, "n_distinct", "uniqueN"))
+"""Functions of many values that have one, as a pattern."""
 _RUNNING = {"cumsum", "cummax"}
 _OF_GROUPS = {name for name, made in FUNCTIONS.items() if any(one.name == "by" for one in made.parameters)}
 _OF_LENGTH = {"sum", "sd", "cumsum", "cummax", "l", "f", "scale", "rank", "quantile", "n_distinct"}
@@ -348,6 +350,10 @@ class _R(Memory):
         self._here = ""
         self._moved = ""
         """The frame whose own columns have other rows than those that steps before have left of it."""
+        self._stood: dict[str, dict[str, str]] = {}
+        """The columns of frames as the statement finds them, which are those of ``df$x`` in it."""
+        self._piped: dict[str, str] | None = None
+        """The columns of what a step of a pipe is given, which are those of ``.$x``."""
         self._one_table: dict[str, set[str]] = {}
         self._done: set[str] = set()
         self._of_tables = re.search(r"data\.table|\bfread\(|\bsetDT\(|:=", text) is not None
@@ -382,6 +388,9 @@ class _R(Memory):
                 self.skip(line, " ".join(statement.split()), why)
             local = self._arguments if within else _arguments_of(statement)
             self._local, self._at = local | loops, line
+            if "$" in statement or "with(" in statement:
+                self._stood = {frame: dict(state.columns) for frame, state in self._of_frame.items()}
+            self._native = "|>" in statement and "%>%" not in statement
             piped = "%>%" in statement or "|>" in statement
             bare = _without_texts(statement) if found else ""
             for name, at, inside in found:
@@ -636,7 +645,7 @@ class _R(Memory):
             *((at, f"by felm: {why}") for why, at in self._by_felm.items()),
             (
                 self._factors,
-                "factor() beside fixed effects: fixest counts it as coefficients, which are never within clusters",
+                "factor() among the terms: fixest counts it as coefficients, which are never within clusters",
             ),
         ):
             if at:
@@ -679,6 +688,8 @@ class _R(Memory):
         keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
+        if "|" not in _without_texts(given.get("fml", "")):
+            keeps = "factor() keeps"
         try:
             regressions = self._read_call(name, given, line)
         except NotReadError as error:
@@ -771,10 +782,10 @@ class _R(Memory):
                 f"`{whole}()` is of the rows of `subset` alone in fixest, here of all: have its column in the data"
             )
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
-        errors = read_errors(name, given, clusters, effects_text, self._defaults)
+        errors = read_errors(name, given, clusters, " + ".join(effects[:absorbed]), self._defaults)
         rule = errors.ssc
         if name == "felm":
-            rule, why = self._of_felm(errors.vcov, effects)
+            rule, why = self._of_felm(errors.vcov, effects, absorbed=bool(absorbed))
             if why:
                 self._by_felm.setdefault(why, []).append(line)
         elif len(effects) > absorbed and errors.vcov.startswith("~") and not rule:
@@ -862,10 +873,11 @@ class _R(Memory):
             raise NotReadError(f"`{pattern}` stands behind a line that may leave other columns: name them")
         return names
 
-    def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
+    def _of_felm(self, vcov: str, effects: Sequence[str], *, absorbed: bool) -> tuple[str, str]:
         """Return the rule of [vcov] that corrects as felm does, and what is to be told of it.
 
-        lfe counts every fixed effect; in newer versions none at all where one is nested in a cluster.
+        lfe counts every fixed effect; in newer versions none at all where one is nested in a cluster. Those of
+        factor() are coefficients, and counted by all; they are alone where none is ``absorbed``.
         """
         clusters = re.split(r"\s*\+\s*", vcov[1:]) if vcov.startswith("~") else []
         named = [one for part in effects for one in re.split(r"\s*\+\s*", part)]
@@ -874,6 +886,8 @@ class _R(Memory):
         if len(clusters) > 1:
             return "", "two clusterings, each with its own number of clusters; fixest's rule stands here, of the fewer"
         (of,) = clusters
+        if not absorbed:
+            return "lsdv", ""
         here = {of, *named}.isdisjoint(self.state.columns)
         nested = [True if name == of else self._facts.nested(name, of) if here else None for name in named]
         if all(one is False for one in nested):
@@ -1254,6 +1268,7 @@ class _R(Memory):
         if (of := re.match(r"\s*with\(\s*([\w.]+)\s*,", text)) and of[1] == self._here:
             inside = _inside(text, text.index("(") + 1)
             if text.strip() == f"with({inside})":
+                self._refuse_other_rows(f"with({of[1]}, …)", self._stood.get(of[1], {}), _words_of(inside), by)
                 text, scope = inside.partition(",")[2].strip(), "frame"
         if by and self._of_tables:
             text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
@@ -1265,6 +1280,8 @@ class _R(Memory):
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text
+        if "$" in text and (whole := self._whole(text, by)):
+            return self._with_whole(text, whole, by, role, scope, keys)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         self._refuse_whole(text)
@@ -1379,6 +1396,75 @@ class _R(Memory):
         written = self.in_force(written)
         self._refuse_text(written)
         return self.on_kept(written) if looks else written
+
+    def _refuse_other_rows(
+        self, shown: str, then: Mapping[str, str], names: Iterable[str], by: Sequence[str] = ()
+    ) -> None:
+        """Refuse columns of a frame as it stood before, where they are others by now, or of all rows beside a group's.
+
+        Raises
+        ------
+        NotReadError
+            They are.
+        """
+        if anew := next((one for one in names if then.get(one) != self.state.columns.get(one)), None):
+            raise NotReadError(
+                f"`{shown}` is as it was before, and this line makes `{anew}` anew: write it in a line before that"
+            )
+        if by:
+            raise NotReadError(
+                f"`{shown}` is of all rows, beside those of a group of {', '.join(by)}: only a summary of it alone, as "
+                "mean(df$x), is one value there"
+            )
+
+    def _whole(self, text: str, by: Sequence[str]) -> list[tuple[int, int]]:
+        """Return where, within groups, summaries of all rows stand in an expression: of ``df$x`` and of ``.$x``.
+
+        Raises
+        ------
+        NotReadError
+            Such a column is another one by now, or stands in no such summary.
+        """
+        bare = _without_texts(text)
+        found: list[tuple[int, int]] = []
+        own = rf"(?<![\w.$@])({re.escape(self._here)}|\.)\$({_NAME})" if self._here else rf"(?<![\w.$@])(\.)\$({_NAME})"
+        for column in re.finditer(own, bare):
+            frame, name = column.groups()
+            if frame == "." and (self._piped is None or self._native):
+                raise NotReadError(f"`{column[0]}` is of what %>% pipes, and nothing else is called `.`")
+            then = (self._piped or {}) if frame == "." else self._stood.get(frame, {})
+            self._refuse_other_rows(column[0], then, (name,))
+            if not by or (found and column.start() < found[-1][1]):
+                continue
+            at = _opening(bare, column.start())
+            while at >= 0 and not (call := re.search(rf"(?<![\w.$@])(?:{_SUMMARIES})$", bare[:at])):
+                at = _opening(bare, at)
+            inside = _inside(text, at + 1) if at >= 0 else ""
+            if at < 0 or call is None or _words_of(re.sub(own, "0", _without_texts(inside))):
+                self._refuse_other_rows(column[0], then, (), by)
+            else:
+                found.append((call.start(), at + len(inside) + 2))
+        return found
+
+    def _with_whole(
+        self,
+        text: str,
+        whole: Sequence[tuple[int, int]],
+        by: Sequence[str],
+        role: str,
+        scope: str,
+        keys: Sequence[str],
+    ) -> str:
+        """Write an expression of groups in which summaries of all rows stand, each of them one value."""
+        names = {f"of_all_rows__{k}__": text[start:end] for k, (start, end) in enumerate(whole)}
+        values = {name: self._value(one, (), scope=scope) for name, one in names.items()}
+        for (start, end), name in reversed([*zip(whole, names, strict=True)]):
+            text = f"{text[:start]}{name}{text[end:]}"
+        try:
+            written = self._value(text, by, role, scope=scope, keys=(*keys, *names))
+        except NotReadError as error:
+            raise NotReadError(re.sub(r"of_all_rows__\d+__", lambda m: names.get(m[0], m[0]), str(error))) from None
+        return re.sub(r"of_all_rows__\d+__", lambda m: in_brackets(values[m[0]]), written)
 
     def _refuse_places(self, text: str, by: Sequence[str]) -> None:
         """Refuse values by the number of their row: rows have no order here but that of each unit's time.
@@ -2086,18 +2172,20 @@ class _R(Memory):
 
     def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
         """Apply what is read of a pipe, and list the steps that are not."""
-        single: list[tuple[str, str]] = []
+        single: list[tuple[str, str, int]] = []
+        piped: dict[str, str] = {}
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part]
             apart = verb == "mutate" and not any(re.match(r"\.\w+\s*=", part) for part in parts)
-            single += [(verb, part) for part in parts] if apart else [(verb, inside)]
+            single += [(verb, part, k) for k, part in enumerate(parts)] if apart else [(verb, inside, 0)]
         self.state = self._of_frame[target]
         whole, moved = (self.state.kept, self.state.rows), False
-        for verb, inside in single:
+        for verb, inside, of_step in single:
             before = self.state.copy()
+            piped = dict(before.columns) if of_step == 0 else piped
             moved = moved or (before.kept, before.rows) != whole
             try:
-                self._apply(base, [(verb, inside)], line, moved=moved)
+                self._apply(base, [(verb, inside)], line, moved=moved, piped=piped)
                 moved = moved or bool(self._moved)
             except NotReadError as error:
                 self._of_frame[target] = before
@@ -2165,8 +2253,11 @@ class _R(Memory):
         line: int,
         rows_alone: bool = False,
         moved: bool = False,
+        piped: dict[str, str] | None = None,
     ) -> None:
         """Put steps into the present state; rows of ``moved`` are not all those of the frame any more.
+
+        ``piped`` are the columns that the first step is given, where it is a part of one.
 
         Raises
         ------
@@ -2175,7 +2266,9 @@ class _R(Memory):
         """
         whole = self.state.kept, self.state.rows
         self._here, self._moved = ("", frame) if moved else (frame, "")
-        for verb, inside in steps:
+        self._piped = dict(self.state.columns)
+        for k, (verb, inside) in enumerate(steps):
+            self._piped = piped if piped is not None and k == 0 else dict(self.state.columns)
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
             by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
             if verb in ("filter", "mutate") and not by:
@@ -2234,9 +2327,12 @@ class _R(Memory):
                 raise NotReadError(f"{called} is not taken over{here}")
             else:
                 self._group(verb, parts)
+            if verb == "[" and _sets(inside):  # in place: the frame itself has it
+                self._stood[frame] = dict(self.state.columns)
             sorts = verb == "arrange" or (verb == "[" and inside.startswith("order(") and not _sets(inside))
             if sorts or (self.state.kept, self.state.rows) != whole:
                 self._here, self._moved = "", frame
+        self._piped = dict(self.state.columns) if steps else self._piped
 
     def _select(self, parts: Sequence[str], line: int) -> None:
         """Leave columns out, or all but those that are named."""
@@ -2419,7 +2515,7 @@ class _R(Memory):
             self.leave(re.findall(r"[\"']([^\"']+)[\"']", several[1]), line)
             return
         column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
-        self._here, self._moved = frame, ""
+        self._here, self._moved, self._piped = frame, "", None
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
         if some and (old := self._old(frame, some[1])):
             try:

@@ -1264,6 +1264,23 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("i.L.treat", ("l(treat, 1)",), "0"), ("iL.treat", ("l(treat, 1)",), "0"), ("L.i.treat", ("l(treat, 1)",), "0"),
+        ("1.L2.treat", ("l(treat, 2)",), "0"), ("i.L2.odd##i.treat", ("treat", "l(odd, 2)", "treat:l(odd, 2)"), "0"),
+        ("i.F.treat##c.x", None, ""),
+        ("iL.region", (), "l(region, 1)"), ("ib2L.region", (), "l(region, 1)"), ("i.L.region#c.x", None, ""),
+        ("2L.region", None, ""), ("i2.L.region", None, ""), ("i.D.treat", None, ""), ("D.i.treat", None, ""),
+        ("i2.region", ("(region == 2)",), "0"), ("i2.region#c.x", ("(region == 2):x",), "0"),
+        ("i0.treat", ("(treat == 0)",), "0"), ("i1.treat", ("treat",), "0"), ("i2000.year", ("(year == 2000)",), "0"),
+        ("ib0.treat##c.x", ("treat", "x", "treat:x"), "0"), ("ib1.treat##c.x", None, ""), ("b1.treat##i.odd", None, ""),
+        ("ib(last).treat##c.x", None, ""), ("ib(first).treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("ib2.region##c.x", None, ""), ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
+        ("LD.x", ("l(d(x, 1), 1)",), "0"),
+        ("i.(treat region)", ("treat",), "region"), ("L.(x treat)", ("l(x, 1)", "l(treat, 1)"), "0"),
+        ("c.(x treat)", ("x", "treat"), "0"), ("(i.treat i.odd)##c.x", ("treat", "x", "treat:x", "odd", "odd:x"), "0"),
+        ("i.treat##(i.odd c.x)", ("treat", "odd", "treat:odd", "x", "treat:x"), "0"),
+        ("i(2 3).region", ("(region == 2)", "(region == 3)"), "0"),
+        ("i(2/3).region#c.x", ("(region == 2):x", "(region == 3):x"), "0"), ("(x treat)", ("x", "treat"), "0"),
+        ("(x = treat)", None, ""),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
         ("i.region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
         ("ib(first).region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
@@ -1283,6 +1300,43 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
+def test_a_base_of_one_turns_the_sign_of_a_column_of_0_and_1_and_that_is_noted(word, noted):
+    names = frozenset({"treat", "x", "y"})
+    found = read_code(f"use a\nreg y {word} x\n", ".do", DataFacts(names, names, frozenset({"treat"})))
+    assert [r.terms for r in found.regressions] == [("treat", "x")]
+    assert [line for line, told in found.notes if "of 1 against 0" in told] == [2] * noted
+
+
+def test_names_cut_down_to_their_first_letters_are_written_out_and_noted():
+    facts = DataFacts(
+        names := frozenset({"outcome", "treat", "income", "inhabitants", "year", "state", "popul"}), names
+    )
+    code = (
+        "use a\ngen lincome = log(income)\n"
+        'reghdfe outc tre L.inc lin if yea > 2000 & state != "yea" [aw=pop], absorb(st i.yea) vce(cluster st)\n'
+        "reg outc treat in_x\n"  # in_x is no column and cuts none down
+    )
+    found = read_code("xtset state year\n" + code, ".do", facts)
+    first, second = found.regressions
+    assert (first.outcome, first.terms, first.effects) == (
+        "outcome",
+        ("treat", "l(income, 1)", "lincome"),
+        "state + year",
+    )
+    assert (first.condition, first.weights, first.vcov) == ('year > 2000 & state != "yea"', "popul", "~state")
+    assert second.terms == ("treat", "in_x")
+    assert (4, "`inc` is `income`, as Stata reads it") in found.notes
+    assert len([told for _, told in found.notes if "as Stata reads it" in told]) == 7
+
+
+@pytest.mark.parametrize("line", ["reg outc in", "set varabbrev off\nreg outc tre"])
+def test_names_cut_down_to_letters_of_several_columns_stay(line):
+    facts = DataFacts(names := frozenset({"outcome", "treat", "income", "inhabitants"}), names)
+    found = read_code(f"use a\n{line}\n", ".do", facts)
+    assert not any("treat" in r.terms or "income" in r.terms for r in found.regressions)
 
 
 @pytest.mark.parametrize(
@@ -1839,6 +1893,34 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     found = read_code("feols(y ~ d, df)\n", ".R")
     assert [r.vcov for r in found.regressions] == ["iid"]
     assert not found.comments.get("vcov")
+
+
+@pytest.mark.parametrize(
+    ("call", "vcov", "ssc", "told"),
+    [
+        ("feols(y ~ d + factor(g), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id) + factor(year), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id), df, cluster = ~id)", "~id", "lsdv", "factor() keeps rows"),
+        ("feols(y ~ d + factor(id), df, ~id, ssc = ssc(K.fixef = 'full'))", "~id", "lsdv", "factor() keeps rows"),
+        ("fepois(y ~ d + factor(id), df)", "iid", "", ""),
+        ("felm(y ~ d + factor(id) | 0 | 0 | id, df)", "~id", "lsdv", "felm keeps rows"),
+        ("felm(y ~ d + factor(id), df)", "iid", "", ""),
+        ("setFixest_vcov(no_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "hetero", "", "factor() keeps rows"),
+        ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(year) | id, df)", "~id", "", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, panel.id = ~id + year)", "~id", "lsdv", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, vcov = 'cluster')", None, "", ""),
+        ("feols(y ~ d + factor(year) | id, df, vcov = 'twoway')", None, "", ""),
+    ],
+)
+def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vcov, ssc, told):
+    """Without ``|`` errors are iid in every version of fixest."""
+    found = read_code(f"{call}\n", ".R")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
+    comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    assert told in comments
+    assert ("states no vcov" in comments) == (told == "states no vcov")
+    assert bool(told) == bool(comments)
 
 
 @pytest.mark.parametrize(
@@ -4572,6 +4654,63 @@ KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
 
 def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)", facts: DataFacts = KNOWN):
     return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = as.integer(k > mean(df$k)))", "as.integer(k > mean(k))"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k) - mean(.$k))", "mean(k, by = id) - mean(k)"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(df$k))", "k - mean(k)"),
+        ("df <- df %>% mutate(v = k - mean(.$k), .by = c(id, t))", "k - mean(k)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k - mean(.data$k))", "k - mean(k, by = id)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k / sum(df$k[df$t > 1]) - n_distinct(.$g))",
+         "k / coalesce(sum(ifelse(t > 1, k, NA)), 0) - (n_distinct(g))"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(.$k))",
+         "k - mean(ifelse(t > 1, k, NA))"),
+        ("df <- df %>% mutate(k = k + 1) %>% group_by(id) %>% mutate(v = mean(.$k))", "mean(k_2)"),
+        ("setDT(df)\ndf[, v := k - mean(df$k), by = id]", "k - mean(k)"),
+        ("setDT(df)\ndf[, k := k + 1][, v := k - mean(df$k)]", "k_2 - mean(k_2)"),
+        ("df <- df %>% mutate(v = k - mean(df$k) + .$t)", "k - mean(k) + t"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_are_of_all_its_rows_within_groups_too(change, made):
+    """``df$x`` is x as the statement finds it, ``.$x`` as the step of the pipe does, ``.data$x`` the group's."""
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert found.derived["v"] == made
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = k > df$k)", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = lag(df$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k - .$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = with(df, mean(k)))", "one value there"),
+        ("setDT(df)\ndf[, v := df$k, by = id]", "one value there"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1) %>% mutate(v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, w = odd(k), v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = with(df, k))", "makes `k` anew"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(df$k))", "is of all rows of `df`"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(.$k))", "nothing else is called `.`"),
+        ("df$v <- .$k", "nothing else is called `.`"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_that_a_line_cannot_have_are_listed(change, why):
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert "v" not in found.derived
+    assert any(why in told for _, _, told in found.skipped)
+
+
+def test_rows_that_a_mean_of_the_whole_frame_chooses_by_group_are_left():
+    found = drafted_r(
+        "df <- df %>% group_by(id) %>% filter(max(k) > mean(.$k)) %>% ungroup()", "feols(y ~ u | id + t, df)", SUMMED
+    )
+    assert [r.condition for r in found.regressions] == ["max(k, by = id) > mean(k)"]
+    assert not found.skipped
 
 
 @pytest.mark.parametrize(
