@@ -1906,7 +1906,8 @@ class _Stata(Memory):
                 raise NotReadError("xtreg with be is a regression of the units' means: that is not here")
             if "fe" not in given:
                 raise NotReadError(
-                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects"
+                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects; in an "
+                    "unbalanced panel they are those of xtreg, re sa"
                 )
             if unit is None:
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
@@ -2180,8 +2181,17 @@ class _Stata(Memory):
             raise NotReadError(
                 f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
             )
-        name = name if self._binary(name) else f"factor({name})"
-        terms += [name, x, f"{name}:{x}"]
+        base = re.match(r"(?:ib?(\d+)|b(\d+)|(\d+)b)\.", factor)
+        if self._binary(name):
+            terms += [name, x, f"{name}:{x}"]
+        elif base:  # beside the treatment its coefficient is the effect at the base
+            reference = f"ref = {base[1] or base[2] or base[3]}"
+            slopes = f"i({name}, {x}, {reference})" if x.isidentifier() else f"i({name}, {reference}):{x}"
+            terms += [f"i({name}, {reference})", x, slopes]
+        elif re.match(r"ib(?!\(first\))[(n]", factor):
+            raise NotReadError(f"`{word}`: which level of `{name}` is its base the code does not say: write ib#.{name}")
+        else:
+            terms += [f"factor({name})", x, f"factor({name}):{x}"]
 
     def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str]) -> str:
         """Give every level of a factor a slope, as Stata does, which leaves a base out beside the number alone.

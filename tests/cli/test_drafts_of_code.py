@@ -1282,6 +1282,14 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("i(2/3).region#c.x", ("(region == 2):x", "(region == 3):x"), "0"), ("(x treat)", ("x", "treat"), "0"),
         ("(x = treat)", None, ""),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("i.region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("ib(first).region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("ib3.region##c.x", ("i(region, ref = 3)", "x", "i(region, x, ref = 3)"), "0"),
+        ("c.x##b3.region", ("i(region, ref = 3)", "x", "i(region, x, ref = 3)"), "0"),
+        ("ib3.region##c.L.x", ("i(region, ref = 3)", "l(x, 1)", "i(region, ref = 3):l(x, 1)"), "0"),
+        ("ib(last).region##c.x", None, ""),
+        ("ibn.region##c.x", None, ""),
+        ("ib1.treat##c.x", ("treat", "x", "treat:x"), "0"),
     ],
 )  # fmt: skip
 def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effects):
