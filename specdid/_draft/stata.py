@@ -1569,8 +1569,8 @@ class _Stata(Memory):
             self._undecided(arguments, line, text)
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
-            known = re.fullmatch(_NUMBER, one[2]) or one[2] in self._results.values()
-            self._scalars[one[1]] = (line, one[2] if known else "")
+            literal = re.fullmatch(_NUMBER, one[2]) or one[2] in self._results.values()
+            self._scalars[one[1]] = (line, one[2] if literal else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
         if command == "program" and not re.match(_BLOCKS[command], arguments):
