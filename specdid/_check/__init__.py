@@ -22,6 +22,7 @@ from specdid._check.sound import Sound, sound_part
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_codes,
+    check_codes_of_groups,
     check_conditions,
     check_functions,
     check_infinite,
@@ -55,6 +56,7 @@ _ON_EVERYTHING = (
     check_text_controls,
     check_codes,
     check_spellings,
+    check_codes_of_groups,
     check_total_units,
     check_samples,
     check_weights,

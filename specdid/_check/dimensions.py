@@ -12,7 +12,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Bools
-from specdid._check.data import Data, selectors, spelling
+from specdid._check.data import Data, selectors
 from specdid._check.sound import NO_LABEL, Sound
 from specdid._diagnostics import Fault, Origin, SpecError, did_you_mean, fault_at
 from specdid._plan.exclude import Tied, select, select_one, tied_choices
@@ -23,6 +23,7 @@ from specdid.estimators._base import Estimator
 from specdid.language import LanguageError, subtraction_problems, unknown_columns
 from specdid.language.tree import Node
 from specdid.panel import Panel
+from specdid.panel.names import spelling
 
 MOST_LABELS = 5_000
 """Labels that are compared for a close match."""

@@ -1824,8 +1824,8 @@ class _Stata(Memory):
         effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
         absorbs = len(effects)
-        for word in words:
-            if re.fullmatch(r"\(.*\)", word) or "=" in word:
+        for word in (one for several in words for one in ([several] if "=" in several else _each_of(several))):
+            if "=" in word:
                 raise NotReadError(
                     f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreghdfe'].here}"
                 )
@@ -1841,7 +1841,8 @@ class _Stata(Memory):
                 raise NotReadError("xtreg with be is a regression of the units' means: that is not here")
             if "fe" not in given:
                 raise NotReadError(
-                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects"
+                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects; in an "
+                    "unbalanced panel they are those of xtreg, re sa"
                 )
             if unit is None:
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
@@ -2115,8 +2116,17 @@ class _Stata(Memory):
             raise NotReadError(
                 f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
             )
-        name = name if self._binary(name) else f"factor({name})"
-        terms += [name, x, f"{name}:{x}"]
+        base = re.match(r"(?:ib?(\d+)|b(\d+)|(\d+)b)\.", factor)
+        if self._binary(name):
+            terms += [name, x, f"{name}:{x}"]
+        elif base:  # beside the treatment its coefficient is the effect at the base
+            reference = f"ref = {base[1] or base[2] or base[3]}"
+            slopes = f"i({name}, {x}, {reference})" if x.isidentifier() else f"i({name}, {reference}):{x}"
+            terms += [f"i({name}, {reference})", x, slopes]
+        elif re.match(r"ib(?!\(first\))[(n]", factor):
+            raise NotReadError(f"`{word}`: which level of `{name}` is its base the code does not say: write ib#.{name}")
+        else:
+            terms += [f"factor({name})", x, f"factor({name}):{x}"]
 
     def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str]) -> str:
         """Give every level of a factor a slope, as Stata does, which leaves a base out beside the number alone.
@@ -3429,6 +3439,22 @@ def _at_comma(text: str) -> tuple[str, str]:
         if c == "," and depth == 0:
             return text[:k], text[k + 1 :]
     return text, ""
+
+
+def _each_of(word: str) -> list[str]:
+    """Return the words that one with lists in brackets is in Stata: i.(a b)##c.x is i.a##c.x i.b##c.x, i(2 3).a two."""
+    signs, parts = re.findall(r"#+(?![^()]*\))", word), re.split(r"#+(?![^()]*\))", word)
+    choices: list[list[str]] = []
+    for part in parts:
+        listed = re.fullmatch(r"((?:[^()]|\([^()]*\))*\.)?\(([^()]+)\)", part)
+        levels = re.fullmatch(r"i?\(([\d\s/]+)\)\.(\w+)", part)
+        if levels and not re.search(r"\d{5}", levels[1]):
+            spans = [one.split("/") for one in levels[1].split()]
+            choices.append([f"{k}.{levels[2]}" for one in spans for k in range(int(one[0]), int(one[-1]) + 1)])
+        else:
+            choices.append([f"{listed[1] or ''}{one}" for one in listed[2].split()] if listed else [part])
+    signs.append("")
+    return ["".join(map("".join, zip(one, signs, strict=True))) for one in itertools.product(*choices)]
 
 
 def _options(text: str) -> dict[str, str]:

@@ -100,6 +100,7 @@ CLAUSES: Mapping[str, str] = {
     "percent_mixed": later("percent and shares are mixed in one column"),
     "percent_cells": later("percent and shares are mixed in one column"),
     "decimal_commas": later("decimal commas may be read as thousands"),
+    "footnotes": later("marks of footnotes may be read as digits"),
     "value_spelling": later("conditions name one of several spellings"),
     "single_precision": later("a comparison takes values of single precision for other numbers"),
     "constant_column": later("a column's name is read as a constant"),
@@ -148,7 +149,7 @@ SERIOUS_FAULTS = frozenset({
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
     "single_precision",
     "constant_column",
-    "decimal_commas", "value_spelling",
+    "decimal_commas", "footnotes", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
