@@ -46,6 +46,7 @@ from specdid.panel.columns import (
 from specdid.panel.delimited import (
     few_headings,
     missing_words,
+    padded_cells,
     read_delimited,
     refuse_header_again,
     refuse_repeated,
@@ -660,6 +661,12 @@ def words_for_missing(path: Path) -> dict[str, dict[str, int]]:
     """Return by column of a .csv or .tsv file which words of it are read as missing, and in how many rows."""
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     return missing_words(path.read_bytes(), separator) if separator else {}
+
+
+def cells_with_blanks(path: Path) -> dict[str, tuple[str, int, bool]]:
+    """Return by column of a .csv or .tsv file which cells have blanks at their ends, as `padded_cells` does."""
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    return padded_cells(path.read_bytes(), separator) if separator else {}
 
 
 def has_extended_missing(path: Path) -> bool:
