@@ -172,6 +172,21 @@ def test_shares_that_sum_to_one_in_single_precision_are_collinear(frame):
     assert found.disagreements == ()
 
 
+@pytest.mark.parametrize("value", [1.0, 0.1, 1e6])
+@pytest.mark.parametrize("effects", [(), ("city_id", "year")])
+def test_a_constant_is_collinear_whatever_the_weights(frame, value, effects):
+    """Nothing is left of it but rounding, which unequal weights make differ from column to column."""
+    same = frame.assign(one=value, w=frame.w**4 / 7)
+    work = one(same, ("y", "post", ("one", "x0"), effects, "w", "feols"))
+    lost = (place(same, "one"),)
+    numbers = reported(work, (lost,))
+    assert audited(work, numbers.estimate, {0: lost}, error=numbers.std_error[0]).disagreements == ()
+    nearly = same.assign(one=value * (1 + 1e-7 * frame.x1))
+    work = one(nearly, ("y", "post", ("one", "x0"), effects, "w", "feols"))
+    (found,) = audited(work, numbers.estimate, {0: lost}, error=numbers.std_error[0]).disagreements
+    assert found.cause.startswith("left out as collinear, and is no combination of the others: `one` (")
+
+
 def test_other_rows_are_found_even_where_the_numbers_agree(frame):
     work = one(frame, ("y", "post", ("x0",), ("city_id", "year"), None, "feols"))
     right = reported(work)

@@ -157,8 +157,10 @@ class NetRegressors:
         net = net - self.left @ (self.left.T @ net)
         net = net - self.left @ (self.left.T @ net)
         centred = scaled - self.root[:, None] * (self.root @ scaled / (self.root @ self.root))
-        size = np.linalg.norm(centred, axis=0)
-        return np.asarray(np.linalg.norm(net, axis=0) / np.where(size > 0, size, 1.0))
+        size, left = np.linalg.norm(centred, axis=0), np.linalg.norm(net, axis=0)
+        # What is left of a constant, and what it is compared with, are both rounding.
+        rounding = left <= ROUNDING * np.linalg.norm(scaled, axis=0)
+        return np.asarray(np.where(rounding, 0.0, left) / np.where(size > 0, size, 1.0))
 
 
 def _scaled(columns: Floats) -> tuple[Floats, Floats]:

@@ -23,6 +23,7 @@ from specdid._check.times import check_times
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_codes,
+    check_codes_of_groups,
     check_conditions,
     check_functions,
     check_infinite,
@@ -56,6 +57,7 @@ _ON_EVERYTHING = (
     check_text_controls,
     check_codes,
     check_spellings,
+    check_codes_of_groups,
     check_total_units,
     check_samples,
     check_weights,

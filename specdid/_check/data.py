@@ -118,11 +118,6 @@ class Data:
         return f"row {self.panel.row_number(row):,}" + (f" ({cells})" if cells else "")
 
 
-def spelling(text: str) -> str:
-    """Return what texts share that differ only in case or in blanks."""
-    return "".join(text.casefold().split())
-
-
 def changing_rows(codes: Ints | None, values: Floats) -> Ints:
     """Return the rows whose value is not that of the first row of their group; missing groups are left out."""
     if codes is None or not len(codes):

@@ -14,7 +14,7 @@ from operator import eq, ge, gt, le, lt, ne
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._check.data import Data, LeafKind, Use, changing_rows, leaves, located, match_uses, spelling, uses
+from specdid._check.data import Data, LeafKind, Use, changing_rows, leaves, located, match_uses, uses
 from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, first_few, many
 from specdid._plan.estimands import LOGS
 from specdid._study import Expression, SampleOption, VariantOption
@@ -40,9 +40,11 @@ from specdid.language.tree import (
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.functions import rounded
+from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, written_out
 from specdid.panel.operators import (
     USABLE,
     far_thousands,
+    footnote_advice,
     mixed_percents,
     number_advice,
     numbers_as_text,
@@ -501,7 +503,7 @@ def check_samples(data: Data) -> Iterator[Fault]:
 
 
 def check_weights(data: Data) -> Iterator[Fault]:
-    """Find weights that are negative, or nothing but zeros and gaps."""
+    """Find weights that are negative, or nothing but zeros and gaps; and those of each in rows of a sample."""
     for option in data.study.weights:
         for node, _ in leaves(option.formula.tree, "number"):
             if not isinstance(node, Number):
@@ -514,7 +516,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
         return
     values = column.numbers
     negative = np.flatnonzero(values < 0)
-    missing = np.flatnonzero(np.isnan(values))
+    missing = np.flatnonzero(np.isnan(values) & data.sampled)
     if negative.size:
         yield fault_at(
             expression.origin,
@@ -533,7 +535,7 @@ def _weight(data: Data, expression: Expression, node: Node) -> Iterator[Fault]:
             f"the weight is missing in {data.rows(missing)}, which weighted specifications leave out",
             severity="warning",
         )
-    if not negative.size and (values > 0).any() and (nought := np.flatnonzero(values == 0)).size:
+    if not negative.size and (values > 0).any() and (nought := np.flatnonzero((values == 0) & data.sampled)).size:
         yield fault_at(
             expression.origin,
             node.span,
@@ -573,11 +575,12 @@ def check_parsed(data: Data) -> Iterator[Fault]:
                 said.add(("%", x))
                 message = f"{marked(x)} holds {mixed}: parse_number() leaves both as they are"
                 yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
-            if Text(",") not in asked and (",", x) not in said and (message := _decimal_commas(data, x, column)):
-                said.add((",", x))
-                read = f'ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)}))'
-                advice = f"where the comma is a decimal one, write a point in the file, or {read} in [derive]"
-                yield fault_at(origin, span, "decimal_commas", message, advice, "warning")
+            for sign in ", ":
+                if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
+                    continue
+                said.add((sign, x))
+                code = "decimal_commas" if sign == "," else "footnotes"
+                yield fault_at(origin, span, code, *told, "warning")
 
 
 def defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
@@ -595,16 +598,25 @@ def marked(node: Node) -> str:
     return words if "`" in (words := write(node)) else f"`{words}`"
 
 
-def _decimal_commas(data: Data, x: Node, column: Column) -> str:
-    cells, largest, times = far_thousands(column)
+def _far_parts(data: Data, x: Node, column: Column, sign: str) -> tuple[str, str] | None:
+    """Say which cells with a comma, or a blank, are numbers far above the others, and what to do."""
+    cells, largest, times = far_thousands(column, sign)
     if not cells or column.codes is None:
-        return ""
+        return None
     rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
     shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
-    return (
-        f"{marked(x)} holds {shown} in {data.rows(rows)}, whose comma parse_number() takes for one between thousands: "
-        f"{times:.3g} times the largest of the others, {number_text(largest)}, or more"
+    message = (
+        f"{marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
+        f"takes for one between thousands: {times:.3g} times the largest of the others, {number_text(largest)}, or more"
     )
+    if sign == " ":
+        return message, footnote_advice(cells[0])
+    advice = "where the comma is a decimal one, write a point in the file"
+    if len(cells) == sum("," in level for level in column.levels):  # else it would divide others
+        advice += (
+            f', or ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)})) in [derive]'
+        )
+    return message, advice
 
 
 LIMITED = ("winsorize", "trim")
@@ -736,6 +748,7 @@ def check_spellings(data: Data) -> Iterator[Fault]:
         if data.panel.unit_codes is not None:
             levels, origin = data.panel.unit_levels, data.study.unit_origin or Origin(("study", "unit"))
             yield from _footnoted(data, origin, None, unit, data.panel.unit_codes, levels, True)
+            yield from _renamed(data, origin, unit)
     for use in uses(data.study):
         for node, kind in leaves(use.expression.tree, use.role):
             for grouped in _grouped(node, kind):
@@ -747,6 +760,33 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                         on = use.expression.origin, node.span, words
                         yield from _footnoted(data, *on, column.codes, column.levels, False)
     yield from check_compared(data, defined(data))
+
+
+def check_codes_of_groups(data: Data) -> Iterator[Fault]:
+    """Warn of codes that are one number and may be different groups, as 1.1 and 1.10, of what is a group."""
+    unit, seen = data.study.unit, set()
+    groups: list[tuple[Origin, Span | None, Node]] = []
+    if unit is not None:
+        groups.append((data.study.unit_origin or Origin(("study", "unit")), None, Name(unit)))
+    for use in uses(data.study):
+        for node, kind in leaves(use.expression.tree, use.role):
+            if kind == "level" or (isinstance(node, Call) and node.function in ("factor", "i")):
+                groups += [(use.expression.origin, node.span, name) for name in _grouped(node, kind)]
+    for expression, _ in defined(data):
+        levels = [by for call in walk(expression.tree) if isinstance(call, Call) and (by := _by(call)) is not None]
+        groups += [(expression.origin, by.span, name) for by in levels for name in walk(by)]
+    for origin, span, name in groups:
+        column = data.panel.columns.get(name.name) if isinstance(name, Name) else None
+        if column is None or not column.one_number or name in seen:
+            continue
+        seen.add(name)
+        shown = first_few([" and ".join(f"“{cell}”" for cell in cells) for cells in column.one_number], 3)
+        message = f"`{write(name)}` is read as numbers, so that cells of one number are one group: {shown}"
+        advice = (
+            "if they are different codes, put a letter before each of them in the file, as z1.10, so that they are "
+            "text; if they are the same, write them alike"
+        )
+        yield fault_at(origin, span, "same_number", message, advice, "warning")
 
 
 def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
@@ -780,6 +820,21 @@ def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
             "where they are the same, write them alike in the file: the unit cannot be derived",
             "warning",
         )
+
+
+def _renamed(data: Data, origin: Origin, unit: str) -> Iterator[Fault]:
+    """Warn of two units that may be one, which is called otherwise from a period on."""
+    codes, periods, levels = data.panel.unit_codes, data.panel.periods, data.panel.unit_levels
+    if codes is None or periods is None or not (pairs := renamed(levels, codes, periods)):
+        return
+    rows = np.bincount(codes[codes >= 0], minlength=len(levels))
+    shown = [" and ".join(f"“{levels[k]}” ({many(int(rows[k]), 'row')})" for k in pair) for pair in pairs]
+    message = (
+        f"`{unit}` has units that may be one, as their names differ by an ending and one begins in the period after "
+        f"the other ends: {first_few(shown, 3)}"
+    )
+    advice = "where they are the same, write them alike in the file: the unit cannot be derived"
+    yield fault_at(origin, None, "unit_spelling", message, advice, "warning")
 
 
 _SIGNS = r"[*\u2020\u2021\u00a7\u00b6#\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2460-\u2473\u24d0-\u24e9]"
@@ -1002,12 +1057,12 @@ def _grouped(node: Node, kind: LeafKind) -> Iterator[Node]:
 
 
 def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit: bool = False) -> Iterator[Fault]:
-    groups: dict[str, list[str]] = {}
-    for level in column.levels:
-        groups.setdefault(spelling(level), []).append(level)
-    alike = [levels for levels in groups.values() if len(levels) > 1]
-    if alike:
-        shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in alike], 3)
+    """Warn of levels that are the same but for case or blanks, or for how their characters are encoded."""
+    alike: dict[bool, list[list[str]]] = {}
+    for encoded, levels in same_names(column.levels):
+        alike.setdefault(encoded, []).append(levels)
+    if groups := alike.get(False):
+        shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in groups], 3)
         message = f"`{words}` has levels that differ only in case or blanks, each a group of its own: {shown}"
         advice = (
             f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`"
@@ -1015,6 +1070,20 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
         if unit:
             message = f"`{words}` has levels that differ only in case or blanks, each a unit of its own: {shown}"
             advice = "where they are the same, write them alike in the file: the unit cannot be derived"
+        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
+    if groups := alike.get(True):
+        shown = first_few([" and ".join(f"“{written_out(level)}”" for level in levels) for levels in groups], 3)
+        message = (
+            f"`{words}` has levels that differ only in case, blanks or how characters are encoded, "
+            f"each a group of its own: {shown}"
+        )
+        advice = f"where they are the same, {ENCODED_ALIKE}"
+        if unit:
+            message = (
+                f"`{words}` has levels that differ only in case, blanks or how characters are encoded, "
+                f"each a unit of its own: {shown}"
+            )
+            advice = f"{advice}: the unit cannot be derived"
         yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
 
 

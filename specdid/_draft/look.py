@@ -753,7 +753,8 @@ def _read(column: Column, words: str) -> tuple[Column, str] | None:
     """Return the numbers of a column of text and the expression that reads them, where there is no doubt of either."""
     alike = numbers_as_text(column)
     marks = [level for level in column.levels if not parse([level])]
-    doubtful = mixed_percents(column) or far_thousands(column)[0] or any(re.search(r"\d", mark) for mark in marks)
+    far = any(far_thousands(column, sign)[0] for sign in ", ")
+    doubtful = far or mixed_percents(column) or any(re.search(r"\d", mark) for mark in marks)
     if not alike or column.codes is None or doubtful or len(marks) > MOST_MARKS:
         return None
     made = words

@@ -87,6 +87,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         texts=of(facts.texts),
         order=tuple(changed[name] for name in facts.order),
         words={changed[name]: words for name, words in facts.words.items()},
+        padded={changed[name]: cells for name, cells in facts.padded.items()},
         nested=lambda group, inner: facts.nested(without_marks(group), without_marks(inner)),
         gaps=lambda unit, time: facts.gaps(without_marks(unit), without_marks(time)),
         key=lambda unit, time: facts.key(without_marks(unit), without_marks(time)),

@@ -154,6 +154,8 @@ _READERS = {
     **dict.fromkeys(("read_csv", "read_csv2", "read_tsv", "read_delim", "vroom"), ("na", ("", "NA"))),
 }
 """Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
+_KEEP_BLANKS = {"read.csv", "read.csv2", "read.table", "read.delim", "read.delim2"}
+"""Of what reads texts: what leaves blanks at their ends by itself."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
@@ -228,9 +230,6 @@ _HERE = {
     "ave": "mean(x, by = g)",
     "min_rank": "rank(x, by = g), where ties have their mean",
     "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
-    "first": "at(x, year == 2000), the value in a period",
-    "last": "at(x, year == 2000), the value in a period",
-    "nth": "at(x, year == 2000), the value in a period",
     "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
     "quantile": "quantile(x, p, by = g)",
@@ -265,6 +264,8 @@ _DPLYR = rf"{_LOADED}|(?<![\w.:])(?:mutate|group_by|summari[sz]e)\(|(?<![\w.])(?
 """Where lag() is dplyr's: what loads it, may do so, or could not run without it."""
 _GROUPED = {"mean", "median", "min", "max", "sd"}
 _COUNTED = {"sum", "any", "all"}
+_SUMMARIES = "|".join((*_GROUPED, *_COUNTED, "n_distinct", "uniqueN"))
+"""Functions of many values that have one, as a pattern."""
 _RUNNING = {"cumsum", "cummax"}
 _OF_GROUPS = {name for name, made in FUNCTIONS.items() if any(one.name == "by" for one in made.parameters)}
 _OF_LENGTH = {"sum", "sd", "cumsum", "cummax", "l", "f", "scale", "rank", "quantile", "n_distinct"}
@@ -348,6 +349,10 @@ class _R(Memory):
         self._here = ""
         self._moved = ""
         """The frame whose own columns have other rows than those that steps before have left of it."""
+        self._stood: dict[str, dict[str, str]] = {}
+        """The columns of frames as the statement finds them, which are those of ``df$x`` in it."""
+        self._piped: dict[str, str] | None = None
+        """The columns of what a step of a pipe is given, which are those of ``.$x``."""
         self._one_table: dict[str, set[str]] = {}
         self._done: set[str] = set()
         self._of_tables = re.search(r"data\.table|\bfread\(|\bsetDT\(|:=", text) is not None
@@ -355,6 +360,7 @@ class _R(Memory):
         self._renames: list[tuple[int, str, str]] = []
         self._singletons = 0
         self._cells: dict[str, tuple[int, str, str]] = {}
+        self._padded: dict[str, tuple[int, str]] = {}
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -382,6 +388,9 @@ class _R(Memory):
                 self.skip(line, " ".join(statement.split()), why)
             local = self._arguments if within else _arguments_of(statement)
             self._local, self._at = local | loops, line
+            if "$" in statement or "with(" in statement:
+                self._stood = {frame: dict(state.columns) for frame, state in self._of_frame.items()}
+            self._native = "|>" in statement and "%>%" not in statement
             piped = "%>%" in statement or "|>" in statement
             bare = _without_texts(statement) if found else ""
             for name, at, inside in found:
@@ -636,7 +645,7 @@ class _R(Memory):
             *((at, f"by felm: {why}") for why, at in self._by_felm.items()),
             (
                 self._factors,
-                "factor() beside fixed effects: fixest counts it as coefficients, which are never within clusters",
+                "factor() among the terms: fixest counts it as coefficients, which are never within clusters",
             ),
         ):
             if at:
@@ -679,6 +688,8 @@ class _R(Memory):
         keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
+        if "|" not in _without_texts(given.get("fml", "")):
+            keeps = "factor() keeps"
         try:
             regressions = self._read_call(name, given, line)
         except NotReadError as error:
@@ -771,10 +782,10 @@ class _R(Memory):
                 f"`{whole}()` is of the rows of `subset` alone in fixest, here of all: have its column in the data"
             )
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
-        errors = read_errors(name, given, clusters, effects_text, self._defaults)
+        errors = read_errors(name, given, clusters, " + ".join(effects[:absorbed]), self._defaults)
         rule = errors.ssc
         if name == "felm":
-            rule, why = self._of_felm(errors.vcov, effects)
+            rule, why = self._of_felm(errors.vcov, effects, absorbed=bool(absorbed))
             if why:
                 self._by_felm.setdefault(why, []).append(line)
         elif len(effects) > absorbed and errors.vcov.startswith("~") and not rule:
@@ -862,10 +873,11 @@ class _R(Memory):
             raise NotReadError(f"`{pattern}` stands behind a line that may leave other columns: name them")
         return names
 
-    def _of_felm(self, vcov: str, effects: Sequence[str]) -> tuple[str, str]:
+    def _of_felm(self, vcov: str, effects: Sequence[str], *, absorbed: bool) -> tuple[str, str]:
         """Return the rule of [vcov] that corrects as felm does, and what is to be told of it.
 
-        lfe counts every fixed effect; in newer versions none at all where one is nested in a cluster.
+        lfe counts every fixed effect; in newer versions none at all where one is nested in a cluster. Those of
+        factor() are coefficients, and counted by all; they are alone where none is ``absorbed``.
         """
         clusters = re.split(r"\s*\+\s*", vcov[1:]) if vcov.startswith("~") else []
         named = [one for part in effects for one in re.split(r"\s*\+\s*", part)]
@@ -874,6 +886,8 @@ class _R(Memory):
         if len(clusters) > 1:
             return "", "two clusterings, each with its own number of clusters; fixest's rule stands here, of the fewer"
         (of,) = clusters
+        if not absorbed:
+            return "lsdv", ""
         here = {of, *named}.isdisjoint(self.state.columns)
         nested = [True if name == of else self._facts.nested(name, of) if here else None for name in named]
         if all(one is False for one in nested):
@@ -978,6 +992,57 @@ class _R(Memory):
                 return node.function in ("is.na", "is.finite", "grepl", "between")
             case _:
                 return isinstance(node, Constant) and node.value is not None
+
+    def _with_tests(self, text: str) -> str:
+        """Write out that R takes all numbers but 0 for TRUE, where ``!``, ``&``, ``|`` and ifelse() ask for one."""
+
+        def test(node: Node, sign: str = "!=") -> Node:
+            return Binary(sign, written(node), Number(0.0)) if self._is_amount(node) else written(node)
+
+        def written(node: Node) -> Node:
+            match node:
+                case Unary(operator="!") if self._is_amount(node.operand):
+                    return test(node.operand, "==")
+                case Unary():
+                    return Unary(node.operator, written(node.operand))
+                case Binary(operator="&" | "|"):
+                    return Binary(node.operator, test(node.left), test(node.right))
+                case Binary():
+                    return Binary(node.operator, written(node.left), written(node.right))
+                case Call():
+                    of_each = [test if node.function == "ifelse" else written, *[written] * len(node.arguments)]
+                    return Call(node.function, tuple(
+                        a if a.value is None else Argument(of(a.value), a.name)
+                        for of, a in zip(of_each, node.arguments, strict=False)
+                    ))  # fmt: skip
+                case _:
+                    return node
+
+        if not re.search(r"[!&|]|ifelse\(", text):
+            return text
+        before = parse(text)
+        return text if (after := written(before)) == before else write(after)
+
+    def _is_amount(self, node: Node) -> bool:
+        """Say whether an expression is a number in R that may be another than 0 and 1."""
+        match node:
+            case Name():
+                key = self.in_force(node.name)
+                made = self._versions[key].expression if self.known(key) else None
+                if made is not None:
+                    return self._is_amount(parse(made))
+                return self._facts.numbers(key) is not None and key not in self._facts.binary
+            case Number():
+                return node.value not in (0, 1)
+            case Unary() | Binary():
+                return node.operator in ("+", "-", "*", "/", "^", "%%", "%/%")
+            case Call(function="ifelse" | "case_when"):
+                return any(self._is_amount(one) for one in children(node)[1:])
+            case Call():
+                values = [a.value for a in node.arguments if a.value is not None and a.name != "by"]
+                return node.function == "count" or (node.function in _SURE and any(map(self._is_amount, values)))
+            case _:
+                return False
 
     def _is_text(self, node: Node) -> bool:
         """Say whether an expression of versions is text in R."""
@@ -1254,6 +1319,7 @@ class _R(Memory):
         if (of := re.match(r"\s*with\(\s*([\w.]+)\s*,", text)) and of[1] == self._here:
             inside = _inside(text, text.index("(") + 1)
             if text.strip() == f"with({inside})":
+                self._refuse_other_rows(f"with({of[1]}, …)", self._stood.get(of[1], {}), _words_of(inside), by)
                 text, scope = inside.partition(",")[2].strip(), "frame"
         if by and self._of_tables:
             text = re.sub(r"(?<![\w.$])\.N(?![\w.])", "n()", text)
@@ -1265,6 +1331,8 @@ class _R(Memory):
         if not re.search(r"(?<![\w.])function\(|\\\(", text):  # which is not read, and has names of its own
             text = self._with_variables(text, scope)
         text = text.replace("%chin%", "%in%") if "%chin%" in _without_texts(text) else text
+        if "$" in text and (whole := self._whole(text, by)):
+            return self._with_whole(text, whole, by, role, scope, keys)
         here = "|".join(re.escape(name) for name in (self._here, ".data", ".") if name)
         text = re.sub(rf"(?<![\w.])(?:{here})\$(?={_NAME})", "", text.strip())
         self._refuse_whole(text)
@@ -1370,7 +1438,7 @@ class _R(Memory):
             raise NotReadError(
                 f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
-        written = ours(text, role)  # type: ignore[arg-type]
+        written = self._with_tests(ours(text, role))  # type: ignore[arg-type]
         _refuse_ungrouped(written, by)
         _refuse_recycled(parse(written), keys)
         if by and not {*called(written)}.isdisjoint(_OF_GROUPS):
@@ -1379,6 +1447,75 @@ class _R(Memory):
         written = self.in_force(written)
         self._refuse_text(written)
         return self.on_kept(written) if looks else written
+
+    def _refuse_other_rows(
+        self, shown: str, then: Mapping[str, str], names: Iterable[str], by: Sequence[str] = ()
+    ) -> None:
+        """Refuse columns of a frame as it stood before, where they are others by now, or of all rows beside a group's.
+
+        Raises
+        ------
+        NotReadError
+            They are.
+        """
+        if anew := next((one for one in names if then.get(one) != self.state.columns.get(one)), None):
+            raise NotReadError(
+                f"`{shown}` is as it was before, and this line makes `{anew}` anew: write it in a line before that"
+            )
+        if by:
+            raise NotReadError(
+                f"`{shown}` is of all rows, beside those of a group of {', '.join(by)}: only a summary of it alone, as "
+                "mean(df$x), is one value there"
+            )
+
+    def _whole(self, text: str, by: Sequence[str]) -> list[tuple[int, int]]:
+        """Return where, within groups, summaries of all rows stand in an expression: of ``df$x`` and of ``.$x``.
+
+        Raises
+        ------
+        NotReadError
+            Such a column is another one by now, or stands in no such summary.
+        """
+        bare = _without_texts(text)
+        found: list[tuple[int, int]] = []
+        own = rf"(?<![\w.$@])({re.escape(self._here)}|\.)\$({_NAME})" if self._here else rf"(?<![\w.$@])(\.)\$({_NAME})"
+        for column in re.finditer(own, bare):
+            frame, name = column.groups()
+            if frame == "." and (self._piped is None or self._native):
+                raise NotReadError(f"`{column[0]}` is of what %>% pipes, and nothing else is called `.`")
+            then = (self._piped or {}) if frame == "." else self._stood.get(frame, {})
+            self._refuse_other_rows(column[0], then, (name,))
+            if not by or (found and column.start() < found[-1][1]):
+                continue
+            at = _opening(bare, column.start())
+            while at >= 0 and not (call := re.search(rf"(?<![\w.$@])(?:{_SUMMARIES})$", bare[:at])):
+                at = _opening(bare, at)
+            inside = _inside(text, at + 1) if at >= 0 else ""
+            if at < 0 or call is None or _words_of(re.sub(own, "0", _without_texts(inside))):
+                self._refuse_other_rows(column[0], then, (), by)
+            else:
+                found.append((call.start(), at + len(inside) + 2))
+        return found
+
+    def _with_whole(
+        self,
+        text: str,
+        whole: Sequence[tuple[int, int]],
+        by: Sequence[str],
+        role: str,
+        scope: str,
+        keys: Sequence[str],
+    ) -> str:
+        """Write an expression of groups in which summaries of all rows stand, each of them one value."""
+        names = {f"of_all_rows__{k}__": text[start:end] for k, (start, end) in enumerate(whole)}
+        values = {name: self._value(one, (), scope=scope) for name, one in names.items()}
+        for (start, end), name in reversed([*zip(whole, names, strict=True)]):
+            text = f"{text[:start]}{name}{text[end:]}"
+        try:
+            written = self._value(text, by, role, scope=scope, keys=(*keys, *names))
+        except NotReadError as error:
+            raise NotReadError(re.sub(r"of_all_rows__\d+__", lambda m: names.get(m[0], m[0]), str(error))) from None
+        return re.sub(r"of_all_rows__\d+__", lambda m: in_brackets(values[m[0]]), written)
 
     def _refuse_places(self, text: str, by: Sequence[str]) -> None:
         """Refuse values by the number of their row: rows have no order here but that of each unit's time.
@@ -1391,18 +1528,24 @@ class _R(Memory):
         found = re.search(rf"(?:({_NAME})|\))\[\s*(?:(\d+)L?|\.N|n\(\))\s*\]", _without_texts(text))
         if found is None:
             return
-        unit, time = self.found.unit, self.found.time or "year"
         shown = f"`{re.sub(r'n[(][)](?=[]])', '.N', found[0])}`" if found[1] else "a row by its number"
+        raise NotReadError(f"{shown} is not taken over{self._at_place(found[1] or '', found[2] or '', by)}")
+
+    def _at_place(self, of: str, place: str, by: Sequence[str]) -> str:
+        """Say what the value of a group's row by its number is here, "" being the last; ``of`` is a column, or ""."""
+        unit, time = self.found.unit, self.found.time or "year"
         if len(by) != 1 or by[0] != (unit or by[0]):
             groups = f"of the groups of {', '.join(by)}" if by else "of the whole frame"
-            raise NotReadError(f"{shown} is not taken over: rows {groups} have no order here; have it in the data")
-        end = {None: f"{time} == max({time}, by = {by[0]})", "1": f"{time} == min({time}, by = {by[0]})"}
-        which = end.get(found[2], f"rank({time}, by = {by[0]}) == {found[2]}")
-        x = found[1] or "x"
-        of = "" if found[1] else ", x being a line of [derive]"
-        raise NotReadError(
-            f"{shown} is not taken over. Here: at({x}, {which}){of}, where R has each unit's rows in the order of time"
-        )
+            return f": rows {groups} have no order here; have it in the data"
+        cut = bool(self.rows_left())
+        there = f"ifelse(left, {time}, NA)" if cut else time
+        which = f"{time} == {'min' if place == '1' else 'max'}({there}, by = {by[0]})"
+        if place not in ("", "1"):
+            which = f"rank({there}, by = {by[0]}) == {place}"
+        lines = [*(["x being a line of [derive]"] if not of else [])]
+        lines += ["left being one that says which rows the code has left"] if cut else []
+        told = "".join(f", {one}" for one in lines)
+        return f". Here: at({of or 'x'}, {which}){told}, where R has each unit's rows in the order of time"
 
     def _refuse_anew(self, *keys: str | None) -> None:
         """Refuse lags and first periods of a unit or time that the script makes.
@@ -1663,13 +1806,18 @@ class _R(Memory):
     def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
         here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
-        if function in ("first", "last", "nth"):
-            here = here.replace("2000", self._end_of_time(last=function == "last"))
         call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
         given = _split(_inside(text, call.end()), ",") if call else []
         values = [one for one in given if not re.match(r"[\w.]+\s*=(?!=)", one)]
         named = _arguments(_inside(text, call.end())) if call else {}
         second = values[1] if len(values) > 1 else named.get("n", "")
+        if function in ("first", "last", "nth"):
+            place = {"first": "1", "last": ""}.get(function, second.rstrip("L"))
+            of_time = named.get("order_by", self.found.time) == self.found.time
+            if named.keys() & {"na_rm", "na.rm", "default"} or not (of_time and re.fullmatch(r"(?:[1-9]\d*)?", place)):
+                return ""
+            x = values[0] if values and re.fullmatch(_NAME, values[0]) else ""
+            return self._at_place(x, place, by)
         if function == "replace_na" and second:
             here = here.replace("x, 0", f"x, {second}")
         elif function == "na_if" and second:
@@ -1793,6 +1941,7 @@ class _R(Memory):
             self._root[target] = target
             self.state = self._of_frame[target]
             self._read_cells(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
+            self._read_padded(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
             self._read_texts(_split(inside, ",")[1:], line, text)
             self._changes(target, target, steps, line, text)
             return
@@ -1842,12 +1991,26 @@ class _R(Memory):
                 )
             self._cells[name] = (line, why, "")
 
+    def _read_padded(self, reader: str, arguments: Sequence[str], line: int) -> None:
+        """Keep what is to be told of texts with blanks at their ends, which R's own functions leave."""
+        if reader not in _KEEP_BLANKS or any(re.fullmatch(r"strip\.white\s*=\s*T(?:RUE)?", one) for one in arguments):
+            return
+        for name, (cell, rows, _) in self._facts.padded.items():
+            if name in self._facts.texts:
+                shown, read = write(Text(cell)), write(Text(cell.strip()))
+                self._padded[name] = (
+                    line,
+                    f"`{name}` has blanks at the ends of {many(rows, 'cell')}, as {shown}, which {reader}() keeps: a "
+                    f"value of its own there, and {read} here. Write strip.white = TRUE or trimws() into the code if "
+                    "that is meant, else other words into the file",
+                )
+
     def _tell_cells(self, code: ReadCode) -> None:
         """Say of columns that are used which cells R reads otherwise, but of numbers that are taken out of text."""
         written = [*code.derived.values(), *(one for r in code.regressions for one in texts_of(r))]
 
         def used(node: Node) -> set[str]:
-            if isinstance(node, Call) and node.function in ("as.numeric", "as.integer"):
+            if isinstance(node, Call) and node.function in ("as.numeric", "as.integer", "trimws"):
                 return set().union(*(used(one) for one in children(node) if not isinstance(one, Name)))
             return {node.name} if isinstance(node, Name) else set().union(*map(used, children(node)))
 
@@ -1855,6 +2018,12 @@ class _R(Memory):
         for one in written:
             with suppress(LanguageError):
                 names |= columns_of(one) if one.startswith("~") else used(parse(one))
+        compared = set().union(*(columns_of(one) for one in written if re.search(r"[\"']|%in%", one)))
+        code.notes += [
+            told
+            for name, told in self._padded.items()
+            if name in names and (self._facts.padded[name][2] or name in compared)
+        ]
         for name, (line, why, made) in self._cells.items():
             if made in written if made else name in names:
                 code.notes.append((line, why))
@@ -2086,18 +2255,20 @@ class _R(Memory):
 
     def _one_by_one(self, target: str, base: str, steps: Sequence[tuple[str, str]], line: int) -> None:
         """Apply what is read of a pipe, and list the steps that are not."""
-        single: list[tuple[str, str]] = []
+        single: list[tuple[str, str, int]] = []
+        piped: dict[str, str] = {}
         for verb, inside in steps:
             parts = [part for part in _split(inside, ",") if part]
             apart = verb == "mutate" and not any(re.match(r"\.\w+\s*=", part) for part in parts)
-            single += [(verb, part) for part in parts] if apart else [(verb, inside)]
+            single += [(verb, part, k) for k, part in enumerate(parts)] if apart else [(verb, inside, 0)]
         self.state = self._of_frame[target]
         whole, moved = (self.state.kept, self.state.rows), False
-        for verb, inside in single:
+        for verb, inside, of_step in single:
             before = self.state.copy()
+            piped = dict(before.columns) if of_step == 0 else piped
             moved = moved or (before.kept, before.rows) != whole
             try:
-                self._apply(base, [(verb, inside)], line, moved=moved)
+                self._apply(base, [(verb, inside)], line, moved=moved, piped=piped)
                 moved = moved or bool(self._moved)
             except NotReadError as error:
                 self._of_frame[target] = before
@@ -2165,8 +2336,11 @@ class _R(Memory):
         line: int,
         rows_alone: bool = False,
         moved: bool = False,
+        piped: dict[str, str] | None = None,
     ) -> None:
         """Put steps into the present state; rows of ``moved`` are not all those of the frame any more.
+
+        ``piped`` are the columns that the first step is given, where it is a part of one.
 
         Raises
         ------
@@ -2175,7 +2349,9 @@ class _R(Memory):
         """
         whole = self.state.kept, self.state.rows
         self._here, self._moved = ("", frame) if moved else (frame, "")
-        for verb, inside in steps:
+        self._piped = dict(self.state.columns)
+        for k, (verb, inside) in enumerate(steps):
+            self._piped = piped if piped is not None and k == 0 else dict(self.state.columns)
             parts = [part for part in _split(inside, ",") if part] if verb != "[" else _split(inside, ",")
             by = self.state.groups if verb in ("filter", "mutate") else ()  # subset() and transform() know no groups
             if verb in ("filter", "mutate") and not by:
@@ -2234,9 +2410,12 @@ class _R(Memory):
                 raise NotReadError(f"{called} is not taken over{here}")
             else:
                 self._group(verb, parts)
+            if verb == "[" and _sets(inside):  # in place: the frame itself has it
+                self._stood[frame] = dict(self.state.columns)
             sorts = verb == "arrange" or (verb == "[" and inside.startswith("order(") and not _sets(inside))
             if sorts or (self.state.kept, self.state.rows) != whole:
                 self._here, self._moved = "", frame
+        self._piped = dict(self.state.columns) if steps else self._piped
 
     def _select(self, parts: Sequence[str], line: int) -> None:
         """Leave columns out, or all but those that are named."""
@@ -2419,7 +2598,7 @@ class _R(Memory):
             self.leave(re.findall(r"[\"']([^\"']+)[\"']", several[1]), line)
             return
         column = re.fullmatch(rf"\$`?({_NAME})`?|\[\[\s*[\"']({_NAME})[\"']\s*\]\]", place)
-        self._here, self._moved = frame, ""
+        self._here, self._moved, self._piped = frame, "", None
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
         if some and (old := self._old(frame, some[1])):
             try:

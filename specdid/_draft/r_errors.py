@@ -43,7 +43,7 @@ def read_errors(name: str, given: Mapping[str, str], clusters: str, effects: str
     Parameters
     ----------
     clusters : of felm's formula, "0" for none
-    effects : the regression's fixed effects as they are written here
+    effects : those behind ``|`` as they are written here; for fixest what factor() brings is no fixed effect
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _default(given: Mapping[str, str], effects: str, defaults: Mapping[str, str]
         return _WORDS[said]
     if said not in ("", "cluster", "twoway"):
         raise NotReadError(f"setFixest_vcov sets {said} for it")
-    if not said and defaults:
+    if not said and defaults and key != "no_FE":  # which is iid in every version
         raise NotReadError("setFixest_vcov does not set its standard errors: state vcov")
     if panel and (unit := re.match(r"~\s*(\w+)|c\([\"'](\w+)", panel)):
         return f"~{unit[1] or unit[2]}"

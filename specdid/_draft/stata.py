@@ -206,6 +206,10 @@ _SLOPES = re.compile(r"((?:\w+=)?(?:[\w.]+#)*[\w.]+##?)c\.\(\s*([^()]*?)\s*\)")
 """Slopes of several columns, ``id##c.(t t2)``."""
 _LAGGED_NUMBER = re.compile(rf"(?<![\w.])(?:c\.?({_OPERATORS})|({_OPERATORS})\.c)\.(?=[^\W\d])")
 """Operators of time series beside the mark of a number: c.L.x, cL.x, L.c.x."""
+_FACTOR = re.compile(
+    rf"(?:(?P<before>{_OPERATORS})\.)?(?P<factor>i(?:b(?:n|\d+|\(\w+\)))?|i?\d+|b\d+|\d+b)(?:\.?(?P<behind>{_OPERATORS}))?"
+)
+"""What stands before a factor variable's name: i, ib2, 2, i2 (the level alone), iL, L.i, i2L2."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LARGE_FACTOR = 1_000
 """A factor by which codes are put together in one number."""
@@ -1789,6 +1793,7 @@ class _Stata(Memory):
         if re.search(_OPEN, rest):
             raise NotReadError(self._not_known(rest))
         body, options = _at_comma(rest)
+        body = self._in_full(body, line)
         weight = re.search(r"\[\s*([afpi]?)w(?:eights?|gt)?\s*=\s*([^\]]+)\]", body)
         for name in re.findall(r"(?<![\w.])[^\W\d]\w*", body):
             at = self._dummies.get(name.rstrip("0123456789"))
@@ -1806,6 +1811,10 @@ class _Stata(Memory):
             raise NotReadError("it has no outcome and term")
         outcome, *words = found_words
         given = _options(options)
+        given |= {key: self._in_full(given[key], line) for key in ("absorb", "cluster", "i") if key in given}
+        if "vce" in given:
+            kind, blank, clusters = given["vce"].lstrip().partition(" ")
+            given["vce"] = kind + blank + self._in_full(clusters, line)
         if "noconstant" in given and not (command == "reghdfe" and "absorb" in given):
             raise NotReadError("the option noconstant is not read: no regression here is without a constant")
         absorbed, kept_under = _at_comma(re.sub(r"\s*(#+|=)\s*", r"\1", given.get("absorb", "")))
@@ -1815,8 +1824,8 @@ class _Stata(Memory):
         effects = [one.partition("=")[2] or one for one in absorbed.split()]  # behind a name that keeps them
         terms: list[str] = []
         absorbs = len(effects)
-        for word in words:
-            if re.fullmatch(r"\(.*\)", word) or "=" in word:
+        for word in (one for several in words for one in ([several] if "=" in several else _each_of(several))):
+            if "=" in word:
                 raise NotReadError(
                     f"instrumental variables are not covered by a draft. Here: {COMMANDS['ivreghdfe'].here}"
                 )
@@ -1832,7 +1841,8 @@ class _Stata(Memory):
                 raise NotReadError("xtreg with be is a regression of the units' means: that is not here")
             if "fe" not in given:
                 raise NotReadError(
-                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects"
+                    "xtreg without fe has random effects. Here: they stand in [hausman], beside fixed effects; in an "
+                    "unbalanced panel they are those of xtreg, re sa"
                 )
             if unit is None:
                 raise NotReadError("the unit of xtreg is not known: no xtset, no i()")
@@ -1965,6 +1975,7 @@ class _Stata(Memory):
             What it stands for depends on the values of columns.
         """
         word = _LAGGED_NUMBER.sub(lambda m: f"c.{m[1] or m[2]}.", word)
+        word = re.sub(r"[^#\s]+", lambda m: self._piece(m[0], word, line), word)
         word = word.removeprefix("c.") if "#" not in word and re.match(r"c\.(?:[^.]+\.|\w*\*)", word) else word
         if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction
             word = word.replace("*", "##")
@@ -2032,6 +2043,37 @@ class _Stata(Memory):
                 self.found.notes.append((line, told))
         effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
 
+    def _piece(self, piece: str, word: str, line: int) -> str:
+        """Return a part of a word in one spelling, as a number where that is the same: iL.x of 0 and 1 is c.L.x.
+
+        Raises
+        ------
+        NotReadError
+            Its base level decides what the coefficients beside it are, or one level is of a lag.
+        """
+        prefix, _, name = piece.rpartition(".")
+        found = _FACTOR.fullmatch(prefix)
+        if not found or not name.isidentifier():
+            return piece
+        series, factor = found["before"] or found["behind"] or "", found["factor"]
+        binary, base = self._binary(name), re.fullmatch(r"(?:ib|b)\(?(\w+)\)?|(\d+)b", factor)
+        level = base and (base[1] or base[2])
+        if binary and level in ("0", "first"):
+            factor = "i"
+        elif binary and level not in (None, "n"):
+            if "##" in word:
+                raise NotReadError(f"`{piece}` leaves 1 out, and terms beside it are of 1: here of 0. Write i.{name}")
+            told = f"`{piece}` leaves 1 out in Stata, whose coefficient is of 0 against 1: here it is of 1 against 0"
+            self.found.notes.append((line, told))
+        if series and (re.search("[DSds]", series) or (found["before"] and found["behind"])):
+            raise NotReadError(f"`{piece}`: differences of a factor are an error in Stata")
+        if series and binary and factor in ("i", "1", "i1", "ibn"):
+            return f"c.{series}.{name}"
+        if series and ("#" in word or re.fullmatch(r"i?\d+", factor)):
+            raise NotReadError(f"`{piece}`, a factor's lag, is not read here: make it by `generate`")
+        factor = factor.removeprefix("i") if re.fullmatch(r"i\d+", factor) else factor
+        return ".".join(filter(None, (factor, series, name)))
+
     def _counted_from(self, word: str, name: str) -> str:
         """Return the lines of [event_study] for levels that count periods, where the data show which there are."""
         made = self.derived(name) or name
@@ -2065,14 +2107,26 @@ class _Stata(Memory):
             number = number.removeprefix("c.") if number.count(".") == 2 else number
             terms.append(_stata_ours(f"{factor}#{number}", "terms"))
             return
+        base = re.match(r"(?:ib|b)\(?(\w+)\)?\.|(\d+)b\.", factor)
+        if base and (base[1] or base[2]) not in ("first", f"{self._facts.bounds(factor.rpartition('.')[2])[0]:g}"):
+            raise NotReadError(f"`{word}` has terms beside it that are of its base level: the lowest is left out here")
         name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")
         key = self.state.columns.get(name)
         if key is not None and self._expression(key) is None:
             raise NotReadError(
                 f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
             )
-        name = name if self._binary(name) else f"factor({name})"
-        terms += [name, x, f"{name}:{x}"]
+        base = re.match(r"(?:ib?(\d+)|b(\d+)|(\d+)b)\.", factor)
+        if self._binary(name):
+            terms += [name, x, f"{name}:{x}"]
+        elif base:  # beside the treatment its coefficient is the effect at the base
+            reference = f"ref = {base[1] or base[2] or base[3]}"
+            slopes = f"i({name}, {x}, {reference})" if x.isidentifier() else f"i({name}, {reference}):{x}"
+            terms += [f"i({name}, {reference})", x, slopes]
+        elif re.match(r"ib(?!\(first\))[(n]", factor):
+            raise NotReadError(f"`{word}`: which level of `{name}` is its base the code does not say: write ib#.{name}")
+        else:
+            terms += [f"factor({name})", x, f"factor({name}):{x}"]
 
     def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str]) -> str:
         """Give every level of a factor a slope, as Stata does, which leaves a base out beside the number alone.
@@ -2439,6 +2493,25 @@ class _Stata(Memory):
             return []
         called_otherwise = {*self.state.columns.values()} - {*self.state.columns}
         return sorted(one for one in known - called_otherwise - self.state.dropped if one.startswith(name))
+
+    def _in_full(self, text: str, line: int) -> str:
+        """Write names out that are cut down to their first letters, where one column of the data begins so."""
+
+        def written(found: re.Match[str]) -> str:
+            meant = self._abbreviated(found["name"]) if found["name"] else []
+            if len(meant) != 1 or meant == [found["name"]]:
+                return found[0]
+            key = self.state.columns.get(meant[0], meant[0])
+            if self.known(key) and self._expression(key) is None:  # a line that is not read may make others
+                return found[0]
+            if (told := f"`{found['name']}` is `{meant[0]}`, as Stata reads it") not in {
+                t for _, t in self.found.notes
+            }:
+                self.found.notes.append((line, told))
+            return meant[0]
+
+        name = r"(?<![\w*?~])(?P<name>[^\W\d]\w*)(?![\w.(*?~]|\s*=(?!=))"
+        return re.sub(rf'"[^"]*"|\b(?:if|in)\b|{name}', written, text)
 
     def _each_meant(self, names: list[str]) -> list[str] | None:
         """Return the columns that names stand for, cut down or whole; None where one may be several."""
@@ -3366,6 +3439,22 @@ def _at_comma(text: str) -> tuple[str, str]:
         if c == "," and depth == 0:
             return text[:k], text[k + 1 :]
     return text, ""
+
+
+def _each_of(word: str) -> list[str]:
+    """Return the words that one with lists in brackets is in Stata: i.(a b)##c.x is i.a##c.x i.b##c.x, i(2 3).a two."""
+    signs, parts = re.findall(r"#+(?![^()]*\))", word), re.split(r"#+(?![^()]*\))", word)
+    choices: list[list[str]] = []
+    for part in parts:
+        listed = re.fullmatch(r"((?:[^()]|\([^()]*\))*\.)?\(([^()]+)\)", part)
+        levels = re.fullmatch(r"i?\(([\d\s/]+)\)\.(\w+)", part)
+        if levels and not re.search(r"\d{5}", levels[1]):
+            spans = [one.split("/") for one in levels[1].split()]
+            choices.append([f"{k}.{levels[2]}" for one in spans for k in range(int(one[0]), int(one[-1]) + 1)])
+        else:
+            choices.append([f"{listed[1] or ''}{one}" for one in listed[2].split()] if listed else [part])
+    signs.append("")
+    return ["".join(map("".join, zip(one, signs, strict=True))) for one in itertools.product(*choices)]
 
 
 def _options(text: str) -> dict[str, str]:

@@ -100,6 +100,7 @@ CLAUSES: Mapping[str, str] = {
     "percent_mixed": later("percent and shares are mixed in one column"),
     "percent_cells": later("percent and shares are mixed in one column"),
     "decimal_commas": later("decimal commas may be read as thousands"),
+    "footnotes": later("marks of footnotes may be read as digits"),
     "value_spelling": later("conditions name one of several spellings"),
     "single_precision": later("a comparison takes values of single precision for other numbers"),
     "time_coded": later("codes of periods are taken for numbers"),
@@ -150,7 +151,7 @@ SERIOUS_FAULTS = frozenset({
     "cluster_too_fine", "not_clustered", "percent_mixed", "percent_cells", "unit_spelling", "total_unit",
     "single_precision", "time_coded", "time_compared",
     "constant_column",
-    "decimal_commas", "value_spelling",
+    "decimal_commas", "footnotes", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""

@@ -318,20 +318,23 @@ def _listed(text: str, place: HabitRole) -> str:
 
 
 def _series(text: str, place: HabitRole) -> str:
-    """Write ``L2.x`` as ``l(x, 2)``; Stata's D2 is the difference of the difference, S12 that to 12 periods before."""
+    """Write ``L2.x`` as ``l(x, 2)``; Stata's D2 is the difference of the difference, S12 that to 12 periods before.
+
+    Stata brings several into one order and adds them up ([U] 11.4.4): LL is L2, which asks for no row between, FL is x.
+    """
 
     def lagged(match: re.Match[str]) -> str:
         found = match[2]
-        for letter, digits in reversed(re.findall(r"([LFDSlfds])(\d*)", match[1])):
-            k, kind = int(digits or 1), letter.lower()
-            if k > 100:
-                return match[0]
-            if kind == "d":
-                for _ in range(k if k <= 4 else 1):
-                    found = f"d({found}, 1)"
-            elif k:
-                found = f"{'d' if kind == 's' else kind}({found}, {k})"
-        return found
+        operators = [(letter.lower(), int(k or 1)) for letter, k in re.findall(r"([LFDSlfds])(\d*)", match[1])]
+        lags = sum(k if kind == "l" else -k for kind, k in operators if kind in "lf")
+        differences = sum(k for kind, k in operators if kind == "d")
+        if max(k for _, k in operators) > 100 or differences > 4:
+            return match[0]
+        for kind, k in operators:
+            found = f"d({found}, {k})" if kind == "s" and k else found
+        for _ in range(differences):
+            found = f"d({found}, 1)"
+        return f"{'l' if lags > 0 else 'f'}({found}, {abs(lags)})" if lags else found
 
     def several(match: re.Match[str]) -> str:
         return f"{match[1].lower()}({match[4]}, {match[2]}:{match[3]})"

@@ -31,6 +31,7 @@ class Column:
         ("date", or the name of a type that cannot be used), else "".
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
     single : the file stores the numbers in single precision.
+    one_number : cells of text that are the same number and may be different codes, as 1.1 and 1.10, group by group.
     """
 
     numbers: Floats | None = None
@@ -40,6 +41,7 @@ class Column:
     kind: str = ""
     odd: tuple[str, ...] = ()
     single: bool = False
+    one_number: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -69,7 +71,7 @@ class Column:
     def in_order(self, order: Ints) -> Column:
         """Return the same column with its rows in another order; one that was not read stays so."""
         if self.numbers is not None:
-            return replace(number(self.numbers[order]), kind=self.kind, odd=self.odd, single=self.single)
+            return replace(self, numbers=number(self.numbers[order]).numbers, log0=None)
         return text(self._codes[order], self.levels, self.kind, self.odd) if self._codes.size else self
 
     def broadcast(self, n_rows: int) -> Column:
@@ -390,7 +392,7 @@ def _written_column(
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
         remarks = _large_codes(name, cells, numbers) if large else ()
-        return number(numbers.to_numpy()), (
+        return replace(number(numbers.to_numpy()), one_number=_one_number(cells, numbers, broken)), (
             *remarks,
             *(_leading_zeros(name, cells, numbers) if padded else ()),
             *(_thousands(name, cells) if broken else ()),
@@ -484,6 +486,18 @@ def logical_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
         f"`{name}` has {many(len(rows), 'cell')} with TRUE or FALSE among its numbers, "
         f"{_where(place, rows)}, read as 1 or 0",
         help="write the numbers that are meant there, or empty these cells",
+    )
+
+
+def superscript_cells(name: str, place: int, raised: Mapping[int, str]) -> Remark:
+    """Warn of numbers with a superscript behind them; ``raised`` has by row of the sheet what it shows."""
+    rows = sorted(raised)
+    it = "it is" if len(rows) == 1 else "they are"
+    return Remark(
+        "footnotes",
+        f"`{name}` has {many(len(rows), 'number')} with a superscript, {_where(place, rows)}: {raised[rows[0]]}; "
+        f"{it} read as text",
+        help="delete the superscripts where they are marks of footnotes, and write a power out as a number",
     )
 
 
@@ -602,6 +616,29 @@ def _leading_zeros(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Rem
             "are text; if they are the same, write them alike",
         ),
     )
+
+
+def _one_number(cells: pl.Series, numbers: pl.Series, broken: bool) -> tuple[tuple[str, ...], ...]:
+    """Return cells that differ in zeros behind the point or have an exponent, with those that are the same number.
+
+    Where most of many cells differ, they are values and no codes.
+    """
+    if len(cells) > _MANY_CELLS and cells.head(1000).n_unique() > 500:
+        return ()
+    doubtful = cells.filter(cells.str.contains("[eE]"))
+    if broken:
+        ending = cells.filter(cells.str.ends_with("0"))
+        doubtful = doubtful.append(ending.filter(ending.str.contains(r"\.\d*[1-9]0+$")))
+    doubtful = doubtful.unique()
+    if not len(doubtful):
+        return ()
+    near = pl.DataFrame({"cell": cells, "number": numbers})
+    near = near.filter(pl.col("number").is_in(doubtful.cast(pl.Float64).unique().to_list())).unique("cell").sort("cell")
+    meeting = near.group_by("number").agg("cell").filter(pl.col("cell").list.len() > 1).sort("number")
+    return tuple(tuple(written) for written in meeting["cell"].to_list())
+
+
+_MANY_CELLS = 200_000
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:

@@ -37,6 +37,7 @@ from specdid.panel.columns import (
     error_cells,
     logical_cells,
     percent_cells,
+    superscript_cells,
     thousand_cells,
     typed_column,
     uncomputed_cells,
@@ -45,13 +46,14 @@ from specdid.panel.columns import (
 from specdid.panel.delimited import (
     few_headings,
     missing_words,
+    padded_cells,
     read_delimited,
     refuse_header_again,
     refuse_repeated,
     written_errors,
 )
 from specdid.panel.memory import available
-from specdid.panel.operators import STATA_DATES
+from specdid.panel.operators import STATA_DATES, read_number
 
 Wanted = Callable[[Sequence[str]], Collection[str]]
 """From the names of all columns to those that are to be read."""
@@ -276,6 +278,8 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
         if name in chosen:
             if series.dtype == pl.String:
+                series, raised = _with_superscripts(name, series, sheet, place)
+                remarks += raised
                 columns[name], notes = _of_cells(name, series, sheet.cells, place)
             else:
                 columns[name], notes = typed_column(name, series)
@@ -359,14 +363,99 @@ class _Sheet:
     ----------
     xml : empty where it is not where workbooks have it
     scaled : of the styles that show a number in percent or in thousands, as cells name them, which
+    shared : the texts of cells that stand apart; empty where none of them has a superscript
     """
 
     xml: bytes
     scaled: Mapping[bytes, int] = field(default_factory=dict)
+    shared: bytes = b""
 
     @cached_property
     def cells(self) -> _Cells:
         return _read_cells(self.xml, self.scaled)
+
+    @cached_property
+    def raised(self) -> dict[int, dict[int, str]]:
+        """By column and row, what cells hold whose text is a number but for the digits of a superscript."""
+        if not self.shared and _SUPERSCRIPT not in self.xml:
+            return {}
+        shared = [_raised_digits(runs) for _, _, runs in _rich_texts(self.shared)]
+        found: dict[int, dict[int, str]] = defaultdict(dict)
+        for (column, row), value, runs in _rich_texts(self.xml):
+            at = int(value) if value.isdigit() and len(value) < _DIGITS else -1
+            text = _raised_digits(runs) if runs else shared[at] if 0 <= at < len(shared) else ""
+            if text:
+                found[column][row] = text
+        return found
+
+
+_SUPERSCRIPT = b"superscript"
+_RUN = re.compile(rb"<(/?)(?:\w{1,9}:)?(row|c|v|si|r|rPh|vertAlign|t)\b([^<>]*)>([^<]*)")
+_Runs = list[tuple[str, bool]]
+
+
+def _rich_texts(xml: bytes) -> Iterator[tuple[tuple[int, int], bytes, _Runs]]:
+    """Return the texts of a sheet's cells, or of those that stand apart, in order.
+
+    Each has its cell's column and row, its number among the texts that stand apart, and its runs: text, and whether it
+    is a superscript. Of a text that stands apart the first two say nothing.
+    """
+    column, row, of_shared, value, started = 0, 0, False, b"", False
+    runs: _Runs = []
+    raised = phonetic = False
+    for closing, name, written, text in map(re.Match.groups, _RUN.finditer(_tags(xml))):
+        if name == b"rPh":
+            phonetic = not closing and not written.endswith(b"/")
+        elif closing:
+            continue
+        elif name == b"r":
+            raised = False
+        elif name == b"vertAlign":
+            raised = _SUPERSCRIPT in written
+        elif name == b"t":
+            if not phonetic:
+                runs.append((text.decode(errors="replace"), raised))
+        elif name == b"v":
+            value = text if of_shared else b""
+        else:
+            if started:
+                yield (column, row), value, runs
+            runs, value, raised, phonetic, started = [], b"", False, False, name != b"row"
+            given = dict(_ATTRIBUTE.findall(written))
+            at = given.get(b"r", b"")
+            of_shared = given.get(b"t") == b"s"
+            if name == b"row":
+                row, column = int(at) if at.isdigit() and len(at) < _DIGITS else row + 1, 0
+            elif place := _PLACE.fullmatch(at):
+                column, row = _column_number(place[1]), int(place[2])
+            else:
+                column += 1
+    if started:
+        yield (column, row), value, runs
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _raised_digits(runs: _Runs) -> str:
+    """Return a text with raised digits for those of its superscripts; nothing where it would be no number anyway."""
+    whole = "".join(text for text, _ in runs)
+    below = "".join(text for text, raised in runs if not raised)
+    if below == whole or len(whole) > _DIGITS or read_number(whole) is None or read_number(below) is None:
+        return ""
+    return "".join(text.translate(_RAISED) if raised else text for text, raised in runs)
+
+
+def _with_superscripts(name: str, series: pl.Series, sheet: _Sheet, place: int) -> tuple[pl.Series, tuple[Remark, ...]]:
+    """Return a column as the sheet shows it: 25 with the superscript 1 is 25¹, the mark of a footnote, and not 251."""
+    left = sheet.cells.left if sheet.raised else 0
+    raised = {row: text for row, text in sheet.raised.get(left + place, {}).items() if 1 < row <= len(series) + 1}
+    if not raised:
+        return series, ()
+    cells = series.to_list()
+    for row, text in raised.items():
+        cells[row - 2] = text
+    return pl.Series(series.name, cells, dtype=pl.String), (superscript_cells(name, left + place - 1, raised),)
 
 
 _NUMBER, _PERCENT, _LOGICAL, _THOUSANDS = range(4)
@@ -546,14 +635,16 @@ def _first_sheet(raw: bytes) -> _Sheet:
             for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
         )
         scaled = _scaling_styles(styles)
+        shared = archive.read(held["xl/sharedstrings.xml"]) if "xl/sharedstrings.xml" in held else b""
+        shared = shared if _SUPERSCRIPT in shared else b""
         named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
         for relation in re.findall(rb"<(?:\w{1,9}:)?Relationship\b[^<>]*>", relations):
             given = dict(re.findall(rb"""\b(Id|Target)=["']([^"'<>]{1,400})["']""", relation))
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
                 path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
-                return _Sheet(archive.read(held[path]) if path in held else b"", scaled)
-    return _Sheet(b"", scaled)
+                return _Sheet(archive.read(held[path]) if path in held else b"", scaled, shared)
+    return _Sheet(b"", scaled, shared)
 
 
 def first_sheet(path: Path) -> str:
@@ -570,6 +661,12 @@ def words_for_missing(path: Path) -> dict[str, dict[str, int]]:
     """Return by column of a .csv or .tsv file which words of it are read as missing, and in how many rows."""
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     return missing_words(path.read_bytes(), separator) if separator else {}
+
+
+def cells_with_blanks(path: Path) -> dict[str, tuple[str, int, bool]]:
+    """Return by column of a .csv or .tsv file which cells have blanks at their ends, as `padded_cells` does."""
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    return padded_cells(path.read_bytes(), separator) if separator else {}
 
 
 def has_extended_missing(path: Path) -> bool:

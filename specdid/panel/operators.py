@@ -16,7 +16,7 @@ from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid.language import write
 from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
-from specdid.panel.columns import PERCENT, THOUSAND, Column, merge_levels, number
+from specdid.panel.columns import PERCENT, THOUSAND, Column, merge_levels, number, number_text
 from specdid.panel.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ def read_number(shown: str) -> float | None:
     return float(re.sub("[ ,%]", "", words)) if PARSED.fullmatch(words) else None
 
 
-_ONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
+_ONE_PARTED = {sign: re.compile(rf"[+-]?\d{{1,3}}{sign}\d{{3}}", re.ASCII) for sign in ", "}
+"""By what stands between them, digits in two parts."""
 
 
 def numbers_as_text(column: Column) -> list[str]:
@@ -209,12 +210,13 @@ def mixed_percents(column: Column) -> str:
     )
 
 
-def far_thousands(column: Column) -> tuple[list[str], float, float]:
-    """Return the texts of a column whose one comma may be a decimal one: the number read is far above all others.
+def far_thousands(column: Column, sign: str) -> tuple[list[str], float, float]:
+    """Return the texts of a column whose one comma, or blank, may part no thousands: numbers far above all others.
 
-    Also the largest of the others, and how many times that the least of these is. None are found where a comma is
-    surely one between thousands, as in 1,234.5; where all are whole numbers, others are those with commas, too. Where
-    most have decimals less is far, if those with commas would be among the others by a decimal one.
+    A comma may be a decimal one, and what follows a blank a footnote's number. Also the largest of the others, and how
+    many times that the least of these is. None are found where a sign is surely one between thousands, as in 1,234.5;
+    where all are whole numbers, others are those with the sign, too. Where most have decimals less is far, if those
+    with the sign would be among the others by a decimal comma.
     """
     if column.numbers is not None or column.codes is None:
         return [], 0.0, 0.0
@@ -224,9 +226,9 @@ def far_thousands(column: Column) -> tuple[list[str], float, float]:
         bare, shown = narrow(level).rstrip(" %"), read_number(level)
         if not count or shown is None:
             continue
-        if "," in bare and not _ONE_COMMA.fullmatch(bare):
+        if sign in bare and not _ONE_PARTED[sign].fullmatch(bare):
             return [], 0.0, 0.0
-        read["," in bare].append((abs(shown), level))
+        read[sign in bare].append((abs(shown), level))
     largest = max((size for size, _ in read[False]), default=0.0)
     found = sorted(read[True])
     if all(size.is_integer() for size, _ in read[False]):
@@ -242,7 +244,7 @@ def far_thousands(column: Column) -> tuple[list[str], float, float]:
 
 
 BESIDE_DECIMALS = 3.0
-"""Times the largest of numbers with decimals from which on one without any, but with a comma, is far."""
+"""Times the largest of numbers with decimals from which on one without any, but with a comma or blank, is far."""
 
 
 def percent_advice(words: str) -> str:
@@ -251,6 +253,12 @@ def percent_advice(words: str) -> str:
         f'where the others are shares, write ifelse({words} %like% "%", parse_number({words}) / 100, '
         f"parse_number({words})) in [derive]"
     )
+
+
+def footnote_advice(cell: str) -> str:
+    """Say what to do with a cell of two numbers and a blank between them."""
+    value, note = narrow(cell).rstrip(" %").split()
+    return f"where {note} is the number of a footnote, write {value} in the file"
 
 
 def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
@@ -268,19 +276,20 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
             f"the comma of “{decimal}” is a decimal one: write points, {decimal.replace(',', '.')}" if decimal else hint
         )
         words_among = [level for level in column.levels if not parse([level])]
-        if len(words_among) == 1 and not commas:
-            hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
         if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
-            year = narrow(column.odd[0])[:4]
-            hint = f"write {year} in the file, or parse_number(substr(trimws({words}), 1, 4)) in [derive]"
-        hint = f"parse_number(x) reads them as numbers{_comma_read(column)}" if parse(column.levels) else hint
+            hint = _dated_advice(column, words)
+        elif (meant := other_mark(column.odd[0])) and not commas:
+            hint = meant
+        elif len(words_among) == 1 and not commas:
+            hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
+        hint = f"parse_number(x) reads them as numbers{_parted_read(column)}" if parse(column.levels) else hint
         shown = ", ".join(f"“{cell}”{_first_row(column, cell) if rows else ''}" for cell in column.odd)
         return f"cells that are not numbers: {shown}; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
     if parse(column.levels):
-        return f"{shown} are text: parse_number(x) reads them as numbers{_comma_read(column)}"
+        return f"{shown} are text: parse_number(x) reads them as numbers{_parted_read(column)}"
     if decimal:
         point = decimal.replace(",", ".")
         return f"{shown} are text: the comma of “{decimal}” is a decimal one, so write points in the file, {point}"
@@ -296,10 +305,27 @@ def _first_row(column: Column, cell: str) -> str:
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)
 
 
-def _comma_read(column: Column) -> str:
-    """Say how a comma before three digits is read, where no cell tells that it stands between thousands."""
+def other_mark(shown: str) -> str:
+    """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
+    words = narrow(shown)
+    if noted := re.fullmatch(r"(.*[0-9])(?:\s+[0-9]{1,2}|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
+        return f"where what follows {noted[1]} is the mark of a footnote delete it in the file"
+    bare = "".join(words.split())
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
+        return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"
+    if re.fullmatch(r"\([0-9.,]+\)", bare):
+        return f"where the brackets mean less than 0 write -{bare[1:-1].replace(',', '')} in the file"
+    if unit := re.fullmatch(r"[+-]?[0-9.,]+([kKmM千万亿]+)", bare):
+        return f"where “{unit[1]}” is a unit write all numbers in one unit in the file"
+    return ""
+
+
+def _parted_read(column: Column) -> str:
+    """Say how a comma or blank before three digits is read, where no cell tells that it stands between thousands."""
+    if far := far_thousands(column, " ")[0]:
+        return f", “{far[0]}” as {number_text(read_number(far[0]) or 0)}; {footnote_advice(far[0])}"
     commas = [bare for level in column.levels if "," in (bare := narrow(level))]
-    if not commas or not all(_ONE_COMMA.fullmatch(cell) for cell in commas):
+    if not commas or not all(_ONE_PARTED[","].fullmatch(cell) for cell in commas):
         return ""
     return (
         f", “{commas[0]}” as {commas[0].replace(',', '')}; where its comma is a decimal one, write points in the file, "
@@ -311,10 +337,25 @@ _DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[�
 """A text that begins with its year: 2012年, 2012-06, 2012/6/1, 2012年6月1日."""
 
 
-def _date_advice(column: Column, node: Node) -> str:
+def _is_year(level: str) -> bool:
+    """Say whether a text is a number of which the first four characters are all."""
+    shown = level.strip()
+    return read_number(shown) is not None and read_number(shown[:4]) == read_number(shown)
+
+
+def _dated_advice(column: Column, words: str) -> str:
+    """Say what dates among numbers become: years among years, and of other numbers those that they were."""
+    if all(_DATED.fullmatch(narrow(level)) or _is_year(level) for level in column.levels):
+        year = narrow(column.odd[0])[:4]
+        return f"write {year} in the file, or parse_number(substr(trimws({words}), 1, 4)) in [derive]"
+    return "a spreadsheet shows numbers as dates, or makes dates of them: write the numbers that are meant in the file"
+
+
+def date_advice(column: Column, node: Node) -> str:
     """Say how the year of texts that begin with it, but for one word among them, is written; nothing of others."""
-    others = [level for level in column.levels if not _DATED.fullmatch(level.strip())]
-    if not column.levels or len(others) > (len(column.levels) > 1):
+    plain = [level for level in column.levels if not _DATED.fullmatch(level.strip())]
+    others = [level for level in plain if not _is_year(level)]
+    if len(plain) == len(column.levels) or len(others) > 1 or any(read_number(level) is not None for level in others):
         return ""
     words = write(node)
     known = f"ifelse({words} == {write(Text(others[0]))}, NA, {words})" if others else words
@@ -327,7 +368,7 @@ def _date_advice(column: Column, node: Node) -> str:
 
 
 def _advice(column: Column, node: Node) -> str | None:
-    if advice := number_advice(column) or _date_advice(column, node):
+    if advice := number_advice(column) or date_advice(column, node):
         return advice
     if not column.levels:
         return None
@@ -389,7 +430,7 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
         advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
         shown = f"its values are {examples(column)}" if column.levels else None
-        advice = (number_advice(column) if column.odd else "") or _date_advice(column, words) or shown
+        advice = (number_advice(column) if column.odd else "") or date_advice(column, words) or shown
     return EvaluationError("compare_kinds", message, whole.span, advice)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
-from specdid.panel.operators import STATA_DATES, narrow, read_number, usable
+from specdid.panel.operators import STATA_DATES, other_mark, read_number, usable
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -95,25 +94,10 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
         if len(odd) > 1:
             message += f", and {many(len(odd) - 1, 'further text')} such"
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
-        if meant := _other_mark(odd[0]):
+        if meant := other_mark(odd[0]):
             advice = f"{meant}; {advice}"
         raise EvaluationError("not_numeric", message, call.span, advice)
     return number(np.array([*read, np.nan], np.float64)[column.codes])
-
-
-def _other_mark(shown: str) -> str:
-    """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
-    words = narrow(shown)
-    if noted := re.fullmatch(r"(.*[0-9])(?:\s+[0-9]{1,2}|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
-        return f"where what follows {noted[1]} is the mark of a footnote delete it in the file"
-    bare = "".join(words.split())
-    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
-        return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"
-    if re.fullmatch(r"\([0-9.,]+\)", bare):
-        return f"where the brackets mean less than 0 write -{bare[1:-1].replace(',', '')} in the file"
-    if unit := re.fullmatch(r"[+-]?[0-9.,]+([kKmM千万亿]+)", bare):
-        return f"where “{unit[1]}” is a unit write all numbers in one unit in the file"
-    return ""
 
 
 def _paste(evaluation: Evaluation, call: Call) -> Column:

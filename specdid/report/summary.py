@@ -313,8 +313,11 @@ def estimate_tables(curve: Curve) -> Iterator[tuple[str, tuple[str, ...], TextRo
             )
             header += (say("the null"),)
             lines = [(*line, *shares_cells(s)) for line, s in zip(lines, shares, strict=True)]
-        title = say("Estimates in {name}" if group.scale else "Effect on {name}", name=group.shown)
-        yield title, header, tuple(lines)
+        yield _title(group), header, tuple(lines)
+
+
+def _title(group: ScaleGroup) -> str:
+    return say("Estimates in {name}" if group.scale else "Effect on {name}", name=group.shown)
 
 
 def _pools(results: Results, group: ScaleGroup) -> tuple[Family, ...]:
@@ -350,7 +353,10 @@ def shares_note(curve: Curve, group: ScaleGroup) -> str:
 
 
 def by_vcov(results: Results, group: ScaleGroup) -> str:
-    """Count the estimates of a scale that are significant by each vcov, where these do not agree on every one."""
+    """Count the estimates of a scale that are significant by each vcov, where these do not agree on every one.
+
+    Beside other scales it is named, since the counts are of no other.
+    """
     labels, alpha = results.planned.vcovs, results.planned.alpha
     pools = _pools(results, group)
     if len(labels) < 2 or not pools:
@@ -363,9 +369,11 @@ def by_vcov(results: Results, group: ScaleGroup) -> str:
         say("{n:,} of {m:,} by `{vcov}`", n=int((p[:, v] < alpha).sum()), m=int((~np.isnan(p[:, v])).sum()), vcov=label)
         for v, label in enumerate(labels)
     ]
-    return say(
+    said = say(
         "Errors decide what is significant: p < {alpha:g} for {counts}.", alpha=alpha, counts=say(", ").join(counts)
     )
+    several = sum(len(_pools(results, g)) > 0 for g in results.groups()) > 1
+    return f"{_title(group)}{say(': ')}{said}" if several else said
 
 
 def _line(results: Results, family: Family) -> tuple[str, ...]:

@@ -129,13 +129,42 @@ def test_percent_signs_beside_numbers_of_another_size_are_warned_of():
     assert "percent_mixed" not in {f.code for f in percents("4.59%", 0.04, derive=right)}
 
 
-def commas(cells, plain, **changes):
+def commas(cells, plain, code="decimal_commas", **changes):
     """What is told of a column of these cells and of plain ones."""
     n = small_panel().height
     texts = [*cells, *(plain[k % len(plain)] for k in range(n - len(cells)))]
     study = small_study(**{"derive": {"c": "parse_number(rate)"}, "outcome": {"c": "c"}, **changes})
     found = specdid.check(study, small_panel().with_columns(rate=pl.Series(texts)))
-    return [f for f in found if f.code == "decimal_commas"]
+    return [f for f in found if f.code == code]
+
+
+def test_numbers_of_footnotes_that_are_read_as_thousands_are_warned_of():
+    (fault,) = commas(["115 123", "132\u00a0123"], ["104", "110"], "footnotes")
+    assert "“115 123”, “132\u00a0123” in rows 1 and 2, whose blank parse_number() takes" in fault.message
+    assert fault.help == "where 123 is the number of a footnote, write 115 in the file"
+    assert from_fault(fault).severity == "serious"
+    assert known(fault.message, "zh")
+    assert not commas(["115 123"], ["104", "110"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "plain"),
+    [
+        (["2 474"], ["1980", "9000"]),
+        (["2 474", "1 234.5"], ["5.9", "20"]),
+        (["1 200", "9 000", "55 125"], ["300", "999"]),
+        (["1 474 000"], ["5", "20"]),
+        (["115 123"], ["104 500", "110 200"]),
+    ],
+)
+def test_blanks_between_thousands_are_not_warned_of(cells, plain):
+    assert not commas(cells, plain, "footnotes")
+
+
+def test_what_reads_decimal_commas_divides_no_thousands():
+    """Of whole numbers some with a comma are among the others."""
+    (fault,) = commas(["1,200", "955,125"], ["300", "999"])
+    assert fault.help == "where the comma is a decimal one, write a point in the file"
 
 
 def test_decimal_commas_that_are_read_as_thousands_are_warned_of():

@@ -308,6 +308,154 @@ def test_a_footnote_mark_from_a_year_on_makes_no_new_unit_in_silence(mark):
     assert not misspelt([f"Firm{k}" for k in range(40)], lambda unit: range(int(unit[4:]), int(unit[4:]) + 1))
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "shown"),
+    [
+        ("Orléans", "Orle\u0301ans", "“Orle\\u0301ans” and “Orléans”"),
+        ("Guiyang", "Guiyang\u200b", "“Guiyang” and “Guiyang\\u200b”"),
+        ("Wien", "Ｗｉｅｎ", "“Wien” and “Ｗｉｅｎ”"),
+        ("São Paulo", "Sa\u0303o paulo", "“Sa\\u0303o paulo” and “São Paulo”"),
+    ],
+)
+def test_names_that_look_the_same_are_told(name, other, shown):
+    def years(unit):
+        return {name: range(1980, 2001), other: range(2001, 2022)}.get(unit, range(1980, 2022))
+
+    for seen in (years, lambda unit: range(1980, 2022)):
+        (message,) = misspelt([*STATES, name, other], seen)
+        assert message.endswith(
+            f"differ only in case, blanks or how characters are encoded, each a unit of its own: {shown}"
+        )
+        assert known(message, "zh")
+    frame = small_panel().with_columns(zone=pl.when(pl.col("id") < 5).then(pl.lit(name)).otherwise(pl.lit(other)))
+    for table in ({"fixed_effects": {"f": "zone^year"}}, {"vcov": {"v": "~zone"}}, {"controls": {"c": "i(zone)"}}):
+        found = [f for f in specdid.check(small_study(**table), frame) if f.code == "level_spelling"]
+        assert [shown in f.message for f in found] == [True]
+        assert known(found[0].message, "zh")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("Zone ①", "Zone 1"), ("m²", "m2"), ("Málaga", "Malaga"), ("Köln", "Koln")]
+)
+def test_names_that_look_different_are_two(name, other):
+    assert not misspelt([*STATES, name, other])
+
+
+def coded(tmp_path, cells, table, name="zone"):
+    frame = small_panel().with_columns(
+        pl.Series(name, [cells[(k - 1) % len(cells)] for k in small_panel()["id"].to_list()], dtype=pl.String)
+    )
+    frame.write_csv(tmp_path / "d.csv")
+    study = small_study(**table)
+    study["study"]["data"] = str(tmp_path / "d.csv")
+    found = specdid.check(study)
+    return [f.message for f in found if f.code == "same_number"]
+
+
+GROUPED = [
+    {"vcov": {"v": "~zone"}},
+    {"fixed_effects": {"f": "id + zone^year"}},
+    {"controls": {"c": "factor(zone)"}},
+    {"inference": {"strata": "zone", "assign": "d"}},
+    {"derive": {"peers": "mean(x1, by = zone)"}, "controls": {"c": "peers"}},
+]
+
+
+@pytest.mark.parametrize("table", GROUPED)
+@pytest.mark.parametrize(
+    ("cells", "shown"), [(["1.1", "1.2", "1.10"], "“1.1” and “1.10”"), (["1E2", "100", "7"], "“100” and “1E2”")]
+)
+def test_codes_of_groups_that_are_one_number_are_told(tmp_path, table, cells, shown):
+    (message,) = coded(tmp_path, cells, table)
+    assert message == f"`zone` is read as numbers, so that cells of one number are one group: {shown}"
+    assert known(message, "zh")
+
+
+@pytest.mark.parametrize(
+    "cells", [["1.10", "1.20", "2.00"], ["1", "1.0", "2"], ["1E2", "2E2", "7"], ["10", "100", "1"]]
+)
+def test_codes_that_are_different_numbers_are_not(tmp_path, cells):
+    assert not coded(tmp_path, cells, GROUPED[0])
+
+
+@pytest.mark.parametrize(
+    "table", [{"controls": {"c": "zone"}}, {"outcome": {"z": "zone"}}, {"sample": {"s": "zone > 1"}}]
+)
+def test_values_that_are_one_number_are_not_told(tmp_path, table):
+    assert not coded(tmp_path, ["0.5", "0.50", "1.25"], table)
+
+
+RENAMED = [
+    ("江阴", "江阴市"),
+    ("江阴市", "江阴"),
+    ("常熟县", "常熟区"),
+    ("恩施地区", "恩施自治州"),
+    ("海尔有限公司", "海尔股份有限公司"),
+    ("Guiyang", "Guiyang City"),
+    ("Kent County", "Kent District"),
+    ("Siemens", "Siemens Healthineers"),
+    ("Acme Inc.", "Acme Corp."),
+]
+
+
+def one_after_the_other(before, after, begin=2001):
+    def years(unit):
+        return {before: range(1980, 2001), after: range(begin, 2022)}.get(unit, range(1980, 2022))
+
+    return years
+
+
+@pytest.mark.parametrize(("before", "after"), RENAMED)
+def test_a_unit_that_is_renamed_is_told(before, after):
+    (message,) = misspelt([*STATES, before, after], one_after_the_other(before, after))
+    assert f"the other ends: “{before}” (21 rows) and “{after}” (21 rows)" in message
+    assert known(message, "zh")
+    assert not misspelt([*STATES, before, after])
+    assert not misspelt([*STATES, before, after], one_after_the_other(before, after, 2000))
+    assert not misspelt([*STATES, before, after], one_after_the_other(before, after, 2003))
+
+
+def test_all_units_that_are_renamed_in_one_year_are_told():
+    names = [province.replace("_", " ") for province in PROVINCES]
+
+    def years(unit):
+        return range(2001, 2022) if unit.endswith("City") else range(1980, 2001)
+
+    (message,) = misspelt([*names, *(f"{name} City" for name in names)], years)
+    assert message.endswith(f"and {len(names) - 3} more")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Firm", "Firm 1"),
+        ("Firm 1", "Firm 10"),
+        ("School 1", "School 1 B"),
+        ("Henry", "Henry VIII"),
+        ("第一中学", "第一中学二"),
+        ("Zone A", "Zone B"),
+        ("沙市", "沙县"),
+        ("Cam", "Cambridge"),
+        ("Guinea", "Equatorial Guinea"),
+    ],
+)
+def test_numbered_and_other_names_are_no_renamed_unit(before, after):
+    assert not misspelt([*STATES, before, after], one_after_the_other(before, after))
+
+
+@pytest.mark.parametrize("third", ["Siemens Energy", "Siemens AG", "Siemens Healthineers West"])
+def test_a_stem_of_several_units_names_none(third):
+    names = ("Siemens", "Siemens Healthineers")
+    assert not misspelt([*STATES, *names, third], one_after_the_other(*names))
+
+
+def test_short_lives_in_a_long_panel_are_no_renamed_unit():
+    def years(unit):
+        return {"Kent": range(1990, 1995), "Kent City": range(1995, 2002)}.get(unit, range(1980, 2022))
+
+    assert not misspelt([*STATES, "Kent", "Kent City"], years)
+
+
 @pytest.mark.parametrize("table", [{"vcov": {"v": "~zone"}}, {"inference": {"strata": "zone", "assign": "d"}}])
 def test_a_footnote_mark_on_a_cluster_or_stratum_is_told(table):
     frame = small_panel().with_columns(

@@ -67,6 +67,22 @@ def test_warnings(tmp_path, case):
     assert marked(fault).strip('"') == underlined
 
 
+@pytest.mark.parametrize(
+    ("weight", "of_2010", "of_all"),
+    [
+        ("gap", [], ["weights_missing"]),  # row 5 alone, of 2011
+        ("ifelse(year > 2010, 0, 1)", [], ["weights_some_zero"]),
+        ("d == 0", [], ["weights_some_zero"]),
+        ("state - 1", ["weights_some_zero"], ["weights_some_zero"]),
+        ("ifelse(id == 1, NA, w)", ["weights_missing"], ["weights_missing"]),
+    ],
+)
+def test_weights_are_told_of_rows_that_a_sample_has(tmp_path, weight, of_2010, of_all):
+    for sample, told in (('"s" = "year == 2010"', of_2010), ('"s" = "year == 2010"\n"a" = "TRUE"', of_all)):
+        found = faults(tmp_path, weights=f'"w" = "{weight}"', sample=sample)
+        assert [f.code for f in found if f.code.startswith("weights")] == told
+
+
 def test_a_time_that_is_derived_is_told_that_it_cannot_be(tmp_path):
     path = write(tmp_path, derive='yr = "year + 0"')
     path.write_text(path.read_text().replace('time = "year"', 'time = "yr"'))

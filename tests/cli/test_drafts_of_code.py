@@ -26,7 +26,7 @@ from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
-from specdid.panel.files import has_extended_missing, read_columns, words_for_missing
+from specdid.panel.files import cells_with_blanks, has_extended_missing, read_columns, words_for_missing
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -1264,7 +1264,32 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("ib2000.year#i.treat", None, ""), ("ib2000.year#c.treat", ("i(year, treat)",), "0"),
         ("i.treat#i.post", None, ""), ("treat#c.x", ("i(treat, x)",), "0"), ("c.x#region", ("i(region, x)",), "0"),
         ("treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("i.L.treat", ("l(treat, 1)",), "0"), ("iL.treat", ("l(treat, 1)",), "0"), ("L.i.treat", ("l(treat, 1)",), "0"),
+        ("1.L2.treat", ("l(treat, 2)",), "0"), ("i.L2.odd##i.treat", ("treat", "l(odd, 2)", "treat:l(odd, 2)"), "0"),
+        ("i.F.treat##c.x", None, ""),
+        ("iL.region", (), "l(region, 1)"), ("ib2L.region", (), "l(region, 1)"), ("i.L.region#c.x", None, ""),
+        ("2L.region", None, ""), ("i2.L.region", None, ""), ("i.D.treat", None, ""), ("D.i.treat", None, ""),
+        ("i2.region", ("(region == 2)",), "0"), ("i2.region#c.x", ("(region == 2):x",), "0"),
+        ("i0.treat", ("(treat == 0)",), "0"), ("i1.treat", ("treat",), "0"), ("i2000.year", ("(year == 2000)",), "0"),
+        ("ib0.treat##c.x", ("treat", "x", "treat:x"), "0"), ("ib1.treat##c.x", None, ""), ("b1.treat##i.odd", None, ""),
+        ("ib(last).treat##c.x", None, ""), ("ib(first).treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("ib2.region##c.x", None, ""), ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
+        ("LD.x", ("l(d(x, 1), 1)",), "0"),
+        ("i.(treat region)", ("treat",), "region"), ("L.(x treat)", ("l(x, 1)", "l(treat, 1)"), "0"),
+        ("c.(x treat)", ("x", "treat"), "0"), ("(i.treat i.odd)##c.x", ("treat", "x", "treat:x", "odd", "odd:x"), "0"),
+        ("i.treat##(i.odd c.x)", ("treat", "odd", "treat:odd", "x", "treat:x"), "0"),
+        ("i(2 3).region", ("(region == 2)", "(region == 3)"), "0"),
+        ("i(2/3).region#c.x", ("(region == 2):x", "(region == 3):x"), "0"), ("(x treat)", ("x", "treat"), "0"),
+        ("(x = treat)", None, ""),
         ("region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("i.region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("ib(first).region##c.x", ("factor(region)", "x", "factor(region):x"), "0"),
+        ("ib3.region##c.x", ("i(region, ref = 3)", "x", "i(region, x, ref = 3)"), "0"),
+        ("c.x##b3.region", ("i(region, ref = 3)", "x", "i(region, x, ref = 3)"), "0"),
+        ("ib3.region##c.L.x", ("i(region, ref = 3)", "l(x, 1)", "i(region, ref = 3):l(x, 1)"), "0"),
+        ("ib(last).region##c.x", None, ""),
+        ("ibn.region##c.x", None, ""),
+        ("ib1.treat##c.x", ("treat", "x", "treat:x"), "0"),
     ],
 )  # fmt: skip
 def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effects):
@@ -1275,6 +1300,43 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
+def test_a_base_of_one_turns_the_sign_of_a_column_of_0_and_1_and_that_is_noted(word, noted):
+    names = frozenset({"treat", "x", "y"})
+    found = read_code(f"use a\nreg y {word} x\n", ".do", DataFacts(names, names, frozenset({"treat"})))
+    assert [r.terms for r in found.regressions] == [("treat", "x")]
+    assert [line for line, told in found.notes if "of 1 against 0" in told] == [2] * noted
+
+
+def test_names_cut_down_to_their_first_letters_are_written_out_and_noted():
+    facts = DataFacts(
+        names := frozenset({"outcome", "treat", "income", "inhabitants", "year", "state", "popul"}), names
+    )
+    code = (
+        "use a\ngen lincome = log(income)\n"
+        'reghdfe outc tre L.inc lin if yea > 2000 & state != "yea" [aw=pop], absorb(st i.yea) vce(cluster st)\n'
+        "reg outc treat in_x\n"  # in_x is no column and cuts none down
+    )
+    found = read_code("xtset state year\n" + code, ".do", facts)
+    first, second = found.regressions
+    assert (first.outcome, first.terms, first.effects) == (
+        "outcome",
+        ("treat", "l(income, 1)", "lincome"),
+        "state + year",
+    )
+    assert (first.condition, first.weights, first.vcov) == ('year > 2000 & state != "yea"', "popul", "~state")
+    assert second.terms == ("treat", "in_x")
+    assert (4, "`inc` is `income`, as Stata reads it") in found.notes
+    assert len([told for _, told in found.notes if "as Stata reads it" in told]) == 7
+
+
+@pytest.mark.parametrize("line", ["reg outc in", "set varabbrev off\nreg outc tre"])
+def test_names_cut_down_to_letters_of_several_columns_stay(line):
+    facts = DataFacts(names := frozenset({"outcome", "treat", "income", "inhabitants"}), names)
+    found = read_code(f"use a\n{line}\n", ".do", facts)
+    assert not any("treat" in r.terms or "income" in r.terms for r in found.regressions)
 
 
 @pytest.mark.parametrize(
@@ -1831,6 +1893,34 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     found = read_code("feols(y ~ d, df)\n", ".R")
     assert [r.vcov for r in found.regressions] == ["iid"]
     assert not found.comments.get("vcov")
+
+
+@pytest.mark.parametrize(
+    ("call", "vcov", "ssc", "told"),
+    [
+        ("feols(y ~ d + factor(g), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id) + factor(year), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(id), df, cluster = ~id)", "~id", "lsdv", "factor() keeps rows"),
+        ("feols(y ~ d + factor(id), df, ~id, ssc = ssc(K.fixef = 'full'))", "~id", "lsdv", "factor() keeps rows"),
+        ("fepois(y ~ d + factor(id), df)", "iid", "", ""),
+        ("felm(y ~ d + factor(id) | 0 | 0 | id, df)", "~id", "lsdv", "felm keeps rows"),
+        ("felm(y ~ d + factor(id), df)", "iid", "", ""),
+        ("setFixest_vcov(no_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "hetero", "", "factor() keeps rows"),
+        ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(year) | id, df)", "~id", "", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, panel.id = ~id + year)", "~id", "lsdv", "states no vcov"),
+        ("feols(y ~ d + factor(id), df, vcov = 'cluster')", None, "", ""),
+        ("feols(y ~ d + factor(year) | id, df, vcov = 'twoway')", None, "", ""),
+    ],
+)
+def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vcov, ssc, told):
+    """Without ``|`` errors are iid in every version of fixest."""
+    found = read_code(f"{call}\n", ".R")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
+    comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    assert told in comments
+    assert ("states no vcov" in comments) == (told == "states no vcov")
+    assert bool(told) == bool(comments)
 
 
 @pytest.mark.parametrize(
@@ -2727,7 +2817,8 @@ coef(d)
         ),
         ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
-        ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
+        ("df <- df %>% mutate(x = first(z))", "rows of the whole frame have no order here"),
+        ("df <- df %>% group_by(id) %>% mutate(x = first(z))", "at(z, year == min(year, by = id))"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1, 2)", "case_when"),
@@ -4387,14 +4478,105 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
     [
         ("y[1]", "at(y, t == min(t, by = i))"),
         ("y[d == 1]", "at(y, d == 1)"),
-        ("first(y)", "at(y, t == 2000)"),
-        ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
+        ("first(y)", "at(y, t == min(t, by = i))"),
+        ("last(y)", "at(y, t == max(t, by = i))"),
+        ("first(y, order_by = t)", "at(y, t == min(t, by = i))"),
+        ("first(2 * y)", "at(x, t == min(t, by = i)), x being a line of [derive]"),
+        ("dplyr::nth(y, 2)", "at(y, rank(t, by = i) == 2)"),
     ],
 )
 def test_values_of_one_row_are_shown_at_the_time_of_the_data(value, here):
     code = f"library(dplyr)\ndf <- read.csv('a.csv') |> group_by(i) |> mutate(z = {value})\n"
     found = read_code(f"{code}feols(y ~ d | i + t, df, ~i)\n", ".R", _PANEL)
     assert any(here in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("steps", "here"),
+    [
+        ("group_by(i) |> mutate(z = first(y, order_by = b))", "`first()` is not taken over; changes"),
+        ("group_by(i) |> mutate(z = first(y, na_rm = TRUE))", "`first()` is not taken over; changes"),
+        ("group_by(i) |> mutate(z = nth(y, -2))", "`nth()` is not taken over; changes"),
+        ("group_by(b) |> mutate(z = first(y))", "rows of the groups of b have no order here"),
+        ("mutate(z = first(y))", "rows of the whole frame have no order here"),
+        ("filter(d == 0) |> group_by(i) |> mutate(z = first(y))", "min(ifelse(left, t, NA), by = i)), left being one"),
+        ("filter(d == 0) |> group_by(i) |> mutate(z = y[1])", "min(ifelse(left, t, NA), by = i)), left being one"),
+    ],
+)
+def test_first_rows_are_those_of_units_that_are_left_or_not_offered(steps, here):
+    code = f"library(dplyr)\ndf <- read.csv('a.csv') |> {steps}\nfeols(y ~ d | i + t, df, ~i)\n"
+    assert any(here in why for _, _, why in read_code(code, ".R", _PANEL).skipped)
+
+
+def test_the_first_row_that_a_draft_offers_is_that_of_units_that_enter_later():
+    panel = panel_of({"y": [1.0, 2, 4, 3], "i": [1.0, 1, 2, 2], "t": [1.0, 2, 2, 3]}, "i", "t")
+    assert values(panel, "at(y, t == min(t, by = i))") == [1, 1, 4, 4]
+    left = "at(y, t == min(ifelse(y != 4, t, NA), by = i))"
+    assert values(panel, left) == [1, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("!x + b", "x + b == 0"),
+        ("!x & b", "x == 0 & b"),
+        ("b | x - 1", "b | x - 1 != 0"),
+        ("ifelse(x, 1, 0)", "ifelse(x != 0, 1, 0)"),
+        ("!mean(x)", "mean(x) == 0"),
+        ("!ifelse(b == 1, 2, 0)", "ifelse(b == 1, 2, 0) == 0"),
+        ("!b", "!b"),
+        ("!b & !is.na(x)", "!b & !is.na(x)"),
+        ("!x > 2", "!x > 2"),
+        ("!max(b)", "!max(b)"),
+        ("!ifelse(x > 2, 1, 0)", "!ifelse(x > 2, 1, 0)"),
+    ],
+)
+def test_numbers_that_r_asks_whether_they_are_true_are_compared_with_0(value, made):
+    panel = panel_of(
+        {"y": [1.0, 2, 4, 3], "x": [1.0, 2, 0, 5], "b": [0.0, 1, 1, 0], "d": [0.0, 1, 0, 0], "i": [1.0, 1, 2, 2],
+         "t": [1.0, 2, 1, 2]}, "i", "t",
+    )  # fmt: skip
+    code = f"library(dplyr)\ndf <- read.csv('a.csv') |> mutate(z = {value})\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts_of(panel.columns, "a.csv"))
+    assert found.derived == {"z": made}
+    assert not found.skipped
+
+
+def test_what_is_negated_in_a_draft_passes_check(drafted):
+    code = """\
+df <- read.csv("castle.csv")
+df$q <- as.integer(!df$poverty + df$post)
+feols(homicide ~ post + q | sid + year, df, cluster = ~sid)
+"""
+    done, _ = drafted(code, "a.R")
+    assert "no condition" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cells", "reading", "use", "told"),
+    [
+        (["a", "a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", True),
+        (["a", '" a"', "b"], 'read.table("a.csv", header = TRUE, sep = ",")', "feols(y ~ d | id + w, df)", True),
+        (["a ", "b"], 'read.csv("a.csv")', 'feols(y ~ d | id, df[df$w != "a", ])', True),
+        (["a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv", strip.white = TRUE)', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read_csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'fread("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv")\ndf$v <- trimws(df$w)', "feols(y ~ d | id + v, df)", False),
+        (["a", "b", "c d"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["1", "1 ", "2"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "  ", "b"], 'read.csv("a.csv", na.strings = "")', "feols(y ~ d | id + w, df)", False),
+    ],
+)
+def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter(tmp_path, cells, reading, use, told):
+    file = tmp_path / "a.csv"
+    rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
+    file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    code = f"df <- {reading}\n{use}\n"
+    found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    assert any("blanks at the ends" in why for _, why in found.notes) == told
 
 
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
@@ -4564,6 +4746,63 @@ KNOWN = DataFacts(*[frozenset({"id", "t", "year", "kids", "y", "x"})] * 2)
 
 def drafted_r(lines: str, call: str = "feols(y ~ x + kids | id + t, df)", facts: DataFacts = KNOWN):
     return read_code(f'df <- read.csv("a.csv")\n{lines}\n{call}\n', ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = as.integer(k > mean(df$k)))", "as.integer(k > mean(k))"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k) - mean(.$k))", "mean(k, by = id) - mean(k)"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(df$k))", "k - mean(k)"),
+        ("df <- df %>% mutate(v = k - mean(.$k), .by = c(id, t))", "k - mean(k)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k - mean(.data$k))", "k - mean(k, by = id)"),
+        ("df <- df %>% group_by(id) %>% mutate(v = k / sum(df$k[df$t > 1]) - n_distinct(.$g))",
+         "k / coalesce(sum(ifelse(t > 1, k, NA)), 0) - (n_distinct(g))"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(.$k))",
+         "k - mean(ifelse(t > 1, k, NA))"),
+        ("df <- df %>% mutate(k = k + 1) %>% group_by(id) %>% mutate(v = mean(.$k))", "mean(k_2)"),
+        ("setDT(df)\ndf[, v := k - mean(df$k), by = id]", "k - mean(k)"),
+        ("setDT(df)\ndf[, k := k + 1][, v := k - mean(df$k)]", "k_2 - mean(k_2)"),
+        ("df <- df %>% mutate(v = k - mean(df$k) + .$t)", "k - mean(k) + t"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_are_of_all_its_rows_within_groups_too(change, made):
+    """``df$x`` is x as the statement finds it, ``.$x`` as the step of the pipe does, ``.data$x`` the group's."""
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert found.derived["v"] == made
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("df <- df %>% group_by(id) %>% mutate(v = k > df$k)", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = lag(df$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = mean(k - .$k))", "one value there"),
+        ("df <- df %>% group_by(id) %>% mutate(v = with(df, mean(k)))", "one value there"),
+        ("setDT(df)\ndf[, v := df$k, by = id]", "one value there"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1) %>% mutate(v = mean(df$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, w = odd(k), v = mean(.$k))", "makes `k` anew"),
+        ("df <- df %>% mutate(k = k + 1, v = with(df, k))", "makes `k` anew"),
+        ("df <- df %>% filter(t > 1) %>% group_by(id) %>% mutate(v = k - mean(df$k))", "is of all rows of `df`"),
+        ("df <- df |> group_by(id) |> mutate(v = k - mean(.$k))", "nothing else is called `.`"),
+        ("df$v <- .$k", "nothing else is called `.`"),
+    ],
+)  # fmt: skip
+def test_columns_of_the_frame_itself_that_a_line_cannot_have_are_listed(change, why):
+    found = drafted_r(f"library(dplyr)\n{change}", "feols(y ~ v | id + t, df)", SUMMED)
+    assert "v" not in found.derived
+    assert any(why in told for _, _, told in found.skipped)
+
+
+def test_rows_that_a_mean_of_the_whole_frame_chooses_by_group_are_left():
+    found = drafted_r(
+        "df <- df %>% group_by(id) %>% filter(max(k) > mean(.$k)) %>% ungroup()", "feols(y ~ u | id + t, df)", SUMMED
+    )
+    assert [r.condition for r in found.regressions] == ["max(k, by = id) > mean(k)"]
+    assert not found.skipped
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,50 @@ def test_points_that_may_part_thousands_are_said(read, cells, told):
     assert all(known(r.message, "zh") for r in remarks)
 
 
+def rich(*runs):
+    """Write a text of runs, a superscript where a run begins with ^, as a workbook has it."""
+    raised = '<x:rPr><x:vertAlign val="superscript"/></x:rPr>'
+    return "".join(f"<x:r>{raised * run.startswith('^')}<x:t>{run.lstrip('^')}</x:t></x:r>" for run in runs)
+
+
+def with_texts(texts, inline):
+    """Make a workbook of one column, `b` of plain numbers and then these texts, in the sheet or apart."""
+    kind = ' t="inlineStr"' if inline else ' t="s"'
+    held = [f"<x:is>{text}</x:is>" if inline else f"<x:v>{k}</x:v>" for k, text in enumerate(texts)]
+    cells = [f'<x:row r="{k}"><x:c r="C{k}"{kind}>{text}</x:c></x:row>' for k, text in enumerate(held, 5)]
+    plain_ = "".join(f'<x:row r="{k}"><x:c r="C{k}"><x:v>{k}</x:v></x:c></x:row>' for k in (2, 3, 4))
+    head = '<x:row r="1"><x:c r="C1" t="str"><x:v>b</x:v></x:c></x:row>'
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    shared = f'<x:sst xmlns:x="{main}">{"".join(f"<x:si>{text}</x:si>" for text in texts)}</x:sst>'
+    more = {"xl/worksheets/sheet1.xml": prefixed(head + plain_ + "".join(cells)), "xl/sharedStrings.xml": shared}
+    return sheet_in_a_workbook("", more=more)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_numbers_with_a_superscript_are_texts_and_named(read, inline):
+    texts = [rich("25", "^1"), rich("7"), rich("1,234.5", "^2", "^3"), rich("10", "^6"), rich("8", "^a")]
+    source = read("d.xlsx", with_texts(texts, inline))
+    assert plain(source)["b"] == ["2", "3", "4", "25¹", "7", "1,234.5²³", "10⁶", "8a"]
+    (remark,) = source.remarks
+    expected = "`b` has 3 numbers with a superscript, the first in C5: 25¹; they are read as text"
+    assert (remark.code, remark.message) == ("footnotes", expected)
+    assert known(remark.message, "zh")
+    (remark,) = read("d.xlsx", with_texts(texts[:1], inline)).remarks
+    assert remark.message == "`b` has 1 number with a superscript, in C5: 25¹; it is read as text"
+    assert known(remark.message, "zh")
+    assert not read("d.xlsx", with_texts(texts, inline), columns=["z"]).remarks
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_superscripts_that_make_no_number_stay_as_they_are(read, inline):
+    phonetic = '<x:t>12</x:t><x:rPh sb="0" eb="1"><x:t>34</x:t></x:rPh>'
+    texts = [rich("km", "^2"), rich("Germany", "^1"), rich("^25"), rich("1", "^st"), rich("12", "5"), phonetic]
+    source = read("d.xlsx", with_texts(texts, inline))
+    assert plain(source)["b"] == ["2", "3", "4", "km2", "Germany1", "25", "1st", "125", "12"]
+    assert not source.remarks
+    assert plain(read("d.xlsx", with_texts([rich("5"), rich("^6")], inline)))["b"] == [2, 3, 4, 5, 6]
+
+
 def test_true_among_numbers_of_a_workbook_is_said(read):
     source = read("d.xlsx", saved([["a", "b", "c"], [1, 2.5, True], [True, True, False], [0, False, True]]))
     assert plain(source)["b"] == [2.5, 1, 0]

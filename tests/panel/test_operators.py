@@ -2,13 +2,16 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 from examples import examples
 from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from specdid.panel import operators
+from specdid.language.tree import Name
+from specdid.panel import EvaluationError, operators
+from specdid.panel.delimited import read_delimited
 
 T, F, N = True, False, None
 AND = {(T, T): T, (T, F): F, (T, N): N, (F, T): F, (F, F): F, (F, N): F, (N, T): N, (N, F): F, (N, N): N}
@@ -77,3 +80,60 @@ def test_comparisons_are_na_exactly_where_an_operand_is(cells, threshold):
 def test_in_is_never_na(cells):
     panel = panel_of({"x": [*cells, 0.0]})
     assert values(panel, "x %in% c(1, 5)") == [v == 1.0 for v in [*cells, 0.0]]
+
+
+PLAIN = ["1984", "1990", "2.5", "115.25", "0.333", "-12.75", "20241", "1e3", "300", "7"]
+MARKS = [
+    "2024-05-03",
+    "2024-05-03 00:00:00",
+    "2012年",
+    "—",
+    "n.k.",
+    "25¹",
+    "4.59%",
+    "115 123",
+    "955,125",
+    "(3)",
+    "1,25",
+    "8 b",
+]
+
+
+def expressions(advice):
+    """Return the calls that an advice writes out, outermost, from their name to the bracket that ends them."""
+    for start in re.finditer(r"(?<![\w(])(?:parse_number|ifelse|year|month)\(", advice):
+        ends = (
+            k
+            for k in range(start.end(), len(advice) + 1)
+            if advice[start.start() : k].count("(") == advice[start.start() : k].count(")")
+        )
+        yield advice[start.start() : next(ends)]
+
+
+@settings(max_examples=examples(150))
+@given(
+    st.lists(st.sampled_from(PLAIN), min_size=1, unique=True), st.lists(st.sampled_from(MARKS), max_size=3, unique=True)
+)
+def test_what_an_advice_on_numbers_writes_leaves_plain_numbers_as_they_are(plain, marks):
+    cells = [*plain, *marks]
+    file = "x\n" + "".join(f'"{cell}"\n' for cell in cells)
+    column = read_delimited(file.encode(), ",", lambda names: names)[0]["x"]
+    if column.numbers is not None:
+        return
+    advice = operators.number_advice(column) or operators.date_advice(column, Name("x"))
+    for written_out in expressions(advice):
+        try:
+            found = values(panel_of({"x": cells}), written_out)
+        except EvaluationError:  # refused, and said
+            continue
+        assert found[: len(plain)] == [float(cell) for cell in plain], (advice, written_out)
+
+
+def test_years_among_which_some_are_dates_have_an_expression_and_other_numbers_none():
+    def advice(*cells):
+        return operators.number_advice(read_delimited(b"x\n" + "\n".join(cells).encode(), ",", lambda n: n)[0]["x"])
+
+    assert "parse_number(substr(trimws(x), 1, 4))" in advice("2010", "2011", "2012-05-03")
+    told = advice("10.38", "20241", "2024-05-03 00:00:00")
+    assert told.endswith("write the numbers that are meant in the file")
+    assert "substr" not in told

@@ -107,7 +107,15 @@ def test_what_is_significant_is_counted_by_each_vcov_where_they_do_not_agree():
     p[places[5], 1] = np.nan
     said = f"p < 0.05 for {len(places)} of {len(places)} by `county`, {len(places) - 6} of {len(places) - 1} by `play`."
     for text in (terminal_summary(curve_of(results)), curve_of(results).summary()):
-        assert text.count(said) == 1
+        assert text.count(f"Estimates in log points: Errors decide what is significant: {said}") == 1
+
+
+def test_what_is_significant_names_no_scale_where_there_is_one():
+    results = results_of(plan_of({"outcome": ["SO2"]}, subsets("pgdp", "ind2"), vcovs=("county", "play")))
+    p = results.numbers["p_value"]
+    p[:, 0], p[:, 1] = 0.01, 0.2
+    text = terminal_summary(curve_of(results))
+    assert "\nErrors decide what is significant: p < 0.05 for 4 of 4 by `county`, 0 of 4 by `play`." in text
 
 
 def test_without_a_null_no_share_is_printed_and_a_sentence_says_what_to_do():
