@@ -210,6 +210,30 @@ _FACTOR = re.compile(
     rf"(?:(?P<before>{_OPERATORS})\.)?(?P<factor>i(?:b(?:n|\d+|\(\w+\)))?|i?\d+|b\d+|\d+b)(?:\.?(?P<behind>{_OPERATORS}))?"
 )
 """What stands before a factor variable's name: i, ib2, 2, i2 (the level alone), iL, L.i, i2L2."""
+_RESULTS = {
+    "mean": "mean({})", "sd": "sd({})", "min": "min({})", "max": "max({})", "N": "count({})", "sum": "total({})",
+    **{f"p{k}": f"pctile({{}}), p({k})" for k in (1, 5, 10, 25, 50, 75, 90, 95, 99)},
+}  # fmt: skip
+"""What `summarize` leaves, and the `egen` that has the same in every row."""
+_SUMMARIZED = re.compile(
+    r"^su(?:m(?:m(?:a(?:r(?:i(?:z(?:e)?)?)?)?)?)?)?\s+(?P<x>[^\W\d]\w*)(?:\s+if\s+(?P<rows>[^,]+?))?\s*(?P<options>,\s*\w+)?\s*$"
+)
+_LEAVE_RESULTS = {
+    "gen",
+    "g",
+    "ge",
+    "gene",
+    "generate",
+    "replace",
+    "local",
+    "loc",
+    "global",
+    "gl",
+    "display",
+    "di",
+    "scalar",
+}
+"""Commands behind which r() is what it was."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LARGE_FACTOR = 1_000
 """A factor by which codes are put together in one number."""
@@ -506,6 +530,10 @@ class _Stata(Memory):
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
+        self._wanted: set[str] = set()
+        """Results that the file asks for, r(mean) and the like, by their names."""
+        self._results: dict[str, str] = {}
+        """Those that the last command has left: the columns that have them in every row."""
         self._whole_names = 0
         """The line that has set varabbrev off, 0 for none."""
         self._programs: dict[str, tuple[int, list[str]]] = {}
@@ -534,6 +562,7 @@ class _Stata(Memory):
             named = re.findall(rf"(?<![`\w]){name}(?!\w)", " ".join(statement for _, statement in statements))
             if len(named) == sets.count(name):
                 self._plain_locals.add(name)
+        self._wanted = {asked for _, statement in statements for asked in re.findall(r"\br\((\w+)\)", statement)}
         self._run(_nested(statements))
         self._choose_panel()
         texts = self._texts_for_numbers()
@@ -1465,6 +1494,40 @@ class _Stata(Memory):
         if command and command not in read and not _spares_data(command, rest[len(word[0] if word else "") :]):
             self.skip(line, text, "nothing is read of it")
 
+    def _with_results(self, text: str, line: int) -> str:
+        """Put in what `summarize` left, r(mean) and the like: a column that is the same in every row.
+
+        It is made where `summarize` stands, of the rows and values there, and gone behind what may leave other results.
+        """
+        plain = _without_prefixes(text)
+        if of := _SUMMARIZED.match(plain):
+            left: dict[str, str] = {}
+            for asked in (
+                sorted(self._wanted & {*_RESULTS}) if not (self._unsure or self._unsure_turn or self._captured) else ()
+            ):
+                if asked.startswith("p") and not re.search(r",\s*d", of["options"] or ""):
+                    continue
+                name, x = f"{of['x']}_{asked}", of["x"]
+                while name in {*self._data, *self.state.columns}:
+                    name += "_"
+                value = f"cond({of['rows']}, {x}, .)" if of["rows"] else x
+                listed = len(self.found.skipped)
+                self._read_statement(f"egen double {name} = {_RESULTS[asked].format(value)}", line)
+                del self.found.skipped[listed:]
+                key = self.state.columns.get(name)
+                if key is not None and self._expression(key) is not None:
+                    left[asked] = name
+            self._results = left
+            return text
+        found = re.sub(r"(?<![\w.])r\((\w+)\)", lambda m: self._results.get(m[1], m[0]), text)
+        word = re.match(r"\w*", plain)
+        if word and word[0] not in _LEAVE_RESULTS:
+            self._results = {}
+        of_macro = re.match(r"^(?:loc|loca|local|gl|glo|glob|globa|global)\s+\w+\s*=\s*", found)
+        if of_macro and found[of_macro.end() :].strip() in self.state.columns and found != text:
+            return f"{found[: of_macro.end()].rstrip().removesuffix('=')}{found[of_macro.end() :]}"
+        return found
+
     def _footprint(self) -> tuple[Any, ...]:
         """Return what a statement that is read, or listed, changes."""
         state = tuple(getattr(self.state, name) for name in State.__dataclass_fields__ if name != "columns")
@@ -1477,6 +1540,7 @@ class _Stata(Memory):
             self._keep_body([_Node(line, text)])
             self._until_end = "" if text == "end" else self._until_end
             return
+        text = self._with_results(text, line)
         if self._macro(text, line):
             return
         captured = self._captured or bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
@@ -1505,7 +1569,8 @@ class _Stata(Memory):
             self._undecided(arguments, line, text)
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
-            self._scalars[one[1]] = (line, one[2] if re.fullmatch(_NUMBER, one[2]) else "")
+            literal = re.fullmatch(_NUMBER, one[2]) or one[2] in self._results.values()
+            self._scalars[one[1]] = (line, one[2] if literal else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
         if command == "program" and not re.match(_BLOCKS[command], arguments):

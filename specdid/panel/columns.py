@@ -31,6 +31,7 @@ class Column:
         ("date", or the name of a type that cannot be used), else "".
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
     single : the file stores the numbers in single precision.
+    labels : what a .dta file calls numbers: (number, label).
     one_number : cells of text that are the same number and may be different codes, as 1.1 and 1.10, group by group.
     """
 
@@ -41,6 +42,7 @@ class Column:
     kind: str = ""
     odd: tuple[str, ...] = ()
     single: bool = False
+    labels: tuple[tuple[float, str], ...] = ()
     one_number: tuple[tuple[str, ...], ...] = ()
 
     @property

@@ -699,15 +699,19 @@ def _other_sheets(book: Any) -> tuple[Remark, ...]:
         return (
             Remark("sheet_hidden", message, "show it and see what it holds; move the sheet that is meant before it"),
         )
-    return (Remark("sheets", f"only the first sheet, `{sheets[0]}`, was read; there are also {others}"),)
+    message = f"only the first sheet, `{sheets[0]}`, was read; there are also {others}"
+    return (Remark("sheets", message, "where another sheet is meant move it before the first"),)
 
 
 def _stata(file: _File, wanted: Wanted) -> _Read:
-    names, frame, formats = _attempt(lambda: read_stata(file.raw, wanted))
+    names, frame, formats, labels = _attempt(lambda: read_stata(file.raw, wanted))
     columns, n_rows, remarks = convert(frame)
     for name, kind in formats.items():
         if name in columns and columns[name].numbers is not None:
             columns[name] = replace(columns[name], kind=kind)
+    for name, pairs in labels.items():
+        if name in columns and columns[name].numbers is not None:
+            columns[name] = replace(columns[name], labels=pairs)
     return {n: columns.get(n, UNREAD) for n in names}, n_rows, remarks
 
 
@@ -726,8 +730,8 @@ _UNICODE_SINCE = 118
 
 def read_stata(
     raw: bytes, wanted: Callable[[Sequence[str]], Collection[str]]
-) -> tuple[list[str], pl.DataFrame, dict[str, str]]:
-    """Read a .dta file; gives the names of all columns, those that are wanted, and the formats of dates.
+) -> tuple[list[str], pl.DataFrame, dict[str, str], dict[str, tuple[tuple[float, str], ...]]]:
+    """Read a .dta file; gives the names of all columns, those that are wanted, the formats of dates, and value labels.
 
     Labelled values stay numbers, as in a regression in Stata; %tm and the like stay the
     whole numbers that Stata counts, so that a step is 1.
@@ -744,12 +748,18 @@ def read_stata(
         frame = reader.read()
         version = int(getattr(reader, "_format_version", _UNICODE_SINCE))
         shown = [str(f)[:3] for f in getattr(reader, "_fmtlist", [])]
+        sets, of_column = reader.value_labels(), getattr(reader, "_lbllist", [])
     legacy = version < _UNICODE_SINCE
     names = [_repair(str(name)) if legacy else str(name) for name in frame.columns]
     chosen = wanted(names)
     places = [place for place, name in enumerate(names) if name in chosen] or [0][: len(names)]
     formats = {name: kind for name, kind in zip(names, shown, strict=False) if kind in STATA_DATES}
-    return names, pl.DataFrame([_series(names[p], frame.iloc[:, p], legacy) for p in places]), formats
+    labels = {
+        name: tuple((float(value), _repair(text) if legacy else text) for value, text in sets[label].items())
+        for name, label in zip(names, of_column, strict=False)
+        if label in sets
+    }
+    return names, pl.DataFrame([_series(names[p], frame.iloc[:, p], legacy) for p in places]), formats, labels
 
 
 def _series(name: str, values: Any, legacy: bool) -> pl.Series:

@@ -1302,6 +1302,44 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     assert bool(found.skipped) == (terms is None)
 
 
+@pytest.mark.parametrize(
+    ("lines", "derived"),
+    [
+        (
+            "qui sum x, d\ngen v = x > r(p99)",
+            {"x_p99": "quantile(x, 0.99, type = 2)", "v": "x > x_p99 & !is.na(x_p99)"},
+        ),
+        ("su x if d == 1\ngen v = x - r(mean)", {"x_mean": "mean(ifelse(d == 1, x, NA))", "v": "x - x_mean"}),
+        ("summ x, meanonly\nlocal m = r(max)\ngen v = x - `m'", {"x_max": "max(x)", "v": "x - x_max"}),
+        ("sum x\nscalar m = r(min)\ngen v = x - m", {"x_min": "min(x)", "v": "x - x_min"}),
+        ("sum x\ngen w = 1\nglobal m = r(N)\ngen v = d * $m", {"x_N": "sum(!is.na(x))", "v": "d * x_N"}),
+        ("drop if d > 3\nsum x\ngen v = x - r(mean)", {"x_mean": "mean(ifelse(!(d > 3), x, NA))", "v": "x - x_mean"}),
+    ],
+)
+def test_what_summarize_leaves_is_read_of_the_rows_at_its_line(lines, derived):
+    names = frozenset({"x", "d", "y", "id", "t"})
+    found = read_code(f"use a\nxtset id t\n{lines}\nreg y d v\n", ".do", DataFacts(names, names))
+    assert not found.skipped
+    assert {name: found.derived[name] for name in derived} == derived
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "sum x\ntab d\ngen v = x - r(mean)", "sum x\ngen v = x - r(p99)", "sum x [aw=d]\ngen v = x - r(mean)",
+        "sum x d\ngen v = x - r(mean)", "bysort id: sum x\ngen v = x - r(mean)", "count if x > 1\ngen v = d / r(N)",
+        "sum x in 1/9\ngen v = x - r(mean)", "sum x\ngen v = x - r(Var)",
+        "sum x if e(sample)\ngen v = x - r(mean)", "sum x\nreg y x\nlocal m = r(mean)\ngen v = x - `m'",
+        "sum x\nqui sum d if d > 9, mean\negen w = mean(x)\ngen v = x - r(mean)",
+    ],
+)  # fmt: skip
+def test_what_another_command_may_have_left_is_listed(lines):
+    names = frozenset({"x", "d", "y", "id", "t"})
+    found = read_code(f"use a\nxtset id t\n{lines}\nreg y d v\n", ".do", DataFacts(names, names))
+    assert found.skipped
+    assert "v" not in found.derived
+
+
 @pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
 def test_a_base_of_one_turns_the_sign_of_a_column_of_0_and_1_and_that_is_noted(word, noted):
     names = frozenset({"treat", "x", "y"})
@@ -5495,7 +5533,7 @@ def test_headers_have_the_names_that_stata_makes_of_them(tmp_path, header, optio
 
 
 def test_a_macro_that_is_computed_is_named_with_its_line():
-    code = 'use a\nsum z\nlocal mz = r(mean)\ngen zc = z - `mz\'\nlocal nm = cond(1, "m", "p")\ngen ev_`nm\' = z\n'
+    code = 'use a\ncount z\nlocal mz = r(mean)\ngen zc = z - `mz\'\nlocal nm = cond(1, "m", "p")\ngen ev_`nm\' = z\n'
     told = {line: why for line, _, why in read_code(f"{code}reg y d if z > `mz'\n", ".do").skipped}
     assert told[7] == "the macro `mz` is not known, which line 3 computes: local mz = r(mean). Write its value there"
     assert told[4].startswith("the macro `mz` is not known, which line 3 computes")

@@ -127,6 +127,7 @@ def test_excel(read):
     source = read("d.xlsx", workbook(rows, "notes"))
     assert plain(source) == {"city": ["北京", "上海"], "v": [1.5, None], "mixed": ["1", "x"], "b": [1, None]}
     assert "only the first sheet, `Sheet`, was read; there are also `notes`" in source.remarks[0].message
+    assert source.remarks[0].help == "where another sheet is meant move it before the first"
 
 
 def test_text_far_down_a_workbook_makes_its_column_text(read):
