@@ -232,7 +232,9 @@ class Writer:
             self.numbers.append(new)
             return r.choice((
                 ("cut", new, x, ["0", "1", "3", "5"]), ("xtile", new, x, r.choice("234"), self.maybe(0.3)),
-                ("clonevar", new, x), ("average", new, x),
+                ("clonevar", new, x),
+                ("left", new, x, self.maybe(), r.choice(("mean", "max", "min", "sd", "p50", "N", "sum")),
+                 r.choice(("", "", "local", "scalar"))),
             ))  # fmt: skip
         if kind == 16:
             rules = r.choice((

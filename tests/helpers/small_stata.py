@@ -434,8 +434,13 @@ def written(statement) -> list[str]:
             return [f"mvdecode {x}, mv({number})"]
         case ("mvencode", x, number):
             return [f"mvencode {x}, mv({number}) override"]
-        case ("average", name, x):
-            return [f"summarize {x}", f"gen {name} = {x} - r(mean)"]
+        case ("left", name, x, condition, stat, through):
+            rows = f" if {shown(condition)}" if condition else ""
+            result, between = {
+                "": (f"r({stat})", []), "local": ("`left'", [f"local left = r({stat})"]),
+                "scalar": ("left_one", [f"scalar left_one = r({stat})"]),
+            }[through]  # fmt: skip
+            return [f"qui sum {x}{rows}, detail", *between, f"gen {name} = {x} - {result}"]
         case ("preserved", inner):
             return ["preserve", *(line for one in inner for line in written(one)), "restore"]
         case ("merged", name, function_, x, by):
@@ -645,11 +650,17 @@ def execute(statement, frame, macros=None) -> None:
             if is_text(values):
                 raise StopsError("type mismatch")
             frame.values[x] = np.where(np.isnan(values), float(number), values)
-        case ("average", name, x):
+        case ("left", name, x, condition, stat, through):
             values = column(frame, x)
-            if is_text(values) or np.isnan(values).all():
+            if is_text(values):
                 raise StopsError("type mismatch")
-            make(frame, name, values - np.nanmean(values), "float")
+            rows = chosen(frame, condition)
+            one = np.zeros(frame.n)
+            named = {"p50": "median", "N": "count", "sum": "total"}.get(stat, stat)
+            left = over_groups(named, values, one, rows)[rows] if rows.any() else one[:0]
+            if not (rows & ~np.isnan(values)).any():
+                raise StopsError("type mismatch")
+            make(frame, name, values - left[0], "float")
         case ("preserved", inner):
             kept = copy.deepcopy((frame.values, frame.types, frame.panel))
             for one in inner:
