@@ -19,6 +19,7 @@ from specdid._check.inference import check_assignment, check_cluster_level, chec
 from specdid._check.names import check_names
 from specdid._check.samples import check_matches, check_patterns, check_unused
 from specdid._check.sound import Sound, sound_part
+from specdid._check.totals import check_total_units
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_codes,
@@ -34,7 +35,6 @@ from specdid._check.values import (
     check_samples,
     check_spellings,
     check_text_controls,
-    check_total_units,
     check_values,
     check_variants,
     check_weights,
