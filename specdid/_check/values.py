@@ -570,7 +570,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
             origin, span = expression.origin, call.span
             if Text("%") not in asked and ("%", x) not in said and (mixed := mixed_percents(column)):
                 said.add(("%", x))
-                message = f"{_marked(x)} holds {mixed}: parse_number() leaves both as they are"
+                message = f"{marked(x)} holds {mixed}: parse_number() leaves both as they are"
                 yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
             for sign in ", ":
                 if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
@@ -590,7 +590,7 @@ def defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
             yield from ((expression, scope) for expression in option.derive.values())
 
 
-def _marked(node: Node) -> str:
+def marked(node: Node) -> str:
     """Write an expression in marks, which a name with blanks has by itself."""
     return words if "`" in (words := write(node)) else f"`{words}`"
 
@@ -603,7 +603,7 @@ def _far_parts(data: Data, x: Node, column: Column, sign: str) -> tuple[str, str
     rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
     shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
     message = (
-        f"{_marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
+        f"{marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
         f"takes for one between thousands: {times:.3g} times the largest of the others, {number_text(largest)}, or more"
     )
     if sign == " ":
@@ -930,7 +930,7 @@ def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fau
     """
     found: dict[Node, dict[float, tuple[Node, int]]] = {}
     for node in walk(expression.tree):
-        for left, bound, operator in _bounds(node):
+        for left, bound, operator in compared_numbers(node):
             value = data.column(bound, scope) if _is_constant(bound) else None
             if value is None or value.numbers is None or not value.numbers.size:
                 continue
@@ -949,13 +949,13 @@ def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fau
         total = sum(count for _, count in bounds.values())
         shown = first_few([f"{number_text(x)} as {float(np.float32(x)):.9g}" for x in bounds], MOST_NAMED)
         message = (
-            f"{_marked(left)} has {shown}, as single precision (Stata's float) keeps it: {_marked(node)} takes that "
+            f"{marked(left)} has {shown}, as single precision (Stata's float) keeps it: {marked(node)} takes that "
             f"for another number in {many(total, 'row')}"
         )
         digits = max(_digits(x) for x in bounds)
         if all(rounded(np.asarray(float(np.float32(x))), digits) == x for x in bounds):
             other = Call("round", (Argument(left), Argument(Number(float(digits)))))
-            advice = f"write `{write(_with(node, left, other))}`"
+            advice = f"write `{write(with_side(node, left, other))}`"
         else:
             advice = "make the file again with the column as double, from where it came: recast brings no digits back"
         yield fault_at(expression.origin, node.span, "single_precision", message, advice, "warning")
@@ -967,7 +967,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def _bounds(node: Node) -> Iterator[tuple[Node, Node, str]]:
+def compared_numbers(node: Node) -> Iterator[tuple[Node, Node, str]]:
     """Return what a node compares with numbers: the side that has rows, the number, the operator between them."""
     if isinstance(node, Binary) and node.operator == "%in%":
         values = children(node.right) if isinstance(node.right, Call) else (node.right,)
@@ -996,7 +996,7 @@ def _digits(value: float) -> int:
     return max(own if own <= 8 else 0, 6 - math.ceil(math.log10(abs(value))) if value else 0)
 
 
-def _with(node: Node, left: Node, other: Node) -> Node:
+def with_side(node: Node, left: Node, other: Node) -> Node:
     """Write a comparison of ``other`` in place of its side ``left``."""
     if isinstance(node, Binary):
         return replace(node, left=other) if node.left == left else replace(node, right=other)
@@ -1025,7 +1025,7 @@ def _not_alike(data: Data, expression: Expression, scope: Scope, named: set[str]
         if other:
             shown = first_few([f"“{level}” ({count:,})" for level, count in other.items()], MOST_NAMED)
             message = (
-                f"{_marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
+                f"{marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
                 f"{many(sum(other.values()), 'row')}: {shown}"
             )
             advice = f"where they are the same, look in `tolower(trimws({write(left)}))`"
@@ -1037,7 +1037,7 @@ def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, i
         words = write(other)
         shown = first_few([f"“{level}” ({count:,})" for level, count in found.items()], MOST_NAMED)
         message = (
-            f"{_marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
+            f"{marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
             f"{many(sum(found.values()), 'row')}: {shown}"
         )
         every = ", ".join(write(Text(level)) for level in (text.value, *found))

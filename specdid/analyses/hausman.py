@@ -5,10 +5,10 @@ which panels with serially correlated errors need. Rows are complete cases, each
 once, units observed once included, as in R's plm.
 
 Swamy and Arora's variance components, as Baltagi and Chang (1994, J. Econometrics 62) have
-them for unbalanced panels: those of R's plm and of Stata's ``xtreg, re sa``. linearmodels
-has them too (``small_sample=True``, equal to 1e-13), but it brings statsmodels and pyhdfe,
-takes a second to import and has neither the tests nor the units' theta: what is below is
-five weighted regressions.
+them for unbalanced panels: those of R's plm and of Stata's ``xtreg, re sa``, whose default
+regresses unweighted means and takes the harmonic mean of T. linearmodels has them too
+(``small_sample=True``, equal to 1e-13), but it brings statsmodels and pyhdfe, takes a second
+to import and has neither the tests nor the units' theta: what is below is five weighted regressions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ TESTS = (
     "variance_u", "theta_low", "theta_high", "nobs", "n_units", "balanced", "message",
 )  # fmt: skip
 NOTE = later(
-    "Random effects are those of Swamy and Arora. Standard errors in parentheses assume independent "
+    "Random effects are those of Swamy and Arora, in unbalanced panels as Baltagi and Chang (1994) have them: those "
+    "of R's plm and of Stata's xtreg, re sa, not of its default. Standard errors in parentheses assume independent "
     "errors of equal variance; that of a difference is the root of the difference of the variances, "
     "empty where this is negative."
 )

@@ -19,6 +19,7 @@ from specdid._plan.identity import Contents, match_digest, term_digest
 from specdid._plan.write_out import arm_factors
 from specdid._study import Core
 from specdid.engine.columns import Columns, Recipe
+from specdid.engine.contrasts import margins
 from specdid.engine.matched import MatchRecipe, match_recipe, shortfalls
 from specdid.engine.problem import Members, Problem, Sunab, Vcov
 from specdid.language import Term, bind, lower_order, write
@@ -302,7 +303,15 @@ class MemberTable:
         n = counts[term] if len(term) else np.zeros(0, np.int64)
         within = np.arange(n.sum()) - np.repeat(_starts(n), n)
         chosen = flat[np.repeat(first[term] if len(term) else term, n) + within]
-        self._append(columns, content, treatment, here, np.repeat(owner, n), chosen)
+        owner, source = np.repeat(owner, n), np.repeat(term, n)
+        kept = np.ones(len(chosen), dtype=bool)
+        treated = _factors_of(content, treatment)
+        for k in np.unique(term).tolist():
+            for margin, base in margins(columns, of_term[k], treated):
+                beside = content.having(margin)[choice] | (margin in fixed)
+                mine = np.flatnonzero((source == k) & beside[owner])
+                kept[mine[base[within[mine]]]] = False
+        self._append(columns, content, treatment, here, owner[kept], chosen[kept])
 
     def _append(
         self, columns: Columns, content: Contents, treatment: int, here: Ints, owner: Ints, chosen: Ints
@@ -311,8 +320,14 @@ class MemberTable:
         own = len(self.plan.grid.treatments[treatment].with_)
         terms = content.fixed_terms(treatment)
         before, after = _split(terms, self.plan.grid.treatments[treatment].with_ if own else ())
-        head = [c for t in before for c in columns.term(term_digest(t, content.scope), t, content)]
-        tail = [c for t in after for c in columns.term(term_digest(t, content.scope), t, content)]
+        treated, fixed = _factors_of(content, treatment), content.fixed_digests(treatment)
+
+        def of(term: Term) -> list[int]:
+            parts = columns.term(term_digest(term, content.scope), term, content)
+            bases = [base for margin, base in margins(columns, parts, treated) if margin in fixed]
+            return [c for k, c in enumerate(parts) if not any(base[k] for base in bases)]
+
+        head, tail = ([c for t in these for c in of(t)] for these in (before, after))
         count = len(here)
         pieces = [
             (np.repeat(np.arange(count), len(head)), np.tile(np.array(head, np.int64), count), 0),
@@ -373,6 +388,11 @@ class MemberTable:
             self.instruments,
             tuple(self.instrument_sets),
         )
+
+
+def _factors_of(content: Contents, treatment: int) -> frozenset[str]:
+    """Return the digests of a treatment's factors."""
+    return frozenset(bind(f, content.scope).digest for f in content.grid.treatments[treatment].term.factors)
 
 
 def _map(codes: Ints, give: Callable[[int], int]) -> Ints:

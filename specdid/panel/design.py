@@ -44,6 +44,23 @@ def code_term(evaluator: Evaluator, factors: Sequence[Bound]) -> tuple[CodedColu
     return tuple(coded or ())
 
 
+def at_base(evaluator: Evaluator, factors: Sequence[Bound], place: int) -> Bools:
+    """Mark the columns of an interaction at the first level of the factor at ``place``; none where it is a number."""
+    sizes = [len(_factor(evaluator.evaluation(f.scope), f.node, alone=False)) for f in factors]
+    node = factors[place].node
+    if isinstance(node, Call) and node.function not in ("factor", "C"):
+        return np.zeros(int(np.prod(sizes)), dtype=bool)
+    of_levels = isinstance(node, Call) or _of_text(evaluator.evaluation(factors[place].scope), node)
+    level = np.arange(int(np.prod(sizes))) // int(np.prod(sizes[:place])) % sizes[place]
+    return np.asarray((level == 0) & of_levels)
+
+
+def _of_text(evaluation: Evaluation, node: Node) -> bool:
+    """Say whether a factor without a function is one of dummies; odd cells spoil a number, so that none are meant."""
+    column = evaluation.evaluator.column(evaluation.bind(node))
+    return column.is_text and not column.odd
+
+
 def _product(a: CodedColumn, b: CodedColumn) -> CodedColumn:
     masks = [m for m in (a.log0, b.log0) if m is not None]
     return CodedColumn(f"{a.label}:{b.label}", a.numbers * b.numbers, np.logical_or.reduce(masks) if masks else None)
@@ -66,7 +83,7 @@ def _factor(evaluation: Evaluation, node: Node, alone: bool) -> list[CodedColumn
         if node.function in ("l", "f", "d"):
             return _lags(evaluation, node)
     column = evaluation.evaluator.column(evaluation.bind(node))
-    if column.is_text and not column.odd:  # odd cells spoil a number: dummies of it are never meant
+    if _of_text(evaluation, node):
         return _dummies(evaluation, node, write(node), drop_first=alone)
     return [CodedColumn(write(node), numeric(column, node), column.log0)]
 

@@ -20,7 +20,7 @@ from specdid.language.tree import (
 )
 from specdid.panel import operators, texts
 from specdid.panel.columns import Column, join_codes, number, rank, text
-from specdid.panel.design import CodedColumn, code_term
+from specdid.panel.design import CodedColumn, at_base, code_term
 from specdid.panel.errors import EvaluationError, Note
 from specdid.panel.functions import FUNCTIONS
 from specdid.panel.panel import Panel
@@ -152,8 +152,9 @@ class Evaluator:
     def term(self, factors: tuple[Bound, ...]) -> tuple[CodedColumn, ...]:
         """Return the columns of a regressor term: products of numbers, dummies and polynomials.
 
-        A factor that stands alone loses its first level; in an interaction it keeps all,
-        which spans the same space whichever main effects are in the model.
+        A factor that stands alone loses its first level; in an interaction it keeps all, which spans the same space
+        whichever main effects are in the model. Where an interaction is with the treatment that would leave the
+        treatment's own coefficient open: the engine leaves out what is `at_base`.
 
         Raises
         ------
@@ -168,6 +169,10 @@ class Evaluator:
                 operators.refuse_huge(column.numbers, factors[0].node)
             self._terms[key] = found
         return found
+
+    def at_base(self, factors: tuple[Bound, ...], place: int) -> Bools:
+        """Mark the columns of a `term` at the first level of the factor at ``place``."""
+        return at_base(self, factors, place)
 
 
 class Evaluation:

@@ -117,7 +117,8 @@ formats = ["tex", "md", "docx"]
 """
 NAMES = """
 OLS feols sunab logit reghdfe fixest ppmlhdfe plm pyfixest specdid numpy scipy polars pyarrow matplotlib
-Python Stata SHA csv toml html Markdown Word Love Kish Roth Mundlak Swamy Arora Sun Abraham and Goodman Bacon
+Python Stata SHA csv toml html Markdown Word Love Kish Roth Mundlak Swamy Arora Baltagi Chang xtreg re sa
+Sun Abraham and Goodman Bacon
 Rambachan Chaisemartin Haultfœuille Haultf uille Carter Schnepel Steigerwald Stouffer Shapley Oster max show moderator
 time year post region sid l_police l_income wild draws PNG SVG CSV JavaScript Page Down Home End Shift Enter
 Escape pdf curve V_b V_B
