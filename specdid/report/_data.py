@@ -305,7 +305,7 @@ ENDS = 100
 _OPTIONS = 200
 _FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
 _OTHER = ("std_error", "p_value", "conf_low", "conf_high")
-_COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
+_COUNTS = ("nobs", "n_units", "n_treated", "n_always_treated", "n_control", "n_missing", "n_log0", "n_singletons")
 
 
 @dataclass(frozen=True, slots=True)

@@ -464,10 +464,12 @@ def _number(results: Results, place: int, kind: str = "") -> str:
 
 def _rows(results: Results) -> Section:
     """Return the range of sample sizes and what was dropped from the samples."""
+    always = (results.span("n_always_treated") or (0, 0))[1] > 0
     labels = {
         "nobs": say("rows"),
         "n_units": say("units"),
-        "n_treated": say("treated units"),
+        "n_treated": say("treated units (not always)" if always else "treated units"),
+        "n_always_treated": say("always treated units"),
         "n_clusters": say("clusters"),
         "n_missing": say("rows dropped as missing"),
         "n_log0": say("rows dropped as the log of a non-positive value"),
