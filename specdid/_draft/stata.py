@@ -534,6 +534,8 @@ class _Stata(Memory):
         """Results that the file asks for, r(mean) and the like, by their names."""
         self._results: dict[str, str] = {}
         """Those that the last command has left: the columns that have them in every row."""
+        self._cut_down: set[str] = set()
+        """Names cut down to their first letters that a note has written out."""
         self._whole_names = 0
         """The line that has set varabbrev off, 0 for none."""
         self._programs: dict[str, tuple[int, list[str]]] = {}
@@ -2126,6 +2128,8 @@ class _Stata(Memory):
         if binary and level in ("0", "first"):
             factor = "i"
         elif binary and level not in (None, "n"):
+            if "##" in word and re.fullmatch(rf"{re.escape(piece)}##c\.[\w.]+|c\.[\w.]+##{re.escape(piece)}", word):
+                return piece
             if "##" in word:
                 raise NotReadError(f"`{piece}` leaves 1 out, and terms beside it are of 1: here of 0. Write i.{name}")
             told = f"`{piece}` leaves 1 out in Stata, whose coefficient is of 0 against 1: here it is of 1 against 0"
@@ -2172,9 +2176,6 @@ class _Stata(Memory):
             number = number.removeprefix("c.") if number.count(".") == 2 else number
             terms.append(_stata_ours(f"{factor}#{number}", "terms"))
             return
-        base = re.match(r"(?:ib|b)\(?(\w+)\)?\.|(\d+)b\.", factor)
-        if base and (base[1] or base[2]) not in ("first", f"{self._facts.bounds(factor.rpartition('.')[2])[0]:g}"):
-            raise NotReadError(f"`{word}` has terms beside it that are of its base level: the lowest is left out here")
         name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")
         key = self.state.columns.get(name)
         if key is not None and self._expression(key) is None:
@@ -2182,7 +2183,7 @@ class _Stata(Memory):
                 f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
             )
         base = re.match(r"(?:ib?(\d+)|b(\d+)|(\d+)b)\.", factor)
-        if self._binary(name):
+        if self._binary(name) and re.match(r"i\.|ib\(first", factor):
             terms += [name, x, f"{name}:{x}"]
         elif base:  # beside the treatment its coefficient is the effect at the base
             reference = f"ref = {base[1] or base[2] or base[3]}"
@@ -2569,10 +2570,9 @@ class _Stata(Memory):
             key = self.state.columns.get(meant[0], meant[0])
             if self.known(key) and self._expression(key) is None:  # a line that is not read may make others
                 return found[0]
-            if (told := f"`{found['name']}` is `{meant[0]}`, as Stata reads it") not in {
-                t for _, t in self.found.notes
-            }:
-                self.found.notes.append((line, told))
+            if found["name"] not in self._cut_down:
+                self._cut_down.add(found["name"])
+                self.found.notes.append((line, f"`{found['name']}` is `{meant[0]}`, as Stata reads it"))
             return meant[0]
 
         name = r"(?<![\w*?~])(?P<name>[^\W\d]\w*)(?![\w.(*?~]|\s*=(?!=))"
