@@ -322,6 +322,10 @@ def many_as_written(part: ast.expr) -> str:
 
 
 COMPOSED = {
+    "7 is compared with 77": (
+        "`period` is compared with 1990, which is no period as the data have them, 19731 to 19984; `period >= 1990` "
+        "holds in every row"
+    ),
     "7: 7 of 7 without a value of the moderator 7 left out": (
         "x: 3 of 24 units without a value of the moderator in 2005 left out"
     ),

@@ -19,6 +19,7 @@ from specdid._check.inference import check_assignment, check_cluster_level, chec
 from specdid._check.names import check_names
 from specdid._check.samples import check_matches, check_patterns, check_unused
 from specdid._check.sound import Sound, sound_part
+from specdid._check.times import check_times
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_codes,
@@ -64,6 +65,7 @@ _ON_EVERYTHING = (
     check_functions,
     check_parsed,
     check_later_values,
+    check_times,
 )
 """What looks at one expression at a time."""
 _ON_WHAT_IS_SOUND = (

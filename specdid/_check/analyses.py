@@ -11,6 +11,7 @@ from specdid._check.dimensions import nothing_selected
 from specdid._check.names import unknown
 from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
+from specdid._check.times import check_times_of
 from specdid._check.values import check_compared, check_conditions_of, check_use
 from specdid._diagnostics import Fault, SpecError
 from specdid._plan.exclude import select
@@ -128,7 +129,9 @@ def _values(bench: Bench, request: Request) -> Iterator[Fault]:
     for use in every:
         yield from check_use(data, use)
         yield from check_conditions_of(data, use)
-    yield from check_compared(data, ((use.expression, data.scope) for use in every))
+    named = [(use.expression, data.scope) for use in every]
+    yield from check_compared(data, named)
+    yield from check_times_of(data, every, named)
     matched = request.layout.study.sample[len(bench.study.sample) :]
     if matched:
         own_samples = replace(request.layout.study, sample=matched)

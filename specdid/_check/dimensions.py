@@ -15,7 +15,7 @@ from specdid._arrays import Bools
 from specdid._check.data import Data, selectors
 from specdid._check.sound import NO_LABEL, Sound
 from specdid._diagnostics import Fault, Origin, SpecError, did_you_mean, fault_at
-from specdid._plan.exclude import Tied, select, tied_choices
+from specdid._plan.exclude import Tied, select, select_one, tied_choices
 from specdid._plan.expand import expand_grid
 from specdid._plan.records import Codes, Dimension, Grid
 from specdid._study import EstimatorOption, Exclusion, Selector, Study, Tie
@@ -69,21 +69,19 @@ def check_selectors(data: Data, sound: Sound) -> Iterator[Fault]:
         dimension = by_name.get(name)
         if dimension is None or not len(dimension):
             continue
-        count = int(select(dimension, found, grid, expander.macros, data.names).sum())
+        hits = select_one(dimension, found, grid, expander.macros, data.names)
+        count = int(hits.sum())
         if count > 1:
-            first = next(
-                label
-                for label, hit in zip(
-                    dimension.labels, select(dimension, found, grid, expander.macros, data.names), strict=True
-                )
-                if hit
-            )
+            labels = [label for label, hit in zip(dimension.labels, hits, strict=True) if hit]
+            help_ = f"write one of them out, such as `{labels[0]}`"
+            if len({*labels}) == 1:
+                help_ = f"`{labels[0]}` is one of the alternatives of each: leave it out of all but one"
             yield fault_at(
                 found[0].origin,
                 None,
                 "preferred_several",
                 f"this stands for {count:,} options of {name}; the preferred specification takes one",
-                f"write one of them out, such as `{first}`",
+                help_,
             )
 
 

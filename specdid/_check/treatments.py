@@ -51,7 +51,7 @@ def check_treatments(data: Data) -> Iterator[Fault]:
             yield from faults
             if values is not None:
                 columns.append((term, values))
-                yield from _two_values(option, term, values)
+                yield from _two_values(data, option, term, values)
                 if option.cohort is None:
                     yield from _untreated_again(data, option, term, values)
         yield from check_treatment_gaps(data, option, columns)
@@ -292,17 +292,33 @@ def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | N
     return None, [fault_at(option.term.origin, option.term.tree.span, code, message, advice)]
 
 
-def _two_values(option: TreatmentOption, term: Term, values: Floats) -> Iterator[Fault]:
+YES = frozenset({"yes", "y", "treated", "treatment", "true", "on", "adopted", "是", "有"})
+NO = frozenset({"no", "n", "untreated", "control", "false", "off", "not adopted", "否", "无"})
+
+
+def _called(data: Data, factor: Node) -> dict[float, str]:
+    """Return what the file calls the numbers of a column of its own."""
+    column = data.panel.columns.get(factor.name) if isinstance(factor, Name) else None
+    return dict(column.labels) if column is not None else {}
+
+
+def _two_values(data: Data, option: TreatmentOption, term: Term, values: Floats) -> Iterator[Fault]:
     """Warn of a treatment of two values that are not 0 and 1, as 1 and 2: nobody counts as untreated."""
     found = np.unique(values[~np.isnan(values)])
     if len(found) != 2 or 0.0 in found:
         return
     low, high = (number_text(float(v)) for v in found)
     factor = term.factors[0]
-    line = f'"{term.text} == {high}"' if len(term.factors) == 1 else "a condition"
-    advice = f"where {high} is treated, write the condition as the treatment: {line}"
+    labels = _called(data, factor) if len(term.factors) == 1 else {}
+    names = [labels.get(float(v), "").strip() for v in found]
+    treated, name = (low, names[0]) if names[0].casefold() in YES and names[1].casefold() in NO else (high, names[1])
+    where = f"where {treated} is treated"
+    if all(names):
+        where = f"where {treated}, which the file calls “{name}”, is treated"
+    line = f'"{term.text} == {treated}"' if len(term.factors) == 1 else "a condition"
+    advice = f"{where}, write the condition as the treatment: {line}"
     if len(term.factors) == 1 and isinstance(factor, Name) and option.cohort is None and option.label is not None:
-        advice = f'where {high} is treated, write {option.label} = "{write(factor)} == {high}"'
+        advice = f'{where}, write {option.label} = "{write(factor)} == {treated}"'
     message = f"the treatment `{term.text}` is {low} or {high}, not 0 or 1: no row counts as untreated"
     if found[1] - found[0] != 1:
         message += f", and its effect is of one step, of which there are {number_text(float(found[1] - found[0]))}"

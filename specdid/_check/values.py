@@ -35,6 +35,7 @@ from specdid.language.tree import (
     Unary,
     children,
     joint_levels,
+    number_value,
     walk,
 )
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
@@ -483,7 +484,7 @@ def _other_values(data: Data, node: Node, scope: Scope) -> str:
 
 
 def check_samples(data: Data) -> Iterator[Fault]:
-    """Warn of conditions that hold nowhere."""
+    """Warn of conditions that hold nowhere, and of samples that are all rows by a number that no row reaches."""
     options: list[SampleOption | VariantOption] = [
         *data.study.sample,
         *(o for v in data.study.variants for o in v.options),
@@ -500,6 +501,31 @@ def check_samples(data: Data) -> Iterator[Fault]:
                 "no row satisfies this condition",
                 severity="warning",
             )
+        elif rows is not None and isinstance(option, SampleOption) and option.pattern is None and rows.all():
+            yield from _in_every_row(data, expression)
+
+
+def _in_every_row(data: Data, expression: Expression) -> Iterator[Fault]:
+    """Tell of a sample that is all rows since it compares a column with a number outside of its range.
+
+    0, powers of ten and nines are bounds of what may be a value at all; of the time `check_times` tells.
+    """
+    for node in walk(expression.tree):
+        for left, bound, operator in compared_numbers(node):
+            value, column = number_value(bound), data.column(left)
+            if value is None or column is None or column.numbers is None or left == Name(data.panel.time or ""):
+                continue
+            known = column.numbers[np.isfinite(column.numbers)]
+            if not known.size or operator not in _TURNED or set(number_text(abs(value)).lstrip("1")) <= {"0"}:
+                continue
+            low, high = float(known.min()), float(known.max())
+            outside = value < low if operator in (">", ">=") else value > high
+            if outside and set(number_text(abs(value))) != {"9"}:
+                least, most = number_text(low), number_text(high)
+                message = f"{marked(node)} holds in every row, as {marked(left)} is {least} to {most}"
+                help_ = f"where a part was meant, mind the units of {marked(left)}; else leave the condition out"
+                yield fault_at(expression.origin, node.span, "sample_whole", message, help_, "warning")
+                return
 
 
 def check_weights(data: Data) -> Iterator[Fault]:
@@ -562,7 +588,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
     An expression that asks for the mark by %like% tells them apart itself.
     """
     said: set[tuple[str, Node]] = set()
-    for expression, scope in _defined(data):
+    for expression, scope in defined(data):
         nodes = list(walk(expression.tree))
         asked = [n.right for n in nodes if isinstance(n, Binary) and n.operator == "%like%"]
         for call in nodes:
@@ -573,7 +599,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
             origin, span = expression.origin, call.span
             if Text("%") not in asked and ("%", x) not in said and (mixed := mixed_percents(column)):
                 said.add(("%", x))
-                message = f"{_marked(x)} holds {mixed}: parse_number() leaves both as they are"
+                message = f"{marked(x)} holds {mixed}: parse_number() leaves both as they are"
                 yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
             for sign in ", ":
                 if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
@@ -583,7 +609,7 @@ def check_parsed(data: Data) -> Iterator[Fault]:
                 yield fault_at(origin, span, code, *told, "warning")
 
 
-def _defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
+def defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
     """Return every definition and expression with the names that it may use."""
     for expression in (*data.study.derive.values(), *(use.expression for use in uses(data.study))):
         yield expression, data.scope
@@ -593,7 +619,7 @@ def _defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
             yield from ((expression, scope) for expression in option.derive.values())
 
 
-def _marked(node: Node) -> str:
+def marked(node: Node) -> str:
     """Write an expression in marks, which a name with blanks has by itself."""
     return words if "`" in (words := write(node)) else f"`{words}`"
 
@@ -606,7 +632,7 @@ def _far_parts(data: Data, x: Node, column: Column, sign: str) -> tuple[str, str
     rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
     shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
     message = (
-        f"{_marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
+        f"{marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
         f"takes for one between thousands: {times:.3g} times the largest of the others, {number_text(largest)}, or more"
     )
     if sign == " ":
@@ -759,7 +785,7 @@ def check_spellings(data: Data) -> Iterator[Fault]:
                     if column.codes is not None:
                         on = use.expression.origin, node.span, words
                         yield from _footnoted(data, *on, column.codes, column.levels, False)
-    yield from check_compared(data, _defined(data))
+    yield from check_compared(data, defined(data))
 
 
 def check_codes_of_groups(data: Data) -> Iterator[Fault]:
@@ -772,7 +798,7 @@ def check_codes_of_groups(data: Data) -> Iterator[Fault]:
         for node, kind in leaves(use.expression.tree, use.role):
             if kind == "level" or (isinstance(node, Call) and node.function in ("factor", "i")):
                 groups += [(use.expression.origin, node.span, name) for name in _grouped(node, kind)]
-    for expression, _ in _defined(data):
+    for expression, _ in defined(data):
         levels = [by for call in walk(expression.tree) if isinstance(call, Call) and (by := _by(call)) is not None]
         groups += [(expression.origin, by.span, name) for by in levels for name in walk(by)]
     for origin, span, name in groups:
@@ -933,7 +959,7 @@ def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fau
     """
     found: dict[Node, dict[float, tuple[Node, int]]] = {}
     for node in walk(expression.tree):
-        for left, bound, operator in _bounds(node):
+        for left, bound, operator in compared_numbers(node):
             value = data.column(bound, scope) if _is_constant(bound) else None
             if value is None or value.numbers is None or not value.numbers.size:
                 continue
@@ -952,13 +978,13 @@ def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fau
         total = sum(count for _, count in bounds.values())
         shown = first_few([f"{number_text(x)} as {float(np.float32(x)):.9g}" for x in bounds], MOST_NAMED)
         message = (
-            f"{_marked(left)} has {shown}, as single precision (Stata's float) keeps it: {_marked(node)} takes that "
+            f"{marked(left)} has {shown}, as single precision (Stata's float) keeps it: {marked(node)} takes that "
             f"for another number in {many(total, 'row')}"
         )
         digits = max(_digits(x) for x in bounds)
         if all(rounded(np.asarray(float(np.float32(x))), digits) == x for x in bounds):
             other = Call("round", (Argument(left), Argument(Number(float(digits)))))
-            advice = f"write `{write(_with(node, left, other))}`"
+            advice = f"write `{write(with_side(node, left, other))}`"
         else:
             advice = "make the file again with the column as double, from where it came: recast brings no digits back"
         yield fault_at(expression.origin, node.span, "single_precision", message, advice, "warning")
@@ -970,7 +996,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def _bounds(node: Node) -> Iterator[tuple[Node, Node, str]]:
+def compared_numbers(node: Node) -> Iterator[tuple[Node, Node, str]]:
     """Return what a node compares with numbers: the side that has rows, the number, the operator between them."""
     if isinstance(node, Binary) and node.operator == "%in%":
         values = children(node.right) if isinstance(node.right, Call) else (node.right,)
@@ -999,7 +1025,7 @@ def _digits(value: float) -> int:
     return max(own if own <= 8 else 0, 6 - math.ceil(math.log10(abs(value))) if value else 0)
 
 
-def _with(node: Node, left: Node, other: Node) -> Node:
+def with_side(node: Node, left: Node, other: Node) -> Node:
     """Write a comparison of ``other`` in place of its side ``left``."""
     if isinstance(node, Binary):
         return replace(node, left=other) if node.left == left else replace(node, right=other)
@@ -1028,7 +1054,7 @@ def _not_alike(data: Data, expression: Expression, scope: Scope, named: set[str]
         if other:
             shown = first_few([f"“{level}” ({count:,})" for level, count in other.items()], MOST_NAMED)
             message = (
-                f"{_marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
+                f"{marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
                 f"{many(sum(other.values()), 'row')}: {shown}"
             )
             advice = f"where they are the same, look in `tolower(trimws({write(left)}))`"
@@ -1040,7 +1066,7 @@ def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, i
         words = write(other)
         shown = first_few([f"“{level}” ({count:,})" for level, count in found.items()], MOST_NAMED)
         message = (
-            f"{_marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
+            f"{marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
             f"{many(sum(found.values()), 'row')}: {shown}"
         )
         every = ", ".join(write(Text(level)) for level in (text.value, *found))
@@ -1121,7 +1147,7 @@ def check_total_units(data: Data) -> Iterator[Fault]:
 
 def _over_units(data: Data) -> Node | None:
     """Return a call that is of rows of several units, whatever the samples; none that names the unit itself."""
-    trees = [e.tree for e, _ in _defined(data)]
+    trees = [e.tree for e, _ in defined(data)]
     for table in data.study.analyses:
         groups = table.values.get("groups")
         for condition in groups.values() if isinstance(groups, Mapping) else ():

@@ -20,6 +20,7 @@ from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, number, rank, repeats_advice
 from specdid.panel.operators import (
+    STATA_DATES,
     examples,
     far_thousands,
     mixed_percents,
@@ -105,7 +106,8 @@ class Looked:
     ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
     whose cells are numbers, and how they become numbers; ``made`` are outcomes of text: the name in [derive] of their
     numbers, and the expression that reads them;
-    ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand.
+    ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``infinite`` are columns
+    that would be outcomes without their infinite cells, and where these are.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Looked:
     text_numbers: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    infinite: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -145,6 +148,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     used = {treatment.term, treatment.cohort, treatment.group, treatment.after, *treatment.lags, *others}
     free = {n: c for n, c in rest.items() if n not in used}
     outcomes = tuple(_outcomes(free, key))
+    infinite = dict(_infinite(free, key))
     made: dict[str, tuple[str, str]] = {}
     if not outcomes or (chosen.outcome is not None and columns[chosen.outcome].is_text):
         named = list(free) if chosen.outcome is None else [chosen.outcome]
@@ -168,6 +172,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
             for n, c in free.items()
             if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
         ]
+        notes += [f"`{n}` is {said}" for n, said in infinite.items()]
         raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
     groups = dict(_groups(rest, key, treatment))
     return Looked(
@@ -191,6 +196,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         },
         made,
         {n: codes for n in outcomes if (v := columns[n].numbers) is not None and (codes := missing_codes(v))},
+        {n: said for n, said in infinite.items() if n not in outcomes},
     )
 
 
@@ -267,12 +273,15 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
             found.append(time)
     if found:
         return found
+    dates = [n for n, c in columns.items() if c.kind in STATA_DATES and _time(n, c) is not None]
     texts = [n for n, c in columns.items() if TIME_NAMES.search(n) and _time(n, c) is None]
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
     footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
     written = [numbering_advice(columns[n]) for n in texts if columns[n].levels]
-    advice = next(iter(footers + written), "say which it is: --time COLUMN")
+    asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
+    notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
+    advice = next(iter(footers + written), asked)
     raise _refused("draft_time", message, advice, notes)
 
 
@@ -369,7 +378,9 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
             notes.append(f"`{unit}` × `{time.name}` {told}" + (_twice(usable, unit, time) if repeats else ""))
             closest.append((repeats, unit, time.name))
         closest.sort()
-        if not best:
+        blank = list(_blank_units(usable, time, n_rows, chosen.unit))
+        notes += blank
+        if not best and not blank:
             notes.append(f"with `{time.name}` as time no column names units")
     what = f"`{chosen.unit}` and time are no key" if chosen.unit else "no column and a time have one row each"
     help_ = (
@@ -379,6 +390,24 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
         advice = repeats_advice(usable, *closest[0][1:])
         help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
+
+
+def _blank_units(usable: Mapping[str, Column], time: _Time, n_rows: int, given: str | None) -> Iterator[str]:
+    """Say which column would name units if each blank cell held what stands above it, as where cells are merged."""
+    for name in [given] if given else usable:
+        column = usable.get(name)
+        if column is None or name == time.name or not (rows := int(column.missing.sum())):
+            continue
+        codes, units = rank(column)
+        filled = codes[np.maximum.accumulate(np.where(codes < 0, 0, np.arange(n_rows)))]
+        merged = filled[0] >= 0 and 2 <= units < n_rows / 2 and _pairs(filled, time.periods) == n_rows
+        if merged or given:
+            told = f"`{name}` is blank in {many(rows, 'row')}"
+            yield (
+                f"{told}: where it names the unit for all rows below, as merged cells do, write it in each row"
+                if (merged)
+                else told
+            )
 
 
 def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
@@ -747,6 +776,17 @@ def _outcomes(free: Mapping[str, Column], key: PanelKey) -> Iterator[str]:
             continue
         found.append((known.mean() < 0.9, n))
     yield from (n for late, n in sorted(found, key=lambda pair: pair[0]))
+
+
+def _infinite(free: Mapping[str, Column], key: PanelKey) -> Iterator[tuple[str, str]]:
+    """Return the columns that infinite cells alone keep from being outcomes, and where these are."""
+    for n, c in free.items():
+        if c.numbers is None or not (cells := np.isinf(c.numbers)).any():
+            continue
+        if any(_outcomes({n: number(np.where(cells, np.nan, c.numbers))}, key)):
+            rows = np.flatnonzero(cells)
+            what = "it where it means" if len(rows) == 1 else "these cells where they mean"
+            yield n, f"{number_text(float(c.numbers[rows[0]]))} in {listed_rows(rows)}: empty {what} missing"
 
 
 def _read(column: Column, words: str) -> tuple[Column, str] | None:

@@ -148,7 +148,8 @@ class DataFacts:
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
     ``words`` of a column of a text file what is read as missing, "" or NA, and in how many rows;
-    ``texts`` are columns of text;
+    ``texts`` are columns of text, ``padded`` those of a text file with blanks at the ends of cells, which are read
+    without: the first such cell, the number of rows, and whether there are fewer values without blanks;
     ``extended`` whether a .dta file has missing values .a to .z.
     """
 
@@ -168,6 +169,7 @@ class DataFacts:
     order: tuple[str, ...] = ()
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
+    padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
     extended: bool = False
 
 

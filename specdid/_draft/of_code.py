@@ -87,6 +87,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         texts=of(facts.texts),
         order=tuple(changed[name] for name in facts.order),
         words={changed[name]: words for name, words in facts.words.items()},
+        padded={changed[name]: cells for name, cells in facts.padded.items()},
         nested=lambda group, inner: facts.nested(without_marks(group), without_marks(inner)),
         gaps=lambda unit, time: facts.gaps(without_marks(unit), without_marks(time)),
         key=lambda unit, time: facts.key(without_marks(unit), without_marks(time)),
@@ -298,7 +299,8 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         return everywhere[0], f"the only term of all {total} regressions"
     first = {r.terms[0] if r.terms else "" for r in code.regressions}
     if len(first) == 1 and (term := first.pop()):
-        return term, f"stands first in {'all ' + str(total) + ' regressions' if total > 1 else 'the one regression'}"
+        where = f"all {total} regressions" if total > 1 else "the one regression"
+        return term, f"stands first in {where}{_with_interaction(term, everywhere)}"
     stands_first = Counter(r.terms[0] for r in code.regressions if r.terms).most_common(1)[0][0]
     others = [r.line for r in code.regressions if not r.terms or r.terms[0] != stands_first]
     notes = (
@@ -314,6 +316,12 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
     raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+
+
+def _with_interaction(term: str, everywhere: Sequence[str]) -> str:
+    """Offer the largest interaction of a term that all regressions have, the effect of a difference in differences."""
+    wider = max((t for t in everywhere if term in t.split(":") and t != term), key=lambda t: t.count(":"), default="")
+    return f"; where `{wider}` is the effect, as in a difference in differences, say --treatment {wider}" * bool(wider)
 
 
 def _not_taken(code: ReadCode) -> tuple[str, ...]:
@@ -869,11 +877,6 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
     taken = sum(term in r.terms for r in code.regressions)
     lines = [f"{taken} of {len(code.regressions)} regressions that were understood have `{term}`, the treatment: {why}"]
     own = _apart([r for r in code.regressions if term in r.terms], term)
-    if not why.startswith("named by you") and (wider := _interaction(own, term)):
-        lines.append(
-            f"`{wider}` is in all of them, too: if that is the effect, as in a difference in differences, say "
-            f"--treatment {wider}"
-        )
     specifications = len({*_rows(own, term)})
     several = [*dict.fromkeys(one for r in own for one in re.findall(r"\b(?:each|regex)\([^()]*\)", r.condition))]
     these = f"{specifications} specification{'s' * (specifications != 1)}" if specifications < len(own) else ""
@@ -891,14 +894,6 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
         lines.append(told)
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
-
-
-def _interaction(own: Sequence[Regression], term: str) -> str:
-    """Return the largest interaction of a term that all its regressions have."""
-    shared = set.intersection(*(set(r.terms) for r in own)) if own else set()
-    return max(
-        (t for t in sorted(shared) if term in t.split(":") and t != term), key=lambda t: t.count(":"), default=""
-    )
 
 
 def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:

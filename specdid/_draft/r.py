@@ -154,6 +154,8 @@ _READERS = {
     **dict.fromkeys(("read_csv", "read_csv2", "read_tsv", "read_delim", "vroom"), ("na", ("", "NA"))),
 }
 """Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
+_KEEP_BLANKS = {"read.csv", "read.csv2", "read.table", "read.delim", "read.delim2"}
+"""Of what reads texts: what leaves blanks at their ends by itself."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
@@ -228,9 +230,6 @@ _HERE = {
     "ave": "mean(x, by = g)",
     "min_rank": "rank(x, by = g), where ties have their mean",
     "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
-    "first": "at(x, year == 2000), the value in a period",
-    "last": "at(x, year == 2000), the value in a period",
-    "nth": "at(x, year == 2000), the value in a period",
     "across": "a line of [derive] for each column",
     "rank": "rank(x, by = g)",
     "quantile": "quantile(x, p, by = g)",
@@ -361,6 +360,7 @@ class _R(Memory):
         self._renames: list[tuple[int, str, str]] = []
         self._singletons = 0
         self._cells: dict[str, tuple[int, str, str]] = {}
+        self._padded: dict[str, tuple[int, str]] = {}
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -993,6 +993,57 @@ class _R(Memory):
             case _:
                 return isinstance(node, Constant) and node.value is not None
 
+    def _with_tests(self, text: str) -> str:
+        """Write out that R takes all numbers but 0 for TRUE, where ``!``, ``&``, ``|`` and ifelse() ask for one."""
+
+        def test(node: Node, sign: str = "!=") -> Node:
+            return Binary(sign, written(node), Number(0.0)) if self._is_amount(node) else written(node)
+
+        def written(node: Node) -> Node:
+            match node:
+                case Unary(operator="!") if self._is_amount(node.operand):
+                    return test(node.operand, "==")
+                case Unary():
+                    return Unary(node.operator, written(node.operand))
+                case Binary(operator="&" | "|"):
+                    return Binary(node.operator, test(node.left), test(node.right))
+                case Binary():
+                    return Binary(node.operator, written(node.left), written(node.right))
+                case Call():
+                    of_each = [test if node.function == "ifelse" else written, *[written] * len(node.arguments)]
+                    return Call(node.function, tuple(
+                        a if a.value is None else Argument(of(a.value), a.name)
+                        for of, a in zip(of_each, node.arguments, strict=False)
+                    ))  # fmt: skip
+                case _:
+                    return node
+
+        if not re.search(r"[!&|]|ifelse\(", text):
+            return text
+        before = parse(text)
+        return text if (after := written(before)) == before else write(after)
+
+    def _is_amount(self, node: Node) -> bool:
+        """Say whether an expression is a number in R that may be another than 0 and 1."""
+        match node:
+            case Name():
+                key = self.in_force(node.name)
+                made = self._versions[key].expression if self.known(key) else None
+                if made is not None:
+                    return self._is_amount(parse(made))
+                return self._facts.numbers(key) is not None and key not in self._facts.binary
+            case Number():
+                return node.value not in (0, 1)
+            case Unary() | Binary():
+                return node.operator in ("+", "-", "*", "/", "^", "%%", "%/%")
+            case Call(function="ifelse" | "case_when"):
+                return any(self._is_amount(one) for one in children(node)[1:])
+            case Call():
+                values = [a.value for a in node.arguments if a.value is not None and a.name != "by"]
+                return node.function == "count" or (node.function in _SURE and any(map(self._is_amount, values)))
+            case _:
+                return False
+
     def _is_text(self, node: Node) -> bool:
         """Say whether an expression of versions is text in R."""
         match node:
@@ -1387,7 +1438,7 @@ class _R(Memory):
             raise NotReadError(
                 f"`{found_at[0]}` is not taken over. Here: at({found_at[1]}, {which}), of one row of each unit"
             )
-        written = ours(text, role)  # type: ignore[arg-type]
+        written = self._with_tests(ours(text, role))  # type: ignore[arg-type]
         _refuse_ungrouped(written, by)
         _refuse_recycled(parse(written), keys)
         if by and not {*called(written)}.isdisjoint(_OF_GROUPS):
@@ -1477,18 +1528,24 @@ class _R(Memory):
         found = re.search(rf"(?:({_NAME})|\))\[\s*(?:(\d+)L?|\.N|n\(\))\s*\]", _without_texts(text))
         if found is None:
             return
-        unit, time = self.found.unit, self.found.time or "year"
         shown = f"`{re.sub(r'n[(][)](?=[]])', '.N', found[0])}`" if found[1] else "a row by its number"
+        raise NotReadError(f"{shown} is not taken over{self._at_place(found[1] or '', found[2] or '', by)}")
+
+    def _at_place(self, of: str, place: str, by: Sequence[str]) -> str:
+        """Say what the value of a group's row by its number is here, "" being the last; ``of`` is a column, or ""."""
+        unit, time = self.found.unit, self.found.time or "year"
         if len(by) != 1 or by[0] != (unit or by[0]):
             groups = f"of the groups of {', '.join(by)}" if by else "of the whole frame"
-            raise NotReadError(f"{shown} is not taken over: rows {groups} have no order here; have it in the data")
-        end = {None: f"{time} == max({time}, by = {by[0]})", "1": f"{time} == min({time}, by = {by[0]})"}
-        which = end.get(found[2], f"rank({time}, by = {by[0]}) == {found[2]}")
-        x = found[1] or "x"
-        of = "" if found[1] else ", x being a line of [derive]"
-        raise NotReadError(
-            f"{shown} is not taken over. Here: at({x}, {which}){of}, where R has each unit's rows in the order of time"
-        )
+            return f": rows {groups} have no order here; have it in the data"
+        cut = bool(self.rows_left())
+        there = f"ifelse(left, {time}, NA)" if cut else time
+        which = f"{time} == {'min' if place == '1' else 'max'}({there}, by = {by[0]})"
+        if place not in ("", "1"):
+            which = f"rank({there}, by = {by[0]}) == {place}"
+        lines = [*(["x being a line of [derive]"] if not of else [])]
+        lines += ["left being one that says which rows the code has left"] if cut else []
+        told = "".join(f", {one}" for one in lines)
+        return f". Here: at({of or 'x'}, {which}){told}, where R has each unit's rows in the order of time"
 
     def _refuse_anew(self, *keys: str | None) -> None:
         """Refuse lags and first periods of a unit or time that the script makes.
@@ -1749,13 +1806,18 @@ class _R(Memory):
     def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
         here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
-        if function in ("first", "last", "nth"):
-            here = here.replace("2000", self._end_of_time(last=function == "last"))
         call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
         given = _split(_inside(text, call.end()), ",") if call else []
         values = [one for one in given if not re.match(r"[\w.]+\s*=(?!=)", one)]
         named = _arguments(_inside(text, call.end())) if call else {}
         second = values[1] if len(values) > 1 else named.get("n", "")
+        if function in ("first", "last", "nth"):
+            place = {"first": "1", "last": ""}.get(function, second.rstrip("L"))
+            of_time = named.get("order_by", self.found.time) == self.found.time
+            if named.keys() & {"na_rm", "na.rm", "default"} or not (of_time and re.fullmatch(r"(?:[1-9]\d*)?", place)):
+                return ""
+            x = values[0] if values and re.fullmatch(_NAME, values[0]) else ""
+            return self._at_place(x, place, by)
         if function == "replace_na" and second:
             here = here.replace("x, 0", f"x, {second}")
         elif function == "na_if" and second:
@@ -1879,6 +1941,7 @@ class _R(Memory):
             self._root[target] = target
             self.state = self._of_frame[target]
             self._read_cells(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
+            self._read_padded(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
             self._read_texts(_split(inside, ",")[1:], line, text)
             self._changes(target, target, steps, line, text)
             return
@@ -1928,12 +1991,26 @@ class _R(Memory):
                 )
             self._cells[name] = (line, why, "")
 
+    def _read_padded(self, reader: str, arguments: Sequence[str], line: int) -> None:
+        """Keep what is to be told of texts with blanks at their ends, which R's own functions leave."""
+        if reader not in _KEEP_BLANKS or any(re.fullmatch(r"strip\.white\s*=\s*T(?:RUE)?", one) for one in arguments):
+            return
+        for name, (cell, rows, _) in self._facts.padded.items():
+            if name in self._facts.texts:
+                shown, read = write(Text(cell)), write(Text(cell.strip()))
+                self._padded[name] = (
+                    line,
+                    f"`{name}` has blanks at the ends of {many(rows, 'cell')}, as {shown}, which {reader}() keeps: a "
+                    f"value of its own there, and {read} here. Write strip.white = TRUE or trimws() into the code if "
+                    "that is meant, else other words into the file",
+                )
+
     def _tell_cells(self, code: ReadCode) -> None:
         """Say of columns that are used which cells R reads otherwise, but of numbers that are taken out of text."""
         written = [*code.derived.values(), *(one for r in code.regressions for one in texts_of(r))]
 
         def used(node: Node) -> set[str]:
-            if isinstance(node, Call) and node.function in ("as.numeric", "as.integer"):
+            if isinstance(node, Call) and node.function in ("as.numeric", "as.integer", "trimws"):
                 return set().union(*(used(one) for one in children(node) if not isinstance(one, Name)))
             return {node.name} if isinstance(node, Name) else set().union(*map(used, children(node)))
 
@@ -1941,6 +2018,12 @@ class _R(Memory):
         for one in written:
             with suppress(LanguageError):
                 names |= columns_of(one) if one.startswith("~") else used(parse(one))
+        compared = set().union(*(columns_of(one) for one in written if re.search(r"[\"']|%in%", one)))
+        code.notes += [
+            told
+            for name, told in self._padded.items()
+            if name in names and (self._facts.padded[name][2] or name in compared)
+        ]
         for name, (line, why, made) in self._cells.items():
             if made in written if made else name in names:
                 code.notes.append((line, why))

@@ -210,6 +210,30 @@ _FACTOR = re.compile(
     rf"(?:(?P<before>{_OPERATORS})\.)?(?P<factor>i(?:b(?:n|\d+|\(\w+\)))?|i?\d+|b\d+|\d+b)(?:\.?(?P<behind>{_OPERATORS}))?"
 )
 """What stands before a factor variable's name: i, ib2, 2, i2 (the level alone), iL, L.i, i2L2."""
+_RESULTS = {
+    "mean": "mean({})", "sd": "sd({})", "min": "min({})", "max": "max({})", "N": "count({})", "sum": "total({})",
+    **{f"p{k}": f"pctile({{}}), p({k})" for k in (1, 5, 10, 25, 50, 75, 90, 95, 99)},
+}  # fmt: skip
+"""What `summarize` leaves, and the `egen` that has the same in every row."""
+_SUMMARIZED = re.compile(
+    r"^su(?:m(?:m(?:a(?:r(?:i(?:z(?:e)?)?)?)?)?)?)?\s+(?P<x>[^\W\d]\w*)(?:\s+if\s+(?P<rows>[^,]+?))?\s*(?P<options>,\s*\w+)?\s*$"
+)
+_LEAVE_RESULTS = {
+    "gen",
+    "g",
+    "ge",
+    "gene",
+    "generate",
+    "replace",
+    "local",
+    "loc",
+    "global",
+    "gl",
+    "display",
+    "di",
+    "scalar",
+}
+"""Commands behind which r() is what it was."""
 _COMPARED = ("==", "!=", "<", "<=", ">", ">=", "%in%")
 LARGE_FACTOR = 1_000
 """A factor by which codes are put together in one number."""
@@ -506,6 +530,12 @@ class _Stata(Memory):
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
+        self._wanted: set[str] = set()
+        """Results that the file asks for, r(mean) and the like, by their names."""
+        self._results: dict[str, str] = {}
+        """Those that the last command has left: the columns that have them in every row."""
+        self._cut_down: set[str] = set()
+        """Names cut down to their first letters that a note has written out."""
         self._whole_names = 0
         """The line that has set varabbrev off, 0 for none."""
         self._programs: dict[str, tuple[int, list[str]]] = {}
@@ -534,6 +564,7 @@ class _Stata(Memory):
             named = re.findall(rf"(?<![`\w]){name}(?!\w)", " ".join(statement for _, statement in statements))
             if len(named) == sets.count(name):
                 self._plain_locals.add(name)
+        self._wanted = {asked for _, statement in statements for asked in re.findall(r"\br\((\w+)\)", statement)}
         self._run(_nested(statements))
         self._choose_panel()
         texts = self._texts_for_numbers()
@@ -1465,6 +1496,40 @@ class _Stata(Memory):
         if command and command not in read and not _spares_data(command, rest[len(word[0] if word else "") :]):
             self.skip(line, text, "nothing is read of it")
 
+    def _with_results(self, text: str, line: int) -> str:
+        """Put in what `summarize` left, r(mean) and the like: a column that is the same in every row.
+
+        It is made where `summarize` stands, of the rows and values there, and gone behind what may leave other results.
+        """
+        plain = _without_prefixes(text)
+        if of := _SUMMARIZED.match(plain):
+            left: dict[str, str] = {}
+            for asked in (
+                sorted(self._wanted & {*_RESULTS}) if not (self._unsure or self._unsure_turn or self._captured) else ()
+            ):
+                if asked.startswith("p") and not re.search(r",\s*d", of["options"] or ""):
+                    continue
+                name, x = f"{of['x']}_{asked}", of["x"]
+                while name in {*self._data, *self.state.columns}:
+                    name += "_"
+                value = f"cond({of['rows']}, {x}, .)" if of["rows"] else x
+                listed = len(self.found.skipped)
+                self._read_statement(f"egen double {name} = {_RESULTS[asked].format(value)}", line)
+                del self.found.skipped[listed:]
+                key = self.state.columns.get(name)
+                if key is not None and self._expression(key) is not None:
+                    left[asked] = name
+            self._results = left
+            return text
+        found = re.sub(r"(?<![\w.])r\((\w+)\)", lambda m: self._results.get(m[1], m[0]), text)
+        word = re.match(r"\w*", plain)
+        if word and word[0] not in _LEAVE_RESULTS:
+            self._results = {}
+        of_macro = re.match(r"^(?:loc|loca|local|gl|glo|glob|globa|global)\s+\w+\s*=\s*", found)
+        if of_macro and found[of_macro.end() :].strip() in self.state.columns and found != text:
+            return f"{found[: of_macro.end()].rstrip().removesuffix('=')}{found[of_macro.end() :]}"
+        return found
+
     def _footprint(self) -> tuple[Any, ...]:
         """Return what a statement that is read, or listed, changes."""
         state = tuple(getattr(self.state, name) for name in State.__dataclass_fields__ if name != "columns")
@@ -1477,6 +1542,7 @@ class _Stata(Memory):
             self._keep_body([_Node(line, text)])
             self._until_end = "" if text == "end" else self._until_end
             return
+        text = self._with_results(text, line)
         if self._macro(text, line):
             return
         captured = self._captured or bool(re.match(r"^(?:qui\w*\s*:?\s*)?cap\w*\b", text))
@@ -1505,7 +1571,8 @@ class _Stata(Memory):
             self._undecided(arguments, line, text)
             return
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
-            self._scalars[one[1]] = (line, one[2] if re.fullmatch(_NUMBER, one[2]) else "")
+            literal = re.fullmatch(_NUMBER, one[2]) or one[2] in self._results.values()
+            self._scalars[one[1]] = (line, one[2] if literal else "")
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
         if command == "program" and not re.match(_BLOCKS[command], arguments):
@@ -2061,6 +2128,8 @@ class _Stata(Memory):
         if binary and level in ("0", "first"):
             factor = "i"
         elif binary and level not in (None, "n"):
+            if "##" in word and re.fullmatch(rf"{re.escape(piece)}##c\.[\w.]+|c\.[\w.]+##{re.escape(piece)}", word):
+                return piece
             if "##" in word:
                 raise NotReadError(f"`{piece}` leaves 1 out, and terms beside it are of 1: here of 0. Write i.{name}")
             told = f"`{piece}` leaves 1 out in Stata, whose coefficient is of 0 against 1: here it is of 1 against 0"
@@ -2107,9 +2176,6 @@ class _Stata(Memory):
             number = number.removeprefix("c.") if number.count(".") == 2 else number
             terms.append(_stata_ours(f"{factor}#{number}", "terms"))
             return
-        base = re.match(r"(?:ib|b)\(?(\w+)\)?\.|(\d+)b\.", factor)
-        if base and (base[1] or base[2]) not in ("first", f"{self._facts.bounds(factor.rpartition('.')[2])[0]:g}"):
-            raise NotReadError(f"`{word}` has terms beside it that are of its base level: the lowest is left out here")
         name, x = factor.rpartition(".")[2], _stata_ours(number.removeprefix("c."), "terms")
         key = self.state.columns.get(name)
         if key is not None and self._expression(key) is None:
@@ -2117,7 +2183,7 @@ class _Stata(Memory):
                 f"`{word}`: whether `{name}`, which a line makes that is not read, is 0 and 1 is not known"
             )
         base = re.match(r"(?:ib?(\d+)|b(\d+)|(\d+)b)\.", factor)
-        if self._binary(name):
+        if self._binary(name) and re.match(r"i\.|ib\(first", factor):
             terms += [name, x, f"{name}:{x}"]
         elif base:  # beside the treatment its coefficient is the effect at the base
             reference = f"ref = {base[1] or base[2] or base[3]}"
@@ -2504,10 +2570,9 @@ class _Stata(Memory):
             key = self.state.columns.get(meant[0], meant[0])
             if self.known(key) and self._expression(key) is None:  # a line that is not read may make others
                 return found[0]
-            if (told := f"`{found['name']}` is `{meant[0]}`, as Stata reads it") not in {
-                t for _, t in self.found.notes
-            }:
-                self.found.notes.append((line, told))
+            if found["name"] not in self._cut_down:
+                self._cut_down.add(found["name"])
+                self.found.notes.append((line, f"`{found['name']}` is `{meant[0]}`, as Stata reads it"))
             return meant[0]
 
         name = r"(?<![\w*?~])(?P<name>[^\W\d]\w*)(?![\w.(*?~]|\s*=(?!=))"

@@ -71,6 +71,7 @@ def findings(found: Looked) -> list[str]:
     lines += texts[:MOST_SHOWN]
     if len(texts) > MOST_SHOWN:
         lines.append(f"left out {many(len(texts) - MOST_SHOWN, 'further column')} of text whose cells are numbers")
+    lines += [f"left out {_code(n)}, which is {why}" for n, why in list(found.infinite.items())[:MOST_SHOWN]]
     return lines
 
 
@@ -82,7 +83,7 @@ def _of(term: str | None, cohort: str | None, group: str | None, after: str | No
 
 def one_line(text: str) -> str:
     """Return a text that stays within its line of comment."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
 def _code(name: str) -> str:
@@ -222,6 +223,11 @@ def _derive(terms: _Terms) -> list[str]:
     return ["[derive]", *rows] if rows else []
 
 
+def _label(name: str) -> str:
+    """Return a label as TOML has it: what is a column's name, in one line."""
+    return toml_text(one_line(name))
+
+
 def _written(found: Looked, name: str) -> str:
     """Write an outcome's column, or what is made of it."""
     return found.made[name][0] if name in found.made else write_name(name)
@@ -230,14 +236,14 @@ def _written(found: Looked, name: str) -> str:
 def _line(found: Looked, name: str) -> str:
     """Write an outcome, as a log where all its values are positive and its name does not say that it is one."""
     if name in found.positive and not _LOGS.match(name):
-        return f"{toml_text(f'ln {name}')} = {toml_text(f'log({_written(found, name)})')}"
-    return f"{toml_text(name)} = {toml_text(_written(found, name))}"
+        return f"{_label(f'ln {name}')} = {toml_text(f'log({_written(found, name)})')}"
+    return f"{_label(name)} = {toml_text(_written(found, name))}"
 
 
 def _outcome(found: Looked) -> list[str]:
     if found.outcome_given:
         (name, *_) = found.outcomes
-        lines = ["[outcome]", f"{toml_text(name)} = {toml_text(_written(found, name))}"]
+        lines = ["[outcome]", f"{_label(name)} = {toml_text(_written(found, name))}"]
         return [*lines, "# " + _line(found, name)] if name in found.positive else lines
     first, *others = found.outcomes
     lines = [
@@ -246,7 +252,7 @@ def _outcome(found: Looked) -> list[str]:
             "COMPLETE: no column says that it is the outcome. This is the first that varies within and between units; "
             "put yours in its place, and mend the title. Other candidates, those that are always positive as a log:"
         ),
-        f"{toml_text(first)} = {toml_text(_written(found, first))}",
+        f"{_label(first)} = {toml_text(_written(found, first))}",
         *[f"# {_line(found, n)}" for n in others][:MOST_SHOWN],
     ]
     if len(others) > MOST_SHOWN:
@@ -263,7 +269,7 @@ def _treatment(found: Looked, terms: _Terms) -> list[str]:
         lines += comment(f"Lags or copies of it: {_listed(treatment.lags)}.")
     label = treatment.term or treatment.cohort or treatment.group or "treated"
     cohort = f", cohort = {toml_text(terms.cohort)}" if terms.cohort is not None else ""
-    lines.append(f"{toml_text(label)} = {{ term = {toml_text(terms.term)}{cohort} }}")
+    lines.append(f"{_label(label)} = {{ term = {toml_text(terms.term)}{cohort} }}")
     if found.others:
         said = [f"{_code(n)} {one_line(why)}" for n, why in found.others.items()]
         more = f"; and {len(said) - MOST_SHOWN:,} more" if len(said) > MOST_SHOWN else ""
@@ -306,6 +312,8 @@ def _controls(found: Looked) -> list[str]:
         said = [f"{_code(n)} {one_line(why)}" for n, why in found.aside.items()]
         more = f"; and {len(said) - MOST_SHOWN:,} more" if len(said) > MOST_SHOWN else ""
         lines += comment(f"Not among them: {'; '.join(said[:MOST_SHOWN])}{more}.")
+    for n, why in list(found.infinite.items())[:MOST_SHOWN]:
+        lines += comment(f"{_code(n)} is {why}; then it is a candidate.")
     for n, why in list(found.text_numbers.items())[:MOST_SHOWN]:
         lines += comment(f"{_code(n)} is text, and a candidate once it is numbers: {one_line(why)}.")
     if len(found.text_numbers) > MOST_SHOWN:
@@ -317,11 +325,11 @@ def _effects(found: Looked) -> list[str]:
     unit, time = write_name(found.key.unit), write_name(found.key.time)
     lines = [
         "[fixed_effects]",
-        f"{toml_text(f'{found.key.unit} + {found.key.time}')} = {toml_text(f'{unit} + {time}')}",
+        f"{_label(f'{found.key.unit} + {found.key.time}')} = {toml_text(f'{unit} + {time}')}",
     ]
     for n, (levels, _) in list(found.groups.items())[:3]:
         label, formula = f"{found.key.unit} + {n}×{found.key.time}", f"{unit} + {write_name(n)}^{time}"
-        lines.append(f"# {toml_text(label)} = {toml_text(formula)}  # {levels:,} groups of whole units")
+        lines.append(f"# {_label(label)} = {toml_text(formula)}  # {levels:,} groups of whole units")
     return lines
 
 
@@ -336,7 +344,7 @@ def _after(found: Looked) -> str:
 def _weights(found: Looked) -> list[str]:
     if not found.weights:
         return []
-    rows = [f"# {toml_text(n)} = {toml_text(write_name(n))}" for n in found.weights[:3]]
+    rows = [f"# {_label(n)} = {toml_text(write_name(n))}" for n in found.weights[:3]]
     return ["[weights]", '"unweighted" = "1"', *rows]
 
 
@@ -369,11 +377,11 @@ def _vcov(found: Looked) -> list[str]:
             f"{levels:,} groups, and errors are clustered by it. COMPLETE: if it was decided for every "
             f"{one_line(unit)} by itself, cluster by that, here and in [inference]."
         )
-        lines.append(f"{toml_text(decided)} = {toml_text('~' + write_name(decided))}")
-    lines.append(f"{'# ' * (decided is not None)}{toml_text(unit)} = {toml_text('~' + write_name(unit))}")
+        lines.append(f"{_label(decided)} = {toml_text('~' + write_name(decided))}")
+    lines.append(f"{'# ' * (decided is not None)}{_label(unit)} = {toml_text('~' + write_name(unit))}")
     for n, (levels, alike) in [(n, g) for n, g in found.groups.items() if n != decided][:3]:
         said = f"{levels:,} groups" + ("; units of one group are always treated together" if alike else "")
-        lines.append(f"# {toml_text(n)} = {toml_text('~' + write_name(n))}  # {said}")
+        lines.append(f"# {_label(n)} = {toml_text('~' + write_name(n))}  # {said}")
     return lines
 
 

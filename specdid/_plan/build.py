@@ -30,7 +30,7 @@ from specdid._plan.exclude import (
     exclude_unfit_treatments,
     exclude_untied,
     first_choices,
-    select,
+    select_one,
     tied_choices,
 )
 from specdid._plan.expand import Expander, expand_grid, fitting, make_setting
@@ -268,7 +268,7 @@ def preferred_choices(
     """Return the choice of every dimension in [preferred]; one left out takes its first that is tied to the others."""
     named: list[int | None] = []
     for dimension in dimensions:
-        chosen = select(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
+        chosen = select_one(dimension, study.preferred.get(dimension.name, ()), grid, macros, columns)
         absent = dimension.name not in study.preferred
         named.append(None if absent else int(np.argmax(chosen)) if chosen.any() else -1)
     return first_choices(ties, named)

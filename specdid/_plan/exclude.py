@@ -59,6 +59,26 @@ def select(
     return found
 
 
+def select_one(
+    dimension: Dimension,
+    selectors: Sequence[Selector],
+    grid: Grid,
+    macros: Mapping[str, Node],
+    columns: Sequence[str],
+) -> Bools:
+    """Mark what [preferred] may mean: of several choices of that text the one that is an option of its own.
+
+    Returns
+    -------
+    (C,) bool; more than one is True where it does not say which.
+    """
+    found = select(dimension, selectors, grid, macros, columns)
+    if len(selectors) != 1 or selectors[0].text is None:
+        return found
+    alone = found & (np.bincount(dimension.option)[dimension.option] == 1)
+    return alone if alone.sum() == 1 else found
+
+
 def _by_text(dimension: Dimension, text: str, grid: Grid, macros: Mapping[str, Node], columns: Sequence[str]) -> Bools:
     by_label = np.fromiter((label == text for label in dimension.labels), bool, len(dimension))
     declared = [i for i, label in enumerate(dimension.declared) if label == text]

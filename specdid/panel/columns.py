@@ -31,6 +31,7 @@ class Column:
         ("date", or the name of a type that cannot be used), else "".
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
     single : the file stores the numbers in single precision.
+    labels : what a .dta file calls numbers: (number, label).
     one_number : cells of text that are the same number and may be different codes, as 1.1 and 1.10, group by group.
     """
 
@@ -41,6 +42,7 @@ class Column:
     kind: str = ""
     odd: tuple[str, ...] = ()
     single: bool = False
+    labels: tuple[tuple[float, str], ...] = ()
     one_number: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -542,6 +544,21 @@ def _cells_apart(
         f"({number_text(scaled[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
         f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
         help="give the whole column one format in the sheet, and its numbers one unit",
+    )
+
+
+def worded_cells(name: str, place: int, worded: Mapping[str, Mapping[int, float]]) -> Remark:
+    """Warn of numbers that a sheet shows with different words, units perhaps; by word and row of the sheet."""
+    told = []
+    for word, cells in sorted(worded.items(), key=lambda pair: min(pair[1])):
+        row = min(cells)
+        told.append(f"{len(cells):,} with “{word}” ({number_text(cells[row])} in {_letters(place)}{row})")
+    more = f" and {len(told) - 2:,} more" if len(told) > 2 else ""
+    return Remark(
+        "formats",
+        f"`{name}` has numbers that the sheet shows with different words: {', '.join(told[:2])}{more}; they are read "
+        "as stored",
+        help="where the words are units or currencies write all numbers in one of them",
     )
 
 

@@ -86,6 +86,30 @@ def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
     return found
 
 
+def padded_cells(raw: bytes, separator: str) -> dict[str, tuple[str, int, bool]]:
+    """Return by column of a .csv or .tsv file which cells have blanks at their ends, which are read without.
+
+    Returns
+    -------
+    The first such cell, the number of rows that have one, and whether a column's values are fewer without these blanks.
+
+    Raises
+    ------
+    ReadError
+        As `read_delimited`.
+    """
+    content = decode(raw)[0].lstrip("\r\n")
+    content = content if "\n" in content else content.replace("\r", "\n")
+    names = _header(content, separator)
+    found: dict[str, tuple[str, int, bool]] = {}
+    for name, cells in zip(names, _parse(content, names, separator).iter_columns(), strict=True):
+        trimmed = cells.str.strip_chars()
+        padded = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
+        if name and len(padded):
+            found[name] = (padded[0], len(padded), cells.n_unique() > trimmed.n_unique())
+    return found
+
+
 def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
     """Decode UTF-8, UTF-16 with its mark, or GB18030 (with a remark that says so).
 

@@ -170,7 +170,13 @@ def _coded(ours: Column, theirs: Column) -> tuple[Ints, int]:
 def _taken(column: Column, partner: Ints) -> Column:
     if column is UNREAD:
         return column
-    return replace(column.take(partner), kind=column.kind, odd=column.odd, one_number=column.one_number)
+    return replace(
+        column.take(partner),
+        kind=column.kind,
+        odd=column.odd,
+        labels=column.labels,
+        one_number=column.one_number,
+    )
 
 
 def _key_faults(columns: Mapping[str, Column], data: str, right: Join) -> list[Fault]:

@@ -476,6 +476,24 @@ def test_a_treatment_coded_1_and_2_is_told_what_to_write():
     assert list(specdid.check(study_of_counties(treatment={"d": "s == 2"}), data)) == []
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({1: "yes", 2: "no"}, 'where 1, which the file calls “yes”, is treated, write d = "s == 1"'),
+        ({1: "no", 2: "Yes"}, 'where 2, which the file calls “Yes”, is treated, write d = "s == 2"'),
+        ({1: "early", 2: "late"}, 'where 2, which the file calls “late”, is treated, write d = "s == 2"'),
+        ({1: "yes"}, 'where 2 is treated, write d = "s == 2"'),
+    ],
+)
+def test_a_treatment_whose_numbers_have_labels_is_told_by_them(tmp_path, labels, expected):
+    data = COUNTIES.with_columns(s=pl.col("s").cast(pl.Int8) + 1).to_pandas()
+    data.to_stata(tmp_path / "d.dta", write_index=False, value_labels={"s": labels})
+    study = study_of_counties()
+    study["study"]["data"] = str(tmp_path / "d.dta")
+    (fault,) = (f for f in specdid.check(study) if f.code == "not_zero_one")
+    assert fault.help == expected
+
+
 ERRORS = {
     # case: (tables, code, message, what is underlined, help)
     "match on several rows": (

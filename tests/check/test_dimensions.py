@@ -77,6 +77,13 @@ ERRORS = {
         "c",
         "such as `x`",
     ),
+    "preferred outcome of two lists": (
+        {"outcome": '"a" = "c(y, x)"\n"b" = "c(x, w)"', "preferred": 'outcome = "x"'},
+        "preferred_several",
+        "this stands for 2 options of outcome",
+        "x",
+        "leave it out of all but one",
+    ),
 }
 
 
@@ -85,6 +92,21 @@ def test_errors(tmp_path, case):
     tables, code, message, underlined, advice = ERRORS[case]
     (fault,) = faults(tmp_path, **tables).errors
     assert_says(fault, code, message, underlined, advice)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "place"),
+    [
+        ('"both" = "c(y, x)"\n"x" = "x"', 2),
+        ('"x" = "x"\n"both" = "c(y, x)"', 0),
+        ('"both" = "c(y, x)"\n"level" = "w"', 1),
+    ],
+)
+def test_the_option_that_is_written_out_is_the_preferred_one_beside_lists_that_have_it(tmp_path, outcome, place):
+    found = faults(tmp_path, outcome=outcome, preferred='outcome = "x"')
+    assert "preferred_several" not in [fault.code for fault in found.errors]
+    plan = specdid.plan(tmp_path / "s.toml")
+    assert plan.codes[plan.preferred, 0] == place
 
 
 SPACED = DATA.replace("first", "first year").replace("zone", "births and deaths")

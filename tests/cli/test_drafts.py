@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -522,3 +522,76 @@ def test_a_treatment_that_is_text_is_refused_with_the_condition_to_write(tmp_pat
     (tmp_path / "d.csv").write_text("\n".join(["id,year,y,EZ zone", *rows]))
     refused = call_specdid(["init", "s", "--data", "d.csv", "--treatment", "EZ zone"], tmp_path)
     assert f"write {advice}" in refused.stderr
+
+
+def test_blank_names_of_units_are_said_where_they_are_written_once(tmp_path):
+    def merged(f, y, *_):
+        return [None if t > YEARS[0] else f"firm {k}" for k, t in zip(f.tolist(), y.tolist(), strict=True)]
+
+    told = refused(tmp_path, panel(firm=lambda *_: None, name=merged, code=lambda f, *_: f % 5))
+    assert (
+        "`name` is blank in 108 rows: where it names the unit for all rows below, as merged cells do, write it in each "
+        "row"
+    ) in told
+    assert "`code` is blank" not in told
+    told = refused(tmp_path, panel(firm=lambda *_: None, name=merged), "--unit", "name")
+    assert "`name` is blank in 108 rows: where it names" in told
+
+
+def test_blank_cells_that_name_no_unit_are_not_said(tmp_path):
+    told = refused(
+        tmp_path,
+        panel(
+            firm=lambda f, *_: f // 2,
+            note=lambda f, y, *_: ["see text" if k == 7 else None for k in range(len(f))],
+            area=lambda f, y, *_: [None if k % 9 == 4 else f"a{k % 3}" for k in range(len(f))],
+        ),
+    )
+    assert "is blank" not in told
+
+
+def test_headings_of_two_lines_have_labels_of_one(tmp_path):
+    columns = panel(people=lambda f, y, c, d, r: r.normal(size=len(f)))
+    named = {"sales": "Output\n(million)", "law": "new\nlaw", "firm": "firm\r\ncode", "people": "people\t2"}
+    done, found, spec = draft(tmp_path, {named.get(n, n): v for n, v in columns.items()})
+    assert done.returncode == 0, done.stderr
+    assert found["outcome"] == {"Output (million)": "`Output\n(million)`"}
+    assert list(found["treatment"]) == ["new law"]
+    assert "`Output (million)` stands in its place" in done.stdout
+    assert not specdid.check(spec).errors
+
+
+def test_a_column_with_infinite_cells_is_not_dropped_in_silence(tmp_path):
+    def infinite(f, y, c, d, r):
+        values = r.normal(size=len(f))
+        values[[3, 8]] = np.inf, -np.inf
+        return values
+
+    done, _, spec = draft(tmp_path, panel(growth=infinite, code=lambda f, *_: np.where(f == 0, np.inf, f)))
+    assert done.returncode == 0, done.stderr
+    said = "`growth`, which is Inf in data rows 4, 9: empty these cells where they mean missing"
+    assert f"left out {said}" in done.stdout
+    assert "left out `code`" not in done.stdout
+    text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
+    assert "`growth` is Inf in data rows 4, 9: empty these cells where they mean missing; then it is a cand" in text
+    other = tmp_path / "other"
+    other.mkdir()
+    told = refused(other, panel(sales=lambda *_: None, growth=infinite))
+    assert "`growth` is Inf in data rows 4, 9" in told
+
+
+@pytest.mark.parametrize(("format_", "kind"), [("tq", "%tq"), ("tm", "%tm")])
+def test_a_date_of_stata_is_named_as_what_may_be_the_time(tmp_path, format_, kind):
+    start = {"tq": 3, "tm": 1}[format_]
+    columns = panel(
+        year=lambda f, y, *_: [
+            date(2000 + (y0 - 2000) * start // 12, (y0 - 2000) * start % 12 + 1, 1) for y0 in y.tolist()
+        ]
+    )
+    frame = pl.DataFrame({"when" if n == "year" else n: v for n, v in columns.items()}).to_pandas()
+    frame["when"] = frame["when"].astype("datetime64[ns]")
+    frame.to_stata(tmp_path / "d.dta", write_index=False, convert_dates={"when": format_})
+    done = call_specdid(["init", "new", "--data", "d.dta"], tmp_path)
+    assert "help: say which it is: --time when" in done.stderr
+    assert f"`when` is a date of Stata, {kind}" in done.stderr
+    assert call_specdid(["init", "new", "--data", "d.dta", "--time", "when"], tmp_path).returncode == 0

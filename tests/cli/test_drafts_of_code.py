@@ -26,7 +26,7 @@ from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
-from specdid.panel.files import has_extended_missing, read_columns, words_for_missing
+from specdid.panel.files import cells_with_blanks, has_extended_missing, read_columns, words_for_missing
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -514,7 +514,7 @@ def test_an_interaction_of_the_term_that_is_chosen_is_offered_as_the_treatment(d
     code = "use castle\n" + made + "".join(f"reg homicide {row}, cluster(sid)\n" for row in rows)
     done, spec = drafted(code, "a.do")
     assert "have `treat`, the treatment" in done.stdout
-    offered = re.findall(r"`(\S+)` is in all of them, too: .* say --treatment (\S+)", done.stdout)
+    offered = re.findall(r"; where `(\S+)` is the effect, .* say --treatment (\S+)", done.stdout)
     assert offered == ([(told, told)] if told else [])
     if told:
         spec.unlink()
@@ -1271,9 +1271,9 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("2L.region", None, ""), ("i2.L.region", None, ""), ("i.D.treat", None, ""), ("D.i.treat", None, ""),
         ("i2.region", ("(region == 2)",), "0"), ("i2.region#c.x", ("(region == 2):x",), "0"),
         ("i0.treat", ("(treat == 0)",), "0"), ("i1.treat", ("treat",), "0"), ("i2000.year", ("(year == 2000)",), "0"),
-        ("ib0.treat##c.x", ("treat", "x", "treat:x"), "0"), ("ib1.treat##c.x", None, ""), ("b1.treat##i.odd", None, ""),
+        ("ib0.treat##c.x", ("treat", "x", "treat:x"), "0"), ("b1.treat##i.odd", None, ""),
         ("ib(last).treat##c.x", None, ""), ("ib(first).treat##c.x", ("treat", "x", "treat:x"), "0"),
-        ("ib2.region##c.x", None, ""), ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
+        ("LL.x", ("l(x, 2)",), "0"), ("L2F.x", ("l(x, 1)",), "0"), ("FL.x", ("x",), "0"),
         ("LD.x", ("l(d(x, 1), 1)",), "0"),
         ("i.(treat region)", ("treat",), "region"), ("L.(x treat)", ("l(x, 1)", "l(treat, 1)"), "0"),
         ("c.(x treat)", ("x", "treat"), "0"), ("(i.treat i.odd)##c.x", ("treat", "x", "treat:x", "odd", "odd:x"), "0"),
@@ -1289,7 +1289,7 @@ def test_what_is_not_taken_over_is_told_with_its_part_here(line, table):
         ("ib3.region##c.L.x", ("i(region, ref = 3)", "l(x, 1)", "i(region, ref = 3):l(x, 1)"), "0"),
         ("ib(last).region##c.x", None, ""),
         ("ibn.region##c.x", None, ""),
-        ("ib1.treat##c.x", ("treat", "x", "treat:x"), "0"),
+        ("ib1.treat##c.x", ("i(treat, ref = 1)", "x", "i(treat, x, ref = 1)"), "0"),
     ],
 )  # fmt: skip
 def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effects):
@@ -1300,6 +1300,44 @@ def test_factors_of_two_values_are_terms_and_no_fixed_effects(word, terms, effec
     found = read_code(code, ".do", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == ([] if terms is None else [(terms, effects)])
     assert bool(found.skipped) == (terms is None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "derived"),
+    [
+        (
+            "qui sum x, d\ngen v = x > r(p99)",
+            {"x_p99": "quantile(x, 0.99, type = 2)", "v": "x > x_p99 & !is.na(x_p99)"},
+        ),
+        ("su x if d == 1\ngen v = x - r(mean)", {"x_mean": "mean(ifelse(d == 1, x, NA))", "v": "x - x_mean"}),
+        ("summ x, meanonly\nlocal m = r(max)\ngen v = x - `m'", {"x_max": "max(x)", "v": "x - x_max"}),
+        ("sum x\nscalar m = r(min)\ngen v = x - m", {"x_min": "min(x)", "v": "x - x_min"}),
+        ("sum x\ngen w = 1\nglobal m = r(N)\ngen v = d * $m", {"x_N": "sum(!is.na(x))", "v": "d * x_N"}),
+        ("drop if d > 3\nsum x\ngen v = x - r(mean)", {"x_mean": "mean(ifelse(!(d > 3), x, NA))", "v": "x - x_mean"}),
+    ],
+)
+def test_what_summarize_leaves_is_read_of_the_rows_at_its_line(lines, derived):
+    names = frozenset({"x", "d", "y", "id", "t"})
+    found = read_code(f"use a\nxtset id t\n{lines}\nreg y d v\n", ".do", DataFacts(names, names))
+    assert not found.skipped
+    assert {name: found.derived[name] for name in derived} == derived
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "sum x\ntab d\ngen v = x - r(mean)", "sum x\ngen v = x - r(p99)", "sum x [aw=d]\ngen v = x - r(mean)",
+        "sum x d\ngen v = x - r(mean)", "bysort id: sum x\ngen v = x - r(mean)", "count if x > 1\ngen v = d / r(N)",
+        "sum x in 1/9\ngen v = x - r(mean)", "sum x\ngen v = x - r(Var)",
+        "sum x if e(sample)\ngen v = x - r(mean)", "sum x\nreg y x\nlocal m = r(mean)\ngen v = x - `m'",
+        "sum x\nqui sum d if d > 9, mean\negen w = mean(x)\ngen v = x - r(mean)",
+    ],
+)  # fmt: skip
+def test_what_another_command_may_have_left_is_listed(lines):
+    names = frozenset({"x", "d", "y", "id", "t"})
+    found = read_code(f"use a\nxtset id t\n{lines}\nreg y d v\n", ".do", DataFacts(names, names))
+    assert found.skipped
+    assert "v" not in found.derived
 
 
 @pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
@@ -2817,7 +2855,8 @@ coef(d)
         ),
         ("df[, x := shift(z, -1, fill = 0), by = id]", "ifelse(year == max(year, by = id), 0, f(z, 1))"),
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
-        ("df <- df %>% mutate(x = first(z))", "at(z, year == 2000)"),
+        ("df <- df %>% mutate(x = first(z))", "rows of the whole frame have no order here"),
+        ("df <- df %>% group_by(id) %>% mutate(x = first(z))", "at(z, year == min(year, by = id))"),
         ("df$x <- cut(df$z, 3)", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1, 2)", "case_when"),
@@ -4477,14 +4516,105 @@ def test_data_saved_after_a_line_are_read_as_in_the_language_of_the_code(drafted
     [
         ("y[1]", "at(y, t == min(t, by = i))"),
         ("y[d == 1]", "at(y, d == 1)"),
-        ("first(y)", "at(y, t == 2000)"),
-        ("dplyr::nth(y, 2)", "at(y, t == 2000)"),
+        ("first(y)", "at(y, t == min(t, by = i))"),
+        ("last(y)", "at(y, t == max(t, by = i))"),
+        ("first(y, order_by = t)", "at(y, t == min(t, by = i))"),
+        ("first(2 * y)", "at(x, t == min(t, by = i)), x being a line of [derive]"),
+        ("dplyr::nth(y, 2)", "at(y, rank(t, by = i) == 2)"),
     ],
 )
 def test_values_of_one_row_are_shown_at_the_time_of_the_data(value, here):
     code = f"library(dplyr)\ndf <- read.csv('a.csv') |> group_by(i) |> mutate(z = {value})\n"
     found = read_code(f"{code}feols(y ~ d | i + t, df, ~i)\n", ".R", _PANEL)
     assert any(here in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("steps", "here"),
+    [
+        ("group_by(i) |> mutate(z = first(y, order_by = b))", "`first()` is not taken over; changes"),
+        ("group_by(i) |> mutate(z = first(y, na_rm = TRUE))", "`first()` is not taken over; changes"),
+        ("group_by(i) |> mutate(z = nth(y, -2))", "`nth()` is not taken over; changes"),
+        ("group_by(b) |> mutate(z = first(y))", "rows of the groups of b have no order here"),
+        ("mutate(z = first(y))", "rows of the whole frame have no order here"),
+        ("filter(d == 0) |> group_by(i) |> mutate(z = first(y))", "min(ifelse(left, t, NA), by = i)), left being one"),
+        ("filter(d == 0) |> group_by(i) |> mutate(z = y[1])", "min(ifelse(left, t, NA), by = i)), left being one"),
+    ],
+)
+def test_first_rows_are_those_of_units_that_are_left_or_not_offered(steps, here):
+    code = f"library(dplyr)\ndf <- read.csv('a.csv') |> {steps}\nfeols(y ~ d | i + t, df, ~i)\n"
+    assert any(here in why for _, _, why in read_code(code, ".R", _PANEL).skipped)
+
+
+def test_the_first_row_that_a_draft_offers_is_that_of_units_that_enter_later():
+    panel = panel_of({"y": [1.0, 2, 4, 3], "i": [1.0, 1, 2, 2], "t": [1.0, 2, 2, 3]}, "i", "t")
+    assert values(panel, "at(y, t == min(t, by = i))") == [1, 1, 4, 4]
+    left = "at(y, t == min(ifelse(y != 4, t, NA), by = i))"
+    assert values(panel, left) == [1, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("!x + b", "x + b == 0"),
+        ("!x & b", "x == 0 & b"),
+        ("b | x - 1", "b | x - 1 != 0"),
+        ("ifelse(x, 1, 0)", "ifelse(x != 0, 1, 0)"),
+        ("!mean(x)", "mean(x) == 0"),
+        ("!ifelse(b == 1, 2, 0)", "ifelse(b == 1, 2, 0) == 0"),
+        ("!b", "!b"),
+        ("!b & !is.na(x)", "!b & !is.na(x)"),
+        ("!x > 2", "!x > 2"),
+        ("!max(b)", "!max(b)"),
+        ("!ifelse(x > 2, 1, 0)", "!ifelse(x > 2, 1, 0)"),
+    ],
+)
+def test_numbers_that_r_asks_whether_they_are_true_are_compared_with_0(value, made):
+    panel = panel_of(
+        {"y": [1.0, 2, 4, 3], "x": [1.0, 2, 0, 5], "b": [0.0, 1, 1, 0], "d": [0.0, 1, 0, 0], "i": [1.0, 1, 2, 2],
+         "t": [1.0, 2, 1, 2]}, "i", "t",
+    )  # fmt: skip
+    code = f"library(dplyr)\ndf <- read.csv('a.csv') |> mutate(z = {value})\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    found = read_code(code, ".R", facts_of(panel.columns, "a.csv"))
+    assert found.derived == {"z": made}
+    assert not found.skipped
+
+
+def test_what_is_negated_in_a_draft_passes_check(drafted):
+    code = """\
+df <- read.csv("castle.csv")
+df$q <- as.integer(!df$poverty + df$post)
+feols(homicide ~ post + q | sid + year, df, cluster = ~sid)
+"""
+    done, _ = drafted(code, "a.R")
+    assert "no condition" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cells", "reading", "use", "told"),
+    [
+        (["a", "a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", True),
+        (["a", '" a"', "b"], 'read.table("a.csv", header = TRUE, sep = ",")', "feols(y ~ d | id + w, df)", True),
+        (["a ", "b"], 'read.csv("a.csv")', 'feols(y ~ d | id, df[df$w != "a", ])', True),
+        (["a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv")', "feols(y ~ d | id, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv", strip.white = TRUE)', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read_csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'fread("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "a ", "b"], 'read.csv("a.csv")\ndf$v <- trimws(df$w)', "feols(y ~ d | id + v, df)", False),
+        (["a", "b", "c d"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["1", "1 ", "2"], 'read.csv("a.csv")', "feols(y ~ d | id + w, df)", False),
+        (["a", "  ", "b"], 'read.csv("a.csv", na.strings = "")', "feols(y ~ d | id + w, df)", False),
+    ],
+)
+def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter(tmp_path, cells, reading, use, told):
+    file = tmp_path / "a.csv"
+    rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
+    file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    code = f"df <- {reading}\n{use}\n"
+    found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    assert any("blanks at the ends" in why for _, why in found.notes) == told
 
 
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
@@ -5403,7 +5533,7 @@ def test_headers_have_the_names_that_stata_makes_of_them(tmp_path, header, optio
 
 
 def test_a_macro_that_is_computed_is_named_with_its_line():
-    code = 'use a\nsum z\nlocal mz = r(mean)\ngen zc = z - `mz\'\nlocal nm = cond(1, "m", "p")\ngen ev_`nm\' = z\n'
+    code = 'use a\ncount z\nlocal mz = r(mean)\ngen zc = z - `mz\'\nlocal nm = cond(1, "m", "p")\ngen ev_`nm\' = z\n'
     told = {line: why for line, _, why in read_code(f"{code}reg y d if z > `mz'\n", ".do").skipped}
     assert told[7] == "the macro `mz` is not known, which line 3 computes: local mz = r(mean). Write its value there"
     assert told[4].startswith("the macro `mz` is not known, which line 3 computes")
