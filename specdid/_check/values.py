@@ -32,6 +32,7 @@ from specdid.language.tree import (
     Unary,
     children,
     joint_levels,
+    number_value,
     walk,
 )
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
@@ -480,7 +481,7 @@ def _other_values(data: Data, node: Node, scope: Scope) -> str:
 
 
 def check_samples(data: Data) -> Iterator[Fault]:
-    """Warn of conditions that hold nowhere."""
+    """Warn of conditions that hold nowhere, and of samples that are all rows by a number that no row reaches."""
     options: list[SampleOption | VariantOption] = [
         *data.study.sample,
         *(o for v in data.study.variants for o in v.options),
@@ -497,6 +498,31 @@ def check_samples(data: Data) -> Iterator[Fault]:
                 "no row satisfies this condition",
                 severity="warning",
             )
+        elif rows is not None and isinstance(option, SampleOption) and option.pattern is None and rows.all():
+            yield from _in_every_row(data, expression)
+
+
+def _in_every_row(data: Data, expression: Expression) -> Iterator[Fault]:
+    """Tell of a sample that is all rows since it compares a column with a number outside of its range.
+
+    0, powers of ten and nines are bounds of what may be a value at all; of the time `check_times` tells.
+    """
+    for node in walk(expression.tree):
+        for left, bound, operator in compared_numbers(node):
+            value, column = number_value(bound), data.column(left)
+            if value is None or column is None or column.numbers is None or left == Name(data.panel.time or ""):
+                continue
+            known = column.numbers[np.isfinite(column.numbers)]
+            if not known.size or operator not in _TURNED or set(number_text(abs(value)).lstrip("1")) <= {"0"}:
+                continue
+            low, high = float(known.min()), float(known.max())
+            outside = value < low if operator in (">", ">=") else value > high
+            if outside and set(number_text(abs(value))) != {"9"}:
+                least, most = number_text(low), number_text(high)
+                message = f"{marked(node)} holds in every row, as {marked(left)} is {least} to {most}"
+                help_ = f"where a part was meant, mind the units of {marked(left)}; else leave the condition out"
+                yield fault_at(expression.origin, node.span, "sample_whole", message, help_, "warning")
+                return
 
 
 def check_weights(data: Data) -> Iterator[Fault]:
