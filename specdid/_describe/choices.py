@@ -55,7 +55,7 @@ class Factor:
 def variance_factors(results: Results, places: Ints) -> tuple[Factor, ...]:
     """Return every choice that varies, the controls as one factor per variable, tied dimensions as one.
 
-    Variables that always go together are one factor.
+    Variables that always go together are one factor. Those that no specification was estimated with are none.
     """
     return tuple(_factors(results, places, by_variable=True))
 
@@ -113,7 +113,7 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
             tied = next((set(tie) for tie in planned.together if "controls" in tie), set())
             names = (c.name for c in planned.choices(places) if c != choice and len(planned.combined(c, places)[0]) > 1)
             within = next((n for n in names if set(n.split(" + ")) & tied), "")
-            yield from _variables(results, options[which, 0], int(np.max(wanted)), within)
+            yield from _variables(results, places, options[which, 0], within)
             continue
         at = np.flatnonzero((options == wanted).all(axis=1))
         labels, shown = ([planned.option(choice, row, s) for row in options.tolist()] for s in (False, True))
@@ -121,21 +121,71 @@ def _factors(results: Results, places: Ints, by_variable: bool) -> Iterator[Fact
         yield Factor(choice.name, choice.name, tuple(labels), which, reference, tuple(shown))
 
 
-def _variables(results: Results, codes: Ints, wanted: int, within: str) -> Iterator[Factor]:
-    """Return one factor per set of variables with the same membership."""
+def _variables(results: Results, places: Ints, codes: Ints, within: str) -> Iterator[Factor]:
+    """Return one factor per set of variables that go together, counted where at least one of them was estimated."""
     planned = results.planned
-    present = np.unique(codes)
+    chosen = planned.control_members[np.unique(codes)]
+    groups: dict[bytes, list[int]] = {}
+    for k in np.flatnonzero(chosen.any(axis=0) & ~chosen.all(axis=0)).tolist():
+        groups.setdefault(chosen[:, k].tobytes(), []).append(k)
+    sets, which = estimated_controls(results, places)
     names: dict[bytes, list[int]] = {}
-    for k in range(len(planned.control_terms)):
-        column = planned.control_members[present, k]
-        if column.any() and not column.all():
-            names.setdefault(column.tobytes(), []).append(k)
+    for together in groups.values():
+        kept = [k for k in together if sets[:, k].any()]
+        member = sets[:, kept].any(axis=1)
+        if member.any() and not member.all():
+            names.setdefault(member.tobytes(), []).extend(kept)
+    own = estimated_controls(results, np.array([planned.preferred]))[0] if planned.preferred >= 0 else None
     for together in names.values():
-        member = planned.control_members[:, together[0]]
         words = " + ".join(planned.shown(planned.control_terms[k]) for k in together)
-        reference = int(member[wanted]) if wanted >= 0 else 0
-        member_codes = member[codes].astype(np.int64)
+        reference = 0 if own is None else int(own[0, together].any())
+        member_codes = np.asarray(sets[:, together].any(axis=1))[which].astype(np.int64)
         yield Factor("controls", words, (later("without"), later("with")), member_codes, reference, within=within)
+
+
+def estimated_controls(results: Results, places: Ints) -> tuple[Bools, Ints]:
+    """Return the sets of control terms that specifications were estimated with, and whose they are.
+
+    A term that was left out as collinear, or as the fixed effects absorb it, is in no set: with and without it the
+    regression is the same. Of a term of several columns some may be left out, and it counts.
+
+    Returns
+    -------
+    sets : (k, P) bool
+    which : (n,) int64, the set of each of ``places``
+    """
+    planned = results.planned
+    codes = planned.codes[places, planned.dimensions.index("controls")].astype(np.int64)
+    words = len(results.dropped.words) + 1
+    found, which = np.unique(codes * words + results.dropped.codes[places] + 1, return_inverse=True)
+    sets = planned.control_members[found // words].copy()
+    for row, word in enumerate((found % words - 1).tolist()):
+        if word >= 0:
+            gone = set(_summands(results.dropped.words[word]))
+            sets[row] &= [term not in gone for term in planned.control_terms]
+    return sets, which.reshape(-1).astype(np.int64)
+
+
+def _leaves_out(results: Results, places: Ints) -> bool:
+    """Say whether a control that is a choice was left out of some specification."""
+    planned = results.planned
+    if "controls" not in planned.dimensions or not planned.control_terms:
+        return False
+    written = planned.control_members[planned.codes[places, planned.dimensions.index("controls")]]
+    sets, which = estimated_controls(results, places)
+    choice = written.any(axis=0) & ~written.all(axis=0)
+    return bool((sets[which] != written)[:, choice].any())
+
+
+def _summands(text: str) -> Iterator[str]:
+    """Split what was left out at each " + " outside of brackets."""
+    depth, start = 0, 0
+    for k, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if not depth and text.startswith(" + ", k):
+            yield text[start:k]
+            start = k + 3
+    yield text[start:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +250,8 @@ class Spread:
 class Choices:
     """What one family's estimates owe to its choices; ``shares`` is in the order of ``factors``.
 
-    ``variables`` are the changes by control where ``changes`` has sets of them (see `variable_changes`).
+    ``variables`` are the changes by control where ``changes`` has sets of them (see `variable_changes`); ``left_out``
+    says whether a control that is a choice was left out of a regression, as collinear or absorbed.
     """
 
     family: Family
@@ -209,6 +260,7 @@ class Choices:
     changes: tuple[Change, ...]
     spread: Spread
     variables: tuple[Change, ...] = ()
+    left_out: bool = False
 
     @property
     def averaged(self) -> str:
@@ -228,6 +280,7 @@ def describe_choices(results: Results, family: Family) -> Choices:
         mean_changes(change_factors(results, family.places), y),
         spread(results, family),
         variable_changes(results, family.places),
+        _leaves_out(results, family.places),
     )
 
 

@@ -103,6 +103,7 @@ CLAUSES: Mapping[str, str] = {
     "footnotes": later("marks of footnotes may be read as digits"),
     "value_spelling": later("conditions name one of several spellings"),
     "single_precision": later("a comparison takes values of single precision for other numbers"),
+    "sample_whole": later("a sample is every row"),
     "time_coded": later("codes of periods are taken for numbers"),
     "time_compared": later("the time is compared with what is no period"),
     "constant_column": later("a column's name is read as a constant"),

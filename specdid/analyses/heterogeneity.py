@@ -210,9 +210,21 @@ def _printed(
     names = [", ".join([cells.shown(s.cell)] * (len(splits) > 1) + [_part(label)]) for s, label, _ in named]
     said = [*table_notes(bench, [fit for _, _, fit in named], False, names)]
     said.append(say("Effects by group are from split samples."))
+    said += _always_treated(splits)
     if any(np.isfinite(s.tests[0].statistic) and not s.note for s in splits):
         said.append(say("Equality is tested with everything interacted."))
     return PrintTable(request.title, tuple(map(say, PRINTED)), tuple(blocks), notes=tuple(said))
+
+
+def _always_treated(splits: Sequence[GroupedCell]) -> Iterator[str]:
+    """Say how many units of the whole samples are not among the treated that are counted, being always treated."""
+    found = sorted({s.whole.n_always for s in splits if s.whole.failure is None and s.whole.n_always > 0})
+    if found:
+        yield say(
+            "Treated units are those that are not always treated; {n} more are, which regressions without effects of "
+            "units compare, too.",
+            n=count(found[0]) if len(found) == 1 else f"{count(found[0])}–{count(found[-1])}",
+        )
 
 
 def _part(label: str) -> str:
@@ -271,7 +283,8 @@ def _forest(
     )
     note += shown(len(blocks), BLOCKS)
     blocks = blocks[:BLOCKS]
-    note = sentences([note, *dict.fromkeys(_not_in(bench, cells, splits[:BLOCKS], config))])
+    more = (*_not_in(bench, cells, splits[:BLOCKS], config), *_always_treated(splits[:BLOCKS]))
+    note = sentences([note, *dict.fromkeys(more)])
     if any(r.small for b in blocks for r in b.rows):
         note += say(
             " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",

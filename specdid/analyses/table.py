@@ -136,7 +136,11 @@ def effects(bench: Bench, fits: Sequence[CellFit]) -> tuple[Row, ...]:
 
 
 def statistics(fits: Sequence[CellFit]) -> tuple[Row, ...]:
-    """Return observations, units, treated units, clusters and within R²."""
+    """Return observations, units, treated units, clusters and within R².
+
+    Beside units that are always treated, those whose treatment varies are no longer called the treated.
+    """
+    always = any(f.failure is None and f.n_always > 0 for f in fits)
 
     def row(label: str, give: Callable[[CellFit], str]) -> Row:
         return Row(label, tuple("" if f.failure is not None else give(f) for f in fits))
@@ -144,7 +148,8 @@ def statistics(fits: Sequence[CellFit]) -> tuple[Row, ...]:
     rows = [
         row(say("Observations"), lambda f: count(f.nobs)),
         row(say("Units"), lambda f: count(f.n_units)),
-        row(say("Treated units"), lambda f: count(f.n_treated)),
+        row(say("Treated units (not always)") if always else say("Treated units"), lambda f: count(f.n_treated)),
+        *([row(say("Always treated units"), lambda f: count(f.n_always))] if always else []),
         row(say("Clusters"), lambda f: count(int(f.n_clusters[0]))),
         row(say("R²"), lambda f: number(f.r2)),
         row(say("Within R²"), lambda f: number(f.r2_within)),

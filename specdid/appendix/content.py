@@ -623,10 +623,16 @@ def _preferred(results: Results) -> str:
 
 
 def _samples(results: Results) -> str:
+    always = (results.span("n_always_treated") or (0, 0))[1] > 0
     words = {
         "nobs": (later("observation"), later("observations")),
         "n_units": (later("unit"), later("units")),
-        "n_treated": (later("treated unit"), later("treated units")),
+        "n_treated": (
+            (later("treated unit (not always)"), later("treated units (not always)"))
+            if always
+            else (later("treated unit"), later("treated units"))
+        ),
+        **({"n_always_treated": (later("always treated unit"), later("always treated units"))} if always else {}),
         "n_clusters": (later("cluster"), later("clusters")),
     }
     found = [(what, span) for name, what in words.items() if (span := results.span(name)) is not None]

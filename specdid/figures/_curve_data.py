@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._describe.choices import sizes_of_changes, variance_factors
+from specdid._describe.choices import estimated_controls, sizes_of_changes, variance_factors
 from specdid._describe.curve_tests import Bands
 from specdid._records import CODES, KINDS, Caution, NullShares, Planned, Results, ScaleGroup, Status
 from specdid._records.cautions import Against, against
@@ -578,7 +578,7 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
             continue
         codes = [planned.codes[order, d] for d in choice.places]
         if choice.name == "controls" and planned.control_terms:
-            yield replace(_controls(results, options[:, 0], codes[0]), **moved(choice.name))
+            yield replace(_controls(results, options[:, 0], order), **moved(choice.name))
             continue
         chosen = (np.logical_and.reduce([c == o for c, o in zip(codes, row, strict=True)]) for row in options.tolist())
         usual = _usual(results, choice)
@@ -644,16 +644,20 @@ def _moved(results: Results, group: ScaleGroup) -> Callable[[str], dict[str, Any
     return of
 
 
-def _controls(results: Results, options: NDArray[np.int32], codes: NDArray[np.int32]) -> ChoiceRows:
-    """One row per term that some options have and others have not; terms that always go together share one."""
+def _controls(results: Results, options: NDArray[np.int32], order: Ints) -> ChoiceRows:
+    """One row per term that some options have and others have not; terms that always go together share one.
+
+    A mark stands where a specification was estimated with one of them.
+    """
     planned = results.planned
+    sets, which = estimated_controls(results, order)
     members = planned.control_members[options]
     names = tuple(map(planned.shown, planned.control_terms))
     together: dict[bytes, list[int]] = {}
     for k in np.flatnonzero(members.any(axis=0) & ~members.all(axis=0)).tolist():
         together.setdefault(members[:, k].tobytes(), []).append(k)
     rows = tuple(
-        ChoiceRow(AND.join(names[k] for k in terms), planned.control_members[codes, terms[0]])
+        ChoiceRow(AND.join(names[k] for k in terms), np.asarray(sets[:, terms].any(axis=1))[which])
         for terms in together.values()
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())

@@ -547,6 +547,21 @@ def _cells_apart(
     )
 
 
+def worded_cells(name: str, place: int, worded: Mapping[str, Mapping[int, float]]) -> Remark:
+    """Warn of numbers that a sheet shows with different words, units perhaps; by word and row of the sheet."""
+    told = []
+    for word, cells in sorted(worded.items(), key=lambda pair: min(pair[1])):
+        row = min(cells)
+        told.append(f"{len(cells):,} with “{word}” ({number_text(cells[row])} in {_letters(place)}{row})")
+    more = f" and {len(told) - 2:,} more" if len(told) > 2 else ""
+    return Remark(
+        "formats",
+        f"`{name}` has numbers that the sheet shows with different words: {', '.join(told[:2])}{more}; they are read "
+        "as stored",
+        help="where the words are units or currencies write all numbers in one of them",
+    )
+
+
 def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
     """Take over a column that has a type; numbers become float64."""
     kind = series.dtype

@@ -8,9 +8,11 @@ A workbook is a zip archive: what it holds is looked at before anything unpacks 
 from __future__ import annotations
 
 import hashlib
+import html
 import io
 import logging
 import re
+import unicodedata
 import warnings
 import zipfile
 import zlib
@@ -41,6 +43,7 @@ from specdid.panel.columns import (
     thousand_cells,
     typed_column,
     uncomputed_cells,
+    worded_cells,
     written_column,
 )
 from specdid.panel.delimited import (
@@ -350,6 +353,7 @@ _PIECE = re.compile(rb"<(?:\w{1,9}:)?(row|c|v|is)\b([^<>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(rb"""\b([rst])=["']([^"'<>]{1,40})["']""")
 _PLACE = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
 _DIGITS = 40
+_LONGEST_FORMAT = 400
 _NUMBER_FORMAT = re.compile(rb"<(?:\w{1,9}:)?numFmt\b([^<>]*)>")
 _FORMAT_ATTRIBUTE = re.compile(rb"""\b(numFmtId|formatCode)=(?:"([^"<>]*)"|'([^'<>]*)')""")
 _FORMAT = re.compile(rb"<(?:\w{1,9}:)?xf\b([^<>]*)>")
@@ -362,12 +366,14 @@ class _Sheet:
     Attributes
     ----------
     xml : empty where it is not where workbooks have it
-    scaled : of the styles that show a number in percent or in thousands, as cells name them, which
+    scaled : of the styles that show a number in percent, in thousands or with a word, as cells name them, which
+    words : of formats, in the order of their kinds; none where all are the same
     shared : the texts of cells that stand apart; empty where none of them has a superscript
     """
 
     xml: bytes
     scaled: Mapping[bytes, int] = field(default_factory=dict)
+    words: Sequence[str] = ()
     shared: bytes = b""
 
     @cached_property
@@ -458,7 +464,8 @@ def _with_superscripts(name: str, series: pl.Series, sheet: _Sheet, place: int) 
     return pl.Series(series.name, cells, dtype=pl.String), (superscript_cells(name, left + place - 1, raised),)
 
 
-_NUMBER, _PERCENT, _LOGICAL, _THOUSANDS = range(4)
+_NUMBER, _PERCENT, _LOGICAL, _THOUSANDS, _WORDED = range(5)
+"""The last and those behind it are of numbers whose format has a word: the first, second, … of the workbook's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,7 +476,8 @@ class _Cells:
     ----------
     left, last : the first column and the last row
     hidden : the rows that the sheet does not show
-    column, row, value, kind : of stored numbers, plain, in percent or thousands, and of logical cells; by column
+    column, row, value, kind : of stored numbers (plain, in percent, in thousands or with a word) and of logical cells;
+        by column
     """
 
     left: int
@@ -482,10 +490,22 @@ class _Cells:
 
     def of(self, place: int, kinds: Collection[int]) -> dict[int, float]:
         """Return by row what the column at this place of the table has below the headings."""
-        first, end = np.searchsorted(self.column, [self.left + place, self.left + place + 1])
-        mine = slice(first, end)
-        wanted = (self.row[mine] > 1) & np.isin(self.kind[mine], list(kinds))
+        mine = self._of(place)
+        kind = self.kind[mine]
+        wanted = (self.row[mine] > 1) & np.isin(np.where(kind < _WORDED, kind, _NUMBER), list(kinds))
         return dict(zip(self.row[mine][wanted].tolist(), self.value[mine][wanted].tolist(), strict=True))
+
+    def worded(self, place: int) -> dict[int, dict[int, float]]:
+        """Return by word, and then by row, the column's numbers that are shown with one."""
+        found: dict[int, dict[int, float]] = defaultdict(dict)
+        mine = self._of(place)
+        for row, value, kind in zip(self.row[mine].tolist(), self.value[mine].tolist(), self.kind[mine], strict=True):
+            if row > 1 and kind >= _WORDED:
+                found[int(kind) - _WORDED][row] = value
+        return found
+
+    def _of(self, place: int) -> slice:
+        return slice(*np.searchsorted(self.column, [self.left + place, self.left + place + 1]).tolist())
 
 
 def _read_cells(xml: bytes, scaled: Mapping[bytes, int]) -> _Cells:
@@ -545,8 +565,38 @@ _IN_THOUSANDS = re.compile(rb"[0#?],+(?![0#?,])")
 """Of a format: a comma behind its last digit."""
 
 
-def _scaling_styles(styles: bytes) -> dict[bytes, int]:
-    """Return which styles of cells show a number in percent or in thousands, by their numbers as cells name them."""
+_WORD = re.compile(r'"([^"]*)"|\[\$([^\]-]*)[^\]]*\]|([$€£¥])')
+_ALIKE = {"usd": "$", "us$": "$", "eur": "€", "euro": "€", "gbp": "£", "jpy": "¥", "cny": "¥", "rmb": "¥", "元": "¥"}
+MOST_WORDS = 200
+
+
+def _word_of(code: str) -> str:
+    """Return the one word, or sign of a currency, that a format of numbers writes beside them; else nothing.
+
+    A single Latin letter is a mark, as r of a revised number, and none of a unit.
+    """
+    written = html.unescape(code)
+    if re.search("[ymdhs]", re.sub(r"\\.|\[.*?\]|General", "", _WORD.sub("", written)), re.IGNORECASE):
+        return ""  # a date
+    found = {unicodedata.normalize("NFKC", "".join("".join(parts).split())) for parts in _WORD.findall(written)}
+    words = {word for word in found if any(c.isalpha() or unicodedata.category(c) == "Sc" for c in word)}
+    word = words.pop() if len(words) == 1 else ""
+    return "" if len(word) == 1 and word.isascii() and word.isalpha() else word
+
+
+def _same_word(word: str) -> str:
+    plain = word.casefold().rstrip(".")
+    plain = plain.removesuffix("s") if len(plain) > 2 else plain
+    return _ALIKE.get(plain, plain)
+
+
+def _scaling_styles(styles: bytes) -> tuple[dict[bytes, int], list[str]]:
+    """Return which styles of cells show a number in percent, in thousands or with a word, and the words.
+
+    Styles stand by their numbers as cells name them; words are told apart where there are several.
+    """
+    words: dict[str, str] = {}
+    of_format: dict[bytes, str] = {}
     scaled = {b"9": _PERCENT, b"10": _PERCENT}
     for written in _NUMBER_FORMAT.findall(styles):
         given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
@@ -556,16 +606,21 @@ def _scaling_styles(styles: bytes) -> dict[bytes, int]:
             scaled[given.get(b"numFmtId", b"")] = _PERCENT
         elif any(map(_IN_THOUSANDS.search, plain)):
             scaled[given.get(b"numFmtId", b"")] = _THOUSANDS
+        elif word := _word_of(given.get(b"formatCode", b"")[:_LONGEST_FORMAT].decode(errors="replace")):
+            of_format[given.get(b"numFmtId", b"")] = words.setdefault(_same_word(word), word)
     parts = styles.split(b"cellXfs")
     if len(parts) < 3:
-        return {}
+        return {}, []
+    shown = [*words.values()][:MOST_WORDS]
+    if len(shown) > 1:
+        scaled |= {name: _WORDED + shown.index(word) for name, word in of_format.items() if word in shown}
     formats = [dict(re.findall(rb"""\b(numFmtId)=["']([0-9]{1,9})["']""", xf)) for xf in _FORMAT.findall(parts[1])]
     kinds = [scaled.get(given.get(b"numFmtId", b"")) for given in formats]
-    return {b"%d" % k: kind for k, kind in enumerate(kinds) if kind is not None}
+    return {b"%d" % k: kind for k, kind in enumerate(kinds) if kind is not None}, shown
 
 
 def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen: set[str]) -> Iterator[Remark]:
-    """Warn of cells in percent, or in thousands, beside others of another size, and of TRUE and FALSE among numbers."""
+    """Warn of TRUE and FALSE among numbers, and of cells in percent, thousands or a unit beside others that are not."""
     if not sheet.scaled and not re.search(rb"""\bt=["']b["']""", sheet.xml):
         return
     cells = sheet.cells
@@ -584,6 +639,9 @@ def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen:
             written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in formatted}
             numbers = {**written, **numbers}
         at = cells.left + place - 1
+        worded = {sheet.words[k]: found for k, found in cells.worded(place).items()} if sheet.words else {}
+        if len(worded) > 1:
+            yield worded_cells(name, at, worded)
         both = (percent_cells(name, at, shares, {**thousands, **numbers}), thousand_cells(name, at, thousands, numbers))
         yield from (found for found in both if found is not None)
 
@@ -634,7 +692,7 @@ def _first_sheet(raw: bytes) -> _Sheet:
             archive.read(held[name]) if name in held else b""
             for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
         )
-        scaled = _scaling_styles(styles)
+        scaled, words = _scaling_styles(styles)
         shared = archive.read(held["xl/sharedstrings.xml"]) if "xl/sharedstrings.xml" in held else b""
         shared = shared if _SUPERSCRIPT in shared else b""
         named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
@@ -643,8 +701,8 @@ def _first_sheet(raw: bytes) -> _Sheet:
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
                 path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
-                return _Sheet(archive.read(held[path]) if path in held else b"", scaled, shared)
-    return _Sheet(b"", scaled, shared)
+                return _Sheet(archive.read(held[path]) if path in held else b"", scaled, words, shared)
+    return _Sheet(b"", scaled, words, shared)
 
 
 def first_sheet(path: Path) -> str:

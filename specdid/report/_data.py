@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Ints
 from specdid._curve import Curve
-from specdid._describe.choices import Change, Choices, Factor, variance_shares
+from specdid._describe.choices import Change, Choices, Factor, estimated_controls, variance_shares
 from specdid._describe.curve_tests import CurveTests
 from specdid._records import KINDS, Family, Results, ScaleGroup, Status, TextColumn
 from specdid._records.cautions import capital
@@ -162,8 +162,8 @@ def _source(results: Results, factor: Factor, family: Family, terms: Ints) -> En
     """Return what highlights the factor's levels: dimensions, or places among the controls that vary on the page."""
     planned = results.planned
     if factor.dimension == "controls" != factor.name:
-        members = planned.control_members[planned.codes[family.places, planned.dimensions.index("controls")]]
-        equal = (members[:, terms] == factor.codes[:, None].astype(bool)).all(axis=0)
+        sets, which = estimated_controls(results, family.places)
+        equal = (sets[which][:, terms] == factor.codes[:, None].astype(bool)).all(axis=0)
         return {"dimensions": [], "terms": np.flatnonzero(equal).tolist()}
     found = next((c for c in planned.choices(family.places) if c.name == factor.name), Choice("", ()))
     return {"dimensions": list(found.places), "terms": []}
@@ -305,7 +305,7 @@ ENDS = 100
 _OPTIONS = 200
 _FIRST = ("std_error", "statistic", "p_value", "conf_low", "conf_high", "df", "n_clusters")
 _OTHER = ("std_error", "p_value", "conf_low", "conf_high")
-_COUNTS = ("nobs", "n_units", "n_treated", "n_control", "n_missing", "n_log0", "n_singletons")
+_COUNTS = ("nobs", "n_units", "n_treated", "n_always_treated", "n_control", "n_missing", "n_log0", "n_singletons")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ NULL_WITHOUT = later(
 SOME_SHARES = later(
     "–: no share significant is printed, since no null tested these specifications; the warnings say why."
 )
+NOT_COUNTED = later(
+    "A control counts in regressions that were estimated with it, not where it was left out as collinear or absorbed "
+    "(`dropped` of the results)."
+)
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""
 STAYING = later(
@@ -216,11 +220,12 @@ def _moved(choices: Choices, several: bool) -> str:
     order = [f for f in np.argsort(-shares, kind="stable")[:_MOVE].tolist() if shares[f] >= 0.001]
     parts = [f"{_name(choices.factors[f].dimension, choices.factors[f].name)} {shares[f]:.1%}" for f in order]
     where = say(" ({kind})", kind=choices.family.name) if several else ""
-    return say(
+    said = say(
         "What moves the estimates{where}: {shares} of their variance.",
         where=where,
         shares=say(", ").join(parts) or say("no choice"),
     )
+    return sentences([said, *([say(NOT_COUNTED)] if choices.left_out else [])])
 
 
 def _first_reasons(results: Results, status: Status) -> Iterator[str]:
@@ -459,10 +464,12 @@ def _number(results: Results, place: int, kind: str = "") -> str:
 
 def _rows(results: Results) -> Section:
     """Return the range of sample sizes and what was dropped from the samples."""
+    always = (results.span("n_always_treated") or (0, 0))[1] > 0
     labels = {
         "nobs": say("rows"),
         "n_units": say("units"),
-        "n_treated": say("treated units"),
+        "n_treated": say("treated units (not always)" if always else "treated units"),
+        "n_always_treated": say("always treated units"),
         "n_clusters": say("clusters"),
         "n_missing": say("rows dropped as missing"),
         "n_log0": say("rows dropped as the log of a non-positive value"),
@@ -579,7 +586,7 @@ def _shares(choices: Choices) -> list[str]:
     return [
         *table((say("choice"), say("share of the variance of the estimates")), rows),
         "",
-        say("Shares are {how}.", how=how),
+        sentences([say("Shares are {how}.", how=how), *([say(NOT_COUNTED)] if choices.left_out else [])]),
     ]
 
 

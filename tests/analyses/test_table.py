@@ -16,7 +16,7 @@ from specdid._decode.table import FILE_SUFFIXES
 from specdid._run.analyse import sections
 from specdid._study import file_stem
 from specdid._words import known
-from specdid.analyses.table import effects
+from specdid.analyses.table import effects, statistics
 from specdid.tables._base import PrintTable, Row, TidyTable, csv_text
 from specdid.tables.latex import escape, write
 from studies import PANEL, columns, fault_texts, run_tables
@@ -310,3 +310,18 @@ def test_what_is_doubtful_of_the_errors_stands_under_the_table(tmp_path, case):
     }
     specdid.run(study, data, out=tmp_path, audit=None)
     assert escape(words.strip()) in " ".join((tmp_path / "table_T.tex").read_text().split())
+
+
+@pytest.mark.parametrize("always", [0, 7])
+def test_always_treated_units_have_a_row_of_their_own(always):
+    """The treated that are counted are those whose treatment varies; regressions without unit effects use both."""
+    fit = SimpleNamespace(
+        failure=None, nobs=90, n_units=30, n_treated=5, n_always=always, n_clusters=[3], r2=0.5, r2_within=0.1,
+        pseudo_r2=float("nan"),
+    )  # fmt: skip
+    rows = {row.label: row.cells for row in statistics([fit])}
+    if always:
+        assert (rows["Treated units (not always)"], rows["Always treated units"]) == (("5",), ("7",))
+    else:
+        assert rows["Treated units"] == ("5",)
+    assert len([label for label in rows if "reated" in label]) == (2 if always else 1)

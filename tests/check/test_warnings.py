@@ -221,3 +221,26 @@ def test_labels_may_name_options_scales_and_dimensions(tmp_path):
     outcome = '"prod" = { formula = "y", scale = "logs" }'
     labels = 'prod = "output"\nlogs = "log points"\nsample = "cities"'
     assert tuple(faults(tmp_path, outcome=outcome, labels=labels)) == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("x < 5", "`x < 5` holds in every row, as `x` is 0.1 to 0.9"),
+        ("w >= 0.5 & id > 0", "`w >= 0.5` holds in every row, as `w` is 1 to 3"),
+        ("between(w, 0.5, 4)", "as `w` is 1 to 3"),
+        ("x < 1", None),
+        ("x < 999", None),
+        ("x > 0", None),
+        ("w >= 1", None),
+        ("x <= 5 & w == 1", None),
+        ("!is.na(x)", None),
+        ("w != 5", None),
+        ("year > 1990", None),
+        ("TRUE", None),
+    ],
+)
+def test_samples_of_every_row(tmp_path, where, told):
+    found = [f for f in faults(tmp_path, sample=f'"s" = "{where}"') if f.code == "sample_whole"]
+    assert [told in f.message for f in found] == [True] * (told is not None)
+    assert all(known(f.message, "zh") for f in found)

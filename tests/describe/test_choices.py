@@ -15,6 +15,7 @@ from specdid._describe.choices import (
     variance_shares,
 )
 from specdid._records import Code, collect
+from specdid._records.results import TextColumn
 
 
 def factor(name, codes, reference=0):
@@ -207,3 +208,43 @@ def test_a_hundred_thousand_take_seconds(failing):
     assert len(planned) == 98_304
     assert len(found.factors) == 15
     assert found.shares.balanced == (failing == 0)
+
+
+def left_out(results, dropped):
+    """Results whose specifications lost controls as collinear, by their sets of terms."""
+    planned = results.planned
+    d = planned.dimensions.index("controls")
+    texts = [dropped.get(planned.labels[d][code]) for code in planned.codes[:, d].tolist()]
+    return replace(results, dropped=TextColumn.encode(texts))
+
+
+def test_a_control_that_is_dropped_is_credited_with_nothing():
+    """`b` is absorbed in all of its regressions: those with and without it are the same."""
+    results = results_of(plan_of({"outcome": ["y"]}, [("a", "c"), ("c", "b")]))
+    (family,) = results.families
+    assert {f.name for f in describe_choices(results, family).factors} == {"a", "b"}
+    assert not describe_choices(results, family).left_out
+    found = describe_choices(left_out(results, {"c + b": "b"}), family)
+    assert [f.name for f in found.factors] == ["a"]
+    assert found.shares.share == pytest.approx([1.0])
+    assert found.left_out
+
+
+def test_a_control_counts_where_it_was_estimated():
+    results = results_of(plan_of({"outcome": ["y"]}, subsets("I(x + b)", "b")))
+    (family,) = results.families
+    whole = describe_choices(results, family)
+    same = describe_choices(left_out(results, {"I(x + b)": "I(x + b)"}), family)
+    counted = {f.name: sum(f.codes.tolist()) for f in same.factors}
+    assert counted == {"I(x + b)": 1, "b": 2}  # a name inside of another that was dropped is not dropped
+    part = describe_choices(left_out(results, {"b": "factor(z)2"}), family)  # of a control that is no choice
+    assert not part.left_out
+    assert part.shares.share == pytest.approx(whole.shares.share)
+
+
+def test_controls_that_go_together_are_one_choice_where_any_of_them_was_estimated():
+    results = results_of(plan_of({"outcome": ["y"]}, [(), ("a", "b")]))
+    (family,) = results.families
+    (factor,) = describe_choices(left_out(results, {"a + b": "a"}), family).factors
+    assert (factor.name, factor.codes.tolist()) == ("b", [0, 1])
+    assert describe_choices(left_out(results, {"a + b": "a + b"}), family).factors == ()

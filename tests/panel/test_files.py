@@ -219,6 +219,66 @@ def test_thousands_formats_beside_smaller_numbers_are_said(read):
     assert not read("d.xlsx", saved([[None, *row] for row in rows[:3]], in_percent("#,##0,", 2_000, 1e9))).remarks
 
 
+def in_formats(*codes):
+    """Write a workbook whose cells of the last column have these formats in turn, by thirds."""
+
+    def change(book):
+        for k, (cell,) in enumerate(book.active.iter_rows(min_row=2, min_col=2, max_col=2)):
+            cell.number_format = codes[k * len(codes) // 6]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (('#,##0.00 "DM"', '#,##0.00 "€"'), ("DM", "€")),
+        (("[$$-409]#,##0", "#,##0 [$€-407];[Red]-#,##0 [$€-407]"), ("$", "€")),
+        (("0", '0 "kg"', '0\\ "t/ha"'), ("kg", "t/ha")),
+        (('0"元"', '0"万元"'), ("元", "万元")),
+        (('_-* #,##0.00\\ "kr"_-', '"$"#,##0_);\\("$"#,##0\\)'), ("kr", "$")),
+    ],
+)
+def test_formats_with_different_words_are_said(read, codes, words):
+    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
+    source = read("d.xlsx", saved(rows, in_formats(*codes)))
+    assert plain(source)["b"] == [20.5 + k for k in range(6)]
+    (remark,) = source.remarks
+    n = 6 // len(codes)
+    first, second = (
+        f"{n} with “{word}” ({20.5 + k} in B{k + 2})" for word, k in zip(words, (6 - 2 * n, 6 - n), strict=True)
+    )
+    expected = f"`b` has numbers that the sheet shows with different words: {first}, {second}; they are read as stored"
+    assert (remark.code, remark.message) == ("formats", expected)
+    assert known(remark.message, "zh")
+    assert not read("d.xlsx", saved(rows, in_formats(*codes)), columns=["a"]).remarks
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ('#,##0.00 "€"', "#,##0 [$€-407]", '0 "EUR"', "General"),
+        ('#,##0.00 "DM"', "0.00"),
+        ('0 "yr"', '0 "yrs."'),
+        ('0"r"', '0"p"', '0"*"'),
+        ('[=1]0" year";0" years"', '0" kg"'),
+        ("$#,##0", '"US$"0', "[$USD] 0"),
+        ("0.0E+00", "#,##0", '0" "'),
+    ],
+)
+def test_formats_of_one_word_or_of_marks_are_not_said(read, codes):
+    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
+    assert not read("d.xlsx", saved(rows, in_formats(*codes))).remarks
+
+
+def test_words_of_two_columns_are_not_mixed(read):
+    def change(book):
+        for cells in book.active.iter_rows(min_row=2):
+            cells[0].number_format, cells[1].number_format = '0 "kg"', '0 "t"'
+
+    assert not read("d.xlsx", saved([["a", "b"], [1, 2.5], [2, 3.5]], change)).remarks
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [

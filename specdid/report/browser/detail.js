@@ -139,7 +139,8 @@ function nullGrid(i) {
     fixed(n.band_high[i], decimals)]));
 }
 
-const COUNTS = { nobs: tr`Rows`, n_units: tr`Units`, n_treated: tr`Treated units`, n_control: tr`Control units`,
+const COUNTS = { nobs: tr`Rows`, n_units: tr`Units`, n_treated: tr`Treated units (not always)`,
+  n_always_treated: tr`Always treated units`, n_control: tr`Control units`,
   "n_clusters:0": tr`Clusters`, n_missing: tr`Dropped, missing`, n_log0: tr`Dropped, log of 0`, n_singletons: tr`Singletons` };
 
 function countGrid(i) {
