@@ -650,7 +650,7 @@ def execute(statement, frame, macros=None) -> None:
             if is_text(values):
                 raise StopsError("type mismatch")
             frame.values[x] = np.where(np.isnan(values), float(number), values)
-        case ("left", name, x, condition, stat, through):
+        case ("left", name, x, condition, stat, _):
             values = column(frame, x)
             if is_text(values):
                 raise StopsError("type mismatch")
