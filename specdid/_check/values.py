@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice, product
@@ -19,10 +18,8 @@ from specdid._diagnostics import Fault, Origin, Span, did_you_mean, fault_at, fi
 from specdid._plan.estimands import LOGS
 from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
-from specdid.language import parse as parse_expression
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
-from specdid.language.scope import sources
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -1111,122 +1108,6 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
             )
             advice = f"{advice}: the unit cannot be derived"
         yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
-
-
-def check_total_units(data: Data) -> Iterator[Fault]:
-    """Warn of a unit that is the total of the others, by what outcomes and controls are made of.
-
-    Of those that are called totals, also where they are the sum of some others alone, or nearly.
-    """
-    units, periods = data.panel.unit_codes, data.panel.periods
-    if units is None or periods is None or not len(units):
-        return
-    time = np.unique(periods, return_inverse=True)[1].reshape(-1)
-    names: dict[str, None] = {}
-    for use in uses(data.study):
-        if use.role in ("outcome", "terms") and use.option is None:
-            for node, _ in leaves(use.expression.tree, use.role):
-                with suppress(LanguageError):
-                    names |= dict.fromkeys(sorted(sources(bind(node, data.scope))))
-    said: set[int] = set()
-    over = _over_units(data)
-    read = np.ones_like(data.sampled) if over else data.sampled
-    for name in names:
-        column = data.panel.columns.get(name)
-        if column is not None and column.numbers is not None:
-            for unit, count in _totals(column.numbers, units, time, data.panel.unit_levels):
-                if unit not in said and (read & (units == unit)).any():
-                    said.add(unit)
-                    yield _total(data, unit, name, count, over)
-    levels = data.panel.unit_levels
-    called = [k for k, level in enumerate(levels) if k not in said and CALLED_TOTAL.fullmatch(level.strip())]
-    called = [k for k in called if (read & (units == k)).any()]
-    if called and data.panel.columns[data.panel.unit or ""].is_text:
-        yield _called_totals(data, called, over)
-
-
-def _over_units(data: Data) -> Node | None:
-    """Return a call that is of rows of several units, whatever the samples; none that names the unit itself."""
-    trees = [e.tree for e, _ in defined(data)]
-    for table in data.study.analyses:
-        groups = table.values.get("groups")
-        for condition in groups.values() if isinstance(groups, Mapping) else ():
-            with suppress(LanguageError):
-                trees.append(parse_expression(str(condition)))
-    for tree in trees:
-        for call in walk(tree):
-            if isinstance(call, Call) and call.function in OVER_ROWS and Name(data.panel.unit or "") not in walk(call):
-                return call
-    return None
-
-
-OVER_ROWS = frozenset(name for name, f in FUNCTIONS.items() if any(p.name == "by" for p in f.parameters))
-"""Functions of the rows of a group, or of all."""
-
-
-def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Return the units that are half of the sum over all in every period they are seen in, and in how many.
-
-    So that no small counts meet by chance there are two others or more that are not 0, periods are three or more, or
-    its name says that it is a total, and its values are not all the same.
-    """
-    known = np.isfinite(values) & (values != 0) & (units >= 0)
-    if not known.any():
-        return
-    x, of, when = values[known], units[known], time[known]
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.bincount(when, weights=x)
-        half = (np.abs(2 * x - total[when]) <= SUM * np.abs(total[when])) & (np.bincount(when)[when] > 2)
-    seen, hits = (np.bincount(of, minlength=len(levels)), np.bincount(of[half], minlength=len(levels)))
-    for unit in np.flatnonzero((seen > 1) & (hits == seen)).tolist():
-        own = x[of == unit]
-        level = levels[unit].strip()
-        called = CALLED_TOTAL.fullmatch(level) or level.casefold() in PERHAPS_TOTAL
-        if called or (len(own) > 2 and len(np.unique(own)) > 1):
-            yield unit, len(own)
-
-
-SUM = 1e-6
-"""Relative distance up to which a number is the sum of others, which may be rounded."""
-CALLED_TOTAL = re.compile(
-    r"(?i)(.*[\s_:,(-])?(sub-?|grand\s)?totals?\)?|national|全国|(合计|总计|小计|总和)[\s:：(（-].*"
-    r"|.*(合计|总计|小计|总和)[)）]?"
-)
-"""Names of units that are the sum of others: Total, East total, 合计."""
-PERHAPS_TOTAL = frozenset({"all", "sum", "nation", "全部"})
-"""Names that a total may have, and others too."""
-
-
-def _total(data: Data, unit: int, name: str, count: int, over: Node | None) -> Fault:
-    level, key = data.panel.unit_levels[unit], data.panel.unit or ""
-    column = data.panel.columns[key]
-    without = f"{write(Name(key))} != {write(Text(level)) if column.is_text else level}"
-    message = (
-        f"the unit “{level}” is the total of the others: its `{name}` is their sum in all its {many(count, 'period')}"
-    )
-    help = f"{_leave_out('its', without, over)}: it holds every other unit once more, the treated ones too"
-    return fault_at(data.study.unit_origin or Origin(("study", "unit")), None, "total_unit", message, help, "warning")
-
-
-def _leave_out(its: str, without: str, over: Node | None) -> str:
-    """Say how rows are left out, also of what is computed over all rows of the file."""
-    delete = f"delete {its} rows from the file"
-    if over is None:
-        return f"{delete}, or leave them out with `{without}` in [sample]"
-    return f"{delete}; `{without}` in [sample] would leave them in `{write(over)}`, which is computed over all rows"
-
-
-def _called_totals(data: Data, called: Sequence[int], over: Node | None) -> Fault:
-    key, one = Name(data.panel.unit or ""), len(called) == 1
-    levels = [data.panel.unit_levels[k] for k in called]
-    shown = first_few([f"“{level}”" for level in levels], MOST_NAMED)
-    message = f"the unit {shown} is called a total, which holds other units once more"
-    if not one:
-        message = f"the units {shown} are called totals, which hold other units once more"
-    without = " & ".join(f"{write(key)} != {write(Text(level))}" for level in levels)
-    help = f"where {'it is' if one else 'they are'}, {_leave_out('its' if one else 'their', without, over)}"
-    origin = data.study.unit_origin or Origin(("study", "unit"))
-    return fault_at(origin, None, "total_unit", message, help, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

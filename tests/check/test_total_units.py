@@ -78,3 +78,120 @@ def test_ordinary_panels_have_no_total():
     assert not found(small_panel().with_columns(x1=pl.Series(ones)))
     counts = pl.when(pl.col("id") == 1).then(2.0).when(pl.col("id") <= 3).then(1.0).otherwise(0.0)
     assert not found(small_panel().with_columns(y=counts))
+
+
+def rounded_panel(units=12, periods=6, seed=3):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(100, 10, (units, 1)) + rng.normal(0, 4, (units, periods))
+    frame = {
+        "id": np.repeat([f"Firm {k}" for k in range(1, units + 1)], periods),
+        "year": np.tile(np.arange(2001, 2001 + periods), units),
+        "zone": np.repeat([("east", "west")[k % 2] for k in range(units)], periods),
+        "y": y.round(1).reshape(-1),
+        "x": rng.normal(5, 1, units * periods).round(1),
+    }
+    return pl.DataFrame(frame).with_columns(
+        d=(pl.col("id").is_in([f"Firm {k}" for k in (1, 2, 3)]) & (pl.col("year") > 2003)).cast(pl.Int64)
+    )
+
+
+def added(frame, name, members, how, zone="none"):
+    some = frame.filter(members)
+    made = some.group_by("year", maintain_order=True).agg(getattr(pl.col("y", "x"), how)().round(1))
+    made = made.with_columns(id=pl.lit(name), zone=pl.lit(zone), d=pl.lit(0, pl.Int64)).select(frame.columns)
+    return pl.concat([frame, made])
+
+
+def told(frame, **changes):
+    study = {
+        "study": {"title": "t", "unit": "id", "time": "year", "data": "given.csv"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "controls": {"x": "x"},
+        **changes,
+    }
+    return [f for f in specdid.check(study, frame) if f.code == "total_unit"]
+
+
+FIRST = pl.col("id").is_in([f"Firm {k}" for k in range(1, 6)])
+EAST = pl.col("zone") == "east"
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "how", "zone", "words"),
+    [
+        ("North", FIRST, "sum", "none", "is the sum of “Firm 1”, “Firm 2” and 3 more by `y` and `x`"),
+        ("State", pl.lit(True), "mean", "none", "is the mean of “Firm 1”, “Firm 10” and 10 more by `y` and `x`"),
+        ("Seat", EAST, "sum", "east", "is the sum of “Firm 1”, “Firm 11” and 4 more by `y` and `x`"),
+        ("Seat", EAST, "mean", "east", "is the mean of “Firm 1”, “Firm 11” and 4 more by `y` and `x`"),
+        ("east", EAST, "sum", "none", "is the sum of “Firm 1”, “Firm 11” and 4 more by `y` and `x`"),
+    ],
+)
+def test_units_that_are_made_of_others_are_said(name, members, how, zone, words):
+    frame = added(rounded_panel(), name, members, how, zone)
+    by_zone = {"vcov": {"zone": "~zone"}}
+    (fault,) = told(frame, **by_zone)
+    assert f"“{name}” {words}" in fault.message
+    assert f'id != "{name}"' in fault.help
+    assert known(fault.message, "zh")
+    assert not told(frame, sample={"others": f'id != "{name}"'}, **by_zone)
+    spoilt = frame.with_columns(y=pl.when((pl.col("id") == name) & (pl.col("year") == 2003)).then(1.0).otherwise("y"))
+    assert not told(spoilt.with_columns(x=pl.col("x").sqrt()), **by_zone)
+
+
+def test_several_subtotals_are_one_warning():
+    frame = added(rounded_panel(), "North", FIRST, "sum")
+    frame = added(frame, "South", ~FIRST & pl.col("id").str.starts_with("Firm"), "sum")
+    (fault,) = told(frame)
+    assert "“North” is the sum of" in fault.message
+    assert "“South” is the sum of" in fault.message
+    assert 'id != "North" & id != "South"' in fault.help
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("All counties (average)",),
+        ("全国平均",),
+        ("State mean", "median"),
+        ("Average of cities",),
+        ("东部均值",),
+        ("各市平均水平（加权）",),
+    ],
+)
+def test_units_that_are_called_averages_are_said(names):
+    frame = small_panel().with_columns(
+        pl.col("id").cast(pl.String).replace({str(k): n for k, n in enumerate(names, 1)})
+    )
+    (fault,) = found(frame)
+    assert "called an average" in fault.message or "called averages" in fault.message
+    assert f'id != "{names[0]}"' in fault.help
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize(
+    "name", ["Mean Well", "Median Technologies", "Meantown", "Average Joe", "联合计算机", "综合计划局"]
+)
+def test_other_names_are_no_averages(name):
+    assert not found(small_panel().with_columns(pl.col("id").cast(pl.String).replace("1", name)))
+
+
+UNIT, YEAR = np.arange(24)[:, None], np.arange(7)[None, :]
+RNG = np.random.default_rng(5)
+ORDINARY = {
+    "counts": RNG.poisson(2, (24, 7)),
+    "dummies": RNG.integers(0, 2, (24, 7)),
+    "age": 30 + UNIT % 9 + YEAR,
+    "growth": (1 + UNIT % 5) * 1.05**YEAR,
+    "one factor": UNIT * RNG.normal(size=(1, 7)) + RNG.normal(size=(1, 7)),
+    "of the group": (UNIT // 4) + RNG.normal(size=(6, 7)).repeat(4, axis=0),
+    "constant": RNG.integers(1, 5, (24, 1)) + 0 * YEAR,
+    "one decimal": RNG.normal(10, 1, (24, 7)).round(1),
+    "zeros": np.where(UNIT < 3, RNG.normal(size=(24, 7)), 0),
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_ordinary_numbers_make_no_unit_of_others(kind):
+    frame = small_panel().with_columns(y=pl.Series(ORDINARY[kind].astype(float).reshape(-1)))
+    assert not found(frame, vcov={"g": "~group"}, outcome={"y": "y"})
