@@ -280,7 +280,7 @@ def test_a_preferred_specification_off_the_curve_is_warned_of():
     assert [(f.code, f.severity) for f in faults] == [("preferred_not_planned", "warning")]
     assert "no x1" in faults[0].message
     head = {**small_study()["study"], "one_at_a_time": ["a", "b"]}
-    variants = {"a": {"0": {}, "1": {"where": "year > 0"}}, "b": {"0": {}, "1": {"where": "year > 1"}}}
+    variants = {"a": {"0": {}, "1": {"where": "year < 9999"}}, "b": {"0": {}, "1": {"where": "year < 99999"}}}
     faults = specdid.check(small_study(study=head, variant=variants, preferred={"a": "1", "b": "1"}), PANEL)
     assert [f.code for f in faults] == ["preferred_not_planned"]
     assert "one_at_a_time" in faults[0].message
