@@ -94,6 +94,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         alone=lambda names: facts.alone(tuple(map(without_marks, names))),
         bounds=lambda name: facts.bounds(without_marks(name)),
         numbers=lambda name: facts.numbers(without_marks(name)),
+        levels=lambda name: facts.levels(without_marks(name)),
     )
 
 
@@ -197,6 +198,8 @@ def facts_of(
     ends = {n: (float(np.nanmin(v)), float(np.nanmax(v))) for n, v in numbers.items() if not np.isnan(v).all()}
     ends |= {n: (0.0, float(max(map(len, c.levels), default=0))) for n, c in columns.items() if c.is_text}
 
+    texts = {n: frozenset(c.levels) for n, c in columns.items() if c.is_text}
+
     with np.errstate(over="ignore"):
         short = frozenset(n for n, v in numbers.items() if (v.astype(np.float32) == v)[~np.isnan(v)].all())
 
@@ -219,7 +222,8 @@ def facts_of(
         numbers.get,
         tuple(columns),
         words or {},
-        frozenset(n for n, c in columns.items() if c.is_text),
+        frozenset(texts),
+        levels=lambda name: texts.get(name, frozenset()),
     )
 
 

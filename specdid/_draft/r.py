@@ -156,6 +156,9 @@ _READERS = {
 """Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
 _KEEP_BLANKS = {"read.csv", "read.csv2", "read.table", "read.delim", "read.delim2"}
 """Of what reads texts: what leaves blanks at their ends by itself."""
+_TRUTHS = {"T", "F", "TRUE", "FALSE", "true", "false"}
+_AS_LOGICAL = _READERS.keys() - {"fread"}
+"""Of what reads texts: what makes a column of ``_TRUTHS`` logical, also of T and F."""
 _OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
@@ -361,6 +364,10 @@ class _R(Memory):
         self._singletons = 0
         self._cells: dict[str, tuple[int, str, str]] = {}
         self._padded: dict[str, tuple[int, str]] = {}
+        self._factor_levels: dict[str, frozenset[str]] = {}
+        """Of columns, and versions of them, that are read as factors: their levels."""
+        self._logical: dict[str, str] = {}
+        """Columns of texts that are read as logical, and by which function."""
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -1446,6 +1453,7 @@ class _R(Memory):
         self.refuse_gone(written)
         written = self.in_force(written)
         self._refuse_text(written)
+        self._refuse_logical(written)
         return self.on_kept(written) if looks else written
 
     def _refuse_other_rows(
@@ -1940,9 +1948,13 @@ class _R(Memory):
             self._of_frame[target] = State(data=reading[1], rows=((line, text),) if others else ())
             self._root[target] = target
             self.state = self._of_frame[target]
-            self._read_cells(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
-            self._read_padded(base[: base.find("(")].rpartition(":")[2], _split(inside, ",")[1:], line)
-            self._read_texts(_split(inside, ",")[1:], line, text)
+            reader, parts = base[: base.find("(")].rpartition(":")[2], [p.strip() for p in _split(inside, ",")[1:]]
+            if not others:
+                self._read_logical(reader, parts)
+            self._read_cells(reader, parts, line)
+            self._read_padded(reader, parts, line)
+            self._read_texts(parts, line, text)
+            self._read_factors(reader, parts)
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
@@ -1964,7 +1976,7 @@ class _R(Memory):
         argument, missing = _READERS[reader]
         missing = next((m for part in arguments if (m := _missing_of(part)) is not None), missing)
         for name, cells in sorted(self._facts.words.items()):
-            text = name in self._facts.texts
+            text = name in self._facts.texts - self._logical.keys()
             others = [one for one in cells if one not in missing and (text or one not in ("", "NaN", "nan"))]
             if not others:
                 continue
@@ -2045,6 +2057,60 @@ class _R(Memory):
                 "as the file is read here, where 06 may be a number"
             )
             self.skip(line, text, why)
+
+    def _read_logical(self, reader: str, arguments: Sequence[str]) -> None:
+        """Remember which columns of text are read as logical: of truths alone, whose empty cells are missing."""
+        if reader not in _AS_LOGICAL:
+            return
+        missing = next((m for part in arguments if (m := _missing_of(part)) is not None), _READERS[reader][1])
+        given = {name for part in arguments for name in _classes(part) or ()}
+        for name in self._facts.texts - given:
+            others = self._facts.words.get(name, {}).keys() - {*missing}
+            if self._facts.levels(name) <= _TRUTHS and self._facts.levels(name) and others <= {""}:
+                self._logical[name] = reader
+
+    def _read_factors(self, reader: str, arguments: Sequence[str]) -> None:
+        """Remember the levels of columns of text that are read as factors, with cells that are missing here alone."""
+        if reader not in _READERS or not any(re.fullmatch(r"stringsAsFactors\s*=\s*T(?:RUE)?", p) for p in arguments):
+            return
+        missing = next((m for part in arguments if (m := _missing_of(part)) is not None), _READERS[reader][1])
+        for name in self._facts.texts - self._logical.keys():
+            others = self._facts.words.get(name, {}).keys() - {*missing}
+            if (key := self.state.columns.get(name, name)) not in self.factors:
+                self._factor_levels[key] = self._facts.levels(name) | others
+
+    def _logical_in(self, node: Node) -> str:
+        """Return the column, read as logical, that an expression of versions is the text of, "" for none."""
+        match node:
+            case Name() if self.makes(node.name):
+                return self._logical_in(parse(self._versions[node.name].expression or ""))
+            case Name():
+                return node.name if node.name in self._logical else ""
+            case Call(function="trimws" | "tolower" | "toupper"):
+                return next((name for one in children(node) if (name := self._logical_in(one))), "")
+            case _:
+                return ""
+
+    def _refuse_logical(self, written: str) -> None:
+        """Refuse to compare, in an expression of versions, a column that R reads as logical with a text.
+
+        Raises
+        ------
+        NotReadError
+            It does.
+        """
+        for one in walk(parse(written)) if self._logical else ():
+            if not (isinstance(one, Binary) and one.operator in ("==", "!=", "%in%")):
+                continue
+            texts = [text.value for text in walk(one) if isinstance(text, Text)]
+            name = self._logical_in(one.left) or self._logical_in(one.right)
+            if name and texts:
+                levels = self._facts.levels(name)
+                text = write(Text(texts[0] if texts[0] in levels else min(levels)))
+                raise NotReadError(
+                    f'{self._logical[name]}() makes `{name}` logical: its texts are "TRUE" and "FALSE" in R, here '
+                    f"those of the file. Here, where these are meant: {name} == {text}"
+                )
 
     def _forget(self, frames: set[str], line: int) -> None:
         """List no more what was done to frames before their file is read again: the file has it.
@@ -2602,7 +2668,10 @@ class _R(Memory):
         some = re.fullmatch(rf"\$`?({_NAME})`?\[(.*)\]", place)
         if some and (old := self._old(frame, some[1])):
             try:
-                self.define(some[1], line, self._set_some(some[2], value, old))
+                levels = self._factor_levels.get(self.state.columns.get(some[1], some[1]))
+                self.define(some[1], line, self._set_some(some[2], value, old, levels))
+                if levels is not None:
+                    self._factor_levels[self.state.columns[some[1]]] = levels
             except NotReadError as error:
                 self._changed(frame, place, line, text, str(error))
             return
@@ -2619,12 +2688,19 @@ class _R(Memory):
         except NotReadError as error:
             self._changed(frame, place, line, text, str(error))
 
-    def _set_some(self, rows: str, value: str, old: str) -> str:
-        """Return a column of which ``df$x[rows] <- value`` sets some rows."""
+    def _set_some(self, rows: str, value: str, old: str, levels: Set[str] | None = None) -> str:
+        """Return a column, of which a factor has ``levels``, of which ``df$x[rows] <- value`` sets some rows."""
         if not _LOGICAL.search(rows):
             raise NotReadError("its rows are not chosen by a condition")
         new = self._value(value, (), scope="base")
-        if columns_of(new):
+        tree = parse(new)
+        texts = [one.value for one in walk(tree) if isinstance(one, Text)]
+        if levels is not None and (anew := [one for one in texts if one not in levels]):
+            raise NotReadError(
+                f"{write(Text(anew[0]))} is no level of the factor that stringsAsFactors = TRUE makes: R sets NA, with "
+                "a warning"
+            )
+        if columns_of(new) and not _is_of_groups(tree):
             raise NotReadError("what is set in some rows is a column, which R takes from its first row on")
         return _where(self._value(rows, (), "condition", scope="base"), new, old)
 

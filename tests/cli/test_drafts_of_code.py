@@ -21,7 +21,7 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.memory import DataFacts, NotReadError
+from specdid._draft.memory import DataFacts, NotReadError, ReadCode
 from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
@@ -4615,6 +4615,80 @@ def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter
     code = f"df <- {reading}\n{use}\n"
     found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
     assert any("blanks at the ends" in why for _, why in found.notes) == told
+
+
+def of_words(tmp_path: Path, cells: list[str], code: str) -> ReadCode:
+    """Read code on a file of which a column `w` has these cells in turn."""
+    file = tmp_path / "a.csv"
+    rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
+    file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    return read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+
+
+_FACTORS = 'df <- read.csv("a.csv", stringsAsFactors = TRUE)\n'
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "listed"),
+    [
+        (["a", "b"], _FACTORS + 'df$w[df$w == "b"] <- "c"', True),
+        (["a", ""], _FACTORS + 'df$w[df$w == ""] <- "none"', True),
+        (["a", "b"], _FACTORS.replace("TRUE", "T") + 'df$w[df$d == 1] <- "c"', True),
+        (["a", "b"], _FACTORS + 'df$w[df$w == "b"] <- "a"\ndf$w[df$d == 1] <- "c"', True),
+        (["a", "b"], _FACTORS + 'df$w[df$w == "b"] <- "a"', False),
+        (["a", ""], _FACTORS + 'df$w[df$d == 1] <- ""', False),
+        (["a", "b"], _FACTORS + "df$w[df$d == 1] <- NA", False),
+        (["a", "b"], _FACTORS + 'df$w <- as.character(df$w)\ndf$w[df$w == "b"] <- "c"', False),
+        (["a", "b"], _FACTORS.replace("TRUE", "FALSE") + 'df$w[df$w == "b"] <- "c"', False),
+        (["a", "b"], 'df <- read.csv("a.csv")\ndf$w[df$w == "b"] <- "c"', False),
+        (["1", "2"], _FACTORS + "df$w[df$w == 2] <- 3", False),
+    ],
+)
+def test_a_new_level_of_a_column_that_is_read_as_a_factor_is_listed(tmp_path, cells, code, listed):
+    found = of_words(tmp_path, cells, f"{code}\nfeols(y ~ d | id + w, df)\n")
+    assert any("no level of the factor" in why for _, _, why in found.skipped) == listed
+    assert len(found.regressions) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "listed"),
+    [
+        (["T", "F"], 'df <- read.csv("a.csv")\ndf$z <- ifelse(df$w == "T", 1, 0)', True),
+        (["T", "F"], 'df <- read_csv("a.csv")\ndf$z <- ifelse(df$w %in% c("T"), 1, 0)', True),
+        (["T", "F", ""], 'df <- read.csv("a.csv")\ndf$z <- ifelse(df$w != "F", 1, 0)', True),
+        (["T", "FALSE", "NA"], 'df <- read_csv("a.csv")\ndf <- filter(df, w == "T")\ndf$z <- df$y', True),
+        (["T", "F"], 'df <- read_csv("a.csv")\ndf$v <- trimws(df$w)\ndf$z <- ifelse(df$v == "T", 1, 0)', True),
+        (["T", "F"], 'df <- fread("a.csv")\ndf$z <- ifelse(df$w == "T", 1, 0)', False),
+        (["T", "F", "."], 'df <- read.csv("a.csv")\ndf$z <- ifelse(df$w == "T", 1, 0)', False),
+        (["T", "F", "U"], 'df <- read.csv("a.csv")\ndf$z <- ifelse(df$w == "T", 1, 0)', False),
+        (
+            ["T", "F"],
+            'df <- read.csv("a.csv", colClasses = c(w = "character"))\ndf$z <- ifelse(df$w == "T", 1, 0)',
+            False,
+        ),
+        (["T", "F"], 'df <- read.csv("a.csv")\ndf$z <- ifelse(is.na(df$w), 1, 0)', False),
+        (["t", "f"], 'df <- read.csv("a.csv")\ndf$z <- ifelse(df$w == "t", 1, 0)', False),
+    ],
+)
+def test_texts_of_a_column_that_r_reads_as_logical_are_not_compared(tmp_path, cells, code, listed):
+    found = of_words(tmp_path, cells, f"{code}\nfeols(y ~ d + z | id, df)\n")
+    assert any("logical" in why for _, _, why in found.skipped) == listed
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("df$x[is.na(df$x)] <- mean(df$x, na.rm = TRUE)", "ifelse(is.na(x), mean(x), x)"),
+        ("df$x[is.na(df$x)] <- median(df$base, na.rm = TRUE)", "ifelse(is.na(x), median(base), x)"),
+        ("df$x[df$d == 1] <- df$base", None),
+        ("df$x[df$d == 1] <- df$base - mean(df$base, na.rm = TRUE)", None),
+    ],
+)
+def test_one_value_of_all_rows_is_set_in_some(line, made):
+    found = read_code(f"df <- read.csv('a.csv')\n{line}\nfeols(y ~ x | id, df)\n", ".R", two_units())
+    assert [*found.derived.values()] == ([made] if made else [])
+    assert bool(found.skipped) == (made is None)
 
 
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
