@@ -38,7 +38,7 @@ from specdid.language.tree import (
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.functions import rounded
-from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, written_out
+from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, told_apart
 from specdid.panel.operators import (
     USABLE,
     far_thousands,
@@ -831,6 +831,7 @@ def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
         return
     names = [levels[k].casefold().split() for k in range(len(levels))]
     pairs = [(a, b) for a, b in zip(one.tolist(), other.tolist(), strict=True) if _nearly(names[a], names[b])]
+    pairs = [(a, b) for a, b in pairs if not any(same_names((levels[a], levels[b])))]  # which are told as such
     if pairs:
         rows = np.bincount(codes, minlength=len(levels))
         shown = [" and ".join(f"“{levels[k]}” ({many(int(rows[k]), 'row')})" for k in pair) for pair in pairs]
@@ -1095,7 +1096,7 @@ def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit
             advice = "where they are the same, write them alike in the file: the unit cannot be derived"
         yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
     if groups := alike.get(True):
-        shown = first_few([" and ".join(f"“{written_out(level)}”" for level in levels) for levels in groups], 3)
+        shown = first_few([" and ".join(f"“{level}”" for level in told_apart(levels)) for levels in groups], 3)
         message = (
             f"`{words}` has levels that differ only in case, blanks or how characters are encoded, "
             f"each a group of its own: {shown}"

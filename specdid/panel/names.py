@@ -28,8 +28,13 @@ _ENDING = re.compile(
 
 ENCODED_ALIKE = (
     "write them alike in the file, all in Unicode form NFC and of one width, without soft hyphens and other "
-    "characters that are not seen"
+    "characters that are not seen, and a word in letters of one alphabet"
 )
+_LOOKS = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABESIJKMHOPCTYXaesijopcyxdqwABEZHIKMNOPTYXo",
+)
+"""Cyrillic and Greek letters, and the Latin ones that they look like in this case: В is seen as B, and в is not."""
 
 
 def spelling(text: str) -> str:
@@ -56,11 +61,29 @@ def written_out(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if _invisible(c) or category(c) == "Mn" else c for c in text)
 
 
+def told_apart(levels: Sequence[str]) -> list[str]:
+    """Write levels as `written_out` does, and other alphabets' letters by their numbers if they alone differ."""
+    shown = [written_out(level) for level in levels]
+    if len({text.translate(_LOOKS) for text in shown}) == len(shown):
+        return shown
+    return ["".join(f"\\u{ord(c):04x}" if ord(c) in _LOOKS else c for c in text) for text in shown]
+
+
 def same_names(levels: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Return groups of levels that are the same but for case, blanks or encoding; True where encoding differs."""
+    """Return groups of levels that are the same but for case, blanks or encoding; True where encoding differs.
+
+    The same letters to the eye, as Latin C and Cyrillic С, are the same but for encoding.
+    """
     groups: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
     for level in levels:
-        groups.setdefault(spelling(encoded_alike(level)), []).append(level)
+        seen = encoded_alike(level)
+        plain = spelling(seen)
+        alike = plain if seen.isascii() else spelling(seen.translate(_LOOKS))
+        key = first.get(plain) or first.get(alike) or plain
+        first.setdefault(plain, key)
+        first.setdefault(alike, key)
+        groups.setdefault(key, []).append(level)
     for members in groups.values():
         if len(members) > 1:
             yield len({spelling(level) for level in members}) > 1, members

@@ -315,6 +315,9 @@ def test_a_footnote_mark_from_a_year_on_makes_no_new_unit_in_silence(mark):
         ("Guiyang", "Guiyang\u200b", "“Guiyang” and “Guiyang\\u200b”"),
         ("Wien", "Ｗｉｅｎ", "“Wien” and “Ｗｉｅｎ”"),
         ("São Paulo", "Sa\u0303o paulo", "“Sa\\u0303o paulo” and “São Paulo”"),
+        ("Salta 04", "\u0405alta 04", "“Salta 04” and “\\u0405alta 04”"),
+        ("Hora", "\u0397ora", "“Hora” and “\\u0397ora”"),
+        ("ABC", "\u0410\u0412\u0421", "“ABC” and “\\u0410\\u0412\\u0421”"),
     ],
 )
 def test_names_that_look_the_same_are_told(name, other, shown):
@@ -335,7 +338,17 @@ def test_names_that_look_the_same_are_told(name, other, shown):
 
 
 @pytest.mark.parametrize(
-    ("name", "other"), [("Zone ①", "Zone 1"), ("m²", "m2"), ("Málaga", "Malaga"), ("Köln", "Koln")]
+    ("name", "other"),
+    [
+        ("Zone ①", "Zone 1"),
+        ("m²", "m2"),
+        ("Málaga", "Malaga"),
+        ("Köln", "Koln"),
+        ("mg dose", "\u03bcg dose"),
+        ("\u0422омск", "Tomsk"),
+        ("\u0432\u0441", "bc"),
+        ("甲A", "甲B"),
+    ],
 )
 def test_names_that_look_different_are_two(name, other):
     assert not misspelt([*STATES, name, other])
