@@ -52,7 +52,8 @@ def check_total_units(data: Data) -> Iterator[Fault]:
         if called:
             said.update(called)
             yield _called(data, called, pattern is CALLED_AVERAGE, over)
-    made = [one for one in _made_of_others(data, values, time) if one.unit not in said]
+    with np.errstate(over="ignore", invalid="ignore"):  # sums beyond the largest number are equal to none
+        made = [one for one in _made_of_others(data, values, time) if one.unit not in said]
     made = [one for one in made if (read & (units == one.unit)).any()]
     if made:
         yield _subtotals(data, made, over)

@@ -149,7 +149,11 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         words = page.fonts.first_fit(facts, SMALL, page.width - beside)
         page.text(beside, top + LINE / 2, words, SMALL, colour=QUIET)
     # Half of the last number may be beyond the axis' end.
-    beyond = max(page.fonts.width(t, SMALL) for t in round_ticks(float(block.edges[0]), float(block.edges[-1]))[1]) / 2
+    ticks, labels = round_ticks(float(block.edges[0]), float(block.edges[-1]))
+    halves = [page.fonts.width(t, SMALL) / 2 for t in labels]
+    beyond = max(halves)
+    along = (room - beyond) / float(block.edges[-1] - block.edges[0])
+    before = max(0.0, *(half - 2 - along * (x - float(block.edges[0])) for x, half in zip(ticks, halves, strict=True)))
     tallest = float(max(block.treated.max(), block.control.max())) * 1.06
     for k, stage in enumerate(STAGES):
         left = 2 + k * (room + _GAP)
@@ -157,8 +161,8 @@ def _block(page: Page, block: ScoreBlock, top: float) -> None:
         names = (say(stage), say(HEADS[k]))
         words = page.fonts.first_fit([_sizes(name, treated, control) for name in names], SMALL, room)
         page.text(left, top + 1.5 * LINE, words, SMALL, colour=QUIET)
-        axes = page.axes(left, top + 2 * LINE + 1, room - beyond, _TALL)
-        _axis(axes, page.fonts, block, room - beyond, tallest)
+        axes = page.axes(left + before, top + 2 * LINE + 1, room - beyond - before, _TALL)
+        _axis(axes, page.fonts, block, room - beyond - before, tallest)
         draw_steps(axes, block.treated[k], block.edges, order=3, facecolor=TREATED)
         draw_steps(axes, -block.control[k], block.edges, order=3, facecolor=CONTROL)
 

@@ -26,7 +26,7 @@ STRUCTURAL = {
     "0.001",               # "p < 0.001"
     "0.05", "95", "90", "97.5", "8",     # alpha, 95% of draws, 90% intervals, their quantile, digits of an id
     "0.0001", "-0.0001",   # an estimate that rounds to zero is smaller than this
-    "0", "1978", "2022", "1",  # the reference of an event study; (Mundlak 1978), (Roth 2022); part 1
+    "0", "1978", "1994", "2022", "1",  # the reference of an event study; (Mundlak 1978) and other sources; part 1
     "2011",                # a moderator "is taken in 2011", the year of its condition
 }  # fmt: skip
 
