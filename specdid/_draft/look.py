@@ -109,7 +109,7 @@ class Looked:
     numbers, and the expression that reads them;
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
-    infinite cells, and where these are.
+    infinite cells, and where these are, and columns of durations.
     """
 
     name: str
@@ -200,7 +200,8 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         },
         made,
         dict(_codes(outcomes, columns, called)),
-        {n: said for n, said in infinite.items() if n not in outcomes},
+        {n: said for n, said in infinite.items() if n not in outcomes}
+        | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
     )
 
@@ -330,7 +331,7 @@ def _time(name: str, column: Column) -> _Time | None:
 
 def _not_time(column: Column) -> str:
     if column.kind:
-        return f"a {column.kind}"
+        return column.kind if column.kind == "durations" else f"a {column.kind}"
     if column.is_text:
         return "text"
     if column.missing.any():

@@ -589,7 +589,7 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
     if kind in (pl.Date, pl.Datetime):
         days = series.dt.to_string("%Y-%m-%d" if kind == pl.Date else "%Y-%m-%d %H:%M:%S")
         return _texts(days, kind="date"), ()
-    return text(np.full(len(series), -1), (), kind=str(kind)), ()
+    return text(np.full(len(series), -1), (), kind="durations" if kind == pl.Duration else str(kind)), ()
 
 
 def _floats(numbers: pl.Series) -> Floats:

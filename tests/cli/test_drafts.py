@@ -610,3 +610,9 @@ def test_a_number_that_a_stata_file_labels_as_missing_is_said(tmp_path):
             "`trust` is 9 (“refused”) in 3 rows, labelled as missing: if that means missing, derive ifelse(trust == 9,"
         )
         assert (words in " ".join(done.stdout.split())) is said
+
+
+def test_a_column_of_durations_is_named_among_what_is_left_out(tmp_path):
+    columns = panel(hours=lambda f, *_: [timedelta(hours=int(k)) for k in f])
+    done, _, _ = draft(tmp_path, columns, ending="parquet")
+    assert "left out `hours`, which is of durations: write them as numbers" in done.stdout
