@@ -501,6 +501,16 @@ COMPOSED = {
     "the median7 (7) has 7 under the 7 and 7 under the 7": (
         "the median (a) has p = 0.010 under the permutation null and p = 0.400 under the wild cluster bootstrap"
     ),
+    "`7` is 7, and every estimate takes that for a value": (
+        "`c` is 9 (“拒答”) in 3 rows, labelled as missing, and every estimate takes that for a value"
+    ),
+    "`7` is 7, and `by` makes a group of each such value": (
+        "`c` is -999 in 3 rows, far from its other values, and `by` makes a group of each such value"
+    ),
+    "`7` is 7, and the condition `7` holds there": (
+        "`c` is -999 in 1 row and 9 (“拒答”) in 2 rows, far from its other values or labelled as missing, and the "
+        "condition `c > 1` holds there"
+    ),
 }
 """Warnings that are put together of parts: as they are written, and one as it is read."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from specdid import language
 from specdid._arrays import Bools, Floats, Ints
-from specdid._check.data import Data, Use, leaves, uses
+from specdid._check.data import Data, StudyRole, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at, many
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
 from specdid.language import LanguageError, Scope, Term, bind, referenced, write
@@ -343,16 +343,18 @@ def _whole_units(data: Data, missing: Bools, of: Bools | None = None) -> int:
 
 
 def _controls(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
-    """Note the units that leave whole with a control: with and without it are then of different units."""
+    """Note the units that leave whole with a control or an effect: with and without it are then of different units."""
     known = np.zeros(data.panel.n_rows, dtype=bool)
     for outcome in data.study.outcome:
         for node, _ in leaves(outcome.formula.tree, "outcome"):
             column = data.column(node)
             known |= True if column is None else ~column.missing
-    for option in data.study.controls:
-        for node, _ in leaves(option.formula.tree, "terms"):
-            key = (option.formula.origin, write(node))
-            missing = None if key in told else _missing(data, Use(option.formula, "terms"), node)
+    options: list[tuple[Expression, StudyRole]] = [(o.formula, "terms") for o in data.study.controls]
+    options += [(o.formula, "effects") for o in data.study.fixed_effects]
+    for formula, role in options:
+        for node, _ in leaves(formula.tree, role):
+            key = (formula.origin, write(node))
+            missing = None if key in told else _missing(data, Use(formula, role), node)
             whole = 0 if missing is None else _whole_units(data, missing, known & data.sampled)
             if whole and whole < data.count_units(known & data.sampled):
                 message = (
@@ -360,7 +362,8 @@ def _controls(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
                     "specifications with and without it are of different units"
                 )
                 advice = "to compare the same units, leave these out in [sample]"
-                yield fault_at(option.formula.origin, node.span, "control_missing", message, advice, "warning")
+                code = "effect_missing" if role == "effects" else "control_missing"
+                yield fault_at(formula.origin, node.span, code, message, advice, "warning")
 
 
 def _conditions(data: Data, told: set[Origin]) -> Iterator[Fault]:

@@ -38,6 +38,7 @@ from specdid.language.tree import (
 from specdid.panel import Column, EvaluationError, missing_codes, number_text, told_codes
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.functions import rounded
+from specdid.panel.labels import labelled_missing
 from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, told_apart
 from specdid.panel.operators import (
     USABLE,
@@ -283,7 +284,7 @@ def check_infinite(data: Data) -> Iterator[Fault]:
 
 
 def check_missing_codes(data: Data) -> Iterator[Fault]:
-    """Warn of -999 and the like in columns that an estimate uses, where they are codes of a missing value."""
+    """Warn of -999 and the like, and of what is labelled as missing, in columns that an estimate uses for values."""
     cohorts = [option.cohort for option in data.study.treatment]
     said: set[tuple[str, bool]] = set()
     seen: set[tuple[str, int, bool]] = set()
@@ -335,6 +336,13 @@ def _coded(
             values = behind.numbers
             moves = changing_rows(data.panel.unit_codes, values).size > 0
             codes = missing_codes(values[data.sampled], moves)
+            if not groups and not (isinstance(node, Call) and node.function in ("factor", "i")):
+                here = values[data.sampled]
+                labelled = labelled_missing(behind.labels, here)
+                codes = (
+                    *(code for code in codes if code[0] not in labelled),
+                    *((value, int(np.count_nonzero(here == value))) for value in labelled),
+                )
             codes = tuple(c for c in codes if abs(c[0]) not in own and (values[kept] == c[0]).any())
             found = [(name.name, codes, groups)] if codes and not _first_period(data, values, codes) else []
         yield from found
@@ -393,12 +401,15 @@ def _code(
     where: str = "",
     grouping: bool = False,
 ) -> Fault:
-    shown, made = told_codes(write(Name(name)), codes)
-    message = f"`{name}` is {shown}, far from its other values, and every estimate takes that for a value"
+    labels = {}
+    if column is not None and column.numbers is not None and not grouping:
+        labels = labelled_missing(column.labels, column.numbers[data.sampled])
+    shown, made = told_codes(write(Name(name)), codes, labels)
+    message = f"`{name}` is {shown}, and every estimate takes that for a value"
     if grouping:
-        message = f"`{name}` is {shown}, far from its other values, and `by` makes a group of each such value"
+        message = f"`{name}` is {shown}, and `by` makes a group of each such value"
     elif where:
-        message = f"`{name}` is {shown}, far from its other values, and the condition `{where}` holds there"
+        message = f"`{name}` is {shown}, and the condition `{where}` holds there"
     help = f"if it means missing: {made}, in [derive], under a name that takes the place of {write(Name(name))}"
     notes = []
     if column is not None and column.numbers is not None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._columns import Core
@@ -29,6 +30,7 @@ from specdid._words import say
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import demean
 from specdid.engine.problem import Members, Problem
+from specdid.engine.rows import cut_rows, missing_patterns, number_rows, row_keys, rows_of_members
 from specdid.engine.ssc import is_nested
 from specdid.inference._batches import draw_batches, kept_controls, lay_out, positions
 
@@ -88,12 +90,14 @@ def cluster_facts(
     words: str,
     arms: Ints | None = None,
     never_alone: Sequence[bool] = (),
+    of_changes: Sequence[bool] = (),
 ) -> tuple[ClusterFacts, ...]:
-    """Count the clusters of the ok specifications, and measure those of the preferred one.
+    """Count the clusters of the ok specifications in the rows that each uses, and measure those of the preferred one.
 
     First those of the tests of the curve, then of every vcov that clusters otherwise, by each of its columns.
 
-    ``never_alone`` says of each of the study's estimators whether it compares with the never treated alone.
+    ``never_alone`` says of each of the study's estimators whether it compares with the never treated alone, and
+    ``of_changes`` whether a row that lacks some variable still has a treatment to it.
     ``arms`` has the factor of which each choice of the treatment is an arm, -1 where of none: whoever takes another
     arm is not untreated.
     """
@@ -109,15 +113,18 @@ def cluster_facts(
     spread = _leverage_of_rows(compiled.problem, members, measured, dropped) if measured >= 0 else None
     with_error = np.isfinite(np.asarray(results.numbers["std_error"], np.float64))[members.index[ok]]
     with_error = with_error.reshape(len(ok), -1)
+    clusterings = tuple(_clusterings(compiled, with_error, cluster, words))
+    used = _used_rows(compiled, results, ok, of_changes) if clusterings else None
     return tuple(
         replace(
-            _count(compiled, results, ok[with_error[:, v]] if v >= 0 else ok, codes, arms, never_alone),
+            _count(compiled, results, used.of(with_error[:, v]) if v >= 0 else used, codes, arms, never_alone),
             words=name,
             leverage=None if spread is None else spread.summed(codes),
             preferred=preferred,
             vcov=v,
         )
-        for codes, name, v in _clusterings(compiled, with_error, cluster, words)
+        for codes, name, v in clusterings
+        if used is not None
     )
 
 
@@ -151,23 +158,91 @@ def _alike(one: Ints, other: Ints) -> bool:
     return bool(np.array_equal(known, other >= 0) and is_nested(a, (b,)) and is_nested(b, (a,)))
 
 
+@dataclass(frozen=True, slots=True)
+class _UsedRows:
+    """The rows of specifications.
+
+    Attributes
+    ----------
+    ok : (S,) positions among the members.
+    kind : (S,) which of ``used`` and ``told`` are theirs.
+    used : masks of the rows that are used, packed.
+    told : masks of the rows that say who is treated, packed.
+    """
+
+    ok: Ints
+    kind: Ints
+    used: Sequence[NDArray[np.uint8]]
+    told: Sequence[NDArray[np.uint8]]
+
+    def of(self, mine: Bools) -> _UsedRows:
+        """Return those of some of the specifications."""
+        return replace(self, ok=self.ok[mine], kind=self.kind[mine])
+
+
+def _used_rows(compiled: Compiled, results: Results, ok: Ints, of_changes: Sequence[bool]) -> _UsedRows:
+    """Find the rows that specifications use: not those with a missing variable, of no weight, or alone in an effect."""
+    problem, members = compiled.problem, compiled.members
+    kind = np.zeros(len(ok), dtype=np.int64)
+    used: list[NDArray[np.uint8]] = []
+    linear = compiled.batched[ok]
+    if linear.any():
+        keys, samples = rows_of_members(problem, members.take(ok[linear]))
+        first, of_key = number_rows(*samples.words.T)
+        kind[linear] = of_key[keys.of_member]
+        used += [samples.packed[k] for k in first.tolist()]
+    told = [*used]
+    if not linear.all():
+        others = members.take(ok[~linear])
+        method = compiled.method[ok[~linear]]
+        # Whether an estimator takes singletons is told by those that it dropped.
+        dropped = np.asarray(results.numbers["n_singletons"], np.int64)[others.index] > 0
+        keys = row_keys(others, missing_patterns(problem, others))
+        first, of_member = number_rows(keys.of_member, method, dropped.astype(np.int64))
+        kind[~linear] = len(used) + of_member
+        for s in first.tolist():
+            used.append(np.packbits(_mask(cut_rows(problem, others, s, singletons=not dropped[s]).rows, problem)))
+            whole = bool(of_changes and of_changes[int(method[s])])
+            told.append(np.packbits(problem.rows[others.rows[s]]) if whole else used[-1])
+    return _UsedRows(ok, kind, used, told)
+
+
+def _mask(rows: Ints, problem: Problem) -> Bools:
+    mask = np.zeros(len(problem.values), dtype=bool)
+    mask[rows] = True
+    return mask
+
+
 def _count(
-    compiled: Compiled, results: Results, ok: Ints, cluster: Ints, arms: Ints | None, never_alone: Sequence[bool]
+    compiled: Compiled,
+    results: Results,
+    found: _UsedRows,
+    cluster: Ints,
+    arms: Ints | None,
+    never_alone: Sequence[bool],
 ) -> ClusterFacts:
-    members, problem = compiled.members, compiled.problem
+    members, problem, ok = compiled.members, compiled.problem, found.ok
     choice = results.planned.codes[members.index[ok], Core.TREATMENT]
     factor = np.full(len(ok), -1) if arms is None else arms[choice]
     taken = {k: np.any(problem.values[:, np.unique(members.treatment[ok][factor == k])] == 1, axis=1)
              for k in np.unique(factor[factor >= 0]).tolist()}  # fmt: skip
     counts = []
-    kinds, of_kind = np.unique(np.stack([members.rows[ok], members.treatment[ok], factor]), axis=1, return_inverse=True)
-    for rows, treatment, k in kinds.T.tolist():
+    kinds, of_kind = np.unique(np.stack([found.kind, members.treatment[ok], factor]), axis=1, return_inverse=True)
+    size = int(cluster.max(initial=-1)) + 1
+    for kind, treatment, k in kinds.T.tolist():
         values = problem.values[:, treatment]
-        here = problem.rows[rows] & np.isfinite(values) & (cluster >= 0)
-        present = len(np.unique(cluster[here]))
-        treated = len(np.unique(cluster[here & (values != 0)]))
+        known = np.isfinite(values) & (cluster >= 0)
+        here, told = (
+            np.unpackbits(of[kind], count=len(values)).view(np.bool_) & known for of in (found.used, found.told)
+        )
+        those = np.bincount(cluster[here], minlength=size) > 0
+        present = int(np.count_nonzero(those))
+        on = those & (np.bincount(cluster[told & (values != 0)], minlength=size) > 0)
+        treated = int(np.count_nonzero(on))
         binary = bool(np.isin(values[here], (0.0, 1.0)).all())
-        ever = treated if k < 0 else len(np.unique(cluster[here & taken[k]]))
+        ever = treated
+        if k >= 0:
+            ever = int(np.count_nonzero(those & (np.bincount(cluster[told & taken[k]], minlength=size) > 0)))
         counts.append((present, treated, present - ever if binary and present > ever else None))
     untreated = [n for _, _, n in counts if n is not None]
     alone = _alone(compiled.method[ok], [c[2] for c in counts], of_kind.reshape(-1), results, ok, members, never_alone)

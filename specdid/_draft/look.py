@@ -19,6 +19,7 @@ from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import footer, listed_rows, number, rank, repeats_advice
+from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
     STATA_DATES,
     examples,
@@ -106,8 +107,9 @@ class Looked:
     ``aside`` are the outcomes that are no controls beside the first one, and why; ``text_numbers`` are columns of text
     whose cells are numbers, and how they become numbers; ``made`` are outcomes of text: the name in [derive] of their
     numbers, and the expression that reads them;
-    ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``infinite`` are columns
-    that would be outcomes without their infinite cells, and where these are.
+    ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
+    labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
+    infinite cells, and where these are, and columns of durations.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Looked:
     made: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     infinite: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -175,6 +178,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         notes += [f"`{n}` is {said}" for n, said in infinite.items()]
         raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
     groups = dict(_groups(rest, key, treatment))
+    called = {n: labelled_missing(c.labels, c.numbers) for n in outcomes if (c := columns[n]).numbers is not None}
     return Looked(
         name,
         n_rows,
@@ -195,9 +199,23 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
             if n not in used and n not in made and c.is_text and (advice := number_advice(c, write_name(n), rows=True))
         },
         made,
-        {n: codes for n in outcomes if (v := columns[n].numbers) is not None and (codes := missing_codes(v))},
-        {n: said for n, said in infinite.items() if n not in outcomes},
+        dict(_codes(outcomes, columns, called)),
+        {n: said for n, said in infinite.items() if n not in outcomes}
+        | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
+        called,
     )
+
+
+def _codes(
+    outcomes: Sequence[str], columns: Mapping[str, Column], called: Mapping[str, Mapping[float, str]]
+) -> Iterator[tuple[str, tuple[tuple[float, int], ...]]]:
+    """Return the columns with numbers that may mean missing, and these with their rows."""
+    for n in outcomes:
+        if (values := columns[n].numbers) is not None:
+            far, labels = missing_codes(values), called.get(n, {})
+            labelled = [(code, int(np.count_nonzero(values == code))) for code in labels]
+            if codes := (*(code for code in far if code[0] not in labels), *labelled):
+                yield n, codes
 
 
 def _refused(code: str, message: str, help: str | None, notes: Sequence[str] = ()) -> SpecError:
@@ -313,7 +331,7 @@ def _time(name: str, column: Column) -> _Time | None:
 
 def _not_time(column: Column) -> str:
     if column.kind:
-        return f"a {column.kind}"
+        return column.kind if column.kind == "durations" else f"a {column.kind}"
     if column.is_text:
         return "text"
     if column.missing.any():

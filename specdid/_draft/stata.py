@@ -532,6 +532,10 @@ class _Stata(Memory):
         self._scalars: dict[str, tuple[int, str]] = {}
         self._wanted: set[str] = set()
         """Results that the file asks for, r(mean) and the like, by their names."""
+        self._of_summaries: set[str] = set()
+        """Columns of this draft alone that have what `summarize` left."""
+        self._bases: dict[str, str] = {}
+        """Base levels that `fvset` and `char` have set, by their columns."""
         self._results: dict[str, str] = {}
         """Those that the last command has left: the columns that have them in every row."""
         self._cut_down: set[str] = set()
@@ -908,6 +912,12 @@ class _Stata(Memory):
             if name not in self._scalars or (found[2] and name in columns) or found[0].startswith('"'):
                 return found[0]
             line, number = self._scalars[name]
+            longer = self._abbreviated(name) if found[2] and not self._whole_names else []
+            if longer := [one for one in longer if one not in self._of_summaries]:
+                raise NotReadError(
+                    f"`{name}` is the column `{longer[0]}` in Stata, which looks for columns first, by their first "
+                    f"letters, too, and no more the scalar of line {line}: write scalar({name}) or another name"
+                )
             if not number:
                 raise NotReadError(f"`{name}` is the scalar of line {line}, whose value is not known")
             return number if number[0] not in "+-" else f"({number})"
@@ -1519,6 +1529,7 @@ class _Stata(Memory):
                 key = self.state.columns.get(name)
                 if key is not None and self._expression(key) is not None:
                     left[asked] = name
+                    self._of_summaries.add(name)
             self._results = left
             return text
         found = re.sub(r"(?<![\w.])r\((\w+)\)", lambda m: self._results.get(m[1], m[0]), text)
@@ -1573,6 +1584,10 @@ class _Stata(Memory):
         if command == "scalar" and (one := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*=\s*(.+)$", arguments)):
             literal = re.fullmatch(_NUMBER, one[2]) or one[2] in self._results.values()
             self._scalars[one[1]] = (line, one[2] if literal else "")
+        if command == "fvset" and (base := re.match(r"^\s+base\s+(\w+)\s+(.+)$", arguments)):
+            self._bases |= {name: base[1] if base[1].isdigit() else f"({base[1]})" for name in base[2].split()}
+        if command == "char" and (base := re.match(r"^\s+(?:def\w*\s+)?(\w+)\s*\[omit\]\s+(\w+)", arguments)):
+            self._bases[base[1]] = base[2]
         if command == "label" and (labels := re.match(r"^\s+def\w*\s+(\w+)", arguments)):
             self._labels.add(labels[1])
         if command == "program" and not re.match(_BLOCKS[command], arguments):
@@ -2042,6 +2057,9 @@ class _Stata(Memory):
             What it stands for depends on the values of columns.
         """
         word = _LAGGED_NUMBER.sub(lambda m: f"c.{m[1] or m[2]}.", word)
+        for name, base in self._bases.items():
+            alone = r"i\." if "#" not in word else r"(?:i\.)?"
+            word = re.sub(rf"(?<![\w.]){alone}{name}(?![\w.])", f"ib{base}.{name}", word)
         word = re.sub(r"[^#\s]+", lambda m: self._piece(m[0], word, line), word)
         word = word.removeprefix("c.") if "#" not in word and re.match(r"c\.(?:[^.]+\.|\w*\*)", word) else word
         if re.fullmatch(r"i\.\w+\*i\.\w+", word):  # xi's way to write both and their interaction

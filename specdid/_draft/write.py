@@ -208,8 +208,8 @@ def _doubts(found: Looked) -> list[str]:
     for n, (name, made) in list(found.made.items())[:MOST_SHOWN]:
         said.append(f"{_code(n)} is text, read by {one_line(made)} as `{name}`, if its cells mean that")
     for n, codes in list(found.codes.items())[:MOST_SHOWN]:
-        shown, made = told_codes(_written(found, n), codes)
-        said.append(f"{_code(n)} is {shown}, far from its other values: if that means missing, derive {made}")
+        shown, made = told_codes(_written(found, n), codes, found.called.get(n, {}))
+        said.append(f"{_code(n)} is {one_line(shown)}: if that means missing, derive {made}")
     return said
 
 

@@ -68,7 +68,8 @@ def describe(
     ``never_alone`` whether each estimator compares with the never treated alone, and ``ahead`` how many periods of
     anticipation it allows.
     """
-    facts = cluster_facts(compiled, results, cluster, words, arms, never_alone)
+    of_changes = [bool(_plugins.load("estimators", method).changes) for method in methods]
+    facts = cluster_facts(compiled, results, cluster, words, arms, never_alone, of_changes)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]

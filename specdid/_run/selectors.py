@@ -69,10 +69,11 @@ def _by_id(plan: Plan, which: str) -> Found:
         raise _fault("no_specification", f"`{which}` is no id of a specification", help)
     hits = beginning(plan.ids, which)
     if not len(hits):
-        raise _fault("no_specification", f"no specification's id begins with `{which}`", "ids stand in results.csv")
+        help = "ids stand in results.csv" + (f"; a rank is written '#{which}'" if which.isdecimal() else "")
+        raise _fault("no_specification", f"no specification's id begins with `{which}`", help)
     ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
     if len(ids) > 1:
-        help = f"they are {first_few(ids, _LISTED)}"
+        help = f"they are {first_few(ids, _LISTED)}" + (f"; a rank is written '#{which}'" if which.isdecimal() else "")
         raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", help)
     return Found(stands_for(plan, hits))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
-from specdid._describe.clusters import FEW
+from specdid._describe.clusters import FEW, cluster_leverage
 from specdid._diagnostics import Fault, fault_at
 from specdid._format import Flag, Formula, Key, Lines
 from specdid._plugins import Own
@@ -287,7 +287,7 @@ def _forest(
     note = sentences([note, *dict.fromkeys(more)])
     if any(r.small for b in blocks for r in b.rows):
         note += say(
-            " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
+            " {sign}: fewer than {few} treated or untreated units, or clusters: errors and p cannot be trusted.",
             sign=forest.SMALL_SIGN,
             few=FEW,
         )
@@ -317,7 +317,22 @@ def _too_few(fit: CellFit) -> list[str]:
     """Return what a group has too few of for cluster-robust errors."""
     clusters = int(fit.n_clusters[0])
     few = [units_text(fit.n_treated, "treated unit")] if 0 <= fit.n_treated < FEW else []
+    few += [units_text(fit.n_control, "untreated unit")] if 0 < fit.n_control < FEW and _rests_on_these(fit) else []
     return [*few, *([units_text(clusters, "cluster")] if 0 <= clusters < FEW else [])]
+
+
+def _rests_on_these(fit: CellFit) -> bool:
+    """Tell whether least squares compare with the never treated: dates of adoption leave few effective clusters."""
+    if fit.full is None or fit.n_treated <= 0:
+        return False
+    here = np.zeros(len(fit.cell.compiled.problem.values), dtype=bool)
+    here[fit.rows] = True
+    problem, one = derive(fit.cell, where=here)
+    by = problem.vcovs[0].clusters or ((problem.unit,) if problem.unit >= 0 else ())
+    if not by or not np.isin(problem.values[fit.rows, one.treatment[0]], (0.0, 1.0)).all():
+        return False
+    spread = cluster_leverage(problem, one, 0, fit.full.dropped, problem.codes[:, by[0]])
+    return spread is not None and spread.effective < 2 * FEW
 
 
 def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:

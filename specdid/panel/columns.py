@@ -346,12 +346,23 @@ FAR = 100
 """Times by which the least of many values is more than a positive code below them: 99 where all others are weights."""
 
 
-def told_codes(name: str, codes: Sequence[tuple[float, int]]) -> tuple[str, str]:
-    """Say in how many rows codes of missing values stand, and write the expression that makes them missing."""
+def told_codes(name: str, codes: Sequence[tuple[float, int]], labels: Mapping[float, str]) -> tuple[str, str]:
+    """Say in how many rows codes of missing values stand and why they may be some, and write what makes them missing.
+
+    ``labels`` are what the file calls those that it labels as missing.
+    """
     made = name
     for code, _ in codes:
         made = f"ifelse({name} == {number_text(code)}, NA, {made})"
-    return " and ".join(f"{number_text(code)} in {many(rows, 'row')}" for code, rows in codes), made
+    labelled = [code in labels for code, _ in codes]
+    why = "far from its other values"
+    if any(labelled):
+        why = "labelled as missing" if all(labelled) else f"{why} or labelled as missing"
+    shown = [
+        f"{number_text(code)}{f' (“{labels[code]}”)' if code in labels else ''} in {many(rows, 'row')}"
+        for code, rows in codes
+    ]
+    return f"{' and '.join(shown)}, {why}", made
 
 
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
@@ -578,7 +589,7 @@ def typed_column(name: str, series: pl.Series) -> tuple[Column, tuple[Remark, ..
     if kind in (pl.Date, pl.Datetime):
         days = series.dt.to_string("%Y-%m-%d" if kind == pl.Date else "%Y-%m-%d %H:%M:%S")
         return _texts(days, kind="date"), ()
-    return text(np.full(len(series), -1), (), kind=str(kind)), ()
+    return text(np.full(len(series), -1), (), kind="durations" if kind == pl.Duration else str(kind)), ()
 
 
 def _floats(numbers: pl.Series) -> Floats:

@@ -293,6 +293,13 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     if decimal:
         point = decimal.replace(",", ".")
         return f"{shown} are text: the comma of “{decimal}” is a decimal one, so write points in the file, {point}"
+    others = [k for k, level in enumerate(column.levels) if read_number(level) is None]
+    if column.codes is not None and not {column.levels[k] for k in others} & set(alike):
+        counts = [int(np.count_nonzero(column.codes == k)) for k in others[:3]]
+        cells = [f"“{column.levels[k]}” ({many(n, 'cell')})" for k, n in zip(others, counts, strict=False)]
+        marks = next((f"{meant}; " for k in others if (meant := other_mark(column.levels[k]))), "")
+        more = f" and {many(len(others) - 3, 'further text')}" if len(others) > 3 else ""
+        return f"cells that are not numbers: {', '.join(cells)}{more}; {marks}empty them where they mean missing"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
 
@@ -308,7 +315,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)
 def other_mark(shown: str) -> str:
     """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
     words = narrow(shown)
-    if noted := re.fullmatch(r"(.*[0-9])(?:\s+[0-9]{1,2}|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
+    if noted := re.fullmatch(r"(.*[0-9])(?:\s+(?:[0-9]{1,2}|[a-f])|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
         return f"where what follows {noted[1]} is the mark of a footnote delete it in the file"
     bare = "".join(words.split())
     if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):

@@ -83,6 +83,24 @@ def test_overlapping_groups_are_stacked_and_their_common_units_clustered_togethe
     assert row["f"] == pytest.approx(t2, rel=1e-8)
 
 
+@pytest.mark.parametrize(("untreated", "staggered", "few"), [(2, False, True), (12, False, False), (2, True, False)])
+def test_a_group_with_few_untreated_units_is_small_where_dates_of_adoption_do_not_carry_it(untreated, staggered, few):
+    rng = np.random.default_rng(3)
+    unit, year = np.repeat(np.arange(120), 12), np.tile(np.arange(2000, 2012), 120)
+    start = np.where(unit % 60 < 30, 2006, 0)
+    start = np.where((unit < 60) & (unit >= untreated), 2003 + unit % 6 if staggered else 2006, start)
+    start = np.where(unit < untreated, 0, start)
+    frame = pl.DataFrame({"id": unit, "year": year, "cohort": start, "size": (unit < 60) * 1.0})
+    frame = frame.with_columns(pl.Series("x", rng.normal(size=len(unit))), pl.Series("y", rng.normal(size=len(unit))))
+    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(pl.Int64))
+    groups = {"one": "size == 1", "other": "size == 0"}
+    finding = analysed("heterogeneity", {"groups": groups}, frame).finding
+    small = [w.message for w in finding.warnings if w.code == "small_group"]
+    assert any("`one` has 2 untreated units, below 10: its errors" in m for m in small) == few
+    assert not any("`other`" in m for m in small)
+    assert few or not small
+
+
 def test_small_groups_and_units_in_none_are_warned_of(data):
     groups = {"tiny": f"{AT} < 1.5", "rest": f"{AT} >= 2"}
     finding = analysed("heterogeneity", {"groups": groups}, data).finding
@@ -96,7 +114,7 @@ def test_small_groups_and_units_in_none_are_warned_of(data):
     texts = [text.get_text() for text in forest.draw(drawn).texts]
     assert texts.count("†") == 1
     assert [b.words.startswith("† Equality of groups: F(") for b in drawn.blocks] == [True] * len(drawn.blocks)
-    assert "†: fewer than 10 treated units or clusters" in " ".join(texts)
+    assert "†: fewer than 10 treated or untreated units, or clusters" in " ".join(texts)
     outside = data.to_pandas().query("year == 2003")["size"].between(1.5, 2, inclusive="left").sum()
     rows = f"{8 * outside} of the 480 rows of the estimate in the whole sample are in no group"
     assert f": {rows}, of {outside} of 60 units" in said

@@ -195,3 +195,78 @@ def test_a_code_whose_logarithm_is_missing_is_in_no_estimate_through_that():
     trend = {"trend": "at(log(c), year == 2003):year"}
     assert not found(percentages(-999, -999), outcome={"c": "log(c)"}, controls=trend)
     assert found(percentages(-999, -999), outcome={"c": "c"}, controls=trend)
+
+
+def labelled(tmp_path, values, labels, **changes):
+    frame = small_panel().with_columns(c=pl.Series(values, dtype=pl.Float64))
+    frame.to_pandas().to_stata(tmp_path / "d.dta", write_index=False, version=118, value_labels={"c": labels})
+    study = small_study(**{"outcome": {"c": "c"}, **changes})
+    study["study"]["data"] = str(tmp_path / "d.dta")
+    return [f for f in specdid.check(study) if f.code == "missing_code"]
+
+
+def answers(*codes):
+    values = 1 + np.arange(N) % 5
+    values[: len(codes)] = codes
+    return values
+
+
+DONT_KNOW = {1: "not at all", 5: "fully", 9: "Don't know"}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Don’t know",
+        "9. dk",
+        "[9] REFUSED",
+        "refused/don't know",
+        "N.A.",
+        "Not applicable",
+        "No answer",
+        "不知道",
+        "拒答",
+    ],
+)
+def test_what_is_labelled_as_missing_is_said(tmp_path, label):
+    (fault,) = labelled(tmp_path, answers(9, 9, 9), {**DONT_KNOW, 9: label})
+    assert fault.message.startswith(f"`c` is 9 (“{label}”) in 3 rows, labelled as missing, and every estimate takes")
+    assert "ifelse(c == 9, NA, c)" in fault.help
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize("table", [{"controls": {"c": "x1 + c"}}, {"weights": {"c": "c"}}, {"sample": {"c": "c > 1"}}])
+def test_a_label_of_missing_is_said_wherever_values_are_taken(tmp_path, table):
+    (fault,) = labelled(tmp_path, answers(9, 9), DONT_KNOW, outcome={"y": "y"}, **table)
+    assert fault.message.startswith("`c` is 9 (“Don't know”) in 2 rows, labelled as missing, and ")
+    assert known(fault.message, "zh")
+
+
+def test_numbers_far_away_stand_beside_those_that_are_labelled(tmp_path):
+    (fault,) = labelled(tmp_path, answers(9, 9, -999), DONT_KNOW)
+    assert "-999 in 1 row and 9 (“Don't know”) in 2 rows, far from its other values or labelled" in fault.message
+    assert known(fault.message, "zh")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "changes"),
+    [
+        (answers(), DONT_KNOW, {}),  # no row has it
+        (answers(9, 9) * 1.0, {9: "no school"}, {}),
+        (answers(9, 9) * 1.0, {9: "missing a leg"}, {}),
+        (np.arange(N) % 2, {0: "known", 1: "missing"}, {}),
+        (answers(9, 9), DONT_KNOW, {"derive": {"k": "ifelse(c == 9, NA, c)"}, "outcome": {"c": "k"}}),
+        (answers(9, 9), DONT_KNOW, {"sample": {"known": "c < 9"}}),
+        (answers(9, 9), DONT_KNOW, {"outcome": {"y": "y"}, "controls": {"c": "factor(c)"}}),
+        (answers(9, 9), DONT_KNOW, {"outcome": {"y": "y"}, "controls": {"c": "i(c)"}}),
+        (answers(9, 9), DONT_KNOW, {"outcome": {"y": "y"}, "fixed_effects": {"c": "id + c^year"}}),
+        (
+            answers(9, 9),
+            DONT_KNOW,
+            {"outcome": {"y": "y"}, "derive": {"m": "mean(x1, by = c)"}, "controls": {"m": "m"}},
+        ),
+        (answers(9, 9), DONT_KNOW, {"outcome": {"y": "y"}, "derive": {"a": "c == 9"}, "controls": {"a": "a"}}),
+    ],
+)
+def test_labels_of_values_and_of_groups_are_silent(tmp_path, values, labels, changes):
+    assert not labelled(tmp_path, values, labels, **changes)

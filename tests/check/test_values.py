@@ -233,6 +233,22 @@ def test_units_that_leave_whole_with_a_condition_or_a_control_are_told_of():
     assert "control_missing" not in {f.code for f in specdid.check(small_study(controls={"b": "base"}), frame)}
 
 
+@pytest.mark.parametrize(("effects", "part"), [("id + region^year", "region"), ("id + year + region", "region")])
+def test_units_that_leave_whole_with_a_fixed_effect_are_told_of(effects, part):
+    frame = small_panel()
+    region = (pl.col("id") % 2).cast(pl.String)
+    gone = frame.with_columns(region=pl.when(pl.col("id") != 3).then(region))
+    asked = small_study(outcome={"y": "y"}, fixed_effects={"f": effects})
+    (fault,) = [f for f in specdid.check(asked, gone) if f.code == "effect_missing"]
+    assert fault.message.startswith(f"`{part}` is missing in every row of 1 unit that outcomes are known of")
+    holes = frame.with_columns(region=pl.when((pl.col("id") != 3) | (pl.col("year") != 2002)).then(region))
+    unknown = gone.with_columns(y=pl.when(pl.col("id") != 3).then(pl.col("y")))
+    for clean in (frame.with_columns(region=region), holes, unknown):
+        assert "effect_missing" not in {f.code for f in specdid.check(asked, clean)}
+    outside = small_study(outcome={"y": "y"}, fixed_effects={"f": effects}, sample={"s": "id != 3"})
+    assert "effect_missing" not in {f.code for f in specdid.check(outside, gone)}
+
+
 def test_hundreds_of_comparisons_and_columns_of_columns_cost_no_more_than_a_few():
     """Looking at each costs evaluations of the whole; columns that name two others would be entered 2^20 times."""
     long = " | ".join(f"x1 > {k / 100}" for k in range(240))

@@ -595,3 +595,24 @@ def test_a_date_of_stata_is_named_as_what_may_be_the_time(tmp_path, format_, kin
     assert "help: say which it is: --time when" in done.stderr
     assert f"`when` is a date of Stata, {kind}" in done.stderr
     assert call_specdid(["init", "new", "--data", "d.dta", "--time", "when"], tmp_path).returncode == 0
+
+
+def test_a_number_that_a_stata_file_labels_as_missing_is_said(tmp_path):
+    columns = pl.DataFrame(panel(trust=lambda f, y, *_: np.where((f == 2) & (y > 2006), 9, 1 + (f + y) % 5)))
+    columns = columns.select(pl.exclude("sales"))
+    for labels, said in (({9: "refused"}, True), ({9: "fully"}, False)):
+        out = tmp_path / str(said)
+        out.mkdir()
+        columns.to_pandas().to_stata(out / "d.dta", write_index=False, version=118, value_labels={"trust": labels})
+        done = call_specdid(["init", "new", "--data", "d.dta"], out)
+        assert done.returncode == 0, done.stderr
+        words = (
+            "`trust` is 9 (“refused”) in 3 rows, labelled as missing: if that means missing, derive ifelse(trust == 9,"
+        )
+        assert (words in " ".join(done.stdout.split())) is said
+
+
+def test_a_column_of_durations_is_named_among_what_is_left_out(tmp_path):
+    columns = panel(hours=lambda f, *_: [timedelta(hours=int(k)) for k in f])
+    done, _, _ = draft(tmp_path, columns, ending="parquet")
+    assert "left out `hours`, which is of durations: write them as numbers" in done.stdout

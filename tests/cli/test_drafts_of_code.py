@@ -1340,6 +1340,36 @@ def test_what_another_command_may_have_left_is_listed(lines):
     assert "v" not in found.derived
 
 
+def test_a_scalar_that_cuts_a_columns_name_down_is_the_column_in_stata():
+    facts = DataFacts(names := frozenset({"y", "d", "weeks", "married"}), names)
+    for made, listed in (("weeks/m", True), ("weeks/scalar(m)", False), ("weeks/k", False)):
+        code = f"use a\nscalar m = 20\nscalar k = 3\ngen v = {made}\nreg y d v\n"
+        found = read_code(code, ".do", facts)
+        assert [line for line, _, why in found.skipped if "is the column `married` in Stata" in why] == [4] * listed
+    found = read_code("use a\nset varabbrev off\nscalar m = 20\ngen v = weeks/m\nreg y d v\n", ".do", facts)
+    assert found.derived == {"v": "weeks/20"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "word", "terms"),
+    [
+        ("fvset base 1 treat", "i.treat##c.x", ("i(treat, ref = 1)", "x", "i(treat, x, ref = 1)")),
+        ("fvset base 1 treat", "i.odd##i.treat", None), ("fvset base last treat odd", "treat##odd", None),
+        ("fvset base 0 treat", "i.treat##c.x", ("treat", "x", "treat:x")), ("fvset base 1 odd", "i.treat", ("treat",)),
+        ("char treat[omit] 1", "i.treat##c.x", ("i(treat, ref = 1)", "x", "i(treat, x, ref = 1)")),
+    ],
+)  # fmt: skip
+def test_a_base_level_that_a_line_sets_is_that_of_the_regressions_behind_it(sets, word, terms):
+    facts = DataFacts(names := frozenset({"treat", "odd", "x", "y"}), names, frozenset({"treat", "odd"}))
+    found = read_code(f"use a\n{sets}\nreg y {word}\n", ".do", facts)
+    assert [r.terms for r in found.regressions] == ([] if terms is None else [terms])
+    assert bool(found.skipped) == (terms is None)
+    assert any(
+        "of 1 against 0" in why
+        for _, why in read_code("use a\nfvset base 1 treat\nreg y i.treat x\n", ".do", facts).notes
+    )
+
+
 @pytest.mark.parametrize(("word", "noted"), [("ib1.treat", True), ("ib0.treat", False), ("i.treat", False)])
 def test_a_base_of_one_turns_the_sign_of_a_column_of_0_and_1_and_that_is_noted(word, noted):
     names = frozenset({"treat", "x", "y"})

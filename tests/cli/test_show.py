@@ -186,6 +186,8 @@ def test_ids_by_their_beginning(place):
     assert spec_id in show(directory, spec_id.upper())
     assert "is no id" in show(directory, "nonsense", code=2)
     assert "no specification's id begins" in show(directory, "0" * 16, code=2)
+    assert "a rank is written" not in show(directory, "f" * 16, code=2)
+    assert "a rank is written '#99999'" in show(directory, "99999", code=2)
     first = [plan.spec_id(s)[0] for s in range(len(plan))]
     shared = next(c for c in first if len({plan.spec_id(s) for s in range(len(plan)) if plan.spec_id(s)[0] == c}) > 1)
     assert "specifications begin with" in show(directory, shared, code=2)

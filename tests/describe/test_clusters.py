@@ -262,3 +262,60 @@ def test_further_vcovs_of_few_clusters_have_a_note_each():
     assert "with treatment by `group`" in found[2].message  # and nothing of years, in which all who are treated are
     assert "as few as 6 clusters by " in found[0].message
     assert "as few as 7 clusters by " in found[1].message
+
+
+def lost(frame: pl.DataFrame, states: set[int], **columns: str | float | None) -> pl.DataFrame:
+    """Write these values, null where None, in the rows of some states."""
+    here = pl.col("state").is_in(sorted(states))
+    return frame.with_columns(
+        pl.when(here).then(pl.lit(value)).otherwise(pl.col(name)).alias(name) for name, value in columns.items()
+    )
+
+
+ROWS_LOST = {
+    "outcome": ({"y": None}, {}),
+    "log of zero": ({"e": 0.0}, {"outcome": {"y": "log(e)"}}),
+    "control": ({"x1": None}, {"controls": {"one": "x1"}}),
+    "weight": ({"w": None}, {"weights": {"w": "w"}}),
+    "weight of zero": ({"w": 0.0}, {"weights": {"w": "w"}}),
+    "effect": ({"region": None}, {"fixed_effects": {"f": "id + region^year"}}),
+    "sample": ({"x1": None}, {"sample": {"known": "!is.na(x1)"}}),
+}
+"""What takes rows from an estimate."""
+
+
+@pytest.mark.parametrize("draws", [0, 19])
+@pytest.mark.parametrize("side", ["with", "without"])
+@pytest.mark.parametrize("what", ROWS_LOST)
+def test_clusters_without_a_row_in_the_estimate_are_neither_treated_nor_untreated(what, side, draws):
+    columns, changes = ROWS_LOST[what]
+    gone = {*range(20, 37)} if side == "with" else {*range(17)}
+    frame = panel(20).with_columns(e=pl.col("y").exp(), region=(pl.col("state") % 2).cast(pl.String))
+    given = {"controls": {"none": "1"}, "preferred": {}, "inference": {"draws": draws, "cluster": "state"}, **changes}
+    code, other = ("few_treated", "few_untreated") if side == "with" else ("few_untreated", "few_treated")
+    assert not said(run(frame, **given), code)
+    curve = run(lost(frame, gone, **columns), **given)
+    ((severity, message),) = said(curve, code)
+    assert severity == "serious"
+    assert message.startswith(f"as few as 3 clusters {side} treatment: ")
+    assert not said(curve, other)
+
+
+def test_missing_values_that_take_no_whole_cluster_or_no_row_of_the_estimate_are_no_warning():
+    frame = panel(20)
+    holes = frame.with_columns(y=pl.when(pl.col("year") == 2004).then(None).otherwise(pl.col("y")))
+    beside = lost(frame, {*range(17)}, w=None)
+    for given in (frame, holes, beside):
+        curve = run(given)
+        assert not said(curve, "few_treated")
+        assert not said(curve, "few_untreated")
+
+
+@pytest.mark.parametrize("method", ["csdid", "did_imputation", "lpdid", "did_multiplegt_dyn", "sunab"])
+def test_estimators_of_their_own_count_the_clusters_of_their_rows(method):
+    given = {"controls": {"none": "1"}, "preferred": {}, "estimator": {"own": method}, "inference": {"draws": 0}}
+    given["treatment"] = {"d": {"term": "d", "cohort": "cohort"}}
+    frame = panel(20, staggered=True)
+    assert not said(run(frame, **given), "few_untreated")
+    ((_, message),) = said(run(lost(frame, {*range(17)}, y=None), **given), "few_untreated")
+    assert message.startswith("as few as 3 clusters without treatment")

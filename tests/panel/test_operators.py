@@ -137,3 +137,9 @@ def test_years_among_which_some_are_dates_have_an_expression_and_other_numbers_n
     told = advice("10.38", "20241", "2024-05-03 00:00:00")
     assert told.endswith("write the numbers that are meant in the file")
     assert "substr" not in told
+
+
+def test_the_cells_that_keep_a_column_from_being_numbers_are_named():
+    cells = ["0.4744", "0.4789", "0.486", "0.51", "n.a.", "n.a.", "n.a."]
+    assert "“n.a.” (3 cells)" in operators.number_advice(panel_of({"x": cells}).columns["x"])
+    assert "(3 cells)" not in operators.number_advice(panel_of({"x": ["$1", "$2", "$3"]}).columns["x"])
