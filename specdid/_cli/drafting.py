@@ -30,7 +30,14 @@ from specdid._draft import (
 )
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
-from specdid.panel.files import cells_with_blanks, first_sheet, has_extended_missing, read_columns, words_for_missing
+from specdid.panel.files import (
+    cells_with_blanks,
+    columns_of_integers,
+    first_sheet,
+    has_extended_missing,
+    read_columns,
+    words_for_missing,
+)
 
 
 def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
@@ -111,7 +118,9 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
             columns = read_columns(beside, beside.name).columns
             facts = facts_of(columns, first_sheet(beside), words_for_missing(beside))
             extended = path.suffix.lower() != ".r" and has_extended_missing(beside)
-            code = read_code(text, path.suffix, replace(facts, extended=extended, padded=cells_with_blanks(beside)))
+            integers = columns_of_integers(beside) & facts.columns
+            facts = replace(facts, extended=extended, padded=cells_with_blanks(beside), integers=integers)
+            code = read_code(text, path.suffix, facts)
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)
     written_out(code, treatment)

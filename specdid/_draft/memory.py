@@ -150,6 +150,7 @@ class DataFacts:
     ``words`` of a column of a text file what is read as missing, "" or NA, and in how many rows;
     ``texts`` are columns of text, ``padded`` those of a text file with blanks at the ends of cells, which are read
     without: the first such cell, the number of rows, and whether there are fewer values without blanks;
+    ``integers`` are columns of a text file whose cells are all written as whole numbers;
     ``levels`` of a column of text its values, none of another;
     ``extended`` whether a .dta file has missing values .a to .z.
     """
@@ -172,6 +173,7 @@ class DataFacts:
     texts: frozenset[str] = frozenset()
     padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
     extended: bool = False
+    integers: frozenset[str] = frozenset()
     levels: Callable[[str], frozenset[str]] = lambda _name: frozenset()
 
 

@@ -85,6 +85,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         nonzero=of(facts.nonzero),
         short=of(facts.short),
         texts=of(facts.texts),
+        integers=of(facts.integers),
         order=tuple(changed[name] for name in facts.order),
         words={changed[name]: words for name, words in facts.words.items()},
         padded={changed[name]: cells for name, cells in facts.padded.items()},

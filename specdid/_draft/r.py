@@ -9,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
+from operator import add, mul, sub
 
+from specdid._arrays import Floats
 from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
@@ -156,6 +158,8 @@ _READERS = {
 """Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
 _KEEP_BLANKS = {"read.csv", "read.csv2", "read.table", "read.delim", "read.delim2"}
 """Of what reads texts: what leaves blanks at their ends by itself."""
+_LARGEST = 2147483647
+"""The largest integer of R."""
 _TRUTHS = {"T", "F", "TRUE", "FALSE", "true", "false"}
 _AS_LOGICAL = _READERS.keys() - {"fread"}
 """Of what reads texts: what makes a column of ``_TRUTHS`` logical, also of T and F."""
@@ -368,6 +372,8 @@ class _R(Memory):
         """Of columns, and versions of them, that are read as factors: their levels."""
         self._logical: dict[str, str] = {}
         """Columns of texts that are read as logical, and by which function."""
+        self._integers: frozenset[str] = frozenset()
+        """Columns of the file that are read as integers."""
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -1454,6 +1460,7 @@ class _R(Memory):
         written = self.in_force(written)
         self._refuse_text(written)
         self._refuse_logical(written)
+        self._tell_overflow(written)
         return self.on_kept(written) if looks else written
 
     def _refuse_other_rows(
@@ -1955,6 +1962,9 @@ class _R(Memory):
             self._read_padded(reader, parts, line)
             self._read_texts(parts, line, text)
             self._read_factors(reader, parts)
+            typed = any(re.match(r"colClasses|integer64", one) for one in parts)
+            whole = self._facts.integers if reader in {*_KEEP_BLANKS, "fread"} and not typed else ()
+            self._integers = frozenset(n for n in whole if max(map(abs, self._facts.bounds(n))) <= _LARGEST)
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
@@ -2111,6 +2121,40 @@ class _R(Memory):
                     f'{self._logical[name]}() makes `{name}` logical: its texts are "TRUE" and "FALSE" in R, here '
                     f"those of the file. Here, where these are meant: {name} == {text}"
                 )
+
+    def _tell_overflow(self, written: str) -> None:
+        """Note where an expression of versions is beyond R's integers in rows of the file, which R makes NA."""
+
+        def value(node: Node) -> Floats | float | None:
+            """Return what is an integer in R, None for another value."""
+            match node:
+                case Name():
+                    known = node.name in self._integers and not self.known(node.name)
+                    return self._facts.numbers(node.name) if known else None
+                case Number():
+                    return node.value if written[node.span.start : node.span.stop + 1].endswith("L") else None
+                case Binary(operator="+" | "-" | "*"):
+                    left, right = value(node.left), value(node.right)
+                    if left is None or right is None:
+                        return None
+                    made: Floats | float = {"*": mul, "+": add, "-": sub}[node.operator](left, right)
+                    rows = int((abs(made) > _LARGEST).sum()) if not isinstance(made, float) else 0
+                    if rows:
+                        shown = re.sub(r"(?<!\w)\w+__\d+__", lambda key: self._plain(key[0]), write(node))
+                        told = (
+                            f"`{shown}` is of integers in R and beyond {_LARGEST} in {many(rows, 'row')} of the file, "
+                            "where R has NA, with a warning. Here it is a number: write as.numeric() into the code if "
+                            "that is meant, else have the column in the data"
+                        )
+                        if (self._at, told) not in self.found.notes:
+                            self.found.notes.append((self._at, told))
+                    return None if rows else made
+                case _:
+                    for one in children(node):
+                        value(one)
+                    return None
+
+        value(parse(written))
 
     def _forget(self, frames: set[str], line: int) -> None:
         """List no more what was done to frames before their file is read again: the file has it.

@@ -727,6 +727,18 @@ def cells_with_blanks(path: Path) -> dict[str, tuple[str, int, bool]]:
     return padded_cells(path.read_bytes(), separator) if separator else {}
 
 
+def columns_of_integers(path: Path) -> frozenset[str]:
+    """Return the columns of a .csv or .tsv file whose cells are all written as whole numbers, without a point."""
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    if not separator:
+        return frozenset()
+    try:
+        frame = pl.read_csv(path, separator=separator, infer_schema_length=None, null_values=["", "NA"])
+    except (pl.exceptions.PolarsError, OSError):
+        return frozenset()
+    return frozenset(name for name, kind in frame.schema.items() if kind.is_integer())
+
+
 def has_extended_missing(path: Path) -> bool:
     """Say whether a .dta file has missing values .a to .z, which are read as any other."""
     if path.suffix.lower() != ".dta":

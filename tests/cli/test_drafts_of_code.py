@@ -26,7 +26,13 @@ from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
-from specdid.panel.files import cells_with_blanks, has_extended_missing, read_columns, words_for_missing
+from specdid.panel.files import (
+    cells_with_blanks,
+    columns_of_integers,
+    has_extended_missing,
+    read_columns,
+    words_for_missing,
+)
 from stata_reader import Program
 
 CASTLE = Path(__file__).parents[2] / "specs/data/castle.csv"
@@ -4719,6 +4725,38 @@ def test_one_value_of_all_rows_is_set_in_some(line, made):
     found = read_code(f"df <- read.csv('a.csv')\n{line}\nfeols(y ~ x | id, df)\n", ".R", two_units())
     assert [*found.derived.values()] == ([made] if made else [])
     assert bool(found.skipped) == (made is None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reader", "value", "told"),
+    [
+        (["30000000", "5"], "read.csv", "df$w * 100L", True),
+        (["30000000", "5"], "fread", "df$w * df$z / 1e9", True),
+        (["30000000", "NA"], "read.csv", "log(df$w * df$z)", True),
+        (["30000000", "5"], "read.csv", "df$w * 100", False),
+        (["30000000", "5"], "read.csv", "df$w / 10 * 1000L", False),
+        (["30000000", "5"], "read.csv", "as.numeric(df$w) * df$z", False),
+        (["30000000", "5"], "read_csv", "df$w * 100L", False),
+        (["30000000.0", "5"], "read.csv", "df$w * 100L", False),
+        (["3000000000", "5"], "read.csv", "df$w * 100L", False),
+        (["30000", "5"], "read.csv", "df$w * df$z", False),
+        (["30000000", "5"], "read.csv", "df$w * df$o", False),
+    ],
+)
+def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, value, told):
+    file = tmp_path / "a.csv"
+    rows = [
+        f"{i},{t},{(i + t) % 3},{t % 2},{1000},{int(cell == '5') * 1000},{cell}"
+        for i in range(6)
+        for t in range(4)
+        for cell in [cells[(i + t) % 2]]
+    ]
+    file.write_text("\n".join(["id,year,y,d,z,o,w", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    code = f'df <- {reader}("a.csv")\ndf$x <- {value}\nfeols(y ~ d + x | id, df)\n'
+    found = read_code(code, ".R", replace(facts, integers=columns_of_integers(file)))
+    assert [line for line, why in found.notes if "of integers in R" in why] == [2] * told
+    assert not found.skipped
 
 
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
