@@ -2212,7 +2212,10 @@ class _R(Memory):
         if other := re.search(r"(?<![\w.])(?:vcov(?:SCC|BK|DC|NW|HAC)|NeweyWest|kernHAC)(?![\w.])", text):
             here = f", but {other[0]} is not here: [vcov] has iid, hetero and clusters of one column or two"
         elif re.search(r"(?<![\w.])vcovHC(?![\w.])", text):
-            here = f'. Here: "~{unit}" for a plm, whose vcovHC() is by groups; "hetero" for others'
+            here = (
+                f'. Here: {{ formula = "~{unit}", ssc = "none" }} for a plm, whose vcovHC() is by groups (HC0; its HC1 '
+                'is N / (N - k) of that); "hetero" for others'
+            )
         self.skip(line, text, f"asks for other standard errors than the regression: add them to [vcov]{here}")
 
     def _hidden_change(self, text: str, line: int, frames: set[str], shown: str = "") -> None:

@@ -57,6 +57,7 @@ from specdid.engine.ssc import t_inference
 from specdid.estimators._base import Estimate
 from specdid.figures.event_study import NAMED, EventData, EventPanel, EventSeries, ends_note
 from specdid.figures.forest import SMALL_SIGN
+from specdid.panel.times import YEARLY
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 ENDS = ("bin", "drop")
@@ -560,8 +561,9 @@ def _doubt(bench: Bench, paths: Sequence[EventPath], failing: Sequence[EventPath
 
 
 def _unit(bench: Bench) -> str:
-    """Return the word for a period: the step's, or the time column's name where that is one."""
-    words = (bench.study.step or "", (bench.study.time or "").lower())
+    """Return the word for a period: the step's, or the time column's name where one of its units is a period."""
+    named = bench.study.step in (None, "", "1", YEARLY)
+    words = (bench.study.step or "", (bench.study.time or "").lower() * named)
     word = next((w for w in words if w in _UNITS), "period")
     return say(word)
 

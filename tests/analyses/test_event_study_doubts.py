@@ -398,3 +398,19 @@ def test_the_curves_whose_leads_fail_are_named_with_their_p():
     )  # fmt: skip
     (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
     assert chart.doubt.endswith("in 2 of 4 curves: moved (2 of them, lowest p < 0.001).")
+
+
+@pytest.mark.parametrize(("step", "word"), [("4", "period"), (None, "year")])
+def test_periods_of_several_years_are_called_no_years(step, word):
+    """A panel of every fourth year had "years since the first treated one" on its axis, and a trend per year."""
+    width = int(step or 1)
+    frame = small_panel(1, units=60)
+    first = frame["year"].min()
+    frame = frame.with_columns(
+        year=first + (pl.col("year") - first) * width,
+        cohort=pl.when(pl.col("cohort") == 0).then(0).otherwise(first + (pl.col("cohort") - first) * width),
+    )
+    study = {**small_study()["study"], **({"step": step} if step else {})}
+    curve, _, _ = run(frame, study=study, event_study={"window": [-2, 2]})
+    (chart,) = (c for c in curve.analyses[0].finding.charts if c.figure == "event_study")
+    assert chart.data.unit == word

@@ -6049,7 +6049,7 @@ def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(t
 @pytest.mark.parametrize(
     ("errors", "told"),
     [
-        ('vcovHC(m, type = "HC1", cluster = "group")', 'Here: "~i" for a plm'),
+        ('vcovHC(m, type = "HC1", cluster = "group")', 'Here: { formula = "~i", ssc = "none" } for a plm'),
         ("vcovSCC(m)", "vcovSCC is not here: [vcov] has iid"),
     ],
 )
