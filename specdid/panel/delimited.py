@@ -65,6 +65,14 @@ def read_delimited(
     return columns, frame.height, tuple(found)
 
 
+def _cells(raw: bytes, separator: str) -> Iterator[tuple[str, pl.Series]]:
+    """Return each column's name and its cells as the file has them."""
+    content = decode(raw)[0].lstrip("\r\n")
+    content = content if "\n" in content else content.replace("\r", "\n")
+    names = _header(content, separator)
+    yield from zip(names, _parse(content, names, separator).iter_columns(), strict=True)
+
+
 def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
     """Return by column of a .csv or .tsv file which cells, "" or NA, stand for missing, and in how many rows.
 
@@ -73,12 +81,8 @@ def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
     ReadError
         As `read_delimited`.
     """
-    content = decode(raw)[0].lstrip("\r\n")
-    content = content if "\n" in content else content.replace("\r", "\n")
-    names = _header(content, separator)
-    frame = _parse(content, names, separator)
     found: dict[str, dict[str, int]] = {}
-    for name, cells in zip(names, frame.iter_columns(), strict=True):
+    for name, cells in _cells(raw, separator):
         trimmed = cells.fill_null("").str.strip_chars()
         for word in MISSING:
             if name and (rows := int((trimmed == word).sum())):
@@ -98,11 +102,8 @@ def padded_cells(raw: bytes, separator: str) -> dict[str, tuple[str, int, bool]]
     ReadError
         As `read_delimited`.
     """
-    content = decode(raw)[0].lstrip("\r\n")
-    content = content if "\n" in content else content.replace("\r", "\n")
-    names = _header(content, separator)
     found: dict[str, tuple[str, int, bool]] = {}
-    for name, cells in zip(names, _parse(content, names, separator).iter_columns(), strict=True):
+    for name, cells in _cells(raw, separator):
         trimmed = cells.str.strip_chars()
         padded = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
         if name and len(padded):
