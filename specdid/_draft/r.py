@@ -133,7 +133,8 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean join_by fcase
+    cummax cummin cummean join_by fcase cols cols_only col_double col_number col_integer col_character col_logical
+    col_factor col_date col_skip col_guess
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -149,7 +150,7 @@ _READING = re.compile(
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _READ_ALIKE = {
     "header", "sep", "stringsAsFactors", "encoding", "fileEncoding", "show_col_types", "data.table", "check.names",
-    "dec", "quote", "guess_max", "strip.white", "file", "path", "input",
+    "dec", "quote", "guess_max", "strip.white", "file", "path", "input", "delim", "progress", "lazy", "num_threads",
 }  # fmt: skip
 """Arguments that say how a file is written, not which part of it is read."""
 _READERS = {
@@ -2256,7 +2257,7 @@ class _R(Memory):
         """Note where integers of R are beyond its largest, which it makes NA; say whether a part is."""
         if sum(self._tell_overflow(one, written) for one in children(node)):  # all are told
             return True
-        sums = isinstance(node, Call) and node.function in ("sum", "cumsum")
+        sums = isinstance(node, Call) and node.function in ("sum", "cumsum", "as.integer")
         if not (sums or (isinstance(node, Binary) and node.operator in ("+", "-", "*"))):
             return False
         if kind_of(node, written, self._kind) != "integer":

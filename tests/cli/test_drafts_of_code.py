@@ -4789,6 +4789,8 @@ def _panel_read(tmp_path, code, **columns):
         ("df <- df %>% group_by(year) %>% mutate(x = mean(w)) %>% ungroup()", ""),
         ("df <- df %>% group_by(year) %>% mutate(x = sum(as.numeric(w))) %>% ungroup()", ""),
         ("df <- df %>% group_by(year) %>% mutate(x = sum(w / 2)) %>% ungroup()", ""),
+        ("df$x <- as.integer(df$w * 10)", "`as.integer(w * 10)` is of integers in R"),
+        ("df$x <- as.integer(df$w / 10)", ""),
         ("df$v <- df$w\ndf$x <- sum(df$v)", "`sum(v)` is of integers in R"),
         ("setDT(df)\ndf[, x := sum(w), by = year]", "with a warning, or newer versions of data.table a number."),
     ],
@@ -4858,6 +4860,7 @@ def test_texts_of_numbers_are_those_of_r(value, scipen, text):
         ("read_csv", "df$x <- df$plain", False),
         ("read.csv", "df$x <- df$s", False),
         ("fread", "df$x <- df$s", False),
+        ("read_delim", "df$x <- df$s", True),
     ],
 )
 def test_numbers_with_zeros_before_that_readr_leaves_as_text_are_told(tmp_path, reader, line, told):
@@ -4997,6 +5000,15 @@ def test_kinds_of_columns_that_r_reads_are_listed_where_they_are_no_numbers(give
         assert bool([line for line, _, why in found.skipped if line == 1 and "begin" not in why]) >= listed
         assert ("rows_line_1" in found.unread) == rows
         assert found.regressions[0].effects == effects
+
+
+@pytest.mark.parametrize(
+    ("reader", "given"),
+    [("read_csv", "col_types = cols(z = col_double())"), ("read_delim", "delim = ','"), ("vroom", "num_threads = 2")],
+)
+def test_what_reads_all_of_a_file_is_not_listed(reader, given):
+    code = f"df <- {reader}('a.csv', {given})\nfeols(y ~ d + z | id, df, ~id)\n"
+    assert not read_code(code, ".R", DataFacts(frozenset({"y", "d", "id", "z"}))).skipped
 
 
 @pytest.mark.parametrize(
