@@ -36,9 +36,9 @@ from specdid._draft.r import read_r
 from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
-from specdid.language import LanguageError, expand, parse, write, write_name
+from specdid.language import LanguageError, Scope, bind, expand, parse, write, write_name
 from specdid.language.tree import chain
-from specdid.panel import Column
+from specdid.panel import Column, EvaluationError, Evaluator, Panel
 from specdid.panel.columns import rank
 
 ENCODINGS = ("utf-8-sig", "gb18030", "cp1252")
@@ -93,6 +93,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         order=tuple(changed[name] for name in facts.order),
         words={changed[name]: words for name, words in facts.words.items()},
         padded={changed[name]: cells for name, cells in facts.padded.items()},
+        zeros={changed[name]: cells for name, cells in facts.zeros.items() if name in changed},
         nested=lambda group, inner: facts.nested(without_marks(group), without_marks(inner)),
         gaps=lambda unit, time: facts.gaps(without_marks(unit), without_marks(time)),
         stays=lambda *names: facts.stays(*map(without_marks, names)),
@@ -101,6 +102,7 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         bounds=lambda name: facts.bounds(without_marks(name)),
         numbers=lambda name: facts.numbers(without_marks(name)),
         levels=lambda name: facts.levels(without_marks(name)),
+        values=lambda text, made: facts.values(in_backticks(text), {n: in_backticks(one) for n, one in made.items()}),
     )
 
 
@@ -218,6 +220,17 @@ def facts_of(
     with np.errstate(over="ignore"):
         short = frozenset(n for n, v in numbers.items() if (v.astype(np.float32) == v)[~np.isnan(v)].all())
 
+    evaluator = Evaluator(Panel(columns, max((len(c.missing) for c in columns.values()), default=0)))
+
+    def values(text: str, made: Mapping[str, str]) -> Column | None:
+        scope = Scope.of(columns)
+        try:
+            for name, one in made.items():
+                scope = scope.define(name, parse(one))
+            return evaluator.column(bind(parse(text), scope))
+        except (LanguageError, EvaluationError):
+            return None
+
     def bounds(name: str) -> tuple[float, float]:
         return ends.get(name, (-np.inf, np.inf))
 
@@ -240,6 +253,7 @@ def facts_of(
         frozenset(texts),
         levels=lambda name: texts.get(name, frozenset()),
         stays=stays,
+        values=values,
     )
 
 

@@ -24,9 +24,11 @@ from programs import estimated
 from specdid._draft.memory import DataFacts, NotReadError, ReadCode
 from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
+from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import (
+    cells_led_by_zeros,
     cells_with_blanks,
     columns_of_integers,
     has_extended_missing,
@@ -4812,6 +4814,152 @@ def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, val
     found = read_code(code, ".R", replace(facts, integers=columns_of_integers(file)))
     assert [line for line, why in found.notes if "of integers in R" in why] == [2] * told
     assert not found.skipped
+
+
+def _panel_read(tmp_path, code, **columns):
+    """Read code of a panel of 8 units and 4 years with columns that are functions of these."""
+    file = tmp_path / "a.csv"
+    rows = [
+        f"{i},{t},{(i * t) % 5},{int(i > 4 and t > 2)},{','.join(str(of(i, t)) for of in columns.values())}"
+        for i in range(1, 9)
+        for t in range(1, 5)
+    ]
+    file.write_text("\n".join([f"id,year,y,d,{','.join(columns)}", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = replace(facts, integers=columns_of_integers(file), zeros=cells_led_by_zeros(file))
+    return read_code(f"{code}\nfeols(y ~ d + x | id + year, df)\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("df$x <- df$z * 100L", "`z * 100L` is of integers in R and beyond 2147483647 in 4 rows, where"),
+        ("df <- df %>% filter(id != 3 | year > 2) %>% mutate(x = z * 100L)", "in 2 rows, where"),
+        ("df <- df %>% filter(id != 3) %>% mutate(x = z * 100L)", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w)) %>% ungroup()", "`sum(w, by = year)` is of integers"),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w, na.rm = TRUE)) %>% ungroup()", "`sum(w, by = year)` is of"),
+        ("df <- df %>% filter(id > 5) %>% group_by(year) %>% mutate(x = sum(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(id) %>% mutate(x = sum(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(id) %>% mutate(x = cumsum(w + w)) %>% ungroup()", "in some rows, where R has NA"),
+        ("df <- df %>% group_by(year) %>% mutate(x = mean(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(as.numeric(w))) %>% ungroup()", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w / 2)) %>% ungroup()", ""),
+        ("df$v <- df$w\ndf$x <- sum(df$v)", "`sum(v)` is of integers in R"),
+        ("setDT(df)\ndf[, x := sum(w), by = year]", "with a warning, or newer versions of data.table a number."),
+    ],
+)
+def test_sums_beyond_the_integers_of_r_are_told_of_the_rows_that_are_left(tmp_path, lines, told):
+    code = f'df <- read.csv("a.csv")\n{lines}'
+    found = _panel_read(tmp_path, code, z=lambda i, _t: 30000000 * (i == 3), w=lambda _i, _t: 400000000)
+    notes = [why for _, why in found.notes if "of integers in R" in why]
+    assert [told in why for why in notes] == [True] * bool(told)
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("reader", "line", "told"),
+    [
+        (
+            "read_csv",
+            "df$x <- nchar(df$z)",
+            '`nchar(z)` looks at a number as text: R writes 100000 as "1e+05", here it is',
+        ),
+        ("haven::read_dta", "df$x <- nchar(df$z)", "`nchar(z)` looks"),
+        ("read_csv", 'df$p <- paste0("c", df$z)\ndf$x <- nchar(df$p)', "`nchar(p)` looks"),
+        ("read_csv", 'df$x <- as.numeric(substr(df$z, 1, 2) == "10")', "(4 rows): write as.integer()"),
+        ("read.csv", "df$x <- nchar(df$z * 10)", 'R writes 1000000 as "1e+06"'),
+        ("read.csv", 'df$x <- as.integer(paste0("a", 100000) == "a100000")', 'R writes 100000 as "1e+05"'),
+        ("read.csv", "df$x <- nchar(df$z)", ""),
+        ("fread", "df$x <- nchar(df$z)", ""),
+        ("read_csv", "df$x <- nchar(as.integer(df$z))", ""),
+        ("read_csv", "options(scipen = 999)\ndf$x <- nchar(df$z)", ""),
+        ("read_csv", "df$x <- nchar(df$v)", ""),
+        ("read_csv", 'df$x <- paste0("c", df$z)', ""),
+        ("read_csv", "df$x <- as.numeric(df$z == 100000)", ""),
+    ],
+)
+def test_numbers_that_r_writes_otherwise_are_told_where_their_text_matters(tmp_path, reader, line, told):
+    code = f'df <- {reader}("a.csv")\n{line}'
+    found = _panel_read(
+        tmp_path, code, z=lambda i, _t: 100000 if i == 2 else 123456 + i, v=lambda i, _t: 120000 + 1000 * i
+    )
+    notes = [why for _, why in found.notes if "number as text" in why]
+    assert [told in why for why in notes] == [True] * bool(told)
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("value", "scipen", "text"),
+    [
+        (1e5, 0, "1e+05"), (600000, 0, "6e+05"), (120000, 0, "120000"), (12000000, 0, "1.2e+07"), (123456, 0, "123456"),
+        (-1e5, 0, "-1e+05"), (1e5, 5, "100000"), (0.0001, 0, "1e-04"), (0.001, 0, "0.001"), (0.1 + 0.2, 0, "0.3"),
+        (1 / 3, 0, "0.333333333333333"), (1e15, 0, "1e+15"), (0.0, 0, "0"), (1e100, 0, "1e+100"), (2.5, 0, "2.5"),
+    ],
+)  # fmt: skip
+def test_texts_of_numbers_are_those_of_r(value, scipen, text):
+    assert text_in_r(value, scipen) == text
+
+
+@pytest.mark.parametrize(
+    ("reader", "line", "told"),
+    [
+        ("read_csv", "df$x <- df$s", True),
+        ("read_csv", "df <- df %>% filter(s == 1) %>% mutate(x = d)", True),
+        ("read_csv", "df$x <- nchar(df$s)", True),
+        ("read_csv", "df$x <- as.numeric(df$s)", False),
+        ("read_csv", "df <- df %>% filter(!is.na(s)) %>% mutate(x = d)", False),
+        ("read_csv", "df <- df %>% group_by(s) %>% mutate(x = mean(d)) %>% ungroup()", False),
+        ("read_csv", "df <- df %>% group_by(twice) %>% mutate(x = mean(d)) %>% ungroup()", True),
+        ("read_csv", "df$x <- df$plain", False),
+        ("read.csv", "df$x <- df$s", False),
+        ("fread", "df$x <- df$s", False),
+    ],
+)
+def test_numbers_with_zeros_before_that_readr_leaves_as_text_are_told(tmp_path, reader, line, told):
+    code = f'df <- {reader}("a.csv")\n{line}'
+    found = _panel_read(
+        tmp_path,
+        code,
+        s=lambda i, _t: f"0{i}",
+        plain=lambda i, t: 0.5 * i * t,
+        twice=lambda i, t: "01" if t == 2 else i,
+    )
+    assert [line for line, why in found.notes if "zeros before numbers" in why] == [1] * told
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("call", "listed"),
+    [
+        ("feols(y ~ l(d) | id + year, df, subset = ~ year > 2)", "`l()` beside `subset`"),
+        ("feols(y ~ f(d) | id + year, df, subset = ~ year != 2 & id > 2)", "of lead() by unit"),
+        ("feols(y ~ l(d) | id + year, df, subset = ~ id > 2)", ""),
+        ("feols(y ~ l(d) | id + year, df, subset = ~ group == 1)", ""),
+        ("feols(y ~ d | id + year, df, subset = ~ year > 2)", ""),
+    ],
+)
+def test_lags_beside_a_subset_of_periods_are_listed(tmp_path, call, listed):
+    code = f'df <- read.csv("a.csv")\ndf$x <- df$d\n{call[:-1]}, panel.id = ~id + year)'
+    found = _panel_read(tmp_path, code, group=lambda i, _t: i % 2)
+    assert [listed in why for _, _, why in found.skipped] == [True] * bool(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("arrange(id, year, month)", "here: have one in the data that numbers the periods, as year * 12 + month, name"),
+        ("arrange(id, year, week)", "that numbers the periods, name it"),
+        ("arrange(id, month)", "rows are sorted by `id, month`"),
+    ],
+)  # fmt: skip
+def test_lags_of_rows_sorted_by_several_columns_say_what_the_time_is(tmp_path, line, why):
+    file = tmp_path / "a.csv"
+    rows = [f"{i},{t},{m},{m},{(i * t * m) % 5}" for i in range(4) for t in (1, 2) for m in (1, 2, 3)]
+    file.write_text("\n".join(["id,year,month,week,d", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    code = f'df <- read.csv("a.csv")\ndf <- df %>% {line} %>% group_by(id) %>% mutate(x = lag(d)) %>% ungroup()\n'
+    found = read_code(f"{code}feols(d ~ x | id + year, df)\n", ".R", facts)
+    assert [why in told for _, _, told in found.skipped] == [True]
 
 
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
