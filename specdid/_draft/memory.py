@@ -132,6 +132,8 @@ class ReadCode:
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    stays: dict[str, bool] = field(default_factory=dict)
+    """Of columns of the data that terms are leads and lags of, whether each is 0 and 1 and stays 1 in every unit."""
     needed: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """The columns of ``unused`` that lines name which are listed."""
 
@@ -147,6 +149,7 @@ class DataFacts:
     ``sheet`` is the name of a workbook's first, which is read;
     ``short`` are columns of numbers that single precision holds, all of them;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
+    ``stays`` of them and a column whether it is 0 and 1 and stays 1 in every unit, None where that is not known;
     ``key`` of them whether every row has its own pair, None where that is not known;
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
@@ -181,6 +184,7 @@ class DataFacts:
     integers: frozenset[str] = frozenset()
     zeros: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     levels: Callable[[str], frozenset[str]] = lambda _name: frozenset()
+    stays: Callable[[str, str, str], bool | None] = lambda _unit, _time, _name: None
     values: Callable[[str, Mapping[str, str]], Column | None] = lambda _text, _made: None
 
 
@@ -452,8 +456,8 @@ class Memory:
                 listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
-                    "are dropped, as by reghdfe: estimates are the same, errors are not where there are such rows "
-                    "(n_singletons of results.csv)."
+                    "are dropped, as by reghdfe: estimates are the same; where there are such rows N "
+                    "(n_singletons of results.csv) and errors are not."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 
