@@ -134,7 +134,7 @@ _KNOWN = frozenset(
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
     cummax cummin cummean join_by fcase cols cols_only col_double col_number col_integer col_character col_logical
-    col_factor col_date col_skip col_guess
+    col_factor col_date col_skip col_guess vroom
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
