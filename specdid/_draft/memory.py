@@ -438,8 +438,8 @@ class Memory:
         return None
 
     def _may_be_alone(self, regression: Regression) -> bool:
-        """Say whether rows may be alone in a fixed effect, and errors depend on it: those that are iid do not."""
-        if regression.effects == "0" or regression.vcov == "iid":
+        """Say whether rows may be alone in a fixed effect."""
+        if regression.effects == "0":
             return False
         used = {name for text in texts_of(regression) for name in columns_of(text)}
         parts = re.split(r"\s*\+\s*", regression.effects)
@@ -456,8 +456,8 @@ class Memory:
                 listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
-                    "are dropped, as by reghdfe: estimates are the same; where there are such rows N "
-                    "(n_singletons of results.csv) and errors are not."
+                    "are dropped, as by reghdfe: estimates are the same, and iid errors; where there are such rows N "
+                    "(n_singletons of results.csv) and other errors are not."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 

@@ -57,7 +57,10 @@ ROBUST_NOTE = later(
     "The classical test assumes independent errors of equal variance. The robust one adds the units' "
     "means to random effects and tests them jointly, clustered by unit (Mundlak 1978)."
 )
-UNTESTED = later("Terms that are the same for all units in a period are in both regressions and not tested.")
+UNTESTED = later(
+    "Terms that are the same for all units in a period ({names}) are in both regressions and not tested; R's plm "
+    "counts them in the degrees of freedom of χ²."
+)
 ABSOLUTE = later("Where χ² is negative it has no p-value; R's plm prints its absolute value with one.")
 TIED = 1e-8
 """A part of a dropped column, as a share of its length, that another contributes."""
@@ -147,10 +150,10 @@ def run(bench: Bench, request: Request) -> Finding:
     columns = [_compare(bench, request, cells, cell) for cell in cells]
     title = request.table.name or say(ANALYSIS.title)
     alpha = bench.study.inference.alpha
-    tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title))
+    tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title, bench.label))
     assumed = (IID,) if any(c.effects is not None for c in columns) else ()
     found = (*assumed, *warnings(columns, alpha), *_unread(columns, cells), *cells.notes)
-    return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha)))
+    return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha, bench.label)))
 
 
 def _unread(columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]:
@@ -292,11 +295,11 @@ def _estimates(column: HausmanColumn, place: int) -> tuple[float, float, float, 
     )
 
 
-def tidy_tests(columns: Sequence[HausmanColumn], title: str) -> TidyTable:
+def tidy_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -> TidyTable:
     """Return the tests of every comparison, one row each."""
     rows = [(k + 1, *c.labels.values(), *rest) for k, c in enumerate(columns) for rest in _tests(c)]
     header = ("column", *_names(columns), *TESTS)
-    return TidyTable(header, tuple(rows), _printed_tests(columns, title), "tests")
+    return TidyTable(header, tuple(rows), _printed_tests(columns, title, label), "tests")
 
 
 def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
@@ -355,7 +358,7 @@ def _printed_rows(column: HausmanColumn, label: Label, places: int) -> Iterator[
         yield Row(label(column.terms[place]), tuple(a for a, _ in both), tuple(b for _, b in both))
 
 
-def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable | None:
+def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -> PrintTable | None:
     shown = [c for c in columns if c.effects is not None]
     if not shown:
         return None
@@ -384,9 +387,14 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str) -> PrintTable |
         (
             say(ROBUST_NOTE),
             *((say(ABSOLUTE),) if negative else ()),
-            *((say(UNTESTED),) if any(c.untested for c in shown) else ()),
+            *_untested(shown, label),
         ),
     )
+
+
+def _untested(columns: Sequence[HausmanColumn], label: Label) -> tuple[str, ...]:
+    names = dict.fromkeys(label(name) for c in columns if c.classical is not None for name in c.untested)
+    return (say(UNTESTED, names=", ".join(names)),) if names else ()
 
 
 def _sizes(columns: Sequence[HausmanColumn]) -> tuple[Row, ...]:
@@ -405,7 +413,7 @@ def _range(values: Floats) -> str:
     return low if low == high else say("{low} to {high}", low=low, high=high)
 
 
-def lines(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[str]:
+def lines(columns: Sequence[HausmanColumn], alpha: float, label: Label) -> Iterator[str]:
     """Return the table of the summary and what the robust test says."""
     yield say("| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |")
     yield "|---|---|---|---|---|---|"
@@ -424,6 +432,7 @@ def lines(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[str]:
         yield f"| {column.heading} | {' | '.join(cells)} |"
     yield ""
     yield from (f"- {verdict(c, alpha)}" for c in columns if c.robust is not None)
+    yield from (f"- {said}" for said in _untested(columns, label))
 
 
 def verdict(column: HausmanColumn, alpha: float) -> str:

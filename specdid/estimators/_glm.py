@@ -415,8 +415,10 @@ def _relevelled(task: Task, keep: Bools) -> Task:
     return replace(task, effects=tuple(full))
 
 
-def binary_model(name: str, title: str, effect: str, unit: str, needs: tuple[str, ...] = ()) -> Estimator:
-    """Declare the model with link ``name``, whose coefficient is an ``effect`` in ``unit``."""
+def binary_model(
+    name: str, title: str, effect: str, unit: str, needs: tuple[str, ...] = (), errors: str = ""
+) -> Estimator:
+    """Declare the model with link ``name``, whose coefficient is an ``effect`` in ``unit``; ``errors`` says of what."""
 
     def refuses(task: Task) -> Failure | None:
         if not np.all((task.outcome == 0) | (task.outcome == 1)):
@@ -446,7 +448,7 @@ def binary_model(name: str, title: str, effect: str, unit: str, needs: tuple[str
         fit=fit,
         slopes=False,
         words=lambda treated, options: coefficient_words(treated, effect),
-        doc="Levels of a fixed effect in which the outcome never varies are dropped (separation).",
+        doc=f"Levels of a fixed effect in which the outcome never varies are dropped (separation). {errors}".strip(),
         cautions=lambda found: _cautions(name, found),
         ssc=frozenset({"fixest", "lsdv", "glm", "none"}),
         refuses=refuses,

@@ -5,5 +5,10 @@ from __future__ import annotations
 from specdid.estimators._glm import binary_model
 
 ESTIMATOR = binary_model(
-    "probit", "Probit", "probit coefficient", "probit index", needs=("from scipy.stats import norm",)
+    "probit",
+    "Probit",
+    "probit coefficient",
+    "probit index",
+    needs=("from scipy.stats import norm",),
+    errors="Errors are by the expected information, as in R's glm and fixest; Stata's probit takes the observed one.",
 )

@@ -73,10 +73,14 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "ivreghdfe ivreg2 ivregress ivreg xtivreg xtivreg2 ivreg2hdfe", _IV),
     ("R", "regression", "ivreg iv_robust", _IV),
     ("Stata", "regression", "poisson xtpoisson xtpqml ppml ppml_panel_sg poi2hdfe", "`fepois` in [estimator]"),
-    ("Stata", "regression", "nbreg xtnbreg", "`fenegbin` in [estimator]"),
+    ("Stata", "regression", "nbreg xtnbreg", "`fenegbin` in [estimator]; its errors take the dispersion as known, as "
+     "R's glm.nb, and are not nbreg's"),
     ("Stata", "regression", "logit logistic xtlogit clogit", "`logit` in [estimator]; [fixed_effects] of few rows bias "
      "it, which is said beside the number"),
-    ("Stata", "regression", "probit xtprobit dprobit", "`probit` in [estimator]"),
+    ("Stata", "regression", "probit dprobit", "`probit` in [estimator]; its errors are by the expected information, as "
+     "those of R's glm and of Stata's glm with irls; Stata's probit takes the observed one, and prints other errors"),
+    ("Stata", "regression", "xtprobit", "nothing here has its random effects; `probit` in [estimator] is another "
+     "model"),
     ("Stata", "regression", "tobit xttobit qreg xtqreg qreg2 sqreg rifhdreg heckman heckprob truncreg ologit oprobit "
      "mlogit stcox cloglog betareg fracreg xtabond xtabond2 xtdpd xtdpdsys xtdpdgmm xthreg "
      "spxtregress spregress xsmle frontier sfpanel rdrobust rd mixed xtmixed sem gsem nl", _NONE),

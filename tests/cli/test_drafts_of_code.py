@@ -2029,15 +2029,15 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
 @pytest.mark.parametrize(
     ("call", "vcov", "ssc", "told"),
     [
-        ("feols(y ~ d + factor(g), df)", "iid", "", ""),
-        ("feols(y ~ d + factor(id) + factor(year), df)", "iid", "", ""),
+        ("feols(y ~ d + factor(g), df)", "iid", "", "factor() keeps rows"),
+        ("feols(y ~ d + factor(id) + factor(year), df)", "iid", "", "factor() keeps rows"),
         ("feols(y ~ d + factor(id), df, cluster = ~id)", "~id", "lsdv", "factor() keeps rows"),
         ("feols(y ~ d + factor(id), df, ~id, ssc = ssc(K.fixef = 'full'))", "~id", "lsdv", "factor() keeps rows"),
-        ("fepois(y ~ d + factor(id), df)", "iid", "", ""),
+        ("fepois(y ~ d + factor(id), df)", "iid", "", "factor() keeps rows"),
         ("felm(y ~ d + factor(id) | 0 | 0 | id, df)", "~id", "lsdv", "felm keeps rows"),
-        ("felm(y ~ d + factor(id), df)", "iid", "", ""),
+        ("felm(y ~ d + factor(id), df)", "iid", "", "felm keeps rows"),
         ("setFixest_vcov(no_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "hetero", "", "factor() keeps rows"),
-        ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", ""),
+        ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", "factor() keeps rows"),
         ("feols(y ~ d + factor(year) | id, df)", "~id", "", "states no vcov"),
         ("feols(y ~ d + factor(id), df, panel.id = ~id + year)", "~id", "lsdv", "states no vcov"),
         ("feols(y ~ d + factor(id), df, vcov = 'cluster')", None, "", ""),
@@ -3045,7 +3045,7 @@ feols(y ~ d + . | id, df, cluster = ~id)
     [
         ("areg y d, absorb(id) vce(cluster id)", True),
         ("xtreg y d, fe i(id) vce(robust)", True),
-        ("areg y d, absorb(id)", False),
+        ("areg y d, absorb(id)", True),
         ("areg y d, absorb(region) vce(cluster id)", False),
         ("areg y d if d != 2, absorb(region) vce(cluster id)", True),
         ("areg y d x, absorb(region) vce(cluster id)", True),
@@ -6680,4 +6680,7 @@ def test_a_recode_may_have_ends_without_a_digit_before_the_point():
 
 def test_rows_alone_in_a_fixed_effect_are_told_to_change_n_and_errors():
     found = read_code("use a\nareg y d, a(i) cluster(i)\n", ".do")
-    assert "where there are such rows N (n_singletons of results.csv) and errors are not" in found.comments["alone"][0]
+    (told,) = found.comments["alone"]
+    assert "and iid errors; where there are such rows N (n_singletons of results.csv) and other errors are not" in told
+    assert read_code("use a\nxtset i t\nxtreg y d, fe\n", ".do").comments["alone"]
+    assert not read_code("use a\nreghdfe y d, a(i)\n", ".do").comments.get("alone")
