@@ -128,7 +128,11 @@ _TAIL = (
         _DIGITS,
         "R² after the fixed effects",
     ),
-    _plan("dropped", "where nothing was dropped", "collinear terms left out, joined by ` + `"),
+    _plan(
+        "dropped",
+        "where nothing was dropped",
+        "collinear terms left out, joined by ` + `; of a factor the columns, or its name where all of them are",
+    ),
     _plan("status", "never", "ok, failed, excluded or duplicate"),
     _plan("code", "where ok", "why there are no numbers, as a stable name"),
     _plan(

@@ -103,10 +103,10 @@ def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> I
 SUM = 1e-6
 """Relative distance up to which a number is the sum of others, which may be rounded."""
 CALLED_TOTAL = re.compile(
-    r"(?i)(.*[\s_:,(-])?(sub-?|grand\s)?totals?\)?|sub-?totals?[\s:,(].*|national|全国"
+    r"(?i)(.*[\s_:,(-])?(sub-?|grand\s)?totals?\)?|sub-?totals?[\s:,(].*|national|world|全国|全球|世界"
     r"|.*(合计|总计|小计|总和)[数值额]?([\s:：(（)）-].*)?"
 )
-"""Names of units that are the sum of others: Total, East total, 合计."""
+"""Names of units that are the sum of others: Total, East total, World, 合计."""
 CALLED_AVERAGE = re.compile(
     r"(?i)(.*[\s_:,(-])?(averages?|avg\.?|means?|medians?)\)?|(average|mean|median)(\sof\s|\s?[:,;(]).*"
     r"|.*(平均|均值|中位数)([值数]|水平)?([\s:：(（)）-].*)?"

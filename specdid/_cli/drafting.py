@@ -31,6 +31,7 @@ from specdid._draft import (
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
 from specdid.panel.files import (
+    cells_led_by_zeros,
     cells_with_blanks,
     columns_of_integers,
     first_sheet,
@@ -135,6 +136,7 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
             extended = path.suffix.lower() != ".r" and has_extended_missing(beside)
             integers = columns_of_integers(beside) & facts.columns
             facts = replace(facts, extended=extended, padded=cells_with_blanks(beside), integers=integers)
+            facts = replace(facts, zeros=cells_led_by_zeros(beside))
             code = read_code(text, path.suffix, facts)
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)

@@ -147,7 +147,7 @@ def estimated_controls(results: Results, places: Ints) -> tuple[Bools, Ints]:
     """Return the sets of control terms that specifications were estimated with, and whose they are.
 
     A term that was left out as collinear, or as the fixed effects absorb it, is in no set: with and without it the
-    regression is the same. Of a term of several columns some may be left out, and it counts.
+    regression is the same. A term of several columns counts as long as one of them is estimated.
 
     Returns
     -------

@@ -10,7 +10,9 @@ from fnmatch import fnmatchcase
 from itertools import product
 from math import inf
 
-from specdid._arrays import Floats
+import numpy as np
+
+from specdid._arrays import Bools, Floats
 from specdid.language import (
     CONSTANTS_AND_KEYWORDS,
     LanguageError,
@@ -24,6 +26,7 @@ from specdid.language import (
     write_name,
 )
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number, Unary, chain, walk
+from specdid.panel import Column
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
 """What would be read as a name as in R: L.x, and the missing value."""
@@ -129,6 +132,8 @@ class ReadCode:
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    stays: dict[str, bool] = field(default_factory=dict)
+    """Of columns of the data that terms are leads and lags of, whether each is 0 and 1 and stays 1 in every unit."""
     needed: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """The columns of ``unused`` that lines name which are listed."""
 
@@ -144,14 +149,17 @@ class DataFacts:
     ``sheet`` is the name of a workbook's first, which is read;
     ``short`` are columns of numbers that single precision holds, all of them;
     ``gaps`` of unit and time whether the row before may not be the period before, as the file has the rows and sorted;
+    ``stays`` of them and a column whether it is 0 and 1 and stays 1 in every unit, None where that is not known;
     ``key`` of them whether every row has its own pair, None where that is not known;
     ``numbers`` of a column its rows, None where that is not known;
     ``order`` are the columns as the file has them, none where that is not known;
     ``words`` of a column of a text file what is read as missing, "" or NA, and in how many rows;
     ``texts`` are columns of text, ``padded`` those of a text file with blanks at the ends of cells, which are read
     without: the first such cell, the number of rows, and whether there are fewer values without blanks;
+    ``zeros`` of a text file's columns of numbers the first that is written as 01, and whether one is written as 1, too;
     ``integers`` are columns of a text file whose cells are all written as whole numbers;
     ``levels`` of a column of text its values, none of another;
+    ``values`` of an expression, and of the names that it uses which have expressions, its rows, None where it has none;
     ``extended`` whether a .dta file has missing values .a to .z.
     """
 
@@ -174,7 +182,10 @@ class DataFacts:
     padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
     extended: bool = False
     integers: frozenset[str] = frozenset()
+    zeros: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     levels: Callable[[str], frozenset[str]] = lambda _name: frozenset()
+    stays: Callable[[str, str, str], bool | None] = lambda _unit, _time, _name: None
+    values: Callable[[str, Mapping[str, str]], Column | None] = lambda _text, _made: None
 
 
 FIRST = DataFacts()
@@ -209,6 +220,8 @@ class State:
     """Whether `[` of R has put rows of missing values where a condition is missing, which no group has."""
     order: str = ""
     """By what R has sorted the rows, where the row before is then not the unit's period before."""
+    keys: tuple[str, ...] = ()
+    """The columns by which R has sorted the rows."""
     sorted: bool = False
     """Whether R has sorted the rows so that each unit's follow each other in time."""
     dropped: frozenset[str] = frozenset()
@@ -443,8 +456,8 @@ class Memory:
                 listed = ", ".join(map(str, lines[:12])) + ", …" * (len(lines) > 12)
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
-                    "are dropped, as by reghdfe: estimates are the same, errors are not where there are such rows "
-                    "(n_singletons of results.csv)."
+                    "are dropped, as by reghdfe: estimates are the same; where there are such rows N "
+                    "(n_singletons of results.csv) and errors are not."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 
@@ -526,6 +539,23 @@ class Memory:
             elif key not in there and self._versions[key].expression is None:
                 told += f"; its `{word}` is as line {self._versions[key].line} makes it, which is not read"
         return told
+
+    def values(self, text: str) -> Column | None:
+        """Return the rows of an expression of versions, None where it has none before unit and time are known."""
+        waiting, wanted = [*columns_of(text)], set[str]()
+        while waiting:
+            if (key := waiting.pop()) not in wanted:
+                wanted.add(key)
+                waiting += columns_of(self._versions[key].expression or "") if key in self._versions else ()
+        those = {k: v.expression for k, v in self._versions.items() if k in wanted and v.expression is not None}
+        return self._facts.values(text, those)
+
+    def left(self, values: Floats) -> Bools:
+        """Say which values are of rows that are left, all where that is not known."""
+        asked = self.values(" & ".join(map(in_brackets, self.rows_left())) or "TRUE")
+        if asked is None or asked.numbers is None:
+            return np.ones(values.shape, dtype=bool)
+        return np.asarray((asked.numbers != 0) & ~np.isnan(asked.numbers))
 
     def _plain(self, key: str) -> str:
         version = self._versions.get(key)

@@ -36,9 +36,9 @@ from specdid._draft.r import read_r
 from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
-from specdid.language import LanguageError, expand, parse, write, write_name
+from specdid.language import LanguageError, Scope, bind, expand, parse, write, write_name
 from specdid.language.tree import chain
-from specdid.panel import Column
+from specdid.panel import Column, EvaluationError, Evaluator, Panel
 from specdid.panel.columns import rank
 
 ENCODINGS = ("utf-8-sig", "gb18030", "cp1252")
@@ -64,7 +64,11 @@ def read_code(text: str, ending: str, facts: DataFacts = FIRST) -> ReadCode:
     reader = readers.get(ending.casefold())
     if reader is None:
         raise ValueError("code is read from .do and .R files")
-    return _without_marks(reader(text.replace("\r\n", "\n").replace("\r", "\n")))
+    found = reader(text.replace("\r\n", "\n").replace("\r", "\n"))
+    lagged = {of[1] for r in found.regressions for t in r.terms if (of := re.fullmatch(r"[lf]\((\w+), \d+\)", t))}
+    told = {name: facts.stays(found.unit or "", found.time or "", name) for name in lagged & facts.columns}
+    found.stays = {name: stays for name, stays in told.items() if stays is not None}
+    return _without_marks(found)
 
 
 def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
@@ -89,13 +93,16 @@ def _marked(facts: DataFacts, named: Callable[[str], str]) -> DataFacts:
         order=tuple(changed[name] for name in facts.order),
         words={changed[name]: words for name, words in facts.words.items()},
         padded={changed[name]: cells for name, cells in facts.padded.items()},
+        zeros={changed[name]: cells for name, cells in facts.zeros.items() if name in changed},
         nested=lambda group, inner: facts.nested(without_marks(group), without_marks(inner)),
         gaps=lambda unit, time: facts.gaps(without_marks(unit), without_marks(time)),
+        stays=lambda *names: facts.stays(*map(without_marks, names)),
         key=lambda unit, time: facts.key(without_marks(unit), without_marks(time)),
         alone=lambda names: facts.alone(tuple(map(without_marks, names))),
         bounds=lambda name: facts.bounds(without_marks(name)),
         numbers=lambda name: facts.numbers(without_marks(name)),
         levels=lambda name: facts.levels(without_marks(name)),
+        values=lambda text, made: facts.values(in_backticks(text), {n: in_backticks(one) for n, one in made.items()}),
     )
 
 
@@ -132,6 +139,7 @@ def _without_marks(code: ReadCode) -> ReadCode:
         unused={without_marks(name): in_backticks(text) for name, text in code.unused.items()},
         needed={line: tuple(map(without_marks, names)) for line, names in code.needed.items()},
         read_as={without_marks(name): in_backticks(of) for name, of in code.read_as.items()},
+        stays={without_marks(name): stays for name, stays in code.stays.items()},
         renamed={in_backticks(old): without_marks(new) for old, new in code.renamed.items()},
         called={in_backticks(new): (without_marks(old), line) for new, (old, line) in code.called.items()},
     )
@@ -181,6 +189,14 @@ def facts_of(
             found.append(bool((step != 1).any()))
         return found[0], found[1]
 
+    def stays(unit: str, time: str, name: str) -> bool | None:
+        if not {unit, time} <= whole or name not in numbers:
+            return None
+        units, times = rank(columns[unit])[0], rank(columns[time])[0]
+        order = np.lexsort((times, units))
+        falls = (np.diff(numbers[name][order]) < 0) & (np.diff(units[order]) == 0)
+        return name in binary and not falls.any()
+
     def alone(names: tuple[str, ...]) -> bool:
         if not {*names} <= whole:
             return True
@@ -204,6 +220,17 @@ def facts_of(
     with np.errstate(over="ignore"):
         short = frozenset(n for n, v in numbers.items() if (v.astype(np.float32) == v)[~np.isnan(v)].all())
 
+    evaluator = Evaluator(Panel(columns, max((len(c.missing) for c in columns.values()), default=0)))
+
+    def values(text: str, made: Mapping[str, str]) -> Column | None:
+        scope = Scope.of(columns)
+        try:
+            for name, one in made.items():
+                scope = scope.define(name, parse(one))
+            return evaluator.column(bind(parse(text), scope))
+        except (LanguageError, EvaluationError):
+            return None
+
     def bounds(name: str) -> tuple[float, float]:
         return ends.get(name, (-np.inf, np.inf))
 
@@ -225,6 +252,8 @@ def facts_of(
         words or {},
         frozenset(texts),
         levels=lambda name: texts.get(name, frozenset()),
+        stays=stays,
+        values=values,
     )
 
 
@@ -437,7 +466,8 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     if len(numbered) > 1:
         return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
     if any(
-        (t.startswith("i(") and not t.startswith(f"i({code.unit},")) or re.match(r'regex\("\^(?:pre|post|lead|lag)', t)
+        ((of := re.match(r"i\((\w+)", t)) and _counts_periods(of[1], code))
+        or re.match(r'regex\("\^(?:pre|post|lead|lag)', t)
         for t in terms
     ):
         return ". Here: an event study is [event_study], with window and reference"
@@ -448,6 +478,13 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     fake = next((t for t in terms if re.search(r"(?i)placebo|fake|pseudo", t) and t.isidentifier()), None)
     fake = fake or next((t for t in terms if "1" in shape(t) and shape(t) == shape(term)), None)
     return f". Here: a fake treatment, as `{fake}` may be, is [placebo]" if fake else ""
+
+
+def _counts_periods(name: str, code: ReadCode) -> bool:
+    """Say whether a factor is one of periods, as that of a treatment's slopes, i(treat, x), is not."""
+    shown = code.called.get(name, (name, 0))[0]
+    named = re.search(r"(?i)rel|ev(?:en)?t|time|year|period|lead|lag|since|until|(?:^|_)[tk]\d*$", shown)
+    return named is not None or (code.time or "") in columns_of(code.derived.get(name, "1"))
 
 
 _PERIOD = re.compile(
@@ -474,13 +511,15 @@ def _event_study(terms: Sequence[str], code: ReadCode) -> str:
     if moved in terms:
         found[moved] = 0, f"~{moved}"
     periods = [n for n, _ in found.values()]
-    if len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
+    stays = code.stays.get(moved)
+    if stays is False or len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
         return ""
     least, most = min(periods), max(periods)
     left = [n for n in range(least, max(most, 0)) if n not in periods]
     reference = f"reference = {left[0]}" if len(left) == 1 else "reference, the period that is left out"
     told = f"{_first_two([*found])} are periods of [event_study], with window = [{least}, {most}] and {reference}"
-    more = f"; of `{moved}`, which stays 1, a lead or lag is the change from one period to the next" if moved else ""
+    if_so = "which stays 1" if stays else "where it stays 1 once it is 1"
+    more = f"; of `{moved}`, {if_so}, a lead or lag is the change from one period to the next" if moved else ""
     return told + more
 
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
-from operator import add, mul, sub
 
-from specdid._arrays import Floats
+import numpy as np
+
 from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
@@ -35,6 +35,7 @@ from specdid._draft.memory import (
     without_marks,
 )
 from specdid._draft.r_errors import Defaults, read_errors
+from specdid._draft.r_numbers import LARGEST_INTEGER, Kind, kind_of, text_in_r
 from specdid.language import COMMANDS, FUNCTIONS, LanguageError, expand, not_read, parse, write
 from specdid.language.tree import (
     Argument,
@@ -51,7 +52,7 @@ from specdid.language.tree import (
     number_value,
     walk,
 )
-from specdid.panel.columns import MISSING
+from specdid.panel.columns import MISSING, number_text
 
 LONGEST_CALL = 10_000
 """Characters of a call."""
@@ -132,7 +133,8 @@ _KNOWN = frozenset(
     crossprod solve diag det complete.cases na.omit nest_by rowwise c_across rowSums rowMeans colSums colMeans rowsum
     ave embed append unname setattr attr attributes structure class inherits typeof mode nlevels numeric character
     logical integer double Sys.sleep interactive commandArgs quit q sw sw0 csw csw0 mvsw i l d f bs ns poly I offset xpd
-    cummax cummin cummean join_by fcase
+    cummax cummin cummean join_by fcase cols cols_only col_double col_number col_integer col_character col_logical
+    col_factor col_date col_skip col_guess vroom
     ssc dof vcov_cluster vcov_hetero hetero iid cluster NW DK conley panel unpanel fixef collinearity obs sunab desc
     """,
     )
@@ -148,7 +150,7 @@ _READING = re.compile(
 _HEAD = re.compile(r"^\s*(?:for|while|if|repeat)\b|\bfunction\s*\(|\\\(|\b(?:[slvm]apply|map\w*|pmap)\s*\(")
 _READ_ALIKE = {
     "header", "sep", "stringsAsFactors", "encoding", "fileEncoding", "show_col_types", "data.table", "check.names",
-    "dec", "quote", "guess_max", "strip.white", "file", "path", "input",
+    "dec", "quote", "guess_max", "strip.white", "file", "path", "input", "delim", "progress", "lazy", "num_threads",
 }  # fmt: skip
 """Arguments that say how a file is written, not which part of it is read."""
 _READERS = {
@@ -158,8 +160,22 @@ _READERS = {
 """Of what reads texts: the argument that says which cells are missing, and what it says by itself."""
 _KEEP_BLANKS = {"read.csv", "read.csv2", "read.table", "read.delim", "read.delim2"}
 """Of what reads texts: what leaves blanks at their ends by itself."""
-_LARGEST = 2147483647
-"""The largest integer of R."""
+_ZEROS_STAY = {"read_csv", "read_csv2", "read_tsv", "read_delim", "vroom"}
+"""Of what reads texts: what leaves 01 as text."""
+_ALL_DOUBLE = {
+    "read_csv",
+    "read_csv2",
+    "read_tsv",
+    "read_delim",
+    "vroom",
+    "read_dta",
+    "read_stata",
+    "read_excel",
+    "read_xlsx",
+}
+"""Of what reads files: what makes no integers of numbers."""
+_TEXTS_OF = {"paste", "paste0", "ifelse", "case_when", "coalesce", "tolower", "toupper", "trimws"}
+"""Functions of texts that are those of their arguments, or parts of these."""
 _TRUTHS = {"T", "F", "TRUE", "FALSE", "true", "false"}
 _AS_LOGICAL = _READERS.keys() - {"fread"}
 """Of what reads texts: what makes a column of ``_TRUTHS`` logical, also of T and F."""
@@ -224,6 +240,7 @@ _BY_ROW = {
 }  # fmt: skip
 """Functions that give here, row by row, what they give in R."""
 _HERE = {
+    "as.character": "x itself as a fixed effect, else paste0(x), where a missing value is the text NA",
     "cumsum": "cumsum(x), along the unit's time, without by",
     "cummax": "cummax(x), along the unit's time, without by",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
@@ -368,12 +385,15 @@ class _R(Memory):
         self._singletons = 0
         self._cells: dict[str, tuple[int, str, str]] = {}
         self._padded: dict[str, tuple[int, str]] = {}
+        self._zeros: dict[str, tuple[int, str]] = {}
         self._factor_levels: dict[str, frozenset[str]] = {}
         """Of columns, and versions of them, that are read as factors: their levels."""
         self._logical: dict[str, str] = {}
         """Columns of texts that are read as logical, and by which function."""
-        self._integers: frozenset[str] = frozenset()
-        """Columns of the file that are read as integers."""
+        self._numbers: dict[str, Kind] = {}
+        """Columns of the file, and versions of them, by which of R's numbers they are."""
+        scipen = re.search(r"\bscipen\s*=\s*(\d{1,3})", text)
+        self._scipen = int(scipen[1]) if scipen else 0
         self._by_felm: dict[str, list[int]] = {}
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
@@ -469,6 +489,7 @@ class _R(Memory):
         self._tell_infinite(code)
         self._tell_logs(code)
         self._tell_cells(code)
+        self._tell_zeros(code)
         return code
 
     def _tell_logs(self, code: ReadCode) -> None:
@@ -794,6 +815,8 @@ class _R(Memory):
             raise NotReadError(
                 f"`{whole}()` is of the rows of `subset` alone in fixest, here of all: have its column in the data"
             )
+        if condition != "TRUE" and (moved := next((n for n in _called(formula) if n in ("l", "f", "d")), None)):
+            self._refuse_moved(moved, condition)
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
         errors = read_errors(name, given, clusters, " + ".join(effects[:absorbed]), self._defaults)
         rule = errors.ssc
@@ -831,6 +854,22 @@ class _R(Memory):
         each = f"each({level})"
         both = each if condition == "TRUE" else f"{each} & {in_brackets(condition)}"
         return [*([regression] if given.get("fsplit") else []), replace(regression, condition=both)]
+
+    def _refuse_moved(self, function: str, condition: str) -> None:
+        """Refuse a lag beside a condition, but of units as a whole.
+
+        Raises
+        ------
+        NotReadError
+            Its periods may be those that the condition leaves, or all.
+        """
+        unit = self.found.unit or ""
+        if not all(self._facts.nested(unit, column) for column in columns_of(condition)):
+            verb = "lead" if function == "f" else "lag"
+            raise NotReadError(
+                f"`{function}()` beside `subset`, which leaves periods of a unit out: whether these are lagged, too, "
+                f"is fixest's to say. Write it as a column in a line before, of {verb}() by unit, or in [derive]"
+            )
 
     def _term(self, text: str, role: str) -> str:
         """Return a part of a formula as it is written here."""
@@ -1394,10 +1433,13 @@ class _R(Memory):
             running = {*_called(text)} & _RUNNING
             if (running or new != text) and self.state.kept:
                 raise NotReadError("rows are cut off before: the row before is not the period before")
+            as_given, as_sorted = self._facts.gaps(unit or "", time)
+            apart = as_sorted if self.state.sorted else as_given
+            if (running or new != text) and (self.state.order or apart) and (told := self._of_several_keys(by)):
+                raise NotReadError(told)
             if (running or new != text) and self.state.order:
                 raise NotReadError(f"rows are sorted by {self.state.order}: the row before is not the period before")
-            as_given, as_sorted = self._facts.gaps(unit or "", time)
-            if (running or new != text) and (as_sorted if self.state.sorted else as_given):
+            if (running or new != text) and apart:
                 raise NotReadError(
                     "the data have gaps, or are not in the order of unit and time: the row before is not the period "
                     "before"
@@ -1443,6 +1485,11 @@ class _R(Memory):
                 f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other, text, by)}"
             )
         if found_at := re.search(rf"({_NAME})\[(?:[\w.]*\$)?([^\[\]]+)\]", text):
+            if found_at[2].startswith("-"):
+                raise NotReadError(
+                    f"`{found_at[1]}[-…]` leaves rows out by their number. Here, where it moves the others by one: "
+                    f"l({found_at[1]}, 1) or f({found_at[1]}, 1)"
+                )
             which = (
                 found_at[2]
                 if re.search(r"[<>=!]", found_at[2])
@@ -1460,7 +1507,9 @@ class _R(Memory):
         written = self.in_force(written)
         self._refuse_text(written)
         self._refuse_logical(written)
-        self._tell_overflow(written)
+        tree = parse(written)
+        self._tell_overflow(tree, written)
+        self._tell_texts(tree, written)
         return self.on_kept(written) if looks else written
 
     def _refuse_other_rows(
@@ -1863,10 +1912,25 @@ class _R(Memory):
             end = end if n == "1" else f"rank({'-' * ahead}{time}, by = {group}) <= {n}"
             here = f"ifelse({end}, {fill}, {here})"
         if [*by] == [unit] or (unit is None and len(by) == 1):
+            if told := self._of_several_keys(by, here):
+                return f": {told}"
             return f". Here: {here}, along the time of [study], where unit and time stand there"
         rows = f"within {' and '.join(f'`{one}`' for one in by)}" if unit in by else "across units"
         told = f"there R goes by rows {rows}, as they are not grouped by {f'`{unit}` alone' if unit else 'the unit'}"
         return f": {told}. Along the time of each unit it is here: {here}"
+
+    def _of_several_keys(self, by: Sequence[str], here: str = "l(x, 1), f(x, 1) or cumsum(x)") -> str:
+        """Say what the time is of units whose rows are sorted by several columns, "" of others."""
+        keys = [key for key in self.state.keys if key not in by]
+        plain = all(re.fullmatch(_NAME, key) and key in self.there() for key in keys)
+        if len(keys) < 2 or not plain or len(by) != 1 or self._facts.key(by[0], keys[0]):
+            return ""
+        of_year = {"month": 12, "quarter": 4}.get(keys[1].casefold()) if len(keys) == 2 else None
+        shown = f", as {keys[0]} * {of_year} + {keys[1]}" if of_year else ""
+        return (
+            f"rows of a unit are sorted by {' and '.join(f'`{key}`' for key in keys)}, and time is one column here: "
+            f"have one in the data that numbers the periods{shown}, name it as the time of [study], and write {here}"
+        )
 
     def _end_of_time(self, *, last: bool) -> str:
         """Return the first or last period of the data, an example where these are not known."""
@@ -1962,9 +2026,8 @@ class _R(Memory):
             self._read_padded(reader, parts, line)
             self._read_texts(parts, line, text)
             self._read_factors(reader, parts)
-            typed = any(re.match(r"colClasses|integer64", one) for one in parts)
-            whole = self._facts.integers if reader in {*_KEEP_BLANKS, "fread"} and not typed else ()
-            self._integers = frozenset(n for n in whole if max(map(abs, self._facts.bounds(n))) <= _LARGEST)
+            self._read_numbers(reader, parts)
+            self._read_zeros(reader, parts, line)
             self._changes(target, target, steps, line, text)
             return
         self._changes(target, base, steps, line, text)
@@ -2026,6 +2089,50 @@ class _R(Memory):
                     f"value of its own there, and {read} here. Write strip.white = TRUE or trimws() into the code if "
                     "that is meant, else other words into the file",
                 )
+
+    def _read_zeros(self, reader: str, arguments: Sequence[str], line: int) -> None:
+        """Keep what is to be told of numbers with zeros before, which readr leaves as text."""
+        self._zeros = {}
+        if reader not in _ZEROS_STAY or any(re.match(r"col_types\b", one) for one in arguments):
+            return
+        for name, (cell, _) in self._facts.zeros.items():
+            if name not in self._facts.texts:
+                self._zeros[name] = (
+                    line,
+                    f"`{name}` has zeros before numbers, as {cell}, which {reader}() leaves as text: a term of it "
+                    f'stands for levels there, and "{cell}" is not {cell.lstrip("0") or 0}. Here it is a number: '
+                    "write as.numeric() around it into the code if that is meant, else have it as text in the data, "
+                    "with a letter before",
+                )
+
+    def _tell_zeros(self, code: ReadCode) -> None:
+        """Say of texts of digits that are used as more than levels that they are numbers here."""
+
+        def used(node: Node) -> set[str]:
+            match node:
+                case Name():
+                    return {node.name}
+                case Call(
+                    function="as.numeric" | "as.integer" | "parse_number" | "is.na" | "n_distinct" | "factor" | "i"
+                ):
+                    return set().union(*(used(one) for one in children(node) if not isinstance(one, Name)))
+                case Call():
+                    return set().union(
+                        *(used(a.value) for a in node.arguments if a.value is not None and a.name != "by")
+                    )
+                case _:
+                    return set().union(*map(used, children(node)))
+
+        names = {name for name, (_, twice) in self._facts.zeros.items() if twice} if self._zeros else set()
+        for text in (
+            *code.derived.values(),
+            *(t for r in code.regressions for t in (r.outcome, *r.terms, r.condition)),
+        ):
+            with suppress(LanguageError):
+                names |= used(parse(text)) if self._zeros else set()
+        every = [*code.derived.values(), *(one for r in code.regressions for one in texts_of(r))]
+        there = set().union(*map(columns_of, every)) if names else set()
+        code.notes += [told for name, told in self._zeros.items() if name in names & there]
 
     def _tell_cells(self, code: ReadCode) -> None:
         """Say of columns that are used which cells R reads otherwise, but of numbers that are taken out of text."""
@@ -2122,39 +2229,90 @@ class _R(Memory):
                     f"those of the file. Here, where these are meant: {name} == {text}"
                 )
 
-    def _tell_overflow(self, written: str) -> None:
-        """Note where an expression of versions is beyond R's integers in rows of the file, which R makes NA."""
+    def _read_numbers(self, reader: str, arguments: Sequence[str]) -> None:
+        """Remember which columns of numbers are read as integers, and which as doubles."""
+        typed = any(re.match(r"colClasses|col_types|integer64", one) for one in arguments)
+        whole = {n for n in self._facts.integers if max(map(abs, self._facts.bounds(n))) <= LARGEST_INTEGER}
+        for name in self._data - self._facts.texts:
+            if not typed and reader in _ALL_DOUBLE:
+                self._numbers[name] = "double"
+            elif not typed and reader in {*_KEEP_BLANKS, "fread"} and self._facts.integers:
+                long = reader == "fread" and name in self._facts.integers  # which are of bit64
+                self._numbers[name] = "integer" if name in whole else "" if long else "double"
+            else:
+                self._numbers[name] = ""
 
-        def value(node: Node) -> Floats | float | None:
-            """Return what is an integer in R, None for another value."""
-            match node:
-                case Name():
-                    known = node.name in self._integers and not self.known(node.name)
-                    return self._facts.numbers(node.name) if known else None
-                case Number():
-                    return node.value if written[node.span.start : node.span.stop + 1].endswith("L") else None
-                case Binary(operator="+" | "-" | "*"):
-                    left, right = value(node.left), value(node.right)
-                    if left is None or right is None:
-                        return None
-                    made: Floats | float = {"*": mul, "+": add, "-": sub}[node.operator](left, right)
-                    rows = int((abs(made) > _LARGEST).sum()) if not isinstance(made, float) else 0
-                    if rows:
-                        shown = re.sub(r"(?<!\w)\w+__\d+__", lambda key: self._plain(key[0]), write(node))
-                        told = (
-                            f"`{shown}` is of integers in R and beyond {_LARGEST} in {many(rows, 'row')} of the file, "
-                            "where R has NA, with a warning. Here it is a number: write as.numeric() into the code if "
-                            "that is meant, else have the column in the data"
-                        )
-                        if (self._at, told) not in self.found.notes:
-                            self.found.notes.append((self._at, told))
-                    return None if rows else made
-                case _:
-                    for one in children(node):
-                        value(one)
-                    return None
+    def _kind(self, name: str) -> Kind:
+        if name not in self._numbers:
+            made = self._versions[name].expression if self.known(name) else None
+            self._numbers[name] = kind_of(parse(made), made, self._kind) if made is not None else ""
+        return self._numbers[name]
 
-        value(parse(written))
+    def _note(self, told: str) -> None:
+        told = re.sub(r"(?<!\w)\w+__\d+__", lambda key: self._plain(key[0]), told)
+        if (self._at, told) not in self.found.notes:
+            self.found.notes.append((self._at, told))
+
+    def _tell_overflow(self, node: Node, written: str) -> bool:
+        """Note where integers of R are beyond its largest, which it makes NA; say whether a part is."""
+        if sum(self._tell_overflow(one, written) for one in children(node)):  # all are told
+            return True
+        sums = isinstance(node, Call) and node.function in ("sum", "cumsum", "as.integer")
+        if not (sums or (isinstance(node, Binary) and node.operator in ("+", "-", "*"))):
+            return False
+        if kind_of(node, written, self._kind) != "integer":
+            return False
+        text = written[node.span.start : node.span.stop]
+        with suppress(NotReadError):
+            made = self.values(self.on_kept(re.sub(r"^cumsum", "sum", text)))
+            if made is None or made.numbers is None:
+                return False
+            rows = int((self.left(made.numbers) & (abs(made.numbers) > LARGEST_INTEGER)).sum())
+            if not rows:
+                return False
+            which = "some rows" if text.startswith("cumsum") else many(rows, "row")
+            grouped = self._of_tables and "by =" in text
+            self._note(
+                f"`{text}` is of integers in R and beyond {LARGEST_INTEGER} in {which}, where R has NA, with a warning"
+                f"{', or newer versions of data.table a number' * grouped}. Here it is a number: write as.numeric() "
+                "into the code if that is meant, else have the column in the data"
+            )
+            return True
+        return False
+
+    def _tell_texts(self, tree: Node, written: str) -> None:
+        """Note where what a text looks like matters and R writes a number in it otherwise, as 1e+05."""
+        for node in walk(tree):
+            texts = isinstance(node, Binary) and node.operator in ("==", "!=", "%in%", "%like%")
+            texts = texts and any(isinstance(one, Text) for one in walk(node))
+            if not (texts or (isinstance(node, Call) and node.function in ("nchar", "substr", "grepl"))):
+                continue
+            for value, rows in (odd for one in children(node) for odd in self._written_otherwise(one, written)):
+                here = number_text(value)
+                whole = value == int(value) and abs(value) <= LARGEST_INTEGER
+                mend = "write as.integer() around it into the code if its digits" if whole else "if not its digits"
+                self._note(
+                    f"`{written[node.span.start : node.span.stop]}` looks at a number as text: R writes {here} as "
+                    f'"{text_in_r(value, self._scipen)}", here it is "{here}" ({many(rows, "row")}): {mend} '
+                    f"are meant, {'else ' * whole}have the column in the data"
+                )
+
+    def _written_otherwise(self, node: Node, written: str) -> Iterator[tuple[float, int]]:
+        """Give of each double in a text the first value that R writes otherwise, and in how many rows."""
+        if kind_of(node, written, self._kind) == "double":
+            made = self.values(written[node.span.start : node.span.stop])
+            if made is None or made.numbers is None:
+                return
+            values = made.numbers[self.left(made.numbers) & np.isfinite(made.numbers)]
+            odd = [one for one in map(float, np.unique(values)) if text_in_r(one, self._scipen) != number_text(one)]
+            if odd:
+                yield odd[0], int(np.isin(values, odd).sum())
+        elif isinstance(node, Name) and self.makes(node.name):
+            made_of = self._versions[node.name].expression or ""
+            yield from self._written_otherwise(parse(made_of), made_of)
+        elif node.function in _TEXTS_OF if isinstance(node, Call) else getattr(node, "operator", "") == "~":
+            for one in children(node):
+                yield from self._written_otherwise(one, written)
 
     def _forget(self, frames: set[str], line: int) -> None:
         """List no more what was done to frames before their file is read again: the file has it.
@@ -2429,11 +2587,12 @@ class _R(Memory):
         """Remember an order in which a unit's rows do not follow each other in time."""
         unit, time = self.found.unit, self.found.time
         joined = ", ".join(part for part in parts if not re.match(r"\.by_group\b|na\.last\b", part))
-        self.state.sorted = False
+        self.state.sorted, self.state.keys = False, ()
         if re.search(r"\b(?:decreasing|order)\s*=", joined):
             self.state.order = f"`{joined}`"
             return
         keys = re.sub(rf"(?<![\w.]){_NAME}\$|[\"']", "", re.sub(r"^c\((.*)\)$", r"\1", joined))
+        self.state.keys = tuple(key for key in _split(keys, ",") if key)
         for key in filter(None, _split(keys, ",")):
             if key == time:
                 self.state.order, self.state.sorted = "", True

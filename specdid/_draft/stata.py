@@ -43,6 +43,7 @@ from specdid._draft.stata_expression import EXTENDED, found_in, of_rows, single,
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
 from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
 from specdid.language.tree import (
+    Argument,
     Binary,
     Call,
     Constant,
@@ -530,6 +531,8 @@ class _Stata(Memory):
         self._dummies: dict[str, int] = {}
         """Lines of `tabulate` that make columns of a name and a number."""
         self._scalars: dict[str, tuple[int, str]] = {}
+        self._words: set[str] = set()
+        """Words of the file but for those by which macros are asked for."""
         self._wanted: set[str] = set()
         """Results that the file asks for, r(mean) and the like, by their names."""
         self._of_summaries: set[str] = set()
@@ -568,6 +571,8 @@ class _Stata(Memory):
             named = re.findall(rf"(?<![`\w]){name}(?!\w)", " ".join(statement for _, statement in statements))
             if len(named) == sets.count(name):
                 self._plain_locals.add(name)
+        of_macros = r"(?<!of local )(?<!of global )(?<![\w`${])\w+"
+        self._words = {word for _, statement in statements for word in re.findall(of_macros, statement)}
         self._wanted = {asked for _, statement in statements for asked in re.findall(r"\br\((\w+)\)", statement)}
         self._run(_nested(statements))
         self._choose_panel()
@@ -618,6 +623,7 @@ class _Stata(Memory):
         if found.time in found.derived:
             found.comments["time"] = [f"the code makes its time, `{found.time}`: have that column in the data"]
             found.time = None
+        self._stretch_lags(found)
         there = {*self._of_file.columns, *found.derived, *found.unread}
         for role in ("unit", "time") if self._of_file.columns and not found.joins else ():
             if (name := getattr(found, role)) in self._of_before and name not in there:
@@ -625,6 +631,35 @@ class _Stata(Memory):
                 found.comments[role] = [told]
                 setattr(found, role, None)
         return found
+
+    def _stretch_lags(self, found: ReadCode) -> None:
+        """Have lags go as far as the step that `xtset` sets, where the data have periods between that a line drops."""
+        step, times = int(found.step or 1), self._of_file.numbers(found.time or "")
+        known = np.empty(0) if times is None else times[~np.isnan(times)]
+        if step == 1 or not known.size or not ((known - known.min()) % step).any():
+            return
+
+        def far(text: str) -> str:
+            if not {"l", "f", "d"} & {*called(text)}:
+                return text
+            return write(_with_steps(parse(text), step))
+
+        found.step = None
+        found.regressions = [
+            replace(
+                r,
+                outcome=far(r.outcome),
+                terms=tuple(map(far, r.terms)),
+                condition=far(r.condition),
+                weights=far(r.weights),
+            )
+            for r in found.regressions
+        ]
+        found.derived = {name: far(text) for name, text in found.derived.items()}
+        found.unused = {name: far(text) for name, text in found.unused.items()}
+        line = next((one.line for one in self._panels if one.step == str(step)), 0)
+        told = f"delta({step}): the data have periods between, so a lag is {step} of `{found.time}` here, l(x, {step})"
+        found.notes.append((line, told))
 
     def _tell_guards(self) -> None:
         """Note what lines may have changed that come before regressions and are not known to change nothing."""
@@ -912,8 +947,7 @@ class _Stata(Memory):
             if name not in self._scalars or (found[2] and name in columns) or found[0].startswith('"'):
                 return found[0]
             line, number = self._scalars[name]
-            longer = self._abbreviated(name) if found[2] and not self._whole_names else []
-            if longer := [one for one in longer if one not in self._of_summaries]:
+            if longer := self._abbreviated(name) if found[2] and not self._whole_names else []:
                 raise NotReadError(
                     f"`{name}` is the column `{longer[0]}` in Stata, which looks for columns first, by their first "
                     f"letters, too, and no more the scalar of line {line}: write scalar({name}) or another name"
@@ -1117,6 +1151,16 @@ class _Stata(Memory):
             return found
         with np.errstate(over="ignore"):
             return np.asarray(found, np.float32).astype(np.float64)
+
+    def _holds_exactly(self, expression: str) -> bool:
+        """Say whether single precision holds what is computed in every row of the data, as it does year + 0.5."""
+        found = (
+            None
+            if self._copies(parse(expression))
+            else of_rows(parse(expression), partial(self._rows_of, rounds=False))
+        )
+        with np.errstate(over="ignore"):
+            return found is not None and np.array_equal(np.float32(found), found, equal_nan=True)
 
     def _stored(self, key: str) -> tuple[str, str]:
         """Return how a column comes to be in single precision, and what would have it in double."""
@@ -1351,12 +1395,11 @@ class _Stata(Memory):
             self._macros.pop(loop[2], None)
             if over := re.match(r"^of\s+varl?i?s?t?\s+([\w*?\s]+)$", loop[3]):
                 self._patterns[loop[2]] = ["*" if one == "_all" else one for one in over[1].split()]
-            self.skip(
-                node.line,
-                text,
-                "its values are not written out: the loop is read once, without them. Write them out, as in "
-                "`foreach v in a b`",
-            )
+            of = re.match(r"of\s+(loc|gl)\w*\s+(\w+)", loop[3])
+            unset = self._unset(f"{'$' * (of[1] == 'gl')}{of[2]}") if of else ""
+            why = f"{unset.partition(': Stata')[0]}, so that Stata runs no turn of it: it is" if unset else ""
+            why = why or "its values are not written out: the loop is"
+            self.skip(node.line, text, f"{why} read once, without them. Write them out, as in `foreach v in a b`")
         elif of := re.match(r"^(mata|python)\b", text):
             why = "what stands in its braces is not read, and may change any column and rows"
             self._ask(of[1], [], node.line, text, why)
@@ -1453,12 +1496,25 @@ class _Stata(Memory):
         self._macros.pop(("" if sort.startswith("l") else "$") + name, None)
         self._plain_locals.discard(name)
 
+    def _unset(self, name: str) -> str:
+        """Say that nothing sets a macro, "" where a line may: one that has its name, or runs other code as its own."""
+        plain = name.lstrip("$")
+        if plain[0].isdigit() or plain.startswith("S_") or {plain, "include"} & self._words:
+            return ""
+        unless = ", unless code that was run before has set it" * name.startswith("$")
+        kind = "global" if name.startswith("$") else "local"
+        return (
+            f"no line sets the {kind} `{name}`: Stata puts nothing there{unless}. Write what is meant, or leave it out"
+        )
+
     def _not_known(self, text: str) -> str:
         """Say which macro is not known, and the line that computes it."""
         if left := re.search(r"`(r\(\w+\))'", text):
             return f"`{left[1]}` is what a command left, which is not read. Write its value there"
         for local, of_all in re.findall(r"`(\w+)'|\$\{?(\w+)", text):
             name = local or f"${of_all}"
+            if told := self._unset(name):
+                return told
             if name in self._computed_in and name not in self._macros:
                 line, shown = self._computed_in[name]
                 return f"the macro `{name}` is not known, which line {line} computes: {shown}. Write its value there"
@@ -1733,6 +1789,7 @@ class _Stata(Memory):
             return
         self._macros.pop(into := without_marks(into), None)
         name, condition, _ = re.fullmatch(r"\s*(\w*)(.*?)(\s*)", body).groups()  # type: ignore[union-attr]
+        (name,) = self._each_meant([name]) or [name]
         own = not (self.state.kept or self.state.rows or self.state.made or condition)
         numbers = self._facts.numbers(name) if own and name not in self.state.columns else None
         levels = [] if numbers is None else sorted({float(one) for one in numbers if not isnan(one)})
@@ -1940,7 +1997,9 @@ class _Stata(Memory):
             self.define(made, line, None)
         if "keepsingletons" in given and not any(at == line for at, _ in found.notes):
             told = "keepsingletons keeps rows that are alone in a fixed effect; here they are dropped"
-            found.notes.append((line, f"{told}: estimates are the same, errors a little larger or smaller"))
+            found.notes.append(
+                (line, f"{told}: estimates are the same, N is smaller, errors a little larger or smaller")
+            )
         written = " + ".join(_effects(effects))
         levels = re.sub(r"\[+[^]]*\]+", "", f"{written} {vcov.partition('~')[2]}")  # slopes in brackets are numbers
         for name in dict.fromkeys(re.findall(r"[^\W\d]\w*", levels)):
@@ -2115,6 +2174,9 @@ class _Stata(Memory):
         ):
             terms += [":".join(some) for k in range(1, len(names) + 1) for some in combinations(names, k)]
             return
+        other = next((n for n, of in zip(names, binary, strict=True) if not of), "")
+        if "##" in word and any(binary) and other not in self._key and not _TIMES.match(other):
+            raise NotReadError(self._not_of_two(word, other))
         if any(binary) or (not single and not set(names) & self._key and None in binary):
             raise NotReadError(
                 f"`{word}`: whether it is the treatment, an event study or fixed effects the code does not say. Write "
@@ -2127,6 +2189,23 @@ class _Stata(Memory):
             if (line, told) not in self.found.notes:
                 self.found.notes.append((line, told))
         effects.append(re.sub(r"(?:^|(?<=#))(?:ib?\d*|ib?\(\w+\)|ibn|b\d+|\d+b)\.", "i.", word.replace("##", "#")))
+
+    def _not_of_two(self, word: str, name: str) -> str:
+        """Say that a factor beside one of 0 and 1 is none, and which columns to make of it."""
+        key = self.state.columns.get(name, name)
+        numbers = None if self.known(key) else self._facts.numbers(key)
+        levels = [] if numbers is None else sorted({float(one) for one in numbers if not isnan(one)})
+        if not levels or len(levels) > MOST_LEVELS or re.search(r"(?<![\w.])(?:ib|b|\d)\S*\.", word):
+            return (
+                f"`{word}`: `{name}` is not known to be 0 and 1. Make a column of 0 and 1 of each of its levels but "
+                "the base, and write these in its place"
+            )
+        new = f"{name}_{levels[-1]:g}" if levels[-1].is_integer() and levels[-1] >= 0 else f"{name}_high"
+        shown = f"{levels[0]:g} and {levels[1]:g}" if len(levels) == 2 else f"one of {len(levels)} levels"
+        made = f"`gen byte {new} = {name} == {levels[-1]:g} if !missing({name})`"
+        more = "" if len(levels) == 2 else ", the same for its other levels but the base,"
+        instead = re.sub(rf"(?<!\w){name}(?!\w)", new, word)
+        return f"`{word}`: `{name}` is {shown}, not 0 and 1. Write {made}{more} and `{instead}`"
 
     def _piece(self, piece: str, word: str, line: int) -> str:
         """Return a part of a word in one spelling, as a number where that is the same: iL.x of 0 and 1 is c.L.x.
@@ -2335,7 +2414,11 @@ class _Stata(Memory):
         elif command == "clear":
             self.state = State()
         elif command in ("xtset", "tsset", "iis"):
-            key = re.match(r"^\s*(\w+)(?:\s+(\w+))?", arguments)
+            try:
+                key = re.match(r"^\s*(\w+)(?:\s+(\w+))?", self._in_full(_at_comma(arguments)[0], line))
+            except NotReadError as error:
+                self.skip(line, text, str(error))
+                return True
             if key and command == "tsset" and not key[2]:
                 self.found.time = self.state.columns.get(key[1], key[1])
             elif key:
@@ -2451,7 +2534,7 @@ class _Stata(Memory):
     def _cut(self, condition: str, line: int, text: str) -> None:
         """Keep the rows that meet a condition, for the regressions that follow."""
         try:
-            found = self._cut_condition(condition)
+            found = self._cut_condition(condition, line)
         except (NotReadError, LanguageError) as error:
             self._rows(line, text, f"changes rows: do it in the data before ({error})")
             return
@@ -2459,7 +2542,7 @@ class _Stata(Memory):
             self.state.kept += (found,)
             self.state.cuts += ((line, text),)
 
-    def _cut_condition(self, condition: str) -> str:
+    def _cut_condition(self, condition: str, line: int) -> str:
         """Return the condition of rows that are kept, of versions.
 
         Raises
@@ -2471,7 +2554,7 @@ class _Stata(Memory):
             raise NotReadError(self._not_known(condition))
         if re.search(r"(?<!\w)(?:_[nN]|e\(sample\)|_merge)\b|\b_[nN]\b|e\(sample\)", condition):
             raise NotReadError("it asks for the number of a row, or for what a command left")
-        written = self._written(condition, "condition")
+        written = self._written(self._in_full(condition, line, ""), "condition")
         if len(self.state.kept) >= MOST_CUTS:
             raise NotReadError(f"rows are cut more than {MOST_CUTS} times")
         return self.on_kept(self.in_force(written))
@@ -2487,9 +2570,11 @@ class _Stata(Memory):
         if command == "destring" and not by:
             return self._destring(rest, line, text)
         if command == "clonevar" and not by and (one := re.fullmatch(r"\w+\s+(\w+)\s*=\s*([^\W\d]\w*)", rest.strip())):
-            read_in = self._read_in(one[2])
-            self.define(one[1], line, self.in_force(one[2]))
-            if self.state.columns.get(one[2]) in self._single:
+            if (of := self._each_meant([one[2]])) is None:
+                return False
+            read_in = self._read_in(of[0])
+            self.define(one[1], line, self.in_force(of[0]))
+            if self.state.columns.get(of[0]) in self._single:
                 self._single.add(self.state.columns[one[1]])
             self._read_single |= {self.state.columns[one[1]]: read_in} if read_in else {}
             return True
@@ -2501,8 +2586,7 @@ class _Stata(Memory):
         storage, name, given = made[2] or ("double" if self._in_double else "float"), made[3], made[4]
         if command == "replace" and (meant := self._abbreviated(name)) != [name]:
             if len(meant) != 1:
-                several = f"`{name}` may be {' or '.join(f'`{one}`' for one in meant[:4])}"
-                why = several if meant else f"there is no column `{name}`"
+                why = _several(name, meant) if meant else f"there is no column `{name}`"
                 self.define(name, line, None)
                 self._skip_data(line, text, f"{why}, so that Stata stops here: name the column that is meant")
                 return True
@@ -2519,7 +2603,7 @@ class _Stata(Memory):
                 self.found.changed_again.append((line, name))
         try:
             groups = re.match(r"^bys?\w*\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text) if by else None
-            expression = self._value(command, name, given, groups[1].split() if groups else None)
+            expression = self._value(command, name, given, groups[1].split() if groups else None, line)
             expression = self._without_empty(self.on_kept(self.in_force(expression)))
             if storage in ("byte", "int", "long") and not self._is_whole(parse(expression)):
                 expression = f"as.integer({expression})"  # Stata cuts decimal places off
@@ -2538,7 +2622,7 @@ class _Stata(Memory):
                 self._empty.add(self.state.columns[name])
             if self._panels and {"l", "f", "d"} & {*called(expression)}:
                 self._lagged_under.setdefault(self.state.columns[name], set()).add(len(self._panels) - 1)
-            if rounds:
+            if rounds and not (self._differs(parse(expression)) is False and self._holds_exactly(expression)):
                 self._single.add(self.state.columns[name])
             if command == "replace" and (rounded or before in self._as_in_data):
                 self._as_in_data.add(self.state.columns[name])
@@ -2576,14 +2660,26 @@ class _Stata(Memory):
         if self._whole_names:
             return []
         called_otherwise = {*self.state.columns.values()} - {*self.state.columns}
-        return sorted(one for one in known - called_otherwise - self.state.dropped if one.startswith(name))
+        of_draft = self._of_summaries | self._temporary | {*self._masks}
+        gone = called_otherwise | self.state.dropped | of_draft
+        return sorted(one for one in known - gone if one.startswith(name))
 
-    def _in_full(self, text: str, line: int) -> str:
-        """Write names out that are cut down to their first letters, where one column of the data begins so."""
+    def _in_full(self, text: str, line: int, signs: str = "*?~") -> str:
+        """Write names out that are cut down to their first letters, where one column of the data begins so.
+
+        What has one of ``signs`` is a pattern of a list of columns.
+
+        Raises
+        ------
+        NotReadError
+            Several do.
+        """
 
         def written(found: re.Match[str]) -> str:
-            meant = self._abbreviated(found["name"]) if found["name"] else []
-            if len(meant) != 1 or meant == [found["name"]]:
+            meant = self._abbreviated(found["name"]) if found["name"] and found["name"] not in self._scalars else []
+            if len(meant) > 1:
+                raise NotReadError(f"{_several(found['name'], meant)}, so that Stata stops here: name the one meant")
+            if not meant or meant == [found["name"]]:
                 return found[0]
             key = self.state.columns.get(meant[0], meant[0])
             if self.known(key) and self._expression(key) is None:  # a line that is not read may make others
@@ -2593,8 +2689,8 @@ class _Stata(Memory):
                 self.found.notes.append((line, f"`{found['name']}` is `{meant[0]}`, as Stata reads it"))
             return meant[0]
 
-        name = r"(?<![\w*?~])(?P<name>[^\W\d]\w*)(?![\w.(*?~]|\s*=(?!=))"
-        return re.sub(rf'"[^"]*"|\b(?:if|in)\b|{name}', written, text)
+        name = rf"(?<![\w{signs}])(?P<name>[^\W\d]\w*)(?![\w.({signs}]|\s*=(?!=))"
+        return re.sub(rf'"[^"]*"|\b[er]\(\w+\)|\b(?:if|in)\b|{name}', written, text)
 
     def _each_meant(self, names: list[str]) -> list[str] | None:
         """Return the columns that names stand for, cut down or whole; None where one may be several."""
@@ -2750,8 +2846,8 @@ class _Stata(Memory):
         """Return what every column is renamed to; none where that is not known, None where it is not understood."""
         body, options = _at_comma(rest.strip().partition(" ")[2].strip())
         if found := re.fullmatch(r"\(([\w\s]+)\)\s*\(([\w\s]+)\)|(\w+)\s+(\w+)", body):
-            old, new = (found[1] or found[3]).split(), (found[2] or found[4]).split()
-            return dict(zip(old, new, strict=True)) if len(old) == len(new) and not options.strip() else None
+            old, new = self._each_meant((found[1] or found[3]).split()), (found[2] or found[4]).split()
+            return dict(zip(old, new, strict=True)) if old and len(old) == len(new) and not options.strip() else None
         known = bool(self._facts.columns) and self.state.data == self._first_data and not self.state.made
         there = sorted(self.there())
         if case := re.fullmatch(r"\s*(?:(l(?:o(?:w(?:er?)?)?)?)|u(?:p(?:p(?:er?)?)?)?)\s*", options):
@@ -2790,7 +2886,7 @@ class _Stata(Memory):
         if (meant := self._each_meant(left)) is None:
             return False
         left = meant
-        number = r"-?\d+(?:\.\d+)?"
+        number = r"-?(?:\d+(?:\.\d+)?|\.\d+)"
         found = []
         for name in left:
             expression, missing = name, "NA"
@@ -2869,19 +2965,22 @@ class _Stata(Memory):
             self._unread("destring", f" {' '.join(others)}, {options}", line, text)
         return True
 
-    def _value(self, command: str, name: str, expression: str, by: list[str] | None) -> str:
+    def _value(self, command: str, name: str, expression: str, by: list[str] | None, line: int) -> str:
         """Return what a column is set to, by the names that the code has for columns."""
         if by and command == "generate" and re.fullmatch(r"\s*_N\s*", expression):
-            return self._count(by)
+            return self._count(self._in_full(" ".join(by), line).split())
         if re.search(r"(?<!\w)_[nN]\b", expression):
             raise NotReadError("rows have no number here")
         if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
         if re.search(_OPEN, expression):
             raise NotReadError(self._not_known(expression))
-        if command in ("egen", "gegen"):
-            return self._egen(expression, by or [])
         body, options = _at_comma(expression)
+        of_list = command in ("egen", "gegen") and body.lstrip().startswith("row")
+        body = self._in_full(body, line, "*?~" if of_list else "")
+        if command in ("egen", "gegen"):
+            names = f"{' '.join(by or [])} {_option(options, 'by') or ''}"
+            return self._egen(body, options, self._in_full(names, line).split())
         if (
             options
             and command not in ("xtile", "fastxtile")
@@ -2944,12 +3043,9 @@ class _Stata(Memory):
         # A name that has another version by now would be read as that: `replace x = x/10`, and again with `if`.
         return name if any(self.state.columns.get(n, n) != n for n in columns_of(found)) else found
 
-    def _egen(self, expression: str, by: list[str]) -> str:
+    def _egen(self, body: str, options: str, groups: list[str]) -> str:
         """Return what egen makes."""
-        body, options = _at_comma(expression)
         call = _call(body.strip())
-        given = _option(options, "by") or ""
-        groups = [*by, *given.split()]
         left = re.sub(r"\bby\([^()]*\)", "", options).strip()
         if call is None or not all(re.fullmatch(r"[^\W\d]\w*", name) for name in groups):
             raise NotReadError("it is not understood")
@@ -3310,6 +3406,8 @@ def _changed(command: str, arguments: str) -> list[str]:
         return []
     if command == "winsor2" and not re.search(r"\breplace\b", options):
         return [name + _suffix_of_winsor(options) for name in body.split() if name.isidentifier()]
+    if command == "recode":
+        body = re.sub(r"\([^()]*\)|[^\s=]+\s*=\s*\S+|[^\s/]+\s*/\s*[^\s/]+", " ", body)
     body = re.split(r"\sif\s|\sin\s|=", body)[0]
     body = re.sub(r"^\s*\w+", "", body) if command == "gstats" else body
     body = re.sub(r"\((?![^()]*[A-Za-z_*])[^()]*\)|\([^()]*=[^()]*\)", " ", body)
@@ -3328,6 +3426,29 @@ def _stem(command: str, arguments: str) -> str:
 def _trims(options: str) -> bool:
     """Say whether winsor2 makes values beyond its cuts missing."""
     return bool(re.search(r"\btr?i?m?\b", re.sub(r"\w+\([^()]*\)", "", options)))
+
+
+def _with_steps(node: Node, step: int) -> Node:
+    """Return an expression whose lags, leads and differences are ``step`` times as far."""
+    match node:
+        case Unary():
+            return replace(node, operand=_with_steps(node.operand, step))
+        case Binary():
+            return replace(node, left=_with_steps(node.left, step), right=_with_steps(node.right, step))
+        case Call(arguments=given):
+            inner = tuple(a if a.value is None else replace(a, value=_with_steps(a.value, step)) for a in given)
+            if node.function in ("l", "f", "d"):
+                by = given[1].value if len(given) > 1 else None
+                count = by.value if isinstance(by, Number) else 1.0
+                inner = (inner[0], Argument(Number(count * step)))
+            return replace(node, arguments=inner)
+        case _:
+            return node
+
+
+def _several(name: str, meant: Sequence[str]) -> str:
+    """Say of which columns a name that is cut down may be one."""
+    return f"`{name}` may be {' or '.join(f'`{one}`' for one in meant[:4])}{' or …' * (len(meant) > 4)}"
 
 
 def _suffix_of_winsor(options: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,13 @@ _COUNTED = ("n_missing", "n_log0", "n_singletons")
 _SAME_MODEL = "the same rows, weights, fixed effects and kept terms, by their values, as an earlier specification"
 
 
-def collect(planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], same_model: bool = True) -> Results:
+def collect(
+    planned: Planned,
+    blocks: Iterable[Fits],
+    labels: Sequence[str],
+    same_model: bool = True,
+    terms: Mapping[tuple[int, ...], str] = MappingProxyType({}),
+) -> Results:
     """Build the results from the plan and the fits, which may come in any order.
 
     Parameters
@@ -43,6 +50,8 @@ def collect(planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], sam
         The term of each column of Problem.values, for messages and ``dropped``.
     same_model
         Whether specifications with equal signatures are one point on the curve.
+    terms
+        The columns of each term that has several, and its name: in ``dropped`` it stands for them where all are.
 
     Returns
     -------
@@ -54,7 +63,7 @@ def collect(planned: Planned, blocks: Iterable[Fits], labels: Sequence[str], sam
         store.add(fits, labels)
     if same_model:
         store.mark_same_models()
-    return store.results(labels)
+    return store.results(labels, terms)
 
 
 @dataclass(slots=True)
@@ -144,7 +153,7 @@ class _Store:
             self.near.pop(place, None)
             self.messages[place] = _SAME_MODEL
 
-    def results(self, labels: Sequence[str]) -> Results:
+    def results(self, labels: Sequence[str], terms: Mapping[tuple[int, ...], str]) -> Results:
         n, v = len(self.status), len(self.planned.vcovs)
         if "n_instruments" in self.extra:  # all of them, whether or not any set has a gap
             for column in OF_INSTRUMENTS:
@@ -160,16 +169,19 @@ class _Store:
             self.twin,
             self.numbers,
             TextColumn(flat.words, flat.codes.reshape(n, v)),
-            _column(self._terms(labels), n),
+            _column(self._terms(labels, terms), n),
             dict(sorted(self.extra.items())),
             self.seconds,
             self.dropped,
             self.near,
         )
 
-    def _terms(self, labels: Sequence[str]) -> dict[int, str]:
-        """Join the labels of what was dropped."""
-        words = {columns: " + ".join(labels[c] for c in columns) for columns in self.seen}
+    def _terms(self, labels: Sequence[str], terms: Mapping[tuple[int, ...], str]) -> dict[int, str]:
+        """Join the names of what was dropped: a term's where all of its columns were, else the columns' labels."""
+        words = {}
+        for columns in self.seen:
+            whole = {c: text for term, text in terms.items() if {*term} <= {*columns} for c in term}
+            words[columns] = " + ".join(dict.fromkeys(whole.get(c, labels[c]) for c in columns))
         return {place: words[columns] for place, columns in self.dropped.items()}
 
     def _message(self) -> TextColumn:

@@ -243,7 +243,7 @@ def _estimate_all(
     outcome = estimate_all(compiled, plan.grid.estimators, n_jobs, study.run.backend, progress, store)
     interrupted, blocks, recalled = outcome.interrupted, list(outcome.blocks), outcome.recalled
     del outcome
-    results = collect(planned_records(plan), drained(blocks), compiled.problem.labels)
+    results = collect(planned_records(plan), drained(blocks), compiled.problem.labels, terms=compiled.several)
     taken = Taken(recalled)
     if store is not None and store.foreign:
         said = "is the cache of another user, or of a key that is gone: not used"

@@ -86,6 +86,7 @@ class Columns:
         self.value_recipes: list[Recipe] = []
         self.code_recipes: list[Recipe] = []
         self.row_recipes: list[Recipe] = []
+        self.several: dict[tuple[int, ...], str] = {}
         self._terms: dict[str, tuple[int, ...]] = {}
         self._codes: dict[str, int] = {}
         self._rows: dict[tuple[str, ...], int] = {}
@@ -115,6 +116,8 @@ class Columns:
                 label = term.text if len(coded) == 1 else column.label
                 self._append(column.numbers, label, Recipe("term", bounds, part), column.log0)
             self._terms[digest] = tuple(range(first, len(self.values)))
+            if len(coded) > 1:
+                self.several[self._terms[digest]] = term.text
         return self._terms[digest]
 
     def known(self, digest: str) -> tuple[int, ...]:

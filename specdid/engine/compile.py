@@ -49,6 +49,8 @@ class Compiled:
     beside
         By a treatment's column the columns that belong to it and are no choice of controls: its
         ``with`` and, of an interaction, the main effects and lower-order interactions.
+    several
+        The columns of each term that has more than one, and its name.
     """
 
     problem: Problem
@@ -62,6 +64,7 @@ class Compiled:
     row_recipes: tuple[Recipe, ...]
     warnings: tuple[Fault, ...] = ()
     beside: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    several: Mapping[tuple[int, ...], str] = field(default_factory=dict)
 
     @property
     def in_engine(self) -> Bools:
@@ -103,6 +106,7 @@ def compile_plan(plan: Plan, panel: Panel, evaluator: Evaluator | None = None) -
         tuple(columns.row_recipes),
         match_warnings(plan, table.notes),
         _beside(plan, columns, contents),
+        columns.several,
     )
 
 

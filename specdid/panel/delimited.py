@@ -93,6 +93,26 @@ def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
     return found
 
 
+def zero_led_cells(raw: bytes, separator: str) -> dict[str, tuple[str, bool]]:
+    """Return by column of a .csv or .tsv file the first number that begins with a 0 before other digits, as 01.
+
+    And whether one number is written in several ways, as 1 and 01.
+
+    Raises
+    ------
+    ReadError
+        As `read_delimited`.
+    """
+    found: dict[str, tuple[str, bool]] = {}
+    for name, cells in _cells(raw, separator):
+        distinct = cells.drop_nulls().str.strip_chars().unique(maintain_order=True)
+        led = distinct.filter(distinct.str.contains(r"^0\d"))
+        numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
+        if name and len(led):
+            found[name] = led[0], numbers.n_unique() < len(numbers)
+    return found
+
+
 def padded_cells(raw: bytes, separator: str) -> dict[str, tuple[str, int, bool]]:
     """Return by column of a .csv or .tsv file which cells have blanks at their ends, which are read without.
 

@@ -57,6 +57,7 @@ from specdid.panel.delimited import (
     refuse_repeated,
     refuse_units_row,
     written_errors,
+    zero_led_cells,
 )
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES, read_number
@@ -751,6 +752,12 @@ def cells_with_blanks(path: Path) -> dict[str, tuple[str, int, bool]]:
     """Return by column of a .csv or .tsv file which cells have blanks at their ends, as `padded_cells` does."""
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     return padded_cells(path.read_bytes(), separator) if separator else {}
+
+
+def cells_led_by_zeros(path: Path) -> dict[str, tuple[str, bool]]:
+    """Return by column of a .csv or .tsv file which numbers are written as 01, as `zero_led_cells` does."""
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    return zero_led_cells(path.read_bytes(), separator) if separator else {}
 
 
 def columns_of_integers(path: Path) -> frozenset[str]:

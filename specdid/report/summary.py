@@ -73,7 +73,7 @@ SOME_SHARES = later(
 )
 NOT_COUNTED = later(
     "A control counts in regressions that were estimated with it, not where it was left out as collinear or absorbed "
-    "(`dropped` of the results); one of several columns, as a factor, counts even where all of them were left out."
+    "(`dropped` of the results); one of several columns, as a factor, counts as long as one of them was estimated."
 )
 _MOST = 12
 """Reasons listed under one heading; the rest is counted."""

@@ -35,7 +35,9 @@ def test_a_unit_that_is_the_sum_of_the_others_is_said(name, without):
     assert not found(frame, sample={"others": without})
 
 
-@pytest.mark.parametrize("names", [("合计",), ("Total",), ("East total", "West total"), ("东部小计", "合计（全省）")])
+@pytest.mark.parametrize(
+    "names", [("合计",), ("Total",), ("World",), ("世界",), ("East total", "West total"), ("东部小计", "合计（全省）")]
+)
 def test_units_that_are_called_totals_are_said_though_no_sum_holds(names):
     frame = small_panel().with_columns(
         pl.col("id").cast(pl.String).replace({str(k): n for k, n in enumerate(names, 1)})
@@ -67,7 +69,7 @@ def test_groups_of_units_read_its_rows_too():
     assert "`median(y, by = year)`" in fault.help
 
 
-@pytest.mark.parametrize("name", ["Totalenergies", "Total SE", "ALL", "SUM", "全国股转", "Totnes"])
+@pytest.mark.parametrize("name", ["Totalenergies", "Total SE", "ALL", "SUM", "全国股转", "World Cup GmbH", "世界集团"])
 def test_other_names_are_no_totals(name):
     assert not found(small_panel().with_columns(pl.col("id").cast(pl.String).replace("1", name)))
 

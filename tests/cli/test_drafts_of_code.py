@@ -24,9 +24,11 @@ from programs import estimated
 from specdid._draft.memory import DataFacts, NotReadError, ReadCode
 from specdid._draft.of_code import code_draft, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
+from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import (
+    cells_led_by_zeros,
     cells_with_blanks,
     columns_of_integers,
     has_extended_missing,
@@ -142,7 +144,7 @@ def test_a_do_file_is_planned_as_it_stands(drafted):
     text = spec.read_text("utf-8")
     for line, why in (
         (23, "is a range of columns"), (24, "[hausman]"), (25, "Here: [instruments]"),
-        (26, "a macro is not known"), (27, "not frequencies"),
+        (26, "no line sets the local `unknown`"), (27, "not frequencies"),
     ):  # fmt: skip
         part = text.split("# Not understood")[1].split(f"#   {line}: ")[1].split("\n#   2")[0]
         assert why in " ".join(part.replace("#", " ").split()), line
@@ -1404,6 +1406,61 @@ def test_names_cut_down_to_their_first_letters_are_written_out_and_noted():
     assert second.terms == ("treat", "in_x")
     assert (4, "`inc` is `income`, as Stata reads it") in found.notes
     assert len([told for _, told in found.notes if "as Stata reads it" in told]) == 7
+
+
+SHORT = DataFacts(_SHORT := frozenset({"income", "inhabitants", "state", "year", "y", "d"}), _SHORT)
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "made"),
+    [
+        ("gen ly = log(inc)", "ly", "log(income)"),
+        ("egen m = mean(inc), by(sta)", "m", "mean(income, by = state)"),
+        (
+            "bys sta yea: egen m = max(inc) if yea > 5",
+            "m",
+            "ifelse(year > 5, max(ifelse(year > 5, income, NA), by = state^year), NA)",
+        ),
+        ("bys sta: gen n = _N", "n", "count(by = state)"),
+        ("gen z = inc*yea if sta == 3", "z", "ifelse(state == 3, income * year, NA)"),
+        ("gen z = cond(inc > 3, L.inc, F2.inc)", "z", "ifelse(income > 3, l(income, 1), f(income, 2))"),
+        ("gen z = income\nreplace z = inh if inc < 3", "z", "ifelse(income < 3, inhabitants, income)"),
+        ("clonevar z = inc", "z", "income"),
+        ("rename inc z", "z", "income"),
+        ("su inc\ngen z = inc - r(mean)", "z", "income - inc_mean"),
+        ("egen z = rowmiss(inc inh)", "z", "(is.na(income)) + (is.na(inhabitants))"),
+    ],
+)
+def test_names_cut_down_in_what_makes_a_column_are_read_as_stata_reads_them(lines, name, made):
+    found = read_code(f"use a\nxtset sta yea\n{lines}\nreghdfe y d {name}, a(sta)\n", ".do", SHORT)
+    assert (found.unit, found.time) == ("state", "year")
+    assert found.derived[name].replace(" ", "") == made.replace(" ", "")
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    "line", ["gen z = log(i)", "egen z = mean(2*i), by(state)", "keep if i*3 > 3", "clonevar z = i"]
+)
+def test_a_name_that_may_be_several_columns_is_listed(line):
+    found = read_code(f"use a\n{line}\nreghdfe y d, a(state)\n", ".do", SHORT)
+    assert [at for at, _, _ in found.skipped] == [2]
+    assert "clonevar" in line or "`i` may be `income` or `inhabitants`" in found.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gen i = 3\ngen z = i + income",  # a whole name
+        "tempvar inc\ngen `inc' = 1\ngen z = inhab + `inc'",
+        "su income\ngen z = r(mean)\ngen v = inc - 1",
+        "gen z = income if yea > 3 & yea < 8",
+        "gen z = state == 3 | inlist(state, 5, 6)",
+        "scalar inhab = 3\ngen z = scalar(inhab)",
+    ],
+)
+def test_whole_names_and_names_of_stata_alone_are_cut_down_by_nobody(line):
+    found = read_code(f"use a\n{line}\nreghdfe y d z, a(state)\n", ".do", SHORT)
+    assert not found.skipped
 
 
 @pytest.mark.parametrize("line", ["reg outc in", "set varabbrev off\nreg outc tre"])
@@ -4759,6 +4816,155 @@ def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, val
     assert not found.skipped
 
 
+def _panel_read(tmp_path, code, **columns):
+    """Read code of a panel of 8 units and 4 years with columns that are functions of these."""
+    file = tmp_path / "a.csv"
+    rows = [
+        f"{i},{t},{(i * t) % 5},{int(i > 4 and t > 2)},{','.join(str(of(i, t)) for of in columns.values())}"
+        for i in range(1, 9)
+        for t in range(1, 5)
+    ]
+    file.write_text("\n".join([f"id,year,y,d,{','.join(columns)}", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = replace(facts, integers=columns_of_integers(file), zeros=cells_led_by_zeros(file))
+    return read_code(f"{code}\nfeols(y ~ d + x | id + year, df)\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("df$x <- df$z * 100L", "`z * 100L` is of integers in R and beyond 2147483647 in 4 rows, where"),
+        ("df <- df %>% filter(id != 3 | year > 2) %>% mutate(x = z * 100L)", "in 2 rows, where"),
+        ("df <- df %>% filter(id != 3) %>% mutate(x = z * 100L)", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w)) %>% ungroup()", "`sum(w, by = year)` is of integers"),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w, na.rm = TRUE)) %>% ungroup()", "`sum(w, by = year)` is of"),
+        ("df <- df %>% filter(id > 5) %>% group_by(year) %>% mutate(x = sum(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(id) %>% mutate(x = sum(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(id) %>% mutate(x = cumsum(w + w)) %>% ungroup()", "in some rows, where R has NA"),
+        ("df <- df %>% group_by(year) %>% mutate(x = mean(w)) %>% ungroup()", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(as.numeric(w))) %>% ungroup()", ""),
+        ("df <- df %>% group_by(year) %>% mutate(x = sum(w / 2)) %>% ungroup()", ""),
+        ("df$x <- as.integer(df$w * 10)", "`as.integer(w * 10)` is of integers in R"),
+        ("df$x <- as.integer(df$w / 10)", ""),
+        ("df$v <- df$w\ndf$x <- sum(df$v)", "`sum(v)` is of integers in R"),
+        ("setDT(df)\ndf[, x := sum(w), by = year]", "with a warning, or newer versions of data.table a number."),
+    ],
+)
+def test_sums_beyond_the_integers_of_r_are_told_of_the_rows_that_are_left(tmp_path, lines, told):
+    code = f'df <- read.csv("a.csv")\n{lines}'
+    found = _panel_read(tmp_path, code, z=lambda i, _t: 30000000 * (i == 3), w=lambda _i, _t: 400000000)
+    notes = [why for _, why in found.notes if "of integers in R" in why]
+    assert [told in why for why in notes] == [True] * bool(told)
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("reader", "line", "told"),
+    [
+        (
+            "read_csv",
+            "df$x <- nchar(df$z)",
+            '`nchar(z)` looks at a number as text: R writes 100000 as "1e+05", here it is',
+        ),
+        ("haven::read_dta", "df$x <- nchar(df$z)", "`nchar(z)` looks"),
+        ("read_csv", 'df$p <- paste0("c", df$z)\ndf$x <- nchar(df$p)', "`nchar(p)` looks"),
+        ("read_csv", 'df$x <- as.numeric(substr(df$z, 1, 2) == "10")', "(4 rows): write as.integer()"),
+        ("read.csv", "df$x <- nchar(df$z * 10)", 'R writes 1000000 as "1e+06"'),
+        ("read.csv", 'df$x <- as.integer(paste0("a", 100000) == "a100000")', 'R writes 100000 as "1e+05"'),
+        ("read.csv", "df$x <- nchar(df$z)", ""),
+        ("fread", "df$x <- nchar(df$z)", ""),
+        ("read_csv", "df$x <- nchar(as.integer(df$z))", ""),
+        ("read_csv", "options(scipen = 999)\ndf$x <- nchar(df$z)", ""),
+        ("read_csv", "df$x <- nchar(df$v)", ""),
+        ("read_csv", 'df$x <- paste0("c", df$z)', ""),
+        ("read_csv", "df$x <- as.numeric(df$z == 100000)", ""),
+    ],
+)
+def test_numbers_that_r_writes_otherwise_are_told_where_their_text_matters(tmp_path, reader, line, told):
+    code = f'df <- {reader}("a.csv")\n{line}'
+    found = _panel_read(
+        tmp_path, code, z=lambda i, _t: 100000 if i == 2 else 123456 + i, v=lambda i, _t: 120000 + 1000 * i
+    )
+    notes = [why for _, why in found.notes if "number as text" in why]
+    assert [told in why for why in notes] == [True] * bool(told)
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("value", "scipen", "text"),
+    [
+        (1e5, 0, "1e+05"), (600000, 0, "6e+05"), (120000, 0, "120000"), (12000000, 0, "1.2e+07"), (123456, 0, "123456"),
+        (-1e5, 0, "-1e+05"), (1e5, 5, "100000"), (0.0001, 0, "1e-04"), (0.001, 0, "0.001"), (0.1 + 0.2, 0, "0.3"),
+        (1 / 3, 0, "0.333333333333333"), (1e15, 0, "1e+15"), (0.0, 0, "0"), (1e100, 0, "1e+100"), (2.5, 0, "2.5"),
+    ],
+)  # fmt: skip
+def test_texts_of_numbers_are_those_of_r(value, scipen, text):
+    assert text_in_r(value, scipen) == text
+
+
+@pytest.mark.parametrize(
+    ("reader", "line", "told"),
+    [
+        ("read_csv", "df$x <- df$s", True),
+        ("read_csv", "df <- df %>% filter(s == 1) %>% mutate(x = d)", True),
+        ("read_csv", "df$x <- nchar(df$s)", True),
+        ("read_csv", "df$x <- as.numeric(df$s)", False),
+        ("read_csv", "df <- df %>% filter(!is.na(s)) %>% mutate(x = d)", False),
+        ("read_csv", "df <- df %>% group_by(s) %>% mutate(x = mean(d)) %>% ungroup()", False),
+        ("read_csv", "df <- df %>% group_by(twice) %>% mutate(x = mean(d)) %>% ungroup()", True),
+        ("read_csv", "df$x <- df$plain", False),
+        ("read.csv", "df$x <- df$s", False),
+        ("fread", "df$x <- df$s", False),
+        ("read_delim", "df$x <- df$s", True),
+    ],
+)
+def test_numbers_with_zeros_before_that_readr_leaves_as_text_are_told(tmp_path, reader, line, told):
+    code = f'df <- {reader}("a.csv")\n{line}'
+    found = _panel_read(
+        tmp_path,
+        code,
+        s=lambda i, _t: f"0{i}",
+        plain=lambda i, t: 0.5 * i * t,
+        twice=lambda i, t: "01" if t == 2 else i,
+    )
+    assert [line for line, why in found.notes if "zeros before numbers" in why] == [1] * told
+    assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("call", "listed"),
+    [
+        ("feols(y ~ l(d) | id + year, df, subset = ~ year > 2)", "`l()` beside `subset`"),
+        ("feols(y ~ f(d) | id + year, df, subset = ~ year != 2 & id > 2)", "of lead() by unit"),
+        ("feols(y ~ l(d) | id + year, df, subset = ~ id > 2)", ""),
+        ("feols(y ~ l(d) | id + year, df, subset = ~ group == 1)", ""),
+        ("feols(y ~ d | id + year, df, subset = ~ year > 2)", ""),
+    ],
+)
+def test_lags_beside_a_subset_of_periods_are_listed(tmp_path, call, listed):
+    code = f'df <- read.csv("a.csv")\ndf$x <- df$d\n{call[:-1]}, panel.id = ~id + year)'
+    found = _panel_read(tmp_path, code, group=lambda i, _t: i % 2)
+    assert [listed in why for _, _, why in found.skipped] == [True] * bool(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("arrange(id, year, month)", "here: have one in the data that numbers the periods, as year * 12 + month, name"),
+        ("arrange(id, year, week)", "that numbers the periods, name it"),
+        ("arrange(id, month)", "rows are sorted by `id, month`"),
+    ],
+)  # fmt: skip
+def test_lags_of_rows_sorted_by_several_columns_say_what_the_time_is(tmp_path, line, why):
+    file = tmp_path / "a.csv"
+    rows = [f"{i},{t},{m},{m},{(i * t * m) % 5}" for i in range(4) for t in (1, 2) for m in (1, 2, 3)]
+    file.write_text("\n".join(["id,year,month,week,d", *rows]) + "\n", "utf-8")
+    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    code = f'df <- read.csv("a.csv")\ndf <- df %>% {line} %>% group_by(id) %>% mutate(x = lag(d)) %>% ungroup()\n'
+    found = read_code(f"{code}feols(d ~ x | id + year, df)\n", ".R", facts)
+    assert [why in told for _, _, told in found.skipped] == [True]
+
+
 def test_columns_of_groups_that_may_have_no_value_are_named_with_their_lines():
     code = """\
 library(dplyr)
@@ -4849,6 +5055,15 @@ def test_kinds_of_columns_that_r_reads_are_listed_where_they_are_no_numbers(give
         assert bool([line for line, _, why in found.skipped if line == 1 and "begin" not in why]) >= listed
         assert ("rows_line_1" in found.unread) == rows
         assert found.regressions[0].effects == effects
+
+
+@pytest.mark.parametrize(
+    ("reader", "given"),
+    [("read_csv", "col_types = cols(z = col_double())"), ("read_delim", "delim = ','"), ("vroom", "num_threads = 2")],
+)
+def test_what_reads_all_of_a_file_is_not_listed(reader, given):
+    code = f"df <- {reader}('a.csv', {given})\nfeols(y ~ d + z | id, df, ~id)\n"
+    assert not read_code(code, ".R", DataFacts(frozenset({"y", "d", "id", "z"}))).skipped
 
 
 @pytest.mark.parametrize(
@@ -5180,7 +5395,7 @@ def test_a_refusal_lists_what_is_not_read(drafted):
         done, _ = drafted(code, "a.do", *options)
         assert done.returncode == 2
         assert "line 2: merge 1:1 i using b: changes rows" in done.stderr
-        assert "line 5: reghdfe y `m', a(i): a macro is not known" in done.stderr
+        assert "line 5: reghdfe y `m', a(i): no line sets the local `m`" in done.stderr
     done, _ = drafted(code + "reghdfe y d in 3\n" * 80, "a.do")
     assert "and 22 more statements" in done.stderr
 
@@ -6315,3 +6530,154 @@ def test_extended_missing_values_of_a_file_are_seen(tmp_path):
     assert raw.count(dot) == 1
     (tmp_path / "extended.dta").write_bytes(raw.replace(dot, dot_a))
     assert has_extended_missing(tmp_path / "extended.dta")
+
+
+YEARS = [(i, t) for i in range(1, 9) for t in range(2001, 2010)]
+
+
+def of_years(**columns) -> DataFacts:
+    """Give what a file of eight units and nine years shows, with columns as functions of unit and year."""
+    frame = {"i": [i for i, _ in YEARS], "t": [t for _, t in YEARS], "y": [i * t % 7 for i, t in YEARS]}
+    frame |= {name: [of(i, t) for i, t in YEARS] for name, of in columns.items()}
+    return facts_of(panel_of(frame, "i", "t").columns)
+
+
+@pytest.mark.parametrize(
+    ("lines", "derived", "terms"),
+    [
+        (
+            "drop if mod(t,2)==0\nxtset i t, delta(2)\ngen z = L.x",
+            {"z": "l(ifelse(!(t %% 2 == 0), x, NA), 2)"},
+            ("d", "z"),
+        ),
+        ("xtset i t, delta(2)\ngen z = D.x + F2.x", {"z": "d(x, 2) + f(x, 4)"}, ("d", "z")),
+        ("xtset i t\ngen z = L.x", {"z": "l(x, 1)"}, ("d", "z")),
+        ("drop if t > 2005\nxtset i t, delta(1)\ngen z = x", {"z": "x"}, ("d", "z")),
+    ],
+)
+def test_lags_of_a_step_are_of_as_many_periods_where_the_data_have_those_between(lines, derived, terms):
+    facts = of_years(x=lambda i, t: (i + t) % 3, d=lambda i, t: int(t > 2003 + i))
+    found = read_code(f"{lines}\nreghdfe y d z, a(i t)\n", ".do", facts)
+    assert (found.derived, found.regressions[0].terms, found.step in (None, "1")) == (derived, terms, True)
+    assert any("a lag is 2 of `t` here" in told for _, told in found.notes) == ("delta(2)" in lines)
+
+
+def test_a_step_that_the_data_have_stays():
+    keys = [(i, t) for i in range(1, 5) for t in range(2000, 2010, 2)]
+    frame = {"i": [i for i, _ in keys], "t": [t for _, t in keys], "y": [i * t % 7 for i, t in keys]}
+    facts = facts_of(panel_of({**frame, "d": [int(t > 2003) for _, t in keys]}, "i", "t").columns)
+    found = read_code("xtset i t, delta(2)\nreghdfe y L.d, a(i t)\n", ".do", facts)
+    assert (found.step, found.regressions[0].terms, found.notes) == ("2", ("l(d, 1)",), [])
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("reghdfe y d $x, a(i)", "no line sets the global `$x`: Stata puts nothing there, unless code"),
+        ("reghdfe y d `x', a(i)", "no line sets the local `x`: Stata puts nothing there. Write"),
+        ("gen z = d + `x'", "no line sets the local `x`"),
+        ("keep if d > 0 ${x}", "no line sets the global `$x`"),
+        ("foreach v of local x {\nreg y `v'\n}", "no line sets the local `x`, so that Stata runs no turn of it"),
+        ("include a.do\nreghdfe y d `x', a(i)", "a macro is not known"),
+        ("args x\nreghdfe y d `x', a(i)", "a macro is not known"),
+        ("mata: st_local(\"x\", \"d\")\nreghdfe y d `x', a(i)", "a macro is not known"),
+        ("program p\nreghdfe y d `1', a(i)\nend\nreghdfe y d `1', a(i)", "a macro is not known"),
+        ("foreach v of varlist z* {\nlocal x `v'\n}\nreghdfe y d `x', a(i)", "a macro is not known"),
+        ("global x z\nreghdfe y d $x, a(i)", ""),
+    ],
+)  # fmt: skip
+def test_a_macro_that_no_line_sets_is_said_to_be_nothing(code, told):
+    found = read_code(f"use a\n{code}\n", ".do")
+    assert bool(told) == any(told in why for _, _, why in found.skipped)
+    assert ("no line sets" in told) == any("no line sets" in why for _, _, why in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("d", "term", "told"),
+    [
+        (lambda i, t: int(t >= 2004), "d", "of `d`, which stays 1"),
+        (lambda i, t: (i + t) % 2, "d", ""),  # switches off
+        (lambda i, t: i * t % 5, "d", ""),  # is no 0 and 1
+        (lambda i, t: int(t >= 2004), "z", "of `z`, where it stays 1 once it is 1"),
+    ],
+)
+def test_leads_and_lags_are_an_event_study_of_a_treatment_that_stays_alone(d, term, told):
+    code = f"xtset i t\ngen z = d > 0\nreghdfe y x F2.{term} L0.{term} L1.{term}, a(i t) cluster(i)\n"
+    found = read_code(code, ".do", of_years(d=d, x=lambda i, t: (i + t) % 3))
+    draft = " ".join(code_draft(found, "a.do", ("x", "named by you"), "a.csv", "a").replace("\n#", "\n").split())
+    assert ("[event_study]" in draft) == bool(told)
+    assert told in draft
+
+
+@pytest.mark.parametrize(
+    ("regressors", "event_study"), [("i.g#c.x", False), ("i.treat#c.x", False), ("i.rel#c.x", True), ("i.k#c.x", True)]
+)
+def test_slopes_by_levels_that_are_no_periods_are_no_event_study(regressors, event_study):
+    facts = of_years(
+        d=lambda i, t: int(t >= 2004), x=lambda i, t: (i + t) % 3, g=lambda i, t: i % 3, treat=lambda i, t: i % 2,
+        rel=lambda i, t: t - 2000,
+    )  # fmt: skip
+    code = f"xtset i t\ngen k = t - 1990\nreghdfe y d, a(i t)\nreghdfe y {regressors}, a(i t)\n"
+    draft = code_draft(read_code(code, ".do", facts), "a.do", ("d", "named by you"), "a.csv", "a")
+    assert ("[event_study]" in draft) == event_study
+
+
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ("gen h = t + 3.5\ngen z = h == c + .5", False),
+        ("gen h = t/2\nkeep if h == c/2", False),
+        ("gen h = t + .1\ngen z = h == c + .1", True),
+        ("gen h = t/3\nkeep if h == c/3", True),
+    ],
+)
+def test_numbers_that_single_precision_holds_are_not_told(lines, listed):
+    found = read_code(
+        f"xtset i t\n{lines}\nreghdfe y d, a(i t)\n", ".do", of_years(c=lambda i, t: 2000 + i, d=lambda i, t: i % 2)
+    )
+    assert any("single precision" in why for _, _, why in found.skipped) == listed
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("d##sex", "`sex` is 1 and 2, not 0 and 1. Write `gen byte sex_2 = sex == 2 if !missing(sex)` and `d##sex_2`"),
+        ("i.sex##i.d", "and `i.sex_2##i.d`"),
+        ("d##grade", "`grade` is one of 3 levels, not 0 and 1"),
+        ("d##ib2.sex", "Make a column of 0 and 1 of each of its levels but the base"),
+        ("i.d##i.t", "an event study is [event_study]"),
+        ("d##odd", ""),
+        ("d##c.sex", ""),
+    ],
+)
+def test_a_factor_beside_one_of_0_and_1_that_is_none_is_told_with_what_to_write(word, told):
+    facts = of_years(
+        d=lambda i, t: int(t > 2004), sex=lambda i, t: 1 + i % 2, odd=lambda i, t: i % 2, grade=lambda i, t: i % 3,
+    )  # fmt: skip
+    found = read_code(f"xtset i t\nreghdfe y {word}, a(i t)\n", ".do", facts)
+    assert [told in why for _, _, why in found.skipped] == [True] * bool(told)
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("recode x (min/12=0) (13/max=1) if y > 3", "`x`"),
+        ("recode x z min/12=0 13/max=1 if y > 3", "`x`, `z`"),
+        ("recode x (min/12=0) (else=1), gen(w) test", "`w`"),
+        ("recode x (min / 12 = 0 low) (nonmissing=1 high)", "`x`"),
+        ("recode min max (1=0 one)", "`min`, `max`"),
+    ],
+)
+def test_a_recode_that_is_not_read_changes_its_columns_and_no_words_of_its_rules(line, names):
+    found = read_code(f"use a\n{line}\nreghdfe y d x, a(i)\n", ".do")
+    assert [f"changes {names}: " in why for _, _, why in found.skipped] == [True]
+
+
+def test_a_recode_may_have_ends_without_a_digit_before_the_point():
+    found = read_code("use a\nrecode x (min/.5=0) (.5/max=1)\nreghdfe y d x, a(i)\n", ".do")
+    assert [*found.derived.values()] == ["ifelse(x <= .5, 0, ifelse(x >= .5, 1, x))"]
+
+
+def test_rows_alone_in_a_fixed_effect_are_told_to_change_n_and_errors():
+    found = read_code("use a\nareg y d, a(i) cluster(i)\n", ".do")
+    assert "where there are such rows N (n_singletons of results.csv) and errors are not" in found.comments["alone"][0]

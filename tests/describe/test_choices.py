@@ -230,6 +230,14 @@ def test_a_control_that_is_dropped_is_credited_with_nothing():
     assert found.left_out
 
 
+def test_a_factor_that_is_dropped_whole_is_credited_with_nothing():
+    results = results_of(plan_of({"outcome": ["y"]}, [("a",), ("a", "factor(g)"), ("a", "b")]))
+    (family,) = results.families
+    for text, factors in (("factor(g)", {"b"}), ("factor(g)2", {"factor(g)", "b"})):
+        found = describe_choices(left_out(results, {"a + factor(g)": text}), family)
+        assert {f.name for f in found.factors} == factors
+
+
 def test_a_control_counts_where_it_was_estimated():
     results = results_of(plan_of({"outcome": ["y"]}, subsets("I(x + b)", "b")))
     (family,) = results.families

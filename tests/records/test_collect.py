@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import specdid
 from curves import fits_of, results_of
 from recorded import grid
+from small_studies import small_panel, small_study
 from specdid._records import (
     CODES,
     Code,
@@ -13,6 +15,7 @@ from specdid._records import (
     collect,
 )
 from specdid._records.fits import failure_message
+from specdid._records.read import read_results
 from specdid.analyses._fit import why_open
 
 
@@ -42,6 +45,22 @@ def test_blocks_may_come_in_any_order():
         for name, values in whole.numbers.items():
             assert np.array_equal(values, other.numbers[name], equal_nan=True), name
         assert np.array_equal(whole.status, other.status)
+
+
+def test_a_term_of_several_columns_is_named_where_all_of_them_were_left_out():
+    labels, factor = ["x", "factor(g)2", "factor(g)3", "z"], {(1, 2): "factor(g)"}
+    planned = grid()
+    fits = replace(fits_of(planned), dropped={0: (1, 2), 1: (2,), 2: (0, 1, 2, 3), 3: (2, 3)})
+    found = collect(planned, [fits], labels, terms=factor).dropped
+    assert [found.at(k) for k in range(5)] == ["factor(g)", "factor(g)3", "x + factor(g) + z", "factor(g)3 + z", None]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_absorbed_factor_is_named_once_in_a_run(tmp_path):
+    study = small_study(controls={"both": "x1 + factor(group)", "curved": "x3 + poly(x1, 2)"})
+    specdid.run(study, small_panel(), out=tmp_path / "run", audit=0)
+    results = read_results(tmp_path / "run")
+    assert {results.dropped.at(s) for s in range(len(results.status))} == {None, "factor(group)"}
 
 
 def test_what_was_not_reached_is_a_failure_that_says_so():
