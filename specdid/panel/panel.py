@@ -109,7 +109,8 @@ class Panel:
     @property
     def calendar(self) -> Calendar | None:
         """Return whose rows stand in which periods, where there are units and periods."""
-        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step)
+        written = None if self.time is None else self.columns[self.time].numbers
+        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step, written)
 
     def row_numbers(self, rows: Ints) -> Ints:
         """Return the numbers of rows in the file, from 1: how messages and written programs call them."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, Origin, Severity, fault_at, first_few, many
 from specdid._study import Study
-from specdid.panel.columns import Column, cell_text
+from specdid.panel.columns import Column, cell_text, number_text
 from specdid.panel.operators import STATA_DATES, narrow, odd_cells, other_mark
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
@@ -111,12 +111,19 @@ class Calendar:
     periods, units : (n,) int64, rows in the order of units and periods
     names : the units by code
     width : of a period in the units of time; 0 where the step has a name
+    written : (n,) the time as the data write it
     """
 
     periods: Ints
     units: Ints
     names: tuple[str, ...]
     width: float
+    written: Floats | None = None
+
+    def period_name(self, period: float) -> str:
+        """Write a period of the panel as the data do."""
+        rows = np.flatnonzero(self.periods == period)[:1]
+        return f"{period:g}" if self.written is None or not rows.size else number_text(float(self.written[rows[0]]))
 
     def write_step(self, step: int) -> str:
         """Say how ``step`` periods are made one."""
@@ -147,11 +154,13 @@ class Calendar:
         return f"{many(int(rows.sum()), 'row')} of {whose}" + (f", in {first_few(when, 3)}" if when else "")
 
 
-def calendar_of(periods: Ints | None, units: Ints | None, names: tuple[str, ...], step: str | None) -> Calendar | None:
+def calendar_of(
+    periods: Ints | None, units: Ints | None, names: tuple[str, ...], step: str | None, written: Floats | None
+) -> Calendar | None:
     """Return the calendar of a panel that has units and periods."""
     if periods is None or units is None:
         return None
-    return Calendar(periods, units, names, 1.0 if step == "year" else _width(step) or 0.0)
+    return Calendar(periods, units, names, 1.0 if step == "year" else _width(step) or 0.0, written)
 
 
 def _width(step: str | None) -> float | None:
