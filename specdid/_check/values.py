@@ -1160,7 +1160,7 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
         if others := [level for level in levels if level not in set(alike)]:
             message += f", except {first_few([f'“{level}”' for level in others], 3)}"
         advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
-        if mixed_percents(column):
+        if mixed_percents(column) or any(character.isdigit() for level in others for character in level):
             advice = number_advice(column, name)
         elif parse(alike):
             read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name

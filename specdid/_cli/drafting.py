@@ -40,6 +40,17 @@ from specdid.panel.files import (
     words_for_missing,
 )
 
+_OF_COLUMNS = (
+    "merged_cells",
+    "percent_shares",
+    "percent_cells",
+    "thousand_cells",
+    "formats",
+    "footnotes",
+    "error_cells",
+)
+"""What `init` says of columns that its draft leaves out, too."""
+
 
 def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
     """Write a draft for ``data`` and the schema into ``directory``, over nothing that exists; print what was found."""
@@ -83,6 +94,10 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
         return Exit.SPEC
     for line in findings(found):
         click.echo(line)
+    told = {fault.message for fault in faults.items}
+    for remark in read.remarks:  # of columns that the draft does not use
+        if remark.code in _OF_COLUMNS and remark.message not in told:
+            click.echo(f"{remark.message}: {remark.help}")
     print_faults(faults)
     click.echo()
     say_next([spec, *([schema] if new else [])])

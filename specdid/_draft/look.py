@@ -18,7 +18,16 @@ from specdid._diagnostics import Fault, SpecError, did_you_mean, many
 from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
-from specdid.panel.columns import footer, listed_rows, number, rank, repeats_advice
+from specdid.panel.columns import (
+    filled_down,
+    footer,
+    listed_rows,
+    names_rows_below,
+    number,
+    rank,
+    repeats_advice,
+    told_blank,
+)
 from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
     STATA_DATES,
@@ -30,7 +39,7 @@ from specdid.panel.operators import (
     parse,
     read_number,
 )
-from specdid.panel.times import fitting_step, numbering_advice
+from specdid.panel.times import fitting_step, text_time_advice
 
 TIME_NAMES = re.compile(
     r"(?i)^(t|tt|year|years|yr|fyear|time|period|per|date|month|quarter|qtr|week|wave|round|day|ym|yq|anno|annee|jahr)$"
@@ -109,7 +118,8 @@ class Looked:
     numbers, and the expression that reads them;
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
-    infinite cells, and where these are, and columns of durations.
+    infinite cells, and where these are, and columns of durations; ``blank`` says of texts that they stand only in the
+    first of their rows.
     """
 
     name: str
@@ -130,6 +140,7 @@ class Looked:
     codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
+    blank: tuple[str, ...] = ()
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -203,6 +214,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         {n: said for n, said in infinite.items() if n not in outcomes}
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
+        tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
     )
 
 
@@ -296,7 +308,7 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
     footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
-    written = [numbering_advice(columns[n]) for n in texts if columns[n].levels]
+    written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
     notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
     advice = next(iter(footers + written), asked)
@@ -307,7 +319,7 @@ def _time_help(name: str, columns: Mapping[str, Column]) -> str:
     column = columns[name]
     if not column.is_text and column.missing.any():
         return footer(columns, column.missing) or "every row needs its time: fill these cells, or delete the rows"
-    return number_advice(column) or numbering_advice(column)
+    return text_time_advice(column)
 
 
 def _time(name: str, column: Column) -> _Time | None:
@@ -374,6 +386,7 @@ def _pairs(one: Ints, other: Ints) -> int:
 
 def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, name: str, chosen: Chosen) -> SpecError:
     notes = []
+    merged: list[str] = []
     closest: list[tuple[int, str, str]] = []
     for time in times[:3]:
         best: list[tuple[int, str]] = []
@@ -397,7 +410,8 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
             closest.append((repeats, unit, time.name))
         closest.sort()
         blank = list(_blank_units(usable, time, n_rows, chosen.unit))
-        notes += blank
+        merged += [told for told, below in blank if below]
+        notes += [told for told, below in blank if not below]
         if not best and not blank:
             notes.append(f"with `{time.name}` as time no column names units")
     what = f"`{chosen.unit}` and time are no key" if chosen.unit else "no column and a time have one row each"
@@ -407,25 +421,25 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
     if closest and 0 < closest[0][0] <= 0.9 * n_rows:
         advice = repeats_advice(usable, *closest[0][1:])
         help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
+    if merged:
+        help_ = merged[0]
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
 
 
-def _blank_units(usable: Mapping[str, Column], time: _Time, n_rows: int, given: str | None) -> Iterator[str]:
+def _blank_units(
+    usable: Mapping[str, Column], time: _Time, n_rows: int, given: str | None
+) -> Iterator[tuple[str, bool]]:
     """Say which column would name units if each blank cell held what stands above it, as where cells are merged."""
     for name in [given] if given else usable:
         column = usable.get(name)
         if column is None or name == time.name or not (rows := int(column.missing.sum())):
             continue
         codes, units = rank(column)
-        filled = codes[np.maximum.accumulate(np.where(codes < 0, 0, np.arange(n_rows)))]
-        merged = filled[0] >= 0 and 2 <= units < n_rows / 2 and _pairs(filled, time.periods) == n_rows
+        filled = filled_down(codes)
+        merged = bool(filled[0] >= 0 and 2 <= units < n_rows / 2 and _pairs(filled, time.periods) == n_rows)
         if merged or given:
-            told = f"`{name}` is blank in {many(rows, 'row')}"
-            yield (
-                f"{told}: where it names the unit for all rows below, as merged cells do, write it in each row"
-                if (merged)
-                else told
-            )
+            told = told_blank(name, column, "the unit") if merged else f"`{name}` is blank in {many(rows, 'row')}"
+            yield told, merged
 
 
 def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
@@ -761,7 +775,7 @@ def _no_treatment_help(name: str, column: Column | None) -> str:
         return asked
     if alike := numbers_as_text(column):
         others = [level for level in column.levels if level not in set(alike)]
-        if len(others) != 1 or not parse(alike):
+        if len(others) != 1 or not parse(alike) or re.search(r"\d", others[0]):
             return asked
         made = f"parse_number(ifelse({words} == {write(Text(others[0]))}, NA, {words}))"
         return (

@@ -97,6 +97,8 @@ CLAUSES: Mapping[str, str] = {
     "uncomputed": later("formulas of a workbook have no values"),
     "sheet_hidden": later("a hidden sheet was read"),
     "rows_hidden": later("hidden rows were read"),
+    "merged_cells": later("cells below merged ones are blank"),
+    "blank_below": later("groups are named in their first rows alone"),
     "percent_mixed": later("percent and shares are mixed in one column"),
     "percent_cells": later("percent and shares are mixed in one column"),
     "decimal_commas": later("decimal commas may be read as thousands"),
@@ -154,6 +156,7 @@ SERIOUS_FAULTS = frozenset({
     "constant_column",
     "decimal_commas", "footnotes", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
+    "merged_cells", "blank_below",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

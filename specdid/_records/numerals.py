@@ -72,6 +72,8 @@ def p_digits(p: float) -> str:
     digits = 3
     while digits < _MOST and float(text := f"{p:.{digits}f}") in _LEVELS and abs(p - float(text)) > 1e-9:
         digits += 1
+    if float(f"{p:.{digits}f}") in _LEVELS:
+        digits = 3
     return f"{p:.{digits}f}"
 
 

@@ -421,7 +421,7 @@ def parse_number(x):
     x = column(x)
     if pd.api.types.is_numeric_dtype(x):
         return x
-    x = x.str.normalize("NFKC").str.replace(r"[% \\t]", "", regex=True)
+    x = x.str.normalize("NFKC").str.replace("\\u2212", "-").str.replace(r"[% \\t]", "", regex=True)
     if x.str.match(r"[-+]?0[0-9]*,").fillna(False).any():
         raise ValueError("a comma after 0 is a decimal one")
     return pd.to_numeric(x.str.replace(",", "")).astype(float)

@@ -306,6 +306,7 @@ class StataValues:
         if not self.is_text(x):
             return f"({self.text(x)})"
         found = f'ustrnormalize({self.variable(x)}, "nfkc")'
+        found = f'subinstr({found}, uchar(8722), "-", .)'
         for sign in ('"%"', '" "', "char(9)"):
             found = f'subinstr({found}, {sign}, "", .)'
         found = self.generate(found, text=True)

@@ -167,6 +167,7 @@ words <- function(x) {
     "parse_number": """# the number that a text shows, without commas, blanks and a sign of percent
 parse_number <- function(x) {
   if (is.numeric(x)) return(x)
+  x <- gsub("\\u2212", "-", x)
   wide <- "\\uff05\\uff0b\\uff0c\\uff0d\\uff0e\\uff10\\uff11\\uff12\\uff13\\uff14\\uff15\\uff16\\uff17\\uff18\\uff19"
   x <- chartr(wide, "%+,-.0123456789", x)
   x <- gsub("[% \\t\\u00a0\\u2007\\u2009\\u202f\\u3000]", "", x)

@@ -243,6 +243,37 @@ def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
     return f"{place} {held}: a footer or note? delete {'it' if rows.size == 1 else 'it and the rows after it'}"
 
 
+def filled_down(codes: Ints) -> Ints:
+    """Return codes with what stands above in place of -1."""
+    return codes[np.maximum.accumulate(np.where(codes < 0, 0, np.arange(len(codes))))]
+
+
+def told_blank(name: str, column: Column, what: str = "it") -> str:
+    """Say of a column that names the rows below, as merged cells do, where it begins and how many rows are blank."""
+    rows = np.flatnonzero(column.missing)
+    return (
+        f"`{name}` stands only in the first of its rows, “{cell_text(column, 0)}” in data row 1, and is blank in "
+        f"{many(rows.size, 'row')}: where {what} is the same in the rows below, as in merged cells, fill it down in "
+        "the file"
+    )
+
+
+def names_rows_below(column: Column, units: Ints) -> bool:
+    """Say whether a text stands only in the first of its rows, as where cells were merged; both in the file's order.
+
+    Each of its texts stands once, or in the first row of each unit, always where a unit begins, and filled down it is
+    one text for each unit.
+    """
+    codes = column.codes
+    if codes is None or len(codes) != len(units) or codes[0] < 0 or 2 * np.count_nonzero(codes < 0) < len(codes):
+        return False
+    named, starts = codes >= 0, np.diff(units, prepend=-1) != 0
+    levels, count = len(np.unique(codes[named])), int(named.sum())
+    if levels < 2 or (named & ~starts).any() or count not in (levels, int(starts.sum())):
+        return False
+    return len(np.unique(units * len(column.levels) + filled_down(codes))) == len(np.unique(units))
+
+
 def number_text(value: float) -> str:
     """Write a number in the fewest digits (15 at most), whole ones without a point."""
     if value != value:
@@ -514,6 +545,19 @@ def superscript_cells(name: str, place: int, raised: Mapping[int, str]) -> Remar
     )
 
 
+def merged_cells(name: str, place: int, found: Sequence[tuple[int, int]], held: str) -> Remark:
+    """Warn of cells merged over rows of a sheet: ``found`` are their first and last rows, ``held`` is the first's."""
+    (first, last), rows, at = found[0], sum(b - a for a, b in found), _letters(place)
+    return Remark(
+        "merged_cells",
+        f"`{name}` has {many(len(found), 'cell')} merged over several rows, {_where(place, [a for a, _ in found])} "
+        f"({at}{first}:{at}{last}, “{held[:40]}”): only the first row of each has a value, "
+        f"{many(rows, 'row', 'are')} blank",
+        help="unmerge the cells in the sheet and fill the values down into the rows below, where they hold for these",
+        merged=name,
+    )
+
+
 PERCENT, THOUSAND = 5, 30
 """Ratios of medians from which cells in percent, or shown in thousands, and others are in different units."""
 
@@ -522,6 +566,18 @@ def percent_cells(name: str, place: int, shares: Mapping[int, float], others: Ma
     """Warn of cells that a sheet shows in percent beside others of another size; both by row of the sheet."""
     shown = "percent, of which it stores a hundredth"
     return _cells_apart("percent_cells", name, place, shown, shares, others, PERCENT, larger=False)
+
+
+def percent_shares(name: str, place: int, shares: Mapping[int, float]) -> Remark:
+    """Say that a column whose cells a sheet all shows in percent has shares; by row of the sheet."""
+    row = next((row for row, v in shares.items() if v), next(iter(shares)))
+    share = number_text(shares[row])
+    return Remark(
+        "percent_shares",
+        f"`{name}` is shown in percent by the sheet and read as stored, as shares: {_letters(place)}{row} holds "
+        f"{share}, which is {number_text(round(100 * shares[row], 10))}%",
+        help="a difference of 0.01 is one percentage point; where percents are meant, multiply by 100 in [derive]",
+    )
 
 
 def thousand_cells(name: str, place: int, scaled: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
@@ -707,12 +763,16 @@ class ReadError(SpecdidError):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A warning about data that could be read; ``origin`` is that of the file's name, if None."""
+    """A warning about data that could be read; ``origin`` is that of the file's name, if None.
+
+    ``merged`` is the column of which it says that cells are merged.
+    """
 
     code: str
     message: str
     help: str | None = None
     origin: Origin | None = None
+    merged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,9 @@ def read_delimited(
     if frame.height and frame.to_series(-1).null_count():
         _refuse_ragged(whole, len(names), separator)
     refuse_header_again(frame, names, above + 2)
+    refuse_units_row(frame, names, above + 2)
+    if '"' in content and frame.select(pl.any_horizontal(pl.all().str.contains("\n", literal=True).any())).item():
+        _refuse_swallowed(content, len(names), separator, above)
     chosen = set(wanted([name for name in names if name]))
     errors = [*written_errors(frame, names, chosen, above + 2)] if "#" in content else []
     if frame.height:
@@ -264,6 +267,47 @@ def refuse_header_again(frame: pl.DataFrame, names: Sequence[str], first: int) -
         )
 
 
+_NO_UNIT = {"na", "nan", "nd", "ka", "none", "nil", "missing", "null", "x", "c", "s", "p", "unknown", "suppressed", ""}
+"""Words of a cell without a value, without points and strokes; of others a line of units may consist."""
+
+
+def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> None:
+    """Raise where the row below the headings says in which units columns are; ``first`` is its row of the sheet.
+
+    It holds no number, each of its words stands nowhere else in its column, some above numbers alone, and where they do
+    not all, they are in brackets or another column is blank there alone.
+    """
+    row = [(k, str(v).strip()) for k, v in enumerate(frame.row(0)) if v is not None] if frame.height > 2 else []
+    words = [(k, word) for k, word in row if k < len(names) and names[k] and word]
+    if not words or any(re.match(r"[-+\u2212]?[.,]?\d[\d.,]*$", word) for _, word in words):
+        return
+    above = []
+    for k, word in words:
+        below = frame.to_series(k).slice(1).drop_nulls()
+        if below.dtype != pl.String or not len(below) or (below.str.strip_chars() == word).any():
+            return
+        if below.str.strip_chars().replace(["", "NA"], None).cast(pl.Float64, strict=False).is_not_null().mean() == 1:
+            above.append(word)
+        elif not re.fullmatch(r"[(\[（].*[)\]）]", word):
+            return
+    units = [word for word in above if re.sub(r"[^\w%$€£¥]", "", word).casefold() not in _NO_UNIT]
+    held = {k for k, _ in words}
+    blank = [k for k in range(frame.width) if k not in held and k < len(names) and names[k]]
+    alone = any(_filled(frame.to_series(k).slice(1)) for k in blank)
+    if len(units) == len(above) > 0 and (alone or not blank):
+        shown = first_few([f"“{word}”" for word in units], 3)
+        raise ReadError(
+            "units_row",
+            f"row {first:,} of the file, as a spreadsheet counts, holds {shown} above numbers, and no number: a second "
+            "heading line, of units?",
+            help="delete it in the file: each row below the headings is read as a row of data",
+        )
+
+
+def _filled(cells: pl.Series) -> bool:
+    return not cells.is_null().any() and (cells.dtype != pl.String or bool((cells.str.strip_chars() != "").all()))
+
+
 def written_errors(frame: pl.DataFrame, names: Sequence[str], chosen: Collection[str], first: int) -> Iterator[Remark]:
     """Warn of errors of a spreadsheet that stand as text; ``first`` is the sheet's row of the first of the frame."""
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
@@ -308,6 +352,7 @@ def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
         )
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         _refuse_ragged(content, len(names), separator, strict=True)
+        _refuse_stray(content)
         raise ReadError("not_readable", f"the file cannot be read: {str(error).splitlines()[0]}") from None
 
 
@@ -334,6 +379,41 @@ def _refuse_ragged(content: str, width: int, separator: str, strict: bool = Fals
         raise ReadError(
             "ragged", f"the row on line {line} cannot be read: {error}", help="a quote may be missing"
         ) from None
+
+
+def _refuse_swallowed(content: str, width: int, separator: str, above: int) -> None:
+    """Raise where a cell in quotes holds the end of its row and whole rows: the quotes are strays."""
+    reader, line = csv.reader(io.StringIO(content, newline=""), delimiter=separator), above + 1
+    with _long_cells(content):
+        for record in reader:
+            for place, cell in enumerate(record):
+                lines = cell.splitlines()
+                if len(lines) < 2 or width < 3:
+                    continue
+                counts = [held.count(separator) for held in lines]
+                parts = [part.strip() for held in lines for part in held.split(separator)]
+                rows = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
+                if counts == rows and any(re.fullmatch(r"[-+]?[\d.]+", part) for part in parts):
+                    first = line + sum(len(before.splitlines() or [""]) - 1 for before in record[:place])
+                    last = first + len(lines) - 1
+                    raise ReadError(
+                        "quoted_rows",
+                        f"a quote opens a cell on line {first:,} and closes on line {last:,}, and what is between "
+                        f"looks like {len(lines) - 1:,} row{'s' * (len(lines) > 2)} of the file",
+                        help="delete the stray quotes on these lines, or put the missing one behind the cell",
+                    )
+            line = reader.line_num + above + 1
+
+
+def _refuse_stray(content: str) -> None:
+    """Raise at the first quote inside of a cell that is not in quotes, which leaves open where cells end."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.count('"') % 2:
+            raise ReadError(
+                "ragged",
+                f"line {number:,} has a quote without a second one: {line.strip()[:60]}",
+                help="delete it; a quote that belongs to the text is written twice, in a cell in quotes",
+            )
 
 
 def _even(content: str, width: int, separator: str) -> bool:

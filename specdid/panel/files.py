@@ -38,7 +38,9 @@ from specdid.panel.columns import (
     Remark,
     error_cells,
     logical_cells,
+    merged_cells,
     percent_cells,
+    percent_shares,
     superscript_cells,
     thousand_cells,
     typed_column,
@@ -53,6 +55,7 @@ from specdid.panel.delimited import (
     read_delimited,
     refuse_header_again,
     refuse_repeated,
+    refuse_units_row,
     written_errors,
     zero_led_cells,
 )
@@ -269,6 +272,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     frame = _attempt(lambda: load().to_polars())
     frame, blank = _without_blank_end(frame)
     refuse_header_again(frame, names, 2)
+    refuse_units_row(frame, names, 2)
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book))
     remarks += blank
@@ -279,6 +283,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     remarks += _errors_of_formulas(sheet.xml, names, chosen)
     remarks += written_errors(frame, names, chosen, 2)
     remarks += _formatted(sheet, frame, names, chosen)
+    remarks += _merged_cells(sheet, frame, names, chosen)
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):
         if name in chosen:
             if series.dtype == pl.String:
@@ -347,6 +352,25 @@ def _hidden_rows(sheet: _Sheet) -> tuple[Remark, ...]:
         f"row{'s' * (not one)} {shown}, as a spreadsheet counts"
     )
     return (Remark("rows_hidden", message, "delete the rows that are not meant, or show them"),)
+
+
+_MERGED = re.compile(
+    rb"""<(?:\w{1,9}:)?mergeCell\b[^<>]{0,40}?\bref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})["']"""
+)
+
+
+def _merged_cells(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen: set[str]) -> Iterator[Remark]:
+    """Warn of cells that are merged over rows: but for the first row of each they are read as empty."""
+    merged: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for letters, first, last in _MERGED.findall(sheet.xml):
+        if 1 < int(first) < int(last):
+            merged[_column_number(letters) - sheet.cells.left].append((int(first), int(last)))
+    for place, name in enumerate(names[: frame.width]):
+        cells = frame.to_series(place)
+        found = [(a, min(b, frame.height + 1)) for a, b in sorted(merged[place]) if a < frame.height + 1]
+        found = [(a, b) for a, b in found if cells[a - 2] is not None]
+        if name in chosen and found:
+            yield merged_cells(name, sheet.cells.left + place - 1, found, str(cells[found[0][0] - 2]))
 
 
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
@@ -643,6 +667,8 @@ def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen:
         worded = {sheet.words[k]: found for k, found in cells.worded(place).items()} if sheet.words else {}
         if len(worded) > 1:
             yield worded_cells(name, at, worded)
+        if shares and not (thousands or numbers) and series.dtype.is_numeric():
+            yield percent_shares(name, at, shares)
         both = (percent_cells(name, at, shares, {**thousands, **numbers}), thousand_cells(name, at, thousands, numbers))
         yield from (found for found in both if found is not None)
 

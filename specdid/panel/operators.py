@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,7 +153,8 @@ _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u
 _BLANKS = " \u00a0\u2007\u2009\u202f\u3000"
 """What may stand between thousands beside commas: blanks, no-break, of a figure's width, thin, of full width."""
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, _BLANKS), " ")
-"""Full-width signs to those of ASCII. NFKC would make 1362 of 136², whose 2 is a footnote's mark."""
+_NARROW[0x2212] = "-"
+"""Full-width signs and the minus sign to those of ASCII. NFKC would make 1362 of 136², whose 2 is a footnote's mark."""
 _WHOLE = r"(?:\d+|[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+))"
 PARSED = re.compile(rf"(?:[+-]?{_WHOLE}(?:\.\d*)?(?:[eE][+-]?\d+)?|[+-]?\.\d+) ?%?", re.ASCII)
 """A narrow number, as parse_number() reads it; the comma of 0,681 is a decimal one, the 2 of “136 2” a footnote's."""
@@ -271,20 +272,18 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     decimal = next((level for level in column.levels if _DECIMAL_COMMA.fullmatch(level.strip())), "")
     if column.odd:
         commas = any("," in cell for cell in column.odd)
-        hint = "write decimal points and no thousands separators" if commas else "empty them where they mean missing"
+        words_among = [level for level in (*column.odd, *column.levels) if not parse([level])]
+        words_among = [*dict.fromkeys(words_among)]
+        hint = "write decimal points and no thousands separators" if commas else what_to_do(words_among)
         hint = (
             f"the comma of “{decimal}” is a decimal one: write points, {decimal.replace(',', '.')}" if decimal else hint
         )
-        words_among = [level for level in column.levels if not parse([level])]
         if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
             hint = _dated_advice(column, words)
-        elif (meant := other_mark(column.odd[0])) and not commas:
-            hint = meant
-        elif len(words_among) == 1 and not commas:
+        elif len(words_among) == 1 and not (commas or _DIGIT.search(words_among[0])):
             hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
         hint = f"parse_number(x) reads them as numbers{_parted_read(column)}" if parse(column.levels) else hint
-        shown = ", ".join(f"“{cell}”{_first_row(column, cell) if rows else ''}" for cell in column.odd)
-        return f"cells that are not numbers: {shown}; {hint}"
+        return f"cells that are not numbers: {odd_cells(column, rows)}; {hint}"
     if not (alike := numbers_as_text(column)):
         return ""
     shown = ", ".join(f"“{value}”" for value in alike[:3])
@@ -297,10 +296,39 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     if column.codes is not None and not {column.levels[k] for k in others} & set(alike):
         counts = [int(np.count_nonzero(column.codes == k)) for k in others[:3]]
         cells = [f"“{column.levels[k]}” ({many(n, 'cell')})" for k, n in zip(others, counts, strict=False)]
-        marks = next((f"{meant}; " for k in others if (meant := other_mark(column.levels[k]))), "")
         more = f" and {many(len(others) - 3, 'further text')}" if len(others) > 3 else ""
-        return f"cells that are not numbers: {', '.join(cells)}{more}; {marks}empty them where they mean missing"
+        todo = what_to_do([column.levels[k] for k in others])
+        return f"cells that are not numbers: {', '.join(cells)}{more}; {todo}"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
+
+
+_DIGIT = re.compile(r"\d")
+
+
+def what_to_do(texts: Sequence[str]) -> str:
+    """Say what to do with cells that are no numbers: none that shows one is to be emptied."""
+    marked = [text for text in texts if _DIGIT.search(text)]
+    others = [text for text in texts if not _DIGIT.search(text)]
+    meant = next((found for text in marked if (found := other_mark(text))), "")
+    if not marked:
+        return "empty them where they mean missing"
+    meant = meant or f"write the number that “{marked[0]}” means in the file"
+    return f"{meant}; empty “{others[0]}” where it means missing" if others else meant
+
+
+def odd_cells(column: Column, rows: bool = False) -> str:
+    """Name the first different cells that keep a column from being numbers, and how many cells there are in all.
+
+    ``rows`` names the data row in which each stands first, of a column in the order of its file.
+    """
+    shown = ", ".join(f"“{cell}”{_first_row(column, cell) if rows else ''}" for cell in column.odd)
+    plain = [_PLAIN.fullmatch(level) is not None for level in column.levels]
+    total = 0 if column.codes is None else int(np.count_nonzero(~np.array([*plain, True])[column.codes]))
+    return f"{shown}, {total:,} cells in all" if total > len(column.odd) else shown
+
+
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+"""A number as a text file has it."""
 
 
 def _first_row(column: Column, cell: str) -> str:
@@ -312,11 +340,23 @@ def _first_row(column: Column, cell: str) -> str:
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}", re.ASCII)
 
 
+_SHOWN = r"[+-]?[$€£¥]?[0-9](?:[0-9., ]*[0-9])?%?"
+_MARK = (
+    r"\s+(?:[0-9]{1,2}|[a-jln-z])|[a-jln-z]|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[(?:[0-9]+|[a-z])\]|"
+    r"\s*\((?:[0-9]{1,2}|[a-z]{1,5}\.?|\*+)\)"
+)
+"""Marks behind a number: of footnotes, and letters that statistical offices put there, but k and m, which are units."""
+
+
 def other_mark(shown: str) -> str:
     """Say what number a text may be, as spreadsheets show it, and how it is written in the file; nothing if none."""
     words = narrow(shown)
-    if noted := re.fullmatch(r"(.*[0-9])(?:\s+(?:[0-9]{1,2}|[a-f])|\s*[¹²³⁰⁴-⁹①-⑳*†‡]+|\s*\[[0-9]+\])", words):
-        return f"where what follows {noted[1]} is the mark of a footnote delete it in the file"
+    if noted := re.fullmatch(rf"({_SHOWN})(?:{_MARK})", words):
+        return f"where what follows {noted[1]} is a mark, as of a footnote, write {noted[1]} in the file"
+    if noted := re.fullmatch(rf"(?:[a-z]\s+|[~≈*†‡]\s*)({_SHOWN})", words):
+        return f"where what stands before {noted[1]} is a mark write {noted[1]} in the file"
+    if re.fullmatch(rf"[<>≤≥]\s*{_SHOWN}", words):
+        return f"where “{words}” is a bound write the value in the file; empty it only where that is not known"
     bare = "".join(words.split())
     if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
         return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"

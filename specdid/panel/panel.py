@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from specdid.panel.columns import (
     Column,
     ReadColumns,
     cell_text,
+    filled_down,
     footer,
     listed_rows,
+    names_rows_below,
     number_text,
     rank,
     repeats_advice,
+    told_blank,
 )
 from specdid.panel.joined import SourceFile
 from specdid.panel.operators import USABLE, read_number
@@ -37,9 +40,9 @@ from specdid.panel.times import (
     calendar_of,
     fitting_step,
     known_step,
-    numbering_advice,
     odd_times,
     period_numbers,
+    text_time_advice,
     time_fault,
 )
 
@@ -106,7 +109,8 @@ class Panel:
     @property
     def calendar(self) -> Calendar | None:
         """Return whose rows stand in which periods, where there are units and periods."""
-        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step)
+        written = None if self.time is None else self.columns[self.time].numbers
+        return calendar_of(self.periods, self.unit_codes, self.unit_levels, self.step, written)
 
     def row_numbers(self, rows: Ints) -> Ints:
         """Return the numbers of rows in the file, from 1: how messages and written programs call them."""
@@ -306,8 +310,9 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
     """Code units and number periods; unit × time must be complete and unique."""
     source, name = sources.columns, sources.name
     derived = study.derive.keys()
-    faults = [*_key_faults(study.unit, study.unit_origin, source, name, "unit", derived)]
-    faults += _key_faults(study.time, study.time_origin, source, name, "time", derived)
+    unit, time = study.unit, study.time
+    faults = [*_key_faults(unit, study.unit_origin, source, name, "unit", derived, time)]
+    faults += _key_faults(time, study.time_origin, source, name, "time", derived, unit)
     if not known_step(study.step):
         faults.append(_unknown_step(study))
     if faults:
@@ -345,7 +350,8 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
         files=sources.files,
     )
     odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
-    return _in_order(panel, order), odd
+    blank = () if units is None else tuple(_blank_below(study, source, units[0]))
+    return _in_order(panel, order), odd + blank
 
 
 def _in_order(panel: Panel, order: Ints) -> Panel:
@@ -379,7 +385,13 @@ def _second_heading(columns: Mapping[str, Column], missing: Bools) -> str | None
 
 
 def _key_faults(
-    key: str | None, origin: Origin | None, source: ReadColumns, name: str, role: str, derived: Collection[str] = ()
+    key: str | None,
+    origin: Origin | None,
+    source: ReadColumns,
+    name: str,
+    role: str,
+    derived: Collection[str],
+    beside: str | None,
 ) -> tuple[Fault, ...]:
     if key is None:
         return ()
@@ -398,8 +410,29 @@ def _key_faults(
         ]
         heading = _second_heading(source.columns, column.missing)
         advice = footer(source.columns, column.missing) or heading or "; ".join([f"every row needs its {role}", *blank])
+        if _is_key_filled(column, source.columns.get(beside or "")):
+            advice = told_blank(key, column, f"the {role}")
         return (fault_at(origin, None, f"missing_{role}", message, help=advice),)
     return ()
+
+
+def _is_key_filled(column: Column, other: Column | None) -> bool:
+    """Say whether a column that is blank in many rows is, filled down, a key together with another one."""
+    if other is None or column.missing[0] or other.missing.any() or 2 * column.missing.sum() < len(column.missing):
+        return False
+    (codes, _), (beside, count) = rank(column), rank(other)
+    return len(np.unique(filled_down(codes) * count + beside)) == len(codes)
+
+
+def _blank_below(study: Study, source: ReadColumns, units: Ints) -> Iterator[Fault]:
+    """Warn of texts that stand only in the first of their rows; of cells that are merged the reader tells."""
+    merged = {remark.merged for remark in source.remarks}
+    for name, column in source.columns.items():
+        if name not in merged and names_rows_below(column, units):
+            message, advice = told_blank(name, column).split(": ", 1)
+            yield fault_at(
+                study.data_origin or Origin(("study", "data")), None, "blank_below", message, advice, "warning"
+            )
 
 
 def _some_columns(source: ReadColumns) -> str:
@@ -431,9 +464,7 @@ def _periods(study: Study, source: ReadColumns, name: str) -> tuple[Ints | None,
     if column.numbers is None:
         what = "a date" if column.kind == "date" else "text"
         example = cell_text(column, 0)
-        advice = numbering_advice(column)
-        if column.odd:
-            advice = f"cells that are no number: {', '.join(column.odd)}"
+        advice = text_time_advice(column)
         message = f"`{study.time}` is {what} in {name}, as “{example}”"
         return None, (time_fault(study, "time_not_numeric", message, advice),)
     try:

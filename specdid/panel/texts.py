@@ -15,7 +15,7 @@ from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
-from specdid.panel.operators import STATA_DATES, other_mark, read_number, usable
+from specdid.panel.operators import STATA_DATES, read_number, usable, what_to_do
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -94,8 +94,8 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
         if len(odd) > 1:
             message += f", and {many(len(odd) - 1, 'further text')} such"
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
-        if meant := other_mark(odd[0]):
-            advice = f"{meant}; {advice}"
+        if any(character.isdigit() for character in odd[0]):
+            advice = what_to_do(odd)
         raise EvaluationError("not_numeric", message, call.span, advice)
     return number(np.array([*read, np.nan], np.float64)[column.codes])
 

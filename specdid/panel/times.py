@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, Origin, Severity, fault_at, first_few, many
 from specdid._study import Study
-from specdid.panel.columns import Column, cell_text
-from specdid.panel.operators import STATA_DATES
+from specdid.panel.columns import Column, cell_text, number_text
+from specdid.panel.operators import STATA_DATES, narrow, odd_cells, other_mark
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
 """The steps with a name: values are 2012, 20122 or 201202, 20124 or 201204, 201212, 201252 (ISO), 20121231."""
@@ -50,8 +50,9 @@ _YEAR: dict[str, Callable[[Floats], Floats]] = {
 
 _PART = re.compile(r"(?P<year>\d{4})\s*[-/.:年]?\s*(?P<step>[hqmw]|第)?\s*(?P<part>\d{1,2})\s*(?:[月周]|季度)?", re.I)
 _PART_FIRST = re.compile(r"(?P<step>[hqmw])\s*(?P<part>\d{1,2})\s*[-/.:]?\s*(?P<year>\d{4})", re.I)
-_WHOLE_YEAR = re.compile(r"(\d{4})\s*年度?")
+_WHOLE_YEAR = re.compile(r"(?:FY\s*)?(\d{4})\s*(?:年度?)?", re.I)
 _SEASON = re.compile(r"(\d{4})\s*[-–/]\s*(\d{4})(?:学?年度?)?")
+_SHORT_SEASON = re.compile(r"(\d{4})\s*[-–/]\s*(\d{2})(?:学?年度?)?")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T][\d:.]+)?")
 _PARTS = {"half": 2, "quarter": 4, "month": 12, "week": 53}
 _LETTERS = {"h": "half", "q": "quarter", "m": "month", "w": "week"}
@@ -110,12 +111,19 @@ class Calendar:
     periods, units : (n,) int64, rows in the order of units and periods
     names : the units by code
     width : of a period in the units of time; 0 where the step has a name
+    written : (n,) the time as the data write it
     """
 
     periods: Ints
     units: Ints
     names: tuple[str, ...]
     width: float
+    written: Floats | None = None
+
+    def period_name(self, period: float) -> str:
+        """Write a period of the panel as the data do."""
+        rows = np.flatnonzero(self.periods == period)[:1]
+        return f"{period:g}" if self.written is None or not rows.size else number_text(float(self.written[rows[0]]))
 
     def write_step(self, step: int) -> str:
         """Say how ``step`` periods are made one."""
@@ -146,11 +154,13 @@ class Calendar:
         return f"{many(int(rows.sum()), 'row')} of {whose}" + (f", in {first_few(when, 3)}" if when else "")
 
 
-def calendar_of(periods: Ints | None, units: Ints | None, names: tuple[str, ...], step: str | None) -> Calendar | None:
+def calendar_of(
+    periods: Ints | None, units: Ints | None, names: tuple[str, ...], step: str | None, written: Floats | None
+) -> Calendar | None:
     """Return the calendar of a panel that has units and periods."""
     if periods is None or units is None:
         return None
-    return Calendar(periods, units, names, 1.0 if step == "year" else _width(step) or 0.0)
+    return Calendar(periods, units, names, 1.0 if step == "year" else _width(step) or 0.0, written)
 
 
 def _width(step: str | None) -> float | None:
@@ -205,9 +215,29 @@ _CALENDAR: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
+def text_time_advice(column: Column) -> str:
+    """Say how periods that are text become numbers; of a few among numbers, where they stand and what they may be."""
+    if not column.odd:
+        return numbering_advice(column)
+    return f"cells that are no number: {odd_cells(column, rows=True)}; {_meant_period(column.odd)}"
+
+
+def _meant_period(cells: Sequence[str]) -> str:
+    if dated := next((found for cell in cells if (found := _YEAR_FIRST.fullmatch(narrow(cell)))), None):
+        return f"where the period is {dated[1]} write {dated[1]} in the file"
+    return next((meant for cell in cells if (meant := other_mark(cell))), "write these periods as the others are")
+
+
+_YEAR_FIRST = re.compile(r"(?:[^\d\s]{1,3}\s*)?([12]\d{3})\s*(?:[^\d\s]{1,3}|[(\[][^()\[\]]*[)\]])?", re.ASCII)
+"""A year with a mark or a word in brackets behind it: 2011p, 2012 (prov.)."""
+
+
 def numbering_advice(column: Column) -> str:
     """Say how periods that are text or dates (2005q1, 2005-03, 2005-03-31) are numbered, by the column's own cells."""
     cells = [c.strip() for c in column.levels]
+    seasons = [_SHORT_SEASON.fullmatch(c) for c in cells]
+    if len(cells) > 1 and all(s is not None and (int(s[1]) + 1 - int(s[2])) % 100 == 0 for s in seasons):
+        return _numbering(cells, [c[:4] for c in cells], "year")[1]
     numbered = [_numbered(c) for c in cells]
     found = [n for n in numbered if n is not None]
     steps = {step for _, step in found}
@@ -261,12 +291,14 @@ def _numbered(cell: str) -> tuple[str, str] | None:
         year, month, of_month = map(int, day.groups())
         written = f"{year}{month:02}{of_month:02}"
         return None if np.isnan(_CALENDAR["day"](np.array([float(written)]))).any() else (written, "day")
+    if cell.isdigit():
+        return None
     if whole := _WHOLE_YEAR.fullmatch(cell):
         return whole[1], "year"
     if (season := _SEASON.fullmatch(cell)) and int(season[2]) == int(season[1]) + 1:
         return season[1], "year"
     part = _PART.fullmatch(cell) or _PART_FIRST.fullmatch(cell)
-    if part is None or cell.isdigit():
+    if part is None:
         return None
     letter = (part["step"] or "m").lower()
     if letter in ("m", "第"):

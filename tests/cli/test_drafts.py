@@ -530,12 +530,12 @@ def test_blank_names_of_units_are_said_where_they_are_written_once(tmp_path):
 
     told = refused(tmp_path, panel(firm=lambda *_: None, name=merged, code=lambda f, *_: f % 5))
     assert (
-        "`name` is blank in 108 rows: where it names the unit for all rows below, as merged cells do, write it in each "
-        "row"
+        "help: `name` stands only in the first of its rows, “firm 0” in data row 1, and is blank in 108 rows: where "
+        "the unit is the same in the rows below, as in merged cells, fill it down in the file"
     ) in told
     assert "`code` is blank" not in told
     told = refused(tmp_path, panel(firm=lambda *_: None, name=merged), "--unit", "name")
-    assert "`name` is blank in 108 rows: where it names" in told
+    assert "help: `name` stands only in the first of its rows" in told
 
 
 def test_blank_cells_that_name_no_unit_are_not_said(tmp_path):

@@ -375,7 +375,9 @@ def test_a_footnote_behind_a_number_is_named(cell):
     with pytest.raises(EvaluationError) as error:
         Evaluator(panel).column(bound(panel, "parse_number(x)"))
     bare = "12,345.6" if "," in cell else "136"
-    assert f"where what follows {bare} is the mark of a footnote delete it in the file" in error.value.problem.help
+    assert (
+        f"where what follows {bare} is a mark, as of a footnote, write {bare} in the file" in error.value.problem.help
+    )
 
 
 def test_every_function_is_tried():

@@ -9,6 +9,7 @@ import pytest
 import specdid
 from small_studies import small_panel, small_study
 from specdid._words import speaking, told
+from specdid.panel.times import calendar_of
 
 DATA = small_panel()
 YEAR = DATA["year"].to_numpy()
@@ -171,3 +172,9 @@ def test_quarters_that_are_called_months():
     spec["study"]["step"] = "month"
     (fault,) = (f for f in specdid.check(spec, quarters) if f.code not in ("over_gaps", "later_values"))
     assert (fault.code, fault.help) == ("time_gaps", 'where these are quarters, write step = "quarter" in [study]')
+
+
+def test_a_calendar_writes_periods_as_the_data_do():
+    periods = np.array([494, 495, 497])
+    calendar = calendar_of(periods, np.zeros(3, np.int64), ("a",), "4", np.array([1976.0, 1980.0, 1988.0]))
+    assert [calendar.period_name(p) for p in (494.0, 497.0, 499.0)] == ["1976", "1988", "499"]

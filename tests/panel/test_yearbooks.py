@@ -25,7 +25,13 @@ def faults(folder: Path, text: str, **study):
 
 @pytest.mark.parametrize("first", [",,,万元", "城市,,,万元"])
 def test_a_second_heading_line_is_named(tmp_path, first):
-    (fault,) = [f for f in faults(tmp_path, rows(first)) if f.code == "missing_time"]
+    (fault,) = [f for f in faults(tmp_path, rows(first)) if f.code == "units_row"]
+    assert "above numbers, and no number: a second heading line, of units?" in fault.message
+
+
+def test_a_second_heading_line_with_a_word_above_texts_is_named(tmp_path):
+    text = rows("城市,,,万元").replace("\n0,", "\na,").replace("\n1,", "\nb,")
+    (fault,) = [f for f in faults(tmp_path, text) if f.code == "missing_time"]
     assert "above numbers: a second heading line, of units? delete it" in fault.help
 
 

@@ -171,3 +171,10 @@ def test_numerals():
 )
 def test_some_are_not_none_and_most_are_not_all(share, written):
     assert percent(share) == written
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.1000003, "0.100"), (0.1, "0.100"), (0.10002, "0.10002"), (0.0499999, "0.050")]
+)
+def test_p_values_that_no_digits_tell_from_a_level_have_three(p, shown):
+    assert p_text(p) == f"p = {shown}"

@@ -22,6 +22,7 @@ from specdid.engine.demean import Absorber, relevel
 from specdid.engine.qr_basis import collinear_share, independent, make_basis, triangle
 from specdid.estimators._base import Task
 from specdid.estimators._pyfixest import Refusal, standardised
+from specdid.panel.times import Calendar
 
 Way = Literal["reg", "ipw", "dr"]
 OVERLAP = 0.999
@@ -66,6 +67,12 @@ class UnitsByPeriod:
     first: Ints
     always: int
     lost: int
+    calendar: Calendar | None = None
+
+    def name(self, place: int) -> str:
+        """Write a period as the data do."""
+        period = float(self.times[place])
+        return f"{period:g}" if self.calendar is None else self.calendar.period_name(period)
 
     @property
     def periods(self) -> int:
@@ -122,6 +129,7 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         first[keep],
         int((always & whole).sum()),
         int((~whole).sum()),
+        task.calendar,
     )
 
 
@@ -181,7 +189,7 @@ def compare(
         return None
     both = np.flatnonzero(into | beside)
     change = panel.outcome[both, period] - panel.outcome[both, base]
-    where = f"cohort {panel.times[cohort]:g} in {panel.times[period]:g}"
+    where = f"cohort {panel.name(cohort)} in {panel.name(period)}"
     design, entered = _design(panel.controls[both, early], into[both], panel, where)
     influence = np.zeros(len(into))
     effect, influence[both] = contrast(change, into[both], design, panel.weight[both, early], way, where)
