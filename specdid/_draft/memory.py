@@ -457,7 +457,7 @@ class Memory:
                 told = (
                     f"Line{'s' * (len(lines) > 1)} {listed}: {what} rows that are alone in a fixed effect. Here they "
                     "are dropped, as by reghdfe: estimates are the same, and iid errors; where there are such rows N "
-                    "(n_singletons of results.csv) and other errors are not."
+                    "(n_singletons of results.csv) is not, nor are robust and clustered errors."
                 )
                 self.found.comments.setdefault("alone", []).append(told)
 

@@ -2035,7 +2035,7 @@ def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
         ("feols(y ~ d + factor(id), df, ~id, ssc = ssc(K.fixef = 'full'))", "~id", "lsdv", "factor() keeps rows"),
         ("fepois(y ~ d + factor(id), df)", "iid", "", "factor() keeps rows"),
         ("felm(y ~ d + factor(id) | 0 | 0 | id, df)", "~id", "lsdv", "felm keeps rows"),
-        ("felm(y ~ d + factor(id), df)", "iid", "", "felm keeps rows"),
+        ("felm(y ~ d + factor(id), df)", "iid", "", "factor() keeps rows"),
         ("setFixest_vcov(no_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "hetero", "", "factor() keeps rows"),
         ("setFixest_vcov(one_FE = 'hetero')\nfeols(y ~ d + factor(id), df)", "iid", "", "factor() keeps rows"),
         ("feols(y ~ d + factor(year) | id, df)", "~id", "", "states no vcov"),
@@ -6681,6 +6681,9 @@ def test_a_recode_may_have_ends_without_a_digit_before_the_point():
 def test_rows_alone_in_a_fixed_effect_are_told_to_change_n_and_errors():
     found = read_code("use a\nareg y d, a(i) cluster(i)\n", ".do")
     (told,) = found.comments["alone"]
-    assert "and iid errors; where there are such rows N (n_singletons of results.csv) and other errors are not" in told
+    assert (
+        "and iid errors; where there are such rows N (n_singletons of results.csv) is not, nor are robust and clustered errors"
+        in told
+    )
     assert read_code("use a\nxtset i t\nxtreg y d, fe\n", ".do").comments["alone"]
     assert not read_code("use a\nreghdfe y d, a(i)\n", ".do").comments.get("alone")
