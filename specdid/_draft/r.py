@@ -179,7 +179,13 @@ _TEXTS_OF = {"paste", "paste0", "ifelse", "case_when", "coalesce", "tolower", "t
 _TRUTHS = {"T", "F", "TRUE", "FALSE", "true", "false"}
 _AS_LOGICAL = _READERS.keys() - {"fread"}
 """Of what reads texts: what makes a column of ``_TRUTHS`` logical, also of T and F."""
-_OTHER_ERRORS = re.compile(r"[(,]\s*(?:vcov|cluster|se|ssc|dof)\s*=|\b(?:coeftest|boottest|coef_test)\(")
+_OTHER_ERRORS = re.compile(
+    r"[(,]\s*(?:vcov|cluster|se|ssc|dof|robust)\s*=|\b(?:coeftest|boottest|coef_test)\("
+    r"|\b(?:summary|coeftable|confint|vcov|se|pvalue|tstat)\((?:[^()]|\([^()]*\))*?(?<=[(,])\s*(?:~|vcov[A-Z]|[\"']"
+    r"(?:iid|standard|hetero|white|robust|hc[0-5]|cluster|(?:two|three|four)way|nw|newey_west|dk|driscoll_kraay|conley)\b)",
+    re.IGNORECASE,
+)
+"""Also fixest's second argument of what prints, by its place."""
 _IN_PLACE = re.compile(r"(?<![\w.])(?:source|attach|load|data|assign|list2env|eval|set|setnames)\(|:=|%<>%")
 """What changes data without an assignment, or may."""
 _OF_ROWS = re.compile(

@@ -6681,9 +6681,30 @@ def test_a_recode_may_have_ends_without_a_digit_before_the_point():
 def test_rows_alone_in_a_fixed_effect_are_told_to_change_n_and_errors():
     found = read_code("use a\nareg y d, a(i) cluster(i)\n", ".do")
     (told,) = found.comments["alone"]
-    assert (
-        "and iid errors; where there are such rows N (n_singletons of results.csv) is not, nor are robust and clustered errors"
-        in told
-    )
+    assert "estimates are the same, and iid errors; where there are such rows N (n_singletons of results.csv)" in told
+    assert "nor are robust and clustered errors" in told
     assert read_code("use a\nxtset i t\nxtreg y d, fe\n", ".do").comments["alone"]
     assert not read_code("use a\nreghdfe y d, a(i)\n", ".do").comments.get("alone")
+
+
+@pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("summary(m, ~state)", True),
+        ('a <- summary(m, "hetero")', True),
+        ("coeftable(m, 'HC1')", True),
+        ('m |> summary("twoway")', True),
+        ("se(m, ~state + year)", True),
+        ("summary(m, vcovHC)", True),
+        ("summary(m, robust = TRUE)", True),
+        ("summary(m)", False),
+        ("coeftable(m)[1, 2]", False),
+        ("lapply(list(m), summary)", False),
+        ("purrr::map(list(m), ~ summary(.x))", False),
+        ('summary(df$y[df$g == "hetero"])', False),
+        ('summary(m, "standardised")', False),
+    ],
+)
+def test_other_errors_asked_for_by_place_are_listed(line, listed):
+    found = read_code(f"df <- read.csv('a.csv')\nm <- feols(y ~ d | i + t, df, ~i)\n{line}\n", ".R")
+    assert [line in text for _, text, why in found.skipped if "other standard errors" in why] == [True] * listed
