@@ -8,13 +8,14 @@ it reaches, at times that differ between units. Anything less is refused with wh
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from specdid._arrays import Floats, Ints
-from specdid._diagnostics import Fault, SpecError, did_you_mean, many
+from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
 from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
@@ -620,6 +621,11 @@ def _no_treatment(
         if n not in paths and c.is_text and len(c.levels) == 2
     ][:MOST_SHOWN]
     notes += [said for n, c in rest.items() if n not in paths and n not in cohorts and (said := _nearly(n, c, key))]
+    notes += [
+        f"`{n}` could be first treated periods, some of them before the data: `--treatment {shlex.quote(n)}` takes it"
+        for n, c in rest.items()
+        if _cohort(n, c, key, before=True) is not None
+    ][:MOST_SHOWN]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
     who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
     if len(since := _since(paths)) == 1 and who:
@@ -692,8 +698,11 @@ def _agree(path: _Path, cohort: Treatment, key: PanelKey) -> bool:
     return bool((path.values == (key.periods >= cohort.first)).all()) if cohort.first is not None else False
 
 
-def _cohort(name: str, column: Column, key: PanelKey) -> Treatment | None:
-    """Return a column as first treated periods: one for a unit, periods of the data, or a code of never."""
+def _cohort(name: str, column: Column, key: PanelKey, before: bool = False) -> Treatment | None:
+    """Return a column as first treated periods: one for a unit, periods of the data, or a code of never.
+
+    With ``before`` some may lie before the data, by up to LONG_BEFORE: these units are treated throughout.
+    """
     values = column.numbers
     if values is None or _binary(column) is not None:
         return None
@@ -703,7 +712,8 @@ def _cohort(name: str, column: Column, key: PanelKey) -> Treatment | None:
     treated = ~never
     if not treated.any() or (written.min() <= 0 and (values == 0).any()):
         return None
-    if (values[treated] < written.min()).any() or not np.isin(values[treated], written).all():
+    early = treated & before & (values < written.min()) & (values >= written.min() - LONG_BEFORE)
+    if not np.isin(values[treated & ~early], written).all() or not (treated & ~early).any():
         return None
     if not _constant(np.where(never, -1.0, values), key.codes):
         return None
@@ -715,12 +725,19 @@ def _cohort(name: str, column: Column, key: PanelKey) -> Treatment | None:
         return None
     table = dict(zip(written.tolist(), key.periods.tolist(), strict=True))
     first = np.full(len(values), np.inf)
-    first[treated] = [table[v] for v in values[treated].tolist()]
+    first[treated] = [table.get(v, key.periods.min()) for v in values[treated].tolist()]
     codes: tuple[float | str, ...] = tuple(float(v) for v in np.unique(values[values > last]) if np.isfinite(v))
     said = codes + (("empty",) if empty.any() else ())
     why = f"one value for a {key.unit}, a period of `{key.time}`"
+    if early.any():
+        shown = first_few([number_text(v) for v in np.unique(values[early]).tolist()], MOST_SHOWN)
+        why += f", or before the first of them ({shown}): these units are treated throughout"
     whole = (0.0, *said) if said else ()
     return Treatment(why, cohort=name, first=first, never=whole if len(codes) <= 3 else ())
+
+
+LONG_BEFORE = 100
+"""So far before the first period, in the time column's numbers, a number that is named may be a first treated one."""
 
 
 def _since(paths: Mapping[str, _Path]) -> list[str]:
@@ -742,8 +759,7 @@ def _given(
     key: PanelKey,
 ) -> Treatment:
     why = "named by you"
-    if given in cohorts:
-        found = cohorts[given]
+    if found := cohorts.get(given) or _cohort(given, rest[given], key, before=True) if given in rest else None:
         return Treatment(f"{why}: {found.why}", cohort=given, first=found.first, never=found.never)
     path = paths.get(given)
     if path is not None and path.by_unit and not path.gaps:

@@ -279,7 +279,8 @@ def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> N
     """
     row = [(k, str(v).strip()) for k, v in enumerate(frame.row(0)) if v is not None] if frame.height > 2 else []
     words = [(k, word) for k, word in row if k < len(names) and names[k] and word]
-    if not words or any(re.match(r"[-+\u2212]?[.,]?\d[\d.,]*$", word) for _, word in words):
+    title = bool(few_headings(names, frame.width, first))
+    if title or not words or any(re.match(r"[-+\u2212]?[.,]?\d[\d.,]*$", word) for _, word in words):
         return
     above = []
     for k, word in words:

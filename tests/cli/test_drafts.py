@@ -90,6 +90,23 @@ def test_cohorts_alone_make_the_treatment(tmp_path):
     assert "COMPLETE: do these mean never treated?" in spec.read_text("utf-8")
 
 
+def test_first_treated_periods_before_the_data_are_taken_when_named(tmp_path):
+    def since(f, y, c, d, r):
+        return np.where(f == 1, 1958, c)
+
+    columns = panel(law=lambda *_: None, since=since)
+    founded = panel(law=lambda *_: None, founded=lambda f, *_: 1950 + f)  # before all: since when of nothing here
+    assert "could be first treated periods" not in refused(tmp_path, founded)
+    told = "`since` could be first treated periods, some of them before the data: `--treatment since` takes it"
+    assert told in refused(tmp_path, columns)
+    done, found, spec = draft(tmp_path, columns, "--treatment", "since")
+    assert done.returncode == 0, done.stderr
+    assert "before the first of them (1958): these units are treated throughout" in " ".join(done.stdout.split())
+    assert found["treatment"] == {"since": {"term": "treated", "cohort": "since"}}
+    assert "2000 (1), 2004 (2), 2005 (2), 2006 (1); never 6" in spec.read_text("utf-8")
+    assert not specdid.check(spec).errors
+
+
 def test_a_cohort_that_agrees_decides_between_two_switches(tmp_path):
     def other(f, y, c, d, r):
         return ((y >= 2003 + f % 4) & (f % 3 > 0)).astype(int)
