@@ -958,7 +958,8 @@ def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:
             "and the lines before would be applied to it a second time"
         )
         help_ = (
-            f'write `use "{data}", clear` into {name} at the line after which it was saved, and run this without --data'
+            f'write `use "{data}", clear` into {name} at the line after which it was saved, and run this without '
+            f"--data; where it is the file that {name} reads, `{column}` added to it, take line {line} out of the code"
         )
         notes = tuple(f"line {at} makes `{one}`, too" for at, one in code.made_again[1:8])
         raise SpecError([Fault("draft_applied_twice", message, help=help_, notes=notes)])
