@@ -25,6 +25,7 @@ from specdid.panel.columns import (
     listed_rows,
     names_rows_below,
     number,
+    parted_time_advice,
     rank,
     repeats_advice,
     told_blank,
@@ -40,7 +41,7 @@ from specdid.panel.operators import (
     parse,
     read_number,
 )
-from specdid.panel.times import fitting_step, text_time_advice
+from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
     r"(?i)^(t|tt|year|years|yr|fyear|time|period|per|date|month|quarter|qtr|week|wave|round|day|ym|yq|anno|annee|jahr)$"
@@ -422,6 +423,8 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
     if closest and 0 < closest[0][0] <= 0.9 * n_rows:
         advice = repeats_advice(usable, *closest[0][1:])
         help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
+    parted = (parted_time_advice(usable, unit, time) for _, unit, time in closest)
+    help_ = next(filter(None, parted), help_)
     if merged:
         help_ = merged[0]
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
@@ -652,8 +655,19 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
     never = f", and 0 for “{words[0]}” if that is never" if words else ""
     return (
         f"`{name}` is text, one for a {key.unit}, as “{year}”: if that is since when, "
-        f"write {year.strip()[:4]} in the file{never}"
+        f"write {_as_time(year.strip(), key)} in the file{never}"
     )
+
+
+def _as_time(cell: str, key: PanelKey) -> str:
+    """Say what a period of text, 2004 or 2004 Q3, is in the numbers of the panel's time."""
+    low, high = key.written.min(), key.written.max()
+    if low >= 1500 and high <= 2500:
+        return cell[:4]
+    number_, step = numbered(cell) or ("", None)
+    if step == key.step and step is not None:
+        return number_
+    return f"the period as `{key.time}` numbers it, {number_text(float(low))} to {number_text(float(high))},"
 
 
 FEW = 0.05

@@ -133,12 +133,53 @@ def rank(column: Column) -> tuple[Ints, int]:
     return codes, count
 
 
+_PARTS = {
+    "half": (2, 10, re.compile(r"half|semester|半年", re.IGNORECASE)),
+    "quarter": (4, 10, re.compile(r"quarter|qtr|trimest|^q$|季", re.IGNORECASE)),
+    "month": (12, 100, re.compile(r"month|^m$|月", re.IGNORECASE)),
+    "week": (53, 100, re.compile(r"week|周", re.IGNORECASE)),
+}
+"""Of a step its periods in a year, what the year is multiplied by, and names of columns that number them."""
+
+
+def parted_time_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
+    """Say how year and quarter (month, …) in two columns, of which one is ``time``, become one; "" where they do not.
+
+    The name must say it: a gender, 1 or 2, and a group of ages, 1 to 4, part a year as well.
+    """
+    whole = {
+        n: c.numbers
+        for n, c in columns.items()
+        if c.numbers is not None and not c.missing.any() and not c.kind and (c.numbers == np.floor(c.numbers)).all()
+    }
+    years = [n for n, v in whole.items() if v.size and v.min() >= 1500 and v.max() <= 2500]
+    for step, (most, factor, named) in _PARTS.items():
+        for part in (n for n in whole if named.search(n) and n != unit):
+            low, high = whole[part].min(initial=1), whole[part].max(initial=0)
+            if not 0 <= low < high < most + (low > 0):
+                continue
+            for year in (n for n in years if time in (n, part)):
+                period = whole[year] * 100 + whole[part]
+                cells, count = join_codes([rank(columns[unit]), rank(number(period))])
+                if count == len(cells) > 0:
+                    add = " + 1" if low == 0 else ""
+                    first = int(whole[year][0] * factor + whole[part][0] + (low == 0))
+                    return (
+                        f"the time is in two columns: number the periods in one, `{year}` * {factor} + `{part}`{add} "
+                        f"({first} in the first data row), write it into the file, and name it as the time, with "
+                        f'step = "{step}"'
+                    )
+    return ""
+
+
 MOST_APART = 40
 """Levels of a column that is told to split a unit's period into rows."""
 
 
 def repeats_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
     """Say which column tells the rows of one unit and period apart, as a sector or gender does, and what to do."""
+    if parted := parted_time_advice(columns, unit, time):
+        return parted
     (units, _), (times, count) = rank(columns[unit]), rank(columns[time])
     cell = compact(units * count + times)[0]
     apart = []
