@@ -618,17 +618,38 @@ def _cells_apart(
 
 
 def worded_cells(name: str, place: int, worded: Mapping[str, Mapping[int, float]]) -> Remark:
-    """Warn of numbers that a sheet shows with different words, units perhaps; by word and row of the sheet."""
+    """Warn of numbers that a sheet shows with different words, units perhaps; by word, "" for none, and row."""
     told = []
     for word, cells in sorted(worded.items(), key=lambda pair: min(pair[1])):
         row = min(cells)
-        told.append(f"{len(cells):,} with “{word}” ({number_text(cells[row])} in {_letters(place)}{row})")
+        with_ = f"with “{word}”" if word else "without a word"
+        told.append(f"{len(cells):,} {with_} ({number_text(cells[row])} in {_letters(place)}{row})")
     more = f" and {len(told) - 2:,} more" if len(told) > 2 else ""
+    if "" in worded:
+        return Remark(
+            "formats",
+            f"`{name}` has numbers that the sheet shows with a word and others without one: {', '.join(told)}; they "
+            "are read as stored",
+            help="where the word is a unit write all numbers in it, or none",
+        )
     return Remark(
         "formats",
         f"`{name}` has numbers that the sheet shows with different words: {', '.join(told[:2])}{more}; they are read "
         "as stored",
         help="where the words are units or currencies write all numbers in one of them",
+    )
+
+
+def replaced_cells(name: str, place: int, replaced: Mapping[int, tuple[str, float]]) -> Remark:
+    """Warn of numbers in place of which a sheet shows a text; ``replaced`` has by row the text and the number."""
+    row = min(replaced)
+    texts = dict.fromkeys(text for _, (text, _) in sorted(replaced.items()))
+    shown = "as " + ", ".join(f"“{text}”" for text in [*texts][:3]) if any(texts) else "blank"
+    return Remark(
+        "formats",
+        f"`{name}` has {many(len(replaced), 'cell')} that the sheet shows {shown} though a number is stored, "
+        f"{number_text(replaced[row][1])} in {_letters(place)}{row}, which is read",
+        help="empty these cells where they mean missing",
     )
 
 
