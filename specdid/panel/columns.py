@@ -351,7 +351,7 @@ def missing_codes(values: Floats, repeats: bool = True) -> tuple[tuple[float, in
     interquartile ranges; and up to three whole numbers from -9 to -1, each in several rows and a hundredth of them,
     where all others, many, are above 0.
 
-    Negative numbers of one digit that are in half of the rows together are values.
+    Negative numbers of one digit that are in more than half of the rows together are values.
 
     With ``repeats`` (rows of one unit do not repeat each other) so is 88, 98 or 99 in five rows or more, above many
     others by half their range.
@@ -396,7 +396,7 @@ def missing_codes(values: Floats, repeats: bool = True) -> tuple[tuple[float, in
         if single or again or (far and (rows > 1 or once)):
             found.append((code, rows))
     digits = sum(rows for code, rows in found if -9 <= code < 0)
-    return tuple((code, rows) for code, rows in found if 2 * digits < known.size or not -9 <= code < 0)
+    return tuple((code, rows) for code, rows in found if 2 * digits <= known.size or not -9 <= code < 0)
 
 
 def _small_codes(values: Floats, counts: Ints) -> int:
