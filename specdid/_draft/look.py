@@ -555,9 +555,47 @@ def _treatment(
         why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, {when}"
         return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
     if not leading and len(cohorts) == 1:
-        ((_, cohort),) = cohorts.items()
+        ((n, cohort),) = cohorts.items()
+        assert cohort.first is not None
+        for who in _who(paths):
+            treated = paths[who].values == 1
+            begins = np.isfinite(cohort.first)
+            if TREATED_NAMES.search(who) and begins[treated].all() and begins[~treated].any():
+                message = f"`{who}` is 0 in rows for which `{n}` has a first treated period: which is the treatment?"
+                help_ = f"{_who_since(who, n, rest, key)}; if all that `{n}` names are treated: --treatment {n}"
+                raise _refused("draft_treatment", message, help_)
         return cohort, _others(paths, cohorts, {cohort.cohort or ""})
     raise _no_treatment(rest, paths, cohorts, leading, name, key)
+
+
+TREATED_NAMES = re.compile(r"(?i)treat|pilot|处理|试点")
+
+
+def _who(paths: Mapping[str, _Path]) -> list[str]:
+    """Return the 0/1 columns that may say who is treated: one value for a unit; called so first."""
+    found = [n for n, p in paths.items() if p.by_unit and not p.gaps]
+    return sorted(found, key=lambda n: not TREATED_NAMES.search(n))
+
+
+def _moments(rest: Mapping[str, Column], key: PanelKey) -> list[str]:
+    """Return the columns that hold one period for all units, not the first one: since when, perhaps."""
+    found = []
+    for n, c in rest.items():
+        values = np.empty(0) if c.numbers is None else np.unique(c.numbers[~np.isnan(c.numbers)])
+        if len(values) == 1 and values[0] in key.written and values[0] > key.written.min():
+            found.append(n)
+    return found
+
+
+def _who_since(who: str, since: str, rest: Mapping[str, Column], key: PanelKey) -> str:
+    group, start = write_name(who), write_name(since)
+    made = f"{group} * ({write_name(key.time)} >= {start})"
+    if rest[since].missing.any():
+        made = f"ifelse(is.na({start}), 0, {made})"
+    return (
+        f"if `{who}` is who is treated and `{since}` since when, the treatment is {made}: write it as a 0/1 column "
+        "into the file, or start from `specdid init` alone and make it in [derive]"
+    )
 
 
 def _product(name: str, paths: Mapping[str, _Path]) -> tuple[str, str] | None:
@@ -630,7 +668,9 @@ def _no_treatment(
         if _cohort(n, c, key, before=True) is not None
     ][:MOST_SHOWN]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
-    who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
+    who = _who(paths)
+    if who and (moments := _moments(rest, key)):
+        help_ = _who_since(who[0], moments[0], rest, key)
     if len(since := _since(paths)) == 1 and who:
         help_ = f"who is treated since `{since[0]}` is 1? --treatment {who[0]}" + ", or another of these" * (
             len(who) > 1
@@ -784,7 +824,12 @@ def _given(
             return Treatment(told, group=given, after=after[0], first=first)
         notes = [f"columns of since when: {_named(after)}"] if after else []
         message = f"`{given}` never changes within a `{key.unit}`: since when is it treated?"
-        raise _refused("draft_treatment", message, TREATED_SINCE, notes)
+        dated_by = [*_moments(rest, key), *cohorts]
+        help_ = _who_since(given, dated_by[0], rest, key) if dated_by and not after else TREATED_SINCE
+        raise _refused("draft_treatment", message, help_, notes)
+    if given in _moments(rest, key) and (who := _who(paths)):
+        message = f"`{given}` is the same for all rows: who is treated?"
+        raise _refused("draft_treatment", message, _who_since(who[0], given, rest, key))
     if path is not None and not (path.back or path.gaps or path.by_time):
         dated = [c for c, t in cohorts.items() if _agree(path, t, key)]
         cohort = cohorts[dated[0]] if dated else Treatment("")

@@ -219,6 +219,61 @@ def test_since_when_in_text_is_written_as_the_time_is_numbered(tmp_path, number,
     assert said in call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
 
 
+def matched(who, since):
+    return panel(law=lambda *_: None, **{n: lambda f, y, c, *_, v=v: v(f, y, c) for n, v in (who, since)})
+
+
+ALL_DATED = ("adopted", lambda f, y, c: 2004 + f % 3)
+AT_ONCE = ("year0", lambda f, y, c: 2005 + 0 * f)
+TREATED = ("treated", lambda f, y, c: f % 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "said"),
+    [
+        (
+            matched(TREATED, ALL_DATED),
+            (),
+            "`treated` is 0 in rows for which `adopted` has a first treated period: which",
+        ),
+        (matched(TREATED, ALL_DATED), (), "the treatment is treated * (year >= adopted): write it"),
+        (
+            matched(TREATED, ALL_DATED),
+            ("--treatment", "treated"),
+            "the treatment is treated * (year >= adopted): write",
+        ),
+        (matched(TREATED, AT_ONCE), (), "the treatment is treated * (year >= year0): write it as a 0/1 column"),
+        (matched(TREATED, AT_ONCE), ("--treatment", "treated"), "the treatment is treated * (year >= year0): write it"),
+        (matched(TREATED, AT_ONCE), ("--treatment", "year0"), "`year0` is the same for all rows: who is treated?"),
+        (matched(TREATED, ("born", lambda f, y, c: 1950 + 0 * f)), (), "say which it is: --treatment COLUMN"),
+    ],
+)
+def test_who_is_treated_beside_since_when_is_asked_and_told_how_to_write(tmp_path, columns, options, said):
+    told = refused(tmp_path, columns, *options)
+    assert said in told
+
+
+def test_what_is_told_to_be_written_is_a_treatment(tmp_path):
+    columns = matched(TREATED, AT_ONCE)
+    columns["d"] = columns["treated"] * (columns["year"] >= columns["year0"])
+    assert [*draft(tmp_path, columns)[1]["treatment"]] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("who", "since", "options"),
+    [
+        (("urban", lambda f, y, c: f % 2), ALL_DATED, ()),
+        (("treated", lambda f, y, c: (c > 0).astype(int)), ("adopted", lambda f, y, c: c), ()),
+        (("treated", lambda f, y, c: f % 2), ("adopted", lambda f, y, c: c), ()),
+        (TREATED, ALL_DATED, ("--treatment", "adopted")),
+    ],
+)
+def test_first_treated_periods_beside_other_columns_of_units_are_taken(tmp_path, who, since, options):
+    done, found, _ = draft(tmp_path, matched(who, since), *options)
+    assert done.returncode == 0, done.stderr
+    assert next(iter(found["treatment"].values()))["cohort"] == "adopted"
+
+
 @pytest.mark.parametrize(
     ("year", "part", "most", "low", "said"),
     [
