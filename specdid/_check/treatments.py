@@ -384,7 +384,11 @@ def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Objection | None:
         return "treatment_missing", f"the treatment `{term.text}` is missing in every row", None
     if known.min() == known.max():
         message = f"the treatment `{term.text}` is {number_text(float(known[0]))} in every row"
-        return "treatment_constant", message, "a treatment must differ between rows"
+        blank = len(columns[0].numbers) - len(known)
+        help_ = "a treatment must differ between rows"
+        if blank and known[0]:
+            help_ += f"; it is missing (blank) in {many(blank, 'row')}: write 0 where these are untreated"
+        return "treatment_constant", message, help_
     return None
 
 

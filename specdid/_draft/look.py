@@ -16,6 +16,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
+from specdid._toml import toml_text
 from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
@@ -313,8 +314,27 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
     notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
-    advice = next(iter(footers + written), asked)
+    wide = [] if written else [*_wide(columns)]
+    advice = next(iter(footers + written + wide), asked)
     raise _refused("draft_time", message, advice, notes)
+
+
+def _wide(names: Iterable[str]) -> Iterator[str]:
+    """Say how a file with a column per year, y_1998, y_1999, …, is read, if its columns are called so."""
+    patterns: dict[str, list[str]] = {}
+    for name in names:
+        if len(parts := re.split(r"(?<!\d)(?:19|20)\d\d(?!\d)", name)) == 2:
+            patterns.setdefault("{year}".join(parts), []).append(name)
+    wide = {pattern: found for pattern, found in patterns.items() if len(found) > 2}
+    if wide:
+        texts = ", ".join(map(toml_text, [*wide][:3]))
+        columns = '{ value = "{year}" }' if "{year}" in wide else f"[{texts}]"  # a new column needs a name
+        some = _named(wide.get("{year}", next(iter(wide.values())))[:2])
+        yield (
+            f"if each year has a column, as {some}, write the file of the study by hand "
+            f'with reshape = {{ time = "year", columns = {columns} }} in [study], or bring the data into long '
+            "format, a row per unit and year; else say which it is: --time COLUMN"
+        )
 
 
 def _time_help(name: str, columns: Mapping[str, Column]) -> str:
@@ -683,11 +703,15 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
     if column.numbers is not None:
         values, counts = np.unique(column.numbers[~np.isnan(column.numbers)], return_counts=True)
         odd = ~np.isin(values, (0.0, 1.0))
+        if len(values) == 1 and values[0] == 1 and (blank := int(column.missing.sum())):
+            return f"`{name}` is 1, and blank in {many(blank, 'row')}: if these are untreated write 0 in the file"
         if len(values) == 3 and odd.sum() == 1 and counts[odd][0] <= FEW * counts.sum():
             value, rows = number_text(float(values[odd][0])), many(int(counts[odd][0]), "row")
             return f"`{name}` is 0 or 1, but {value} in {rows}: if that means missing, empty these cells"
         return ""
     assert column.codes is not None
+    if len(column.levels) == 1 and len(column.levels[0].strip()) == 1 and column.missing.any():
+        return f"`{name}` is “{column.levels[0]}” or blank: if that is treated or not write 1 and 0 in the file"
     words = [level for level in column.levels if not re.match(r"[12]\d{3}(?!\d)", level.strip())]
     if len(words) > 1 or len(column.levels) <= len(words) or not _constant(column.codes.astype(float), key.codes):
         return ""

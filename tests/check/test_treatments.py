@@ -36,6 +36,13 @@ ERRORS = {
         "k",
         None,
     ),
+    "treatment of 1 and blanks": (
+        {"derive": 'k = "ifelse(d == 1, 1, NA)"', "treatment": '"t" = "k"'},
+        "treatment_constant",
+        "`k` is 1 in every row",
+        "k",
+        "write 0 where these are untreated",
+    ),
     "missing treatment": (
         {"derive": 'k = "log(d - 1)"', "treatment": '"t" = "k"'},
         "treatment_missing",

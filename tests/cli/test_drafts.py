@@ -275,6 +275,44 @@ def test_first_treated_periods_beside_other_columns_of_units_are_taken(tmp_path,
 
 
 @pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("1", "`law` is 1, and blank in {n} rows: if these are untreated write 0 in the file"),
+        ("✓", "`law` is “✓” or blank: if that is treated or not write 1 and 0 in the file"),
+    ],
+)
+def test_blanks_beside_the_mark_of_treated_rows_are_said(tmp_path, mark, said):
+    columns = panel(law=lambda f, y, c, d, r: [mark if v else "" for v in d])
+    assert said.format(n=columns["law"].count("")) in refused(tmp_path, columns)
+    assert "blank" not in refused(tmp_path, panel(law=lambda f, *_: f % 2))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("y_{}", "x_{}"), 'columns = ["y_{year}", "x_{year}"] } in [study]'),
+        (("{}",), 'columns = { value = "{year}" } } in [study]'),
+    ],
+)
+def test_a_wide_file_is_told_of_reshape(tmp_path, names, told):
+    columns = {"firm": list(range(9)), "law": [f % 2 for f in range(9)]}
+    columns |= {n.format(y): [f * y % 7 for f in range(9)] for n in names for y in YEARS}
+    said = refused(tmp_path, columns)
+    assert told in said
+    assert "long format" in said
+    reshape = re.search(r"reshape = .*? (?=in \[study\])", said)[0].strip()
+    study = f'[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n{reshape}\n'
+    outcome = "value" if names == ("{}",) else "y"
+    study += f"outcome = '{outcome}'\ntreatment = 'post'\nfixed_effects = 'firm + year'\n"
+    study += "[derive]\npost = 'law * (year > 2004)'\n"
+    (tmp_path / "s.toml").write_text(study, "utf-8")
+    done = call_specdid(["check", "s.toml"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    base = {n: v for n, v in columns.items() if not re.search("200[2-9]", n)}
+    assert "reshape" not in refused(tmp_path, base)
+
+
+@pytest.mark.parametrize(
     ("year", "part", "most", "low", "said"),
     [
         ("year", "quarter", 4, 1, "`year` * 10 + `quarter` (20011 in the first data row), write it into the file, and"),
