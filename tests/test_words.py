@@ -460,10 +460,10 @@ COMPOSED = {
     "7 in no joint test (7): 7": (
         "4 specifications are in no joint test (b 2, c 2): no least squares, which alone the wild bootstrap takes"
     ),
-    "`7` is missing in 77, where `7` is: specifications with it leave them out, as R does; in Stata, where a missing "
-    "value is larger than any number, it is 7 there": (
-        "`pop > 30` is missing in 2 rows of 1 unit, where `pop` is: specifications with it leave them out, as R does; "
-        "in Stata, where a missing value is larger than any number, it is true there"
+    "`7` is missing in 77, where `7` is: specifications with it leave them out, as R does with NA; in Stata, where a "
+    "missing value is larger than any number, it is 7 there": (
+        "`pop > 30` is missing in 2 rows of 1 unit, where `pop` is: specifications with it leave them out, as R does "
+        "with NA; in Stata, where a missing value is larger than any number, it is true there"
     ),
     "bad control? 7 differ7 with the treatment 7: p < 0.05 for 7 of 7 controls, by chance 7; a control that the "
     "treatment moves takes part of the effect away": (

@@ -551,7 +551,7 @@ def _compares(data: Data, use: Use, expression: Expression, node: Binary, rows: 
     units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
     message = (
         f"`{write(node)}` is missing in {many(count, 'row')}{units}, where `{name}` is: specifications with it leave "
-        "them out, as R does; in Stata, where a missing value is larger than any number, "
+        "them out, as R does with NA; in Stata, where a missing value is larger than any number, "
         f"it is {'true' if stata else 'false'} there"
     )
     advice = f"as in Stata: {true if stata else false}"
@@ -625,7 +625,8 @@ def _guarded(node: Node) -> str:
 
 def _both_ways(name: Name, node: Node, stata: bool = False) -> str:
     keep, leave = (_string(text) for text in _guards(name, node))
-    return f"to keep them{', as Stata does,' * stata} write {keep}, to leave them out{', as R does,' * stata} {leave}"
+    as_stata, as_r = (", as Stata does,", ", as R does with NA,") if stata else ("", "")
+    return f"to keep them{as_stata} write {keep}, to leave them out{as_r} {leave}"
 
 
 def _naming(name: Name, node: Node) -> list[Node]:

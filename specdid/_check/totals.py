@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, leaves, uses
 from specdid._check.values import MOST_NAMED, defined
 from specdid._diagnostics import Fault, Origin, fault_at, first_few, many
@@ -324,21 +324,29 @@ def _evident(
         there = np.isfinite(own) & (np.isfinite(x).sum(axis=0) > 1)
         if not there.any() or (np.isfinite(own) & ~there).any():
             continue
-        own, x = own[there], np.where(np.isfinite(x[:, there]), x[:, there], 0.0)
-        whole = x.sum(axis=0) / (np.isfinite(table[others][:, there]).sum(axis=0) if mean else 1)
+        own, x = own[there], x[:, there]
+        seen = np.isfinite(x)
+        whole = np.where(seen, x, 0.0).sum(axis=0) / (seen.sum(axis=0) if mean else 1)
         off = np.abs(own - whole)
         if (off > _rounding(step, np.array(len(others)), mean) + SUM * np.abs(whole)).any():
             continue
         columns.append(name)
-        moved = np.array([x[:, 0].std(), *(_apart(x[:, t - 1], x[:, t]) for t in range(1, x.shape[1]))])
+        moved = np.array([x[seen[:, 0], 0].std(), *(_apart(x[both, t - 1], x[both, t]) for t, both in _in_both(seen))])
         exact = np.maximum(max(step, 2 * off.max()), SUM * np.abs(whole))
         with np.errstate(divide="ignore", invalid="ignore"):
             digits += float(np.log10(np.maximum(1.0, 2.5 * moved / exact)).clip(max=3).sum())
     return tuple(columns) if digits > CHANCE + math.log10(tried) else ()
 
 
+def _in_both(seen: Bools) -> Iterator[tuple[int, Bools]]:
+    """Return each period but the first, and which units are seen in it and in the one before."""
+    yield from ((t, seen[:, t - 1] & seen[:, t]) for t in range(1, seen.shape[1]))
+
+
 def _apart(before: Floats, after: Floats) -> float:
-    """Return how far units moved other than along a line through where they were."""
+    """Return how far units moved other than along a line through where they were; 0 of fewer than two."""
+    if len(before) < 2:
+        return 0.0
     steps = (after - before).std()
     total = before.sum()
     shares = float(np.sqrt(np.mean((after - before * after.sum() / total) ** 2))) if total else math.inf

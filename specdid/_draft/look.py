@@ -25,6 +25,7 @@ from specdid.panel.columns import (
     listed_rows,
     names_rows_below,
     number,
+    parted_time_advice,
     rank,
     repeats_advice,
     told_blank,
@@ -40,7 +41,7 @@ from specdid.panel.operators import (
     parse,
     read_number,
 )
-from specdid.panel.times import fitting_step, text_time_advice
+from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
     r"(?i)^(t|tt|year|years|yr|fyear|time|period|per|date|month|quarter|qtr|week|wave|round|day|ym|yq|anno|annee|jahr)$"
@@ -422,6 +423,8 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
     if closest and 0 < closest[0][0] <= 0.9 * n_rows:
         advice = repeats_advice(usable, *closest[0][1:])
         help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
+    parted = (parted_time_advice(usable, unit, time) for _, unit, time in closest)
+    help_ = next(filter(None, parted), help_)
     if merged:
         help_ = merged[0]
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
@@ -552,9 +555,47 @@ def _treatment(
         why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, {when}"
         return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
     if not leading and len(cohorts) == 1:
-        ((_, cohort),) = cohorts.items()
+        ((n, cohort),) = cohorts.items()
+        assert cohort.first is not None
+        for who in _who(paths):
+            treated = paths[who].values == 1
+            begins = np.isfinite(cohort.first)
+            if TREATED_NAMES.search(who) and begins[treated].all() and begins[~treated].any():
+                message = f"`{who}` is 0 in rows for which `{n}` has a first treated period: which is the treatment?"
+                help_ = f"{_who_since(who, n, rest, key)}; if all that `{n}` names are treated: --treatment {n}"
+                raise _refused("draft_treatment", message, help_)
         return cohort, _others(paths, cohorts, {cohort.cohort or ""})
     raise _no_treatment(rest, paths, cohorts, leading, name, key)
+
+
+TREATED_NAMES = re.compile(r"(?i)treat|pilot|处理|试点")
+
+
+def _who(paths: Mapping[str, _Path]) -> list[str]:
+    """Return the 0/1 columns that may say who is treated: one value for a unit; called so first."""
+    found = [n for n, p in paths.items() if p.by_unit and not p.gaps]
+    return sorted(found, key=lambda n: not TREATED_NAMES.search(n))
+
+
+def _moments(rest: Mapping[str, Column], key: PanelKey) -> list[str]:
+    """Return the columns that hold one period for all units, not the first one: since when, perhaps."""
+    found = []
+    for n, c in rest.items():
+        values = np.empty(0) if c.numbers is None else np.unique(c.numbers[~np.isnan(c.numbers)])
+        if len(values) == 1 and values[0] in key.written and values[0] > key.written.min():
+            found.append(n)
+    return found
+
+
+def _who_since(who: str, since: str, rest: Mapping[str, Column], key: PanelKey) -> str:
+    group, start = write_name(who), write_name(since)
+    made = f"{group} * ({write_name(key.time)} >= {start})"
+    if rest[since].missing.any():
+        made = f"ifelse(is.na({start}), 0, {made})"
+    return (
+        f"if `{who}` is who is treated and `{since}` since when, the treatment is {made}: write it as a 0/1 column "
+        "into the file, or start from `specdid init` alone and make it in [derive]"
+    )
 
 
 def _product(name: str, paths: Mapping[str, _Path]) -> tuple[str, str] | None:
@@ -627,7 +668,9 @@ def _no_treatment(
         if _cohort(n, c, key, before=True) is not None
     ][:MOST_SHOWN]
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
-    who = [n for n, p in paths.items() if p.by_unit and not p.gaps]
+    who = _who(paths)
+    if who and (moments := _moments(rest, key)):
+        help_ = _who_since(who[0], moments[0], rest, key)
     if len(since := _since(paths)) == 1 and who:
         help_ = f"who is treated since `{since[0]}` is 1? --treatment {who[0]}" + ", or another of these" * (
             len(who) > 1
@@ -652,8 +695,19 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
     never = f", and 0 for “{words[0]}” if that is never" if words else ""
     return (
         f"`{name}` is text, one for a {key.unit}, as “{year}”: if that is since when, "
-        f"write {year.strip()[:4]} in the file{never}"
+        f"write {_as_time(year.strip(), key)} in the file{never}"
     )
+
+
+def _as_time(cell: str, key: PanelKey) -> str:
+    """Say what a period of text, 2004 or 2004 Q3, is in the numbers of the panel's time."""
+    low, high = key.written.min(), key.written.max()
+    if low >= 1500 and high <= 2500:
+        return cell[:4]
+    number_, step = numbered(cell) or ("", None)
+    if step == key.step and step is not None:
+        return number_
+    return f"the period as `{key.time}` numbers it, {number_text(float(low))} to {number_text(float(high))},"
 
 
 FEW = 0.05
@@ -770,7 +824,12 @@ def _given(
             return Treatment(told, group=given, after=after[0], first=first)
         notes = [f"columns of since when: {_named(after)}"] if after else []
         message = f"`{given}` never changes within a `{key.unit}`: since when is it treated?"
-        raise _refused("draft_treatment", message, TREATED_SINCE, notes)
+        dated_by = [*_moments(rest, key), *cohorts]
+        help_ = _who_since(given, dated_by[0], rest, key) if dated_by and not after else TREATED_SINCE
+        raise _refused("draft_treatment", message, help_, notes)
+    if given in _moments(rest, key) and (who := _who(paths)):
+        message = f"`{given}` is the same for all rows: who is treated?"
+        raise _refused("draft_treatment", message, _who_since(who[0], given, rest, key))
     if path is not None and not (path.back or path.gaps or path.by_time):
         dated = [c for c, t in cohorts.items() if _agree(path, t, key)]
         cohort = cohorts[dated[0]] if dated else Treatment("")

@@ -1876,6 +1876,8 @@ class _R(Memory):
                 return value
             if plain in _CONSTANTS:
                 raise NotReadError(f"`{plain}` is R's own, of several values, and not taken over")
+            if not column and (plain in FUNCTIONS or plain in _HERE):
+                raise NotReadError(f"a function that is handed over by its name, `{plain}`, is not read")
             raise NotReadError(f"`{plain}` is no column in code of base R: write {self._here or 'df'}${plain}")
         return name
 

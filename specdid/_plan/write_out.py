@@ -533,7 +533,10 @@ def _references(call: Call, words: str, levels: Sequence[_Level]) -> set[str]:
     given = _of_factor(call, "ref")
     if given is None:
         message = f"the treatment `{language.write(call)}` does not say which of {shown} its arms are compared with"
-        raise _NoArmsError(message, line)
+        groups = (
+            "" if by is None else f"; the effects of `{language.write(by)}` by groups of `{words}` are [heterogeneity]"
+        )
+        raise _NoArmsError(message, line + groups)
     found = set()
     values = [a.value for a in given.arguments] if isinstance(given, Call) and given.function == "c" else [given]
     for value in values:

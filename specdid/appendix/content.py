@@ -653,6 +653,7 @@ def _errors(material: Material) -> str:
     ok = material.results.status == Status.OK
     errors = np.asarray(material.results.numbers["std_error"], dtype=np.float64)[ok]
     others = [n for v, n in enumerate(material.results.planned.vcovs) if v and np.isfinite(errors[:, v]).any()]
+    others = [f"“{n}”" for n in others] if any("," in n for n in others) else others
     also = say("; computed by {others} too", others=said_list(others)) if others else ""
     return say("{sample}.", sample=capital(first) + also)
 

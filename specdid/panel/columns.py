@@ -133,12 +133,53 @@ def rank(column: Column) -> tuple[Ints, int]:
     return codes, count
 
 
+_PARTS = {
+    "half": (2, 10, re.compile(r"half|semester|半年", re.IGNORECASE)),
+    "quarter": (4, 10, re.compile(r"quarter|qtr|trimest|^q$|季", re.IGNORECASE)),
+    "month": (12, 100, re.compile(r"month|^m$|月", re.IGNORECASE)),
+    "week": (53, 100, re.compile(r"week|周", re.IGNORECASE)),
+}
+"""Of a step its periods in a year, what the year is multiplied by, and names of columns that number them."""
+
+
+def parted_time_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
+    """Say how year and quarter (month, …) in two columns, of which one is ``time``, become one; "" where they do not.
+
+    The name must say it: a gender, 1 or 2, and a group of ages, 1 to 4, part a year as well.
+    """
+    whole = {
+        n: c.numbers
+        for n, c in columns.items()
+        if c.numbers is not None and not c.missing.any() and not c.kind and (c.numbers == np.floor(c.numbers)).all()
+    }
+    years = [n for n, v in whole.items() if v.size and v.min() >= 1500 and v.max() <= 2500]
+    for step, (most, factor, named) in _PARTS.items():
+        for part in (n for n in whole if named.search(n) and n != unit):
+            low, high = whole[part].min(initial=1), whole[part].max(initial=0)
+            if not 0 <= low < high < most + (low > 0):
+                continue
+            for year in (n for n in years if time in (n, part)):
+                period = whole[year] * 100 + whole[part]
+                cells, count = join_codes([rank(columns[unit]), rank(number(period))])
+                if count == len(cells) > 0:
+                    add = " + 1" if low == 0 else ""
+                    first = int(whole[year][0] * factor + whole[part][0] + (low == 0))
+                    return (
+                        f"the time is in two columns: number the periods in one, `{year}` * {factor} + `{part}`{add} "
+                        f"({first} in the first data row), write it into the file, and name it as the time, with "
+                        f'step = "{step}"'
+                    )
+    return ""
+
+
 MOST_APART = 40
 """Levels of a column that is told to split a unit's period into rows."""
 
 
 def repeats_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
     """Say which column tells the rows of one unit and period apart, as a sector or gender does, and what to do."""
+    if parted := parted_time_advice(columns, unit, time):
+        return parted
     (units, _), (times, count) = rank(columns[unit]), rank(columns[time])
     cell = compact(units * count + times)[0]
     apart = []
@@ -310,6 +351,8 @@ def missing_codes(values: Floats, repeats: bool = True) -> tuple[tuple[float, in
     interquartile ranges; and up to three whole numbers from -9 to -1, each in several rows and a hundredth of them,
     where all others, many, are above 0.
 
+    Negative numbers of one digit that are in more than half of the rows together are values.
+
     With ``repeats`` (rows of one unit do not repeat each other) so is 88, 98 or 99 in five rows or more, above many
     others by half their range.
     """
@@ -352,7 +395,8 @@ def missing_codes(values: Floats, repeats: bool = True) -> tuple[tuple[float, in
         again = code in often and rows >= OFTEN and many_others and gap >= (high - low) / 2
         if single or again or (far and (rows > 1 or once)):
             found.append((code, rows))
-    return tuple(found)
+    digits = sum(rows for code, rows in found if -9 <= code < 0)
+    return tuple((code, rows) for code, rows in found if 2 * digits <= known.size or not -9 <= code < 0)
 
 
 def _small_codes(values: Floats, counts: Ints) -> int:
@@ -615,17 +659,38 @@ def _cells_apart(
 
 
 def worded_cells(name: str, place: int, worded: Mapping[str, Mapping[int, float]]) -> Remark:
-    """Warn of numbers that a sheet shows with different words, units perhaps; by word and row of the sheet."""
+    """Warn of numbers that a sheet shows with different words, units perhaps; by word, "" for none, and row."""
     told = []
     for word, cells in sorted(worded.items(), key=lambda pair: min(pair[1])):
         row = min(cells)
-        told.append(f"{len(cells):,} with “{word}” ({number_text(cells[row])} in {_letters(place)}{row})")
+        with_ = f"with “{word}”" if word else "without a word"
+        told.append(f"{len(cells):,} {with_} ({number_text(cells[row])} in {_letters(place)}{row})")
     more = f" and {len(told) - 2:,} more" if len(told) > 2 else ""
+    if "" in worded:
+        return Remark(
+            "formats",
+            f"`{name}` has numbers that the sheet shows with a word and others without one: {', '.join(told)}; they "
+            "are read as stored",
+            help="where the word is a unit write all numbers in it, or none",
+        )
     return Remark(
         "formats",
         f"`{name}` has numbers that the sheet shows with different words: {', '.join(told[:2])}{more}; they are read "
         "as stored",
         help="where the words are units or currencies write all numbers in one of them",
+    )
+
+
+def replaced_cells(name: str, place: int, replaced: Mapping[int, tuple[str, float]]) -> Remark:
+    """Warn of numbers in place of which a sheet shows a text; ``replaced`` has by row the text and the number."""
+    row = min(replaced)
+    texts = dict.fromkeys(text for _, (text, _) in sorted(replaced.items()))
+    shown = "as " + ", ".join(f"“{text}”" for text in [*texts][:3]) if any(texts) else "blank"
+    return Remark(
+        "formats",
+        f"`{name}` has {many(len(replaced), 'cell')} that the sheet shows {shown} though a number is stored, "
+        f"{number_text(replaced[row][1])} in {_letters(place)}{row}, which is read",
+        help="empty these cells where they mean missing",
     )
 
 

@@ -41,6 +41,7 @@ from specdid.panel.columns import (
     merged_cells,
     percent_cells,
     percent_shares,
+    replaced_cells,
     superscript_cells,
     thousand_cells,
     typed_column,
@@ -392,18 +393,20 @@ class _Sheet:
     ----------
     xml : empty where it is not where workbooks have it
     scaled : of the styles that show a number in percent, in thousands or with a word, as cells name them, which
-    words : of formats, in the order of their kinds; none where all are the same
+    words : of formats, in the order of their kinds; none where all are the same sign of a currency
+    instead : of the styles that show a text in place of some numbers, their format
     shared : the texts of cells that stand apart; empty where none of them has a superscript
     """
 
     xml: bytes
     scaled: Mapping[bytes, int] = field(default_factory=dict)
     words: Sequence[str] = ()
+    instead: Mapping[bytes, str] = field(default_factory=dict)
     shared: bytes = b""
 
     @cached_property
     def cells(self) -> _Cells:
-        return _read_cells(self.xml, self.scaled)
+        return _read_cells(self.xml, self.scaled, self.instead)
 
     @cached_property
     def raised(self) -> dict[int, dict[int, str]]:
@@ -503,6 +506,7 @@ class _Cells:
     hidden : the rows that the sheet does not show
     column, row, value, kind : of stored numbers (plain, in percent, in thousands or with a word) and of logical cells;
         by column
+    instead : by column and row, the text that the sheet shows in place of a stored number
     """
 
     left: int
@@ -512,6 +516,7 @@ class _Cells:
     row: Ints
     value: Floats
     kind: NDArray[np.uint8]
+    instead: Mapping[int, Mapping[int, str]]
 
     def of(self, place: int, kinds: Collection[int]) -> dict[int, float]:
         """Return by row what the column at this place of the table has below the headings."""
@@ -533,7 +538,8 @@ class _Cells:
         return slice(*np.searchsorted(self.column, [self.left + place, self.left + place + 1]).tolist())
 
 
-def _read_cells(xml: bytes, scaled: Mapping[bytes, int]) -> _Cells:
+def _read_cells(xml: bytes, scaled: Mapping[bytes, int], instead: Mapping[bytes, str]) -> _Cells:
+    texts: dict[int, dict[int, str]] = defaultdict(dict)
     left, last, row, tag, column = 0, 0, 0, 0, 0
     hidden, columns, rows, values, kinds = array("q"), array("q"), array("q"), array("d"), array("B")
     cell: dict[bytes, bytes] = {}
@@ -554,7 +560,10 @@ def _read_cells(xml: bytes, scaled: Mapping[bytes, int]) -> _Cells:
                     number = float(value)
                 except ValueError:
                     continue
-                kind = scaled.get(cell.get(b"s", b""), _NUMBER)
+                style = cell.get(b"s", b"")
+                kind = scaled.get(style, _NUMBER)
+                if style in instead and (shown := _text_in_place_of(number, instead[style])) is not None:
+                    texts[column][row] = shown
             else:
                 continue
             columns.append(column)
@@ -583,6 +592,7 @@ def _read_cells(xml: bytes, scaled: Mapping[bytes, int]) -> _Cells:
         np.array(rows, np.int64)[order],
         np.array(values, np.float64)[order],
         np.array(kinds, np.uint8)[order],
+        texts,
     )
 
 
@@ -595,18 +605,42 @@ _ALIKE = {"usd": "$", "us$": "$", "eur": "€", "euro": "€", "gbp": "£", "jpy
 MOST_WORDS = 200
 
 
-def _word_of(code: str) -> str:
-    """Return the one word, or sign of a currency, that a format of numbers writes beside them; else nothing.
+def _word_of(code: str) -> str | None:
+    """Return the one word, or sign of a currency, that a format of numbers writes beside them; None of several.
 
     A single Latin letter is a mark, as r of a revised number, and none of a unit.
     """
-    written = html.unescape(code)
-    if re.search("[ymdhs]", re.sub(r"\\.|\[.*?\]|General", "", _WORD.sub("", written)), re.IGNORECASE):
+    if re.search("[ymdhs]", re.sub(r"\\.|\[.*?\]|General", "", _WORD.sub("", code)), re.IGNORECASE):
         return ""  # a date
-    found = {unicodedata.normalize("NFKC", "".join("".join(parts).split())) for parts in _WORD.findall(written)}
+    numbers = ";".join(part for part in _sections(code) if _text_alone(part) is None)
+    found = {unicodedata.normalize("NFKC", "".join("".join(parts).split())) for parts in _WORD.findall(numbers)}
     words = {word for word in found if any(c.isalpha() or unicodedata.category(c) == "Sc" for c in word)}
-    word = words.pop() if len(words) == 1 else ""
-    return "" if len(word) == 1 and word.isascii() and word.isalpha() else word
+    if len(words) > 1:
+        return None
+    word = words.pop() if words else ""
+    return "" if re.fullmatch(r"\W*[A-Za-z]\W*", word) else word
+
+
+_SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+|(?<=;)(?=;|$)|^(?=;)')
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[[^\]]*\]|[_*].')
+
+
+def _sections(code: str) -> list[str]:
+    """Return what a format has for numbers above 0, for those below, for 0 and for texts, as far as it has them."""
+    return _SECTION.findall(code)
+
+
+def _text_alone(section: str) -> str | None:
+    """Return the text that a section of a format shows in place of a number; None where it shows the number."""
+    if re.search(r"[0#@?%A-Za-z]", _LITERAL.sub("", section)):
+        return None
+    return _LITERAL.sub(lambda found: found[1] or found[2] or "", section).strip()
+
+
+def _text_in_place_of(number: float, code: str) -> str | None:
+    sections = _sections(code)
+    place = 0 if number > 0 or len(sections) == 1 else 1 if number < 0 else 2
+    return _text_alone(sections[place if place < len(sections) else 0])
 
 
 def _same_word(word: str) -> str:
@@ -615,38 +649,64 @@ def _same_word(word: str) -> str:
     return _ALIKE.get(plain, plain)
 
 
-def _scaling_styles(styles: bytes) -> tuple[dict[bytes, int], list[str]]:
+def _scaling_styles(styles: bytes) -> tuple[dict[bytes, int], list[str], dict[bytes, str]]:
     """Return which styles of cells show a number in percent, in thousands or with a word, and the words.
 
-    Styles stand by their numbers as cells name them; words are told apart where there are several.
+    Styles stand by their numbers as cells name them; a sign of a currency, which accountants put on some lines, is told
+    from others only. Last are the formats of those that show a text in place of some numbers.
     """
+    instead: dict[bytes, str] = {}
     words: dict[str, str] = {}
-    of_format: dict[bytes, str] = {}
+    of_format: dict[bytes, str | None] = {}
     scaled = {b"9": _PERCENT, b"10": _PERCENT}
     for written in _NUMBER_FORMAT.findall(styles):
         given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
+        whole = html.unescape(given.get(b"formatCode", b"")[:_LONGEST_FORMAT].decode(errors="replace"))
+        if not _CONDITION.search(whole) and any(_text_alone(part) is not None for part in _sections(whole)[:3]):
+            instead[given.get(b"numFmtId", b"")] = whole
         code = given.get(b"formatCode", b"").replace(b'"', b"&quot;").split(b"&quot;")
         plain = [re.sub(rb"\\.", b"", part) for part in code[::2]]  # what is quoted is a mere sign
         if any(b"%" in part for part in plain):
             scaled[given.get(b"numFmtId", b"")] = _PERCENT
         elif any(map(_IN_THOUSANDS.search, plain)):
             scaled[given.get(b"numFmtId", b"")] = _THOUSANDS
-        elif word := _word_of(given.get(b"formatCode", b"")[:_LONGEST_FORMAT].decode(errors="replace")):
-            of_format[given.get(b"numFmtId", b"")] = words.setdefault(_same_word(word), word)
+        elif (word := _word_of(whole)) != "":
+            of_format[given.get(b"numFmtId", b"")] = words.setdefault(_same_word(word), word) if word else None
     parts = styles.split(b"cellXfs")
     if len(parts) < 3:
-        return {}, []
+        return {}, [], {}
     shown = [*words.values()][:MOST_WORDS]
-    if len(shown) > 1:
-        scaled |= {name: _WORDED + shown.index(word) for name, word in of_format.items() if word in shown}
+    if len(shown) == 1 and _is_currency(shown[0]):
+        shown = []
+    else:
+        places = {word: k for k, word in enumerate(shown)}
+        scaled |= {name: _WORDED + places.get(word or "", len(shown)) for name, word in of_format.items()}
     formats = [dict(re.findall(rb"""\b(numFmtId)=["']([0-9]{1,9})["']""", xf)) for xf in _FORMAT.findall(parts[1])]
-    kinds = [scaled.get(given.get(b"numFmtId", b"")) for given in formats]
-    return {b"%d" % k: kind for k, kind in enumerate(kinds) if kind is not None}, shown
+    ids = [given.get(b"numFmtId", b"") for given in formats]
+    return (
+        {b"%d" % k: scaled[id_] for k, id_ in enumerate(ids) if id_ in scaled},
+        shown,
+        {b"%d" % k: instead[id_] for k, id_ in enumerate(ids) if id_ in instead},
+    )
+
+
+def _is_currency(word: str) -> bool:
+    plain = _same_word(word)
+    return plain in _CURRENCIES or any(unicodedata.category(c) == "Sc" for c in plain)
+
+
+_CURRENCIES = frozenset(("aud", "cad", "chf", "czk", "dem", "dkk", "dm", "fr", "frf", "hkd", "huf", "inr", "itl", "kr"))
+_CURRENCIES |= {"krw", "mxn", "nok", "nzd", "pln", "r", "rub", "sek", "sfr", "sgd", "try", "twd", "zar"}
+"""Beside signs and what is like them in ``_ALIKE``; without a final s."""
+_CONDITION = re.compile(r"\[[<>=]")
+"""Of a format whose sections are not those of above, below and zero."""
+_NOTHING = {"", "-", "–", "—", "0", "nil", "zero", "none"}
+"""Texts by which a sheet shows that there is none: of a stored 0 they say what it is."""
 
 
 def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen: set[str]) -> Iterator[Remark]:
     """Warn of TRUE and FALSE among numbers, and of cells in percent, thousands or a unit beside others that are not."""
-    if not sheet.scaled and not re.search(rb"""\bt=["']b["']""", sheet.xml):
+    if not (sheet.scaled or sheet.instead) and not re.search(rb"""\bt=["']b["']""", sheet.xml):
         return
     cells = sheet.cells
     for place, name in enumerate(names[: frame.width]):
@@ -664,9 +724,20 @@ def _formatted(sheet: _Sheet, frame: pl.DataFrame, names: Sequence[str], chosen:
             written = {row: v for row, v in enumerate(texts, 2) if v is not None and row not in formatted}
             numbers = {**written, **numbers}
         at = cells.left + place - 1
-        worded = {sheet.words[k]: found for k, found in cells.worded(place).items()} if sheet.words else {}
-        if len(worded) > 1:
-            yield worded_cells(name, at, worded)
+        by_word = cells.worded(place) if sheet.words else {}
+        worded = {sheet.words[k]: found for k, found in by_word.items() if k < len(sheet.words)}
+        shown = cells.instead.get(cells.left + place, {})
+        with_word = {row for found in by_word.values() for row in found}
+        stored = {row: v for row, v in numbers.items() if row not in shown}
+        plain = {row: v for row, v in stored.items() if row not in with_word and v}
+        if len(worded) > 1 or (worded and plain and not _is_currency(next(iter(worded)))):
+            yield worded_cells(name, at, worded if len(worded) > 1 else {**worded, "": plain})
+        if stored or shares or thousands:  # else its texts are the labels of a code
+            mute = {
+                row: v for row, v in numbers.items() if row in shown and (v or shown[row].casefold() not in _NOTHING)
+            }
+            if mute:
+                yield replaced_cells(name, at, {row: (shown[row], v) for row, v in mute.items()})
         if shares and not (thousands or numbers) and series.dtype.is_numeric():
             yield percent_shares(name, at, shares)
         both = (percent_cells(name, at, shares, {**thousands, **numbers}), thousand_cells(name, at, thousands, numbers))
@@ -719,7 +790,7 @@ def _first_sheet(raw: bytes) -> _Sheet:
             archive.read(held[name]) if name in held else b""
             for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
         )
-        scaled, words = _scaling_styles(styles)
+        scaled, words, instead = _scaling_styles(styles)
         shared = archive.read(held["xl/sharedstrings.xml"]) if "xl/sharedstrings.xml" in held else b""
         shared = shared if _SUPERSCRIPT in shared else b""
         named = re.search(rb"""<(?:\w{1,9}:)?sheet\b[^<>]{0,400}?\s\w{1,9}:id=["']([^"'<>]+)["']""", book)
@@ -728,8 +799,8 @@ def _first_sheet(raw: bytes) -> _Sheet:
             if named and given.get(b"Id") == named[1] and b"Target" in given:
                 path = given[b"Target"].decode(errors="replace")
                 path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
-                return _Sheet(archive.read(held[path]) if path in held else b"", scaled, words, shared)
-    return _Sheet(b"", scaled, words, shared)
+                return _Sheet(archive.read(held[path]) if path in held else b"", scaled, words, instead, shared)
+    return _Sheet(b"", scaled, words, instead, shared)
 
 
 def first_sheet(path: Path) -> str:

@@ -238,8 +238,8 @@ def numbering_advice(column: Column) -> str:
     seasons = [_SHORT_SEASON.fullmatch(c) for c in cells]
     if len(cells) > 1 and all(s is not None and (int(s[1]) + 1 - int(s[2])) % 100 == 0 for s in seasons):
         return _numbering(cells, [c[:4] for c in cells], "year")[1]
-    numbered = [_numbered(c) for c in cells]
-    found = [n for n in numbered if n is not None]
+    periods = [numbered(c) for c in cells]
+    found = [n for n in periods if n is not None]
     steps = {step for _, step in found}
     if not cells or len(found) < len(cells) or len(steps) != 1:
         return "number the periods in a column, as 2012 or 201212 (with step)"
@@ -285,7 +285,7 @@ def days_advice(times: Floats) -> str:
     return "" if step == "day" else f'{advice}: step = "day" counts the days between'
 
 
-def _numbered(cell: str) -> tuple[str, str] | None:
+def numbered(cell: str) -> tuple[str, str] | None:
     """Return a period as a number and its step, where the cell is one."""
     if day := _DAY.fullmatch(cell):
         year, month, of_month = map(int, day.groups())

@@ -66,6 +66,12 @@ def test_the_caption_answers_a_referee(plain):
     assert "expected under the null" in text
 
 
+def test_variances_whose_names_hold_commas_are_told_apart(tmp_path):
+    vcov = {"id": "~id", "id, areg": {"formula": "~id", "ssc": "areg"}, "robust": "hetero"}
+    run(tmp_path, vcov=vcov)
+    assert "computed by “id, areg” and “robust” too" in (tmp_path / "appendix.md").read_text(encoding="utf-8")
+
+
 def test_latex_sets_title_and_note_of_every_figure(tmp_path):
     title = "Whither wages_"
     run(tmp_path, figure={"formats": ["pdf", "svg"], "width": 3.5}, study={**PLAIN["study"], "title": title})

@@ -270,3 +270,11 @@ def test_numbers_far_away_stand_beside_those_that_are_labelled(tmp_path):
 )
 def test_labels_of_values_and_of_groups_are_silent(tmp_path, values, labels, changes):
     assert not labelled(tmp_path, values, labels, **changes)
+
+
+def test_negative_digits_that_are_most_of_the_rows_are_values():
+    rng = np.random.default_rng(0)
+    high = rng.integers(1, 60, 200)
+    few, most = np.repeat((-3, -1), (12, 8)), np.repeat((-3, -1), (240, 80))
+    assert [code for code, _ in missing_codes(np.concatenate([high, few]).astype(float))] == [-3, -1]
+    assert not missing_codes(np.concatenate([high, most]).astype(float))

@@ -197,3 +197,21 @@ ORDINARY = {
 def test_ordinary_numbers_make_no_unit_of_others(kind):
     frame = small_panel().with_columns(y=pl.Series(ORDINARY[kind].astype(float).reshape(-1)))
     assert not found(frame, vcov={"g": "~group"}, outcome={"y": "y"})
+
+
+def test_units_that_are_absent_are_no_evidence_that_one_is_the_mean_of_the_others():
+    """Shops come and go; one of two rows has the others' means, which is chance where scores are whole numbers."""
+    rng = np.random.default_rng(3)
+    seen = [(k, t) for k in range(300) for t in range(2001, 2025) if rng.random() < 0.3]
+    shops = [(f"Shop {k}", t, int(t > 2012 and k % 2), int(rng.integers(80, 101))) for k, t in seen]
+    frame = pl.DataFrame(shops, schema=["id", "year", "d", "y"], orient="row")
+    means = dict(frame.group_by("year").agg(pl.col("y").mean().round()).iter_rows())
+    plain = [("Plain", t, 0, int(means[t])) for t in (2004, 2005)]
+    frame = pl.concat([frame, pl.DataFrame(plain, schema=frame.schema, orient="row")])
+    study = {
+        "study": {"data": "given.csv", "unit": "id", "time": "year"},
+        "outcome": {"y": "y"},
+        "treatment": {"d": "d"},
+        "controls": {"trend": "year"},
+    }
+    assert "total_unit" not in {f.code for f in specdid.check(study, frame)}

@@ -273,8 +273,8 @@ def test_a_condition_beside_others_keeps_these_where_its_column_is_empty():
         if f.code == "condition_missing"
     ]
     assert fault.help == (
-        'to keep them, as Stata does, write "x1 < 9 & !is.na(x1) & (is.na(g) | g > 0)", to leave them out, as R does, '
-        '"x1 < 9 & !is.na(x1) & !is.na(g) & g > 0"'
+        'to keep them, as Stata does, write "x1 < 9 & !is.na(x1) & (is.na(g) | g > 0)", to leave them out, as R does '
+        'with NA, "x1 < 9 & !is.na(x1) & !is.na(g) & g > 0"'
     )
 
 

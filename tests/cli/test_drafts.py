@@ -203,6 +203,109 @@ def test_what_keeps_a_column_from_being_the_treatment_is_said(tmp_path, write, s
     assert ("`law` is" in told) == ("`law`" in said or "年" in said)
 
 
+@pytest.mark.parametrize(
+    ("number", "cell", "said"),
+    [
+        (lambda k: (2001 + k // 4) * 10 + k % 4 + 1, "2002 Q3", "write 20023 in the file, and 0 for “-”"),
+        (lambda k: (2001 + k // 12) * 100 + k % 12 + 1, "2002-07", "write 200207 in the file"),
+        (lambda k: (2001 + k // 4) * 10 + k % 4 + 1, "2002-07", "as `time` numbers it, 20011 to 20064, in the file"),
+        (lambda k: 2001 + k, "2002 Q3", "write 2002 in the file"),
+        (lambda k: 1 + k, "2002", "write the period as `time` numbers it, 1 to 24, in the file"),
+    ],
+)
+def test_since_when_in_text_is_written_as_the_time_is_numbered(tmp_path, number, cell, said):
+    rows = [f"{f},{number(k)},{cell if f < 3 else '-'},{f * k % 7}" for f in range(8) for k in range(24)]
+    (tmp_path / "given.csv").write_text("firm,time,start,y\n" + "\n".join(rows) + "\n", "utf-8")
+    assert said in call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
+
+
+def matched(who, since):
+    return panel(law=lambda *_: None, **{n: lambda f, y, c, *_, v=v: v(f, y, c) for n, v in (who, since)})
+
+
+ALL_DATED = ("adopted", lambda f, y, c: 2004 + f % 3)
+AT_ONCE = ("year0", lambda f, y, c: 2005 + 0 * f)
+TREATED = ("treated", lambda f, y, c: f % 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "said"),
+    [
+        (
+            matched(TREATED, ALL_DATED),
+            (),
+            "`treated` is 0 in rows for which `adopted` has a first treated period: which",
+        ),
+        (matched(TREATED, ALL_DATED), (), "the treatment is treated * (year >= adopted): write it"),
+        (
+            matched(TREATED, ALL_DATED),
+            ("--treatment", "treated"),
+            "the treatment is treated * (year >= adopted): write",
+        ),
+        (matched(TREATED, AT_ONCE), (), "the treatment is treated * (year >= year0): write it as a 0/1 column"),
+        (matched(TREATED, AT_ONCE), ("--treatment", "treated"), "the treatment is treated * (year >= year0): write it"),
+        (matched(TREATED, AT_ONCE), ("--treatment", "year0"), "`year0` is the same for all rows: who is treated?"),
+        (matched(TREATED, ("born", lambda f, y, c: 1950 + 0 * f)), (), "say which it is: --treatment COLUMN"),
+    ],
+)
+def test_who_is_treated_beside_since_when_is_asked_and_told_how_to_write(tmp_path, columns, options, said):
+    told = refused(tmp_path, columns, *options)
+    assert said in told
+
+
+def test_what_is_told_to_be_written_is_a_treatment(tmp_path):
+    columns = matched(TREATED, AT_ONCE)
+    columns["d"] = columns["treated"] * (columns["year"] >= columns["year0"])
+    assert [*draft(tmp_path, columns)[1]["treatment"]] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("who", "since", "options"),
+    [
+        (("urban", lambda f, y, c: f % 2), ALL_DATED, ()),
+        (("treated", lambda f, y, c: (c > 0).astype(int)), ("adopted", lambda f, y, c: c), ()),
+        (("treated", lambda f, y, c: f % 2), ("adopted", lambda f, y, c: c), ()),
+        (TREATED, ALL_DATED, ("--treatment", "adopted")),
+    ],
+)
+def test_first_treated_periods_beside_other_columns_of_units_are_taken(tmp_path, who, since, options):
+    done, found, _ = draft(tmp_path, matched(who, since), *options)
+    assert done.returncode == 0, done.stderr
+    assert next(iter(found["treatment"].values()))["cohort"] == "adopted"
+
+
+@pytest.mark.parametrize(
+    ("year", "part", "most", "low", "said"),
+    [
+        ("year", "quarter", 4, 1, "`year` * 10 + `quarter` (20011 in the first data row), write it into the file, and"),
+        ("年份", "季度", 4, 1, 'with step = "quarter"'),
+        ("year", "month", 12, 1, "`year` * 100 + `month` (200101 in the first data row)"),
+        ("year", "qtr", 4, 0, "`year` * 10 + `qtr` + 1 (20011 in the first data row)"),
+        ("year", "half", 2, 1, 'with step = "half"'),
+    ],
+)
+def test_a_time_in_two_columns_is_to_be_numbered_in_one(tmp_path, year, part, most, low, said):
+    rows = [(f, y, q) for f in range(8) for y in range(2001, 2013) for q in range(low, low + most)]
+    firm, years, parts = (np.array(v) for v in zip(*rows, strict=True))
+    law = ((firm < 3) & (years > 2004)).astype(int)
+    columns = {"firm": firm, year: years, part: parts, "law": law, "y": np.sin(np.arange(len(rows)))}
+    told = refused(tmp_path, columns)
+    assert "the time is in two columns: number the periods in one, " in told
+    assert said in told
+    factor = 100 if most > 4 else 10
+    whole = {"firm": firm, "time": years * factor + parts + (low == 0), "law": law, "y": columns["y"]}
+    found = draft(tmp_path, whole)[1]
+    assert f'step = "{found["study"]["step"]}"' in told, "the advice makes a panel"
+
+
+@pytest.mark.parametrize("part", ["sex", "age_group", "industry"])
+def test_parts_of_a_year_that_are_no_time_are_none(tmp_path, part):
+    double = {name: np.repeat(values, 2) for name, values in panel().items()}
+    told = refused(tmp_path, double | {part: np.tile([1, 2], 120)})
+    assert f"a row is one of each `{part}`" in told
+    assert "two columns" not in told
+
+
 def test_dates_a_week_apart_are_told_to_be_weeks(tmp_path):
     days = [int(d.strftime("%Y%m%d")) for d in np.datetime64("2019-12-02").astype(object) + np.arange(9) * timedelta(7)]
     rows = [f"{f},{day},{int(f < 3 and k > 2 + f)},{f * k % 7}" for f in range(8) for k, day in enumerate(days)]

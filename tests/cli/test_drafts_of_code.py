@@ -6793,3 +6793,9 @@ def test_rows_alone_in_a_fixed_effect_are_told_to_change_n_and_errors():
 def test_other_errors_asked_for_by_place_are_listed(line, listed):
     found = read_code(f"df <- read.csv('a.csv')\nm <- feols(y ~ d | i + t, df, ~i)\n{line}\n", ".R")
     assert [line in text for _, text, why in found.skipped if "other standard errors" in why] == [True] * listed
+
+
+def test_a_function_handed_over_by_name_is_not_called_a_column():
+    found = read_code("df <- read.csv('a.csv')\ndf$z <- ave(df$x, df$id, FUN = cumsum)\nfeols(y ~ z | id, df)\n", ".R")
+    (why,) = [why for line, _, why in found.skipped if line == 2]
+    assert "a function that is handed over by its name, `cumsum`, is not read" in why

@@ -805,3 +805,73 @@ def test_tags_without_end_are_gone_through_once(end):
     )
     run = [sys.executable, "-c", program, end, *HOSTILE_TAGS]
     assert subprocess.run(run, timeout=patience(60), check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "word"),
+    [
+        (('0.000" bn"', "General"), "bn"),
+        (("0.0", '#,##0.0\\ "Mrd."'), "Mrd."),
+        (('0.0"万"', "0.00"), "万"),
+        (('0" mn";-0" mn";"n.a."', "0"), "mn"),
+    ],
+)
+def test_a_word_beside_numbers_without_one_is_said(read, codes, word):
+    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
+    (remark,) = read("d.xlsx", saved(rows, in_formats(*codes))).remarks
+    assert remark.code == "formats"
+    assert "shows with a word and others without one" in remark.message
+    assert f"3 with “{word}” (" in remark.message
+    assert "3 without a word (" in remark.message
+    assert known(remark.message, "zh")
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [('0" bn"',), ("$#,##0", "0"), ('0" kr"', "0"), ('0" CHF"', "0"), ('0" (e)"', "0"), ('0" bn"', "0.0%")],
+)
+def test_a_word_in_the_whole_column_currencies_and_marks_are_not_said(read, codes):
+    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
+    assert "formats" not in {r.code for r in read("d.xlsx", saved(rows, in_formats(*codes))).remarks}
+    zeros = [["a", "b"], *([k, 0 if k < 3 else 20.5] for k in range(6))]
+    assert not read("d.xlsx", saved(zeros, in_formats("0", '0" bn"'))).remarks
+
+
+@pytest.mark.parametrize(
+    ("codes", "last", "text"),
+    [
+        (("General", '"c"'), 7.5, "3 cells that the sheet shows as “c” though a number is stored, 7.5 in B5"),
+        (('0.0;-0.0;"n.a."',), 0, "3 cells that the sheet shows as “n.a.” though a number is stored, 0 in B5"),
+        (("0;-0;..",), 0, "3 cells that the sheet shows as “..” though a number is stored, 0 in B5"),
+        (("0;-0;\\n\\a",), 0, "3 cells that the sheet shows as “na” though"),
+        (("0", ";;;"), 7.5, "3 cells that the sheet shows blank though a number is stored, 7.5 in B5"),
+        (('0;"n/a"',), -9, "3 cells that the sheet shows as “n/a” though a number is stored, -9 in B5"),
+    ],
+)
+def test_texts_in_place_of_numbers_are_said(read, codes, last, text):
+    rows = [["a", "b"], *([k, 20.5 + k if k < 3 else last] for k in range(6))]
+    (remark,) = read("d.xlsx", saved(rows, in_formats(*codes))).remarks
+    assert remark.code == "formats"
+    assert text in remark.message
+    assert known(remark.message, "zh")
+    assert not read("d.xlsx", saved(rows, in_formats(*codes)), columns=["a"]).remarks
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '0;-0;"-"',
+        "0;-0;;@",
+        "0.0;-0.0;\\-",
+        '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_);_(@_)',
+        '"yes";;"no"',
+        '"treated";"treated";"control"',
+        '[=0]"none";[>1]0" items";0" item"',
+        "General;[Red]-General",
+        "0;-0;0;@",
+        "yyyy;@",
+    ],
+)
+def test_a_dash_for_nothing_and_labels_of_a_code_are_not_said(read, code):
+    rows = [["a", "b"], *([k, float(k > 2)] for k in range(6))]
+    assert not read("d.xlsx", saved(rows, in_formats(code))).remarks

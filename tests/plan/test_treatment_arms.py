@@ -249,6 +249,7 @@ def test_matching_asks_who_is_treated(panel):
     ("term", "said", "help"),
     [
         ("i(arm, post)", "does not say which of cash, control, voucher its arms are compared with", 'ref = "control"'),
+        ("i(arm, post)", "does not say which of cash", "effects of `post` by groups of `arm` are [heterogeneity]"),
         ("factor(arm)", "does not say which of cash, control, voucher", 'write `i(arm, ref = "control")`'),
         ("i(arm, ref = 'contrl')", "no row has `arm` = contrl", "did you mean control?"),
         ("i(code, post, ref = 7)", "no row has `code` = 7: its levels are 0, 1, 2", "`i(code, post, ref = 0)`"),
