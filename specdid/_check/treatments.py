@@ -285,7 +285,7 @@ def _values(data: Data, option: TreatmentOption, term: Term) -> tuple[Floats | N
         columns = data.evaluator.term(tuple(bind(factor, data.scope) for factor in term.factors))
     except (LanguageError, EvaluationError):
         return None, []
-    refused = _offset(term) or _text(data, term) or _no_number(term, columns)
+    refused = _offset(term) or _text(data, term) or _no_number(data, term, columns)
     if refused is None:
         return columns[0].numbers, []
     code, message, advice = refused
@@ -375,10 +375,10 @@ def _text(data: Data, term: Term) -> Objection | None:
     return "treatment_text", f"the treatment `{term.text}` is text", advice
 
 
-def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Objection | None:
+def _no_number(data: Data, term: Term, columns: Sequence[CodedColumn]) -> Objection | None:
     if len(columns) != 1:
         message = f"the treatment `{term.text}` is {len(columns)} variables; it must be one"
-        return "treatment_terms", message, "name one of them as the treatment and put the others in `with`"
+        return "treatment_terms", message, _as_number(data, term)
     known = columns[0].numbers[~np.isnan(columns[0].numbers)]
     if not known.size:
         return "treatment_missing", f"the treatment `{term.text}` is missing in every row", None
@@ -390,6 +390,23 @@ def _no_number(term: Term, columns: Sequence[CodedColumn]) -> Objection | None:
             help_ += f"; it is missing (blank) in {many(blank, 'row')}: write 0 where these are untreated"
         return "treatment_constant", message, help_
     return None
+
+
+def _as_number(data: Data, term: Term) -> str:
+    """Say what to write for a term of several variables: a factor that is 0 and 1 is one as a number."""
+
+    def number(factor: Node) -> Node:
+        if not (isinstance(factor, Call) and factor.function == "factor" and len(factor.arguments) == 1):
+            return factor
+        inner = factor.arguments[0].value
+        column = None if inner is None else data.column(inner)
+        known = column.numbers[~np.isnan(column.numbers)] if column is not None and column.numbers is not None else None
+        return inner if inner is not None and known is not None and np.isin(known, (0.0, 1.0)).all() else factor
+
+    numbers = Term(tuple(map(number, term.factors)))
+    if numbers == term or any(isinstance(one, Call) and one.function == "factor" for one in numbers.factors):
+        return "name one of them as the treatment and put the others in `with`"
+    return f"write `{numbers.text}`: the factor is 0 and 1, and has a column for each as a factor"
 
 
 def check_cohort(data: Data, option: TreatmentOption, columns: Sequence[tuple[Term, Floats]]) -> Iterator[Fault]:

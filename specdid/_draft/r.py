@@ -270,6 +270,12 @@ _HERE = {
     "n_distinct": "n_distinct(x, by = g), which counts no missing value",
 }
 """What a function of R that is not taken over is here."""
+_NO_OPTIONS = {"fml", "data", "vcov", "x", "na.rm", "n", "names", "probs", "replace", ".x"}
+"""Arguments that what stands in _HERE has, too, or that change nothing in it."""
+_OF_EXAMPLE = {"first", "last", "nth", "lag", "lead", "shift", "across", "fcase"}
+"""Functions of which it is an example, or whose options are read."""
+_MOST_VALUES = {"n_distinct": 1, "uniqueN": 1, "rank": 1, "min_rank": 1, "scale": 1, "trunc": 1}
+"""Arguments without a name beyond which it is not that."""
 _OF_TABLES = {
     ".GRP": ". Here: the column itself, or group(x, y), which numbers groups in their own order",
     ".NGRP": "", ".I": "", ".SD": "", ".SDcols": "", ".BY": "", ".EACHI": "",
@@ -1883,6 +1889,28 @@ class _R(Memory):
         values = [one for one in given if not re.match(r"[\w.]+\s*=(?!=)", one)]
         named = _arguments(_inside(text, call.end())) if call else {}
         second = values[1] if len(values) > 1 else named.get("n", "")
+        options = {k: v for k, v in named.items() if k not in _NO_OPTIONS and not k.startswith("number ")}
+        if function == "quantile" and options.get("type") in ("2", "7"):
+            kind = options.pop("type")
+            here = here.replace(", by = g", f", type = {kind}, by = g")
+        elif function == "scale" and {*options} == {"scale"} and options.pop("scale") in ("F", "FALSE"):
+            here = here.replace("scale", "center")
+        elif function == "rank" and options.get("ties.method", "").strip("\"'") == "average":
+            del options["ties.method"]
+        elif function == "ave":
+            summary = options.pop("FUN", "mean")
+            here = here.replace("mean", summary) if summary in _GROUPED else ""
+            here = here.replace("by = g", _group_of(groups)) if (groups := values[1:]) else here.replace(", by = g", "")
+        elif function == "cut":
+            breaks = options.get("breaks", second)
+            by_rank = re.match(r"(?:stats::)?quantile\(", breaks) and re.fullmatch(
+                r"T|TRUE", options.pop("include.lowest", "")
+            )
+            written, _, ranked = here.partition(", or ")
+            here = ranked if by_rank else "" if "quantile(" in breaks or re.fullmatch(r"\d+L?", breaks) else written
+            options = {k: v for k, v in options.items() if k not in ("breaks", "labels", "dig.lab")}
+        if (options and function not in _OF_EXAMPLE) or len(values) > _MOST_VALUES.get(function, len(values)):
+            return ""
         if function in ("first", "last", "nth"):
             place = {"first": "1", "last": ""}.get(function, second.rstrip("L"))
             of_time = named.get("order_by", self.found.time) == self.found.time

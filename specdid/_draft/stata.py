@@ -41,7 +41,7 @@ from specdid._draft.memory import (
 )
 from specdid._draft.stata_expression import EXTENDED, found_in, of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
-from specdid.language import COMMANDS, LanguageError, Role, check, not_read, parse, referenced, write
+from specdid.language import COMMANDS, LanguageError, Role, check, parse, referenced, write
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -62,6 +62,8 @@ _T = TypeVar("_T")
 
 MOST = 2_000
 """Statements, loops written out."""
+MOST_ENDS = 40
+"""Ends of intervals that a column is cut at, as they are written out."""
 LONGEST_STATEMENT = 10_000
 """Characters of a statement, macros put in."""
 MOST_SHOWN = 400
@@ -396,22 +398,28 @@ def _computed(text: str) -> str:
     return text
 
 
+_BY_OPTIONS = {"winsor", "winsor2", "winsorize", "xtile", "fastxtile", "destring", "ipolate", "carryforward"}
+"""Commands whose equivalent here depends on the options of their line."""
+
+
 def _here(command: str) -> str:
     found = COMMANDS.get(command)
     return f". Here: {found.here}" if found else ""
 
 
-def _is_truth(node: Node) -> bool:
-    """Say whether an expression is 0, 1 or missing."""
+def _is_truth(node: Node, binary: Callable[[str], bool] = lambda _: False) -> bool:
+    """Say whether an expression is 0, 1 or missing; ``binary`` says it of a column."""
     match node:
+        case Name():
+            return binary(node.name)
         case Unary(operator="!") | Constant():
             return True
         case Binary(operator="*"):
-            return _is_truth(node.left) and _is_truth(node.right)
+            return _is_truth(node.left, binary) and _is_truth(node.right, binary)
         case Binary():
             return node.operator in ("==", "!=", "<", "<=", ">", ">=", "&", "|", "%in%", "%like%")
         case Call(function="ifelse"):
-            return all(a.value is not None and _is_truth(a.value) for a in node.arguments[1:])
+            return all(a.value is not None and _is_truth(a.value, binary) for a in node.arguments[1:])
         case Call():
             return node.function in ("is.na", "grepl")
         case _:
@@ -903,14 +911,16 @@ class _Stata(Memory):
 
     def _binary(self, name: str) -> bool | None:
         """Say whether a column is 0 and 1, None where that is not known."""
-        key = self.state.columns.get(name, name)
+        return self._binary_version(self.state.columns.get(name, name))
+
+    def _binary_version(self, key: str) -> bool | None:
         if not self.known(key):  # a join leaves the values of the file's own columns
             facts = self._of_file if self.found.joins and not self._facts.columns else self._facts
             return None if key not in facts.columns else key in facts.binary
         expression = self._expression(key)
         if expression is None:
             return None
-        return _is_truth(parse(expression)) or None
+        return _is_truth(parse(expression), lambda one: self._binary_version(one) is True) or None
 
     def _expression(self, key: str) -> str | None:
         return self._versions[key].expression if key in self._versions else None
@@ -1751,7 +1761,7 @@ class _Stata(Memory):
             for name in names:
                 self.define(name, line, None)
             why += f", of these {', '.join(f'`{n}`' for n in names[:8])}{', …' * (len(names) > 8)}" if names else ""
-        self._skip_data(line, text, f"{why}: do it in the data before{_here(command)}")
+        self._skip_data(line, text, f"{why}: do it in the data before{self._instead(command, arguments, text)}")
         return True
 
     def _drop(self, command: str, given: Sequence[str], line: int, text: str) -> None:
@@ -3095,23 +3105,49 @@ class _Stata(Memory):
         Raises
         ------
         NotReadError
-            Its ends are no whole numbers in order.
+            Its ends are no whole numbers in order, or too many.
         """
-        given = re.fullmatch(r"at\(\s*(-?\d+(?:[\s,]+-?\d+)+)\s*\)\s*(ic\w*|label)?", options)
-        ends = re.findall(r"-?\d+", given[1]) if given else []
-        order = [*map(int, ends)]
-        if given is None or order != sorted({*order}) or max(map(abs, order)) > 2**23:
-            x = self._written(inside, "value")
-            groups = re.fullmatch(r"g\w*\((\d+)\)(?:\s*ic\w*)?", options)
-            cuts = re.findall(r"-?(?:\d+\.?\d*|\.\d+)", options)
-            cases = ", ".join(f"{x} >= {low} & {x} < {high} ~ {low}" for low, high in pairwise(cuts))
-            here = f"quantile_group({x}, {groups[1]}, type = 2) - 1" if groups else f"case_when({cases})"
+        at = re.search(r"\bat\(((?:[^()]|\([^()]*\))*)\)", options)
+        groups = re.search(r"\bg(?:r(?:o(?:up?)?)?)?\((\d+)\)", options)
+        given = at or groups
+        rest = options.replace(given[0], "", 1) if given else options
+        codes = bool(re.search(r"\bic\w*|\blab", rest))
+        ends = (_numbers(at[1].replace(",", " ")) if at else None) or []
+        order = [*map(float, ends)]
+        plain = given is not None and re.fullmatch(r"\s*(?:(?:ic\w*|lab\w*)\s*)*", rest)
+        if not plain or (at and (len(order) < 2 or order != sorted({*order}))):
+            raise NotReadError(f"its option {options} is not read")
+        many = len(ends) > MOST_ENDS
+        if groups or many or not all(one.is_integer() and abs(one) <= 2**23 for one in order):
+            here = self._in_groups(self._argument(inside, when), int(groups[1])) if groups and not at else ""
+            if at:
+                x = self._written(inside, "value")
+                shown = ends[:3] if many else ends
+                cases = [
+                    f"{x} >= {low} & {x} < {high} ~ {k if codes else low}"
+                    for k, (low, high) in enumerate(pairwise(shown))
+                ]
+                here = f"case_when({', '.join([*cases, *['…'] * many])})"
+                here = f"ifelse({when}, {here}, NA)" if when else here
             raise NotReadError(f"its option {options} is not read. Here: {here}")
         found = "."
         for k in range(len(ends) - 2, -1, -1):
-            found = f"cond({inside} >= {ends[k]} & {inside} < {ends[k + 1]}, {k if given[2] else ends[k]}, {found})"
+            found = f"cond({inside} >= {ends[k]} & {inside} < {ends[k + 1]}, {k if codes else ends[k]}, {found})"
         written = self._written(found, "value")
         return f"ifelse({when}, {written}, NA)" if when else written
+
+    def _in_groups(self, x: str, groups: int) -> str:
+        """Say what egen's cut() into groups is here: a value on an end is in the group above, unlike that of xtile."""
+        x, told = self._of_rows_left(x)
+        steps = [f"({x} >= quantile({x}, {k / groups!r}, type = 2))" for k in range(1, groups)]
+        steps = steps if groups <= MOST_ENDS else [*steps[:2], "…", steps[-1]]
+        return f"{' + '.join(steps)}, where no two of these quantiles are equal{told}"
+
+    def _of_rows_left(self, x: str) -> tuple[str, str]:
+        """Return a value of the rows that the code has left, and what is to be said of it."""
+        if not (self.state.kept or self.open(self.state.rows)):
+            return x, ""
+        return f"ifelse(left, {x}, NA)", ", left being a line of [derive] that says which rows the code has left"
 
     def _tagged(self, names: Sequence[str]) -> str:
         """Say which row of each group is chosen here, where rows have no order but that of unit and time."""
@@ -3211,11 +3247,12 @@ class _Stata(Memory):
             for name in names:
                 self.define(name, line, None)
             if names:
-                why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before{_here(command)}"
+                why = f"changes {', '.join(f'`{n}`' for n in names[:8])}: do it in the data before"
+                why += self._instead(command, arguments, text)
             elif re.search(_OPEN, text) and (told := self._not_known(text)) != self._not_known(""):
                 why = told
             elif command in COMMANDS:
-                why = not_read(command)
+                why = f"{command} is not read{self._instead(command, arguments, text)}"
             else:
                 why = f"{command or 'this'} is not read; what it changes in rows or values has to be done in the data"
                 why += " before"
@@ -3250,6 +3287,43 @@ class _Stata(Memory):
                 numbers = self.on_kept(f"group({write(Name(source))})") if plain else ""
                 self._encoded[self.state.columns[names[0]]] = source, (line, text, why), numbers
             (self.skip if known and known.sort != "data" and not names else self._skip_data)(line, text, why)
+
+    def _instead(self, command: str, arguments: str, text: str) -> str:
+        """Say what a command that is not read is here, with the options of its line; "" where one is not known here."""
+        if command not in _BY_OPTIONS:
+            return _here(command)
+        body, options = _at_comma(arguments)
+        by = re.match(r"^bys?o?r?t?\s+([^:,(]*)(?:\([^)]*\))?[^:]*:", text)
+        groups = f"{by[1] if by else ''} {_option(options, 'by') or ''}".split()
+        name = re.match(r"\s*(?:\w+\s*=\s*)?([^\W\d]\w*)", body)
+        if name is None or re.search(_OPEN, arguments) or re.search(r"\s(?:if|in)\s|\[", body):
+            return ""
+        others = re.sub(r"\b(?:replace|by\([^()]*\)|g\w*\([^()]*\)|lab\w*)", "", options)
+        x, told = name[1], ""
+        if command in ("winsor2", "winsor"):
+            if by or any(not one.isidentifier() or self._missing(one) for one in groups):
+                return ""
+            x, told = self._of_rows_left(x)
+            within = f", by = {'^'.join(groups)}" * bool(groups)
+            here = (_of_cuts if command == "winsor2" else _of_share)(x, within, others)
+            told = "; the other columns likewise" * (len(body.split()) > 1) + told
+            told = ", where that share of its values is no whole number" * (command == "winsor") + told
+        elif command in ("xtile", "fastxtile"):
+            found = re.fullmatch(r"\s*(?:nq\w*|n)\((\d+)\)\s*", others or " n(2) ")
+            x, told = self._of_rows_left(x)
+            here = f"`quantile_group({x}, {found[1]}, type = 2)`" if found and not groups else ""
+        elif command == "destring":
+            ignored = re.fullmatch(r"\s*(?:ignore\(\s*\"?[ ,%]+\"?\s*\))?\s*(force)?\s*", others)
+            here = f"`parse_number({x})`" if ignored else ""
+            told = ", which reads 1,234 and 5% as numbers, too" * bool(ignored and ignored[1])
+        else:
+            along = body.split()[1:2] in ([], [self.found.time or "".join(body.split()[1:2])])
+            of_unit = len(groups) == 1 and groups[0] == (self.found.unit or groups[0])
+            function = "interpolate" if command == "ipolate" else "carry_forward"
+            x, told = self._of_rows_left(x)
+            here = f"`{function}({x})`" if of_unit and along and not others.strip() else ""
+            told = f", along the unit's time{told}"
+        return f". Here: {here} in [derive]{told}" if here else ""
 
     def _guard(self, command: str, arguments: str, line: int, text: str, why: str) -> None:
         """Take for unknown the rows, and every column that a line names which is not known to change nothing."""
@@ -3449,6 +3523,33 @@ def _with_steps(node: Node, step: int) -> Node:
 def _several(name: str, meant: Sequence[str]) -> str:
     """Say of which columns a name that is cut down may be one."""
     return f"`{name}` may be {' or '.join(f'`{one}`' for one in meant[:4])}{' or …' * (len(meant) > 4)}"
+
+
+def _of_cuts(x: str, within: str, options: str) -> str:
+    """Return what winsor2 is here, "" where an option is not known here."""
+    number = r"\d+(?:\.\d+)?"
+    cuts = re.search(rf"\bc\w*\(\s*({number})\s+({number})\s*\)", options)
+    left = re.sub(r"\bs\w*\([^()]*\)|\btr?i?m?\b", "", options.replace(cuts[0], "") if cuts else options)
+    low, high = (float(cuts[1]), float(cuts[2])) if cuts else (1.0, 99.0)
+    if left.strip() or not 0 <= low < high <= 100:
+        return ""
+    trims = _trims(options)
+    if abs(low + high - 100) < 1e-9:
+        return f"`{'trim' if trims else 'winsorize'}({x}, {low / 100:.12g}{within}, type = 2)`"
+    ends = [f"quantile({x}, {one / 100:.12g}{within}, type = 2)" if 0 < one < 100 else "" for one in (low, high)]
+    if trims:
+        tests = [f"{x} {sign} {end}" for sign, end in zip((">=", "<="), ends, strict=True) if end]
+        return f"`ifelse({' & '.join(tests)}, {x}, NA)`"
+    below = f"pmax({x}, {ends[0]})" if ends[0] else x
+    return f"`pmin({below}, {ends[1]})`" if ends[1] else f"`{below}`"
+
+
+def _of_share(x: str, within: str, options: str) -> str:
+    """Return what winsor is here, which moves whole numbers of values, "" where an option is not known here."""
+    share = re.fullmatch(r"\s*p\((0?\.\d+)\)\s*", options)
+    if share is None or within:
+        return ""
+    return f"`winsorize({x}, {float(share[1]):g}, type = 2)`"
 
 
 def _suffix_of_winsor(options: str) -> str:

@@ -201,9 +201,12 @@ def _commands(text: str, place: HabitRole) -> str:
         if grouped is None:
             kinds = r"(?:(?:double|float|byte|int)\s+)?"
             text = re.sub(rf"^(?:gen(?:erate)?|g|egen|replace)\s+{kinds}{_NAME}\s*=(?!=)\s*", "", text)
-        winsor = re.match(rf"^winsor2?\s+({_NAME})\s*,?\s*(?:cuts\((\d+)\s+\d+\)|p\((0?\.\d+)\))?.*$", text)
-        if winsor:
-            return f"winsorize({winsor[1]}, {float(winsor[2] or 1) / 100 if not winsor[3] else winsor[3]}, type = 2)"
+        more = r"\s*(?:replace|(?:g|s|lab)\w*(?:\(\w+\))?)?\s*$"
+        winsor = re.match(
+            rf"^winsor2?\s+({_NAME})\s*,?{more[:-1]}(?:cuts\((\d+)\s+(\d+)\)|p\((0?\.\d+)\))?{more}", text
+        )
+        if winsor and (winsor[2] is None or int(winsor[2]) + int(winsor[3]) == 100):
+            return f"winsorize({winsor[1]}, {winsor[4] or float(winsor[2] or 1) / 100}, type = 2)"
     if place == "effects":
         text = re.sub(r"^(?:absorb|a|fe|fixed_effects)\s*\((.*)\)$", r"\1", re.sub(r"^~\s*", "", text))
     if place in ("terms", "treatment"):

@@ -27,7 +27,14 @@ ERRORS = {
         "treatment_terms",
         "is 2 variables; it must be one",
         "factor(state):d",
-        None,
+        "name one of them as the treatment",
+    ),
+    "treatment of a 0/1 factor": (
+        {"treatment": '"t" = "factor(d):gap"'},
+        "treatment_terms",
+        "is 2 variables; it must be one",
+        "factor(d):gap",
+        "write `d:gap`",
     ),
     "constant treatment": (
         {"derive": 'k = "d * 0"', "treatment": '"t" = "k"'},

@@ -2950,7 +2950,7 @@ coef(d)
         ("df <- df %>% group_by(id) %>% mutate(x = min_rank(z))", "rank(z, by = id)"),
         ("df <- df %>% mutate(x = first(z))", "rows of the whole frame have no order here"),
         ("df <- df %>% group_by(id) %>% mutate(x = first(z))", "at(z, year == min(year, by = id))"),
-        ("df$x <- cut(df$z, 3)", "case_when("),
+        ("df$x <- cut(df$z, c(0, 2, 2))", "case_when("),
         ("df$x <- ntile(df$z, 4)", "quantile_group"),
         ("df$x <- fcase(df$z > 1, 1, 2)", "case_when"),
         ("df <- df[, .SD[1], by = id]", "what stands in its brackets"),
@@ -5540,9 +5540,9 @@ def test_summaries_of_groups_are_those_of_r_or_listed():
         ),
         ("c(0, 2, 4)", "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", True),
         ('c(0, 2, 4), labels = c("low", "high")', 'case_when(x > 0 & x <= 2 ~ "low", x > 2 & x <= 4 ~ "high")', True),
-        ("3, labels = FALSE", "quantile_group(x, n)", True),
-        ("c(0, 2, k), labels = FALSE", "quantile_group(x, n)", True),
-        ("c(0, 2, 2), labels = FALSE", "quantile_group(x, n)", True),
+        ("3, labels = FALSE", "`cut()` is not taken over; ", True),
+        ("c(0, 2, k), labels = FALSE", "case_when(", True),
+        ("c(0, 2, 2), labels = FALSE", "case_when(", True),
     ],
 )
 def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
@@ -6133,8 +6133,25 @@ HINTS = [
     (".do", "gen z = string(k)", "paste0(k)"),
     (".do", "egen z = tag(i)", "as.integer(rank(t, by = i) == 1)"),
     (".do", "egen z = tag(k)", "as.integer(rank(group(i, t), by = k) == 1)"),
-    (".do", "egen z = cut(k), group(3)", "quantile_group(k, 3, type = 2) - 1"),
+    (".do", "egen z = cut(k), group(2)", "(k >= quantile(k, 0.5, type = 2))"),
+    (
+        ".do",
+        "egen z = cut(k) if d == 0, group(2)",
+        "(ifelse(d == 0, k, NA) >= quantile(ifelse(d == 0, k, NA), 0.5, type = 2))",
+    ),
     (".do", "egen z = cut(k), at(0 1.5 9)", "case_when(k >= 0 & k < 1.5 ~ 0, k >= 1.5 & k < 9 ~ 1.5)"),
+    (".do", "egen z = cut(k), at(0(1.5)3) icodes", "case_when(k >= 0 & k < 1.5 ~ 0, k >= 1.5 & k < 3 ~ 1)"),
+    (".do", "winsor2 k, cuts(5 95) by(t) suffix(_1)", "`winsorize(k, 0.05, by = t, type = 2)`"),
+    (".do", "winsor2 k, cuts(1 95)", "`pmin(pmax(k, quantile(k, 0.01, type = 2)), quantile(k, 0.95, type = 2))`"),
+    (".do", "winsor2 k, cuts(0 95)", "`pmin(k, quantile(k, 0.95, type = 2))`"),
+    (".do", "winsor2 k, cuts(5 100) trim", "`ifelse(k >= quantile(k, 0.05, type = 2), k, NA)`"),
+    (".do", "winsor2 k, by(i t) trim", "`trim(k, 0.01, by = i^t, type = 2)`"),
+    (".do", "winsor k, gen(z) p(0.05)", "`winsorize(k, 0.05, type = 2)`"),
+    (".do", "ipolate k t, gen(z) by(i)", "`interpolate(k)`"),
+    (".do", "bysort i (t): carryforward k, gen(z)", "`carry_forward(k)`"),
+    (".do", 'destring s, gen(z) ignore(",")', "`parse_number(s)`"),
+    (".R", "df <- dplyr::mutate(df, z = ave(k, i, FUN = max))", "max(k, by = i)"),
+    (".R", "df <- dplyr::mutate(df, z = scale(k, scale = FALSE) + rank(k))", "center(k)"),
 ]
 
 
@@ -6154,7 +6171,7 @@ def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, lin
     found = read_code(code, ending, facts)
     (told,) = [why for at, _, why in found.skipped if at == 3]
     assert f": {here}" in told
-    quoted = here.replace('"', '\\"')
+    quoted = here.strip("`").replace('"', '\\"')
     (tmp_path / "a.toml").write_text(
         "[study]\ntitle = 'a'\ndata = 'a.csv'\nunit = 'i'\ntime = 't'\n"
         f"[derive]\nz = \"{quoted}\"\n[outcome]\n'y' = 'y'\n"
@@ -6163,6 +6180,71 @@ def test_what_a_message_says_to_write_instead_passes_check(tmp_path, ending, lin
     )
     done = call_specdid(["check", "a.toml"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ending", "line"),
+    [
+        (".do", "egen z = cut(k), at(9 1.5 0)"),
+        (".do", "egen z = cut(k), at(0 1.5 9) odd"),
+        (".do", "egen z = cut(k), group(2) at(0 2)"),
+        (".do", "egen z = cut(k), group(2) by(t)"),
+        (".do", "winsor2 k, cuts(5 95) odd"),
+        (".do", "winsor2 k if d == 1, cuts(5 95) by(t)"),
+        (".do", "winsor k, gen(z) p(0.05) highonly"),
+        (".do", "winsor k, gen(z) h(5)"),
+        (".do", "winsorize k, gen(z)"),
+        (".do", "ipolate k t, gen(z) by(i) epolate"),
+        (".do", "ipolate k t, gen(z)"),
+        (".do", "bysort t: carryforward k, gen(z)"),
+        (".do", 'destring s, gen(z) ignore("$")'),
+        (".do", "destring s, gen(z) percent"),
+        (".R", "df <- dplyr::mutate(df, z = cut(k, 4))"),
+        (".R", "df <- dplyr::mutate(df, z = cut(k, b, right = FALSE))"),
+        (".R", "df <- dplyr::mutate(df, z = ave(k, i, FUN = odd))"),
+        (".R", "df <- dplyr::mutate(df, z = quantile(k, 0.9, type = 6))"),
+        (".R", "df <- dplyr::mutate(df, z = rank(k, ties.method = 'min'))"),
+        (".R", "df <- dplyr::mutate(df, z = n_distinct(k, d))"),
+    ],
+)
+def test_nothing_is_offered_for_an_option_that_has_no_equivalent_here(ending, line):
+    facts = DataFacts(frozenset(["i", "t", "y", "d", "k", "s"]))
+    code = f"df <- read.csv('a.csv')\n{line}\nfeols(y ~ d + z | i + t, df, ~i)\n"
+    if ending == ".do":
+        code = f"use a\nxtset i t\n{line}\nreghdfe y d z, a(i t) cluster(i)\n"
+    whys = [why for at, _, why in read_code(code, ending, facts).skipped if at == (3 if ending == ".do" else 2)]
+    assert whys
+    assert not any("Here:" in why for why in whys)
+
+
+def test_an_offer_of_quantiles_is_of_the_rows_that_are_left():
+    code = "use a\nxtset i t\nkeep if t > 2000\nwinsor2 k, cuts(5 95) by(t)\nreghdfe y d k_w, a(i t)\n"
+    (why,) = [why for at, _, why in read_code(code, ".do", _PANEL).skipped if at == 4]
+    assert "`winsorize(ifelse(left, k, NA), 0.05, by = t, type = 2)`" in why
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_the_groups_that_are_offered_for_egens_cut_are_closed_on_the_left(groups):
+    k = [1, 2, 2, 3, 4, 5, 6, 6, 7, 8, 9, None]
+    panel = panel_of({"i": [1] * 12, "t": [*range(12)], "k": k}, "i", "t")
+    found = read_code(f"use a\negen z = cut(k), group({groups})\nreghdfe k z, a(i)\n", ".do", facts_of(panel.columns))
+    (why,) = [why for _, _, why in found.skipped if "Here: " in why]
+    got = values(panel, why.partition("Here: ")[2].partition(", where no two")[0])
+    known = sorted(one for one in k if one is not None)
+    ends = []
+    for one in range(1, groups):  # the mean of two values where the share ends between them
+        whole, rest = divmod(one * len(known), groups)
+        ends.append(known[whole] if rest else (known[whole - 1] + known[whole]) / 2)
+    made = [None if one is None else sum(one >= end for end in ends) for one in k]
+    assert got == made
+
+
+def test_a_product_of_0_and_1_columns_is_0_and_1_beside_a_slope():
+    facts = replace(_PANEL, columns=_PANEL.columns | {"s", "p", "m"}, binary=frozenset("sp"), whole=frozenset("sp"))
+    code = "use a\nxtset i t\ngen byte v = s*p\nreg y i.v##c.m\n"
+    assert read_code(code, ".do", facts).regressions[0].terms == ("v", "m", "v:m")
+    code = code.replace("s*p", "s*m")
+    assert "v:m" not in [t for r in read_code(code, ".do", facts).regressions for t in r.terms]
 
 
 @pytest.mark.parametrize(
@@ -6195,6 +6277,9 @@ def test_functions_of_r_that_have_an_exact_equivalent_are_read(value, derived):
         ("egen z = cut(k), at(0, 2, 4)", [None, 0, 0, 2, 2, None]),
         ("egen z = cut(k), at(1 2 5) icodes", [None, None, 0, 1, 1, 1]),
         ("egen z = cut(k) if k != 3, at(0 2 4)", [None, 0, 0, 2, None, None]),
+        ("egen z = cut(k), at(0(2)4)", [None, 0, 0, 2, 2, None]),
+        ("egen z = cut(k), at(1/4) icodes", [None, None, 0, 1, 2, None]),
+        ("egen z = cut(k), icodes at(0 1 to 3, 9)", [None, 0, 1, 2, 3, 3]),
     ],
 )
 def test_classes_of_values_are_those_of_stata(line, made):

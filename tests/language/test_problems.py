@@ -2,6 +2,7 @@
 
 import pytest
 from specdid.language import LanguageError, check, parse
+from specdid.language.habits import in_our_spelling
 
 WRONG = [
     # role, text, marked, message, help
@@ -194,3 +195,19 @@ FINE = [
 @pytest.mark.parametrize(("role", "text"), FINE, ids=[t for _, t in FINE])
 def test_the_contracts_own_expressions_pass(role, text):
     assert problems(role, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("winsor2 x", "winsorize(x, 0.01, type = 2)"),
+        ("winsor2 x, replace cuts(5 95)", "winsorize(x, 0.05, type = 2)"),
+        ("winsor x, gen(z) p(0.05)", "winsorize(x, 0.05, type = 2)"),
+        ("winsor2 x, cuts(5 95) by(g)", None),
+        ("winsor2 x, cuts(1 95)", None),
+        ("winsor2 x, trim", None),
+        ("winsor x, gen(z) h(5)", None),
+    ],
+)
+def test_winsor_of_stata_is_written_here_where_its_options_are_known(typed, written):
+    assert in_our_spelling(typed, "value") == written
