@@ -690,7 +690,7 @@ def _no_treatment(
     message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
     who = _who(paths)
     if who and (moments := _moments(rest, key)):
-        help_ = _who_since(who[0], moments[0], rest, key)
+        help_ = f"{_who_since(who[0], moments[0], rest, key)}; else {help_}"
     if len(since := _since(paths)) == 1 and who:
         help_ = f"who is treated since `{since[0]}` is 1? --treatment {who[0]}" + ", or another of these" * (
             len(who) > 1

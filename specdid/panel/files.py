@@ -385,6 +385,9 @@ _FORMAT_ATTRIBUTE = re.compile(rb"""\b(numFmtId|formatCode)=(?:"([^"<>]*)"|'([^'
 _FORMAT = re.compile(rb"<(?:\w{1,9}:)?xf\b([^<>]*)>")
 
 
+_Texts = tuple[str | None, str | None, str | None]
+
+
 @dataclass(frozen=True)
 class _Sheet:
     """The first sheet of a workbook; its cells are gone through once, and only where a reader asks.
@@ -394,14 +397,14 @@ class _Sheet:
     xml : empty where it is not where workbooks have it
     scaled : of the styles that show a number in percent, in thousands or with a word, as cells name them, which
     words : of formats, in the order of their kinds; none where all are the same sign of a currency
-    instead : of the styles that show a text in place of some numbers, their format
+    instead : of the styles that show a text in place of some numbers, the texts of those above 0, below and of 0
     shared : the texts of cells that stand apart; empty where none of them has a superscript
     """
 
     xml: bytes
     scaled: Mapping[bytes, int] = field(default_factory=dict)
     words: Sequence[str] = ()
-    instead: Mapping[bytes, str] = field(default_factory=dict)
+    instead: Mapping[bytes, _Texts] = field(default_factory=dict)
     shared: bytes = b""
 
     @cached_property
@@ -538,7 +541,7 @@ class _Cells:
         return slice(*np.searchsorted(self.column, [self.left + place, self.left + place + 1]).tolist())
 
 
-def _read_cells(xml: bytes, scaled: Mapping[bytes, int], instead: Mapping[bytes, str]) -> _Cells:
+def _read_cells(xml: bytes, scaled: Mapping[bytes, int], instead: Mapping[bytes, _Texts]) -> _Cells:
     texts: dict[int, dict[int, str]] = defaultdict(dict)
     left, last, row, tag, column = 0, 0, 0, 0, 0
     hidden, columns, rows, values, kinds = array("q"), array("q"), array("q"), array("d"), array("B")
@@ -562,7 +565,10 @@ def _read_cells(xml: bytes, scaled: Mapping[bytes, int], instead: Mapping[bytes,
                     continue
                 style = cell.get(b"s", b"")
                 kind = scaled.get(style, _NUMBER)
-                if style in instead and (shown := _text_in_place_of(number, instead[style])) is not None:
+                if (
+                    style in instead
+                    and (shown := instead[style][0 if number > 0 else 1 if number < 0 else 2]) is not None
+                ):
                     texts[column][row] = shown
             else:
                 continue
@@ -637,10 +643,11 @@ def _text_alone(section: str) -> str | None:
     return _LITERAL.sub(lambda found: found[1] or found[2] or "", section).strip()
 
 
-def _text_in_place_of(number: float, code: str) -> str | None:
-    sections = _sections(code)
-    place = 0 if number > 0 or len(sections) == 1 else 1 if number < 0 else 2
-    return _text_alone(sections[place if place < len(sections) else 0])
+def _texts_alone(code: str) -> _Texts:
+    """Return the texts that a format shows in place of numbers above 0, of those below, and of 0."""
+    above, *more = map(_text_alone, _sections(code)[:3] or [""])
+    below, zero = (more[k] if k < len(more) else above for k in range(2))
+    return above, below, zero
 
 
 def _same_word(word: str) -> str:
@@ -649,21 +656,22 @@ def _same_word(word: str) -> str:
     return _ALIKE.get(plain, plain)
 
 
-def _scaling_styles(styles: bytes) -> tuple[dict[bytes, int], list[str], dict[bytes, str]]:
+def _scaling_styles(styles: bytes) -> tuple[dict[bytes, int], list[str], dict[bytes, _Texts]]:
     """Return which styles of cells show a number in percent, in thousands or with a word, and the words.
 
     Styles stand by their numbers as cells name them; a sign of a currency, which accountants put on some lines, is told
-    from others only. Last are the formats of those that show a text in place of some numbers.
+    from others only. Last are the texts of those that show a text in place of some numbers.
     """
-    instead: dict[bytes, str] = {}
+    instead: dict[bytes, _Texts] = {}
     words: dict[str, str] = {}
     of_format: dict[bytes, str | None] = {}
     scaled = {b"9": _PERCENT, b"10": _PERCENT}
     for written in _NUMBER_FORMAT.findall(styles):
         given = {name: one or other for name, one, other in _FORMAT_ATTRIBUTE.findall(written)}
         whole = html.unescape(given.get(b"formatCode", b"")[:_LONGEST_FORMAT].decode(errors="replace"))
-        if not _CONDITION.search(whole) and any(_text_alone(part) is not None for part in _sections(whole)[:3]):
-            instead[given.get(b"numFmtId", b"")] = whole
+        texts = _texts_alone(whole)
+        if whole and not _CONDITION.search(whole) and texts != (None, None, None):
+            instead[given.get(b"numFmtId", b"")] = texts
         code = given.get(b"formatCode", b"").replace(b'"', b"&quot;").split(b"&quot;")
         plain = [re.sub(rb"\\.", b"", part) for part in code[::2]]  # what is quoted is a mere sign
         if any(b"%" in part for part in plain):
