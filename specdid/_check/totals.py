@@ -19,7 +19,8 @@ from specdid.language import FUNCTIONS, LanguageError, bind, write
 from specdid.language import parse as parse_expression
 from specdid.language.scope import sources
 from specdid.language.tree import Call, Name, Node, Text, walk
-from specdid.panel.columns import rank
+from specdid.panel.columns import Column, rank
+from specdid.panel.operators import read_number
 
 
 def check_total_units(data: Data) -> Iterator[Fault]:
@@ -40,12 +41,12 @@ def check_total_units(data: Data) -> Iterator[Fault]:
     said: set[int] = set()
     over = _over_units(data)
     read = np.ones_like(data.sampled) if over else data.sampled
-    values = {name: c.numbers for name in names if (c := data.panel.columns.get(name)) and c.numbers is not None}
+    values = {name: found for name in names if (found := _numbers(data.panel.columns.get(name))) is not None}
     for name, column in values.items():
-        for unit, count in _totals(column, units, time, data.panel.unit_levels):
+        for unit, *counts in _totals(column, units, time, data.panel.unit_levels):
             if unit not in said and (read & (units == unit)).any():
                 said.add(unit)
-                yield _total(data, unit, name, count, over)
+                yield _total(data, unit, name, counts, over)
     for pattern in (CALLED_TOTAL, CALLED_AVERAGE) if data.panel.columns[data.panel.unit or ""].is_text else ():
         called = [k for k, level in enumerate(data.panel.unit_levels) if pattern.fullmatch(level.strip())]
         called = [k for k in called if k not in said and (read & (units == k)).any()]
@@ -57,6 +58,16 @@ def check_total_units(data: Data) -> Iterator[Fault]:
     made = [one for one in made if (read & (units == one.unit)).any()]
     if made:
         yield _subtotals(data, made, over)
+
+
+def _numbers(column: Column | None) -> Floats | None:
+    """Return a column's numbers, those that texts show too, as `parse_number` reads them."""
+    if column is None or column.codes is None or not column.is_text:
+        return None if column is None else column.numbers
+    read = [read_number(level) for level in column.levels]
+    if all(one is None for one in read):
+        return None
+    return np.array([*(np.nan if one is None else one for one in read), np.nan])[column.codes]
 
 
 def _over_units(data: Data) -> Node | None:
@@ -78,8 +89,10 @@ OVER_ROWS = frozenset(name for name, f in FUNCTIONS.items() if any(p.name == "by
 """Functions of the rows of a group, or of all."""
 
 
-def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Return the units that are half of the sum over all in every period they are seen in, and in how many.
+def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Return the units that are half of the sum over all in the periods they are seen in, and in how many.
+
+    But for rounding, and where others have a gap, whose sum is too small then; that is not so in most periods.
 
     So that no small counts meet by chance there are two others or more that are not 0, periods are three or more, or
     its name says that it is a total, and its values are not all the same.
@@ -89,17 +102,30 @@ def _totals(values: Floats, units: Ints, time: Ints, levels: Sequence[str]) -> I
         return
     x, of, when = values[known], units[known], time[known]
     with np.errstate(over="ignore", invalid="ignore"):
-        total = np.bincount(when, weights=x)
-        half = (np.abs(2 * x - total[when]) <= SUM * np.abs(total[when])) & (np.bincount(when)[when] > 2)
-    seen, hits = (np.bincount(of, minlength=len(levels)), np.bincount(of[half], minlength=len(levels)))
-    for unit in np.flatnonzero((seen > 1) & (hits == seen)).tolist():
-        own = x[of == unit]
+        total = np.bincount(when, weights=x)[when]
+        count = np.bincount(when)[when]
+        off, fine = np.abs(2 * x - total), SUM * np.abs(total)
+    partial = (count < count.max()) & (2 * x > total) if (x > 0).all() else np.zeros(len(x), dtype=bool)
+    close = (off <= np.maximum(fine, ROUNDED * np.abs(x))) & (count > 2)
+    seen, likely = (np.bincount(of, weights=w, minlength=len(levels)) for w in (None, close | partial))
+    step = _step(x)
+    for unit in np.flatnonzero((seen > 1) & (likely == seen)).tolist():
+        mine = of == unit
+        own = x[mine]
+        rounded = max(step, _step(own))
+        allowed = np.where(rounded <= ROUNDED * np.abs(own), np.maximum(rounded, fine[mine]), fine[mine])
+        near = close[mine] & (off[mine] <= allowed)
+        hits = int(near.sum())
+        if not (near | partial[mine]).all() or 2 * hits < len(own):
+            continue
         level = levels[unit].strip()
         called = CALLED_TOTAL.fullmatch(level) or level.casefold() in PERHAPS_TOTAL
-        if called or (len(own) > 2 and len(np.unique(own)) > 1):
-            yield unit, len(own)
+        if called or (hits > 2 and len(np.unique(own)) > 1):
+            yield unit, hits, len(own)
 
 
+ROUNDED = 1e-3
+"""Of a total, as a share of it, the step up to which it may be rounded."""
 SUM = 1e-6
 """Relative distance up to which a number is the sum of others, which may be rounded."""
 CALLED_TOTAL = re.compile(
@@ -116,13 +142,19 @@ PERHAPS_TOTAL = frozenset({"all", "sum", "nation", "全部"})
 """Names that a total may have, and others too."""
 
 
-def _total(data: Data, unit: int, name: str, count: int, over: Node | None) -> Fault:
+def _total(data: Data, unit: int, name: str, periods: Sequence[int], over: Node | None) -> Fault:
     level, key = data.panel.unit_levels[unit], data.panel.unit or ""
     column = data.panel.columns[key]
     without = f"{write(Name(key))} != {write(Text(level)) if column.is_text else level}"
+    hits, count = periods
     message = (
         f"the unit “{level}” is the total of the others: its `{name}` is their sum in all its {many(count, 'period')}"
     )
+    if hits < count:
+        message = (
+            f"the unit “{level}” is the total of the others: its `{name}` is their sum in {hits:,} of its {count:,} "
+            "periods, and some other is missing in the rest"
+        )
     help = f"{_leave_out('its', without, over)}: it holds every other unit once more, the treated ones too"
     return fault_at(data.study.unit_origin or Origin(("study", "unit")), None, "total_unit", message, help, "warning")
 

@@ -624,7 +624,7 @@ def _word_of(code: str) -> str | None:
     if len(words) > 1:
         return None
     word = words.pop() if words else ""
-    return "" if re.fullmatch(r"\W*[A-Za-z]\W*", word) else word
+    return "" if re.fullmatch(r"\W*[a-jln-zA-JLN-Z]\W*", word) else word
 
 
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+|(?<=;)(?=;|$)|^(?=;)')

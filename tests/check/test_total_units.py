@@ -215,3 +215,54 @@ def test_units_that_are_absent_are_no_evidence_that_one_is_the_mean_of_the_other
         "controls": {"trend": "year"},
     }
     assert "total_unit" not in {f.code for f in specdid.check(study, frame)}
+
+
+@pytest.mark.parametrize(
+    ("change", "when"),
+    [
+        (lambda y: y, "all its 7 periods"),
+        (lambda y: pl.when(pl.col("id") == 99).then(y.round(2)).otherwise(y), "all its 7 periods"),
+        (
+            lambda y: pl.when((pl.col("id") == 3) & (pl.col("year") == 2002)).then(None).otherwise(y),
+            "6 of its 7 periods",
+        ),
+        (
+            lambda y: pl.when((pl.col("id") == 3) & (pl.col("year") < 2004)).then(None).otherwise(y),
+            "4 of its 7 periods",
+        ),
+        (lambda y: pl.when((pl.col("id") == 3) & (pl.col("year") < 2006)).then(None).otherwise(y), ""),
+        (lambda y: pl.when(pl.col("id") == 99).then(y * 1.002).otherwise(y), ""),
+        (lambda y: pl.when((pl.col("id") == 99) & (pl.col("year") == 2002)).then(y * 2).otherwise(y), ""),
+    ],
+)
+def test_a_total_is_one_where_others_have_gaps_and_where_it_is_rounded(change, when):
+    frame = with_total().with_columns(y=change(pl.col("y")))
+    told = [fault.message for fault in found(frame, controls={"none": "1"}, outcome={"y": "y"})]
+    assert [f"is their sum in {when}" in one for one in told] == [True] * bool(when)
+    assert all(known(one, "zh") for one in told)
+
+
+@pytest.mark.parametrize("written", ["{:,.6f}", "{:.6f}"])
+def test_a_total_of_numbers_that_are_texts_is_one(written):
+    frame = with_total().with_columns(y=pl.col("y") * 1000)
+    frame = frame.with_columns(y=pl.col("y").map_elements(written.format, return_dtype=pl.String))
+    (fault,) = found(frame, outcome={"y": "parse_number(y)"})
+    assert "is their sum in all its 7 periods" in fault.message
+
+
+def test_a_unit_near_the_sum_of_small_counts_is_no_total():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = [(k, t, int(rng.integers(1, 4))) for k in range(3) for t in range(2001, 2005)]
+        frame = pl.DataFrame(rows, schema=["id", "year", "y"], orient="row")
+        frame = frame.with_columns(d=((pl.col("id") == 1) & (pl.col("year") > 2002)).cast(pl.Int8))
+        study = {
+            "study": {"data": "given.csv", "unit": "id", "time": "year"},
+            "outcome": {"y": "y"},
+            "treatment": {"d": "d"},
+        }
+        told = [f.message for f in specdid.check(study, frame) if f.code == "total_unit"]
+        exact = any(
+            all(2 * r[k] == sum(r) for r in np.array([y for *_, y in rows]).reshape(3, 4).T.tolist()) for k in range(3)
+        )
+        assert bool(told) <= exact
