@@ -270,6 +270,7 @@ LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
 MOST_UNUSED = 40
 """Columns that a draft keeps as comments."""
+EVENT_STUDY = "[event_study], with the cohort (the first treated period) at the treatment, window and reference"
 LEAST_COMMON = 30
 """Characters of a condition of all samples from which on labels leave it out."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
@@ -464,13 +465,13 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     if told := _event_study(terms, code):
         return f". Here: {told}"
     if len(numbered) > 1:
-        return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
+        return f". Here: {_first_two(numbered)} are periods of {EVENT_STUDY}"
     if any(
         ((of := re.match(r"i\((\w+)", t)) and _counts_periods(of[1], code))
         or re.match(r'regex\("\^(?:pre|post|lead|lag)', t)
         for t in terms
     ):
-        return ". Here: an event study is [event_study], with window and reference"
+        return f". Here: an event study is {EVENT_STUDY}"
 
     def shape(name: str) -> str:
         return re.sub(r"\d+", "1", made.get(name, ""))
@@ -514,13 +515,20 @@ def _event_study(terms: Sequence[str], code: ReadCode) -> str:
     stays = code.stays.get(moved)
     if stays is False or len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
         return ""
-    least, most = min(periods), max(periods)
-    left = [n for n in range(least, max(most, 0)) if n not in periods]
-    reference = f"reference = {left[0]}" if len(left) == 1 else "reference, the period that is left out"
-    told = f"{_first_two([*found])} are periods of [event_study], with window = [{least}, {most}] and {reference}"
+    least, most = min(periods), max(*periods, 0)
+    left = [n for n in range(least, 0) if n not in periods]
+    if moved:  # its first lead is the change from the period before
+        least, left = least - 1, [-1]
+    elif not left:
+        least, left = least - 1, [least - 1]
+    reference = f"reference = {left[0]}" if len(left) == 1 else "reference, one of the periods that are left out"
+    window = f"window = [{min(least, -2)}, {most}] and {reference}"
+    if not moved:
+        return f"{_first_two([*found])} are periods of [event_study], with the cohort at the treatment, {window}"
     if_so = "which stays 1" if stays else "where it stays 1 once it is 1"
-    more = f"; of `{moved}`, {if_so}, a lead or lag is the change from one period to the next" if moved else ""
-    return told + more
+    treated = f'{{ term = "{moved}", cohort = "first({moved} == 1)" }} as the treatment'
+    told = f"{_first_two([*found])} are periods of [event_study], with {treated}, {window}"
+    return f"{told}; of `{moved}`, {if_so}, a lead or lag is the change from one period to the next"
 
 
 def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
@@ -532,7 +540,7 @@ def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
     if not more:
         return ""
     told = f"; the levels of `{more[-1]}` are absorbed. Here: if it counts periods from the treatment on, that is"
-    return f"{told} [event_study], with window and reference"
+    return f"{told} {EVENT_STUDY}"
 
 
 def _first_two(terms: Sequence[str]) -> str:

@@ -1648,7 +1648,7 @@ def test_event_studies_are_pointed_to(drafted, terms):
             "foreach k in 2003 2006 {\ngen ev`k' = robbery*(year == `k')\n}\nreg homicide ev2003 ev2006",
             '`ev2003` and `ev2006` are periods of [event_study], with time = "calendar"',
         ),
-        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
+        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with the cohort"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
         (
@@ -6319,6 +6319,7 @@ def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
 
 
 LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen lag2 = rel >= 2\ngen r = rel + 10\n"
+LEADS += "gen lead1 = rel == -1\ngen lead4 = rel <= -4\n"
 
 
 @pytest.mark.parametrize(
@@ -6326,16 +6327,22 @@ LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen la
     [
         ("lead2 lag0 lag1 lag2", "window = [-2, 2] and reference = -1"),
         ("lead3 lead2 lag0 lag1", ""),
-        ("F2.d L0.d L1.d", "window = [-2, 1] and reference = -1; of `d`, which stays 1"),
+        ("lead1 lag0 lag1", "window = [-2, 1] and reference = -2"),
+        ("lead2 lead1 lag0", "window = [-3, 0] and reference = -3"),
+        ("lead4 lag0", "window = [-4, 0] and reference, one of"),
+        ("F1.d L0.d L1.d", 'cohort = "first(d == 1)" } as the treatment, window = [-2, 1] and reference = -1; of `d`'),
+        ("F2.d L0.d L1.d", "window = [-3, 1] and reference = -1; of `d`, which stays 1"),
         ("ib9.r", "window = [-4, 5] and reference = -1"),
+        ("ib11.r", ""),  # no reference after treatment
+        ("i.short", ""),  # one period before alone
         ("i.rel", "window = [-4, 5] and reference, the level that is left out"),
         ("lag0 lag1 x", ""),
     ],
 )
 def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(terms, told):
     keys = [(i, t) for i in range(1, 9) for t in range(2001, 2010)]
-    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4)) for i, t in keys]
-    names = ["i", "t", "y", "x", "d", "rel"]
+    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4), max(t - 2004, -1)) for i, t in keys]
+    names = ["i", "t", "y", "x", "d", "rel", "short"]
     frame = {name: [row[k] for row in rows] for k, name in enumerate(names)}
     facts = facts_of(panel_of(frame, "i", "t").columns)
     made = f"xtset i t\n{LEADS}reghdfe y x {terms}, a(i t) cluster(i)\n"
@@ -6799,3 +6806,29 @@ def test_a_function_handed_over_by_name_is_not_called_a_column():
     found = read_code("df <- read.csv('a.csv')\ndf$z <- ave(df$x, df$id, FUN = cumsum)\nfeols(y ~ z | id, df)\n", ".R")
     (why,) = [why for line, _, why in found.skipped if line == 2]
     assert "a function that is handed over by its name, `cumsum`, is not read" in why
+
+
+@pytest.mark.parametrize(
+    ("lines", "terms"),
+    [
+        ("reg y i.g##c.d if g > 1", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("drop if g == 1\nreg y c.d##i.g", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("reg y i.g##c.d x", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)", "x"]),  # x is missing where g is 1
+        ("gen k = g + 1\nreg y i.k##c.L.d if k > 2", ["i(k, ref = 3)", "l(d, 1)", "i(k, ref = 3):l(d, 1)"]),
+        ("reg y i.g##c.d", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y i.g##c.d if g < 4", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y ib3.g##c.d if g > 1", ["i(g, ref = 3)", "d", "i(g, d, ref = 3)"]),
+    ],
+)
+def test_the_base_of_slopes_is_the_least_level_that_the_rows_have(lines, terms):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1, x=lambda i, t: i * t if i % 4 else np.nan)
+    found = read_code(f"xtset i t\n{lines}\n", ".do", facts)
+    assert [*found.regressions[0].terms] == terms
+    assert not found.skipped
+    assert not any("least level" in why for _, why in found.notes)
+
+
+@pytest.mark.parametrize(("condition", "told"), [("g > 1", True), ("year > 2000", False)])
+def test_a_base_of_slopes_is_told_where_the_rows_are_not_known(condition, told):
+    code = f"use a\nxtset i year\nreg y i.g##c.d if {condition}\n"
+    assert any("least level of `g`" in why for _, why in read_code(code, ".do").notes) == told
