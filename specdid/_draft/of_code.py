@@ -7,6 +7,7 @@ statement that is neither read nor known to leave rows and values alone.
 from __future__ import annotations
 
 import re
+import shlex
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -350,7 +351,8 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         *_not_taken(code),
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
-    raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+    help_ = "say it: --treatment TERM; a draft is of one, another treatment has a draft of its own"
+    raise SpecError([Fault("draft_treatment", message, help=help_, notes=notes)])
 
 
 def _with_interaction(term: str, everywhere: Sequence[str]) -> str:
@@ -405,7 +407,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(labels['treatment', term])} = {toml_text(term)}"],
         *(_table(dimension, options[k], code, labels) for k, dimension in enumerate(DIMENSIONS) if k),
-        _vcov(vcovs, [*code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
+        _vcov(vcovs, [*_unstated(kept), *code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
         _merged(rows, kept),
         _together(rows, options, labels),
         _preferred(rows, options, kept, labels),
@@ -782,6 +784,21 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     return lines
 
 
+def _unstated(kept: Sequence[Regression]) -> list[str]:
+    """Say which regressions have errors by a default of fixest that is not the same in all of its versions."""
+    lines = [r.line for r in kept if r.unstated]
+    if not lines:
+        return []
+    named = {r.vcov for r in kept if r.unstated}
+    place = "beside" if any(r.vcov in named and not r.unstated for r in kept) else "in place of"
+    instead = f' `"iid" = "iid"` {place} {" and ".join(f"`{one}`" for one in sorted(named))}'
+    return [
+        f"COMPLETE: {_lines(lines)} state{'s' * (len({*lines}) == 1)} no vcov. fixest before 0.13 then clusters by the "
+        "first fixed effect, or by the unit of panel.id, and that stands in [vcov] here; since 0.13 its errors are iid: "
+        f"write{instead} if the code was run by such a version."
+    ]
+
+
 def _label_of_vcov(formula: str, ssc: str, vcovs: Sequence[tuple[str, str]]) -> str:
     label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
     return f"{label}, {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else label
@@ -939,6 +956,9 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
             f"more than {these or f'these {specifications}'} are planned: `{several[0]}` stands for one for each level"
             + f", as {len(several) - 1} more do for theirs" * (len(several) > 1)
         )
+    if told := _other_treatment(code, term):
+        lines.append(told)
+    lines += _unstated(own)
     if listed := len(_listed(code, term)):
         said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")
@@ -946,6 +966,21 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
         lines.append(told)
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
+
+
+def _other_treatment(code: ReadCode, term: str) -> str:
+    """Name what stands first in most of the regressions without ``term``, "" where these are no others' effects."""
+    others = [r for r in code.regressions if r.terms and term not in r.terms]
+    others = [r for r in others if not _meant(r.terms, term, code)]
+    if not others:
+        return ""
+    first, count = Counter(r.terms[0] for r in others).most_common(1)[0]
+    lines = [r.line for r in others]
+    return (
+        f"{_lines(lines)} {'have' if len(lines) > 1 else 'has'} no `{term}` and {'are' if len(lines) > 1 else 'is'} not "
+        f"in this draft, which has one treatment: another is a draft of its own, with --treatment {shlex.quote(first)} "
+        f"(first in {count} of these) and another directory"
+    )
 
 
 def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
 from specdid._draft.memory import DataFacts, NotReadError, ReadCode
-from specdid._draft.of_code import code_draft, facts_of, read_code
+from specdid._draft.of_code import code_draft, code_findings, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
@@ -2017,13 +2017,13 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     found = read_code(f"{before}\nfeols(y ~ d | id + year, df, {said})\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     assert bool(found.skipped) == (vcov is None)
-    assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
+    assert any(r.unstated for r in found.regressions) == said.startswith("panel.id")
+    assert not found.comments.get("vcov")
 
 
 def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     found = read_code("feols(y ~ d, df)\n", ".R")
-    assert [r.vcov for r in found.regressions] == ["iid"]
-    assert not found.comments.get("vcov")
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("iid", False)]
 
 
 @pytest.mark.parametrize(
@@ -2049,6 +2049,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
     found = read_code(f"{call}\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    comments += "states no vcov" * any(r.unstated for r in found.regressions)
     assert told in comments
     assert ("states no vcov" in comments) == (told == "states no vcov")
     assert bool(told) == bool(comments)
@@ -2061,8 +2062,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
 def test_errors_that_panel_id_alone_gives_are_told(code):
     """Since fixest 0.13 they are iid, with fixed effects and without."""
     found = read_code(code, ".R")
-    assert [r.vcov for r in found.regressions] == ["~u"]
-    assert "since 0.13 its errors are iid" in found.comments["vcov"][0]
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("~u", True)]
 
 
 @pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
@@ -2196,8 +2196,7 @@ def test_split_and_macros_of_fixest_are_taken_over():
     found = read_code(code, ".R")
     assert [r.condition for r in found.regressions] == ["z > 1", "each(union) & z > 1"]
     assert found.regressions[0].terms == ("d", "a", "b")
-    assert "line 2 states no vcov" in found.comments["vcov"][0]
-    assert "0.13" in found.comments["vcov"][0]
+    assert [r.unstated for r in found.regressions] == [True, True]
 
 
 LINES = [
@@ -6832,3 +6831,46 @@ def test_the_base_of_slopes_is_the_least_level_that_the_rows_have(lines, terms):
 def test_a_base_of_slopes_is_told_where_the_rows_are_not_known(condition, told):
     code = f"use a\nxtset i year\nreg y i.g##c.d if {condition}\n"
     assert any("least level of `g`" in why for _, why in read_code(code, ".do").notes) == told
+
+
+SEVERAL = "feols(y ~ d + x | id + year, df{})\nfeols(y ~ d | id + year, df{})\nfeols(y ~ z + x | id, df, ~id)\n"
+
+
+@pytest.mark.parametrize(
+    ("errors", "treatment", "told"),
+    [
+        (("", ""), "d", "lines 1 and 2 state no vcov.*in place of `~id`"),
+        (("", ", ~id"), "d", "line 1 states no vcov.*beside `~id`"),
+        ((", ~id", ", 'iid'"), "d", ""),
+        (("", ""), "z", ""),  # the draft has no line without vcov
+    ],
+)
+def test_errors_that_a_version_decides_are_printed_and_stand_at_vcov(errors, treatment, told):
+    code = read_code(SEVERAL.format(*errors), ".R")
+    printed = " ".join(code_findings(code, (treatment, "named by you")))
+    draft = " ".join(code_draft(code, "a.R", (treatment, "named by you"), None, "a").replace("\n#", "").split())
+    for text in (printed, draft):
+        assert ("no vcov" in text) == bool(told)
+        assert re.search(told, text)
+
+
+@pytest.mark.parametrize(
+    ("more", "treatment", "told"),
+    [
+        ("", "d", "line 3 has no `d` and is not in this draft"),
+        ("", "z", "with --treatment d (first in 2 of these)"),
+        ("feols(y ~ a:b | id, df)\nfeols(y ~ a:b + x | id, df)", "d", "with --treatment a:b (first in 2 of these)"),
+        ("", "x", "with --treatment d (first in 1 of these)"),
+    ],
+)
+def test_another_treatment_is_named_with_how_to_get_its_draft(more, treatment, told):
+    code = read_code(SEVERAL.format("", "") + more, ".R")
+    assert told in " ".join(code_findings(code, (treatment, "named by you")))
+
+
+@pytest.mark.parametrize(
+    "other", ["", "feols(y ~ lead2 + lag0 + lag1 | id, df)", "feols(y ~ placebo | id, df)", "feols(y ~ 1 | id, df)"]
+)
+def test_a_treatment_alone_names_no_other(other):
+    code = read_code(f"feols(y ~ d | id, df)\nfeols(y ~ d + x | id, df)\n{other}\n", ".R")
+    assert "--treatment" not in " ".join(code_findings(code, ("d", "named by you")))
