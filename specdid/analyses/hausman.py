@@ -191,7 +191,8 @@ def _unread(bench: Bench, columns: Sequence[HausmanColumn], cells: Cells) -> Ite
     if left := _left_out(columns):
         said = (
             f"the fixed effects {listed(left)} of the curve are not in these regressions, so that their estimates are "
-            f"of another model than the curve's; write `controls` with the treatment and them as terms, as in `{example}`"
+            "of another model than the curve's; write `controls` with the treatment and them as terms, as in "
+            f"`{example}`"
         )
         yield Caution("note", "not_read", said)
     if any(cell.instrumented for cell in cells):
