@@ -794,8 +794,8 @@ def _unstated(kept: Sequence[Regression]) -> list[str]:
     instead = f' `"iid" = "iid"` {place} {" and ".join(f"`{one}`" for one in sorted(named))}'
     return [
         f"COMPLETE: {_lines(lines)} state{'s' * (len({*lines}) == 1)} no vcov. fixest before 0.13 then clusters by the "
-        "first fixed effect, or by the unit of panel.id, and that stands in [vcov] here; since 0.13 its errors are iid: "
-        f"write{instead} if the code was run by such a version."
+        "first fixed effect, or by the unit of panel.id, and that stands in [vcov] here; since 0.13 its errors are "
+        f"iid: write{instead} if the code was run by such a version."
     ]
 
 
@@ -976,9 +976,9 @@ def _other_treatment(code: ReadCode, term: str) -> str:
         return ""
     first, count = Counter(r.terms[0] for r in others).most_common(1)[0]
     lines = [r.line for r in others]
+    have, are = ("have", "are") if len(lines) > 1 else ("has", "is")
     return (
-        f"{_lines(lines)} {'have' if len(lines) > 1 else 'has'} no `{term}` and {'are' if len(lines) > 1 else 'is'} not "
-        f"in this draft, which has one treatment: another is a draft of its own, with --treatment {shlex.quote(first)} "
+        f"{_lines(lines)} {have} no `{term}` and {are} not in this draft, which has one treatment: another is a draft of its own, with --treatment {shlex.quote(first)} "
         f"(first in {count} of these) and another directory"
     )
 

@@ -1895,7 +1895,7 @@ class _Stata(Memory):
             self.skip(line, text, str(error))
 
     def _at_base(self, regression: Regression) -> Regression:
-        """Name the base level of a factor beside its slopes where it is not the first of all: Stata's is of the rows."""
+        """Name the base level of a factor with slopes, in Stata the first of the rows, where that is another."""
         factors = [of[1] for t in regression.terms if (of := re.fullmatch(r"factor\((\w+)\)", t))]
         of_slopes = {name for name in factors if any(t.startswith(f"factor({name}):") for t in regression.terms)}
         changed: dict[str, str] = {}
@@ -1905,8 +1905,10 @@ class _Stata(Memory):
             if levels is None or levels.numbers is None or rows is None:
                 if name in columns_of(regression.condition):
                     word = self._plain(name)
-                    told = f"Stata leaves out the least level of `{word}` that the rows have, here the least of the data"
-                    told += f" is: where these have no row of that, as `if` may do, write ib#.{word}"
+                    told = (
+                        f"Stata leaves out the least level of `{word}` that the rows have, here that of the data goes"
+                    )
+                    told += f": where these have no row of that, as `if` may do, write ib#.{word}"
                     self.found.notes.append((regression.line, told))
                 continue
             values = levels.numbers[rows]
@@ -1915,8 +1917,10 @@ class _Stata(Memory):
             reference = f"ref = {np.nanmin(values):.15g}"
             for term in regression.terms:
                 _, _, x = term.partition(f"factor({name}):")
-                if x:
-                    changed[term] = f"i({name}, {x}, {reference})" if x.isidentifier() else f"i({name}, {reference}):{x}"
+                if x.isidentifier():
+                    changed[term] = f"i({name}, {x}, {reference})"
+                elif x:
+                    changed[term] = f"i({name}, {reference}):{x}"
             changed[f"factor({name})"] = f"i({name}, {reference})"
         return replace(regression, terms=tuple(changed.get(t, t) for t in regression.terms))
 

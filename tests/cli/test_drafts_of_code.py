@@ -1648,7 +1648,7 @@ def test_event_studies_are_pointed_to(drafted, terms):
             "foreach k in 2003 2006 {\ngen ev`k' = robbery*(year == `k')\n}\nreg homicide ev2003 ev2006",
             '`ev2003` and `ev2006` are periods of [event_study], with time = "calendar"',
         ),
-        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with the cohort"),
+        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with the"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
         (
