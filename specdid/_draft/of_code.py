@@ -978,8 +978,8 @@ def _other_treatment(code: ReadCode, term: str) -> str:
     lines = [r.line for r in others]
     have, are = ("have", "are") if len(lines) > 1 else ("has", "is")
     return (
-        f"{_lines(lines)} {have} no `{term}` and {are} not in this draft, which has one treatment: another is a draft of its "
-        f"own, with --treatment {shlex.quote(first)} "
+        f"{_lines(lines)} {have} no `{term}` and {are} not in this draft, which has one treatment: another is a draft "
+        f"of its own, with --treatment {shlex.quote(first)} "
         f"(first in {count} of these) and another directory"
     )
 
