@@ -572,7 +572,11 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
     treatments = np.unique(members.treatment[ok])
-    belongs = [c for t in treatments.tolist() for c in compiled.beside.get(t, ())]
+    absorbed = problem.effects[int(members.effects[preferred])].fixed
+    beside = {
+        t: (*compiled.beside.get(t, ()), *_main_effects(problem, t, controls, absorbed)) for t in treatments.tolist()
+    }
+    belongs = [c for below in beside.values() for c in below]
     controls = controls[~np.isin(controls, [*treatments.tolist(), *belongs, *problem.offsets])]
     recipes = compiled.value_recipes
     made = {t: Made(recipes[t].bounds) for t in treatments.tolist() if recipes[t].bounds}
@@ -585,7 +589,7 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
 
     controls = controls[[not part(c) for c in controls.tolist()]]
     own = members.controls_of(preferred)
-    held = own[np.isin(own, compiled.beside.get(int(members.treatment[preferred]), ()))]
+    held = own[np.isin(own, beside.get(int(members.treatment[preferred]), ()))]
     words = (*_effect_names(problem, int(members.effects[preferred])), *(problem.labels[c] for c in held.tolist()))
     if not len(controls):
         return Asked((), 0, words)
@@ -603,6 +607,35 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     p = np.where(fits.code == Code.OK, fits.p_value[:, 0], np.nan)
     named = [Responding(problem.labels[int(controls[k])], float(p[k])) for k in np.argsort(p) if p[k] < RESPONDS]
     return Asked(tuple(named), int(np.count_nonzero(np.isfinite(p))), words)
+
+
+def _main_effects(problem: Problem, treatment: int, controls: Ints, absorbed: Sequence[int]) -> Iterator[int]:
+    """Give the controls that the treatment is the product of, with another or with a function of absorbed levels.
+
+    By their values, since a column of the data may be the product, as in a panel with treated, post and did.
+    """
+    t = problem.values[:, treatment]
+    for c in controls[controls != treatment].tolist():
+        x = problem.values[:, c]
+        if not vanishes_with(x, t, known=True):
+            continue
+        there = np.isfinite(t) & np.isfinite(x) & (x != 0)
+        other = t[there] / x[there]
+        if any(_agrees(problem.values[there, b], other) for b in controls.tolist()) or any(
+            _is_of(problem.codes[there, code], other) for code in absorbed
+        ):
+            yield c
+
+
+def _agrees(column: Floats, other: Floats) -> bool:
+    return bool(np.allclose(column[np.isfinite(column)], other[np.isfinite(column)], rtol=1e-9, atol=0))
+
+
+def _is_of(codes: Ints, values: Floats) -> bool:
+    """Tell whether rows of one level have one value, and some level has several rows."""
+    order = np.lexsort((values, codes))
+    again = np.diff(codes[order]) == 0
+    return bool(again.any() and (np.diff(values[order])[again] <= 1e-9 * np.abs(values).max()).all())
 
 
 def _effect_names(problem: Problem, effects: int) -> Iterator[str]:

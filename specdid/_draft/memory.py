@@ -98,6 +98,8 @@ class Regression:
     vcov: str = "iid"
     ssc: str = ""
     estimator: str = "feols"
+    unstated: bool = False
+    """Whether a default that versions of fixest differ in has its errors."""
 
 
 @dataclass(slots=True)

@@ -381,7 +381,6 @@ class _R(Memory):
         self._root: dict[str, str] = {}
         self._defaults = Defaults()
         self._macros: dict[str, str] = {}
-        self._unstated: list[int] = []
         self._here = ""
         self._moved = ""
         """The frame whose own columns have other rows than those that steps before have left of it."""
@@ -678,14 +677,6 @@ class _R(Memory):
         frames -= {*self._variables}
 
     def _tell_errors(self) -> None:
-        if self._unstated:
-            lines = sorted({*self._unstated})
-            told = f"lines {', '.join(map(str, lines[:12]))} state" if len(lines) > 1 else f"line {lines[0]} states"
-            self.found.comments["vcov"] = [
-                f"COMPLETE: {told} no vcov. fixest before 0.13 then clusters by the first fixed effect, or by the unit "
-                "of panel.id, and that stands here; since 0.13 its errors are iid. Which version the code was written "
-                "for it does not say: state the vcov that is meant."
-            ]
         others = []
         for at, why in (
             *((at, f"by felm: {why}") for why, at in self._by_felm.items()),
@@ -841,8 +832,6 @@ class _R(Memory):
                 self._factors.append(line)
             else:
                 rule = "lsdv"
-        if errors.unstated:
-            self._unstated.append(line)
         if re.search(r"none", given.get("fixef.rm", "")):
             self._singletons = self._singletons or line
         regression = Regression(
@@ -855,6 +844,7 @@ class _R(Memory):
             errors.vcov,
             rule,
             _CALLS[name],
+            errors.unstated,
         )
         split = given.get("split") or given.get("fsplit")
         if split is None:

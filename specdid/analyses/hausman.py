@@ -30,7 +30,7 @@ from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import Label, count, decimals, estimate_and_error, listed, number, p_value
-from specdid.language import Scope, Term, bind, expand, terms
+from specdid.language import Scope, Term, bind, expand, terms, write
 from specdid.language.tree import Node
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
@@ -114,10 +114,39 @@ def _right_side(bench: Bench, written: Expression) -> Iterator[Fault]:
         help_ = 'leave `controls` out and write vary = ["controls"]'
         yield fault_at(written.origin, None, "branches", message, help_)
         return
-    columns = _columns(bench, terms(found[0]).terms, base_scope(bench.study, tuple(bench.panel.columns)))
+    scope = base_scope(bench.study, tuple(bench.panel.columns))
+    columns = _columns(bench, terms(found[0]).terms, scope)
     if not any(_varies(column.numbers, bench.panel.unit_codes) for column in columns):
         message = f"nothing in `{written.text}` varies within {bench.panel.unit}: fixed effects take all of it"
         yield fault_at(written.origin, written.tree.span, "constant_within", message)
+    elif not any(_has(columns, one) for one in _treatments(bench, scope)):
+        message = (
+            f"`{written.text}` is the whole right-hand side and lacks the treatment, which would not be in the test"
+        )
+        help_ = f'write controls = "{_first_treatment(bench)} + {written.text}"'
+        yield fault_at(written.origin, written.tree.span, "no_treatment", message, help_)
+
+
+def _treatments(bench: Bench, scope: Scope) -> Iterator[Extra]:
+    """Give every column that is the treatment in some specification."""
+    for option in bench.study.treatment:
+        for node in expand(option.term.tree, _macros(bench), tuple(bench.panel.columns), np.inf):
+            yield from _columns(bench, terms(node).terms, scope)
+
+
+def _first_treatment(bench: Bench) -> str:
+    term = bench.study.treatment[0].term.tree
+    return write(expand(term, _macros(bench), tuple(bench.panel.columns), np.inf)[0])
+
+
+def _has(columns: Sequence[Extra], treatment: Extra) -> bool:
+    """Tell whether a treatment is a column, or is made of several, as of those of an event study."""
+    if any(np.array_equal(column.numbers, treatment.numbers, equal_nan=True) for column in columns):
+        return True
+    X = np.column_stack([np.ones(len(treatment.numbers)), *(column.numbers for column in columns)])
+    rows = np.isfinite(X).all(axis=1) & np.isfinite(treatment.numbers)
+    fit = _least_squares(treatment.numbers[rows], X[rows])
+    return bool(np.sqrt(fit.rss) <= COLLINEAR * np.linalg.norm(treatment.numbers[rows]))
 
 
 def _macros(bench: Bench) -> dict[str, Node]:
@@ -152,16 +181,18 @@ def run(bench: Bench, request: Request) -> Finding:
     alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title, bench.label))
     assumed = (IID,) if any(c.effects is not None for c in columns) else ()
-    found = (*assumed, *warnings(columns, alpha), *_unread(columns, cells), *cells.notes)
+    found = (*assumed, *warnings(columns, alpha), *_unread(bench, columns, cells), *cells.notes)
     return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha, bench.label)))
 
 
-def _unread(columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]:
+def _unread(bench: Bench, columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]:
     """Say which effects, weights, absorbed effects and instruments of the columns are not in the test."""
+    example = f"{_first_treatment(bench)} + factor(year)"
     if left := _left_out(columns):
         said = (
             f"the fixed effects {listed(left)} of the curve are not in these regressions, so that their estimates are "
-            "of another model than the curve's; write `controls` with them as terms, as in `factor(year)`"
+            "of another model than the curve's; write `controls` with the treatment and them as terms, as in "
+            f"`{example}`"
         )
         yield Caution("note", "not_read", said)
     if any(cell.instrumented for cell in cells):
@@ -170,7 +201,7 @@ def _unread(columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]
         )
         yield Caution("note", "not_read", said)
     if any(cell.setting.absorb for cell in cells):
-        said = "effects that variants absorb are not in it; write them into `controls`, as in i(year)"
+        said = f"effects that variants absorb are not in it; write `controls` with them as terms, as in `{example}`"
         yield Caution("note", "not_read", said)
     if any(int(cell.compiled.members.weights[cell.member]) >= 0 for cell in cells):
         yield Caution("note", "not_read", "it takes no weights: every row counts once")
@@ -439,6 +470,11 @@ def verdict(column: HausmanColumn, alpha: float) -> str:
     """Say what the robust test says of random effects, in a sentence."""
     assert column.robust is not None
     p = column.robust.p_value
+    if not column.robust.df:
+        return say(
+            "{heading}: no term differs both over time within units and between them, so nothing is tested.",
+            heading=column.heading,
+        )
     if not np.isfinite(p):
         return say("{heading}: there are too few units for the cluster-robust test.", heading=column.heading)
     if p < alpha:

@@ -344,7 +344,7 @@ def _long_cells(content: str) -> Iterator[None]:
 
 def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
     try:
-        return pl.read_csv(
+        frame = pl.read_csv(
             io.BytesIO(content.encode()),
             separator=separator,
             has_header=True,
@@ -353,8 +353,12 @@ def _parse(content: str, names: list[str], separator: str) -> pl.DataFrame:
         )
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         _refuse_ragged(content, len(names), separator, strict=True)
-        _refuse_stray(content)
+        _refuse_stray(content, separator)
         raise ReadError("not_readable", f"the file cannot be read: {str(error).splitlines()[0]}") from None
+    # An older polars takes a stray quote for a part of the text.
+    if '"' in content and any(column.str.contains('"', literal=True).any() for column in frame.iter_columns()):
+        _refuse_stray(content, separator)
+    return frame
 
 
 def _refuse_ragged(content: str, width: int, separator: str, strict: bool = False) -> None:
@@ -406,15 +410,19 @@ def _refuse_swallowed(content: str, width: int, separator: str, above: int) -> N
             line = reader.line_num + above + 1
 
 
-def _refuse_stray(content: str) -> None:
-    """Raise at the first quote inside of a cell that is not in quotes, which leaves open where cells end."""
-    for number, line in enumerate(content.splitlines(), 1):
-        if line.count('"') % 2:
-            raise ReadError(
-                "ragged",
-                f"line {number:,} has a quote without a second one: {line.strip()[:60]}",
-                help="delete it; a quote that belongs to the text is written twice, in a cell in quotes",
-            )
+def _refuse_stray(content: str, separator: str) -> None:
+    """Raise at the first quote that neither opens nor closes a cell, which leaves open where cells end."""
+    whole = rf'(?<![^{re.escape(separator)}\r\n])"(?:[^"]++|"")*+"(?![^{re.escape(separator)}\r\n])'
+    left = re.sub(whole, lambda cell: "\n" * cell[0].count("\n"), content)
+    place = left.find('"')
+    if place >= 0:
+        line = left.count("\n", 0, place) + 1
+        raise ReadError(
+            "ragged",
+            f"line {line:,} has a quote that neither opens nor closes a cell: "
+            f"{content.splitlines()[line - 1].strip()[:60]}",
+            help="delete it; a quote that belongs to the text is written twice, in a cell in quotes",
+        )
 
 
 def _even(content: str, width: int, separator: str) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 from small_studies import small_panel, small_study
+from specdid import check
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses.hausman import HausmanColumn, Test, both_effects, hausman, mundlak, warnings
+from specdid.analyses.hausman import HausmanColumn, Test, both_effects, hausman, mundlak, verdict, warnings
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
 
@@ -41,7 +42,7 @@ def expected():
 def compared():
     """The terms and tests of both outcomes, balanced and not, through the spec file's table."""
     study = {
-        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "dudt"},
+        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "pgdp"},
         "outcome": {"ln_so2": "ln_so2", "ln_ww": "ln_ww"},
         "inference": {"draws": 0},
         "hausman": {"controls": " + ".join(ON)},
@@ -240,7 +241,7 @@ def test_why_it_cannot_be_compared(units, columns, words):
 def small():
     study = small_study(hausman={"": {}, "by controls": {"vary": ["controls"], "fix": {"outcome": "y"}}})
     del study["hausman"][""]
-    study["hausman"]["written"] = {"controls": "x1 + i(year)"}
+    study["hausman"]["written"] = {"controls": "d + x1 + i(year)"}
     return found(study, small_panel())
 
 
@@ -250,10 +251,10 @@ def test_the_right_hand_side_is_that_of_the_cell_unless_written(small):
     assert len({row["controls"] for row in tests}) == 8
     assert {row["df"] for row in tests if row["controls"] == "x1 + x2"} == {3}
     terms = [row["term"] for row in table(written.tables[0]) if row["outcome"] == "y"]
-    assert terms == ["x1", *(f"year::{t}" for t in range(2002, 2008))]
-    assert {row["df"] for row in table(written.tables[1])} == {1}
+    assert terms == ["d", "x1", *(f"year::{t}" for t in range(2002, 2008))]
+    assert {row["df"] for row in table(written.tables[1])} == {2}
     assert "not tested" in written.tables[1].print.notes[-1]
-    assert {row["controls"] for row in table(written.tables[1])} == {"x1 + i(year)"}
+    assert {row["controls"] for row in table(written.tables[1])} == {"d + x1 + i(year)"}
 
 
 def test_it_always_says_what_the_classical_test_assumes(small):
@@ -266,7 +267,7 @@ def test_what_is_printed(small):
     _, written = small
     terms, tests = (t.print for t in written.tables)
     assert terms.columns == ("Fixed effects", "Random effects", "Difference")
-    assert [len(b) for b in terms.blocks] == [8, 8]
+    assert [len(b) for b in terms.blocks] == [9, 9]
     assert tests.columns == ("y", "log z")
     for printed in (terms, tests):
         text = TABLE.write(printed)
@@ -279,7 +280,7 @@ def test_an_indefinite_difference_is_told(compared):
     _, tests = compared
     assert tests["ln_ww", True, "Hausman"]["statistic"] < 0
     study = {
-        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "dudt"},
+        "study": {"data": str(REFERENCE / "panel.csv"), "unit": "city_id", "time": "year", "treatment": "pgdp"},
         "outcome": {"ln_ww": "ln_ww"},
         "sample": {"complete": COMPLETE.format(y="ln_ww")},
         "inference": {"draws": 0},
@@ -308,6 +309,7 @@ def test_effects_of_the_curve_that_are_in_neither_regression_are_said(effects, l
     (finding,) = found(study)
     said = [c.message for c in finding.warnings if c.code == "not_read"]
     notes = " ".join(finding.tables[0].print.notes)
+    assert all(m.endswith("as in `dudt + factor(year)`") for m in said)
     assert [m.split(" of the curve")[0] for m in said] == ([f"the fixed effects {left}"] if left else [])
     assert (f"the curve's fixed effects {left}." in notes) == bool(left)
     (written,) = found(study | {"hausman": {"controls": "dudt + factor(year)"}})
@@ -319,3 +321,37 @@ def test_weights_of_the_curve_are_said_to_be_in_neither_regression():
     for weights, count in (("1", 0), ("w", 1)):
         (finding,) = found(small_study(**base, weights={"given": weights}), small_panel())
         assert [c.code for c in finding.warnings].count("not_read") == count
+
+
+@pytest.mark.parametrize(
+    ("controls", "code"),
+    [
+        ("x1 + x2", "no_treatment"),
+        ("factor(year)", "no_treatment"),
+        ("d:x1 + x1", "no_treatment"),
+        ("d + x1", None),
+        ("x1 + I(cohort > 0 & year >= cohort)", None),
+        ("i(year, d) + x1", None),  # effects by year, of which the treatment is the sum
+        ("e + x1", None),  # the treatment of another specification
+        ("group", "constant_within"),
+    ],
+)
+def test_a_written_right_hand_side_without_the_treatment_is_refused(controls, code):
+    study = small_study(hausman={"controls": controls}, derive={"e": "d * (year < 2007)"})
+    study["treatment"]["others"] = {"term": "sw(e, f)"}
+    study["derive"]["f"] = "d * (year > 2005)"
+    faults = check(study, small_panel()).errors
+    assert [f.code for f in faults] == ([code] if code else [])
+    if code == "no_treatment":
+        assert faults[0].help == f'write controls = "d + {controls}"'
+
+
+def test_terms_of_which_none_can_be_tested_are_said_to_be_untestable(drawn):
+    y, X, units = drawn
+    none = np.zeros(3, bool)
+    effects = both_effects(y, X, units)
+    both = hausman(effects, none), mundlak(y, X, units, effects.theta, none)
+    said = verdict(HausmanColumn({}, "y", ("a", "b", "c"), 400, 60, False, "", effects, *both), 0.05)
+    assert said == "y: no term differs both over time within units and between them, so nothing is tested."
+    few = Test(np.nan, 2, 1.0, np.nan, False)
+    assert "too few units" in verdict(HausmanColumn({}, "y", (), 400, 2, False, "", effects, both[0], few), 0.05)

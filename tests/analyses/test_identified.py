@@ -201,11 +201,11 @@ def test_a_group_without_comparison_has_no_effect():
 def test_hausman_compares_only_what_both_estimators_identify():
     """x and x + pilot differ between units alone: within units they cannot be told apart."""
     data = simulated().with_columns(xp=pl.col("x") + pl.col("pilot"))
-    found = finding("hausman", {"controls": "x + xp + size"}, data)
-    plain = finding("hausman", {"controls": "x + size"}, data)
+    found = finding("hausman", {"controls": "d + x + xp + size"}, data)
+    plain = finding("hausman", {"controls": "d + x + size"}, data)
     rows, before = ({r["term"]: r for r in records(f.tables[0])} for f in (found, plain))
     assert np.isnan([rows["x"]["fe"], rows["xp"]["fe"]]).all()
     assert np.isfinite(rows["x"]["re"])
     assert rows["size"]["fe"] == pytest.approx(before["size"]["fe"], rel=1e-8)
-    assert next(r["df"] for r in records(found.tables[1])) == 1
+    assert next(r["df"] for r in records(found.tables[1])) == 2
     assert any(c.code == "not_identified" and "`x`" in c.message for c in found.warnings)

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
 from specdid._draft.memory import DataFacts, NotReadError, ReadCode
-from specdid._draft.of_code import code_draft, facts_of, read_code
+from specdid._draft.of_code import code_draft, code_findings, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
@@ -1648,7 +1648,7 @@ def test_event_studies_are_pointed_to(drafted, terms):
             "foreach k in 2003 2006 {\ngen ev`k' = robbery*(year == `k')\n}\nreg homicide ev2003 ev2006",
             '`ev2003` and `ev2006` are periods of [event_study], with time = "calendar"',
         ),
-        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
+        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with the"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
         (
@@ -2017,13 +2017,13 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     found = read_code(f"{before}\nfeols(y ~ d | id + year, df, {said})\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     assert bool(found.skipped) == (vcov is None)
-    assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
+    assert any(r.unstated for r in found.regressions) == said.startswith("panel.id")
+    assert not found.comments.get("vcov")
 
 
 def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     found = read_code("feols(y ~ d, df)\n", ".R")
-    assert [r.vcov for r in found.regressions] == ["iid"]
-    assert not found.comments.get("vcov")
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("iid", False)]
 
 
 @pytest.mark.parametrize(
@@ -2049,6 +2049,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
     found = read_code(f"{call}\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    comments += "states no vcov" * any(r.unstated for r in found.regressions)
     assert told in comments
     assert ("states no vcov" in comments) == (told == "states no vcov")
     assert bool(told) == bool(comments)
@@ -2061,8 +2062,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
 def test_errors_that_panel_id_alone_gives_are_told(code):
     """Since fixest 0.13 they are iid, with fixed effects and without."""
     found = read_code(code, ".R")
-    assert [r.vcov for r in found.regressions] == ["~u"]
-    assert "since 0.13 its errors are iid" in found.comments["vcov"][0]
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("~u", True)]
 
 
 @pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
@@ -2196,8 +2196,7 @@ def test_split_and_macros_of_fixest_are_taken_over():
     found = read_code(code, ".R")
     assert [r.condition for r in found.regressions] == ["z > 1", "each(union) & z > 1"]
     assert found.regressions[0].terms == ("d", "a", "b")
-    assert "line 2 states no vcov" in found.comments["vcov"][0]
-    assert "0.13" in found.comments["vcov"][0]
+    assert [r.unstated for r in found.regressions] == [True, True]
 
 
 LINES = [
@@ -6319,6 +6318,7 @@ def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
 
 
 LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen lag2 = rel >= 2\ngen r = rel + 10\n"
+LEADS += "gen lead1 = rel == -1\ngen lead4 = rel <= -4\n"
 
 
 @pytest.mark.parametrize(
@@ -6326,16 +6326,22 @@ LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen la
     [
         ("lead2 lag0 lag1 lag2", "window = [-2, 2] and reference = -1"),
         ("lead3 lead2 lag0 lag1", ""),
-        ("F2.d L0.d L1.d", "window = [-2, 1] and reference = -1; of `d`, which stays 1"),
+        ("lead1 lag0 lag1", "window = [-2, 1] and reference = -2"),
+        ("lead2 lead1 lag0", "window = [-3, 0] and reference = -3"),
+        ("lead4 lag0", "window = [-4, 0] and reference, one of"),
+        ("F1.d L0.d L1.d", 'cohort = "first(d == 1)" } as the treatment, window = [-2, 1] and reference = -1; of `d`'),
+        ("F2.d L0.d L1.d", "window = [-3, 1] and reference = -1; of `d`, which stays 1"),
         ("ib9.r", "window = [-4, 5] and reference = -1"),
+        ("ib11.r", ""),  # no reference after treatment
+        ("i.short", ""),  # one period before alone
         ("i.rel", "window = [-4, 5] and reference, the level that is left out"),
         ("lag0 lag1 x", ""),
     ],
 )
 def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(terms, told):
     keys = [(i, t) for i in range(1, 9) for t in range(2001, 2010)]
-    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4)) for i, t in keys]
-    names = ["i", "t", "y", "x", "d", "rel"]
+    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4), max(t - 2004, -1)) for i, t in keys]
+    names = ["i", "t", "y", "x", "d", "rel", "short"]
     frame = {name: [row[k] for row in rows] for k, name in enumerate(names)}
     facts = facts_of(panel_of(frame, "i", "t").columns)
     made = f"xtset i t\n{LEADS}reghdfe y x {terms}, a(i t) cluster(i)\n"
@@ -6799,3 +6805,72 @@ def test_a_function_handed_over_by_name_is_not_called_a_column():
     found = read_code("df <- read.csv('a.csv')\ndf$z <- ave(df$x, df$id, FUN = cumsum)\nfeols(y ~ z | id, df)\n", ".R")
     (why,) = [why for line, _, why in found.skipped if line == 2]
     assert "a function that is handed over by its name, `cumsum`, is not read" in why
+
+
+@pytest.mark.parametrize(
+    ("lines", "terms"),
+    [
+        ("reg y i.g##c.d if g > 1", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("drop if g == 1\nreg y c.d##i.g", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("reg y i.g##c.d x", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)", "x"]),  # x is missing where g is 1
+        ("gen k = g + 1\nreg y i.k##c.L.d if k > 2", ["i(k, ref = 3)", "l(d, 1)", "i(k, ref = 3):l(d, 1)"]),
+        ("reg y i.g##c.d", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y i.g##c.d if g < 4", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y ib3.g##c.d if g > 1", ["i(g, ref = 3)", "d", "i(g, d, ref = 3)"]),
+    ],
+)
+def test_the_base_of_slopes_is_the_least_level_that_the_rows_have(lines, terms):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1, x=lambda i, t: i * t if i % 4 else np.nan)
+    found = read_code(f"xtset i t\n{lines}\n", ".do", facts)
+    assert [*found.regressions[0].terms] == terms
+    assert not found.skipped
+    assert not any("least level" in why for _, why in found.notes)
+
+
+@pytest.mark.parametrize(("condition", "told"), [("g > 1", True), ("year > 2000", False)])
+def test_a_base_of_slopes_is_told_where_the_rows_are_not_known(condition, told):
+    code = f"use a\nxtset i year\nreg y i.g##c.d if {condition}\n"
+    assert any("least level of `g`" in why for _, why in read_code(code, ".do").notes) == told
+
+
+SEVERAL = "feols(y ~ d + x | id + year, df{})\nfeols(y ~ d | id + year, df{})\nfeols(y ~ z + x | id, df, ~id)\n"
+
+
+@pytest.mark.parametrize(
+    ("errors", "treatment", "told"),
+    [
+        (("", ""), "d", "lines 1 and 2 state no vcov.*in place of `~id`"),
+        (("", ", ~id"), "d", "line 1 states no vcov.*beside `~id`"),
+        ((", ~id", ", 'iid'"), "d", ""),
+        (("", ""), "z", ""),  # the draft has no line without vcov
+    ],
+)
+def test_errors_that_a_version_decides_are_printed_and_stand_at_vcov(errors, treatment, told):
+    code = read_code(SEVERAL.format(*errors), ".R")
+    printed = " ".join(code_findings(code, (treatment, "named by you")))
+    draft = " ".join(code_draft(code, "a.R", (treatment, "named by you"), None, "a").replace("\n#", "").split())
+    for text in (printed, draft):
+        assert ("no vcov" in text) == bool(told)
+        assert re.search(told, text)
+
+
+@pytest.mark.parametrize(
+    ("more", "treatment", "told"),
+    [
+        ("", "d", "line 3 has no `d` and is not in this draft"),
+        ("", "z", "with --treatment d (first in 2 of these)"),
+        ("feols(y ~ a:b | id, df)\nfeols(y ~ a:b + x | id, df)", "d", "with --treatment a:b (first in 2 of these)"),
+        ("", "x", "with --treatment d (first in 1 of these)"),
+    ],
+)
+def test_another_treatment_is_named_with_how_to_get_its_draft(more, treatment, told):
+    code = read_code(SEVERAL.format("", "") + more, ".R")
+    assert told in " ".join(code_findings(code, (treatment, "named by you")))
+
+
+@pytest.mark.parametrize(
+    "other", ["", "feols(y ~ lead2 + lag0 + lag1 | id, df)", "feols(y ~ placebo | id, df)", "feols(y ~ 1 | id, df)"]
+)
+def test_a_treatment_alone_names_no_other(other):
+    code = read_code(f"feols(y ~ d | id, df)\nfeols(y ~ d + x | id, df)\n{other}\n", ".R")
+    assert "--treatment" not in " ".join(code_findings(code, ("d", "named by you")))

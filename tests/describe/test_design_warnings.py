@@ -252,6 +252,30 @@ def test_a_control_is_asked_about_beside_the_main_effects(treatment, controls):
     assert "holds fixed (`id`, `year`, `law`): p < 0.05 for 1 of 2 controls" in found
 
 
+@pytest.mark.parametrize(
+    ("controls", "effects", "named"),
+    [
+        ("cert + post + x1", "0", []),  # the main effects of a product that is a column of the data
+        ("cert + x1", "year", []),
+        ("post + x1", "id", []),
+        ("cert + post + same", "0", ["same"]),
+        ("like + x1", "year", ["like"]),  # 1 for some in every year, and not the treatment in all years after
+        ("same + x1", "id + year", ["same"]),
+    ],
+)
+def test_main_effects_of_a_product_are_no_bad_controls(controls, effects, named):
+    rng = np.random.default_rng(5)
+    frame = PANEL.with_columns(cert=(pl.col("id") % 2).cast(pl.Int64), post=(pl.col("year") > 2004).cast(pl.Int64))
+    frame = frame.with_columns(did=pl.col("cert") * pl.col("post"), noise=pl.Series(rng.normal(size=len(frame))))
+    frame = frame.with_columns(
+        same=pl.col("did") + 0.1 * pl.col("noise"),
+        like=pl.when(pl.col("noise") > 0.5).then(1).otherwise(pl.col("did")),
+    )
+    curve = run(frame, treatment={"did": "did"}, controls={"x": controls}, fixed_effects={"f": effects})
+    found = warned(curve, "bad control?")
+    assert re.findall(r"`(\w+)` \(p", found) == named
+
+
 def test_of_a_triple_interaction_all_that_is_below_it_is_held():
     frame = interacted().with_columns(moved=pl.col("moved") + 2 * pl.col("law") * pl.col("poor") * pl.col("old"))
     treatment = {"d": {"term": "law:poor:old", "with": "law + old + law:poor"}}

@@ -135,11 +135,18 @@ def test_texts_of_several_lines_are_no_rows(tmp_path):
     assert read(tmp_path, csv_of(rows)).n_rows == len(ROWS)
 
 
-@pytest.mark.parametrize("stray", ['u0"', 'u"0'])
-def test_a_stray_quote_is_told_with_its_line(tmp_path, stray):
+@pytest.mark.parametrize("stray", ['u0"', 'u"0', '"u"0', '"u0'])
+@pytest.mark.parametrize("above", ["", '"n\n1"'])
+def test_a_stray_quote_is_told_with_its_line(tmp_path, stray, above):
+    text = csv_of([(above or "R9", *ROWS[-1][1:]), *ROWS])
     with pytest.raises(ReadError) as error:
-        read(tmp_path, csv_of(ROWS).replace("u0", stray, 1))
-    assert (error.value.code, "line 2 " in error.value.message) == ("ragged", True)
+        read(tmp_path, text.replace("u0", stray, 1))
+    assert (error.value.code, f"line {4 if above else 3} " in error.value.message) == ("ragged", True)
+
+
+@pytest.mark.parametrize("cell", ['"5"" pipe"', '"""a"" of b"', '"a,""b"""', '"a\n""b"""', '""""'])
+def test_quotes_within_a_text_are_read(tmp_path, cell):
+    assert read(tmp_path, csv_of([(cell, *row[1:]) for row in ROWS])).n_rows == len(ROWS)
 
 
 @pytest.mark.parametrize(
