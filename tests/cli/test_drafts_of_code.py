@@ -1520,7 +1520,8 @@ def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
         ("d + i(g, d, ref = 3)", "df", ("d", "i(g, d, ref = 3)")),
         ("d + d:factor(g)", "df[df$x > 1, ]", None),  # the first level may have gone
         ("d + d:factor(z)", "df", None),
-        ("d * factor(g)", "df", None),
+        ("d * factor(g)", "df", ("d", "i(g, d, ref = 2)")),
+        ("d * factor(g)", "df[df$x > 1, ]", None),
         ("d + csw0(d:factor(g))", "df", None),
         ("d + i(g, d)", "df", None),
     ],
@@ -6936,7 +6937,7 @@ def test_arguments_of_lm_are_taken_by_name_and_place(given, condition, weights):
         ("lm(y ~ d, df, na.action = na.fail)", "na.action"),
         ("lm(df$y ~ df$d)", "names no data frame"),
         ("lm(f, df)", "its formula is not written out"),
-        ("lm(y ~ d * factor(g), df)", "has a slope for each level"),
+        ("lm(y ~ d * factor(g), df)", "a slope for each level of `g` but the first"),
         ("e <- resid(lm(y ~ z, df))", "residuals, fitted values"),
         ("lm_robust(y ~ d, df, clusters = paste(a, b))", "no column's name"),
         ("lapply(formulas, lm, data = df)", "what `lm` makes is not read"),
@@ -7037,3 +7038,86 @@ coeftest(m, vcovCL(m, ~id))
     assert found.estimate[0] == pytest.approx(beta[0], rel=1e-9)
     ours = np.sort(np.ravel(found.numbers["std_error"]))
     assert ours == pytest.approx(np.sort([np.sqrt((bread @ meat @ bread)[0, 0]) for meat in meats]), rel=1e-9)
+
+
+def offer_of(line, ending=".R", before=""):
+    """Give what is said of a line that is not read."""
+    code = f"df <- read.csv('a.csv')\n{before}{line}\nfeols(y ~ d | id + year, df, ~id)\n"
+    if ending == ".do":
+        code = f"use a\n{before}{line}\nreghdfe y d, a(id year)\n"
+    return " ".join(why for _, _, why in read_code(code, ending, two_units()).skipped)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "more", "told"),
+    [
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE", "Here: quantile_group(x, 4);"),
+        ("breaks = quantile(df$x, probs = seq(0, 1, by = 0.1), na.rm = TRUE)", ", include.lowest = T, labels = FALSE",
+         "Here: quantile_group(x, 10);"),
+        ("quantile(df$x, 0:5/5)", ", include.lowest = TRUE", "Here: quantile_group(x, 5);"),
+        ("quantile(df$x, seq(0, 1, length.out = 4))", ", include.lowest = TRUE", "Here: quantile_group(x, 3);"),
+        ("quantile(df$x, c(0, .5, 1))", ", include.lowest = TRUE", "Here: quantile_group(x, 2);"),
+        ("quantile(df$x)", "", "Here: ifelse(x == min(x), NA, quantile_group(x, 4));"),
+        ("quantile(df$x, c(0, .1, 1))", ", include.lowest = TRUE", ""),
+        ("quantile(df$y, seq(0, 1, 0.25))", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25), type = 6)", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE, right = FALSE", ""),
+    ],
+)  # fmt: skip
+def test_cuts_at_quantiles_are_offered_as_groups_of_equal_shares(breaks, more, told):
+    said = offer_of(f"df$q <- cut(df$x, {breaks}{more})")
+    assert "`cut()` is not taken over" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "told"),
+    [
+        ("percent_rank(x)", "year", "(rank(x, by = year) - 1) / (sum(!is.na(x), by = year) - 1);"),
+        ("cume_dist(x)", "", "rank(x) / sum(!is.na(x));"),
+        ("c(NA, diff(x))", "id", "Here: d(x, 1), along the time"),
+        ("c(NA_real_, diff(log(x), lag = 1))", "id", "Here: d(log(x), 1), along the time"),
+        ("c(0, diff(x))", "id", "Here: ifelse(year == min(year, by = id), 0, d(x, 1))"),
+        ("c(NA, diff(x))", "year", "there R goes by rows across units"),
+        ("c(NA, diff(x))", "", ""),
+        ("c(NA, NA, diff(x, 2))", "id", ""),
+        ("diff(x)", "id", ""),
+    ],
+)
+def test_ranks_and_differences_by_group_are_offered(value, by, told):
+    said = offer_of(f"df <- df %>% {f'group_by({by}) %>% ' * bool(by)}mutate(v = {value})", before="library(dplyr)\n")
+    assert "is not taken over" in said
+    assert told in said
+    assert ("here: " in said.casefold()) == bool(told)
+    assert ("without gaps" in said) == ("diff(" in value and bool(told))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("bysort id (year): gen v = x[_n-1]", "Here: `l(x, 1)`, of periods, the same where the rows of a unit"),
+        ("by id: gen v = x / x[_n - 2] - 1", "Here: `x / l(x, 2) - 1`, of periods"),
+        ("bysort id (year): gen v = x[_n+1]", "Here: `f(x, 1)`, of periods"),
+        ("gen v = x - x[_n-1]", "without `by` the first or last row"),
+        ("bysort year (id): gen v = x[_n-1]", ""),
+        ("bysort id (year): replace x = x[_n-1] if x == .", ""),
+        ("bysort id (year): gen v = x[_N]", ""),
+        ("bysort id (year): gen v = x[_n-1] * _n", ""),
+    ],
+)
+def test_the_row_before_is_offered_as_the_period_before_where_it_is_that(line, told):
+    said = offer_of(line, ".do", "xtset id year\n")
+    assert "rows have no number here" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize("product", ["d * factor(g)", "as.factor(g) * d"])
+def test_a_product_with_a_factor_has_its_levels_and_slopes(product):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1)
+    code = f"df <- read.csv('a.csv')\nfeols(y ~ {product} | t, df, ~i)\n"
+    (r,) = read_code(code, ".R", facts).regressions
+    assert (r.terms, r.effects) == (("d", "i(g, d, ref = 1)"), "t + g")
+    cut = read_code(code.replace("| t, df", "| t, df[df$g > 1, ]"), ".R", facts)
+    assert "a slope for each level of `g` but the first" in cut.skipped[0][2]
