@@ -55,7 +55,7 @@ def check_total_units(data: Data) -> Iterator[Fault]:
             yield _called(data, called, pattern is CALLED_AVERAGE, over)
     with np.errstate(over="ignore", invalid="ignore"):  # sums beyond the largest number are equal to none
         made = [one for one in _made_of_others(data, values, time) if one.unit not in said]
-    made = [one for one in made if (read & (units == one.unit)).any()]
+    made = [one for one in made if (read & (units == one.unit)).any() and read[np.isin(units, one.others)].any()]
     if made:
         yield _subtotals(data, made, over)
 
@@ -195,12 +195,19 @@ def _without(data: Data, units: Iterable[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A unit that is the sum or the mean of others in all its periods, and by which columns."""
+    """A unit that is the sum or the mean of others, and by which columns.
+
+    That is so in ``hits`` of its ``periods``, and some of the others are missing in the rest; ``off`` is the largest
+    share of the unit's number by which it is another one, where rounding does not explain that, else 0.
+    """
 
     unit: int
     others: Ints
     mean: bool
     columns: tuple[str, ...]
+    hits: int
+    periods: int
+    off: float
 
 
 def _subtotals(data: Data, made: Sequence[_Made], over: Node | None) -> Fault:
@@ -210,17 +217,29 @@ def _subtotals(data: Data, made: Sequence[_Made], over: Node | None) -> Fault:
         by = " and ".join(f"`{name}`" for name in one.columns[:2])
         if one.mean:
             told.append(f"“{levels[one.unit]}” is the mean of {others} by {by}")
+        elif one.hits < one.periods:
+            told.append(
+                f"“{levels[one.unit]}” is the sum of {others} by {by} in {one.hits:,} of its {one.periods:,} periods, "
+                "and some are missing in the rest"
+            )
+        elif one.off:
+            told.append(f"“{levels[one.unit]}” is the sum of {others} by {by} but for {100 * one.off:.2g}% at most")
         else:
             told.append(f"“{levels[one.unit]}” is the sum of {others} by {by}")
-    message = f"units that are made of other units hold these once more, in all their periods: {first_few(told, 3)}"
+    message = f"units that are made of other units hold these once more: {first_few(told, 3)}"
     single = len(made) == 1
     help = _leave_out("its" if single else "their", _without(data, [one.unit for one in made]), over)
+    help += "; sums that are less exact, or of units that do not stand together in the file, are not looked for"
     origin = data.study.unit_origin or Origin(("study", "unit"))
     return fault_at(origin, None, "total_unit", message, help, "warning")
 
 
 MOST_IN_RUNS = 400
-"""Units of which those that stand next to each other in the file are summed."""
+"""Units of which pairs, and those that stand next to each other in the file, are summed."""
+MOST_NEAR = 3
+"""Sums near a unit of which the nearest are looked at."""
+REVISED = 1e-3
+"""Share of a sum up to which a total that was revised may be another number, where chance cannot do that."""
 MOST_SEARCHED = 2
 """Columns, outcomes first, in which such units are looked for; by the others they are confirmed."""
 FINE = 4
@@ -246,21 +265,27 @@ def _made_of_others(data: Data, values: Mapping[str, Floats], time: Ints) -> lis
             tables[name] = table, step
     groupings = [np.zeros(n, dtype=np.int64), *_groupings(data, units)]
     found: dict[int, _Made] = {}
+
+    def keep(unit: int, others: Ints, mean: bool, tried: int) -> bool:
+        made = None if unit in found else _evident(tables, unit, others, mean, tried)
+        if made is not None:
+            found[unit] = made
+        return made is not None
+
     for table, step in islice(tables.values(), MOST_SEARCHED):
-        for at, group in enumerate(groupings):
-            tried = n * len(groupings) * len(tables) * 2
-            for unit, mean in _of_group(table, step, group, sums=at > 0):
+        for group in groupings:
+            for unit, mean in _of_group(table, step, group):
                 others = np.flatnonzero((group == group[unit]) & (np.arange(n) != unit))
-                if unit not in found and (columns := _evident(tables, unit, others, mean, tried)):
-                    found[unit] = _Made(unit, others, mean, columns)
-        if n <= MOST_IN_RUNS:
-            rows = data.panel.file_rows
-            begin = np.full(n, len(units))
-            np.minimum.at(begin, units[units >= 0], (np.arange(len(units)) if rows is None else rows)[units >= 0])
-            order = np.argsort(begin, kind="stable")
-            for unit, others in _of_neighbours(table, step, order):
-                if unit not in found and (columns := _evident(tables, unit, others, False, n**3)):
-                    found[unit] = _Made(unit, others, False, columns)
+                keep(unit, others, mean, n * len(groupings) * len(tables) * 2)
+        if n > MOST_IN_RUNS:
+            continue
+        rows = data.panel.file_rows
+        begin = np.full(n, len(units))
+        np.minimum.at(begin, units[units >= 0], (np.arange(len(units)) if rows is None else rows)[units >= 0])
+        order, parts = np.argsort(begin, kind="stable"), [np.empty(0, dtype=np.int64)]
+        while parts:  # without the parts of a sum its whole stands next to those with which it makes up a larger one
+            order = order[~np.isin(order, np.concatenate(parts))]
+            parts = [others for unit, others in _of_some(table, step, order) if keep(unit, others, False, n**3)]
     return [found[unit] for unit in sorted(found)]
 
 
@@ -284,8 +309,8 @@ def _groupings(data: Data, units: Ints) -> Iterator[Ints]:
             yield np.where(np.array(named) >= 0, named, group)
 
 
-def _of_group(table: Floats, step: float, group: Ints, sums: bool) -> Iterator[tuple[int, bool]]:
-    """Return the units that are, wherever they are known, the sum or mean of the others of their group; True: mean."""
+def _of_group(table: Floats, step: float, group: Ints) -> Iterator[tuple[int, bool]]:
+    """Return the units that may be the sum or mean of the others of their group; True: mean."""
     members = group >= 0
     known = np.isfinite(table) & members[:, None]
     x, at = np.where(known, table, 0.0), np.maximum(group, 0)
@@ -297,35 +322,71 @@ def _of_group(table: Floats, step: float, group: Ints, sums: bool) -> Iterator[t
     np.maximum.at(high, at[members], np.where(known, table, -np.inf)[members])
     np.minimum.at(low, at[members], np.where(known, table, np.inf)[members])
     differ = (high > low).sum(axis=1) > 1  # a number of the whole group is the mean of itself
-    enough = known.any(axis=1) & ((others > 1) | ~known).all(axis=1) & differ[at]
+    gap = others < others.max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for mean in (False, True) if sums else (True,):
+        for mean in (False, True):
             whole = rest / others if mean else rest
-            near = np.abs(x - whole) <= _rounding(step, others, mean) + SUM * np.abs(whole)
-            for unit in np.flatnonzero(enough & (near | ~known).all(axis=1)).tolist():
+            near = _near(x, whole, _rounding(step, others, mean), mean) & (others > 1)
+            good = _holds(near, known, gap & (x > whole) & (not mean and (x >= 0).all())) & differ[at]
+            for unit in np.flatnonzero(good).tolist():
                 yield unit, mean
 
 
-def _of_neighbours(table: Floats, step: float, order: Ints) -> Iterator[tuple[int, Ints]]:
-    """Return the units that are the sum of two others or more that stand next to each other in ``order``."""
-    x = np.nan_to_num(table[order], nan=0.0, posinf=0.0, neginf=0.0)
-    n = len(x)
-    sums = np.concatenate((np.zeros((1, x.shape[1])), x.cumsum(axis=0)))
-    first = int(np.argmax((x != 0).sum(axis=0)))
-    begin, end = sums[:, first], sums[:, first]
-    allowed = _rounding(step, np.array(n), False)
-    sorting = np.argsort(begin, kind="stable")
-    for k in np.flatnonzero((x != 0).sum(axis=1) > 1).tolist():
-        wanted = begin + x[k, first]
-        slack = allowed + SUM * np.abs(x[k, first])
-        low = np.searchsorted(end[sorting], wanted - slack)
-        high = np.searchsorted(end[sorting], wanted + slack, side="right")
-        for i in np.flatnonzero(high > low).tolist():
-            for j in sorting[low[i] : high[i]].tolist():
-                if j > i + 1 and not i <= k < j:
-                    whole = sums[j] - sums[i]
-                    if (np.abs(whole - x[k]) <= _rounding(step, np.array(j - i), False) + SUM * np.abs(whole)).all():
-                        yield int(order[k]), order[i:j]
+def _near(own: Floats, whole: Floats, rounding: Floats, mean: bool) -> Bools:
+    """Say where a number may be a sum or mean."""
+    return np.asarray(np.abs(own - whole) <= rounding + (SUM if mean else REVISED) * np.abs(whole))
+
+
+def _holds(near: Bools, known: Bools, partial: Bools) -> Bools:
+    """Say whether units are near a sum where they are known, but for less than half of the periods, with a gap."""
+    hits = (near & known).sum(axis=-1)
+    return np.asarray((near | ~known | partial).all(axis=-1) & (hits > 0) & (2 * hits >= known.sum(axis=-1)))
+
+
+def _of_some(table: Floats, step: float, order: Ints) -> Iterator[tuple[int, Ints]]:
+    """Return the units that may be the sum of two others, or of more that stand next to each other in ``order``."""
+    known, n = np.isfinite(table[order]), len(order)
+    x = np.where(known, table[order], 0.0)
+    sums, gaps = (np.concatenate((np.zeros((1, x.shape[1])), v.cumsum(axis=0))) for v in (x, ~known))
+    pairs = np.triu_indices(n, 1)
+    positive, filled = bool((x >= 0).all()), known & (x != 0)
+    units = np.flatnonzero(filled.sum(axis=1) > 1)
+    anchors = np.argsort(-filled.sum(axis=0), kind="stable")[: 1 if known.all() else 2].tolist()
+    for anchor in anchors:
+        wanted = units[known[units, anchor]]
+        wanted = wanted[np.argsort(x[wanted, anchor], kind="stable")]
+        own = x[wanted, anchor]
+        slack = _rounding(step, np.array(n), False) + 2 * REVISED * np.abs(own)
+        for apart in (False, True):
+            i, j = pairs
+            here = x[i, anchor] + x[j, anchor] if apart else sums[j + 1, anchor] - sums[i, anchor]
+            low, high = np.searchsorted(own + slack, here), np.searchsorted(own - slack, here, "right")
+            several = np.maximum(high - low, 0)
+            c = np.repeat(np.arange(len(here)), several)
+            k = wanted[np.repeat(low, several) + np.arange(len(c)) - np.repeat(several.cumsum() - several, several)]
+            fit = (k != i[c]) & (k != j[c]) & (j[c] > i[c] + 1) if apart else (k < i[c]) | (k > j[c])
+            i, j, k = i[c[fit]], j[c[fit]], k[fit]
+            if anchor != anchors[0]:  # what is known there has been looked at
+                at = anchors[0]
+                gap = ~(known[i, at] & known[j, at]) if apart else gaps[j + 1, at] > gaps[i, at]
+                fit = gap | ~known[k, at]
+                i, j, k = i[fit], j[fit], k[fit]
+            hits, off = np.zeros(len(k)), np.zeros(len(k))
+            rounding = _rounding(step, np.array(2) if apart else j - i + 1, False)
+            for t in (anchor, *(t for t in range(x.shape[1]) if t != anchor)):
+                whole = x[i, t] + x[j, t] if apart else sums[j + 1, t] - sums[i, t]
+                gap = ~(known[i, t] & known[j, t]) if apart else gaps[j + 1, t] > gaps[i, t]
+                near = known[k, t] & _near(x[k, t], whole, rounding, False)
+                fit = near | ~known[k, t] | (gap & (x[k, t] > whole) & positive)
+                hits += near
+                off = np.where(near, np.maximum(off, np.abs(x[k, t] - whole)), off)
+                i, j, k, hits, off = i[fit], j[fit], k[fit], hits[fit], off[fit]
+                rounding = rounding if apart else rounding[fit]
+            fit = np.flatnonzero(2 * hits >= known[k].sum(axis=1))
+            fit = fit[np.lexsort((off[fit], k[fit]))]
+            nth = np.arange(len(fit)) - np.searchsorted(k[fit], k[fit])
+            for m in fit[nth < MOST_NEAR].tolist():
+                yield int(order[k[m]]), order[[i[m], j[m]]] if apart else order[i[m] : j[m] + 1]
 
 
 def _rounding(step: float, others: Floats | Ints, mean: bool) -> Floats:
@@ -344,30 +405,43 @@ def _step(table: Floats) -> float:
 
 def _evident(
     tables: Mapping[str, tuple[Floats, float]], unit: int, others: Ints, mean: bool, tried: int
-) -> tuple[str, ...]:
-    """Return the columns in which a unit is the sum or mean of others, where chance cannot do that.
+) -> _Made | None:
+    """Return the unit as the sum or mean of others, where chance cannot do that.
 
     A period counts by how much further apart the others moved, other than in proportion or by the same step, than
-    the number is from their sum or mean: units that move alike are a mean of each other for ever.
+    the number is from their sum or mean: units that move alike are a mean of each other for ever. If it is more than
+    all that are seen in periods in which some of the others are missing, the other periods count, half of all or more.
     """
-    digits, columns = 0.0, []
+    columns: list[str] = []
+    digits, hits, periods, far = 0.0, 0, 0, 0.0
     for name, (table, step) in tables.items():
         own, x = table[unit], table[others]
-        there = np.isfinite(own) & (np.isfinite(x).sum(axis=0) > 1)
-        if not there.any() or (np.isfinite(own) & ~there).any():
+        seen, known = np.isfinite(x), np.isfinite(own)
+        count = seen.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            whole = np.where(seen, x, 0.0).sum(axis=0) / (count if mean else 1)
+        rounding = _rounding(step, np.array(len(others)), mean)
+        near = known & (count > 1) & _near(own, whole, rounding, mean)
+        gap = count < count.max()
+        more = gap & (own > whole) & (not mean and not (x < 0).any())
+        if not _holds(near, known, more):
             continue
-        own, x = own[there], x[:, there]
-        seen = np.isfinite(x)
-        whole = np.where(seen, x, 0.0).sum(axis=0) / (seen.sum(axis=0) if mean else 1)
+        there = near if near.sum() == known.sum() else near & ~gap
+        if 2 * there.sum() < known.sum():
+            continue
+        own, x, seen, whole = own[there], x[:, there], seen[:, there], whole[there]
         off = np.abs(own - whole)
-        if (off > _rounding(step, np.array(len(others)), mean) + SUM * np.abs(whole)).any():
-            continue
+        if not columns:
+            hits, periods = len(own), int(known.sum())
         columns.append(name)
+        if (off > rounding + SUM * np.abs(whole)).any():
+            far = max(far, float((off / np.maximum(np.abs(own), np.abs(whole))).max()))
         moved = np.array([x[seen[:, 0], 0].std(), *(_apart(x[both, t - 1], x[both, t]) for t, both in _in_both(seen))])
         exact = np.maximum(max(step, 2 * off.max()), SUM * np.abs(whole))
         with np.errstate(divide="ignore", invalid="ignore"):
             digits += float(np.log10(np.maximum(1.0, 2.5 * moved / exact)).clip(max=3).sum())
-    return tuple(columns) if digits > CHANCE + math.log10(tried) else ()
+    enough = digits > CHANCE + math.log10(tried)
+    return _Made(unit, others, mean, tuple(columns), hits, periods, far) if enough else None
 
 
 def _in_both(seen: Bools) -> Iterator[tuple[int, Bools]]:

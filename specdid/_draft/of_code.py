@@ -7,6 +7,7 @@ statement that is neither read nor known to leave rows and values alone.
 from __future__ import annotations
 
 import re
+import shlex
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -270,6 +271,7 @@ LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
 MOST_UNUSED = 40
 """Columns that a draft keeps as comments."""
+EVENT_STUDY = "[event_study], with the cohort (the first treated period) at the treatment, window and reference"
 LEAST_COMMON = 30
 """Characters of a condition of all samples from which on labels leave it out."""
 _NAMES = {"feols": "OLS", "fepois": "Poisson"}
@@ -306,7 +308,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         Where there is no regression, or no single term stands first in all of them.
     """
     if not code.regressions:
-        help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois and felm"
+        help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois, felm and lm"
         message = f"no regression of {name} is understood"
         raise SpecError([Fault("draft_code", message, help=help_, notes=_not_taken(code))])
     counts = Counter(term for r in code.regressions for term in r.terms)
@@ -349,7 +351,8 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         *_not_taken(code),
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
-    raise SpecError([Fault("draft_treatment", message, help="say it: --treatment TERM", notes=notes)])
+    help_ = "say it: --treatment TERM; a draft is of one, another treatment has a draft of its own"
+    raise SpecError([Fault("draft_treatment", message, help=help_, notes=notes)])
 
 
 def _with_interaction(term: str, everywhere: Sequence[str]) -> str:
@@ -404,7 +407,7 @@ def code_draft(code: ReadCode, name: str, treatment: tuple[str, str], data: str 
         ["[treatment]", *comment(f"Chosen because it {why}." if why.startswith("stands") else f"Chosen: {why}."),
          f"{toml_text(labels['treatment', term])} = {toml_text(term)}"],
         *(_table(dimension, options[k], code, labels) for k, dimension in enumerate(DIMENSIONS) if k),
-        _vcov(vcovs, [*code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
+        _vcov(vcovs, [*_unstated(kept), *code.comments.get("vcov", ()), *code.comments.get("alone", ())]),
         _merged(rows, kept),
         _together(rows, options, labels),
         _preferred(rows, options, kept, labels),
@@ -464,13 +467,13 @@ def _meant(terms: Sequence[str], term: str, code: ReadCode) -> str:
     if told := _event_study(terms, code):
         return f". Here: {told}"
     if len(numbered) > 1:
-        return f". Here: {_first_two(numbered)} are periods of [event_study], with window and reference"
+        return f". Here: {_first_two(numbered)} are periods of {EVENT_STUDY}"
     if any(
         ((of := re.match(r"i\((\w+)", t)) and _counts_periods(of[1], code))
         or re.match(r'regex\("\^(?:pre|post|lead|lag)', t)
         for t in terms
     ):
-        return ". Here: an event study is [event_study], with window and reference"
+        return f". Here: an event study is {EVENT_STUDY}"
 
     def shape(name: str) -> str:
         return re.sub(r"\d+", "1", made.get(name, ""))
@@ -514,13 +517,20 @@ def _event_study(terms: Sequence[str], code: ReadCode) -> str:
     stays = code.stays.get(moved)
     if stays is False or len(shown) != 1 or len(periods) < 2 or len({*periods}) < len(periods) or min(periods) >= 0:
         return ""
-    least, most = min(periods), max(periods)
-    left = [n for n in range(least, max(most, 0)) if n not in periods]
-    reference = f"reference = {left[0]}" if len(left) == 1 else "reference, the period that is left out"
-    told = f"{_first_two([*found])} are periods of [event_study], with window = [{least}, {most}] and {reference}"
+    least, most = min(periods), max(*periods, 0)
+    left = [n for n in range(least, 0) if n not in periods]
+    if moved:  # its first lead is the change from the period before
+        least, left = least - 1, [-1]
+    elif not left:
+        least, left = least - 1, [least - 1]
+    reference = f"reference = {left[0]}" if len(left) == 1 else "reference, one of the periods that are left out"
+    window = f"window = [{min(least, -2)}, {most}] and {reference}"
+    if not moved:
+        return f"{_first_two([*found])} are periods of [event_study], with the cohort at the treatment, {window}"
     if_so = "which stays 1" if stays else "where it stays 1 once it is 1"
-    more = f"; of `{moved}`, {if_so}, a lead or lag is the change from one period to the next" if moved else ""
-    return told + more
+    treated = f'{{ term = "{moved}", cohort = "first({moved} == 1)" }} as the treatment'
+    told = f"{_first_two([*found])} are periods of [event_study], with {treated}, {window}"
+    return f"{told}; of `{moved}`, {if_so}, a lead or lag is the change from one period to the next"
 
 
 def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
@@ -532,7 +542,7 @@ def _of_levels(r: Regression, term: str, code: ReadCode) -> str:
     if not more:
         return ""
     told = f"; the levels of `{more[-1]}` are absorbed. Here: if it counts periods from the treatment on, that is"
-    return f"{told} [event_study], with window and reference"
+    return f"{told} {EVENT_STUDY}"
 
 
 def _first_two(terms: Sequence[str]) -> str:
@@ -774,6 +784,21 @@ def _vcov(vcovs: Sequence[tuple[str, str]], told: Sequence[str]) -> list[str]:
     return lines
 
 
+def _unstated(kept: Sequence[Regression]) -> list[str]:
+    """Say which regressions have errors by a default of fixest that is not the same in all of its versions."""
+    lines = [r.line for r in kept if r.unstated]
+    if not lines:
+        return []
+    named = {r.vcov for r in kept if r.unstated}
+    place = "beside" if any(r.vcov in named and not r.unstated for r in kept) else "in place of"
+    instead = f' `"iid" = "iid"` {place} {" and ".join(f"`{one}`" for one in sorted(named))}'
+    return [
+        f"COMPLETE: {_lines(lines)} state{'s' * (len({*lines}) == 1)} no vcov. fixest before 0.13 then clusters by the "
+        "first fixed effect, or by the unit of panel.id, and that stands in [vcov] here; since 0.13 its errors are "
+        f"iid: write{instead} if the code was run by such a version."
+    ]
+
+
 def _label_of_vcov(formula: str, ssc: str, vcovs: Sequence[tuple[str, str]]) -> str:
     label = formula if formula in ("~iid", "~hetero") else formula.removeprefix("~")
     return f"{label}, {ssc}" if ssc and len({v for v, _ in vcovs}) < len(vcovs) else label
@@ -931,6 +956,9 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
             f"more than {these or f'these {specifications}'} are planned: `{several[0]}` stands for one for each level"
             + f", as {len(several) - 1} more do for theirs" * (len(several) > 1)
         )
+    if told := _other_treatment(code, term):
+        lines.append(told)
+    lines += _unstated(own)
     if listed := len(_listed(code, term)):
         said = "what stands in 1 line was" if listed == 1 else f"what stands in {listed} lines was"
         lines.append(f"{said} not understood or not taken over; the draft lists it at its end")
@@ -938,6 +966,22 @@ def code_findings(code: ReadCode, treatment: tuple[str, str]) -> list[str]:
         lines.append(told)
     lines += [f"line {line}: {text}" for line, text in code.notes[:20]]
     return lines
+
+
+def _other_treatment(code: ReadCode, term: str) -> str:
+    """Name what stands first in most of the regressions without ``term``, "" where these are no others' effects."""
+    others = [r for r in code.regressions if r.terms and term not in r.terms]
+    others = [r for r in others if not _meant(r.terms, term, code)]
+    if not others:
+        return ""
+    first, count = Counter(r.terms[0] for r in others).most_common(1)[0]
+    lines = [r.line for r in others]
+    have, are = ("have", "are") if len(lines) > 1 else ("has", "is")
+    return (
+        f"{_lines(lines)} {have} no `{term}` and {are} not in this draft, which has one treatment: another is a draft "
+        f"of its own, with --treatment {shlex.quote(first)} "
+        f"(first in {count} of these) and another directory"
+    )
 
 
 def refuse_applied_twice(code: ReadCode, name: str, data: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from specdid._arrays import Floats
+from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid._draft.memory import (
     ACROSS,
@@ -1890,8 +1890,52 @@ class _Stata(Memory):
             self._refuse_moved(*texts_of(regression))
             keeps = command in ("xtreg", "areg", "reg", "regress")
             self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
+            self.found.regressions[-1] = self._at_base(self.found.regressions[-1])
         except (NotReadError, LanguageError) as error:
             self.skip(line, text, str(error))
+
+    def _at_base(self, regression: Regression) -> Regression:
+        """Name the base level of a factor with slopes, in Stata the first of the rows, where that is another."""
+        factors = [of[1] for t in regression.terms if (of := re.fullmatch(r"factor\((\w+)\)", t))]
+        of_slopes = {name for name in factors if any(t.startswith(f"factor({name}):") for t in regression.terms)}
+        changed: dict[str, str] = {}
+        for name in sorted(of_slopes):
+            levels = self.values(name)
+            rows = self._rows_used(regression)
+            if levels is None or levels.numbers is None or rows is None:
+                if name in columns_of(regression.condition):
+                    word = self._plain(name)
+                    told = (
+                        f"Stata leaves out the least level of `{word}` that the rows have, here that of the data goes"
+                    )
+                    told += f": where these have no row of that, as `if` may do, write ib#.{word}"
+                    self.found.notes.append((regression.line, told))
+                continue
+            values = levels.numbers[rows]
+            if not values.size or np.isnan(values).all() or np.nanmin(values) == np.nanmin(levels.numbers):
+                continue
+            reference = f"ref = {np.nanmin(values):.15g}"
+            for term in regression.terms:
+                _, _, x = term.partition(f"factor({name}):")
+                if x.isidentifier():
+                    changed[term] = f"i({name}, {x}, {reference})"
+                elif x:
+                    changed[term] = f"i({name}, {reference}):{x}"
+            changed[f"factor({name})"] = f"i({name}, {reference})"
+        return replace(regression, terms=tuple(changed.get(t, t) for t in regression.terms))
+
+    def _rows_used(self, regression: Regression) -> Bools | None:
+        """Return the rows that meet a regression's condition and have all its columns, None where that is not known."""
+        asked = self.values(regression.condition)
+        columns = [self.values(name) for text in texts_of(regression) for name in sorted(columns_of(text))]
+        if asked is None or asked.numbers is None:
+            return None
+        rows = (asked.numbers != 0) & ~asked.missing
+        for column in columns:
+            if column is None:
+                return None
+            rows = rows & ~column.missing
+        return np.asarray(rows)
 
     def _refuse_moved(self, *texts: str) -> None:
         """Refuse lags where a line has changed the unit or time since `xtset`: Stata's are then of the changed one.
@@ -2256,13 +2300,14 @@ class _Stata(Memory):
         of = moved_column(made)
         moved = re.search(r"([-+]) ?(\d+)$", made) if of else None
         low, high = self._facts.bounds(of or name)
-        if not (-inf < low < 0 <= high < inf) or low != int(low):
-            return ""
         base = re.match(r"ib?(\d+)\.|b(\d+)\.", word)
         by = int(f"{moved[1]}{moved[2]}") if moved else 0
-        reference = f"reference = {int(base[1] or base[2]) - by}" if base else "reference, the level that is left out"
-        told = f"where it counts periods from the treatment on it is [event_study], with window = [{low:g}, {high:g}]"
-        return f"; {told} and {reference}"
+        reference = int(base[1] or base[2]) - by if base else -1
+        if not (-inf < low < -1 < high < inf) or low != int(low) or not low <= reference < 0:
+            return ""
+        told = "where it counts periods from the treatment on it is [event_study], with the cohort at the treatment"
+        left = f" = {reference}" if base else ", the level that is left out"
+        return f"; {told}, window = [{low:g}, {high:g}] and reference{left}"
 
     def _named_otherwise(self, pattern: str) -> list[str]:
         """Return the columns of a pattern where the file has some by other names, as capitals that are read small.

@@ -266,3 +266,54 @@ def test_a_unit_near_the_sum_of_small_counts_is_no_total():
             all(2 * r[k] == sum(r) for r in np.array([y for *_, y in rows]).reshape(3, 4).T.tolist()) for k in range(3)
         )
         assert bool(told) <= exact
+
+
+def industries():
+    """Twelve industries over six years, in the file beside each other; they move apart."""
+    frame = rounded_panel().drop("x")
+    return frame.with_columns(y=pl.col("y") * 10)
+
+
+def with_sum(frame, name, parts):
+    """Add the sum of some units as a unit at the end."""
+    made = frame.filter(pl.col("id").is_in(parts)).group_by("year", maintain_order=True).agg(pl.col("y").sum())
+    made = made.with_columns(id=pl.lit(name), zone=pl.lit("none"), d=pl.lit(0, pl.Int64))
+    return pl.concat([frame, made.select(frame.columns)])
+
+
+PARTS = [f"Firm {k}" for k in range(1, 6)]
+CELL = (pl.col("id") == "Firm 2") & (pl.col("year") == pl.col("year").min())
+
+
+@pytest.mark.parametrize(
+    ("parts", "change", "words"),
+    [
+        (PARTS, pl.col("y"), "3 more by `y`"),
+        (PARTS, pl.when(CELL).then(None).otherwise("y"), "3 more by `y` in 5 of its 6 periods, and some are missing"),
+        (PARTS, pl.when(pl.col("id") == "North").then(pl.col("y") * 1.0005).otherwise("y"), "but for 0.05% at most"),
+        (["Firm 2", "Firm 9"], pl.col("y"), "“Firm 2”, “Firm 9” by `y`"),
+        (["Firm 2", "Firm 9"], pl.when(CELL).then(None).otherwise("y"), "in 5 of its 6 periods"),
+        (PARTS, pl.when(CELL).then(0).otherwise("y"), ""),
+        (PARTS, pl.when(CELL).then(None).when(pl.col("id") == "North").then(pl.col("y") * 0.8).otherwise("y"), ""),
+        (PARTS, pl.when(pl.col("id") == "North").then(pl.col("y") * 1.01).otherwise("y"), ""),
+        (["Firm 2", "Firm 5", "Firm 9"], pl.col("y"), ""),
+    ],
+)
+def test_a_subtotal_is_one_with_a_gap_revised_and_of_units_that_stand_apart(parts, change, words):
+    frame = with_sum(industries(), "North", parts).with_columns(y=change)
+    faults = told(frame, controls={"none": "1"})
+    assert [words in one.message for one in faults] == [True] * bool(words)
+    assert all(known(one.message, "zh") for one in faults)
+
+
+def test_a_sum_of_sums_is_found_and_parts_that_are_left_out_are_held_by_none():
+    frame = with_sum(with_sum(industries(), "North", PARTS), "South", [f"Firm {k}" for k in range(6, 9)])
+    frame = with_sum(frame, "Goods", ["North", "South", "Firm 9"])
+    order = ["Goods", "North", *PARTS, "South", *(f"Firm {k}" for k in (6, 7, 8, 9, 10, 11, 12, 0))]
+    frame = frame.with_columns(at=pl.col("id").replace_strict(order, range(len(order)), default=99)).sort("at", "year")
+    (fault,) = told(frame.drop("at"), controls={"none": "1"})
+    assert 'id != "Goods"' in fault.help
+    kept = " & ".join(f'id != "Firm {k}"' for k in range(1, 9))
+    (fault,) = told(frame.drop("at"), controls={"none": "1"}, sample={"wholes": kept})
+    assert "North" not in fault.help
+    assert 'id != "Goods"' in fault.help

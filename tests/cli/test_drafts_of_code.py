@@ -21,8 +21,8 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.memory import DataFacts, NotReadError, ReadCode
-from specdid._draft.of_code import code_draft, facts_of, read_code
+from specdid._draft.memory import FIRST, DataFacts, NotReadError, ReadCode
+from specdid._draft.of_code import code_draft, code_findings, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
@@ -1648,7 +1648,7 @@ def test_event_studies_are_pointed_to(drafted, terms):
             "foreach k in 2003 2006 {\ngen ev`k' = robbery*(year == `k')\n}\nreg homicide ev2003 ev2006",
             '`ev2003` and `ev2006` are periods of [event_study], with time = "calendar"',
         ),
-        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with window"),
+        ("reghdfe homicide lead1 lead2, a(sid year)", "`lead1` and `lead2` are periods of [event_study], with the"),
         ("gen fake = poverty*(year >= 2003)\nreghdfe homicide fake, a(sid year)", "`fake` may be, is [placebo]"),
         ("gen other = poverty*(year >= 2003)\nreghdfe homicide other, a(sid year)", "`other` may be, is [placebo]"),
         (
@@ -1800,7 +1800,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "with(df, feols(y ~ d))",
         "feols(y ~ d, df, ~id, ~w)",
         "summary(m, vcov = ~id)", "etable(m, cluster = ~id)", "setFixest_vcov(all = x)\nfeols(y ~ x, df)",
-        "lm(y ~ x, df)",
+        "glm(y ~ x, poisson, df)",
         "att_gt(yname = 'y', data = df)", "df <- df %>% mutate(across(c(y, x), odd))", "df <- rbind(df, df)",
         "levels(df$x) <- 1:3",
         "df <- df %>% mutate(x = z %o% 2)", "local(df <- df[z > 1])", "df <- df[z > 1, .(y, x)]",
@@ -2017,13 +2017,13 @@ def test_standard_errors_of_fixest_are_taken_over_or_the_call_is_listed(before, 
     found = read_code(f"{before}\nfeols(y ~ d | id + year, df, {said})\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     assert bool(found.skipped) == (vcov is None)
-    assert bool(found.comments.get("vcov")) == said.startswith("panel.id")
+    assert any(r.unstated for r in found.regressions) == said.startswith("panel.id")
+    assert not found.comments.get("vcov")
 
 
 def test_a_call_without_fixed_effects_or_errors_has_those_of_every_version():
     found = read_code("feols(y ~ d, df)\n", ".R")
-    assert [r.vcov for r in found.regressions] == ["iid"]
-    assert not found.comments.get("vcov")
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("iid", False)]
 
 
 @pytest.mark.parametrize(
@@ -2049,6 +2049,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
     found = read_code(f"{call}\n", ".R")
     assert [(r.vcov, r.ssc) for r in found.regressions] == ([(vcov, ssc)] if vcov else [])
     comments = " ".join([*found.comments.get("vcov", ()), *found.comments.get("alone", ())])
+    comments += "states no vcov" * any(r.unstated for r in found.regressions)
     assert told in comments
     assert ("states no vcov" in comments) == (told == "states no vcov")
     assert bool(told) == bool(comments)
@@ -2061,8 +2062,7 @@ def test_factors_among_the_terms_are_no_fixed_effects_of_default_errors(call, vc
 def test_errors_that_panel_id_alone_gives_are_told(code):
     """Since fixest 0.13 they are iid, with fixed effects and without."""
     found = read_code(code, ".R")
-    assert [r.vcov for r in found.regressions] == ["~u"]
-    assert "since 0.13 its errors are iid" in found.comments["vcov"][0]
+    assert [(r.vcov, r.unstated) for r in found.regressions] == [("~u", True)]
 
 
 @pytest.mark.parametrize("errors", ["NW(2)", '"NW"', '"DK"', "DK ~ year", "conley(200) ~ lat + lon"])
@@ -2196,8 +2196,7 @@ def test_split_and_macros_of_fixest_are_taken_over():
     found = read_code(code, ".R")
     assert [r.condition for r in found.regressions] == ["z > 1", "each(union) & z > 1"]
     assert found.regressions[0].terms == ("d", "a", "b")
-    assert "line 2 states no vcov" in found.comments["vcov"][0]
-    assert "0.13" in found.comments["vcov"][0]
+    assert [r.unstated for r in found.regressions] == [True, True]
 
 
 LINES = [
@@ -5088,7 +5087,7 @@ df <- left_join(df, regions, by = "st")
 df$cut <- cut(df$z, c(1, 2))
 df <- read.csv("clean.csv")
 feols(y ~ d | id + t, df, ~id)
-lm(y ~ d + x + w, df)
+glm(y ~ d + x + w, data = df)
 """
     facts = DataFacts(frozenset({"y", "d", "x", "w", "z", "id", "t", "st", "north", "cut"}))
     found = read_code(code, ".R", facts)
@@ -6319,6 +6318,7 @@ def test_a_column_of_two_names_keeps_that_of_the_data(drafted):
 
 
 LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen lag2 = rel >= 2\ngen r = rel + 10\n"
+LEADS += "gen lead1 = rel == -1\ngen lead4 = rel <= -4\n"
 
 
 @pytest.mark.parametrize(
@@ -6326,16 +6326,22 @@ LEADS = "gen lead2 = rel <= -2\ngen lag0 = rel == 0\ngen lag1 = rel == 1\ngen la
     [
         ("lead2 lag0 lag1 lag2", "window = [-2, 2] and reference = -1"),
         ("lead3 lead2 lag0 lag1", ""),
-        ("F2.d L0.d L1.d", "window = [-2, 1] and reference = -1; of `d`, which stays 1"),
+        ("lead1 lag0 lag1", "window = [-2, 1] and reference = -2"),
+        ("lead2 lead1 lag0", "window = [-3, 0] and reference = -3"),
+        ("lead4 lag0", "window = [-4, 0] and reference, one of"),
+        ("F1.d L0.d L1.d", 'cohort = "first(d == 1)" } as the treatment, window = [-2, 1] and reference = -1; of `d`'),
+        ("F2.d L0.d L1.d", "window = [-3, 1] and reference = -1; of `d`, which stays 1"),
         ("ib9.r", "window = [-4, 5] and reference = -1"),
+        ("ib11.r", ""),  # no reference after treatment
+        ("i.short", ""),  # one period before alone
         ("i.rel", "window = [-4, 5] and reference, the level that is left out"),
         ("lag0 lag1 x", ""),
     ],
 )
 def test_leads_and_lags_made_by_hand_are_told_with_the_lines_of_an_event_study(terms, told):
     keys = [(i, t) for i in range(1, 9) for t in range(2001, 2010)]
-    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4)) for i, t in keys]
-    names = ["i", "t", "y", "x", "d", "rel"]
+    rows = [(i, t, (i * t) % 7, (i + t) % 3, int(t >= 2004), t - 2004 - (i > 4), max(t - 2004, -1)) for i, t in keys]
+    names = ["i", "t", "y", "x", "d", "rel", "short"]
     frame = {name: [row[k] for row in rows] for k, name in enumerate(names)}
     facts = facts_of(panel_of(frame, "i", "t").columns)
     made = f"xtset i t\n{LEADS}reghdfe y x {terms}, a(i t) cluster(i)\n"
@@ -6799,3 +6805,235 @@ def test_a_function_handed_over_by_name_is_not_called_a_column():
     found = read_code("df <- read.csv('a.csv')\ndf$z <- ave(df$x, df$id, FUN = cumsum)\nfeols(y ~ z | id, df)\n", ".R")
     (why,) = [why for line, _, why in found.skipped if line == 2]
     assert "a function that is handed over by its name, `cumsum`, is not read" in why
+
+
+@pytest.mark.parametrize(
+    ("lines", "terms"),
+    [
+        ("reg y i.g##c.d if g > 1", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("drop if g == 1\nreg y c.d##i.g", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)"]),
+        ("reg y i.g##c.d x", ["i(g, ref = 2)", "d", "i(g, d, ref = 2)", "x"]),  # x is missing where g is 1
+        ("gen k = g + 1\nreg y i.k##c.L.d if k > 2", ["i(k, ref = 3)", "l(d, 1)", "i(k, ref = 3):l(d, 1)"]),
+        ("reg y i.g##c.d", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y i.g##c.d if g < 4", ["factor(g)", "d", "factor(g):d"]),
+        ("reg y ib3.g##c.d if g > 1", ["i(g, ref = 3)", "d", "i(g, d, ref = 3)"]),
+    ],
+)
+def test_the_base_of_slopes_is_the_least_level_that_the_rows_have(lines, terms):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1, x=lambda i, t: i * t if i % 4 else np.nan)
+    found = read_code(f"xtset i t\n{lines}\n", ".do", facts)
+    assert [*found.regressions[0].terms] == terms
+    assert not found.skipped
+    assert not any("least level" in why for _, why in found.notes)
+
+
+@pytest.mark.parametrize(("condition", "told"), [("g > 1", True), ("year > 2000", False)])
+def test_a_base_of_slopes_is_told_where_the_rows_are_not_known(condition, told):
+    code = f"use a\nxtset i year\nreg y i.g##c.d if {condition}\n"
+    assert any("least level of `g`" in why for _, why in read_code(code, ".do").notes) == told
+
+
+SEVERAL = "feols(y ~ d + x | id + year, df{})\nfeols(y ~ d | id + year, df{})\nfeols(y ~ z + x | id, df, ~id)\n"
+
+
+@pytest.mark.parametrize(
+    ("errors", "treatment", "told"),
+    [
+        (("", ""), "d", "lines 1 and 2 state no vcov.*in place of `~id`"),
+        (("", ", ~id"), "d", "line 1 states no vcov.*beside `~id`"),
+        ((", ~id", ", 'iid'"), "d", ""),
+        (("", ""), "z", ""),  # the draft has no line without vcov
+    ],
+)
+def test_errors_that_a_version_decides_are_printed_and_stand_at_vcov(errors, treatment, told):
+    code = read_code(SEVERAL.format(*errors), ".R")
+    printed = " ".join(code_findings(code, (treatment, "named by you")))
+    draft = " ".join(code_draft(code, "a.R", (treatment, "named by you"), None, "a").replace("\n#", "").split())
+    for text in (printed, draft):
+        assert ("no vcov" in text) == bool(told)
+        assert re.search(told, text)
+
+
+@pytest.mark.parametrize(
+    ("more", "treatment", "told"),
+    [
+        ("", "d", "line 3 has no `d` and is not in this draft"),
+        ("", "z", "with --treatment d (first in 2 of these)"),
+        ("feols(y ~ a:b | id, df)\nfeols(y ~ a:b + x | id, df)", "d", "with --treatment a:b (first in 2 of these)"),
+        ("", "x", "with --treatment d (first in 1 of these)"),
+    ],
+)
+def test_another_treatment_is_named_with_how_to_get_its_draft(more, treatment, told):
+    code = read_code(SEVERAL.format("", "") + more, ".R")
+    assert told in " ".join(code_findings(code, (treatment, "named by you")))
+
+
+@pytest.mark.parametrize(
+    "other", ["", "feols(y ~ lead2 + lag0 + lag1 | id, df)", "feols(y ~ placebo | id, df)", "feols(y ~ 1 | id, df)"]
+)
+def test_a_treatment_alone_names_no_other(other):
+    code = read_code(f"feols(y ~ d | id, df)\nfeols(y ~ d + x | id, df)\n{other}\n", ".R")
+    assert "--treatment" not in " ".join(code_findings(code, ("d", "named by you")))
+
+
+def lm_read(lines, facts=FIRST):
+    return read_code(f"df <- read.csv('a.csv')\n{lines}\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("call", "terms", "effects", "vcov", "ssc"),
+    [
+        ("lm(y ~ d + x + factor(id) + factor(year), data = df)", "d + x", "id + year", "iid", "lsdv"),
+        ("lm(y ~ 0 + as.factor(id) + d + factor(year), df)", "d", "id + year", "iid", "lsdv"),
+        ("lm(y ~ factor(id) + d - 1, df)", "d", "id", "iid", "lsdv"),
+        ("stats::lm(formula = y ~ d * x, data = df)", "d + x + d:x", "0", "iid", ""),
+        ("lm(y ~ d + I(x^2) + x^3, df)", "d + I(x^2) + x", "0", "iid", ""),
+        ("lm_robust(y ~ d + x, df, clusters = id, se_type = 'stata')", "d + x", "0", "~id", ""),
+        ("lm_robust(y ~ d, df, fixed_effects = ~ id + year, clusters = id, se_type = 'stata')", "d", "id + year",
+         "~id", "lsdv"),
+        ("lm_robust(y ~ d, df, clusters = df$id, se_type = 'CR0')", "d", "0", "~id", "none"),
+        ("estimatr::lm_robust(y ~ d, df, se_type = 'HC1')", "d", "0", "hetero", ""),
+        ("lm_robust(y ~ d, df, se_type = 'stata')", "d", "0", "hetero", ""),
+        ("lm_robust(y ~ d + factor(id), df, se_type = 'HC0')", "d", "id", "hetero", "none"),
+        ("lm_robust(y ~ d, df, se_type = 'classical')", "d", "0", "iid", ""),
+    ],
+)  # fmt: skip
+def test_lm_is_read_with_its_factors_as_fixed_effects(call, terms, effects, vcov, ssc):
+    found = lm_read(call)
+    (r,) = found.regressions
+    assert (" + ".join(r.terms), r.effects, r.vcov, r.ssc, r.estimator) == (terms, effects, vcov, ssc, "feols")
+    assert not r.unstated
+    assert not found.skipped
+    assert bool(found.comments.get("fixed_effects")) == ("factor(" in call)
+
+
+@pytest.mark.parametrize(
+    ("given", "condition", "weights"),
+    [
+        ("df, z > 1", "z > 1", "1"),
+        ("df, weights = w, subset = z > 1", "z > 1", "w"),
+        ("df, z > 1, w, na.action = na.exclude", "z > 1", "w"),
+        ("subset(df, z > 1), model = FALSE", "z > 1", "1"),
+    ],
+)
+def test_arguments_of_lm_are_taken_by_name_and_place(given, condition, weights):
+    (r,) = lm_read(f"lm(y ~ d, {given})").regressions
+    assert (r.condition, r.weights) == (condition, weights)
+    robust = lm_read("lm_robust(y ~ d, df, w, z > 1, se_type = 'HC1')").regressions[0]
+    assert (robust.condition, robust.weights) == ("z > 1", "w")
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("lm(y ~ d + sw(x, z), df)", "`sw()` is fixest's"),
+        ("lm(y ~ d | id, df)", "is not what it says in a formula of lm"),
+        ("lm(c(y, z) ~ d, df)", "is not what it says in a formula of lm"),
+        ("lm(cbind(y, z) ~ d, df)", "`cbind()` in a formula"),
+        ("lm(y ~ d - 1, df)", "without a constant"),
+        ("lm(y ~ d, df, offset = z)", "`offset` is not read"),
+        ("lm(y ~ d, df, cluster = ~id)", "`cluster` is not read"),
+        ("lm(y ~ d, df, na.action = na.fail)", "na.action"),
+        ("lm(df$y ~ df$d)", "names no data frame"),
+        ("lm(f, df)", "its formula is not written out"),
+        ("lm(y ~ d * factor(g), df)", "has a slope for each level"),
+        ("e <- resid(lm(y ~ z, df))", "residuals, fitted values"),
+        ("lm_robust(y ~ d, df, clusters = paste(a, b))", "no column's name"),
+        ("lapply(formulas, lm, data = df)", "what `lm` makes is not read"),
+    ],
+)
+def test_lm_with_a_part_that_is_not_read_is_listed(call, why):
+    found = lm_read(call)
+    assert not found.regressions
+    assert why in " ".join(told for _, _, told in found.skipped)
+
+
+def test_a_smoother_of_a_figure_is_no_regression():
+    assert not lm_read("lm(y ~ d, df)\nggplot(df, aes(x, y)) + geom_smooth(method = lm)").skipped
+
+
+@pytest.mark.parametrize(
+    ("asked", "errors"),
+    [
+        ("coeftest(m, vcov = vcovCL, cluster = ~id)", [("~id", "lsdv")]),
+        ("lmtest::coeftest(m, vcov. = sandwich::vcovCL(m, cluster = ~ id))", [("~id", "lsdv")]),
+        ("r <- coeftest(m, vcovCL(m, df$id, type = 'HC0'))", [("~id", "glm")]),
+        ("coeftest(m, vcovCL(m, ~id, type = 'HC0', cadjust = FALSE))", [("~id", "glm")]),
+        ("coeftest(m, vcov = vcovHC(m, type = 'HC1'))", [("hetero", "lsdv")]),
+        ("coeftest(m, vcov = vcovHC, type = 'HC0')", [("hetero", "none")]),
+        ("V <- vcovHC(m, 'HC1')\ncoeftest(m, V)", [("hetero", "lsdv")]),
+        ("s <- sqrt(diag(vcovHC(m, type = 'HC1')))", [("hetero", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'const'))", [("iid", "lsdv")]),
+        ("coeftest(m)\nsummary(m)", [("iid", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'HC1'))\ncoeftest(m, vcovCL, cluster = ~id)", [("hetero", "lsdv"), ("~id", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'HC1'))\ncoeftest(m, vcovHC(m, 'HC1'))", [("hetero", "lsdv")]),
+    ],
+)
+def test_errors_that_are_asked_for_of_lm_are_taken(asked, errors):
+    errors = [(v, "none" if "cadjust" in asked else s) for v, s in errors]
+    found = lm_read(f"m <- lm(y ~ d + factor(id), df)\n{asked}")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == errors
+    assert not found.skipped
+    assert bool(found.comments.get("vcov")) == ("vcov" in asked)
+
+
+@pytest.mark.parametrize(
+    ("lines", "vcov", "why"),
+    [
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovHC(m))", "hetero", "HC3 is not in [vcov], whose hetero is HC1"),
+        ("coeftest(lm(y ~ d, df), vcov = vcovHC)", "hetero", "HC3 is not in [vcov]"),
+        ("lm_robust(y ~ d, df)", "hetero", "HC2 is not in [vcov]"),
+        ("lm_robust(y ~ d, df, clusters = id)", "~id", "CR2 of clusters is not in [vcov]"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ~id + year))", "~id + year", "its own number of clusters"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ~id, cadjust = FALSE))", "~id", "no factor G / (G - 1)"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ids))", "iid", "cluster = ids of vcovCL is not read"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, NeweyWest(m))", "iid", "asks for other standard errors"),
+        ("m <- lm(y ~ d, df)\nV <- vcovBS(m)\ncoeftest(m, V)", "iid", "asks for other standard errors"),
+        ("m <- lm(y ~ d, df)\nm <- f(m)\ncoeftest(m, vcovHC(m, 'HC1'))", "iid", "asks for other standard errors"),
+        ("lm(y ~ d, df)\nmodelsummary(m, vcov = 'HC1')", "iid", "asks for other standard errors"),
+    ],
+)
+def test_errors_of_lm_that_are_not_here_are_the_nearest_and_listed(lines, vcov, why):
+    found = lm_read(lines)
+    assert [r.vcov for r in found.regressions] == [vcov]
+    assert why in " ".join(told for _, _, told in found.skipped)
+
+
+def test_numbers_of_lm_are_those_of_its_dummies(tmp_path):
+    """Against a regression on all columns: two effects of an unbalanced panel, one nested in the clusters."""
+    draw = np.random.default_rng(3)
+    keys = [(i, t) for i in range(1, 13) for t in range(1, 7) if (i + t) % 7]
+    i, t = np.array(keys).T
+    d, x, w = ((i > 6) & (t > 2 + i % 3)) * 1.0, draw.normal(size=len(i)), draw.uniform(1, 2, len(i))
+    y = d + x + i % 4 + draw.normal(size=len(i)) * (1 + d)
+    pl.DataFrame({"id": i, "year": t, "y": y, "d": d, "x": x, "w": w}).write_csv(tmp_path / "a.csv")
+    code = """\
+df <- read.csv("a.csv")
+m <- lm(y ~ d + x + factor(id) + factor(year), df, weights = w)
+summary(m)
+coeftest(m, vcovHC(m, "const"))
+coeftest(m, vcovHC(m, "HC0"))
+coeftest(m, vcovHC(m, "HC1"))
+coeftest(m, vcovCL(m, ~id, type = "HC0", cadjust = FALSE))
+coeftest(m, vcovCL(m, ~id, type = "HC0"))
+coeftest(m, vcovCL(m, ~id))
+"""
+    (tmp_path / "a.R").write_text(code, "utf-8")
+    done = call_specdid(["init", "new", "--from", "a.R", "--treatment", "d"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = estimated(prepare(tmp_path / "new/new.toml"))
+    dummies = [of == level for of in (i, t) for level in np.unique(of)[1:]]
+    root = np.sqrt(w)
+    columns = np.column_stack([d, x, np.ones(len(d)), *dummies]) * root[:, None]
+    bread = np.linalg.inv(columns.T @ columns)
+    beta = bread @ columns.T @ (y * root)
+    rest = y * root - columns @ beta
+    n, k = columns.shape
+    groups = np.array([(columns * rest[:, None])[i == one].sum(0) for one in np.unique(i)])
+    g = len(groups)
+    rows, joint = (columns * rest[:, None]).T @ (columns * rest[:, None]), groups.T @ groups
+    meats = [np.linalg.inv(bread) * (rest @ rest) / (n - k), rows, rows * n / (n - k)]
+    meats += [joint, joint * g / (g - 1), joint * g / (g - 1) * (n - 1) / (n - k)]
+    assert found.estimate[0] == pytest.approx(beta[0], rel=1e-9)
+    ours = np.sort(np.ravel(found.numbers["std_error"]))
+    assert ours == pytest.approx(np.sort([np.sqrt((bread @ meat @ bread)[0, 0]) for meat in meats]), rel=1e-9)
