@@ -15,7 +15,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid.language import write
-from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
+from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
 from specdid.panel.columns import PERCENT, THOUSAND, Column, merge_levels, number, number_text
 from specdid.panel.errors import EvaluationError
 
@@ -186,6 +186,23 @@ def parse(levels: Iterable[str]) -> bool:
     return all(len(level) <= _LONGEST and read_number(level) is not None for level in levels)
 
 
+MOST_MARKS = 3
+"""Different words among numbers that are taken for marks of missing values."""
+
+
+def reading(column: Column, words: str) -> str:
+    """Write what reads a column of text as numbers, words among them as missing; "" where there is doubt of either."""
+    marks = [level for level in column.levels if not parse([level])]
+    far = any(far_thousands(column, sign)[0] for sign in ", ")
+    doubtful = far or mixed_percents(column) or any(_DIGIT.search(mark) for mark in marks)
+    if not numbers_as_text(column) or column.codes is None or doubtful or len(marks) > MOST_MARKS:
+        return ""
+    made = words
+    for mark in marks:
+        made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
+    return f"parse_number({made})"
+
+
 def mixed_percents(column: Column) -> str:
     """Describe cells with a percent sign beside numbers of another size; nothing where there are none."""
     signed = [narrow(level).endswith("%") for level in column.levels]
@@ -280,8 +297,8 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         )
         if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
             hint = _dated_advice(column, words)
-        elif len(words_among) == 1 and not (commas or _DIGIT.search(words_among[0])):
-            hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
+        elif words_among and (made := reading(column, words)):
+            hint = f"{what_to_do(words_among)}, or write {made}"
         hint = f"parse_number(x) reads them as numbers{_parted_read(column)}" if parse(column.levels) else hint
         return f"cells that are not numbers: {odd_cells(column, rows)}; {hint}"
     if not (alike := numbers_as_text(column)):
@@ -298,6 +315,7 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         cells = [f"“{column.levels[k]}” ({many(n, 'cell')})" for k, n in zip(others, counts, strict=False)]
         more = f" and {many(len(others) - 3, 'further text')}" if len(others) > 3 else ""
         todo = what_to_do([column.levels[k] for k in others])
+        todo += f", or write {made}" if (made := reading(column, words)) else ""
         return f"cells that are not numbers: {', '.join(cells)}{more}; {todo}"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
@@ -415,7 +433,7 @@ def date_advice(column: Column, node: Node) -> str:
 
 
 def _advice(column: Column, node: Node) -> str | None:
-    if advice := number_advice(column) or date_advice(column, node):
+    if advice := number_advice(column, write(node)) or date_advice(column, node):
         return advice
     if not column.levels:
         return None
@@ -477,7 +495,11 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
         advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
         shown = f"its values are {examples(column)}" if column.levels else None
-        advice = (number_advice(column) if column.odd else "") or date_advice(column, words) or shown
+        advice = (number_advice(column, write(words)) if column.odd else "") or date_advice(column, words) or shown
+        ordered = isinstance(whole, Binary) and whole.operator not in ("==", "!=", "%in%")
+        if isinstance(numbers, Number) and number_text(numbers.value) in column.levels and not ordered:
+            quoted = f"write {write(Text(number_text(numbers.value)))}, in quotes, where its values are codes"
+            advice = f"{quoted}; where they are numbers: {advice}" if column.odd else quoted
     return EvaluationError("compare_kinds", message, whole.span, advice)
 
 
