@@ -150,6 +150,8 @@ _LONGEST = 40
 """Characters of a number; a stranger's longer text is not tried."""
 _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
 """A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
+HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,13}")
+"""A number below 2^53 with the base 16, which R's read.csv() reads as one."""
 _BLANKS = " \u00a0\u2007\u2009\u202f\u3000"
 """What may stand between thousands beside commas: blanks, no-break, of a figure's width, thin, of full width."""
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, _BLANKS), " ")
@@ -177,7 +179,8 @@ _ONE_PARTED = {sign: re.compile(rf"[+-]?\d{{1,3}}{sign}\d{{3}}", re.ASCII) for s
 
 def numbers_as_text(column: Column) -> list[str]:
     """Return the values of a text column that look like numbers, where most do."""
-    alike = [level for level in column.levels if len(level) <= _LONGEST and _WRITTEN_NUMBER.fullmatch(narrow(level))]
+    written = [level for level in column.levels if len(level) <= _LONGEST]
+    alike = [level for level in written if _WRITTEN_NUMBER.fullmatch(narrow(level)) or HEXADECIMAL.fullmatch(level)]
     return alike if 2 * len(alike) > len(column.levels) else []
 
 
@@ -286,6 +289,11 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     """
     if mixed := mixed_percents(column):
         return f"{mixed}: parse_number({words}) alone leaves both as they are; {percent_advice(words)}"
+    if numbers_as_text(column) and (based := [level for level in column.levels if HEXADECIMAL.fullmatch(level)]):
+        return (
+            f"“{based[0]}” is text here and, where it is a hexadecimal number (as R's read.csv reads it), "
+            f"{int(based[0], 16)}: write such numbers with the base 10 in the file"
+        )
     decimal = next((level for level in column.levels if _DECIMAL_COMMA.fullmatch(level.strip())), "")
     if column.odd:
         commas = any("," in cell for cell in column.odd)

@@ -277,3 +277,17 @@ def test_a_definition_that_is_faulty_is_not_said_to_lack_where_an_analysis_uses_
     assert [f.code for f in specdid.check(study, data) if f.severity == "error"] == ["not_numeric"]
     study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": {**groups, "none": "mode > 1"}})
     assert {f.code for f in specdid.check(study, data) if f.severity == "error"} == {"not_numeric", "no_column"}
+
+
+@pytest.mark.parametrize("share", [2, 9])
+def test_hexadecimal_cells_are_told_where_a_number_is_wanted_and_not_where_groups_are(share):
+    n = small_panel().height
+    data = small_panel().with_columns(v=pl.Series([hex(k % 9 + 8) if k % 9 < share else str(k % 9) for k in range(n)]))
+    data = data.with_columns(
+        code=pl.Series([f"0xab54a98ceb1f0ad2{k % 3}" for k in range(n)]), v2=pl.lit("x") + pl.col("v")
+    )
+    for given in ({"controls": {"c": "v"}}, {"outcome": {"y": "v"}}):
+        told = [f for f in specdid.check(small_study(**given), data) if f.code in ("text_control", "not_numeric")]
+        assert ["is text here and, where it is a hexadecimal number" in f.help for f in told] == [True]
+    for given in ({"controls": {"c": "code + v2"}}, {"fixed_effects": {"v": "id + year + v"}}):
+        assert not [f for f in specdid.check(small_study(**given), data) if "hexadecimal" in (f.help or "")]
