@@ -13,7 +13,8 @@ from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
 from specdid._check.times import check_times_of
 from specdid._check.values import check_compared, check_conditions_of, check_use
-from specdid._diagnostics import Fault, SpecError
+from specdid._diagnostics import Fault, SpecError, fault_at, first_few
+from specdid._plan import PlanStatus
 from specdid._plan.exclude import select
 from specdid._plan.expand import expand_grid
 from specdid._study import Selector, Study
@@ -97,11 +98,20 @@ def _planned(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fau
     try:
         found = list(_selectors(request, bench.panel)) or list(_values(bench, request))
         if not any(f.severity == "error" for f in found):
-            plan_cells(request, bench.panel, bench.evaluator)
-            found += analysis.check(bench, request)
+            found += [*_without_columns(request, bench), *analysis.check(bench, request)]
         yield from found
     except SpecError as error:
         yield from error.faults
+
+
+def _without_columns(request: Request, bench: Bench) -> Iterator[Fault]:
+    """Plan the columns; warn where every one of them is excluded."""
+    plan = plan_cells(request, bench.panel, bench.evaluator).plan
+    if len(plan) and (plan.status == PlanStatus.EXCLUDED).all():
+        reasons = [plan.reasons[k].message for k in dict.fromkeys(plan.reason.tolist())]
+        message = f"{request.header} has no column, so it gives no numbers: {first_few(reasons)}"
+        help_ = "write in `fix` an option of every dimension that the rule names, such that they are planned together"
+        yield fault_at(request.key("fix"), None, "no_columns", message, help_, "warning")
 
 
 def _in_part(analysis: Analysis, bench: Bench, request: Request, sound: Sound) -> Iterator[Fault]:
@@ -114,8 +124,7 @@ def _in_part(analysis: Analysis, bench: Bench, request: Request, sound: Sound) -
         if sound.planned:
             found += [f for f in _selectors(request, bench.panel) if not depends]
         if sound.planned and not depends and not any(f.severity == "error" for f in found):
-            plan_cells(request, bench.panel, bench.evaluator)
-            found += analysis.check(bench, request)
+            found += [*_without_columns(request, bench), *analysis.check(bench, request)]
         yield from found
     except SpecError as error:
         yield from error.faults
