@@ -91,7 +91,12 @@ _TAIL = (
     _number("conf_low", "lower end of the interval at 1 - alpha", "vcov"),
     _number("conf_high", "upper end of the interval at 1 - alpha", "vcov"),
     _number("df", "degrees of freedom of t; inf: normal", "vcov"),
-    _count("nobs", "rows used"),
+    _count(
+        "nobs",
+        "rows used, each once; of csdid and did_multiplegt_dyn the ends of the changes that are averaged, of lpdid "
+        "the rows whose change is, of stackedev those in a stack, of did2s and did_imputation no row of an effect "
+        "that is never seen untreated: other rows of the sample are not counted",
+    ),
     _count("n_units", "units in these rows"),
     _count(
         "n_treated",

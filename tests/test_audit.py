@@ -139,6 +139,23 @@ def test_agreement(panel, made, audit_here):
     assert 0 <= found.se_gap < 1e-8
 
 
+@pytest.mark.parametrize(
+    ("error", "moved", "wider", "apart"),
+    [(np.nan, 3e-16, 1, 0), (np.nan, 1e-3, 1, 1), (1e-17, 3e-16, 3, 0), (1e-17, 1e-3, 1, 1), (0.1, 1e-6, 1, 1),
+     (0.1, 0.0, 1.001, 1), (1e-6, 1e-11, 1, 1)],
+)  # fmt: skip
+def test_what_is_rounding_beside_the_outcome_is_no_disagreement(error, moved, wider, apart):
+    """As of an outcome that is constant within units: its coefficient and error are zero, of which each has its own."""
+    results = SimpleNamespace(
+        estimate=np.array([2.8e-17]),
+        numbers={"std_error": np.array([[error]]), "nobs": np.array([9])},
+        planned=SimpleNamespace(spec_id=str, vcovs=VCOVS),
+    )
+    numbers = reference.ProgramNumbers("p", 2.8e-17 + moved, (None if np.isnan(error) else wider * error,))
+    again = reference.Reestimated((numbers,), 9)
+    assert bool(compare._compared(results, 0, again, 1.0).cause) == apart
+
+
 @pytest.mark.parametrize(("moved", "apart"), [(0.0, 0), (1e-13, 0), (1e-3, 1)])
 def test_a_control_that_is_the_outcome_leaves_rounding_and_no_disagreement(panel, audit_here, moved, apart):
     """Neither program's coefficient is other than 0, and its standard error is rounding."""

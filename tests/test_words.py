@@ -460,7 +460,7 @@ COMPOSED = {
     "7 in no joint test (7): 7": (
         "4 specifications are in no joint test (b 2, c 2): no least squares, which alone the wild bootstrap takes"
     ),
-    "`7` is missing in 77, where `7` is: specifications with it leave them out, as R does with NA; in Stata, where a "
+    "`7`7 is missing in 77, where `7` is: specifications with it leave them out, as R does with NA; in Stata, where a "
     "missing value is larger than any number, it is 7 there": (
         "`pop > 30` is missing in 2 rows of 1 unit, where `pop` is: specifications with it leave them out, as R does "
         "with NA; in Stata, where a missing value is larger than any number, it is true there"

@@ -24,7 +24,6 @@ from specdid import _plugins
 from specdid._arrays import Ints
 from specdid._audit.reference import AuditRequest, ProgramNumbers, Reestimated, estimate_again
 from specdid._records import Audit, Disagreement, Results, Status
-from specdid._records.fits import VCOV_NOTES, VcovCode
 from specdid.engine.one_by_one import Method, OneByOneWork
 from specdid.engine.problem import Effects, Members, Problem
 from specdid.engine.workers import safe_path, single_threaded
@@ -33,7 +32,9 @@ from specdid.figures._style import without_help
 LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6
 PERFECT = 1e-9
-"""Of sd(outcome) / sd(treatment): how far apart coefficients of a perfect fit are that agree."""
+"""Of the scale of a coefficient: how far apart two are that agree where they have no standard error."""
+ROUNDING = 1e-13
+"""Of the same: what is rounding, however small the standard error."""
 NOTHING = ProgramNumbers("the audit", float("nan"), ())
 REFERENCE = "pyfixest and by the audit's own algebra"
 REFERENCE_SCALED = "pyfixest, given weights scaled to mean 1, and by the audit's own algebra"
@@ -103,7 +104,7 @@ def audit_results(
         again = ask(request)
     except NotDoneError as error:
         return Audit(0, len(ok), 0.0, 0.0, LIMIT, REFERENCE, not_done=str(error))
-    scales = [_scale(compiled, p) if _perfect(results, s) else 0.0 for s, p in zip(sample, position, strict=True)]
+    scales = [_scale(work, p) for p in position.tolist()]
     compared = [_compared(results, int(s), a, u) for s, a, u in zip(sample, again, scales, strict=True)]
     return Audit(
         checked=len(sample),
@@ -117,21 +118,19 @@ def audit_results(
     )
 
 
-def _perfect(results: Results, s: int) -> bool:
-    """Say whether a specification has no standard error because nothing is left of its outcome."""
-    note = results.vcov_note
-    return any(c >= 0 and note.words[c] == VCOV_NOTES[VcovCode.PERFECT_FIT] for c in note.codes[s].tolist())
+def _scale(work: OneByOneWork, position: int) -> float:
+    """Return sd(outcome) / sd(treatment) of a member, over the rows that have both; 0 where that is not known.
 
-
-def _scale(compiled: AuditInput, position: int) -> float:
-    """Return sd(outcome) / sd(treatment) of a member, over the rows that have both; 0 where that is not known."""
-    problem, members = compiled.problem, compiled.members
+    Of an outcome in logarithms where the estimator's link makes it one.
+    """
+    problem, members = work.problem, work.members
+    linked = _plugins.load("estimators", work.methods[work.method[position]].name).unit
     pair = problem.values[:, [members.outcome[position], members.treatment[position]]][
         problem.rows[members.rows[position]]
     ]
     pair = pair[np.isfinite(pair).all(axis=1)]
     outcome, treatment = pair.std(axis=0) if len(pair) else (0.0, 0.0)
-    return float(outcome / treatment) if treatment > 0 else 0.0
+    return float((1.0 if linked else outcome) / treatment) if treatment > 0 else 0.0
 
 
 def _scaled(work: OneByOneWork, position: Ints) -> bool:
@@ -173,19 +172,18 @@ def _compared(results: Results, s: int, again: Reestimated, scale: float) -> Dis
 def _beside(results: Results, s: int, numbers: ProgramNumbers, scale: float) -> Disagreement:
     """Return |Δβ| and the largest |Δse|, in standard errors; infinite where a program gave nothing.
 
-    A perfect fit has no standard error; |Δβ| is then relative to β or, if that is larger, to what makes `LIMIT` be
-    `PERFECT` of ``scale``: a β of 0 is rounding.
+    A β of 0 is rounding: without a standard error |Δβ| is relative to β or, if that is larger, to what makes `LIMIT` be
+    `PERFECT` of ``scale``, the coefficient's; an error is taken to be `ROUNDING` of that at the least.
     """
     error = np.asarray(results.numbers["std_error"], dtype=np.float64)[s]
     theirs = np.full(len(error), np.nan)
     for v, found in enumerate(numbers.std_error):  # an error that it does not compute is taken as it was reported
         theirs[v] = error[v] if found is None else found
     here = np.isfinite(error) & (error > 0)
-    unit = (
-        error[here][0] if here.any() else max(abs(results.estimate[s]), scale * PERFECT / LIMIT, np.finfo(float).tiny)
-    )
+    units = np.maximum(error[here], scale * ROUNDING / LIMIT)
+    unit = units[0] if here.any() else max(abs(results.estimate[s]), scale * PERFECT / LIMIT, np.finfo(float).tiny)
     error_gap = np.zeros(len(error))
-    error_gap[here] = np.abs(error[here] - theirs[here]) / error[here]
+    error_gap[here] = np.abs(error[here] - theirs[here]) / units
     error_gap[np.isnan(error_gap)] = np.inf
     worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
     gap = abs(float(results.estimate[s]) - numbers.estimate) / unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from specdid import _plugins
@@ -13,7 +13,8 @@ from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
 from specdid._check.times import check_times_of
 from specdid._check.values import check_compared, check_conditions_of, check_use
-from specdid._diagnostics import Fault, SpecError
+from specdid._diagnostics import Fault, SpecError, fault_at, first_few
+from specdid._plan import PlanStatus
 from specdid._plan.exclude import select
 from specdid._plan.expand import expand_grid
 from specdid._study import Selector, Study
@@ -53,9 +54,8 @@ def check_analyses(
         which is done only where the options it starts from are there.
     """
     for request in requests:
-        found = list(_names(request, panel))
-        yield from found
-        if not found:
+        yield from _names(request, panel, () if sound is None else sound.file.derive)
+        if not any(_names(request, panel)):
             bench = Bench(study, panel, evaluator)
             analysis: Analysis = _plugins.load("analyses", request.table.kind)
             if sound is None:
@@ -70,9 +70,10 @@ def _added(request: Request, study: Study) -> list[Use]:
     return [u for u in uses(request.layout.study) if id(u.expression) not in known]
 
 
-def _names(request: Request, panel: Panel) -> Iterator[Fault]:
+def _names(request: Request, panel: Panel, derived: Iterable[str] = ()) -> Iterator[Fault]:
+    """Say which names are unknown; ``derived`` are known beside those of the study, with faults of their own."""
     study = request.layout.study
-    columns = tuple(dict.fromkeys((*panel.columns, *study.derive)))
+    columns = tuple(dict.fromkeys((*panel.columns, *study.derive, *derived)))
     for expression, role in request.expressions:
         yield from unknown(expression, columns, panel, role)
     for use in uses(study):
@@ -97,11 +98,20 @@ def _planned(analysis: Analysis, bench: Bench, request: Request) -> Iterator[Fau
     try:
         found = list(_selectors(request, bench.panel)) or list(_values(bench, request))
         if not any(f.severity == "error" for f in found):
-            plan_cells(request, bench.panel, bench.evaluator)
-            found += analysis.check(bench, request)
+            found += [*_without_columns(request, bench), *analysis.check(bench, request)]
         yield from found
     except SpecError as error:
         yield from error.faults
+
+
+def _without_columns(request: Request, bench: Bench) -> Iterator[Fault]:
+    """Plan the columns; warn where every one of them is excluded."""
+    plan = plan_cells(request, bench.panel, bench.evaluator).plan
+    if len(plan) and (plan.status == PlanStatus.EXCLUDED).all():
+        reasons = [plan.reasons[k].message for k in dict.fromkeys(plan.reason.tolist())]
+        message = f"{request.header} has no column, so it gives no numbers: {first_few(reasons)}"
+        help_ = "write in `fix` an option of every dimension that the rule names, such that they are planned together"
+        yield fault_at(request.key("fix"), None, "no_columns", message, help_, "warning")
 
 
 def _in_part(analysis: Analysis, bench: Bench, request: Request, sound: Sound) -> Iterator[Fault]:
@@ -114,8 +124,7 @@ def _in_part(analysis: Analysis, bench: Bench, request: Request, sound: Sound) -
         if sound.planned:
             found += [f for f in _selectors(request, bench.panel) if not depends]
         if sound.planned and not depends and not any(f.severity == "error" for f in found):
-            plan_cells(request, bench.panel, bench.evaluator)
-            found += analysis.check(bench, request)
+            found += [*_without_columns(request, bench), *analysis.check(bench, request)]
         yield from found
     except SpecError as error:
         yield from error.faults

@@ -18,7 +18,8 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._check.data import Data, StudyRole, Use, leaves, uses
 from specdid._diagnostics import Fault, Origin, Span, fault_at, many
 from specdid._study import Expression, SampleOption, TreatmentOption, VariantOption
-from specdid.language import LanguageError, Scope, Term, bind, referenced, write
+from specdid.language import LanguageError, Scope, Term, argument, bind, referenced, write
+from specdid.language.scope import bounds_behind
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, walk
 from specdid.panel import EvaluationError, never_treated, number_text
 
@@ -332,6 +333,7 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
                     yield _loses(data, use, node, groups[everywhere], whole)
     yield from _conditions(data, {origin for origin, _ in told})
     yield from _comparisons(data, told)
+    yield from _defaults(data)
     yield from _controls(data, told)
 
 
@@ -422,6 +424,44 @@ def _comparisons(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:
                 if rows.any():
                     seen.add((expression.origin, one))
                     yield from _compares(data, use, expression, one, rows)
+
+
+def _defaults(data: Data) -> Iterator[Fault]:
+    """Warn of outcomes that are the last case of case_when() in rows where its conditions are missing.
+
+    Not of treatments, where an empty date is the usual sign of who is never treated.
+    """
+    for option in data.study.outcome:
+        for node, _ in leaves(option.formula.tree, "outcome"):
+            for bound in bounds_behind([bind(node, data.scope)]):
+                for call in (n for n in walk(bound.node) if isinstance(n, Call) and n.function == "case_when"):
+                    yield from _default(data, option.formula, node, call, bound.scope)
+
+
+def _default(data: Data, formula: Expression, outcome: Node, call: Call, scope: Scope) -> Iterator[Fault]:
+    cases = [a.value for a in call.arguments if isinstance(a.value, Binary) and a.name is None]
+    default = argument(call, ".default")
+    *cases, last = cases if default is None else [*cases, Binary("~", Constant(True), default)]
+    tests = [data.column(case.left, scope) for case in cases]
+    if not cases or last.left != Constant(True) or any(one is None or one.numbers is None for one in tests):
+        return
+    open_ = np.logical_or.reduce([one.missing for one in tests if one is not None])
+    held = np.logical_or.reduce([one.numbers > 0 for one in tests if one is not None and one.numbers is not None])
+    given, whole = data.column(last.right, scope), data.column(outcome)
+    rows = open_ & ~held & data.sampled
+    if given is None or whole is None or not (rows := rows & ~given.missing & ~whole.missing).any():
+        return
+    parts = [part for case in cases for part in (*referenced(case.left), case.left)]
+    part = next((p for p in parts if _all_missing(data, p, scope, rows)), None)
+    if part is None:
+        return
+    count = many(int(rows.sum()), "row")
+    message = (
+        f"`{write(outcome)}` is `{write(last.right)}`, the last case of case_when(), in {count} where "
+        f"`{write(part)}` is missing, as in R"
+    )
+    advice = f"to leave these rows out write `is.na({write(part)}) ~ NA` as the first case"
+    yield fault_at(formula.origin, outcome.span, "default_of_missing", message, advice, "warning")
 
 
 def _has_own_fault(data: Data, use: Use) -> bool:
@@ -549,9 +589,11 @@ def _compares(data: Data, use: Use, expression: Expression, node: Binary, rows: 
     true, false = (_string(text + _guarded(node)) for text in (f"is.na({name}) | ", f"!is.na({name}) & "))
     count = int(np.count_nonzero(rows))
     units = f" of {data.units(rows)}" if data.panel.unit_codes is not None else ""
+    column = next((name for name, one in data.study.derive.items() if one is expression), "")
+    of = f" of `{column}`" if column else ""
     message = (
-        f"`{write(node)}` is missing in {many(count, 'row')}{units}, where `{name}` is: specifications with it leave "
-        "them out, as R does with NA; in Stata, where a missing value is larger than any number, "
+        f"`{write(node)}`{of} is missing in {many(count, 'row')}{units}, where `{name}` is: specifications with it "
+        "leave them out, as R does with NA; in Stata, where a missing value is larger than any number, "
         f"it is {'true' if stata else 'false'} there"
     )
     advice = f"as in Stata: {true if stata else false}"

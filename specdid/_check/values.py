@@ -41,6 +41,7 @@ from specdid.panel.functions import rounded
 from specdid.panel.labels import labelled_missing
 from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, told_apart
 from specdid.panel.operators import (
+    HEXADECIMAL,
     USABLE,
     far_thousands,
     footnote_advice,
@@ -208,18 +209,29 @@ def _compared(data: Data, expression: Expression, scope: Scope) -> Iterator[tupl
 
 
 def check_outcomes(data: Data) -> Iterator[Fault]:
-    """Find outcomes that are missing in every row."""
+    """Find outcomes that are missing in every row, or constant within units where a treatment is not."""
+    units = data.panel.unit_codes
+    treatments = [values for option in data.study.treatment if (values := data.numbers(option.term)) is not None]
     for option in data.study.outcome:
         for node, _ in leaves(option.formula.tree, "outcome"):
             column = data.column(node)
-            if column is not None and column.numbers is not None and np.isnan(column.numbers).all():
-                yield fault_at(
-                    option.formula.origin,
-                    node.span,
-                    "outcome_missing",
-                    "the outcome is missing in every row",
-                    severity="warning",
+            if column is None or (y := column.numbers) is None:
+                continue
+            if np.isnan(y).all():
+                message = "the outcome is missing in every row"
+                yield fault_at(option.formula.origin, node.span, "outcome_missing", message, severity="warning")
+                continue
+            rows = data.sampled & ~np.isnan(y)
+            if units is None or changing_rows(own := np.where(rows, units, -1), y).size or len(np.unique(y[rows])) < 2:
+                continue
+            if any(changing_rows(np.where(np.isnan(d), -1, own), d).size for d in treatments):
+                unit = data.panel.unit
+                message = (
+                    f"the outcome `{write(node)}` is the same in all rows of every `{unit}`: a treatment that changes "
+                    f"within `{unit}` does not move it, and effects of `{unit}` take all of it"
                 )
+                advice = "take an outcome that is measured in every period"
+                yield fault_at(option.formula.origin, node.span, "outcome_constant", message, advice, "warning")
 
 
 def check_logs(data: Data) -> Iterator[Fault]:
@@ -702,13 +714,27 @@ def _later(data: Data, node: Node, scope: Scope, time: str) -> Iterator[Call]:
                 continue
             if FUNCTIONS[call.function].later or call.function in LIMITED:
                 by = argument(call, "by") if call.function != "interpolate" else None
-                if by is None or not _holds_time(data, by, names, time):
+                if (by is None or not _holds_time(data, by, names, time)) and not _of_units(data, call, names):
                     yield call
         for name in referenced(top):
             definition = names.definition(name.name)
             if definition is not None and definition.digest not in seen:
                 seen.add(definition.digest)
                 stack.append((definition.node, definition.scope))
+
+
+def _of_units(data: Data, call: Call, scope: Scope) -> bool:
+    """Say whether all that a call reads is constant within units, where known: later values are those of before."""
+    columns = [data.column(name, scope) for name in referenced(call)]
+    return data.panel.unit_codes is not None and all(
+        column is not None
+        and not changing_rows(np.where(column.missing, -1, data.panel.unit_codes), _values(column)).size
+        for column in columns
+    )
+
+
+def _values(column: Column) -> Floats:
+    return _ranks(column).astype(np.float64) if column.numbers is None else column.numbers
 
 
 def _holds_time(data: Data, by: Node, scope: Scope, time: str) -> bool:
@@ -1160,7 +1186,8 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
         if others := [level for level in levels if level not in set(alike)]:
             message += f", except {first_few([f'“{level}”' for level in others], 3)}"
         advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
-        if mixed_percents(column) or any(character.isdigit() for level in others for character in level):
+        marked = any(character.isdigit() for level in others for character in level)
+        if marked or mixed_percents(column) or any(HEXADECIMAL.fullmatch(level) for level in alike):
             advice = number_advice(column, name)
         elif parse(alike):
             read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name

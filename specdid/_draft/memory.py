@@ -290,8 +290,8 @@ class Memory:
                 key = self._in_place_of[key]
             those[word] = key
 
-    def in_force(self, text: str) -> str:
-        return _with_names(text, self.state.columns)
+    def in_force(self, text: str, state: State | None = None) -> str:
+        return _with_names(text, (state or self.state).columns)
 
     def derived(self, name: str) -> str | None:
         """Return the expression of the version in force, None for a column of the data."""

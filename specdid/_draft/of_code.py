@@ -308,7 +308,7 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         Where there is no regression, or no single term stands first in all of them.
     """
     if not code.regressions:
-        help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois and felm"
+        help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe; feols, fepois, felm and lm"
         message = f"no regression of {name} is understood"
         raise SpecError([Fault("draft_code", message, help=help_, notes=_not_taken(code))])
     counts = Counter(term for r in code.regressions for term in r.terms)

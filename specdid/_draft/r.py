@@ -1,4 +1,4 @@
-"""An R script: feols, fepois and felm with one formula written out, and what it does to their data before."""
+"""An R script: feols, fepois, felm and lm with one formula written out, and what it does to their data before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
 
@@ -34,7 +34,7 @@ from specdid._draft.memory import (
     texts_of,
     without_marks,
 )
-from specdid._draft.r_errors import Defaults, read_errors
+from specdid._draft.r_errors import Defaults, Errors, errors_of_lm, errors_of_sandwich, read_errors
 from specdid._draft.r_numbers import LARGEST_INTEGER, Kind, kind_of, text_in_r
 from specdid.language import COMMANDS, FUNCTIONS, LanguageError, expand, not_read, parse, write
 from specdid.language.tree import (
@@ -58,7 +58,16 @@ LONGEST_CALL = 10_000
 """Characters of a call."""
 MOST_CUTS = 30
 """Conditions that the rows of a frame are cut by, one after the other, and summaries of an expression."""
-_CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols"}
+_CALLS = {"feols": "feols", "fepois": "fepois", "felm": "feols", "lm": "feols", "lm_robust": "feols"}
+_LM = {
+    "lm": ("subset", "weights", "na.action"),
+    "lm_robust": ("weights", "subset", "clusters", "fixed_effects", "se_type"),
+}
+"""Functions whose formula is R's own, without fixest's: their arguments behind the data, by place."""
+_R_FORMULAS = {"felm", *_LM}
+_ONLY_FIXEST = {"i", "l", "f", "d", "sw", "sw0", "csw", "csw0", "mvsw", "regex", ".."}
+_OF_A_FIT = re.compile(r"\b(?:resid|residuals|fitted|fitted\.values|predict|augment|vif|hatvalues|model\.matrix)\(\s*$")
+"""What takes of a regression what is no effect."""
 _AROUND = {"coeftest", "boottest", "vcovHC", "vcovCL", "vcovBK", "vcovSCC"}
 """Functions whose argument is a regression, for errors of another kind."""
 _OTHERS = {
@@ -70,13 +79,14 @@ _TAKEN = {
     "fml", "data", "vcov", "cluster", "se", "ssc", "dof", "weights", "subset", "split", "fsplit", "panel.id",
     "fixef.rm",
 }  # fmt: skip
-_OF_COLUMNS = {"vcov", "cluster", "se", "split", "fsplit"}
+_OF_COLUMNS = {"vcov", "cluster", "se", "split", "fsplit", "clusters"}
 """Arguments of a regression that name columns, or are columns of its frame."""
 _NO_MATTER = {
     "notes", "lean", "warn", "verbose", "nthreads", "mem.clean", "data.save", "collin.tol", "fixef.tol", "fixef.iter",
     "fixef.algo", "glm.iter", "glm.tol", "demeaned", "combine.quick", "keepX", "keepCX",
 }  # fmt: skip
 """Arguments of a regression that change neither rows nor numbers beyond tolerance."""
+_NO_MATTER_IN_LM = {"model", "x", "y", "qr", "return_vcov", "try_cholesky", "ci", "alpha"}
 _NAME = r"[A-Za-z.][\w.]*"
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
 _GUARD = rf"^(?:if|while|for)\s*{_BRACKETS}\s*|^else\s+"
@@ -250,7 +260,7 @@ _HERE = {
     "cumsum": "cumsum(x), along the unit's time, without by",
     "cummax": "cummax(x), along the unit's time, without by",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
-    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
+    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4",
     "replace_na": "coalesce(x, 0)",
     "na_if": "ifelse(x == 1, NA, x), of one value",
     "any": "max(x, by = g) == 1 of a condition x",
@@ -258,6 +268,8 @@ _HERE = {
     "xor": "(a) != (b)",
     "trunc": "as.integer(x)",
     "ave": "mean(x, by = g)",
+    "percent_rank": "(rank(x, by = g) - 1) / (sum(!is.na(x), by = g) - 1); ties share their mean, in R their least",
+    "cume_dist": "rank(x, by = g) / sum(!is.na(x), by = g); ties share their mean, in R their largest",
     "min_rank": "rank(x, by = g), where ties have their mean",
     "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
     "across": "a line of [derive] for each column",
@@ -351,6 +363,15 @@ class _Summaries:
     line: int
 
 
+@dataclass(slots=True)
+class _Model:
+    """Regressions of one call of lm, by their place; ``asked`` are errors that were asked for of them."""
+
+    frame: str
+    regressions: list[int]
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+
 class _R(Memory):
     """An R script, statement by statement; every frame has a state of its own."""
 
@@ -406,6 +427,11 @@ class _R(Memory):
         scipen = re.search(r"\bscipen\s*=\s*(\d{1,3})", text)
         self._scipen = int(scipen[1]) if scipen else 0
         self._by_felm: dict[str, list[int]] = {}
+        self._models: dict[str, _Model] = {}
+        """Regressions of lm by the name that they are assigned to."""
+        self._by_lm: dict[str, list[int]] = {}
+        self._variances: set[str] = set()
+        """Names of what was read of vcovHC() and the like."""
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._levels: set[str] = set()
@@ -437,15 +463,20 @@ class _R(Memory):
             self._native = "|>" in statement and "%>%" not in statement
             piped = "%>%" in statement or "|>" in statement
             bare = _without_texts(statement) if found else ""
+            before = len(self.found.regressions)
             for name, at, inside in found:
                 shown, at_line = " ".join(f"{name}({inside})".split()), line + statement.count("\n", 0, at)
                 if bare[at] == " ":
                     self.skip(at_line, shown, "it stands in a text: write it out where it is run")
                     continue
+                if _OF_A_FIT.search(statement[:at]):
+                    self.skip(at_line, shown, "residuals, fitted values and the like are taken of it, not its effects")
+                    continue
                 try:
                     self._regression(name, inside, at_line, _piped(statement[:at]) if piped else None, local)
                 except NotReadError as error:
                     self.skip(at_line, shown, str(error))
+            statement = self._asked_errors(statement, line, found, before)
             rest = statement
             for _, _, inside in found:
                 rest = rest.replace(inside, "")
@@ -625,6 +656,10 @@ class _R(Memory):
             if panel and self.found.unit is None:
                 self.found.unit, self.found.time = panel
             parts = _split(given.get("fml", "").partition("~")[2], "|")
+            if name in _LM:
+                factors = re.findall(rf"(?:as\.)?factor\(\s*({_NAME})\s*\)(?!\s*[:*])", parts[0])
+                parts = [parts[0], " + ".join([*factors, given.get("fixed_effects", "").lstrip("~ ")]).strip(" +")]
+                parts = [one for one in parts if one]
             if name in _CALLS and len(parts) > 1:
                 plain = re.sub(r"(?<!\[)\[[^\[\]]*\](?!\])", "", parts[1])  # i[t] absorbs i, too; i[[t]] does not
                 absorbed.append({*re.findall(rf"(?:^|[+(,])\s*({_NAME})\s*(?=$|[+),])", plain)})
@@ -690,6 +725,9 @@ class _R(Memory):
                 others.append(
                     f"Line{'s' * (len({*at}) > 1)} {named}: {why}. Errors here may be a little larger or smaller."
                 )
+        for why, at in self._by_lm.items():
+            named = ", ".join(map(str, sorted({*at})[:12]))
+            others.append(f"Line{'s' * (len({*at}) > 1)} {named}: {why}.")
         if others:
             self.found.comments["vcov"] = [*self.found.comments.get("vcov", ()), *others]
         if self._singletons:
@@ -704,7 +742,9 @@ class _R(Memory):
         """Take a call over; ``local`` are names of loops and functions that it stands in."""
         if name not in _CALLS:
             raise NotReadError(_OTHERS[name])
-        own, defaults = _arguments(inside), self._defaults.arguments if name != "felm" else {}  # felm is not fixest's
+        own, defaults = _arguments(inside, _LM.get(name, ("vcov",))), self._defaults.arguments
+        if name in _R_FORMULAS:  # which are not fixest's
+            defaults = {}
         given = {**defaults, **own}
         if piped and given.get("data", "") in (".", "_"):
             given["data"] = piped
@@ -722,10 +762,10 @@ class _R(Memory):
         for key in _OF_COLUMNS & {*given}:
             self._refuse_whole(given[key])
             given[key] = _of_own(given[key], frame)
-        keeps = "felm keeps" if name == "felm" else "fixest before 0.13 keeps"
+        keeps = f"{name} keeps" if name in _R_FORMULAS else "fixest before 0.13 keeps"
         if re.search(r"none|single|both|perfect_fit", given.get("fixef.rm", "")):  # none is told with its line
             keeps = ""
-        if "|" not in _without_texts(given.get("fml", "")):
+        if "|" not in _without_texts(given.get("fml", "")) and "fixed_effects" not in given:
             keeps = "factor() keeps"
         try:
             regressions = self._read_call(name, given, line)
@@ -745,7 +785,9 @@ class _R(Memory):
 
     def _read_call(self, name: str, given: Mapping[str, str], line: int) -> list[Regression]:
         """Return the regressions of a call, one, or two with ``fsplit``."""
-        if unknown := [key for key in given if key not in _TAKEN and key not in _NO_MATTER]:
+        taken = {"fml", "data", *_LM[name]} if name in _LM else _TAKEN
+        spared = _NO_MATTER_IN_LM if name in _LM else _NO_MATTER
+        if unknown := [key for key in given if key not in taken and key not in spared]:
             raise NotReadError(f"its argument `{unknown[0]}` is not read")
         formula = given.get("fml", "")
         for _ in range(5):
@@ -757,6 +799,9 @@ class _R(Memory):
             raise NotReadError("its formula is not written out")
         left, _, right = formula.partition("~")
         parts = _split(right, "|")
+        if name in _LM:
+            self._refuse_of_fixest(name, formula, given)
+            parts += [given.get("fixed_effects", "").lstrip("~ ")] * ("fixed_effects" in given)
         if name == "felm":
             parts += ["0"] * (4 - len(parts))
             instruments, clusters = parts[2], parts[3]
@@ -770,16 +815,15 @@ class _R(Memory):
             parts[1] = re.sub(rf"(?<![\w.])as\.factor\(\s*({_NAME})\s*\)", r"factor(\1)", parts[1])
         effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
         terms: list[str] = []
-        absorbed = len(effects)
-        for term in _split(parts[0], "+"):
-            if name == "felm" and "^" in _masked(term):  # an operator of R's formulas: x^2 is x
+        absorbed, without_constant = len(effects), False
+        summands = _with_products(_split(parts[0], "+"))
+        for term in summands:
+            if name in _R_FORMULAS and "^" in _masked(term):  # an operator of R's formulas: x^2 is x
                 if not (power := re.fullmatch(rf"({_NAME})\s*\^\s*\d+", term)):
                     raise NotReadError(f"`{term}` is not what it says in a formula of R: write I() around a power")
                 term = power[1]
             if less := re.fullmatch(r"(.*?)\s*-\s*1|0", term):
-                if not absorbed:
-                    raise NotReadError("a regression without a constant is not here")
-                term = less[1] or ""
+                without_constant, term = True, less[1] or ""
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif re.fullmatch(rf"{_NAME}(?:\s*/\s*{_NAME})+", term):  # a/b is a + a:b
@@ -790,9 +834,9 @@ class _R(Memory):
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
-            elif slopes := self._slopes(term, _split(parts[0], "+"), {"subset", "split", "fsplit"} & {*given}):
+            elif slopes := self._slopes(term, summands, {"subset", "split", "fsplit"} & {*given}):
                 terms.append(self._term(slopes, "terms"))
-            elif margins := self._margins(term, _split(parts[0], "+"), parts[1:2], line):
+            elif margins := self._margins(term, summands, parts[1:2], line):
                 terms += [self._term(term, "terms"), *margins]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
@@ -800,6 +844,8 @@ class _R(Memory):
                 terms += self._matching(term, left)
             elif term not in ("1", ""):
                 terms.append(self._term(term, "terms"))
+        if without_constant and not effects:  # whose levels add up to one
+            raise NotReadError("a regression without a constant is not here")
         if name == "felm" and len(lefts := _split(left, "|")) > 1:
             if not {*lefts} <= self._facts.complete - {*self.state.columns}:
                 raise NotReadError("felm takes the rows where all its outcomes are known: write a regression for each")
@@ -808,10 +854,10 @@ class _R(Memory):
         condition = given.get("subset", "")
         if re.fullmatch(r"~?\s*-?\s*(?:c\(.*\)|[\d:L]+)", condition):
             raise NotReadError("subset names rows by their number")
-        scope = "frame" if name == "felm" or condition.startswith("~") else "script"
+        scope = "frame" if name in _R_FORMULAS or condition.startswith("~") else "script"
         condition = self._value(re.sub(r"^~\s*", "", condition), (), "condition", scope=scope) if condition else "TRUE"
         if (
-            name != "felm"
+            name not in _R_FORMULAS
             and condition != "TRUE"
             and (whole := next((n for n in _called(formula) if n in _OF_ALL), None))
         ):
@@ -821,9 +867,14 @@ class _R(Memory):
         if condition != "TRUE" and (moved := next((n for n in _called(formula) if n in ("l", "f", "d")), None)):
             self._refuse_moved(moved, condition)
         weights = re.sub(r"^~\s*", "", given.get("weights", ""))
-        errors = read_errors(name, given, clusters, " + ".join(effects[:absorbed]), self._defaults)
+        if name in _LM:
+            errors = errors_of_lm(name, given, "lsdv" if effects else "")
+        else:
+            errors = read_errors(name, given, clusters, " + ".join(effects[:absorbed]), self._defaults)
         rule = errors.ssc
-        if name == "felm":
+        if name in _LM:
+            self._tell_lm(errors, effects[absorbed:], line, " ".join(f"{name}({formula}, …)".split()))
+        elif name == "felm":
             rule, why = self._of_felm(errors.vcov, effects, absorbed=bool(absorbed))
             if why:
                 self._by_felm.setdefault(why, []).append(line)
@@ -856,6 +907,107 @@ class _R(Memory):
         each = f"each({level})"
         both = each if condition == "TRUE" else f"{each} & {in_brackets(condition)}"
         return [*([regression] if given.get("fsplit") else []), replace(regression, condition=both)]
+
+    def _refuse_of_fixest(self, name: str, formula: str, given: Mapping[str, str]) -> None:
+        """Refuse what a formula of lm says otherwise than one of fixest, or not at all.
+
+        Raises
+        ------
+        NotReadError
+            It has some.
+        """
+        if other := next((n for n in _called(formula) if n in _ONLY_FIXEST), None):
+            raise NotReadError(f"`{other}()` is fixest's, and no function of a formula of {name}")
+        if "|" in _masked(formula) or re.match(r"\s*c\(", formula):
+            raise NotReadError(f"`{formula.strip()}` is not what it says in a formula of {name}")
+        if given.get("na.action", "na.omit").strip("\"'") not in ("na.omit", "na.exclude", "NULL"):
+            raise NotReadError(f"na.action = {given['na.action']} is not read")
+
+    def _tell_lm(self, errors: Errors, factors: Sequence[str], line: int, text: str) -> None:
+        """Say what is otherwise than in lm: factors are absorbed, and errors may be the nearest that are here."""
+        if factors:
+            told = "factor() among the terms of lm is a fixed effect here: the other coefficients are the same."
+            self.found.comments.setdefault("fixed_effects", [])
+            if told not in self.found.comments["fixed_effects"]:
+                self.found.comments["fixed_effects"].append(told)
+        if errors.lacks:
+            self.skip(line, text, f"its errors are not those here, `{errors.vcov}` of [vcov]: {errors.lacks}")
+
+    def _asked_errors(self, statement: str, line: int, found: Sequence[tuple[str, int, str]], before: int) -> str:
+        """Take over the errors that coeftest(), vcovHC() and vcovCL() ask for of regressions of lm.
+
+        Parameters
+        ----------
+        found : the regressions that stand in the statement
+        before : how many regressions there were before it
+
+        Returns
+        -------
+        str
+            The statement without what was read of it.
+        """
+        made = range(before, len(self.found.regressions))
+        of_lm = len(found) == 1 and found[0][0] == "lm"
+        here = _Model(_steps(_arguments(found[0][2]).get("data", ""))[0], [*made]) if of_lm and made else None
+        for call in [*re.finditer(r"(?<![\w.])(?:(?:lmtest|sandwich)::)?(coeftest|vcovHC|vcovCL)\(", statement)][::-1]:
+            inside = _inside(statement, call.end())
+            parts = [part.partition("=") if re.match(r"[\w.]+\s*=[^=]", part) else ("", "", part) for part in
+                     _split(inside, ",")]  # fmt: skip
+            order = iter({"coeftest": ("x", "vcov."), "vcovHC": ("x", "type")}.get(call[1], ("x", "cluster", "type")))
+            given = {key.strip() or next(order, "?"): value.strip() for key, _, value in parts}
+            of = given.get("x", "")
+            model = here if here is not None and re.match(r"(?:stats::)?lm\(", of) else self._models.get(of)
+            function, text = call[1], " ".join(f"{call[0]}{inside})".split())
+            if model is None:
+                continue
+            if function == "coeftest":
+                which = given.pop("vcov.", given.pop("vcov", ""))
+                function = re.sub(r"^sandwich::", "", which)
+                given = {key: value for key, value in given.items() if key not in ("save", "df")}
+            if function in ("vcovHC", "vcovCL"):
+                try:
+                    self._take_errors(function, given, model, line, text)
+                except NotReadError as error:
+                    self.skip(line, text, f"asks for errors that are not read: {error}")
+            elif function not in ("", "print()") and function not in self._variances:
+                continue
+            statement = statement[: call.start()] + "print()" + statement[call.end() + len(inside) + 1 :]
+        target = _assigned(" ".join(statement.split()))
+        if target and not target[1]:
+            self._models.pop(target[0], None)
+            self._variances.discard(target[0])
+            if here is not None and _is_one_call(target[2]):
+                self._models[target[0]] = here
+            elif target[2] == "print()":
+                self._variances.add(target[0])
+        return statement
+
+    def _take_errors(self, function: str, given: dict[str, str], model: _Model, line: int, text: str) -> None:
+        """Give a regression of lm the errors that are asked for, in place of its own or, of others, beside them.
+
+        Raises
+        ------
+        NotReadError
+            They are not read.
+        """
+        if "cluster" in given:
+            given["cluster"] = _of_own(given["cluster"], model.frame)
+        for at in model.regressions:
+            regression, (frame, state) = self.found.regressions[at], self._states[at]
+            errors = errors_of_sandwich(function, given, "lsdv" if regression.effects != "0" else "")
+            vcov = f"~{self.in_force(errors.vcov[1:], state)}" if errors.vcov[0] == "~" else errors.vcov
+            other = replace(regression, vcov=vcov, ssc=errors.ssc)
+            if not model.asked:
+                self.found.regressions[at] = other
+            elif (vcov, errors.ssc) not in model.asked:
+                self.found.regressions.append(replace(other, line=line))
+                self._states.append((frame, state))
+            told = f"errors are those that line {line} asks for"
+            told += ", there with t of N - k degrees of freedom, here of G - 1" * (vcov[0] == "~")
+            self._by_lm.setdefault(told, []).append(regression.line)
+            model.asked.append((vcov, errors.ssc))
+            if errors.lacks:
+                self.skip(line, text, f"errors are not those here, `{errors.vcov}` of [vcov]: {errors.lacks}")
 
     def _refuse_moved(self, function: str, condition: str) -> None:
         """Refuse a lag beside a condition, but of units as a whole.
@@ -1873,6 +2025,8 @@ class _R(Memory):
 
     def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
+        if function == "diff":
+            return self._differenced(text, by)
         here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
         call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
         given = _split(_inside(text, call.end()), ",") if call else []
@@ -1893,11 +2047,11 @@ class _R(Memory):
             here = here.replace("by = g", _group_of(groups)) if (groups := values[1:]) else here.replace(", by = g", "")
         elif function == "cut":
             breaks = options.get("breaks", second)
-            by_rank = re.match(r"(?:stats::)?quantile\(", breaks) and re.fullmatch(
-                r"T|TRUE", options.pop("include.lowest", "")
-            )
-            written, _, ranked = here.partition(", or ")
-            here = ranked if by_rank else "" if "quantile(" in breaks or re.fullmatch(r"\d+L?", breaks) else written
+            if "quantile(" in breaks:
+                lowest = options.pop("include.lowest", "F") in ("T", "TRUE")
+                here = _at_quantiles(values[0] if values else "", breaks, lowest)
+            elif re.fullmatch(r"\d+L?", breaks):
+                here = ""
             options = {k: v for k, v in options.items() if k not in ("breaks", "labels", "dig.lab")}
         if (options and function not in _OF_EXAMPLE) or len(values) > _MOST_VALUES.get(function, len(values)):
             return ""
@@ -1944,6 +2098,17 @@ class _R(Memory):
         rows = f"within {' and '.join(f'`{one}`' for one in by)}" if unit in by else "across units"
         told = f"there R goes by rows {rows}, as they are not grouped by {f'`{unit}` alone' if unit else 'the unit'}"
         return f": {told}. Along the time of each unit it is here: {here}"
+
+    def _differenced(self, text: str, by: Sequence[str]) -> str:
+        """Say what differences are that a first value is put before, "" of others."""
+        whole = re.fullmatch(
+            rf"c\(\s*(NA\w*|-?[\d.]+)L?\s*,\s*diff\(\s*({_NAME}|log\(\s*{_NAME}\s*\))\s*(?:,\s*(?:lag\s*=\s*)?1L?\s*)?\)\s*\)",
+            text.strip(),
+        )
+        if not whole or not by:
+            return ""
+        told = self._moved_rows("lag", ("x",), "1", {"default": whole[1]}, by).replace("l(x, 1)", f"d({whole[2]}, 1)")
+        return f"{told}; diff() is of rows, the same where a unit's are sorted by time without gaps"
 
     def _of_several_keys(self, by: Sequence[str], here: str = "l(x, 1), f(x, 1) or cumsum(x)") -> str:
         """Say what the time is of units whose rows are sorted by several columns, "" of others."""
@@ -3241,6 +3406,20 @@ def _classes(argument: str) -> dict[str, bool] | None:
     return found if given else None
 
 
+def _with_products(summands: Sequence[str]) -> list[str]:
+    """Write ``x * factor(g)`` out, which has x, the levels of g and slopes by these."""
+    found: list[str] = []
+    for term in summands:
+        factors = re.fullmatch(rf"({_NAME})\s*\*\s*((?:as\.)?factor\(\s*{_NAME}\s*\))", term)
+        reverse = re.fullmatch(rf"((?:as\.)?factor\(\s*{_NAME}\s*\))\s*\*\s*({_NAME})", term)
+        if factors or reverse:
+            x, factor = factors.groups() if factors else (reverse[2], reverse[1]) if reverse else ("", "")
+            found += [x, factor, f"{factor}:{x}"]
+        else:
+            found.append(term)
+    return found
+
+
 def _pairs(part: str, chosen: Callable[[str], list[str] | None]) -> list[tuple[str, str]]:
     """Return the columns that an argument of mutate() makes, each with its value: one, or those of across().
 
@@ -3464,6 +3643,33 @@ def _intervals(inside: str, *, codes: bool) -> str:
         ends = [f"{x} {above} {low}"] * (low != "-Inf") + [f"{x} {below} {high}"] * (high != "Inf")
         cases.append(f"{' & '.join(ends) or f'!is.na({x})'} ~ {texts[k] if texts else k + 1}")
     return f"case_when({', '.join(cases)})"
+
+
+def _at_quantiles(x: str, breaks: str, lowest: bool) -> str:
+    """Return the groups of cut() at quantiles of the same column that are equal shares, "" of others.
+
+    Without ``lowest`` no interval holds the least value.
+    """
+    inside = _split(_inside(breaks, breaks.find("quantile(") + len("quantile(")), ",")
+    plain = [one for one in inside if not re.match(r"[\w.]+\s*=(?!=)", one)]
+    named = (one.partition("=") for one in inside if one not in plain)
+    given = {key.strip(): value.strip() for key, _, value in named}
+    shares = given.get("probs", plain[1] if len(plain) > 1 else "seq(0, 1, 0.25)")
+    numbers = re.findall(r"\d*\.?\d+", shares)
+    count = 0.0
+    if step := re.fullmatch(r"seq\(\s*0\s*,\s*1\s*,\s*(?:by\s*=\s*)?(0?\.\d+|1\s*/\s*(\d+))\s*\)", shares):
+        count = float(step[2]) if step[2] else 1 / float(step[1])
+    elif length := re.fullmatch(r"seq\(\s*0\s*,\s*1\s*,\s*length(?:\.out)?\s*=\s*(\d+)L?\s*\)", shares):
+        count = float(length[1]) - 1
+    elif divided := re.fullmatch(r"\(?\s*0\s*:\s*(\d+)\s*\)?\s*/\s*(\d+)", shares):
+        count = float(divided[1]) if divided[1] == divided[2] else 0.0
+    elif re.fullmatch(r"c\([\d.,\s]+\)", shares):
+        count = len(numbers) - 1.0
+        count *= all(abs(float(one) - k / count) < 1e-9 for k, one in enumerate(numbers)) if count else 0
+    if plain[:1] != [x] or given.keys() - {"probs", "na.rm", "names"} or count < 2 or abs(count - round(count)) > 1e-9:
+        return ""
+    groups = f"quantile_group({x}, {round(count)}, by = g)"
+    return groups if lowest else f"ifelse({x} == min({x}, by = g), NA, {groups})"
 
 
 def _where(rows: str, value: str, old: str) -> str:
@@ -3810,12 +4016,13 @@ def _own_regressions(statements: Sequence[tuple[int, str, bool]], calls: Sequenc
 
 def _not_written_out(text: str, own: Iterable[str]) -> str:
     """Return what makes regressions in a statement without a call that could be read, "" where nothing does."""
-    estimators = "|".join(map(re.escape, _CALLS))
+    estimators, fixest = "|".join(map(re.escape, _CALLS)), "|".join(map(re.escape, _CALLS.keys() - _LM.keys()))
     if by_name := re.search(rf"do\.call\(\s*(?:what\s*=\s*)?[\"']?(?:[\w.]+::)?(?:{estimators})\b", text):
         return by_name[0]
     bare = _without_texts(text)
+    bare = re.sub(r"\bmethod\s*=\s*lm\b", "", bare)  # of ggplot2
     given = re.search(rf"(?<![\w.$])(?:{estimators})(?![\w.]|\s*[(=])|(?<![\w.$])update\(", bare)
-    wrapper = re.search(rf"(?<![\w.$])(?!(?:{estimators})\s*\()[\w.]*(?:{estimators})[\w.]*(?=\s*\()", bare)
+    wrapper = re.search(rf"(?<![\w.$])(?!(?:{estimators})\s*\()[\w.]*(?:{fixest})[\w.]*(?=\s*\()", bare)
     names = "|".join(map(re.escape, sorted(own)))
     called = re.search(rf"(?<![\w.$])(?:{names})(?![\w.]|\s*(?:<-|=[^=]))", bare) if names else None
     return next((found[0] for found in (given, wrapper, called) if found), "")
@@ -3949,10 +4156,10 @@ def _split(text: str, at: str) -> list[str]:
     return [" ".join(part.split()) for part in parts]
 
 
-def _arguments(inside: str) -> dict[str, str]:
-    """Return the arguments of a regression by their names."""
+def _arguments(inside: str, more: Sequence[str] = ("vcov",)) -> dict[str, str]:
+    """Return the arguments of a regression by their names; ``more`` are those behind the data."""
     given: dict[str, str] = {}
-    order = iter(("fml", "data", "vcov", *(f"number {k}" for k in range(4, 99))))
+    order = iter(("fml", "data", *more, *(f"number {k}" for k in range(3 + len(more), 99))))
     for part in _split(inside, ","):
         key, equals, value = part.partition("=")
         if equals and re.fullmatch(r"[\w.]+", key.strip()) and not value.startswith("="):

@@ -30,11 +30,16 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Formula and small-sample rule of [vcov]; ``unstated`` where a default has them, which versions differ in."""
+    """Formula and small-sample rule of [vcov].
+
+    ``unstated`` where a default has them, which versions differ in; ``lacks`` says in what they are not those of the
+    code, "" where they are.
+    """
 
     vcov: str
     ssc: str = ""
     unstated: bool = False
+    lacks: str = ""
 
 
 def read_errors(name: str, given: Mapping[str, str], clusters: str, effects: str, defaults: Defaults) -> Errors:
@@ -146,3 +151,75 @@ def _rule(text: str, vcov: str, effects: str) -> str:
         if counted == "full" and not grouped:
             return ""
     raise NotReadError(f"no rule of [vcov] corrects as {text} does: the nearest are lsdv, glm and none")
+
+
+_COLUMN = r"[A-Za-z.][\w.]*"
+
+
+def errors_of_lm(name: str, given: Mapping[str, str], counted: str) -> Errors:
+    """Return the errors that lm, or estimatr's lm_robust, prints by itself; ``counted`` is the rule of its effects.
+
+    Raises
+    ------
+    NotReadError
+        There is no such kind of them.
+    """
+    if name == "lm":
+        return Errors("iid", counted)
+    clusters, kind = given.get("clusters", "NULL").lstrip("~"), given.get("se_type", "").strip("\"'")
+    if clusters == "NULL":
+        return _of_rows(kind or "HC2", counted)
+    if not re.fullmatch(_COLUMN, clusters):
+        raise NotReadError(f"clusters = {clusters} is no column's name")
+    return _of_groups({"": "CR2", "stata": "HC1", "CR0": "HC0"}.get(kind, kind), f"~{clusters}", counted)
+
+
+def errors_of_sandwich(function: str, given: Mapping[str, str], counted: str) -> Errors:
+    """Return the errors of vcovHC or vcovCL of a regression of lm, by its arguments.
+
+    Raises
+    ------
+    NotReadError
+        An argument is not read.
+    """
+    kind = given.get("type", "HC3" if function == "vcovHC" else "HC1").strip("\"'")
+    known = {"x", "type"} if function == "vcovHC" else {"x", "type", "cluster", "cadjust"}
+    if unknown := [key for key in given if key not in known]:
+        raise NotReadError(f"`{unknown[0]}` of {function} is not read")
+    if function == "vcovHC":
+        return _of_rows(kind, counted)
+    clusters = re.sub(r"\s*~\s*", "~", given.get("cluster", ""))
+    if not re.fullmatch(rf"~{_COLUMN}(?:\s*\+\s*{_COLUMN})?", clusters):
+        raise NotReadError(f"cluster = {given.get('cluster', 'NULL')} of vcovCL is not read: write ~column")
+    adjusts = given.get("cadjust", "TRUE") in ("TRUE", "T")
+    if kind == "HC0" and adjusts:
+        return Errors(clusters, "glm", lacks=_of_several(clusters))
+    if kind == "HC1" and not adjusts:
+        return Errors(clusters, counted, lacks="without cadjust they have no factor G / (G - 1), which those here have")
+    return _of_groups(kind, clusters, counted)
+
+
+def _of_rows(kind: str, counted: str) -> Errors:
+    if kind in ("const", "classical"):
+        return Errors("iid", counted)
+    if kind in ("HC", "HC0"):
+        return Errors("hetero", "none")
+    if kind in ("HC1", "stata"):
+        return Errors("hetero", counted)
+    if not re.fullmatch(r"HC[2345]m?", kind):
+        raise NotReadError(f"errors of the type {kind} are not here")
+    return Errors("hetero", counted, lacks=f"{kind} is not in [vcov], whose hetero is HC1")
+
+
+def _of_groups(kind: str, clusters: str, counted: str) -> Errors:
+    if kind == "HC0":
+        return Errors(clusters, "none")
+    if kind == "HC1":
+        return Errors(clusters, counted, lacks=_of_several(clusters))
+    if kind not in ("HC2", "HC3", "CR2"):
+        raise NotReadError(f"errors of the type {kind} are not here")
+    return Errors(clusters, counted, lacks=f"{kind} of clusters is not in [vcov], which corrects by G / (G - 1)")
+
+
+def _of_several(clusters: str) -> str:
+    return "each of two clusterings has its own number of clusters there, here the fewer" if "+" in clusters else ""

@@ -3025,7 +3025,8 @@ class _Stata(Memory):
         if by and command == "generate" and re.fullmatch(r"\s*_N\s*", expression):
             return self._count(self._in_full(" ".join(by), line).split())
         if re.search(r"(?<!\w)_[nN]\b", expression):
-            raise NotReadError("rows have no number here")
+            here = self._of_periods(expression, by) if command == "generate" else ""
+            raise NotReadError(f"rows have no number here{here}")
         if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
         if re.search(_OPEN, expression):
@@ -3071,6 +3072,19 @@ class _Stata(Memory):
         if len(self.in_force(found)) > LONGEST_STATEMENT // 10:
             raise NotReadError("it is too long")
         return found
+
+    def _of_periods(self, expression: str, by: list[str] | None) -> str:
+        """Say what the row before or after is where rows are periods, "" where another row is meant."""
+
+        def moved(found: re.Match[str]) -> str:
+            return f"{'l' if found['sign'] == '-' else 'f'}({found['x']}, {found['n']})"
+
+        here = re.sub(r"(?P<x>[^\W\d]\w*)\[_n\s*(?P<sign>[-+])\s*(?P<n>\d+)\]", moved, expression).strip()
+        plain = not re.search(r"(?<!\w)_[nN]\b", here) and re.fullmatch(r"[\w\s().,+*/^-]+", here)
+        if here == expression.strip() or not plain or (by is not None and [*by] != [self.found.unit or by[0]]):
+            return ""
+        told = f". Here: `{here}`, of periods, the same where the rows of a unit are sorted by time without gaps"
+        return told + "; without `by` the first or last row of a unit takes that of another" * (by is None)
 
     def _refuse_own_rows(self, name: str, *texts: str) -> None:
         """Refuse earlier rows of the column that is replaced: Stata goes row by row, and has replaced them by then.

@@ -138,6 +138,7 @@ CLAUSES: Mapping[str, str] = {
     "untreated_again": later("treated units are untreated again"),
     "small_group": later("groups are too small for their errors"),
     "analysis_failed": later("an analysis could not be run"),
+    "analysis_empty": later("an analysis has no numbers"),
     "figure_failed": later("a figure could not be drawn"),
     "plugin_failed": later("a plug-in of another distribution could not be loaded"),
     "output_failed": later("an output could not be made"),

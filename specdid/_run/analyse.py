@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._diagnostics import SpecError
+from specdid._diagnostics import SpecError, first_few
 from specdid._records import Caution, Section
 from specdid._records.cautions import beside, capital
 from specdid._run.prepare import Prepared
@@ -113,10 +113,17 @@ def _lines(analysed: Analysed) -> tuple[str, ...]:
 
 
 def cautions(found: Sequence[Analysed]) -> tuple[Caution, ...]:
-    """Return the analyses' warnings, each beside the analysis it is of."""
+    """Return the analyses' warnings, each beside the analysis it is of, and which of them have no numbers."""
     said = [c for a in found for c in beside(a.heading, a.finding.warnings)]
     failed = [(a.heading, a.failure) for a in found if a.failure is not None]
     said += [Caution("serious", "analysis_failed", f"it could not be run: {why}", name) for name, why in failed]
+    said += [
+        Caution("serious", "analysis_empty", f"it has no numbers: {first_few(why)}", a.heading)
+        for a in found
+        if not a.finding.charts
+        and not any(t.print is not None for t in a.finding.tables)
+        and (why := [c.message for c in a.finding.warnings if c.code in ("no_column", "not_estimated")])
+    ]
     return tuple(said)
 
 

@@ -91,6 +91,11 @@ class Request:
         """The table's name, or its kind in words."""
         return self.table.name or told(self.table.kind.replace("_", " ").capitalize())
 
+    @property
+    def header(self) -> str:
+        """The table's header as written: [kind] or [kind."name"]."""
+        return header_of(self.table)
+
     def origin(self, *path: str) -> Origin:
         """Say where the value under ``path`` stands; where it is not written, the table's header."""
         return self.table.origins.get(path, self.table.origin)
@@ -117,13 +122,17 @@ class _Log(Log):
 def read_request(study: Study, table: AnalysisTable, analysis: Analysis) -> tuple[Request, tuple[Fault, ...]]:
     """Decode a table; the request is to be run only where there are no faults."""
     log = _Log()
-    header = f'[{table.kind}."{table.name}"]' if table.name is not None else f"[{table.kind}]"
-    reader = Table(item_of(table), log, analysis.form, header)
+    reader = Table(item_of(table), log, analysis.form, header_of(table))
     found = reader.read(fix=lambda item: item, vary=lambda item: item)
     fix, vary = found.pop("fix"), found.pop("vary")
     config = analysis.decode(found, reader)
     own = tuple(log.expressions)
     return Request(table, config, _layout(study, fix, vary, log), own), tuple(log.faults)
+
+
+def header_of(table: AnalysisTable) -> str:
+    """Return a table's header."""
+    return f'[{table.kind}."{table.name}"]' if table.name is not None else f"[{table.kind}]"
 
 
 def item_of(table: AnalysisTable) -> Item:

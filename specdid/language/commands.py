@@ -68,6 +68,8 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("R", "read", "fepois", "`fepois` in [estimator]; an offset is `offset(x)` among the controls"),
     ("R", "read", "felm", "`feols`: the second part of its formula is [fixed_effects], the third [instruments], the "
      "fourth [vcov]"),
+    ("R", "read", "lm lm_robust", "`feols` in [estimator]; what `factor()` is of stands in [fixed_effects], and "
+     '`ssc = "lsdv"` at [vcov] counts its levels, as R does'),
     ("Stata", "regression", "reg2hdfe felsdvreg a2reg hdfe xtdidregress didregress fese", "`feols`, with unit and time "
      "in [fixed_effects]"),
     ("Stata", "regression", "ivreghdfe ivreg2 ivregress ivreg xtivreg xtivreg2 ivreg2hdfe", _IV),
@@ -123,9 +125,9 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "flexpaneldid", _MATCH),
     ("Stata", "analysis", "eventdd xtevent xteventplot event_plot", _EVENT),
     ("R", "regression", "event_study", "`sunab`, `did2s` or `did_imputation` in [estimator], and [event_study]"),
-    ("R", "regression", "lm lm_robust glm feglm femlm feNmlm fenegbin bife glm.nb",
-     "`feols` in [estimator] for lm, `fepois`, `logit`, `probit` or `fenegbin` for the others where they are of that "
-     "family; what `factor()` is of stands in [fixed_effects]"),
+    ("R", "regression", "glm feglm femlm feNmlm fenegbin bife glm.nb",
+     "`fepois`, `logit`, `probit` or `fenegbin` in [estimator] where it is of that family; what `factor()` is "
+     "of stands in [fixed_effects]"),
     ("R", "regression", "plm pgmm pvcm pggls", 'for `model = "within"` it is `feols`, with the index in '
      '[fixed_effects] (both for `effect = "twoways"`); ' + _RANDOM),
     ("Python", "regression", "PanelOLS", "`feols`; EntityEffects and TimeEffects stand in [fixed_effects]"),

@@ -121,7 +121,7 @@ def details_md(curve: Curve) -> str:
     found = against(curve.warnings)
     sections = [
         *_estimates(curve),
-        _preferred(curve.results),
+        _preferred(curve),
         _rows(curve.results),
         _reasons(curve.results, Status.FAILED, say("Failed")),
         _reasons(curve.results, Status.EXCLUDED, say("Excluded")),
@@ -177,7 +177,7 @@ def terminal_summary(curve: Curve) -> str:
     lines += primary_lines(curve.joint, curve.counts.ok, results.shown_statistic, results.planned.shown)
     if said := preferred_line(results):
         lines.append(say("Preferred: {said}", said=said))
-    lines += _none_preferred(results)
+    lines += _none_preferred(curve)
     lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
     for status in (Status.FAILED, Status.EXCLUDED):
         lines += _first_reasons(results, status)
@@ -397,11 +397,12 @@ def _without_error(results: Results, order: NDArray[np.int64]) -> tuple[str, ...
     )
 
 
-def _preferred(results: Results) -> Section:
+def _preferred(curve: Curve) -> Section:
     """Return the preferred specification's number, or why it has none, or that none of several is preferred."""
+    results = curve.results
     written, place = results.planned.preferred, results.preferred
     if written < 0:
-        return Section(say("Preferred specification"), _none_preferred(results))
+        return Section(say("Preferred specification"), _none_preferred(curve))
     within = results.planned.within(written)
     formula = as_code(results.planned.formulas(written, written + 1)[0])
     lines = [formula + say(" ({kind})", kind=within) if within else formula, ""]
@@ -424,9 +425,13 @@ def _preferred(results: Results) -> Section:
     return Section(say("Preferred specification"), (*lines, _number(results, place)))
 
 
-def _none_preferred(results: Results) -> tuple[str, ...]:
-    """Say that none of several specifications is preferred."""
-    if results.planned.preferred >= 0 or len(results) < 2:
+def _none_preferred(curve: Curve) -> tuple[str, ...]:
+    """Say that none of several specifications is preferred, or why the one that [preferred] names is not planned."""
+    if curve.results.planned.preferred >= 0:
+        return ()
+    if named := [c.message for c in curve.warnings if c.code == "preferred_not_planned"]:
+        return tuple(capital(told(said)) + "." for said in named)
+    if len(curve.results) < 2:
         return ()
     return (say("No specification is preferred: a table [preferred] in the spec file names one."),)
 

@@ -157,6 +157,44 @@ def test_limits_of_all_periods_are_noted_once_where_outcomes_and_controls_are_cu
     assert found == ([said] if shown else [])
 
 
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        ({"outcome": {"y": "at(y, year == 2003)"}}, True),  # of each unit once
+        ({"outcome": {"y": "mean(y, by = id)"}, "sample": {"all": "TRUE", "late": "year > 2003"}}, True),
+        ({}, False),
+        ({"outcome": {"y": "id %% 2 + 0 * y"}, "sample": {"one": "year == 2006"}}, False),  # one row a unit
+        ({"outcome": {"y": "at(y, year == 2003)"}, "treatment": {"early": "cohort == 2004"}}, False),
+        ({"outcome": {"y": "ifelse(year == 2006, y, NA)"}}, False),
+        ({"outcome": {"y": "0 * y"}}, False),  # constant at all
+    ],
+)
+def test_an_outcome_that_is_constant_within_units_is_told(study, said):
+    found = [f for f in specdid.check(small_study(**study), small_panel()) if f.code == "outcome_constant"]
+    assert len(found) == said
+    assert all("is the same in all rows of every `id`" in f.message for f in found)
+
+
+@pytest.mark.parametrize(
+    ("control", "codes"),
+    [
+        ("pmin(age, quantile(age, 0.95))", set()),
+        ("winsorize(age, 0.05)", set()),
+        ("mean(age, by = kind)", set()),
+        ("pmin(gaps, quantile(gaps, 0.95))", set()),  # known in some periods alone
+        ("pmin(x1, quantile(x1, 0.95))", {"later_values"}),
+        ("winsorize(x1, 0.05)", {"limits_of_all_periods"}),
+        ("mean(x1, by = kind)", {"later_values"}),
+        ("mean(age, by = moved)", {"later_values"}),
+    ],
+)
+def test_what_is_constant_within_units_has_no_later_values(control, codes):
+    frame = small_panel().with_columns(age=20.0 + pl.col("id") % 7, kind=pl.when(pl.col("id") > 9).then(1).otherwise(0))
+    frame = frame.with_columns(gaps=pl.when(pl.col("year") > 2003).then(pl.col("age")), moved=pl.col("year") > 2004)
+    found = {f.code for f in specdid.check(small_study(controls={"c": control}), frame)}
+    assert found & {"later_values", "limits_of_all_periods"} == codes
+
+
 GAPS = (
     small_panel(30)
     .with_row_index("r")
@@ -190,6 +228,39 @@ GUARDED = [
 ]  # fmt: skip
 
 
+def test_a_comparison_is_told_with_the_column_that_it_stands_in():
+    """Of two columns with the same comparison, the rows of one alone are lost."""
+    derive = {"lost": "ifelse(g > 0, 1, 0)", "kept": "case_when(g > 0 ~ 1, TRUE ~ 0)"}
+    study = small_study(outcome={"a": "lost", "b": "kept"}, derive=derive)
+    found = {
+        f.code: f.message for f in specdid.check(study, GAPS) if f.code in ("comparison_missing", "default_of_missing")
+    }
+    assert found["comparison_missing"].startswith("`g > 0` of `lost` is missing in 10 rows of 10 units")
+    assert found["default_of_missing"].startswith(
+        "`kept` is `0`, the last case of case_when(), in 10 rows where `g` is"
+    )
+    assert all(known(message, "zh") for message in found.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"outcome": {"o": "case_when(g > 0 ~ 1, .default = 0)"}}, True),
+        ({"outcome": {"o": "case_when(x1 > 0 ~ 1, g > 0 ~ 1, TRUE ~ 0)"}}, True),
+        ({"outcome": {"o": "case_when(is.na(g) ~ NA, g > 0 ~ 1, TRUE ~ 0)"}}, False),
+        ({"outcome": {"o": "case_when(g > 0 ~ 1, TRUE ~ g)"}}, False),
+        ({"outcome": {"o": "case_when(g > 0 ~ 1, g <= 0 ~ 0)"}}, False),
+        ({"outcome": {"o": "case_when(x1 > 0 ~ 1, TRUE ~ 0)"}}, False),
+        ({"outcome": {"o": "case_when(g > 0 ~ 1, TRUE ~ 0)"}, "sample": {"s": "!is.na(g)"}}, False),
+        ({"treatment": {"t": "case_when(g > 0 ~ d, TRUE ~ 0)"}}, False),
+        ({"controls": {"c": "case_when(g > 0 ~ 1, TRUE ~ 0)"}}, False),
+    ],
+)
+def test_an_outcome_that_is_the_last_case_where_conditions_are_missing_is_told(changes, told):
+    found = [f for f in specdid.check(small_study(**changes), GAPS) if f.code == "default_of_missing"]
+    assert len(found) == told
+
+
 @pytest.mark.parametrize("control", GUARDED)
 @pytest.mark.parametrize("derived", [False, True])
 def test_what_is_written_for_empty_cells_has_no_warning(control, derived):
@@ -200,7 +271,7 @@ def test_what_is_written_for_empty_cells_has_no_warning(control, derived):
 def test_of_two_comparisons_that_are_missing_both_are_told():
     changes = {"derive": {"made": "g < 5"}, "controls": {"a": "I((g > 0) + made)"}}
     found = [f for f in specdid.check(small_study(**changes), GAPS) if f.code == "comparison_missing"]
-    assert [f.message.split("` is")[0] for f in found] == ["`g > 0", "`g < 5"]
+    assert [f.message.split(" is missing")[0] for f in found] == ["`g > 0`", "`g < 5` of `made`"]
 
 
 def test_the_line_for_stata_counts_empty_cells_as_large():

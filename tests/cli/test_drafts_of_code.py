@@ -21,7 +21,7 @@ from frames_as_panels import panel_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import estimated
-from specdid._draft.memory import DataFacts, NotReadError, ReadCode
+from specdid._draft.memory import FIRST, DataFacts, NotReadError, ReadCode
 from specdid._draft.of_code import code_draft, code_findings, facts_of, read_code
 from specdid._draft.r import _refuse_ungrouped
 from specdid._draft.r_numbers import text_in_r
@@ -1520,7 +1520,8 @@ def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
         ("d + i(g, d, ref = 3)", "df", ("d", "i(g, d, ref = 3)")),
         ("d + d:factor(g)", "df[df$x > 1, ]", None),  # the first level may have gone
         ("d + d:factor(z)", "df", None),
-        ("d * factor(g)", "df", None),
+        ("d * factor(g)", "df", ("d", "i(g, d, ref = 2)")),
+        ("d * factor(g)", "df[df$x > 1, ]", None),
         ("d + csw0(d:factor(g))", "df", None),
         ("d + i(g, d)", "df", None),
     ],
@@ -1800,7 +1801,7 @@ def test_changes_of_data_in_r_become_rows_and_definitions(change, condition, der
         "with(df, feols(y ~ d))",
         "feols(y ~ d, df, ~id, ~w)",
         "summary(m, vcov = ~id)", "etable(m, cluster = ~id)", "setFixest_vcov(all = x)\nfeols(y ~ x, df)",
-        "lm(y ~ x, df)",
+        "glm(y ~ x, poisson, df)",
         "att_gt(yname = 'y', data = df)", "df <- df %>% mutate(across(c(y, x), odd))", "df <- rbind(df, df)",
         "levels(df$x) <- 1:3",
         "df <- df %>% mutate(x = z %o% 2)", "local(df <- df[z > 1])", "df <- df[z > 1, .(y, x)]",
@@ -5087,7 +5088,7 @@ df <- left_join(df, regions, by = "st")
 df$cut <- cut(df$z, c(1, 2))
 df <- read.csv("clean.csv")
 feols(y ~ d | id + t, df, ~id)
-lm(y ~ d + x + w, df)
+glm(y ~ d + x + w, data = df)
 """
     facts = DataFacts(frozenset({"y", "d", "x", "w", "z", "id", "t", "st", "north", "cut"}))
     found = read_code(code, ".R", facts)
@@ -6874,3 +6875,249 @@ def test_another_treatment_is_named_with_how_to_get_its_draft(more, treatment, t
 def test_a_treatment_alone_names_no_other(other):
     code = read_code(f"feols(y ~ d | id, df)\nfeols(y ~ d + x | id, df)\n{other}\n", ".R")
     assert "--treatment" not in " ".join(code_findings(code, ("d", "named by you")))
+
+
+def lm_read(lines, facts=FIRST):
+    return read_code(f"df <- read.csv('a.csv')\n{lines}\n", ".R", facts)
+
+
+@pytest.mark.parametrize(
+    ("call", "terms", "effects", "vcov", "ssc"),
+    [
+        ("lm(y ~ d + x + factor(id) + factor(year), data = df)", "d + x", "id + year", "iid", "lsdv"),
+        ("lm(y ~ 0 + as.factor(id) + d + factor(year), df)", "d", "id + year", "iid", "lsdv"),
+        ("lm(y ~ factor(id) + d - 1, df)", "d", "id", "iid", "lsdv"),
+        ("stats::lm(formula = y ~ d * x, data = df)", "d + x + d:x", "0", "iid", ""),
+        ("lm(y ~ d + I(x^2) + x^3, df)", "d + I(x^2) + x", "0", "iid", ""),
+        ("lm_robust(y ~ d + x, df, clusters = id, se_type = 'stata')", "d + x", "0", "~id", ""),
+        ("lm_robust(y ~ d, df, fixed_effects = ~ id + year, clusters = id, se_type = 'stata')", "d", "id + year",
+         "~id", "lsdv"),
+        ("lm_robust(y ~ d, df, clusters = df$id, se_type = 'CR0')", "d", "0", "~id", "none"),
+        ("estimatr::lm_robust(y ~ d, df, se_type = 'HC1')", "d", "0", "hetero", ""),
+        ("lm_robust(y ~ d, df, se_type = 'stata')", "d", "0", "hetero", ""),
+        ("lm_robust(y ~ d + factor(id), df, se_type = 'HC0')", "d", "id", "hetero", "none"),
+        ("lm_robust(y ~ d, df, se_type = 'classical')", "d", "0", "iid", ""),
+    ],
+)  # fmt: skip
+def test_lm_is_read_with_its_factors_as_fixed_effects(call, terms, effects, vcov, ssc):
+    found = lm_read(call)
+    (r,) = found.regressions
+    assert (" + ".join(r.terms), r.effects, r.vcov, r.ssc, r.estimator) == (terms, effects, vcov, ssc, "feols")
+    assert not r.unstated
+    assert not found.skipped
+    assert bool(found.comments.get("fixed_effects")) == ("factor(" in call)
+
+
+@pytest.mark.parametrize(
+    ("given", "condition", "weights"),
+    [
+        ("df, z > 1", "z > 1", "1"),
+        ("df, weights = w, subset = z > 1", "z > 1", "w"),
+        ("df, z > 1, w, na.action = na.exclude", "z > 1", "w"),
+        ("subset(df, z > 1), model = FALSE", "z > 1", "1"),
+    ],
+)
+def test_arguments_of_lm_are_taken_by_name_and_place(given, condition, weights):
+    (r,) = lm_read(f"lm(y ~ d, {given})").regressions
+    assert (r.condition, r.weights) == (condition, weights)
+    robust = lm_read("lm_robust(y ~ d, df, w, z > 1, se_type = 'HC1')").regressions[0]
+    assert (robust.condition, robust.weights) == ("z > 1", "w")
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("lm(y ~ d + sw(x, z), df)", "`sw()` is fixest's"),
+        ("lm(y ~ d | id, df)", "is not what it says in a formula of lm"),
+        ("lm(c(y, z) ~ d, df)", "is not what it says in a formula of lm"),
+        ("lm(cbind(y, z) ~ d, df)", "`cbind()` in a formula"),
+        ("lm(y ~ d - 1, df)", "without a constant"),
+        ("lm(y ~ d, df, offset = z)", "`offset` is not read"),
+        ("lm(y ~ d, df, cluster = ~id)", "`cluster` is not read"),
+        ("lm(y ~ d, df, na.action = na.fail)", "na.action"),
+        ("lm(df$y ~ df$d)", "names no data frame"),
+        ("lm(f, df)", "its formula is not written out"),
+        ("lm(y ~ d * factor(g), df)", "a slope for each level of `g` but the first"),
+        ("e <- resid(lm(y ~ z, df))", "residuals, fitted values"),
+        ("lm_robust(y ~ d, df, clusters = paste(a, b))", "no column's name"),
+        ("lapply(formulas, lm, data = df)", "what `lm` makes is not read"),
+    ],
+)
+def test_lm_with_a_part_that_is_not_read_is_listed(call, why):
+    found = lm_read(call)
+    assert not found.regressions
+    assert why in " ".join(told for _, _, told in found.skipped)
+
+
+def test_a_smoother_of_a_figure_is_no_regression():
+    assert not lm_read("lm(y ~ d, df)\nggplot(df, aes(x, y)) + geom_smooth(method = lm)").skipped
+
+
+@pytest.mark.parametrize(
+    ("asked", "errors"),
+    [
+        ("coeftest(m, vcov = vcovCL, cluster = ~id)", [("~id", "lsdv")]),
+        ("lmtest::coeftest(m, vcov. = sandwich::vcovCL(m, cluster = ~ id))", [("~id", "lsdv")]),
+        ("r <- coeftest(m, vcovCL(m, df$id, type = 'HC0'))", [("~id", "glm")]),
+        ("coeftest(m, vcovCL(m, ~id, type = 'HC0', cadjust = FALSE))", [("~id", "glm")]),
+        ("coeftest(m, vcov = vcovHC(m, type = 'HC1'))", [("hetero", "lsdv")]),
+        ("coeftest(m, vcov = vcovHC, type = 'HC0')", [("hetero", "none")]),
+        ("V <- vcovHC(m, 'HC1')\ncoeftest(m, V)", [("hetero", "lsdv")]),
+        ("s <- sqrt(diag(vcovHC(m, type = 'HC1')))", [("hetero", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'const'))", [("iid", "lsdv")]),
+        ("coeftest(m)\nsummary(m)", [("iid", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'HC1'))\ncoeftest(m, vcovCL, cluster = ~id)", [("hetero", "lsdv"), ("~id", "lsdv")]),
+        ("coeftest(m, vcovHC(m, 'HC1'))\ncoeftest(m, vcovHC(m, 'HC1'))", [("hetero", "lsdv")]),
+    ],
+)
+def test_errors_that_are_asked_for_of_lm_are_taken(asked, errors):
+    errors = [(v, "none" if "cadjust" in asked else s) for v, s in errors]
+    found = lm_read(f"m <- lm(y ~ d + factor(id), df)\n{asked}")
+    assert [(r.vcov, r.ssc) for r in found.regressions] == errors
+    assert not found.skipped
+    assert bool(found.comments.get("vcov")) == ("vcov" in asked)
+
+
+@pytest.mark.parametrize(
+    ("lines", "vcov", "why"),
+    [
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovHC(m))", "hetero", "HC3 is not in [vcov], whose hetero is HC1"),
+        ("coeftest(lm(y ~ d, df), vcov = vcovHC)", "hetero", "HC3 is not in [vcov]"),
+        ("lm_robust(y ~ d, df)", "hetero", "HC2 is not in [vcov]"),
+        ("lm_robust(y ~ d, df, clusters = id)", "~id", "CR2 of clusters is not in [vcov]"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ~id + year))", "~id + year", "its own number of clusters"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ~id, cadjust = FALSE))", "~id", "no factor G / (G - 1)"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, vcovCL(m, ids))", "iid", "cluster = ids of vcovCL is not read"),
+        ("m <- lm(y ~ d, df)\ncoeftest(m, NeweyWest(m))", "iid", "asks for other standard errors"),
+        ("m <- lm(y ~ d, df)\nV <- vcovBS(m)\ncoeftest(m, V)", "iid", "asks for other standard errors"),
+        ("m <- lm(y ~ d, df)\nm <- f(m)\ncoeftest(m, vcovHC(m, 'HC1'))", "iid", "asks for other standard errors"),
+        ("lm(y ~ d, df)\nmodelsummary(m, vcov = 'HC1')", "iid", "asks for other standard errors"),
+    ],
+)
+def test_errors_of_lm_that_are_not_here_are_the_nearest_and_listed(lines, vcov, why):
+    found = lm_read(lines)
+    assert [r.vcov for r in found.regressions] == [vcov]
+    assert why in " ".join(told for _, _, told in found.skipped)
+
+
+def test_numbers_of_lm_are_those_of_its_dummies(tmp_path):
+    """Against a regression on all columns: two effects of an unbalanced panel, one nested in the clusters."""
+    draw = np.random.default_rng(3)
+    keys = [(i, t) for i in range(1, 13) for t in range(1, 7) if (i + t) % 7]
+    i, t = np.array(keys).T
+    d, x, w = ((i > 6) & (t > 2 + i % 3)) * 1.0, draw.normal(size=len(i)), draw.uniform(1, 2, len(i))
+    y = d + x + i % 4 + draw.normal(size=len(i)) * (1 + d)
+    pl.DataFrame({"id": i, "year": t, "y": y, "d": d, "x": x, "w": w}).write_csv(tmp_path / "a.csv")
+    code = """\
+df <- read.csv("a.csv")
+m <- lm(y ~ d + x + factor(id) + factor(year), df, weights = w)
+summary(m)
+coeftest(m, vcovHC(m, "const"))
+coeftest(m, vcovHC(m, "HC0"))
+coeftest(m, vcovHC(m, "HC1"))
+coeftest(m, vcovCL(m, ~id, type = "HC0", cadjust = FALSE))
+coeftest(m, vcovCL(m, ~id, type = "HC0"))
+coeftest(m, vcovCL(m, ~id))
+"""
+    (tmp_path / "a.R").write_text(code, "utf-8")
+    done = call_specdid(["init", "new", "--from", "a.R", "--treatment", "d"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = estimated(prepare(tmp_path / "new/new.toml"))
+    dummies = [of == level for of in (i, t) for level in np.unique(of)[1:]]
+    root = np.sqrt(w)
+    columns = np.column_stack([d, x, np.ones(len(d)), *dummies]) * root[:, None]
+    bread = np.linalg.inv(columns.T @ columns)
+    beta = bread @ columns.T @ (y * root)
+    rest = y * root - columns @ beta
+    n, k = columns.shape
+    groups = np.array([(columns * rest[:, None])[i == one].sum(0) for one in np.unique(i)])
+    g = len(groups)
+    rows, joint = (columns * rest[:, None]).T @ (columns * rest[:, None]), groups.T @ groups
+    meats = [np.linalg.inv(bread) * (rest @ rest) / (n - k), rows, rows * n / (n - k)]
+    meats += [joint, joint * g / (g - 1), joint * g / (g - 1) * (n - 1) / (n - k)]
+    assert found.estimate[0] == pytest.approx(beta[0], rel=1e-9)
+    ours = np.sort(np.ravel(found.numbers["std_error"]))
+    assert ours == pytest.approx(np.sort([np.sqrt((bread @ meat @ bread)[0, 0]) for meat in meats]), rel=1e-9)
+
+
+def offer_of(line, ending=".R", before=""):
+    """Give what is said of a line that is not read."""
+    code = f"df <- read.csv('a.csv')\n{before}{line}\nfeols(y ~ d | id + year, df, ~id)\n"
+    if ending == ".do":
+        code = f"use a\n{before}{line}\nreghdfe y d, a(id year)\n"
+    return " ".join(why for _, _, why in read_code(code, ending, two_units()).skipped)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "more", "told"),
+    [
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE", "Here: quantile_group(x, 4);"),
+        ("breaks = quantile(df$x, probs = seq(0, 1, by = 0.1), na.rm = TRUE)", ", include.lowest = T, labels = FALSE",
+         "Here: quantile_group(x, 10);"),
+        ("quantile(df$x, 0:5/5)", ", include.lowest = TRUE", "Here: quantile_group(x, 5);"),
+        ("quantile(df$x, seq(0, 1, length.out = 4))", ", include.lowest = TRUE", "Here: quantile_group(x, 3);"),
+        ("quantile(df$x, c(0, .5, 1))", ", include.lowest = TRUE", "Here: quantile_group(x, 2);"),
+        ("quantile(df$x)", "", "Here: ifelse(x == min(x), NA, quantile_group(x, 4));"),
+        ("quantile(df$x, c(0, .1, 1))", ", include.lowest = TRUE", ""),
+        ("quantile(df$y, seq(0, 1, 0.25))", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25), type = 6)", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE, right = FALSE", ""),
+    ],
+)  # fmt: skip
+def test_cuts_at_quantiles_are_offered_as_groups_of_equal_shares(breaks, more, told):
+    said = offer_of(f"df$q <- cut(df$x, {breaks}{more})")
+    assert "`cut()` is not taken over" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "told"),
+    [
+        ("percent_rank(x)", "year", "(rank(x, by = year) - 1) / (sum(!is.na(x), by = year) - 1);"),
+        ("cume_dist(x)", "", "rank(x) / sum(!is.na(x));"),
+        ("c(NA, diff(x))", "id", "Here: d(x, 1), along the time"),
+        ("c(NA_real_, diff(log(x), lag = 1))", "id", "Here: d(log(x), 1), along the time"),
+        ("c(0, diff(x))", "id", "Here: ifelse(year == min(year, by = id), 0, d(x, 1))"),
+        ("c(NA, diff(x))", "year", "there R goes by rows across units"),
+        ("c(NA, diff(x))", "", ""),
+        ("c(NA, NA, diff(x, 2))", "id", ""),
+        ("diff(x)", "id", ""),
+    ],
+)
+def test_ranks_and_differences_by_group_are_offered(value, by, told):
+    said = offer_of(f"df <- df %>% {f'group_by({by}) %>% ' * bool(by)}mutate(v = {value})", before="library(dplyr)\n")
+    assert "is not taken over" in said
+    assert told in said
+    assert ("here: " in said.casefold()) == bool(told)
+    assert ("without gaps" in said) == ("diff(" in value and bool(told))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("bysort id (year): gen v = x[_n-1]", "Here: `l(x, 1)`, of periods, the same where the rows of a unit"),
+        ("by id: gen v = x / x[_n - 2] - 1", "Here: `x / l(x, 2) - 1`, of periods"),
+        ("bysort id (year): gen v = x[_n+1]", "Here: `f(x, 1)`, of periods"),
+        ("gen v = x - x[_n-1]", "without `by` the first or last row"),
+        ("bysort year (id): gen v = x[_n-1]", ""),
+        ("bysort id (year): replace x = x[_n-1] if x == .", ""),
+        ("bysort id (year): gen v = x[_N]", ""),
+        ("bysort id (year): gen v = x[_n-1] * _n", ""),
+    ],
+)
+def test_the_row_before_is_offered_as_the_period_before_where_it_is_that(line, told):
+    said = offer_of(line, ".do", "xtset id year\n")
+    assert "rows have no number here" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize("product", ["d * factor(g)", "as.factor(g) * d"])
+def test_a_product_with_a_factor_has_its_levels_and_slopes(product):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1)
+    code = f"df <- read.csv('a.csv')\nfeols(y ~ {product} | t, df, ~i)\n"
+    (r,) = read_code(code, ".R", facts).regressions
+    assert (r.terms, r.effects) == (("d", "i(g, d, ref = 1)"), "t + g")
+    cut = read_code(code.replace("| t, df", "| t, df[df$g > 1, ]"), ".R", facts)
+    assert "a slope for each level of `g` but the first" in cut.skipped[0][2]

@@ -14,6 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_studies import small_panel, small_study
 from specdid._plan import PlanStatus
+from specdid._words import known
+from specdid.report.summary import terminal_summary
 
 PANEL = small_panel()
 HEAD = {"title": "t", "data": "d.csv", "unit": "id", "time": "year"}
@@ -178,6 +180,30 @@ def test_a_preferred_specification_across_a_tie_is_said():
     (fault,) = [f for f in specdid.check(study, PANEL) if f.code == "preferred_not_planned"]
     assert fault.severity == "warning"
     assert "[[together]] has no row" in fault.message
+
+
+def test_an_analysis_of_which_no_column_is_planned_says_so_with_a_way_out():
+    """Before the run, and where its table is empty, on the first page."""
+    tie = {"dimensions": ["outcome", "controls"], "options": [["y", ["a", "c"]], ["log z", "b"]]}
+    study = small_study(controls={"a": "x1", "b": "x2", "c": "x3"}, together=[tie])
+    study |= {"hausman": {"fix": {"controls": "c", "outcome": "log z"}}, "table": {"T": {"fix": {"controls": "c"}}}}
+    (fault,) = [f for f in specdid.check(study, PANEL) if f.code == "no_columns"]  # the table has one of y
+    assert fault.message.startswith("[hausman] has no column, so it gives no numbers: [[together]] has no such row of")
+    assert "option of every dimension that the rule names" in fault.help
+    assert known(fault.message, "zh")
+    curve = specdid.run(study, PANEL, audit=0)
+    (said,) = [c for c in curve.warnings if c.code == "analysis_empty"]
+    assert (said.severity, said.where) == ("serious", "Hausman")
+    assert said.message.startswith("it has no numbers: no column for log z: [[together]]")
+    assert known(said.message, "zh")
+    assert said.message in terminal_summary(curve)
+
+
+def test_that_the_preferred_one_is_not_planned_is_said_in_place_of_that_none_is_preferred():
+    study = small_study(**FORMS, together=[PAIR], preferred={"outcome": "z", "estimator": "OLS"})
+    page = terminal_summary(specdid.run(study, PANEL, audit=0))
+    assert "The preferred specification is not planned: [[together]] has no row of outcome and estimator" in page
+    assert "No specification is preferred" not in page
 
 
 def test_an_analysis_leaves_out_what_is_not_together_and_says_so():
