@@ -35,12 +35,11 @@ from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
     STATA_DATES,
     examples,
-    far_thousands,
-    mixed_percents,
     number_advice,
     numbers_as_text,
     parse,
     read_number,
+    reading,
 )
 from specdid.panel.times import fitting_step, numbered, text_time_advice
 
@@ -58,8 +57,6 @@ NO_SIZE = re.compile(
 """What the name of a share, a growth rate or a log says: no size, and no weight."""
 MOST_SHOWN = 12
 """Columns that a list names."""
-MOST_MARKS = 3
-"""Different words among numbers that a draft takes for marks of missing values."""
 SPAN = 5
 """Periods before and after adoption that a draft's event study shows at most."""
 
@@ -922,17 +919,10 @@ def _infinite(free: Mapping[str, Column], key: PanelKey) -> Iterator[tuple[str, 
 
 def _read(column: Column, words: str) -> tuple[Column, str] | None:
     """Return the numbers of a column of text and the expression that reads them, where there is no doubt of either."""
-    alike = numbers_as_text(column)
-    marks = [level for level in column.levels if not parse([level])]
-    far = any(far_thousands(column, sign)[0] for sign in ", ")
-    doubtful = far or mixed_percents(column) or any(re.search(r"\d", mark) for mark in marks)
-    if not alike or column.codes is None or doubtful or len(marks) > MOST_MARKS:
+    if column.codes is None or not (made := reading(column, words)):
         return None
-    made = words
-    for mark in marks:
-        made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
     table = [found if (found := read_number(level)) is not None else np.nan for level in column.levels]
-    return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), f"parse_number({made})"
+    return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), made
 
 
 def _new_name(name: str, columns: Mapping[str, Column]) -> str:

@@ -277,7 +277,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book))
     remarks += blank
-    remarks += few_headings(names, frame.width, 1)
+    remarks += few_headings(names, frame, 1)
     chosen = set(wanted([n for n in names if n]))
     sheet = _first_sheet(raw)
     remarks += _hidden_rows(sheet)

@@ -173,6 +173,23 @@ def test_a_title_above_the_headings_of_a_csv_is_said(tmp_path, title, said):
     assert "title, delete all " in told
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_headings_units_and_notes_are_named_with_the_title(tmp_path, ending):
+    rows = [[f"c{k}", t, int(k < 3 and t > 2012), k * t % 7 + 0.5] for k in range(6) for t in range(2010, 2016)]
+    rows = [["Table 1"], [], ["id", "year", "d", "y"], [None, None, None, "USD"], *rows, [], ["Source: Office"]]
+    if ending == "csv":
+        lines = [",".join("" if v is None else str(v) for v in (*row, *[None] * (4 - len(row)))) for row in rows]
+        (tmp_path / "given.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "given.xlsx")
+    told = call_specdid(["init", "new", "--data", f"given.{ending}"], tmp_path).stderr
+    assert "“id”, “year”, “d”, “y”, which seem to stand in row 3; row 4 holds “USD”, a unit perhaps" in told
+    assert "row 42 holds “Source: Office” and nothing else: if that is a note delete it, too" in told
+
+
 def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path):
     rows = [["A file of L.", None, None], ["firm", "year", "law"], *([f, y, 0] for f in range(9) for y in (2001, 2002))]
     book = openpyxl.Workbook()
