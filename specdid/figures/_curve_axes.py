@@ -80,18 +80,27 @@ def thin(panel: CurvePanel, chosen: Bools) -> DrawnCurve:
     if len(at) <= THIN:
         return DrawnCurve(x, panel.estimate[at], ends, significant)
     runs = np.array_split(np.arange(len(at)), THIN)
+    longer = len(at) % THIN  # this many runs, the first, have one more
 
     def middle(values: NDArray[Any]) -> Floats:
-        return np.asarray([_median(values[run]) for run in runs])
+        first, others = np.split(values, [longer * len(runs[0])])
+        parts = (first.reshape(-1, len(runs[0])), others.reshape(-1, len(runs[-1])))
+        return np.concatenate([_medians(part) for part in parts])
 
     low95, high95, low90, high90 = (middle(end) for end in ends)
     share = np.asarray([significant[run].mean() for run in runs])
     return DrawnCurve(middle(x), middle(panel.estimate[at]), (low95, high95, low90, high90), share)
 
 
-def _median(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else np.nan
+def _medians(values: Floats) -> Floats:
+    """Return the median of what is finite in every row; NaN where nothing is."""
+    finite = np.isfinite(values)
+    ordered, count = np.sort(np.where(finite, values, np.inf), axis=1), finite.sum(axis=1)
+    row = np.arange(len(values))
+    low, high = ordered[row, np.maximum(count - 1, 0) // 2], ordered[row, np.minimum(count // 2, values.shape[1] - 1)]
+    with np.errstate(over="ignore"):
+        middle = np.where(count % 2, low, (low + high) / 2)
+    return np.where(count == 0, np.nan, middle + 0.0)  # no zero is negative
 
 
 def shown_range(values: Floats) -> tuple[float, float]:

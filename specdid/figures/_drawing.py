@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -17,6 +17,12 @@ from specdid.figures._style import known_glyphs, png
 
 _LETTERS: dict[Any, Any] = {"text.hinting": "no_hinting"}
 """Agg would round the place of each letter to whole pixels."""
+
+
+def _letters() -> AbstractContextManager[None]:
+    """Set these where they are not set already: a context copies all of matplotlib's settings."""
+    known = all(rcParams[key] == value for key, value in _LETTERS.items())
+    return nullcontext() if known else rc_context(_LETTERS)
 
 
 class Line(Text):
@@ -41,7 +47,7 @@ class Line(Text):
 
     def get_window_extent(self, renderer: RendererBase | None = None, dpi: float | None = None) -> Bbox:
         """Measure it as it is drawn."""
-        with rc_context(_LETTERS):
+        with _letters():
             return super().get_window_extent(renderer, dpi)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import pytest
 from curves import plan_of, results_of, subsets
@@ -42,12 +42,24 @@ def test_texts_are_on_the_page_apart_and_large_enough(name, width):
     assert not {what: faults for what, faults in found.items() if faults}
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", _plugins.names("figures"))
-def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, width):
+def bare_of(widths):
+    """Ask for `bare` of all figures; pytest puts tests of equal places in these lists after one another."""
+    given = [(name, width) for width in widths for name in _plugins.names("figures")]
+    return pytest.mark.parametrize("bare", given, indirect=True, ids=lambda one: f"{one[0]}-{one[1]}")
+
+
+@pytest.fixture(scope="module")
+def bare(request):
+    """Draw a figure's samples as LaTeX takes them, once for both tests of it: what, data, drawn, note."""
+    name, width = request.param
     figure = _plugins.load("figures", name)
-    for what, data in samples(name):
-        drawn, note = draw_bare(partial(figure.draw, data), width)
+    return name, width, [(what, data, *draw_bare(partial(figure.draw, data), width)) for what, data in samples(name)]
+
+
+@bare_of(WIDTHS)
+def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(bare):
+    name, width, found = bare
+    for what, data, drawn, note in found:
         wide, high = drawn.get_size_inches()
         texts = [t for t in drawn.findobj(Text) if t.get_text()]
         least = SMALL if name == "spec_curve" else PRINTED  # its rows may need smaller text
@@ -56,6 +68,13 @@ def test_figures_for_latex_have_no_title_and_no_note_and_type_of_8_points(name, 
         assert not any(t.get_text() in data.title for t in texts if t.get_fontsize() == TITLE)
         assert not note or note not in " ".join(t.get_text() for t in texts)
         assert high * width / wide <= 9 + 1e-9, what
+
+
+@bare_of((*WIDTHS, 7.0))
+def test_latex_never_shrinks_a_figure_to_type_that_cannot_be_read(bare):
+    _, width, found = bare
+    for what, _, drawn, note in found:
+        assert least_type_in_article(drawn, note, width) >= 5.5, what
 
 
 def cut_unsaid(figure):
@@ -80,9 +99,16 @@ def hues(artist):
     colours = [to_rgba_array(getattr(artist, give)()) for give in gives if hasattr(artist, give)]
     some = not isinstance(artist, Collection) or (len(artist.get_paths()) and len(artist.get_offsets()))
     for red, green, blue, alpha in (row for rows in colours for row in rows) if artist.get_visible() and some else ():
-        hue, saturation, _ = rgb_to_hsv((red, green, blue))
+        hue, saturation = tone(float(red), float(green), float(blue))
         if alpha and saturation > 0.08:
-            yield round(20 * float(hue)) % 20
+            yield round(20 * hue) % 20
+
+
+@cache
+def tone(red, green, blue):
+    """Return hue and saturation: figures have few colours and many marks."""
+    hue, saturation, _ = rgb_to_hsv((red, green, blue))
+    return float(hue), float(saturation)
 
 
 def drawn_over(figure):
@@ -130,25 +156,17 @@ def test_the_faults_of_a_page_are_seen():
     assert [fault.split(":")[0] for fault in layout_faults(figure)] == ["6 points", "drawn beyond the page"]
 
 
-@pytest.mark.parametrize("width", [*WIDTHS, 7.0])
-@pytest.mark.parametrize("name", _plugins.names("figures"))
-def test_latex_never_shrinks_a_figure_to_type_that_cannot_be_read(name, width):
-    figure = _plugins.load("figures", name)
-    for what, data in samples(name):
-        assert least_type_in_article(partial(figure.draw, data), width) >= 5.5, what
-
-
 @pytest.mark.parametrize("options", [3, 6, 8])
 def test_a_curve_of_many_rows_has_type_that_can_be_read_in_an_article(options):
     dims = {name: [f"{name} {k}" for k in range(options)] for name in ("sample", "fixed_effects")}
     dims["weights"] = ["none", "people", "area"]
     planned = plan_of(dims, subsets(*(f"control {k}" for k in range(options))))
-    assert least_type_in_article(partial(spec_curve.draw, curve_data(results_of(planned))), 6.5) >= 5.5
+    drawn, note = draw_bare(partial(spec_curve.draw, curve_data(results_of(planned))), 6.5)
+    assert least_type_in_article(drawn, note, 6.5) >= 5.5
 
 
-def least_type_in_article(draw, width):
+def least_type_in_article(drawn, note, width):
     """Give the smallest type where LaTeX fits a figure into an article in 12 points: 388 by 546 (two columns: 548)."""
-    drawn, note = draw_bare(draw, width)
     wide, high = (72 * inches for inches in drawn.get_size_inches())
     line = min(388.0, 72 * width)
     lines = len(wrap(note, fonts_for([note]), line * SMALL / 8))
