@@ -64,7 +64,8 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
         said = [f"{r.message.replace('the file', data.name, 1)}{f': {r.help}' if r.help else ''}" for r in read.remarks]
         titled = next((r for r in read.remarks if r.code == "headings_row"), None)
         if titled is None:
-            raise SpecError([replace(f, notes=(*f.notes, *said)) for f in error.faults]) from None
+            *first, last = error.faults
+            raise SpecError([*first, replace(last, notes=(*last.notes, *said))]) from None
         message = titled.message.replace("the file", data.name, 1)  # the cause: all else follows from it
         said = [s for s, r in zip(said, read.remarks, strict=True) if r is not titled]
         notes = (*(f.message for f in error.faults), *said)

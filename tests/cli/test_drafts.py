@@ -304,6 +304,31 @@ def test_blanks_beside_the_mark_of_treated_rows_are_said(tmp_path, mark, said):
     assert "blank" not in refused(tmp_path, panel(law=lambda f, *_: f % 2))
 
 
+def test_years_of_two_digits_in_names_are_years(tmp_path):
+    columns = {"firm": list(range(9)), "law": [f % 2 for f in range(9)]}
+    weeks = {f"y_{w:02}": [f * w % 7 for f in range(9)] for w in range(1, 53)}
+    assert "reshape" not in refused(tmp_path, columns | weeks)
+    columns |= {f"y_{y % 100:02}": [f * y % 7 for f in range(9)] for y in range(1997, 2004)}
+    told = refused(tmp_path, columns)
+    assert "if each year has a column, as `y_97`, `y_98`" in told
+    assert 'columns = ["y_{year}"] }' in told
+
+
+def test_what_is_wrong_beside_the_treatment_or_key_is_said_with_it(tmp_path):
+    texts = panel(sales=lambda f, y, *_: [f"{v} r" for v in y], law=lambda *_: None)
+    told = refused(tmp_path, texts)
+    assert "0/1 and switches once in a firm, at times that differ" in told
+    assert "no numeric column of given.csv varies within `firm`" in told
+    assert "2 errors" in told
+    assert "1 error" in refused(tmp_path, panel(law=lambda *_: None))
+    told = refused(tmp_path, texts | {"firm": np.arange(120) // 20}, "--outcome", "sales")
+    assert "`firm` × `year` repeats" in told
+    assert "`sales` is text in given.csv, and an outcome is a number" in told
+    told = refused(tmp_path, texts, "--outcome", "sale", "--unit", "frim")
+    assert "no column `frim`" in told
+    assert "no column `sale`" in told
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
