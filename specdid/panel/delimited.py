@@ -469,11 +469,11 @@ def _refuse_stray(content: str, separator: str) -> None:
     left = re.sub(whole, lambda cell: "\n" * cell[0].count("\n"), content)
     place = left.find('"')
     if place >= 0:
-        line = left.count("\n", 0, place) + 1
+        line = left.count("\n", 0, place)
+        shown = content.split("\n")[line].strip()[:60]
         raise ReadError(
             "ragged",
-            f"line {line:,} has a quote that neither opens nor closes a cell: "
-            f"{content.splitlines()[line - 1].strip()[:60]}",
+            f"line {line + 1:,} has a quote that neither opens nor closes a cell: {shown}",
             help="delete it; a quote that belongs to the text is written twice, in a cell in quotes",
         )
 

@@ -6699,14 +6699,18 @@ def test_leads_and_lags_are_an_event_study_of_a_treatment_that_stays_alone(d, te
 
 
 @pytest.mark.parametrize(
-    ("regressors", "event_study"), [("i.g#c.x", False), ("i.treat#c.x", False), ("i.rel#c.x", True), ("i.k#c.x", True)]
-)
+    ("regressors", "event_study"),
+    [
+        ("i.g#c.x", False), ("i.treat#c.x", False), ("i.rel#c.x", True), ("i.k#c.x", True),
+        ("i.late#c.x", False),  # by periods, but counts none
+    ],
+)  # fmt: skip
 def test_slopes_by_levels_that_are_no_periods_are_no_event_study(regressors, event_study):
     facts = of_years(
         d=lambda i, t: int(t >= 2004), x=lambda i, t: (i + t) % 3, g=lambda i, t: i % 3, treat=lambda i, t: i % 2,
         rel=lambda i, t: t - 2000,
     )  # fmt: skip
-    code = f"xtset i t\ngen k = t - 1990\nreghdfe y d, a(i t)\nreghdfe y {regressors}, a(i t)\n"
+    code = f"xtset i t\ngen k = t - 1990\ngen late = t > 2005\nreghdfe y d, a(i t)\nreghdfe y {regressors}, a(i t)\n"
     draft = code_draft(read_code(code, ".do", facts), "a.do", ("d", "named by you"), "a.csv", "a")
     assert ("[event_study]" in draft) == event_study
 
@@ -6855,7 +6859,12 @@ def test_errors_that_a_version_decides_are_printed_and_stand_at_vcov(errors, tre
 @pytest.mark.parametrize(
     ("more", "treatment", "told"),
     [
-        ("", "d", "line 3 has no `d` and is not in this draft"),
+        ("", "d", "1 regression without `d` is not in this draft (line 3)"),
+        (
+            "feols(y ~ tr*post | id, df)\nfeols(y ~ tr*post + x | id, df)",
+            "d",
+            "--treatment tr (first in 2 of these), or tr:post",
+        ),
         ("", "z", "with --treatment d (first in 2 of these)"),
         ("feols(y ~ a:b | id, df)\nfeols(y ~ a:b + x | id, df)", "d", "with --treatment a:b (first in 2 of these)"),
         ("", "x", "with --treatment d (first in 1 of these)"),
@@ -7118,3 +7127,23 @@ def test_a_product_with_a_factor_has_its_levels_and_slopes(product):
     assert (r.terms, r.effects) == (("d", "i(g, d, ref = 1)"), "t + g")
     cut = read_code(code.replace("| t, df", "| t, df[df$g > 1, ]"), ".R", facts)
     assert "a slope for each level of `g` but the first" in cut.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    ("words", "terms"),
+    [
+        ("d c.d#i.hi", ("d", "hi:d")),
+        ("d i.g#c.d", ("d", "factor(g):d")),
+        ("d x c.d#g", ("d", "x", "factor(g):d")),
+        ("i.g#c.d", ("i(g, d)",)),  # a slope for each level
+        ("d ibn.g#c.d", ("d", "i(g, d)")),  # one too many: not identified
+        ("d ib2.g#c.d", ("d", "i(g, d, ref = 2)")),
+        ("d i.g#c.L.d", ("d", "factor(g):l(d, 1)")),
+    ],
+)
+def test_slopes_beside_their_number_leave_the_base_out_as_stata_does(words, terms):
+    facts = of_years(
+        d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1, hi=lambda i, t: i % 2, x=lambda i, t: i * i * t % 11
+    )
+    (r,) = read_code(f"xtset i t\nreg y {words}\n", ".do", facts).regressions
+    assert r.terms == terms
