@@ -229,14 +229,22 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int,
         return
     room -= fonts.width("00 ", SMALL) * numbers
     facts = [say(" ({n:,}, median {median})", n=s.n, median=fixed(s.median, panel.decimals)) for s in panel.series]
-    # A line that is broken between words is not full: the last one has room for the facts.
-    spaces = [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
     names = [s.label for s in panel.series]
+
+    def spaces() -> list[float]:
+        # A line that is broken between words is not full: the last one has room for the facts.
+        return [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
+
+    def narrow() -> bool:
+        return most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces(), strict=True))
+
+    if not panel.many and narrow():  # an estimand without its end would be another; medians are in the summary
+        facts = [say(" ({n:,})", n=s.n) for s in panel.series]
     # Where there is one line alone, the note has what the name is short of.
-    if panel.many or (most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces, strict=True))):
+    if panel.many or narrow():
         names = [s.short for s in panel.series]
     for k in in_order(panel):
-        label = fonts.apart(names, SMALL, spaces[k])[names[k]]
+        label = fonts.apart(names, SMALL, spaces()[k])[names[k]]
         number = f"{number_of(panel, k)} " if numbers else ""
         yield KeyEntry("dot", shade(panel, k, 1.0), number + label + facts[k], marker_in(panel, k, bars))
 
