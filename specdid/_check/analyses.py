@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from specdid import _plugins
@@ -54,9 +54,8 @@ def check_analyses(
         which is done only where the options it starts from are there.
     """
     for request in requests:
-        found = list(_names(request, panel))
-        yield from found
-        if not found:
+        yield from _names(request, panel, () if sound is None else sound.file.derive)
+        if not any(_names(request, panel)):
             bench = Bench(study, panel, evaluator)
             analysis: Analysis = _plugins.load("analyses", request.table.kind)
             if sound is None:
@@ -71,9 +70,10 @@ def _added(request: Request, study: Study) -> list[Use]:
     return [u for u in uses(request.layout.study) if id(u.expression) not in known]
 
 
-def _names(request: Request, panel: Panel) -> Iterator[Fault]:
+def _names(request: Request, panel: Panel, derived: Iterable[str] = ()) -> Iterator[Fault]:
+    """Say which names are unknown; ``derived`` are known beside those of the study, with faults of their own."""
     study = request.layout.study
-    columns = tuple(dict.fromkeys((*panel.columns, *study.derive)))
+    columns = tuple(dict.fromkeys((*panel.columns, *study.derive, *derived)))
     for expression, role in request.expressions:
         yield from unknown(expression, columns, panel, role)
     for use in uses(study):

@@ -41,6 +41,7 @@ from specdid.panel.functions import rounded
 from specdid.panel.labels import labelled_missing
 from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, told_apart
 from specdid.panel.operators import (
+    HEXADECIMAL,
     USABLE,
     far_thousands,
     footnote_advice,
@@ -1185,7 +1186,8 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
         if others := [level for level in levels if level not in set(alike)]:
             message += f", except {first_few([f'“{level}”' for level in others], 3)}"
         advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
-        if mixed_percents(column) or any(character.isdigit() for level in others for character in level):
+        marked = any(character.isdigit() for level in others for character in level)
+        if marked or mixed_percents(column) or any(HEXADECIMAL.fullmatch(level) for level in alike):
             advice = number_advice(column, name)
         elif parse(alike):
             read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name

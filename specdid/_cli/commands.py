@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,7 @@ def print_schema() -> Exit:
     return Exit.OK
 
 
+@cache
 def schema_text() -> str:
     """Return the schema as it is written into a file."""
     from specdid._manual import schema

@@ -471,6 +471,8 @@ def _as_meant(problems: Sequence[Mistake], text: str, place: HabitRole) -> Seque
             first = replace(first, message=f"`{shown}` is not written so here", span=Span(0, len(text)))
         clusters = place == "formula" and re.search(r"cluster|vce\(|,\s*~|\|\s*0\s*\|", text) is not None
         also = ", and the clusters in [vcov]" if clusters else ""
+        if re.search(r"\[_n\s*[-+]", text):
+            also = ", of periods; `_n` is of rows, the same where each unit's are sorted by time without gaps"
         return (replace(first, help=f"write `{meant}`{also}"),)
     other = language.elsewhere(text, place) if problems else None
     return problems if other is None else (replace(problems[0], help=other), *problems[1:])

@@ -35,13 +35,13 @@ from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
     STATA_DATES,
     examples,
-    far_thousands,
-    mixed_percents,
     number_advice,
     numbers_as_text,
     parse,
     read_number,
+    reading,
 )
+from specdid.panel.reshape import are_years
 from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
@@ -58,8 +58,6 @@ NO_SIZE = re.compile(
 """What the name of a share, a growth rate or a log says: no size, and no weight."""
 MOST_SHOWN = 12
 """Columns that a list names."""
-MOST_MARKS = 3
-"""Different words among numbers that a draft takes for marks of missing values."""
 SPAN = 5
 """Periods before and after adoption that a draft's event study shows at most."""
 
@@ -154,20 +152,32 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     SpecError
         Where unit, time or treatment cannot be known from the data, or what ``chosen`` names is not there.
     """
-    for role in ("unit", "time", "treatment", "outcome"):
-        given = getattr(chosen, role)
-        if given is not None and given not in columns:
-            raise _refused("no_column", f"no column `{given}` in {name}", did_you_mean(given, list(columns)))
+    absent = [n for n in (chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
+    if absent:
+        raise _together(
+            [_refused("no_column", f"no column `{n}` in {name}", did_you_mean(n, list(columns))) for n in absent]
+        )
     usable = {n: c for n, c in columns.items() if not c.kind and len(c.missing) == n_rows}
-    key = _key(columns, usable, n_rows, name, chosen)
+    outcome = None if chosen.outcome is None else columns[chosen.outcome]
+    wrong = _text_outcome(chosen.outcome, outcome, name) if chosen.outcome and outcome and outcome.is_text else []
+    try:
+        key = _key(columns, usable, n_rows, name, chosen)
+    except SpecError as error:
+        raise _together([error, *wrong]) from None
     rest = {n: c for n, c in usable.items() if n not in (key.unit, key.time, *key.same)}
-    treatment, others = _treatment(rest, key, name, chosen.treatment)
+    try:
+        treatment, others = _treatment(rest, key, name, chosen.treatment)
+    except SpecError as error:
+        free = {n: c for n, c in rest.items() if n != chosen.treatment}
+        if not wrong and not any(_outcomes(free, key)) and not any(_read(c, n) for n, c in free.items()):
+            wrong = [_no_outcome(free, dict(_infinite(free, key)), key, name)]
+        raise _together([error, *wrong]) from None
     used = {treatment.term, treatment.cohort, treatment.group, treatment.after, *treatment.lags, *others}
     free = {n: c for n, c in rest.items() if n not in used}
     outcomes = tuple(_outcomes(free, key))
     infinite = dict(_infinite(free, key))
     made: dict[str, tuple[str, str]] = {}
-    if not outcomes or (chosen.outcome is not None and columns[chosen.outcome].is_text):
+    if not outcomes or (outcome is not None and outcome.is_text):
         named = list(free) if chosen.outcome is None else [chosen.outcome]
         read = {n: r for n in named if (r := _read(columns[n], write_name(n))) is not None}
         numeric = {n: column for n, (column, _) in read.items()}
@@ -175,22 +185,11 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         made = {n: (_new_name(n, columns), read[n][1]) for n in found}
         columns, usable, outcomes = columns | numeric, usable | numeric, (*found, *outcomes)
     if chosen.outcome is not None:
-        column = columns[chosen.outcome]
-        if column.is_text:
-            advice = (
-                number_advice(column, write_name(chosen.outcome), rows=True) or f"its values are {examples(column)}"
-            )
-            raise _refused("draft_outcome", f"`{chosen.outcome}` is text in {name}, and an outcome is a number", advice)
+        if wrong:
+            raise _together(wrong)
         outcomes = (chosen.outcome, *(n for n in outcomes if n != chosen.outcome))
     if not outcomes:
-        message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
-        notes = [
-            f"`{n}` is text: {advice}"
-            for n, c in free.items()
-            if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
-        ]
-        notes += [f"`{n}` is {said}" for n, said in infinite.items()]
-        raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
+        raise _no_outcome(free, infinite, key, name)
     groups = dict(_groups(rest, key, treatment))
     called = {n: labelled_missing(c.labels, c.numbers) for n in outcomes if (c := columns[n]).numbers is not None}
     return Looked(
@@ -219,6 +218,29 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         called,
         tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
     )
+
+
+def _together(errors: Sequence[SpecError]) -> SpecError:
+    return SpecError([fault for error in errors for fault in error.faults])
+
+
+def _text_outcome(outcome: str, column: Column, name: str) -> list[SpecError]:
+    """Return what is wrong with an outcome of text that is named; nothing where its numbers can be read."""
+    if _read(column, write_name(outcome)) is not None:
+        return []
+    advice = number_advice(column, write_name(outcome), rows=True) or f"its values are {examples(column)}"
+    return [_refused("draft_outcome", f"`{outcome}` is text in {name}, and an outcome is a number", advice)]
+
+
+def _no_outcome(free: Mapping[str, Column], infinite: Mapping[str, str], key: PanelKey, name: str) -> SpecError:
+    message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
+    notes = [
+        f"`{n}` is text: {advice}"
+        for n, c in free.items()
+        if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
+    ]
+    notes += [f"`{n}` is {said}" for n, said in infinite.items()]
+    return _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
 
 
 def _codes(
@@ -322,9 +344,13 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
 def _wide(names: Iterable[str]) -> Iterator[str]:
     """Say how a file with a column per year, y_1998, y_1999, …, is read, if its columns are called so."""
     patterns: dict[str, list[str]] = {}
+    brief: dict[str, dict[str, str]] = {}  # y_98
     for name in names:
         if len(parts := re.split(r"(?<!\d)(?:19|20)\d\d(?!\d)", name)) == 2:
             patterns.setdefault("{year}".join(parts), []).append(name)
+        elif (short := re.fullmatch(r"(.*\D)(\d\d)", name)) is not None:
+            brief.setdefault(f"{short[1]}{{year}}", {})[short[2]] = name
+    patterns |= {pattern: [*found.values()] for pattern, found in brief.items() if are_years(found)}
     wide = {pattern: found for pattern, found in patterns.items() if len(found) > 2}
     if wide:
         texts = ", ".join(map(toml_text, [*wide][:3]))
@@ -922,17 +948,10 @@ def _infinite(free: Mapping[str, Column], key: PanelKey) -> Iterator[tuple[str, 
 
 def _read(column: Column, words: str) -> tuple[Column, str] | None:
     """Return the numbers of a column of text and the expression that reads them, where there is no doubt of either."""
-    alike = numbers_as_text(column)
-    marks = [level for level in column.levels if not parse([level])]
-    far = any(far_thousands(column, sign)[0] for sign in ", ")
-    doubtful = far or mixed_percents(column) or any(re.search(r"\d", mark) for mark in marks)
-    if not alike or column.codes is None or doubtful or len(marks) > MOST_MARKS:
+    if column.codes is None or not (made := reading(column, words)):
         return None
-    made = words
-    for mark in marks:
-        made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
     table = [found if (found := read_number(level)) is not None else np.nan for level in column.levels]
-    return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), f"parse_number({made})"
+    return number(np.array([*table, np.nan])[np.atleast_1d(column.codes).reshape(-1)]), made
 
 
 def _new_name(name: str, columns: Mapping[str, Column]) -> str:

@@ -38,7 +38,7 @@ from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
 from specdid.language import LanguageError, Scope, bind, expand, parse, write, write_name
-from specdid.language.tree import chain
+from specdid.language.tree import Binary, Name, chain, children, walk
 from specdid.panel import Column, EvaluationError, Evaluator, Panel
 from specdid.panel.columns import rank
 
@@ -487,7 +487,9 @@ def _counts_periods(name: str, code: ReadCode) -> bool:
     """Say whether a factor is one of periods, as that of a treatment's slopes, i(treat, x), is not."""
     shown = code.called.get(name, (name, 0))[0]
     named = re.search(r"(?i)rel|ev(?:en)?t|time|year|period|lead|lag|since|until|(?:^|_)[tk]\d*$", shown)
-    return named is not None or (code.time or "") in columns_of(code.derived.get(name, "1"))
+    made = parse(code.derived.get(name, "1"))
+    moved = (one for one in walk(made) if isinstance(one, Binary) and one.operator in "+-")
+    return named is not None or any(Name(code.time or "") in children(one) for one in moved)
 
 
 _PERIOD = re.compile(
@@ -976,11 +978,13 @@ def _other_treatment(code: ReadCode, term: str) -> str:
         return ""
     first, count = Counter(r.terms[0] for r in others).most_common(1)[0]
     lines = [r.line for r in others]
-    have, are = ("have", "are") if len(lines) > 1 else ("has", "is")
+    those = f"{len(lines)} regressions without `{term}` are" if len(lines) > 1 else f"1 regression without `{term}` is"
+    wider = {one for r in others if r.terms[0] == first for one in r.terms if first in one.split(":")[:-1]}
+    product = f", or {shlex.quote(max(wider, key=len))} where the product is the effect" if wider else ""
     return (
-        f"{_lines(lines)} {have} no `{term}` and {are} not in this draft, which has one treatment: another is a draft "
+        f"{those} not in this draft ({_lines(lines)}), which has one treatment: another is a draft "
         f"of its own, with --treatment {shlex.quote(first)} "
-        f"(first in {count} of these) and another directory"
+        f"(first in {count} of these){product}, and another directory"
     )
 
 

@@ -260,7 +260,7 @@ _HERE = {
     "cumsum": "cumsum(x), along the unit's time, without by",
     "cummax": "cummax(x), along the unit's time, without by",
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
-    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4, or quantile_group(x, n)",
+    "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4",
     "replace_na": "coalesce(x, 0)",
     "na_if": "ifelse(x == 1, NA, x), of one value",
     "any": "max(x, by = g) == 1 of a condition x",
@@ -268,6 +268,8 @@ _HERE = {
     "xor": "(a) != (b)",
     "trunc": "as.integer(x)",
     "ave": "mean(x, by = g)",
+    "percent_rank": "(rank(x, by = g) - 1) / (sum(!is.na(x), by = g) - 1); ties share their mean, in R their least",
+    "cume_dist": "rank(x, by = g) / sum(!is.na(x), by = g); ties share their mean, in R their largest",
     "min_rank": "rank(x, by = g), where ties have their mean",
     "row_number": "rank(x, by = g) of values, or cumsum(1) of a unit's rows",
     "across": "a line of [derive] for each column",
@@ -814,7 +816,8 @@ class _R(Memory):
         effects = [] if len(parts) < 2 or parts[1].strip() in ("", "0") else [self._term(parts[1], "effects")]
         terms: list[str] = []
         absorbed, without_constant = len(effects), False
-        for term in _split(parts[0], "+"):
+        summands = _with_products(_split(parts[0], "+"))
+        for term in summands:
             if name in _R_FORMULAS and "^" in _masked(term):  # an operator of R's formulas: x^2 is x
                 if not (power := re.fullmatch(rf"({_NAME})\s*\^\s*\d+", term)):
                     raise NotReadError(f"`{term}` is not what it says in a formula of R: write I() around a power")
@@ -831,9 +834,9 @@ class _R(Memory):
             elif product := re.fullmatch(rf"({_NAME})\s*\*\s*({_NAME})", term):
                 self._term(f"{product[1]}:{product[2]}", "terms")
                 terms += [product[1], product[2], *([f"{product[1]}:{product[2]}"] if product[1] != product[2] else [])]
-            elif slopes := self._slopes(term, _split(parts[0], "+"), {"subset", "split", "fsplit"} & {*given}):
+            elif slopes := self._slopes(term, summands, {"subset", "split", "fsplit"} & {*given}):
                 terms.append(self._term(slopes, "terms"))
-            elif margins := self._margins(term, _split(parts[0], "+"), parts[1:2], line):
+            elif margins := self._margins(term, summands, parts[1:2], line):
                 terms += [self._term(term, "terms"), *margins]
             elif re.fullmatch(rf"{_NAME}(?:\s*:\s*{_NAME})+", term):  # x:x is x
                 terms.append(self._term(":".join(dict.fromkeys(re.findall(_NAME, term))), "terms"))
@@ -2022,6 +2025,8 @@ class _R(Memory):
 
     def _instead(self, function: str, text: str = "", by: Sequence[str] = ()) -> str:
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
+        if function == "diff":
+            return self._differenced(text, by)
         here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
         call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
         given = _split(_inside(text, call.end()), ",") if call else []
@@ -2042,11 +2047,11 @@ class _R(Memory):
             here = here.replace("by = g", _group_of(groups)) if (groups := values[1:]) else here.replace(", by = g", "")
         elif function == "cut":
             breaks = options.get("breaks", second)
-            by_rank = re.match(r"(?:stats::)?quantile\(", breaks) and re.fullmatch(
-                r"T|TRUE", options.pop("include.lowest", "")
-            )
-            written, _, ranked = here.partition(", or ")
-            here = ranked if by_rank else "" if "quantile(" in breaks or re.fullmatch(r"\d+L?", breaks) else written
+            if "quantile(" in breaks:
+                lowest = options.pop("include.lowest", "F") in ("T", "TRUE")
+                here = _at_quantiles(values[0] if values else "", breaks, lowest)
+            elif re.fullmatch(r"\d+L?", breaks):
+                here = ""
             options = {k: v for k, v in options.items() if k not in ("breaks", "labels", "dig.lab")}
         if (options and function not in _OF_EXAMPLE) or len(values) > _MOST_VALUES.get(function, len(values)):
             return ""
@@ -2093,6 +2098,17 @@ class _R(Memory):
         rows = f"within {' and '.join(f'`{one}`' for one in by)}" if unit in by else "across units"
         told = f"there R goes by rows {rows}, as they are not grouped by {f'`{unit}` alone' if unit else 'the unit'}"
         return f": {told}. Along the time of each unit it is here: {here}"
+
+    def _differenced(self, text: str, by: Sequence[str]) -> str:
+        """Say what differences are that a first value is put before, "" of others."""
+        whole = re.fullmatch(
+            rf"c\(\s*(NA\w*|-?[\d.]+)L?\s*,\s*diff\(\s*({_NAME}|log\(\s*{_NAME}\s*\))\s*(?:,\s*(?:lag\s*=\s*)?1L?\s*)?\)\s*\)",
+            text.strip(),
+        )
+        if not whole or not by:
+            return ""
+        told = self._moved_rows("lag", ("x",), "1", {"default": whole[1]}, by).replace("l(x, 1)", f"d({whole[2]}, 1)")
+        return f"{told}; diff() is of rows, the same where a unit's are sorted by time without gaps"
 
     def _of_several_keys(self, by: Sequence[str], here: str = "l(x, 1), f(x, 1) or cumsum(x)") -> str:
         """Say what the time is of units whose rows are sorted by several columns, "" of others."""
@@ -3390,6 +3406,20 @@ def _classes(argument: str) -> dict[str, bool] | None:
     return found if given else None
 
 
+def _with_products(summands: Sequence[str]) -> list[str]:
+    """Write ``x * factor(g)`` out, which has x, the levels of g and slopes by these."""
+    found: list[str] = []
+    for term in summands:
+        factors = re.fullmatch(rf"({_NAME})\s*\*\s*((?:as\.)?factor\(\s*{_NAME}\s*\))", term)
+        reverse = re.fullmatch(rf"((?:as\.)?factor\(\s*{_NAME}\s*\))\s*\*\s*({_NAME})", term)
+        if factors or reverse:
+            x, factor = factors.groups() if factors else (reverse[2], reverse[1]) if reverse else ("", "")
+            found += [x, factor, f"{factor}:{x}"]
+        else:
+            found.append(term)
+    return found
+
+
 def _pairs(part: str, chosen: Callable[[str], list[str] | None]) -> list[tuple[str, str]]:
     """Return the columns that an argument of mutate() makes, each with its value: one, or those of across().
 
@@ -3613,6 +3643,33 @@ def _intervals(inside: str, *, codes: bool) -> str:
         ends = [f"{x} {above} {low}"] * (low != "-Inf") + [f"{x} {below} {high}"] * (high != "Inf")
         cases.append(f"{' & '.join(ends) or f'!is.na({x})'} ~ {texts[k] if texts else k + 1}")
     return f"case_when({', '.join(cases)})"
+
+
+def _at_quantiles(x: str, breaks: str, lowest: bool) -> str:
+    """Return the groups of cut() at quantiles of the same column that are equal shares, "" of others.
+
+    Without ``lowest`` no interval holds the least value.
+    """
+    inside = _split(_inside(breaks, breaks.find("quantile(") + len("quantile(")), ",")
+    plain = [one for one in inside if not re.match(r"[\w.]+\s*=(?!=)", one)]
+    named = (one.partition("=") for one in inside if one not in plain)
+    given = {key.strip(): value.strip() for key, _, value in named}
+    shares = given.get("probs", plain[1] if len(plain) > 1 else "seq(0, 1, 0.25)")
+    numbers = re.findall(r"\d*\.?\d+", shares)
+    count = 0.0
+    if step := re.fullmatch(r"seq\(\s*0\s*,\s*1\s*,\s*(?:by\s*=\s*)?(0?\.\d+|1\s*/\s*(\d+))\s*\)", shares):
+        count = float(step[2]) if step[2] else 1 / float(step[1])
+    elif length := re.fullmatch(r"seq\(\s*0\s*,\s*1\s*,\s*length(?:\.out)?\s*=\s*(\d+)L?\s*\)", shares):
+        count = float(length[1]) - 1
+    elif divided := re.fullmatch(r"\(?\s*0\s*:\s*(\d+)\s*\)?\s*/\s*(\d+)", shares):
+        count = float(divided[1]) if divided[1] == divided[2] else 0.0
+    elif re.fullmatch(r"c\([\d.,\s]+\)", shares):
+        count = len(numbers) - 1.0
+        count *= all(abs(float(one) - k / count) < 1e-9 for k, one in enumerate(numbers)) if count else 0
+    if plain[:1] != [x] or given.keys() - {"probs", "na.rm", "names"} or count < 2 or abs(count - round(count)) > 1e-9:
+        return ""
+    groups = f"quantile_group({x}, {round(count)}, by = g)"
+    return groups if lowest else f"ifelse({x} == min({x}, by = g), NA, {groups})"
 
 
 def _where(rows: str, value: str, old: str) -> str:

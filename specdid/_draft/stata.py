@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -1896,8 +1896,8 @@ class _Stata(Memory):
 
     def _at_base(self, regression: Regression) -> Regression:
         """Name the base level of a factor with slopes, in Stata the first of the rows, where that is another."""
-        factors = [of[1] for t in regression.terms if (of := re.fullmatch(r"factor\((\w+)\)", t))]
-        of_slopes = {name for name in factors if any(t.startswith(f"factor({name}):") for t in regression.terms)}
+        slopes = [of for t in regression.terms if (of := re.fullmatch(r"factor\((\w+)\):(.+)", t))]
+        of_slopes = {of[1] for of in slopes if of[2] in regression.terms}
         changed: dict[str, str] = {}
         for name in sorted(of_slopes):
             levels = self.values(name)
@@ -2043,7 +2043,8 @@ class _Stata(Memory):
             found.unit = found.unit or unit
             if weight:
                 self._tell_uneven(weight[2], unit, line)
-        terms = [self._all_slopes(term, terms, effects) for term in terms]
+        every = {*re.findall(r"(?<![\w.])ib(?:n|\(none\))\.(\w+)", body)}  # has no base
+        terms = [self._all_slopes(term, terms, effects, every) for term in terms]
         vcov, ssc = _errors(command, given, unit, bool(weight and weight[1] == "p"))
         if ssc in ("", "reghdfe") and vcov.startswith("~"):
             ssc = self._counted(ssc, vcov[1:], dummies, [*effects_alone, *[unit or ""] * (command == "xtreg")], line)
@@ -2346,11 +2347,14 @@ class _Stata(Memory):
         else:
             terms += [f"factor({name})", x, f"factor({name}):{x}"]
 
-    def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str]) -> str:
+    def _all_slopes(self, term: str, terms: Sequence[str], effects: Sequence[str], every: Set[str]) -> str:
         """Give every level of a factor a slope, as Stata does, which leaves a base out beside the number alone.
 
         That is where the number is a term, or absorbed as it does not vary within a fixed effect.
         """
+        slopes = re.fullmatch(r"i\((\w+), ([^\W\d]\w*)\)", term)
+        if slopes and slopes[2] in terms and slopes[1] not in every:
+            return f"{slopes[1]}:{slopes[2]}" if self._binary(slopes[1]) else f"factor({slopes[1]}):{slopes[2]}"
         found = re.fullmatch(r"i\((\w+), ([^\W\d]\w*), ref = [^(),]+\)|i\((\w+), ref = [^(),]+\):(.+)", term)
         alone = {part for one in terms if one != term for part in re.split(r"\s*\+\s*", one)}
         if not found or ":".join(reversed((x := found[2] or found[4]).split(":"))) in alone or x in alone:
@@ -3025,7 +3029,8 @@ class _Stata(Memory):
         if by and command == "generate" and re.fullmatch(r"\s*_N\s*", expression):
             return self._count(self._in_full(" ".join(by), line).split())
         if re.search(r"(?<!\w)_[nN]\b", expression):
-            raise NotReadError("rows have no number here")
+            here = self._of_periods(expression, by) if command == "generate" else ""
+            raise NotReadError(f"rows have no number here{here}")
         if by is not None and command not in ("egen", "gegen"):
             raise NotReadError(f"`{command}` by groups is not read")
         if re.search(_OPEN, expression):
@@ -3071,6 +3076,19 @@ class _Stata(Memory):
         if len(self.in_force(found)) > LONGEST_STATEMENT // 10:
             raise NotReadError("it is too long")
         return found
+
+    def _of_periods(self, expression: str, by: list[str] | None) -> str:
+        """Say what the row before or after is where rows are periods, "" where another row is meant."""
+
+        def moved(found: re.Match[str]) -> str:
+            return f"{'l' if found['sign'] == '-' else 'f'}({found['x']}, {found['n']})"
+
+        here = re.sub(r"(?P<x>[^\W\d]\w*)\[_n\s*(?P<sign>[-+])\s*(?P<n>\d+)\]", moved, expression).strip()
+        plain = not re.search(r"(?<!\w)_[nN]\b", here) and re.fullmatch(r"[\w\s().,+*/^-]+", here)
+        if here == expression.strip() or not plain or (by is not None and [*by] != [self.found.unit or by[0]]):
+            return ""
+        told = f". Here: `{here}`, of periods, the same where the rows of a unit are sorted by time without gaps"
+        return told + "; without `by` the first or last row of a unit takes that of another" * (by is None)
 
     def _refuse_own_rows(self, name: str, *texts: str) -> None:
         """Refuse earlier rows of the column that is replaced: Stata goes row by row, and has replaced them by then.

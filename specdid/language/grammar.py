@@ -71,7 +71,6 @@ class _Part:
     stop: int
 
 
-@lru_cache(8192)
 def parse(text: str) -> Node:
     """Read an expression of the formula language.
 
@@ -91,29 +90,46 @@ def parse(text: str) -> Node:
         The text is not an expression; every problem the characters give away is
         reported at once, else the first place where the grammar stops.
     """
+    found = _read(text)
+    if isinstance(found, tuple):
+        raise LanguageError(found)
+    return found
+
+
+@lru_cache(8192)
+def _read(text: str) -> Node | tuple[Mistake, ...]:
+    """Return the tree or what is wrong, which is kept as well: a reader of code tries the same text again and again."""
     if problems := scan(text):
-        raise LanguageError(problems)
+        return problems
     try:
         part = cast(_Part, _parser().parse(text))
     except UnexpectedInput as stop:
-        raise LanguageError(_explain(text, stop, _last_token(text, stop))) from None
-    if problem := too_deep(part.node):
-        raise LanguageError(problem)
-    return part.node
+        return (_explain(text, stop, _last_token(text, stop)),)
+    problem = too_deep(part.node)
+    return (problem,) if problem else part.node
 
 
 def _last_token(text: str, stop: UnexpectedInput) -> Token | None:
     if not isinstance(stop, UnexpectedToken):
         return None
     end = len(text) if stop.token.type == "$END" else stop.token.start_pos
-    tokens = list(_parser().lex(text[:end]))
+    tokens = list(_lexer().lex(text[:end]))
     return tokens[-1] if tokens else None
 
 
 @cache
 def _parser() -> Lark:
-    rules = Path(__file__).with_name("grammar.lark").read_text("utf-8")
-    return Lark(rules, parser="lalr", lexer="basic", transformer=_Build())
+    return Lark(_rules(), parser="lalr", lexer="basic", transformer=_Build())
+
+
+@cache
+def _lexer() -> Lark:
+    """Return the lexer alone: a parser makes itself a new one at every call of ``lex``."""
+    return Lark(_rules(), parser=None, lexer="basic")
+
+
+def _rules() -> str:
+    return Path(__file__).with_name("grammar.lark").read_text("utf-8")
 
 
 @v_args(inline=True)

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -53,10 +54,10 @@ def read_delimited(
         _refuse_swallowed(content, len(names), separator, above)
     chosen = set(wanted([name for name in names if name]))
     errors = [*written_errors(frame, names, chosen, above + 2)] if "#" in content else []
+    found = [*remarks, *few_headings(names, frame, above + 1), *errors]
     if frame.height:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
     columns: dict[str, Column] = {}
-    found = [*remarks, *few_headings(names, len(names), above + 1), *errors]
     places = [c for c, name in zip(frame.columns, names, strict=True) if name in chosen]
     read = written_columns([name for name in names if name in chosen], frame.select(places))
     for name in names:
@@ -68,70 +69,62 @@ def read_delimited(
     return columns, frame.height, tuple(found)
 
 
-def _cells(raw: bytes, separator: str) -> Iterator[tuple[str, pl.Series]]:
-    """Return each column's name and its cells as the file has them."""
+@dataclass(frozen=True, slots=True)
+class WrittenCells:
+    """What a text file's cells are before they are read, by column.
+
+    Attributes
+    ----------
+    missing : which cells, "" or NA, stand for missing, and in how many rows
+    padded
+        The first cell with blanks at its ends, which are read without, the number of rows that have one, and whether
+        a column's values are fewer without these blanks.
+    zeros
+        The first number that begins with a 0 before other digits, as 01, and whether one number is written in several
+        ways, as 1 and 01.
+    integers : the columns whose cells are all written as whole numbers, without a point
+    """
+
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
+    zeros: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    integers: frozenset[str] = frozenset()
+
+
+def written_cells(raw: bytes, separator: str) -> WrittenCells:
+    """Look at the cells of a .csv or .tsv file as it has them.
+
+    Raises
+    ------
+    ReadError
+        As `read_delimited`.
+    """
     content = decode(raw)[0].lstrip("\r\n")
     content = content if "\n" in content else content.replace("\r", "\n")
     names = _header(content, separator)
-    yield from zip(names, _parse(content, names, separator).iter_columns(), strict=True)
-
-
-def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
-    """Return by column of a .csv or .tsv file which cells, "" or NA, stand for missing, and in how many rows.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, dict[str, int]] = {}
-    for name, cells in _cells(raw, separator):
-        trimmed = cells.fill_null("").str.strip_chars()
-        for word in MISSING:
-            if name and (rows := int((trimmed == word).sum())):
-                found.setdefault(name, {})[word] = rows
-    return found
-
-
-def zero_led_cells(raw: bytes, separator: str) -> dict[str, tuple[str, bool]]:
-    """Return by column of a .csv or .tsv file the first number that begins with a 0 before other digits, as 01.
-
-    And whether one number is written in several ways, as 1 and 01.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, tuple[str, bool]] = {}
-    for name, cells in _cells(raw, separator):
-        distinct = cells.drop_nulls().str.strip_chars().unique(maintain_order=True)
-        led = distinct.filter(distinct.str.contains(r"^0\d"))
-        numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
-        if name and len(led):
-            found[name] = led[0], numbers.n_unique() < len(numbers)
-    return found
-
-
-def padded_cells(raw: bytes, separator: str) -> dict[str, tuple[str, int, bool]]:
-    """Return by column of a .csv or .tsv file which cells have blanks at their ends, which are read without.
-
-    Returns
-    -------
-    The first such cell, the number of rows that have one, and whether a column's values are fewer without these blanks.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, tuple[str, int, bool]] = {}
-    for name, cells in _cells(raw, separator):
+    missing: dict[str, dict[str, int]] = {}
+    padded: dict[str, tuple[str, int, bool]] = {}
+    zeros: dict[str, tuple[str, bool]] = {}
+    integers = set()
+    for name, cells in zip(names, _parse(content, names, separator).iter_columns(), strict=True):
+        if not name:
+            continue
         trimmed = cells.str.strip_chars()
-        padded = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
-        if name and len(padded):
-            found[name] = (padded[0], len(padded), cells.n_unique() > trimmed.n_unique())
-    return found
+        for word in MISSING:
+            if rows := int((trimmed.fill_null("") == word).sum()):
+                missing.setdefault(name, {})[word] = rows
+        wide = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
+        if len(wide):
+            padded[name] = (wide[0], len(wide), cells.n_unique() > trimmed.n_unique())
+        distinct = trimmed.drop_nulls().unique(maintain_order=True)
+        led = distinct.filter(distinct.str.contains(r"^0\d"))
+        if len(led):
+            numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
+            zeros[name] = led[0], numbers.n_unique() < len(numbers)
+        known = distinct.filter(~distinct.is_in(["", "NA"]))
+        if len(known) and not len(wide) and known.str.contains(r"^[+-]?\d{1,18}$").all():
+            integers.add(name)
+    return WrittenCells(missing, padded, zeros, frozenset(integers))
 
 
 def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
@@ -272,41 +265,82 @@ _NO_UNIT = {"na", "nan", "nd", "ka", "none", "nil", "missing", "null", "x", "c",
 
 
 def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> None:
-    """Raise where the row below the headings says in which units columns are; ``first`` is its row of the sheet.
+    """Raise where the first row below the headings says in which units columns are; ``first`` is the frame's first row.
 
-    It holds no number, each of its words stands nowhere else in its column, some above numbers alone, and where they do
-    not all, they are in brackets or another column is blank there alone.
+    It holds no number, each of its words stands nowhere else in its column, some above numbers (nine cells of ten).
+    Where not all words do, they are in brackets, or another column is blank there alone; else no column is blank there.
+    Notes and blank rows, with one filled cell at most, are none of the rows.
     """
-    row = [(k, str(v).strip()) for k, v in enumerate(frame.row(0)) if v is not None] if frame.height > 2 else []
-    words = [(k, word) for k, word in row if k < len(names) and names[k] and word]
-    title = bool(few_headings(names, frame.width, first))
-    if title or not words or any(re.match(r"[-+\u2212]?[.,]?\d[\d.,]*$", word) for _, word in words):
-        return
-    above = []
-    for k, word in words:
-        below = frame.to_series(k).slice(1).drop_nulls()
-        if below.dtype != pl.String or not len(below) or (below.str.strip_chars() == word).any():
-            return
-        if below.str.strip_chars().replace(["", "NA"], None).cast(pl.Float64, strict=False).is_not_null().mean() == 1:
-            above.append(word)
-        elif not re.fullmatch(r"[(\[（].*[)\]）]", word):
-            return
-    units = [word for word in above if re.sub(r"[^\w%$€£¥]", "", word).casefold() not in _NO_UNIT]
-    held = {k for k, _ in words}
-    blank = [k for k in range(frame.width) if k not in held and k < len(names) and names[k]]
-    alone = any(_filled(frame.to_series(k).slice(1)) for k in blank)
-    if len(units) == len(above) > 0 and (alone or not blank):
-        shown = first_few([f"“{word}”" for word in units], 3)
+    if named := _units(frame, names):
+        row, units = named
+        shown = first_few([f"“{word}”" for word in dict.fromkeys(units)], 3)
         raise ReadError(
             "units_row",
-            f"row {first:,} of the file, as a spreadsheet counts, holds {shown} above numbers, and no number: a second "
-            "heading line, of units?",
+            f"row {row + first:,} of the file, as a spreadsheet counts, holds {shown} above numbers, and no number: a "
+            "second heading line, of units?",
             help="delete it in the file: each row below the headings is read as a row of data",
+            notes=tuple(f"{note}: a note? delete it, too" for note in _notes_below(frame, first)),
         )
 
 
-def _filled(cells: pl.Series) -> bool:
-    return not cells.is_null().any() and (cells.dtype != pl.String or bool((cells.str.strip_chars() != "").all()))
+def _units(frame: pl.DataFrame, names: Sequence[str]) -> tuple[int, list[str]] | None:
+    """Return the place of a row of units and its words above numbers."""
+    named = frame.width if len(names) >= frame.width else len(names)
+    rows = ([(k, str(v).strip()) for k, v in enumerate(cells) if v is not None] for cells in frame.head(9).iter_rows())
+    filled = ([(k, word) for k, word in row if word] for row in rows)
+    at, row = next(((n, row) for n, row in enumerate(filled) if row), (0, []))
+    words = [(k, word) for k, word in row if k < named and names[k]]
+    if frame.height < at + 3 or not words or any(_NUMBER.match(word) for _, word in words):
+        return None
+    if _titled(names, frame.width):
+        return None
+    texts = [c for c, kind in frame.schema.items() if kind == pl.String]
+    below = frame.slice(at + 1).with_columns(pl.col(texts).str.strip_chars().replace(["", "NA"], None))
+    if frame.width > 2:
+        below = below.filter(pl.sum_horizontal(pl.all().is_not_null()) > 1)
+    above, others = [], []
+    for k, word in words:
+        cells = below.to_series(k).drop_nulls()
+        if cells.dtype != pl.String or not len(cells) or (cells == word).any():
+            return None
+        shown = cells.str.contains(r"^[-+\u2212]?[.,]?\d") & ~cells.str.contains(r"\d[-/]?\pL")
+        if int(shown.sum()) >= NUMBERS * len(cells):
+            above.append(word)
+        elif not re.fullmatch(r"[(\[（].*[)\]）]", word):
+            others.append(word)
+    units = [word for word in above if re.sub(r"[^\w%$€£¥]", "", word).casefold() not in _NO_UNIT]
+    held = {k for k, _ in words}
+    blank = [k for k in range(named) if k not in held and names[k]]
+    alone = any(len(below) and not below.to_series(k).null_count() for k in blank)
+    heading = alone if blank or others else True
+    heading &= not any(re.search(r"\d", word) for word in others)
+    return (at, units) if len(units) == len(above) > 0 and heading else None
+
+
+_NUMBER = re.compile(r"[-+\u2212]?[.,]?\d[\d.,]*$")
+_YEAR = re.compile(r"(19|20)\d\d$")
+NUMBERS = 0.9
+"""Share of the cells below a unit that are numbers; the others may be marked, or words that stand for missing."""
+
+
+def _notes_below(frame: pl.DataFrame, first: int) -> tuple[str, ...]:
+    """Say which rows at the end hold a note, one cell beside which nothing is filled."""
+    cells = frame.tail(MOST_NOTES).select(pl.all().cast(pl.String).str.strip_chars().replace("", None)).rows()
+    notes: list[tuple[int, str]] = []
+    for row, line in reversed([*enumerate(cells, frame.height - len(cells) + first)]):
+        held = [cell for cell in line if cell is not None]
+        if len(held) > 1:
+            break
+        notes += [(row, held[0])] if held else []
+    if not notes or len(notes) == len(cells) or frame.width < 3:
+        return ()
+    row, text = notes[-1]
+    rest = " and nothing else" if len(notes) == 1 else f" alone, and {len(notes) - 1} more below it a cell each"
+    return (f"row {format(row, ',')} holds “{text[:60]}{'…' * (len(text) > 60)}”{rest}",)
+
+
+MOST_NOTES = 20
+"""Rows at the end of a file in which notes are looked for."""
 
 
 def written_errors(frame: pl.DataFrame, names: Sequence[str], chosen: Collection[str], first: int) -> Iterator[Remark]:
@@ -321,15 +355,34 @@ def written_errors(frame: pl.DataFrame, names: Sequence[str], chosen: Collection
             yield error_cells(name, place, found, all(error in MISSING for _, error in found))
 
 
-def few_headings(names: Sequence[str], width: int, row: int) -> tuple[Remark, ...]:
-    """Warn where the headings, in ``row`` of the file, name less than half of the columns: it may be a title."""
-    named = [n for n in names if n]
-    if 2 * len(named) >= width:
+def _titled(names: Sequence[str], width: int) -> bool:
+    """Say whether less than half of the columns have a name."""
+    return 2 * sum(map(bool, names)) < width
+
+
+def few_headings(names: Sequence[str], frame: pl.DataFrame, row: int) -> tuple[Remark, ...]:
+    """Warn where the headings, in ``row`` of the file, name less than half of the columns: it may be a title.
+
+    What stands below is named with it: the headings, a line of units, notes at the end.
+    """
+    named, width = [n for n in names if n], frame.width
+    if not _titled(names, width):
         return ()
     read = first_few([f"`{n}`" for n in named], 4)
     has = "has a name" if len(named) == 1 else "have names"
     message = f"row {row} of the file was taken for the headings: of its {width:,} columns {read} alone {has} there"
-    return (Remark("headings_row", message, "if it is a title, delete all rows above the headings of the columns"),)
+    advice = "if it is a title, delete all rows above the headings of the columns"
+    for n, line in enumerate(frame.head(9).iter_rows()):
+        words = ["" if cell is None else str(cell).strip() for cell in line]
+        if not _titled(words, width) and not any(_NUMBER.match(w) and not _YEAR.match(w) for w in words):
+            shown = first_few([f"“{word}”" for word in words if word], 4)
+            advice += f", {shown}, which seem to stand in row {row + 1 + n}"
+            if units := _units(frame.slice(n + 1), words):
+                advice += f"; row {row + 2 + n + units[0]} holds “{units[1][0]}”, a unit perhaps: delete it, too"
+            break
+    for note in _notes_below(frame, row + 1):
+        advice += f"; {note}: if that is a note delete it, too"
+    return (Remark("headings_row", message, advice),)
 
 
 @contextmanager
@@ -416,11 +469,11 @@ def _refuse_stray(content: str, separator: str) -> None:
     left = re.sub(whole, lambda cell: "\n" * cell[0].count("\n"), content)
     place = left.find('"')
     if place >= 0:
-        line = left.count("\n", 0, place) + 1
+        line = left.count("\n", 0, place)
+        shown = content.split("\n")[line].strip()[:60]
         raise ReadError(
             "ragged",
-            f"line {line:,} has a quote that neither opens nor closes a cell: "
-            f"{content.splitlines()[line - 1].strip()[:60]}",
+            f"line {line + 1:,} has a quote that neither opens nor closes a cell: {shown}",
             help="delete it; a quote that belongs to the text is written twice, in a cell in quotes",
         )
 

@@ -15,7 +15,7 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid.language import write
-from specdid.language.tree import Binary, Call, Constant, Node, Text, Unary
+from specdid.language.tree import Binary, Call, Constant, Node, Number, Text, Unary
 from specdid.panel.columns import PERCENT, THOUSAND, Column, merge_levels, number, number_text
 from specdid.panel.errors import EvaluationError
 
@@ -150,6 +150,8 @@ _LONGEST = 40
 """Characters of a number; a stranger's longer text is not tried."""
 _WRITTEN_NUMBER = re.compile(r"[-+\u2212(]?\s*[$€£¥]?\s*[-+]?[.,]?\d[\d.,'\u2019\s]*([eE][-+]?\d+)?\s*[%‰kKmM]?\)?")
 """A number as spreadsheets show it: with a currency, commas, a percent sign or a unit."""
+HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,13}")
+"""A number below 2^53 with the base 16, which R's read.csv() reads as one."""
 _BLANKS = " \u00a0\u2007\u2009\u202f\u3000"
 """What may stand between thousands beside commas: blanks, no-break, of a figure's width, thin, of full width."""
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, _BLANKS), " ")
@@ -177,13 +179,31 @@ _ONE_PARTED = {sign: re.compile(rf"[+-]?\d{{1,3}}{sign}\d{{3}}", re.ASCII) for s
 
 def numbers_as_text(column: Column) -> list[str]:
     """Return the values of a text column that look like numbers, where most do."""
-    alike = [level for level in column.levels if len(level) <= _LONGEST and _WRITTEN_NUMBER.fullmatch(narrow(level))]
+    written = [level for level in column.levels if len(level) <= _LONGEST]
+    alike = [level for level in written if _WRITTEN_NUMBER.fullmatch(narrow(level)) or HEXADECIMAL.fullmatch(level)]
     return alike if 2 * len(alike) > len(column.levels) else []
 
 
 def parse(levels: Iterable[str]) -> bool:
     """Say whether parse_number() reads every text."""
     return all(len(level) <= _LONGEST and read_number(level) is not None for level in levels)
+
+
+MOST_MARKS = 3
+"""Different words among numbers that are taken for marks of missing values."""
+
+
+def reading(column: Column, words: str) -> str:
+    """Write what reads a column of text as numbers, words among them as missing; "" where there is doubt of either."""
+    marks = [level for level in column.levels if not parse([level])]
+    far = any(far_thousands(column, sign)[0] for sign in ", ")
+    doubtful = far or mixed_percents(column) or any(_DIGIT.search(mark) for mark in marks)
+    if not numbers_as_text(column) or column.codes is None or doubtful or len(marks) > MOST_MARKS:
+        return ""
+    made = words
+    for mark in marks:
+        made = f"ifelse({words} == {write(Text(mark))}, NA, {made})"
+    return f"parse_number({made})"
 
 
 def mixed_percents(column: Column) -> str:
@@ -269,6 +289,11 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     """
     if mixed := mixed_percents(column):
         return f"{mixed}: parse_number({words}) alone leaves both as they are; {percent_advice(words)}"
+    if numbers_as_text(column) and (based := [level for level in column.levels if HEXADECIMAL.fullmatch(level)]):
+        return (
+            f"“{based[0]}” is text here and, where it is a hexadecimal number (as R's read.csv reads it), "
+            f"{int(based[0], 16)}: write such numbers with the base 10 in the file"
+        )
     decimal = next((level for level in column.levels if _DECIMAL_COMMA.fullmatch(level.strip())), "")
     if column.odd:
         commas = any("," in cell for cell in column.odd)
@@ -280,8 +305,8 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         )
         if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
             hint = _dated_advice(column, words)
-        elif len(words_among) == 1 and not (commas or _DIGIT.search(words_among[0])):
-            hint += f", or write parse_number(ifelse({words} == {write(Text(words_among[0]))}, NA, {words}))"
+        elif words_among and (made := reading(column, words)):
+            hint = f"{what_to_do(words_among)}, or write {made}"
         hint = f"parse_number(x) reads them as numbers{_parted_read(column)}" if parse(column.levels) else hint
         return f"cells that are not numbers: {odd_cells(column, rows)}; {hint}"
     if not (alike := numbers_as_text(column)):
@@ -298,6 +323,7 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         cells = [f"“{column.levels[k]}” ({many(n, 'cell')})" for k, n in zip(others, counts, strict=False)]
         more = f" and {many(len(others) - 3, 'further text')}" if len(others) > 3 else ""
         todo = what_to_do([column.levels[k] for k in others])
+        todo += f", or write {made}" if (made := reading(column, words)) else ""
         return f"cells that are not numbers: {', '.join(cells)}{more}; {todo}"
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
@@ -415,7 +441,7 @@ def date_advice(column: Column, node: Node) -> str:
 
 
 def _advice(column: Column, node: Node) -> str | None:
-    if advice := number_advice(column) or date_advice(column, node):
+    if advice := number_advice(column, write(node)) or date_advice(column, node):
         return advice
     if not column.levels:
         return None
@@ -477,7 +503,11 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
         advice: str | None = f"write {words.value} without quotes" if _looks_numeric(words.value) else None
     else:
         shown = f"its values are {examples(column)}" if column.levels else None
-        advice = (number_advice(column) if column.odd else "") or date_advice(column, words) or shown
+        advice = (number_advice(column, write(words)) if column.odd else "") or date_advice(column, words) or shown
+        ordered = isinstance(whole, Binary) and whole.operator not in ("==", "!=", "%in%")
+        if isinstance(numbers, Number) and number_text(numbers.value) in column.levels and not ordered:
+            quoted = f"write {write(Text(number_text(numbers.value)))}, in quotes, where its values are codes"
+            advice = f"{quoted}; where they are numbers: {advice}" if column.odd else quoted
     return EvaluationError("compare_kinds", message, whole.span, advice)
 
 

@@ -73,7 +73,7 @@ def told(place: str, text: str) -> tuple[str, str]:
 
 
 def proposed(help: str) -> str | None:
-    found = re.match(r"write `(.+?)`(?: for|, and the clusters|$)|write \"(.+?)\"$", help)
+    found = re.match(r"write `(.+?)`(?: for|, and the clusters|, of periods|$)|write \"(.+?)\"$", help)
     return None if found is None else found[1] or found[2]
 
 

@@ -193,10 +193,14 @@ def test_a_comma_among_decimals_is_warned_of_from_three_times_on():
         (["5,9", "6,1", "7,25"], "the comma of “5,9” is a decimal one, so write points in the file, 5.9"),
         (
             ["1984", "1986", "1985年"],
-            "write 1985 in the file, or parse_number(substr(trimws(x), 1, 4)) in [derive]",
+            "write 1985 in the file, or parse_number(substr(trimws(rate), 1, 4)) in [derive]",
         ),
         (["102.4", "103", "１０２．３６８"], "parse_number(x) reads them as numbers"),
-        (["5", "6.5", "—"], 'empty them where they mean missing, or write parse_number(ifelse(x == "—", NA, x))'),
+        (
+            ["1,005", "6.5", "80", "-", "n.a."],
+            'or write parse_number(ifelse(rate == "n.a.", NA, ifelse(rate == "-", NA, rate)))',
+        ),
+        (["5", "6.5", "—"], 'empty them where they mean missing, or write parse_number(ifelse(rate == "—", NA, rate))'),
         (["5,912", "6,125"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
         (["5", "6", "5,912"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
     ],
@@ -237,7 +241,7 @@ def test_ordinary_thousands_are_not_warned_of(cells, plain):
 
 def test_other_advice_does_not_name_parse_number_alone_there():
     (fault,) = (f for f in percents("4.59%", 0.04, derive={}, outcome={"y": "rate"}) if f.severity == "error")
-    assert 'ifelse(x %like% "%", parse_number(x) / 100, parse_number(x))' in fault.help
+    assert 'ifelse(rate %like% "%", parse_number(rate) / 100, parse_number(rate))' in fault.help
 
 
 @pytest.mark.parametrize(
@@ -253,3 +257,37 @@ def test_other_advice_does_not_name_parse_number_alone_there():
 def test_other_marks_of_numbers_are_told_apart_from_missing_values(cell, advice):
     (fault,) = (f for f in percents(cell, 4) if f.code == "not_numeric")
     assert fault.help.startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("condition", "quoted"),
+    [("code != 90", '"90"'), ("code %in% c(10, 7)", '"10"'), ("code > 20", ""), ("code == 11", "")],
+)
+def test_codes_among_words_are_told_to_be_quoted(condition, quoted):
+    codes = ["10", "20", "90", "NS", "PH"]
+    data = small_panel().with_columns(code=pl.Series([codes[k % 5] for k in range(small_panel().height)]))
+    (fault,) = (f for f in specdid.check(small_study(sample={"s": condition}), data) if f.code == "compare_kinds")
+    assert (f"write {quoted}, in quotes, where its values are codes" in fault.help) == bool(quoted)
+
+
+def test_a_definition_that_is_faulty_is_not_said_to_lack_where_an_analysis_uses_it():
+    data = small_panel().with_columns(raw=pl.Series(["5 r", *["5"] * small_panel().height][: small_panel().height]))
+    groups = {"small": "at(made, year == 2001) <= 3", "large": "at(made, year == 2001) > 3"}
+    study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": groups})
+    assert [f.code for f in specdid.check(study, data) if f.severity == "error"] == ["not_numeric"]
+    study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": {**groups, "none": "mode > 1"}})
+    assert {f.code for f in specdid.check(study, data) if f.severity == "error"} == {"not_numeric", "no_column"}
+
+
+@pytest.mark.parametrize("share", [2, 9])
+def test_hexadecimal_cells_are_told_where_a_number_is_wanted_and_not_where_groups_are(share):
+    n = small_panel().height
+    data = small_panel().with_columns(v=pl.Series([hex(k % 9 + 8) if k % 9 < share else str(k % 9) for k in range(n)]))
+    data = data.with_columns(
+        code=pl.Series([f"0xab54a98ceb1f0ad2{k % 3}" for k in range(n)]), v2=pl.lit("x") + pl.col("v")
+    )
+    for given in ({"controls": {"c": "v"}}, {"outcome": {"y": "v"}}):
+        told = [f for f in specdid.check(small_study(**given), data) if f.code in ("text_control", "not_numeric")]
+        assert ["is text here and, where it is a hexadecimal number" in f.help for f in told] == [True]
+    for given in ({"controls": {"c": "code + v2"}}, {"fixed_effects": {"v": "id + year + v"}}):
+        assert not [f for f in specdid.check(small_study(**given), data) if "hexadecimal" in (f.help or "")]

@@ -173,6 +173,23 @@ def test_a_title_above_the_headings_of_a_csv_is_said(tmp_path, title, said):
     assert "title, delete all " in told
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_headings_units_and_notes_are_named_with_the_title(tmp_path, ending):
+    rows = [[f"c{k}", t, int(k < 3 and t > 2012), k * t % 7 + 0.5] for k in range(6) for t in range(2010, 2016)]
+    rows = [["Table 1"], [], ["id", "year", "d", "y"], [None, None, None, "USD"], *rows, [], ["Source: Office"]]
+    if ending == "csv":
+        lines = [",".join("" if v is None else str(v) for v in (*row, *[None] * (4 - len(row)))) for row in rows]
+        (tmp_path / "given.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "given.xlsx")
+    told = call_specdid(["init", "new", "--data", f"given.{ending}"], tmp_path).stderr
+    assert "“id”, “year”, “d”, “y”, which seem to stand in row 3; row 4 holds “USD”, a unit perhaps" in told
+    assert "row 42 holds “Source: Office” and nothing else: if that is a note delete it, too" in told
+
+
 def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path):
     rows = [["A file of L.", None, None], ["firm", "year", "law"], *([f, y, 0] for f in range(9) for y in (2001, 2002))]
     book = openpyxl.Workbook()
@@ -285,6 +302,31 @@ def test_blanks_beside_the_mark_of_treated_rows_are_said(tmp_path, mark, said):
     columns = panel(law=lambda f, y, c, d, r: [mark if v else "" for v in d])
     assert said.format(n=columns["law"].count("")) in refused(tmp_path, columns)
     assert "blank" not in refused(tmp_path, panel(law=lambda f, *_: f % 2))
+
+
+def test_years_of_two_digits_in_names_are_years(tmp_path):
+    columns = {"firm": list(range(9)), "law": [f % 2 for f in range(9)]}
+    weeks = {f"y_{w:02}": [f * w % 7 for f in range(9)] for w in range(1, 53)}
+    assert "reshape" not in refused(tmp_path, columns | weeks)
+    columns |= {f"y_{y % 100:02}": [f * y % 7 for f in range(9)] for y in range(1997, 2004)}
+    told = refused(tmp_path, columns)
+    assert "if each year has a column, as `y_97`, `y_98`" in told
+    assert 'columns = ["y_{year}"] }' in told
+
+
+def test_what_is_wrong_beside_the_treatment_or_key_is_said_with_it(tmp_path):
+    texts = panel(sales=lambda f, y, *_: [f"{v} r" for v in y], law=lambda *_: None)
+    told = refused(tmp_path, texts)
+    assert "0/1 and switches once in a firm, at times that differ" in told
+    assert "no numeric column of given.csv varies within `firm`" in told
+    assert "2 errors" in told
+    assert "1 error" in refused(tmp_path, panel(law=lambda *_: None))
+    told = refused(tmp_path, texts | {"firm": np.arange(120) // 20}, "--outcome", "sales")
+    assert "`firm` × `year` repeats" in told
+    assert "`sales` is text in given.csv, and an outcome is a number" in told
+    told = refused(tmp_path, texts, "--outcome", "sale", "--unit", "frim")
+    assert "no column `frim`" in told
+    assert "no column `sale`" in told
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,9 @@ from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import (
-    cells_led_by_zeros,
-    cells_with_blanks,
-    columns_of_integers,
+    cells_as_written,
     has_extended_missing,
     read_columns,
-    words_for_missing,
 )
 from stata_reader import Program
 
@@ -1520,7 +1517,8 @@ def test_weights_that_vary_within_a_unit_are_said_to_stop_xtreg(command, told):
         ("d + i(g, d, ref = 3)", "df", ("d", "i(g, d, ref = 3)")),
         ("d + d:factor(g)", "df[df$x > 1, ]", None),  # the first level may have gone
         ("d + d:factor(z)", "df", None),
-        ("d * factor(g)", "df", None),
+        ("d * factor(g)", "df", ("d", "i(g, d, ref = 2)")),
+        ("d * factor(g)", "df[df$x > 1, ]", None),
         ("d + csw0(d:factor(g))", "df", None),
         ("d + i(g, d)", "df", None),
     ],
@@ -4703,9 +4701,9 @@ def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f"df <- {reading}\n{use}\n"
-    found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    found = read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
     assert any("blanks at the ends" in why for _, why in found.notes) == told
 
 
@@ -4714,8 +4712,8 @@ def of_words(tmp_path: Path, cells: list[str], code: str) -> ReadCode:
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    return read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    return read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
 
 
 _FACTORS = 'df <- read.csv("a.csv", stringsAsFactors = TRUE)\n'
@@ -4808,9 +4806,9 @@ def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, val
         for cell in [cells[(i + t) % 2]]
     ]
     file.write_text("\n".join(["id,year,y,d,z,o,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- {reader}("a.csv")\ndf$x <- {value}\nfeols(y ~ d + x | id, df)\n'
-    found = read_code(code, ".R", replace(facts, integers=columns_of_integers(file)))
+    found = read_code(code, ".R", replace(facts, integers=cells_as_written(file).integers))
     assert [line for line, why in found.notes if "of integers in R" in why] == [2] * told
     assert not found.skipped
 
@@ -4824,8 +4822,8 @@ def _panel_read(tmp_path, code, **columns):
         for t in range(1, 5)
     ]
     file.write_text("\n".join([f"id,year,y,d,{','.join(columns)}", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    facts = replace(facts, integers=columns_of_integers(file), zeros=cells_led_by_zeros(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    facts = replace(facts, integers=cells_as_written(file).integers, zeros=cells_as_written(file).zeros)
     return read_code(f"{code}\nfeols(y ~ d + x | id + year, df)\n", ".R", facts)
 
 
@@ -4958,7 +4956,7 @@ def test_lags_of_rows_sorted_by_several_columns_say_what_the_time_is(tmp_path, l
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{m},{m},{(i * t * m) % 5}" for i in range(4) for t in (1, 2) for m in (1, 2, 3)]
     file.write_text("\n".join(["id,year,month,week,d", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- read.csv("a.csv")\ndf <- df %>% {line} %>% group_by(id) %>% mutate(x = lag(d)) %>% ungroup()\n'
     found = read_code(f"{code}feols(d ~ x | id + year, df)\n", ".R", facts)
     assert [why in told for _, _, told in found.skipped] == [True]
@@ -5124,7 +5122,7 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
     file = tmp_path / "a.csv"
     file.write_text("\n".join(rows) + "\n", "utf-8")
     text = f'{reading}\n{code}drop if jail == ""\nreghdfe y unemp if region == "a", absorb(id year)\n'
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     told = {
         found[1]: why
         for line, _, why in read_code(text, ".do", facts).skipped
@@ -6505,7 +6503,7 @@ def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""
     file = tmp_path / "a.csv"
     rows = [f"{k // 4},{k % 4},{k * k % 7},{k % 3},{cells[k % len(cells)]}" for k in range(24)]
     file.write_text("\n".join(["id,t,y,x,v", *rows]) + "\n")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     return read_code(f"df <- {reader}\n{more}\nfeols(y ~ x + {term} | id + t, df)\n", ".R", facts)
 
 
@@ -6701,14 +6699,18 @@ def test_leads_and_lags_are_an_event_study_of_a_treatment_that_stays_alone(d, te
 
 
 @pytest.mark.parametrize(
-    ("regressors", "event_study"), [("i.g#c.x", False), ("i.treat#c.x", False), ("i.rel#c.x", True), ("i.k#c.x", True)]
-)
+    ("regressors", "event_study"),
+    [
+        ("i.g#c.x", False), ("i.treat#c.x", False), ("i.rel#c.x", True), ("i.k#c.x", True),
+        ("i.late#c.x", False),  # by periods, but counts none
+    ],
+)  # fmt: skip
 def test_slopes_by_levels_that_are_no_periods_are_no_event_study(regressors, event_study):
     facts = of_years(
         d=lambda i, t: int(t >= 2004), x=lambda i, t: (i + t) % 3, g=lambda i, t: i % 3, treat=lambda i, t: i % 2,
         rel=lambda i, t: t - 2000,
     )  # fmt: skip
-    code = f"xtset i t\ngen k = t - 1990\nreghdfe y d, a(i t)\nreghdfe y {regressors}, a(i t)\n"
+    code = f"xtset i t\ngen k = t - 1990\ngen late = t > 2005\nreghdfe y d, a(i t)\nreghdfe y {regressors}, a(i t)\n"
     draft = code_draft(read_code(code, ".do", facts), "a.do", ("d", "named by you"), "a.csv", "a")
     assert ("[event_study]" in draft) == event_study
 
@@ -6857,7 +6859,12 @@ def test_errors_that_a_version_decides_are_printed_and_stand_at_vcov(errors, tre
 @pytest.mark.parametrize(
     ("more", "treatment", "told"),
     [
-        ("", "d", "line 3 has no `d` and is not in this draft"),
+        ("", "d", "1 regression without `d` is not in this draft (line 3)"),
+        (
+            "feols(y ~ tr*post | id, df)\nfeols(y ~ tr*post + x | id, df)",
+            "d",
+            "--treatment tr (first in 2 of these), or tr:post",
+        ),
         ("", "z", "with --treatment d (first in 2 of these)"),
         ("feols(y ~ a:b | id, df)\nfeols(y ~ a:b + x | id, df)", "d", "with --treatment a:b (first in 2 of these)"),
         ("", "x", "with --treatment d (first in 1 of these)"),
@@ -6936,7 +6943,7 @@ def test_arguments_of_lm_are_taken_by_name_and_place(given, condition, weights):
         ("lm(y ~ d, df, na.action = na.fail)", "na.action"),
         ("lm(df$y ~ df$d)", "names no data frame"),
         ("lm(f, df)", "its formula is not written out"),
-        ("lm(y ~ d * factor(g), df)", "has a slope for each level"),
+        ("lm(y ~ d * factor(g), df)", "a slope for each level of `g` but the first"),
         ("e <- resid(lm(y ~ z, df))", "residuals, fitted values"),
         ("lm_robust(y ~ d, df, clusters = paste(a, b))", "no column's name"),
         ("lapply(formulas, lm, data = df)", "what `lm` makes is not read"),
@@ -7037,3 +7044,106 @@ coeftest(m, vcovCL(m, ~id))
     assert found.estimate[0] == pytest.approx(beta[0], rel=1e-9)
     ours = np.sort(np.ravel(found.numbers["std_error"]))
     assert ours == pytest.approx(np.sort([np.sqrt((bread @ meat @ bread)[0, 0]) for meat in meats]), rel=1e-9)
+
+
+def offer_of(line, ending=".R", before=""):
+    """Give what is said of a line that is not read."""
+    code = f"df <- read.csv('a.csv')\n{before}{line}\nfeols(y ~ d | id + year, df, ~id)\n"
+    if ending == ".do":
+        code = f"use a\n{before}{line}\nreghdfe y d, a(id year)\n"
+    return " ".join(why for _, _, why in read_code(code, ending, two_units()).skipped)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "more", "told"),
+    [
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE", "Here: quantile_group(x, 4);"),
+        ("breaks = quantile(df$x, probs = seq(0, 1, by = 0.1), na.rm = TRUE)", ", include.lowest = T, labels = FALSE",
+         "Here: quantile_group(x, 10);"),
+        ("quantile(df$x, 0:5/5)", ", include.lowest = TRUE", "Here: quantile_group(x, 5);"),
+        ("quantile(df$x, seq(0, 1, length.out = 4))", ", include.lowest = TRUE", "Here: quantile_group(x, 3);"),
+        ("quantile(df$x, c(0, .5, 1))", ", include.lowest = TRUE", "Here: quantile_group(x, 2);"),
+        ("quantile(df$x)", "", "Here: ifelse(x == min(x), NA, quantile_group(x, 4));"),
+        ("quantile(df$x, c(0, .1, 1))", ", include.lowest = TRUE", ""),
+        ("quantile(df$y, seq(0, 1, 0.25))", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25), type = 6)", ", include.lowest = TRUE", ""),
+        ("quantile(df$x, seq(0, 1, 0.25))", ", include.lowest = TRUE, right = FALSE", ""),
+    ],
+)  # fmt: skip
+def test_cuts_at_quantiles_are_offered_as_groups_of_equal_shares(breaks, more, told):
+    said = offer_of(f"df$q <- cut(df$x, {breaks}{more})")
+    assert "`cut()` is not taken over" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "told"),
+    [
+        ("percent_rank(x)", "year", "(rank(x, by = year) - 1) / (sum(!is.na(x), by = year) - 1);"),
+        ("cume_dist(x)", "", "rank(x) / sum(!is.na(x));"),
+        ("c(NA, diff(x))", "id", "Here: d(x, 1), along the time"),
+        ("c(NA_real_, diff(log(x), lag = 1))", "id", "Here: d(log(x), 1), along the time"),
+        ("c(0, diff(x))", "id", "Here: ifelse(year == min(year, by = id), 0, d(x, 1))"),
+        ("c(NA, diff(x))", "year", "there R goes by rows across units"),
+        ("c(NA, diff(x))", "", ""),
+        ("c(NA, NA, diff(x, 2))", "id", ""),
+        ("diff(x)", "id", ""),
+    ],
+)
+def test_ranks_and_differences_by_group_are_offered(value, by, told):
+    said = offer_of(f"df <- df %>% {f'group_by({by}) %>% ' * bool(by)}mutate(v = {value})", before="library(dplyr)\n")
+    assert "is not taken over" in said
+    assert told in said
+    assert ("here: " in said.casefold()) == bool(told)
+    assert ("without gaps" in said) == ("diff(" in value and bool(told))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("bysort id (year): gen v = x[_n-1]", "Here: `l(x, 1)`, of periods, the same where the rows of a unit"),
+        ("by id: gen v = x / x[_n - 2] - 1", "Here: `x / l(x, 2) - 1`, of periods"),
+        ("bysort id (year): gen v = x[_n+1]", "Here: `f(x, 1)`, of periods"),
+        ("gen v = x - x[_n-1]", "without `by` the first or last row"),
+        ("bysort year (id): gen v = x[_n-1]", ""),
+        ("bysort id (year): replace x = x[_n-1] if x == .", ""),
+        ("bysort id (year): gen v = x[_N]", ""),
+        ("bysort id (year): gen v = x[_n-1] * _n", ""),
+    ],
+)
+def test_the_row_before_is_offered_as_the_period_before_where_it_is_that(line, told):
+    said = offer_of(line, ".do", "xtset id year\n")
+    assert "rows have no number here" in said
+    assert told in said
+    assert ("Here:" in said) == bool(told)
+
+
+@pytest.mark.parametrize("product", ["d * factor(g)", "as.factor(g) * d"])
+def test_a_product_with_a_factor_has_its_levels_and_slopes(product):
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1)
+    code = f"df <- read.csv('a.csv')\nfeols(y ~ {product} | t, df, ~i)\n"
+    (r,) = read_code(code, ".R", facts).regressions
+    assert (r.terms, r.effects) == (("d", "i(g, d, ref = 1)"), "t + g")
+    cut = read_code(code.replace("| t, df", "| t, df[df$g > 1, ]"), ".R", facts)
+    assert "a slope for each level of `g` but the first" in cut.skipped[0][2]
+
+
+@pytest.mark.parametrize(
+    ("words", "terms"),
+    [
+        ("d c.d#i.hi", ("d", "hi:d")),
+        ("d i.g#c.d", ("d", "factor(g):d")),
+        ("d x c.d#g", ("d", "x", "factor(g):d")),
+        ("i.g#c.d", ("i(g, d)",)),  # a slope for each level
+        ("d ibn.g#c.d", ("d", "i(g, d)")),  # one too many: not identified
+        ("d ib2.g#c.d", ("d", "i(g, d, ref = 2)")),
+        ("d i.g#c.L.d", ("d", "factor(g):l(d, 1)")),
+    ],
+)
+def test_slopes_beside_their_number_leave_the_base_out_as_stata_does(words, terms):
+    facts = of_years(
+        d=lambda i, t: i * t % 5, g=lambda i, t: i % 4 + 1, hi=lambda i, t: i % 2, x=lambda i, t: i * i * t % 11
+    )
+    (r,) = read_code(f"xtset i t\nreg y {words}\n", ".do", facts).regressions
+    assert r.terms == terms
