@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
 from specdid._draft.series import told_apart
 from specdid._toml import toml_text
@@ -22,6 +22,7 @@ from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import (
+    cell_text,
     filled_down,
     footer,
     listed_rows,
@@ -340,7 +341,8 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     texts = [n for n, c in columns.items() if TIME_NAMES.search(n) and _time(n, c) is None]
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
-    footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
+    gaps = [columns[n].missing for n in texts]
+    footers = [said for gap in gaps if (said := footer(columns, gap) or _headings_between(columns, gap))]
     written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
     notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
@@ -374,8 +376,25 @@ def _wide(names: Iterable[str]) -> Iterator[str]:
 def _time_help(name: str, columns: Mapping[str, Column]) -> str:
     column = columns[name]
     if not column.is_text and column.missing.any():
-        return footer(columns, column.missing) or "every row needs its time: fill these cells, or delete the rows"
+        return (
+            footer(columns, column.missing)
+            or _headings_between(columns, column.missing)
+            or "every row needs its time: fill these cells, or delete the rows"
+        )
     return text_time_advice(column)
+
+
+def _headings_between(columns: Mapping[str, Column], missing: Bools) -> str:
+    """Say that rows without a time hold one text alone, in a column that is blank in all others; "" where it is not."""
+    rows = np.flatnonzero(missing)
+    filled = [n for n, c in columns.items() if len(c.missing) == len(missing) and not c.missing[rows].all()]
+    if len(filled) != 1 or rows.size < 2 or not (columns[filled[0]].missing == ~missing).all():
+        return ""
+    return (
+        f"{listed_rows(rows)} hold `{filled[0]}` alone (“{cell_text(columns[filled[0]], int(rows[0]))}”), and no other "
+        "row has it: where it is that of the rows below, write it into each of them, and delete the rows that hold "
+        "nothing else"
+    )
 
 
 def _time(name: str, column: Column) -> _Time | None:

@@ -268,7 +268,7 @@ def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> N
     """Raise where the first row below the headings says in which units columns are; ``first`` is the frame's first row.
 
     It holds no number, each of its words stands nowhere else in its column, some above numbers (nine cells of ten).
-    Where not all words do, they are in brackets, or another column is blank there alone; else no column is blank there.
+    Another column is blank there alone; or none is blank, and all words stand above numbers or in brackets, or two do.
     Notes and blank rows, with one filled cell at most, are none of the rows.
     """
     if named := _units(frame, names):
@@ -312,7 +312,7 @@ def _units(frame: pl.DataFrame, names: Sequence[str]) -> tuple[int, list[str]] |
     held = {k for k, _ in words}
     blank = [k for k in range(named) if k not in held and names[k]]
     alone = any(len(below) and not below.to_series(k).null_count() for k in blank)
-    heading = alone if blank or others else True
+    heading = alone if blank else not others or len({*units}) > 1
     heading &= not any(re.search(r"\d", word) for word in others)
     return (at, units) if len(units) == len(above) > 0 and heading else None
 

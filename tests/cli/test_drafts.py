@@ -864,3 +864,15 @@ def test_a_mistyped_year_is_told(tmp_path, typed):
     columns = panel(year=lambda f, y, *_: np.where((f == 3) & (y == 2009), typed, y))
     done, _, _ = draft(tmp_path, columns)
     assert f"`year` is {typed} in data row 40 of" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("blank", [True, False])
+def test_rows_that_name_the_unit_of_the_rows_below_are_told(tmp_path, blank):
+    rows = []
+    for f in range(8):
+        rows += [f"firm {f},,,", *(f",{y},{int(f < 3 and y > 2003 + f)},{f * y % 7}" for y in range(2001, 2009))]
+    if not blank:
+        rows[3] = "x" + rows[3]
+    (tmp_path / "given.csv").write_text("\n".join(["firm,year,law,y", *rows]) + "\n", "utf-8")
+    told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
+    assert ("data rows 1, 10, 19 and 5 more hold `firm` alone (“firm 0”)" in told) == blank
