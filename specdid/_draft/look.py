@@ -16,6 +16,7 @@ import numpy as np
 
 from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
+from specdid._draft.series import told_apart
 from specdid._toml import toml_text
 from specdid.language import write, write_name
 from specdid.language.tree import Text
@@ -120,7 +121,7 @@ class Looked:
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
     infinite cells, and where these are, and columns of durations; ``blank`` says of texts that they stand only in the
-    first of their rows.
+    first of their rows; ``apart`` are outcomes with cells that do not go with those next to them.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Looked:
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     blank: tuple[str, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -217,6 +219,12 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
         tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
+        {
+            n: told
+            for n in outcomes
+            if (values := columns[n].numbers) is not None
+            and (told := told_apart(made[n][0] if n in made else write_name(n), values, key.codes, key.periods))
+        },
     )
 
 

@@ -15,6 +15,7 @@ import specdid
 from command import call_specdid, run_specdid
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from specdid._draft.series import told_apart
 
 FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
 YEARS = range(2000, 2010)
@@ -816,3 +817,50 @@ def test_a_column_of_durations_is_named_among_what_is_left_out(tmp_path):
     columns = panel(hours=lambda f, *_: [timedelta(hours=int(k)) for k in f])
     done, _, _ = draft(tmp_path, columns, ending="parquet")
     assert "left out `hours`, which is of durations: write them as numbers" in done.stdout
+
+
+UNIT, YEAR = np.repeat(np.arange(12), len(YEARS)), np.tile(np.array(YEARS), 12)
+STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 1000, v), "in 1 row about 1,198 times"),
+        (lambda v: np.where(YEAR == 2009, v * 1000, v), "in 12 rows about "),
+        (lambda v: np.where((UNIT == 0) & (YEAR == 2000), v / 1000, v), "data row 1: where it is in another unit"),
+        (
+            lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v),
+            "0 in 2 rows, the first data row 5, though its unit has",
+        ),
+        (lambda v: v, ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 20, v), ""),
+        (lambda v: np.where(YEAR >= 2005, v * 1000, v), ""),
+        (lambda v: np.where(YEAR % 2 == 0, v * 1000, v), ""),
+        (lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v) / 100, ""),
+        (lambda v: np.where((UNIT < 2) & ((YEAR == 2004) | (YEAR == 2005)), 0, v), ""),
+        (lambda v: np.exp(np.random.default_rng(1).normal(5, 3, len(v))), ""),
+        (lambda v: np.where(np.random.default_rng(1).random(len(v)) < 0.3, 0, v), ""),
+        (lambda v: v - 1500, ""),
+    ],
+)
+def test_cells_that_do_not_go_with_their_neighbours_are_told(change, said):
+    mixed = np.random.default_rng(2).permutation(len(STEADY)) if "data row" not in said else np.arange(len(STEADY))
+    told = told_apart("y", change(STEADY)[mixed], UNIT[mixed], YEAR[mixed])
+    assert said in told
+    assert bool(told) == bool(said)
+
+
+def test_a_draft_tells_of_cells_in_another_unit_of_measurement(tmp_path):
+    sales = np.where((UNIT == 3) & (YEAR == 2004), STEADY * 1000, STEADY)
+    done, _, spec = draft(tmp_path, panel(sales=lambda *_: sales))
+    assert "`sales` is in 1 row about" in done.stdout
+    assert "data row 35: where it is in another unit" in done.stdout
+    assert not specdid.check(spec).errors
+
+
+@pytest.mark.parametrize("typed", [2100, 1020, 3013])
+def test_a_mistyped_year_is_told(tmp_path, typed):
+    columns = panel(year=lambda f, y, *_: np.where((f == 3) & (y == 2009), typed, y))
+    done, _, _ = draft(tmp_path, columns)
+    assert f"`year` is {typed} in data row 40 of" in done.stdout + done.stderr
