@@ -28,12 +28,9 @@ from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import (
-    cells_led_by_zeros,
-    cells_with_blanks,
-    columns_of_integers,
+    cells_as_written,
     has_extended_missing,
     read_columns,
-    words_for_missing,
 )
 from stata_reader import Program
 
@@ -4705,9 +4702,9 @@ def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f"df <- {reading}\n{use}\n"
-    found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    found = read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
     assert any("blanks at the ends" in why for _, why in found.notes) == told
 
 
@@ -4716,8 +4713,8 @@ def of_words(tmp_path: Path, cells: list[str], code: str) -> ReadCode:
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    return read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    return read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
 
 
 _FACTORS = 'df <- read.csv("a.csv", stringsAsFactors = TRUE)\n'
@@ -4810,9 +4807,9 @@ def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, val
         for cell in [cells[(i + t) % 2]]
     ]
     file.write_text("\n".join(["id,year,y,d,z,o,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- {reader}("a.csv")\ndf$x <- {value}\nfeols(y ~ d + x | id, df)\n'
-    found = read_code(code, ".R", replace(facts, integers=columns_of_integers(file)))
+    found = read_code(code, ".R", replace(facts, integers=cells_as_written(file).integers))
     assert [line for line, why in found.notes if "of integers in R" in why] == [2] * told
     assert not found.skipped
 
@@ -4826,8 +4823,8 @@ def _panel_read(tmp_path, code, **columns):
         for t in range(1, 5)
     ]
     file.write_text("\n".join([f"id,year,y,d,{','.join(columns)}", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    facts = replace(facts, integers=columns_of_integers(file), zeros=cells_led_by_zeros(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    facts = replace(facts, integers=cells_as_written(file).integers, zeros=cells_as_written(file).zeros)
     return read_code(f"{code}\nfeols(y ~ d + x | id + year, df)\n", ".R", facts)
 
 
@@ -4960,7 +4957,7 @@ def test_lags_of_rows_sorted_by_several_columns_say_what_the_time_is(tmp_path, l
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{m},{m},{(i * t * m) % 5}" for i in range(4) for t in (1, 2) for m in (1, 2, 3)]
     file.write_text("\n".join(["id,year,month,week,d", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- read.csv("a.csv")\ndf <- df %>% {line} %>% group_by(id) %>% mutate(x = lag(d)) %>% ungroup()\n'
     found = read_code(f"{code}feols(d ~ x | id + year, df)\n", ".R", facts)
     assert [why in told for _, _, told in found.skipped] == [True]
@@ -5126,7 +5123,7 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
     file = tmp_path / "a.csv"
     file.write_text("\n".join(rows) + "\n", "utf-8")
     text = f'{reading}\n{code}drop if jail == ""\nreghdfe y unemp if region == "a", absorb(id year)\n'
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     told = {
         found[1]: why
         for line, _, why in read_code(text, ".do", facts).skipped
@@ -6507,7 +6504,7 @@ def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""
     file = tmp_path / "a.csv"
     rows = [f"{k // 4},{k % 4},{k * k % 7},{k % 3},{cells[k % len(cells)]}" for k in range(24)]
     file.write_text("\n".join(["id,t,y,x,v", *rows]) + "\n")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     return read_code(f"df <- {reader}\n{more}\nfeols(y ~ x + {term} | id + t, df)\n", ".R", facts)
 
 
