@@ -826,6 +826,9 @@ class _R(Memory):
                 term = power[1]
             if less := re.fullmatch(r"(.*?)\s*-\s*1|0", term):
                 without_constant, term = True, less[1] or ""
+            of_two = re.fullmatch(rf"(?:as\.)?factor\(\s*({_NAME})\s*\)", term)
+            if of_two and self.state.columns.get(of_two[1], of_two[1]) in self._facts.binary:
+                term = of_two[1]  # its coefficient is that of 1, and may be the effect
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif re.fullmatch(rf"{_NAME}(?:\s*/\s*{_NAME})+", term):  # a/b is a + a:b
@@ -1005,7 +1008,7 @@ class _R(Memory):
                 self.found.regressions.append(replace(other, line=line))
                 self._states.append((frame, state))
             told = f"errors are those that line {line} asks for"
-            told += ", there with t of N - k degrees of freedom, here of G - 1" * (vcov[0] == "~")
+            told += ", there with t of N - k degrees of freedom or of df, here of G - 1" * (vcov[0] == "~")
             self._by_lm.setdefault(told, []).append(regression.line)
             model.asked.append((vcov, errors.ssc))
             if errors.lacks:

@@ -7175,3 +7175,18 @@ def test_a_releveled_factor_is_no_number():
     found = lm_read("df$g <- relevel(factor(df$g), ref = '2')\nlm(y ~ d + g, df)\nlm(y ~ d * g, df)", facts)
     assert [(r.terms, r.effects) for r in found.regressions] == [(("d",), "g_line_2")]
     assert "has a slope for each level of `g`, a factor" in found.skipped[-1][2]
+
+
+@pytest.mark.parametrize(
+    ("right", "terms", "effects"),
+    [
+        ("factor(hi) + factor(t)", ("hi",), "t"),
+        ("as.factor(hi) * d", ("hi", "d", "i(hi, d, ref = 0)"), "0"),
+        ("factor(g) + d", ("d",), "g"),
+    ],
+)
+def test_a_factor_of_0_and_1_is_a_term(right, terms, effects):
+    facts = of_years(d=lambda i, t: i * t % 5, hi=lambda i, t: i % 2, g=lambda i, t: i % 3)
+    for call in (f"lm(y ~ {right}, df)", f"feols(y ~ {right}, df)"):
+        (r,) = lm_read(call, facts).regressions
+        assert ({*r.terms}, r.effects) == ({*terms}, effects)
