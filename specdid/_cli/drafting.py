@@ -31,13 +31,10 @@ from specdid._draft import (
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
 from specdid.panel.files import (
-    cells_led_by_zeros,
-    cells_with_blanks,
-    columns_of_integers,
+    cells_as_written,
     first_sheet,
     has_extended_missing,
     read_columns,
-    words_for_missing,
 )
 
 _OF_COLUMNS = (
@@ -64,7 +61,8 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) 
         said = [f"{r.message.replace('the file', data.name, 1)}{f': {r.help}' if r.help else ''}" for r in read.remarks]
         titled = next((r for r in read.remarks if r.code == "headings_row"), None)
         if titled is None:
-            raise SpecError([replace(f, notes=(*f.notes, *said)) for f in error.faults]) from None
+            *first, last = error.faults
+            raise SpecError([*first, replace(last, notes=(*last.notes, *said))]) from None
         message = titled.message.replace("the file", data.name, 1)  # the cause: all else follows from it
         said = [s for s, r in zip(said, read.remarks, strict=True) if r is not titled]
         notes = (*(f.message for f in error.faults), *said)
@@ -132,11 +130,11 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     if beside is not None and there:
         with suppress(ReadError):  # which is told when the draft is checked
             columns = read_columns(beside, beside.name).columns
-            facts = facts_of(columns, first_sheet(beside), words_for_missing(beside))
+            cells = cells_as_written(beside)
+            facts = facts_of(columns, first_sheet(beside), cells.missing)
             extended = path.suffix.lower() != ".r" and has_extended_missing(beside)
-            integers = columns_of_integers(beside) & facts.columns
-            facts = replace(facts, extended=extended, padded=cells_with_blanks(beside), integers=integers)
-            facts = replace(facts, zeros=cells_led_by_zeros(beside))
+            integers = cells.integers & facts.columns
+            facts = replace(facts, extended=extended, padded=cells.padded, integers=integers, zeros=cells.zeros)
             code = read_code(text, path.suffix, facts)
     if data is not None:
         refuse_applied_twice(code, path.name, data.name)

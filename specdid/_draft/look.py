@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specdid._arrays import Floats, Ints
+from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
+from specdid._draft.series import told_apart
 from specdid._toml import toml_text
 from specdid.language import write, write_name
 from specdid.language.tree import Text
 from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import (
+    cell_text,
     filled_down,
     footer,
     listed_rows,
@@ -41,6 +43,7 @@ from specdid.panel.operators import (
     read_number,
     reading,
 )
+from specdid.panel.reshape import are_years
 from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
@@ -119,7 +122,7 @@ class Looked:
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
     infinite cells, and where these are, and columns of durations; ``blank`` says of texts that they stand only in the
-    first of their rows.
+    first of their rows; ``apart`` are outcomes with cells that do not go with those next to them.
     """
 
     name: str
@@ -141,6 +144,7 @@ class Looked:
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     blank: tuple[str, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -151,20 +155,32 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     SpecError
         Where unit, time or treatment cannot be known from the data, or what ``chosen`` names is not there.
     """
-    for role in ("unit", "time", "treatment", "outcome"):
-        given = getattr(chosen, role)
-        if given is not None and given not in columns:
-            raise _refused("no_column", f"no column `{given}` in {name}", did_you_mean(given, list(columns)))
+    absent = [n for n in (chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
+    if absent:
+        raise _together(
+            [_refused("no_column", f"no column `{n}` in {name}", did_you_mean(n, list(columns))) for n in absent]
+        )
     usable = {n: c for n, c in columns.items() if not c.kind and len(c.missing) == n_rows}
-    key = _key(columns, usable, n_rows, name, chosen)
+    outcome = None if chosen.outcome is None else columns[chosen.outcome]
+    wrong = _text_outcome(chosen.outcome, outcome, name) if chosen.outcome and outcome and outcome.is_text else []
+    try:
+        key = _key(columns, usable, n_rows, name, chosen)
+    except SpecError as error:
+        raise _together([error, *wrong]) from None
     rest = {n: c for n, c in usable.items() if n not in (key.unit, key.time, *key.same)}
-    treatment, others = _treatment(rest, key, name, chosen.treatment)
+    try:
+        treatment, others = _treatment(rest, key, name, chosen.treatment)
+    except SpecError as error:
+        free = {n: c for n, c in rest.items() if n != chosen.treatment}
+        if not wrong and not any(_outcomes(free, key)) and not any(_read(c, n) for n, c in free.items()):
+            wrong = [_no_outcome(free, dict(_infinite(free, key)), key, name)]
+        raise _together([error, *wrong]) from None
     used = {treatment.term, treatment.cohort, treatment.group, treatment.after, *treatment.lags, *others}
     free = {n: c for n, c in rest.items() if n not in used}
     outcomes = tuple(_outcomes(free, key))
     infinite = dict(_infinite(free, key))
     made: dict[str, tuple[str, str]] = {}
-    if not outcomes or (chosen.outcome is not None and columns[chosen.outcome].is_text):
+    if not outcomes or (outcome is not None and outcome.is_text):
         named = list(free) if chosen.outcome is None else [chosen.outcome]
         read = {n: r for n in named if (r := _read(columns[n], write_name(n))) is not None}
         numeric = {n: column for n, (column, _) in read.items()}
@@ -172,22 +188,11 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         made = {n: (_new_name(n, columns), read[n][1]) for n in found}
         columns, usable, outcomes = columns | numeric, usable | numeric, (*found, *outcomes)
     if chosen.outcome is not None:
-        column = columns[chosen.outcome]
-        if column.is_text:
-            advice = (
-                number_advice(column, write_name(chosen.outcome), rows=True) or f"its values are {examples(column)}"
-            )
-            raise _refused("draft_outcome", f"`{chosen.outcome}` is text in {name}, and an outcome is a number", advice)
+        if wrong:
+            raise _together(wrong)
         outcomes = (chosen.outcome, *(n for n in outcomes if n != chosen.outcome))
     if not outcomes:
-        message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
-        notes = [
-            f"`{n}` is text: {advice}"
-            for n, c in free.items()
-            if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
-        ]
-        notes += [f"`{n}` is {said}" for n, said in infinite.items()]
-        raise _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
+        raise _no_outcome(free, infinite, key, name)
     groups = dict(_groups(rest, key, treatment))
     called = {n: labelled_missing(c.labels, c.numbers) for n in outcomes if (c := columns[n]).numbers is not None}
     return Looked(
@@ -215,7 +220,36 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
         tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
+        {
+            n: told
+            for n in outcomes
+            if (values := columns[n].numbers) is not None
+            and (told := told_apart(made[n][0] if n in made else write_name(n), values, key.codes, key.periods))
+        },
     )
+
+
+def _together(errors: Sequence[SpecError]) -> SpecError:
+    return SpecError([fault for error in errors for fault in error.faults])
+
+
+def _text_outcome(outcome: str, column: Column, name: str) -> list[SpecError]:
+    """Return what is wrong with an outcome of text that is named; nothing where its numbers can be read."""
+    if _read(column, write_name(outcome)) is not None:
+        return []
+    advice = number_advice(column, write_name(outcome), rows=True) or f"its values are {examples(column)}"
+    return [_refused("draft_outcome", f"`{outcome}` is text in {name}, and an outcome is a number", advice)]
+
+
+def _no_outcome(free: Mapping[str, Column], infinite: Mapping[str, str], key: PanelKey, name: str) -> SpecError:
+    message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
+    notes = [
+        f"`{n}` is text: {advice}"
+        for n, c in free.items()
+        if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
+    ]
+    notes += [f"`{n}` is {said}" for n, said in infinite.items()]
+    return _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
 
 
 def _codes(
@@ -307,7 +341,8 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     texts = [n for n, c in columns.items() if TIME_NAMES.search(n) and _time(n, c) is None]
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
-    footers = [said for n in texts if (said := footer(columns, columns[n].missing)) is not None]
+    gaps = [columns[n].missing for n in texts]
+    footers = [said for gap in gaps if (said := footer(columns, gap) or _headings_between(columns, gap))]
     written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
     notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
@@ -319,9 +354,13 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
 def _wide(names: Iterable[str]) -> Iterator[str]:
     """Say how a file with a column per year, y_1998, y_1999, …, is read, if its columns are called so."""
     patterns: dict[str, list[str]] = {}
+    brief: dict[str, dict[str, str]] = {}  # y_98
     for name in names:
         if len(parts := re.split(r"(?<!\d)(?:19|20)\d\d(?!\d)", name)) == 2:
             patterns.setdefault("{year}".join(parts), []).append(name)
+        elif (short := re.fullmatch(r"(.*\D)(\d\d)", name)) is not None:
+            brief.setdefault(f"{short[1]}{{year}}", {})[short[2]] = name
+    patterns |= {pattern: [*found.values()] for pattern, found in brief.items() if are_years(found)}
     wide = {pattern: found for pattern, found in patterns.items() if len(found) > 2}
     if wide:
         texts = ", ".join(map(toml_text, [*wide][:3]))
@@ -337,8 +376,25 @@ def _wide(names: Iterable[str]) -> Iterator[str]:
 def _time_help(name: str, columns: Mapping[str, Column]) -> str:
     column = columns[name]
     if not column.is_text and column.missing.any():
-        return footer(columns, column.missing) or "every row needs its time: fill these cells, or delete the rows"
+        return (
+            footer(columns, column.missing)
+            or _headings_between(columns, column.missing)
+            or "every row needs its time: fill these cells, or delete the rows"
+        )
     return text_time_advice(column)
+
+
+def _headings_between(columns: Mapping[str, Column], missing: Bools) -> str:
+    """Say that rows without a time hold one text alone, in a column that is blank in all others; "" where it is not."""
+    rows = np.flatnonzero(missing)
+    filled = [n for n, c in columns.items() if len(c.missing) == len(missing) and not c.missing[rows].all()]
+    if len(filled) != 1 or rows.size < 2 or not (columns[filled[0]].missing == ~missing).all():
+        return ""
+    return (
+        f"{listed_rows(rows)} hold `{filled[0]}` alone (“{cell_text(columns[filled[0]], int(rows[0]))}”), and no other "
+        "row has it: where it is that of the rows below, write it into each of them, and delete the rows that hold "
+        "nothing else"
+    )
 
 
 def _time(name: str, column: Column) -> _Time | None:

@@ -974,6 +974,7 @@ def _other_treatment(code: ReadCode, term: str) -> str:
     """Name what stands first in most of the regressions without ``term``, "" where these are no others' effects."""
     others = [r for r in code.regressions if r.terms and term not in r.terms]
     others = [r for r in others if not _meant(r.terms, term, code)]
+    others = [r for r in others if not re.search(r"(?<![\w.])(?:i|factor|poly|[bn]s|regex|c?sw0?|mvsw)\(", r.terms[0])]
     if not others:
         return ""
     first, count = Counter(r.terms[0] for r in others).most_common(1)[0]

@@ -435,6 +435,8 @@ class _R(Memory):
         self._otherwise: dict[str, set[str]] = {}
         self._factors: list[int] = []
         self._levels: set[str] = set()
+        self._levels_of: dict[str, str] = {}
+        """Of factors that a line makes of another column of the data, that column."""
         self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
         self._saved: dict[str, str] = {}
         self._statements = statements
@@ -824,6 +826,9 @@ class _R(Memory):
                 term = power[1]
             if less := re.fullmatch(r"(.*?)\s*-\s*1|0", term):
                 without_constant, term = True, less[1] or ""
+            of_two = re.fullmatch(rf"(?:as\.)?factor\(\s*({_NAME})\s*\)", term)
+            if of_two and self.state.columns.get(of_two[1], of_two[1]) in self._facts.binary:
+                term = of_two[1]  # its coefficient is that of 1, and may be the effect
             if factor := self._factor(term, line):
                 effects.append(factor)
             elif re.fullmatch(rf"{_NAME}(?:\s*/\s*{_NAME})+", term):  # a/b is a + a:b
@@ -1003,7 +1008,7 @@ class _R(Memory):
                 self.found.regressions.append(replace(other, line=line))
                 self._states.append((frame, state))
             told = f"errors are those that line {line} asks for"
-            told += ", there with t of N - k degrees of freedom, here of G - 1" * (vcov[0] == "~")
+            told += ", there with t of N - k degrees of freedom or of df, here of G - 1" * (vcov[0] == "~")
             self._by_lm.setdefault(told, []).append(regression.line)
             model.asked.append((vcov, errors.ssc))
             if errors.lacks:
@@ -1117,6 +1122,8 @@ class _R(Memory):
         name = found[1] if found else term if self.state.columns.get(term) in self.factors | self._levels else ""
         if found or not name or name in self._facts.binary:
             return name if found else ""
+        if of := self._levels_of.get(self.state.columns.get(name, "")):
+            return of
         if name not in self._data:
             self.found.notes.append((line, f"`{name}` is a factor: if it has more than two levels, write i({name})"))
             return ""
@@ -3146,8 +3153,14 @@ class _R(Memory):
             old = self.state.columns.get(name)
             self.define(name, line, None)
             made = rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*"
-            if re.search(rf"{made}(?:as\.factor|factor|ordered|cut)\(", values):
+            if re.search(rf"{made}(?:as\.factor|factor|ordered|cut|relevel|fct_\w+)\(", values):
                 self._levels.add(self.state.columns[name])
+            other = re.search(
+                rf"{made}(?:as\.)?factor\(\s*(?:{re.escape(frame)}\$)?({_NAME})\s*\)\s*(?:[,)\]]|$)", values
+            )
+            source = self.state.columns.get(other[1], other[1]) if other else ""
+            if source in self._data - self._facts.binary:
+                self._levels_of[self.state.columns[name]] = source
             same = rf"(?:factor|as\.factor|as\.character)\(\s*(?:{re.escape(frame)}\$)?{re.escape(name)}\s*\)"
             if re.search(rf"{made}{same}\s*(?:[,)\]]|$)", values) and (old is None or old in self.factors):
                 self.factors.add(self.state.columns[name])

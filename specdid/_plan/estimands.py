@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
+from specdid._plan.base_periods import base_periods
 from specdid._plan.identity import Contents
 from specdid._plan.records import Codes, Grid
 from specdid._study import Core
@@ -34,6 +35,7 @@ class Treated:
     interaction : whether it is a product of factors, and not of what units and what periods differ in
     where : conditions under which it alone is the effect, of what it is interacted with in other terms
     held : other terms that are made of it, as its lags are
+    base : periods that it is relative to, where other terms are of the same units in others
     """
 
     term: str
@@ -41,6 +43,7 @@ class Treated:
     interaction: bool = False
     where: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    base: str = ""
 
     @property
     def given(self) -> str:
@@ -70,10 +73,14 @@ def estimands(
         of_setting = setting == s
         for t in np.unique(codes[of_setting, Core.TREATMENT]).tolist():
             here = np.flatnonzero(of_setting & (codes[:, Core.TREATMENT] == t))
-            of_controls, treated = _by_controls(content, t, evaluator)
+            of_controls, treated, values = _by_controls(content, t, evaluator)
             controls, estimator = codes[here, Core.CONTROLS], codes[here, Core.ESTIMATOR]
-            key[here] = len(found) + of_controls[controls] * len(content.grid.estimators) + estimator
-            found += [words for one in treated for words in _words(content, t, one)]
+            of_base, bases = base_periods(content, t, values, evaluator)
+            one = of_controls[controls] * len(bases) + of_base[controls, codes[here, Core.FIXED_EFFECTS]]
+            key[here] = len(found) + one * len(content.grid.estimators) + estimator
+            found += [
+                words for one in treated for base in bases for words in _words(content, t, replace(one, base=base))
+            ]
     unique, first = np.unique(key, return_index=True)
     place: dict[str, int] = {}
     number = np.zeros(len(found), np.int32)
@@ -121,8 +128,8 @@ def _only_between(groups: Ints, columns: Sequence[CodedColumn]) -> bool:
     return True
 
 
-def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated]]:
-    """Return for each choice of controls a number, and for each number what the treatment is there."""
+def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArray[np.int64], list[Treated], Floats]:
+    """Return for each choice of controls a number, for each number what the treatment is there, and its values."""
     plain, values = _treated(content, t, evaluator)
     own = Made(tuple(bind(f, content.scope) for f in content.grid.treatments[t].term.factors))
     sets = content.grid.controls
@@ -134,12 +141,12 @@ def _by_controls(content: Contents, t: int, evaluator: Evaluator) -> tuple[NDArr
     found = [given(term) for term in sets.terms]
     flagged = np.array([bool(where or held) for where, held in found])
     if not flagged.any():
-        return np.zeros(len(sets), np.int64), [_beside(plain, fixed)]
+        return np.zeros(len(sets), np.int64), [_beside(plain, fixed)], values
     members = np.zeros((len(sets), len(sets.terms)), dtype=bool)
     members[np.repeat(np.arange(len(sets)), np.diff(sets.start)), sets.index] = True
     rows, number = np.unique(members & flagged, axis=0, return_inverse=True)
     beside = [_beside(plain, [*fixed, *(found[k] for k in np.flatnonzero(row))]) for row in rows]
-    return number.reshape(-1).astype(np.int64), beside
+    return number.reshape(-1).astype(np.int64), beside, values
 
 
 def _beside(plain: Treated, given: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> Treated:

@@ -343,6 +343,12 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
             continue
         if always := never_before(fit):
             yield Caution("serious", "always_treated", f"{where}, `{group.label}`: {always}")
+        if s.cell.plain and fit.n_control == 0 < fit.n_treated and s.whole.n_control > 0:
+            said = (
+                f"{where}, `{group.label}` has no unit that is untreated throughout, as the whole sample has: its "
+                "effect rests on when its units are treated"
+            )
+            yield Caution("note", "group_all_treated", said)
         few = _too_few(fit)
         if few:
             small += 1
@@ -372,7 +378,9 @@ def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: Gr
     alpha = bench.study.inference.alpha
     for s in splits:
         ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
-        told = [f"{label} {number(c.estimate)} (p {p_is(c.p_value)})" for label, c in ok]
+        told = [
+            f"{label} {number(c.estimate)} (p {p_is(c.p_value) if np.isfinite(c.p_value) else '–'})" for label, c in ok
+        ]
         yield say(
             "- {column}: {groups}. Equality: {test}.",
             column=cells.shown(s.cell),
@@ -648,6 +656,8 @@ OWN = Own(
     zh_kept={
         "Heterogeneity": "异质性分析",
         "Heterogeneity: {name}": "异质性分析：{name}",
+        "{cell}, `{group}` has no unit that is untreated throughout, as the whole sample has: its effect rests on when "
+        "its units are treated": "{cell}，`{group}` 没有始终未受处理的个体（全样本有）：其效应取决于个体受处理的时间",
     },
     meanings={"files.heterogeneity": {"group": "A group's label.", "condition": "A group's condition."}},
     example="""

@@ -185,7 +185,9 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
         failed = [(name, f.failure) for name, f in pairs if f.failure is not None]
         said += [Caution("note", "not_estimated", f"{where}, {name}: {why}") for name, why in failed]
         if why := m.fits[2].open.get(m.name):
-            said.append(Caution("note", "not_identified", f"{where}: {m.name} beside the treatment is {why}"))
+            said.append(
+                Caution("note", "not_identified", f"{where}: {m.name} has no coefficient beside the treatment: {why}")
+            )
         if m.held:
             words = f"{where}: {m.name} is among the controls; it is left out where it is not the mediator"
             said.append(Caution("note", "mediator_is_control", words))
@@ -270,7 +272,7 @@ def _mediator_lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
             )
             if np.isfinite(m.through)
             else say(
-                "- {column}: {name} beside the treatment is {why}.",
+                "- {column}: {name} has no coefficient beside the treatment: {why}.",
                 column=cells.shown(m.cell),
                 name=m.name,
                 why=told(m.fits[2].open[m.name], True),
@@ -517,7 +519,7 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
     if m.fit.failure is not None:
         yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
     elif not m.known:
-        yield Caution("note", "not_estimated", f"{where}: the interaction is {m.fit.open[m.names[0]]}")
+        yield Caution("note", "not_estimated", f"{where}: the interaction has no coefficient: {m.fit.open[m.names[0]]}")
     if m.lost:
         said = f"{where}: {m.lost:,} of {units_text(m.of_units)} without a value of the moderator {m.when} left out"
         yield Caution("note", "no_moderator", said)

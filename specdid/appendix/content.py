@@ -33,6 +33,7 @@ MOST = 80
 _COLUMNS = (later("Share of variance"), later("Mean change"), later("Pairs"))
 _TREATMENT = later("Treatment effect")
 _ID = 8
+_NAMED = 8
 ESTIMATES = (
     "scale", "estimand", "type", "n", "median", "lowest", "highest", "tested", "significant_negative", "null_negative",
     "significant_positive", "null_positive", "null_high", "null",
@@ -74,7 +75,7 @@ def assemble(material: Material) -> Appendix:
         Part(say("Specification curve"), tuple(_curve(material)), account=curve_account(material)),
         Part(say("Joint tests"), tuple(_tests(material))),
         Part(say("Choices"), tuple(_choices(material)), (*_more(material), *_reasons(material))),
-        Part(say("Selected specifications"), tuple(_selected(material))),
+        Part(say("Selected specifications"), tuple(_selected(material)), _not_selected(material)),
         *(_analysis(material, section) for section in material.analyses),
     ]
     title = material.results.planned.title or material.name
@@ -149,6 +150,28 @@ def _reasons(material: Material) -> Iterator[str]:
 def _selected(material: Material) -> Iterator[TableItem]:
     for k, selection in enumerate(material.selections):
         yield _table(material, _numbered("appendix_selected", k), selected_table(material, selection), True)
+
+
+def _not_selected(material: Material) -> tuple[str, ...]:
+    """Say of which estimates the tables of selected specifications have none: kinds, and outcomes of other kinds."""
+    shown = {p.place for selection in material.selections for p in selection.picked}
+    families = material.families
+    lacking = [f.name for f in families if not any(place in f for place in shown)]
+    outcome, ranked = material.results.planned.dimension("outcome"), material.results.ranked
+    known = {c for f in families if f.name not in lacking for c in outcome.codes[ranked(f)].tolist()}
+    lacking += [outcome.words[c] for c in sorted(known - {outcome.codes[place] for place in shown})]
+    if not lacking:
+        return ()
+    more = len(lacking) - _NAMED
+    names = [f"“{told(name)}”" for name in lacking[: _NAMED if more > 0 else None]]
+    listed = said_list([*names, *([say("{more:,} more", more=more)] if more > 0 else [])])
+    return (
+        say(
+            "These tables and appendix_selected.csv have no specification of {listed}: results.csv has them all, and "
+            "[appendix] show adds those that it names.",
+            listed=listed,
+        ),
+    )
 
 
 def _numbered(stem: str, k: int) -> str:

@@ -466,7 +466,7 @@ def coefficient_words(treated: Treated, effect: str, how: str = "") -> str:
     """Say what a coefficient of ``treated`` is, from the estimator's word for an effect; ``how`` in brackets behind."""
     unit = "" if treated.kind == "share" else f" per unit of {treated.term}"
     said = f"difference in the {effect}{unit}, interaction" if treated.interaction else f"{effect}{unit}"
-    said += where_zero(treated)
+    said += where_zero(treated) + (f" relative to {treated.base}" if treated.base else "")
     return f"{said} ({how})" if how else said
 
 

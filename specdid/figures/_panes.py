@@ -228,15 +228,24 @@ def _series(panel: CurvePanel, fonts: Fonts, room: float, bars: bool, most: int,
     if len(panel.series) < 2:
         return
     room -= fonts.width("00 ", SMALL) * numbers
-    facts = [say(" ({n:,}, median {median})", n=s.n, median=fixed(s.median, panel.decimals)) for s in panel.series]
-    # A line that is broken between words is not full: the last one has room for the facts.
-    spaces = [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
-    names = [s.label for s in panel.series]
-    # Where there is one line alone, the note has what the name is short of.
-    if panel.many or (most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces, strict=True))):
-        names = [s.short for s in panel.series]
+    medians = [say(" ({n:,}, median {median})", n=s.n, median=fixed(s.median, panel.decimals)) for s in panel.series]
+    whole, short = [s.label for s in panel.series], [s.short for s in panel.series]
+
+    def spaces(facts: Sequence[str]) -> list[float]:
+        # A line that is broken between words is not full: the last one has room for the facts.
+        return [max(most - 1, 1) * (room - _SWATCH) - fonts.width(text, SMALL) for text in facts]
+
+    def narrow(names: Sequence[str], facts: Sequence[str]) -> bool:
+        return most == 1 and any(fonts.width(n, SMALL) > s for n, s in zip(names, spaces(facts), strict=True))
+
+    names, facts = short if panel.many else whole, medians
+    if not panel.many and narrow(names, facts):
+        # The note has what a short name lacks, and the summary the medians; a name that is cut would be another.
+        counts = [say(" ({n:,})", n=s.n) for s in panel.series]
+        ways = [(short, medians), (whole, counts), (short, counts)]
+        names, facts = next((way for way in ways if not narrow(*way)), ways[-1])
     for k in in_order(panel):
-        label = fonts.apart(names, SMALL, spaces[k])[names[k]]
+        label = fonts.apart(names, SMALL, spaces(facts)[k])[names[k]]
         number = f"{number_of(panel, k)} " if numbers else ""
         yield KeyEntry("dot", shade(panel, k, 1.0), number + label + facts[k], marker_in(panel, k, bars))
 

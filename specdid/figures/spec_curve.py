@@ -125,7 +125,8 @@ def _spellings(panel: CurvePanel, layout: CurveLayout, fonts: Fonts) -> tuple[st
 
 def facts(panel: CurvePanel, flat: bool = False) -> list[tuple[str, ...]]:
     """Return facts about a panel, each in spellings from long to short; a ``flat`` one has no strip with N."""
-    said: list[tuple[str, ...]] = [(of_specifications(len(panel)), say("{n:,} specs", n=len(panel)))]
+    short = say("{n:,} spec" if len(panel) == 1 else "{n:,} specs", n=len(panel))
+    said: list[tuple[str, ...]] = [(of_specifications(len(panel)), short)]
     if len(panel.series) == 1:
         said.append((say("median {median}", median=fixed(panel.series[0].median, panel.decimals)),))
     least, most = int(panel.nobs.min()), int(panel.nobs.max())

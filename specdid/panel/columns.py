@@ -290,12 +290,13 @@ def filled_down(codes: Ints) -> Ints:
 
 
 def told_blank(name: str, column: Column, what: str = "it") -> str:
-    """Say of a column that names the rows below, as merged cells do, where it begins and how many rows are blank."""
+    """Say of a column that names the rows below, as merged cells do, where it first does and how many are blank."""
     rows = np.flatnonzero(column.missing)
+    above = max(int(rows[0]) - 1, 0)
     return (
-        f"`{name}` stands only in the first of its rows, “{cell_text(column, 0)}” in data row 1, and is blank in "
-        f"{many(rows.size, 'row')}: where {what} is the same in the rows below, as in merged cells, fill it down in "
-        "the file"
+        f"`{name}` stands only in the first of its rows, “{cell_text(column, above)}” in data row {above + 1:,}, and "
+        f"is blank in {many(rows.size, 'row')}: where {what} is the same in the rows below, as in merged cells, fill "
+        "it down in the file"
     )
 
 

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -68,70 +69,62 @@ def read_delimited(
     return columns, frame.height, tuple(found)
 
 
-def _cells(raw: bytes, separator: str) -> Iterator[tuple[str, pl.Series]]:
-    """Return each column's name and its cells as the file has them."""
+@dataclass(frozen=True, slots=True)
+class WrittenCells:
+    """What a text file's cells are before they are read, by column.
+
+    Attributes
+    ----------
+    missing : which cells, "" or NA, stand for missing, and in how many rows
+    padded
+        The first cell with blanks at its ends, which are read without, the number of rows that have one, and whether
+        a column's values are fewer without these blanks.
+    zeros
+        The first number that begins with a 0 before other digits, as 01, and whether one number is written in several
+        ways, as 1 and 01.
+    integers : the columns whose cells are all written as whole numbers, without a point
+    """
+
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
+    zeros: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    integers: frozenset[str] = frozenset()
+
+
+def written_cells(raw: bytes, separator: str) -> WrittenCells:
+    """Look at the cells of a .csv or .tsv file as it has them.
+
+    Raises
+    ------
+    ReadError
+        As `read_delimited`.
+    """
     content = decode(raw)[0].lstrip("\r\n")
     content = content if "\n" in content else content.replace("\r", "\n")
     names = _header(content, separator)
-    yield from zip(names, _parse(content, names, separator).iter_columns(), strict=True)
-
-
-def missing_words(raw: bytes, separator: str) -> dict[str, dict[str, int]]:
-    """Return by column of a .csv or .tsv file which cells, "" or NA, stand for missing, and in how many rows.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, dict[str, int]] = {}
-    for name, cells in _cells(raw, separator):
-        trimmed = cells.fill_null("").str.strip_chars()
-        for word in MISSING:
-            if name and (rows := int((trimmed == word).sum())):
-                found.setdefault(name, {})[word] = rows
-    return found
-
-
-def zero_led_cells(raw: bytes, separator: str) -> dict[str, tuple[str, bool]]:
-    """Return by column of a .csv or .tsv file the first number that begins with a 0 before other digits, as 01.
-
-    And whether one number is written in several ways, as 1 and 01.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, tuple[str, bool]] = {}
-    for name, cells in _cells(raw, separator):
-        distinct = cells.drop_nulls().str.strip_chars().unique(maintain_order=True)
-        led = distinct.filter(distinct.str.contains(r"^0\d"))
-        numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
-        if name and len(led):
-            found[name] = led[0], numbers.n_unique() < len(numbers)
-    return found
-
-
-def padded_cells(raw: bytes, separator: str) -> dict[str, tuple[str, int, bool]]:
-    """Return by column of a .csv or .tsv file which cells have blanks at their ends, which are read without.
-
-    Returns
-    -------
-    The first such cell, the number of rows that have one, and whether a column's values are fewer without these blanks.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    found: dict[str, tuple[str, int, bool]] = {}
-    for name, cells in _cells(raw, separator):
+    missing: dict[str, dict[str, int]] = {}
+    padded: dict[str, tuple[str, int, bool]] = {}
+    zeros: dict[str, tuple[str, bool]] = {}
+    integers = set()
+    for name, cells in zip(names, _parse(content, names, separator).iter_columns(), strict=True):
+        if not name:
+            continue
         trimmed = cells.str.strip_chars()
-        padded = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
-        if name and len(padded):
-            found[name] = (padded[0], len(padded), cells.n_unique() > trimmed.n_unique())
-    return found
+        for word in MISSING:
+            if rows := int((trimmed.fill_null("") == word).sum()):
+                missing.setdefault(name, {})[word] = rows
+        wide = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
+        if len(wide):
+            padded[name] = (wide[0], len(wide), cells.n_unique() > trimmed.n_unique())
+        distinct = trimmed.drop_nulls().unique(maintain_order=True)
+        led = distinct.filter(distinct.str.contains(r"^0\d"))
+        if len(led):
+            numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
+            zeros[name] = led[0], numbers.n_unique() < len(numbers)
+        known = distinct.filter(~distinct.is_in(["", "NA"]))
+        if len(known) and not len(wide) and known.str.contains(r"^[+-]?\d{1,18}$").all():
+            integers.add(name)
+    return WrittenCells(missing, padded, zeros, frozenset(integers))
 
 
 def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
@@ -275,7 +268,7 @@ def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> N
     """Raise where the first row below the headings says in which units columns are; ``first`` is the frame's first row.
 
     It holds no number, each of its words stands nowhere else in its column, some above numbers (nine cells of ten).
-    Where not all words do, they are in brackets, or another column is blank there alone; else no column is blank there.
+    Another column is blank there alone; or none is blank, and all words stand above numbers or in brackets, or two do.
     Notes and blank rows, with one filled cell at most, are none of the rows.
     """
     if named := _units(frame, names):
@@ -319,7 +312,7 @@ def _units(frame: pl.DataFrame, names: Sequence[str]) -> tuple[int, list[str]] |
     held = {k for k, _ in words}
     blank = [k for k in range(named) if k not in held and names[k]]
     alone = any(len(below) and not below.to_series(k).null_count() for k in blank)
-    heading = alone if blank or others else True
+    heading = alone if blank else not others or len({*units}) > 1
     heading &= not any(re.search(r"\d", word) for word in others)
     return (at, units) if len(units) == len(above) > 0 and heading else None
 

@@ -50,15 +50,14 @@ from specdid.panel.columns import (
     written_column,
 )
 from specdid.panel.delimited import (
+    WrittenCells,
     few_headings,
-    missing_words,
-    padded_cells,
     read_delimited,
     refuse_header_again,
     refuse_repeated,
     refuse_units_row,
+    written_cells,
     written_errors,
-    zero_led_cells,
 )
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES, read_number
@@ -821,34 +820,10 @@ def first_sheet(path: Path) -> str:
     return str(book.sheet_names[0])
 
 
-def words_for_missing(path: Path) -> dict[str, dict[str, int]]:
-    """Return by column of a .csv or .tsv file which words of it are read as missing, and in how many rows."""
+def cells_as_written(path: Path) -> WrittenCells:
+    """Return what the cells of a .csv or .tsv file are before they are read; nothing of another file."""
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    return missing_words(path.read_bytes(), separator) if separator else {}
-
-
-def cells_with_blanks(path: Path) -> dict[str, tuple[str, int, bool]]:
-    """Return by column of a .csv or .tsv file which cells have blanks at their ends, as `padded_cells` does."""
-    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    return padded_cells(path.read_bytes(), separator) if separator else {}
-
-
-def cells_led_by_zeros(path: Path) -> dict[str, tuple[str, bool]]:
-    """Return by column of a .csv or .tsv file which numbers are written as 01, as `zero_led_cells` does."""
-    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    return zero_led_cells(path.read_bytes(), separator) if separator else {}
-
-
-def columns_of_integers(path: Path) -> frozenset[str]:
-    """Return the columns of a .csv or .tsv file whose cells are all written as whole numbers, without a point."""
-    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    if not separator:
-        return frozenset()
-    try:
-        frame = pl.read_csv(path, separator=separator, infer_schema_length=None, null_values=["", "NA"])
-    except (pl.exceptions.PolarsError, OSError):
-        return frozenset()
-    return frozenset(name for name, kind in frame.schema.items() if kind.is_integer())
+    return written_cells(path.read_bytes(), separator) if separator else WrittenCells()
 
 
 def has_extended_missing(path: Path) -> bool:

@@ -310,7 +310,7 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         hint = f"parse_number(x) reads them as numbers{_parted_read(column)}" if parse(column.levels) else hint
         return f"cells that are not numbers: {odd_cells(column, rows)}; {hint}"
     if not (alike := numbers_as_text(column)):
-        return ""
+        return _worded_advice(column)
     shown = ", ".join(f"“{value}”" for value in alike[:3])
     if parse(column.levels):
         return f"{shown} are text: parse_number(x) reads them as numbers{_parted_read(column)}"
@@ -328,6 +328,25 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
     return f"{shown} are text: make them numbers in the file, with a decimal point and no other marks (0.088, 7673)"
 
 
+def _worded_advice(column: Column) -> str:
+    """Say of numbers with a unit behind them in the cell how they are to be written; nothing of other texts."""
+    words: dict[str, list[str]] = {}
+    for level in column.levels:
+        if found := _WORDED.fullmatch(narrow(level)):
+            words.setdefault(found[1].strip(), []).append(level)
+    worded = sum(map(len, words.values()))
+    if worded < MANY_LEVELS or 2 * worded < len(column.levels) or len(words) > MOST_MARKS:
+        return ""
+    shown = " and ".join(f"“{word}” (“{levels[0]}”)" for word, levels in words.items())
+    one = "write it into the heading and the numbers alone into the cells of the file"
+    several = "where these are units write all numbers in one of them, and without words, in the file"
+    return f"its cells are numbers with {shown} behind them: {one if len(words) == 1 else several}"
+
+
+_WORDED = re.compile(r"[+-]?\d[\d.,]*\s*((?!年|月|日|季)(?:[^\W\d_a-zA-Z]+|[a-zA-Z]{2,}[a-zA-Z ./]*))")
+"""A number and a word; none that ends a date, and no letter, as in codes."""
+MANY_LEVELS = 10
+"""Different cells from which numbers with a word behind them are amounts, and no classes."""
 _DIGIT = re.compile(r"\d")
 
 
@@ -388,7 +407,7 @@ def other_mark(shown: str) -> str:
         return f"where the comma is a decimal one write a point in the file, {bare.replace(',', '.')}"
     if re.fullmatch(r"\([0-9.,]+\)", bare):
         return f"where the brackets mean less than 0 write -{bare[1:-1].replace(',', '')} in the file"
-    if unit := re.fullmatch(r"[+-]?[0-9.,]+([kKmM千万亿]+)", bare):
+    if unit := re.fullmatch(r"[+-]?[0-9.,]+([kKmM千万亿]+元?)", bare):
         return f"where “{unit[1]}” is a unit write all numbers in one unit in the file"
     return ""
 

@@ -73,9 +73,12 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
     found: dict[str, dict[float, str]] = {pattern.name: {} for pattern in reshape.columns}
     taken: dict[str, WideColumns] = {}
     strange: dict[str, tuple[str, WideColumns]] = {}
+    short = _of_two_digits(names, reshape)
     for name in names:
         for pattern in reshape.columns:
             period = _period_text(name, pattern)
+            if short and period is not None and _DIGITS.fullmatch(period):
+                period = in_full(period)
             if period is None:
                 if _period_text(_MARKS.sub("", name), pattern) is not None:
                     strange.setdefault(name, (name, pattern))
@@ -110,6 +113,25 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
     return WideLayout(reshape.time, periods, found, kept, remarks)
 
 
+def in_full(year: str) -> str:
+    """Return the year from 1950 on whose last two digits are given."""
+    return f"{'19' if year >= '50' else '20'}{year}"
+
+
+def are_years(texts: Collection[str]) -> bool:
+    """Say whether texts of two digits are years, some before 2000: 98, 99, 00; not weeks, 01 to 52."""
+    if not all(re.fullmatch("[0-9]{2}", one) for one in texts) or max(texts, default="") < "50":
+        return False
+    return int(in_full(max(texts, key=in_full))) - int(in_full(min(texts, key=in_full))) < 50
+
+
+def _of_two_digits(names: Sequence[str], reshape: Reshape) -> bool:
+    """Say whether the file writes years as 98 and 01, whose order is not that of the numbers."""
+    found = {t for name in names for one in reshape.columns if (t := _period_text(name, one)) is not None}
+    return _YEAR.search(reshape.time) is not None and are_years([one for one in found if _DIGITS.fullmatch(one)])
+
+
+_YEAR = re.compile(r"(?i)year|(^|_)yr|年|jahr|ann[eo]")
 _MARKS = re.compile(r"(\s*[¹²³⁰⁴-⁹①-⑳*†‡]|\s*[(（\[]\d{1,2}[)）\]]|\s+\d{1,2}|\s)+$")
 """Marks of footnotes behind a heading."""
 

@@ -101,6 +101,14 @@ def test_a_group_with_few_untreated_units_is_small_where_dates_of_adoption_do_no
     assert few or not small
 
 
+def test_a_group_of_one_cluster_has_no_p_and_groups_with_untreated_units_are_not_told_of(data):
+    groups = {"one": "id == 1 | id == 2", "rest": "id > 2"}
+    frame = data.with_columns(group=(pl.col("id") - 1) // 2)
+    finding = analysed("heterogeneity", {"groups": groups}, frame, vcov={"g": "~group"}).finding
+    assert not [c for c in finding.warnings if c.code == "group_all_treated" and "rest" in c.message]
+    assert not any("(p = )" in line for line in finding.lines)
+
+
 def test_small_groups_and_units_in_none_are_warned_of(data):
     groups = {"tiny": f"{AT} < 1.5", "rest": f"{AT} >= 2"}
     finding = analysed("heterogeneity", {"groups": groups}, data).finding
@@ -153,6 +161,9 @@ def test_a_group_without_treated_units_is_a_message_and_leaves_the_test_to_the_o
         "heterogeneity", {"groups": groups}, data, fixed_effects={"unit": "id"}, vcov={"id": "~id"}
     ).finding
     assert any(w.startswith("y, `never`: ") for w in map(str, finding.warnings))
+    alone = [c.message for c in finding.warnings if c.code == "group_all_treated"]
+    assert [m.split(" has ")[0] for m in alone] == ["y, `a`", "y, `b`"]
+    assert known(alone[0], "zh")
     (row,) = records(finding.tables[1])
     assert row["df1"] == 1
     assert np.isfinite(row["p_value"])

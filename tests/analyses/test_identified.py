@@ -175,7 +175,7 @@ def test_an_interaction_that_is_a_control_has_no_effects():
     assert np.isfinite(rows["d"]["estimate"])
     assert not found.tables[1].rows
     assert not found.charts
-    assert any("the interaction is not identified" in c.message for c in found.warnings)
+    assert any("the interaction has no coefficient: not identified" in c.message for c in found.warnings)
 
 
 def test_a_mediator_that_is_a_control_has_no_share():

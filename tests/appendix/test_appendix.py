@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +16,10 @@ from latex import compile_tex, complaints, inlined
 from pace import patience
 from small_studies import small_panel, small_study
 from specdid._describe.curve_tests import CurveTests
-from specdid._records import Counts, JointTest
+from specdid._records import Counts, Family, JointTest
+from specdid._records.results import TextColumn
 from specdid.appendix._base import Appendix, FigureItem, Part, TableItem
-from specdid.appendix.content import _lower_middle, counts_words, joint_tests
+from specdid.appendix.content import _lower_middle, _not_selected, counts_words, joint_tests
 from specdid.appendix.word import StylesError, write_word
 from specdid.tables._base import PrintTable
 from specdid.tables.latex import escape
@@ -424,3 +426,34 @@ def test_libreoffice_opens_it(plain, tmp_path):
     tables = inlined(plain[0] / "appendix.tex").count(r"\begin{threeparttable}")
     assert [int(n) for n in re.findall(r"^Table (\d+): ", text, re.MULTILINE)] == [*range(1, tables + 1)]
     assert "Figure 1: Specification curve" in text
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ((0, 2, 4, 6), ()),
+        ((0, 2, 4), ("“d; effect”",)),
+        ((0, 2, 6), ("“c”",)),  # an outcome of a kind that is shown
+        ((6,), ("“x; effect”", "“c”")),
+    ],
+)
+def test_what_tables_of_selected_specifications_have_none_of_is_said(shown, said):
+    """A scale of outcomes a and b, one of c and d, of which d is another estimand's, too."""
+    families = [
+        Family("x", "effect", "x", True, np.array([0, 1, 2, 3]), np.zeros(4, np.int8)),
+        Family("y", "effect", "y", True, np.array([4, 5]), np.zeros(2, np.int8)),
+        Family("d", "effect", "d", False, np.array([6]), np.zeros(1, np.int8)),
+    ]
+    if "“c”" in said:
+        families[1] = replace(families[1], places=np.array([4, 5, 6]))
+    outcome = TextColumn(("a", "b", "c", "d"), np.array([0, 0, 1, 1, 2, 2, 3]))
+    results = SimpleNamespace(planned=SimpleNamespace(dimension=lambda _: outcome), ranked=lambda f: f.places)
+    picked = tuple(SimpleNamespace(place=place) for place in shown)
+    material = SimpleNamespace(selections=[SimpleNamespace(picked=picked)], families=tuple(families), results=results)
+    found = _not_selected(material)
+    assert len(found) == bool(said)
+    for name in said:
+        assert name in found[0]
+    if said:
+        assert "and [appendix] show adds" in found[0]
+        assert found[0].count("“") == len(said)

@@ -291,3 +291,27 @@ def test_hexadecimal_cells_are_told_where_a_number_is_wanted_and_not_where_group
         assert ["is text here and, where it is a hexadecimal number" in f.help for f in told] == [True]
     for given in ({"controls": {"c": "code + v2"}}, {"fixed_effects": {"v": "id + year + v"}}):
         assert not [f for f in specdid.check(small_study(**given), data) if "hexadecimal" in (f.help or "")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([f"{k}.5万元" for k in range(20)], "numbers with “万元” (“0.5万元”) behind them: write it into the heading"),
+        ([f"{k} USD" for k in range(20)], "numbers with “USD” (“0 USD”) behind them"),
+        (
+            [f"{k}.5{'万元' if k % 5 else '亿元'}" for k in range(20)],
+            "behind them: where these are units write all numbers",
+        ),
+        ([f"{k}a" for k in range(20)], ""),
+        ([f"{1990 + k}年" for k in range(20)], ""),
+        ([f"{k} Main Street {chr(97 + k)}" for k in range(20)], ""),
+        ([f"Grade {k}" for k in range(20)], ""),
+        (["15 years", "16 years", "17 years"], ""),
+    ],
+)
+def test_numbers_with_a_unit_in_the_cell_are_told(cells, said):
+    n = small_panel().height
+    data = small_panel().with_columns(v=pl.Series([cells[k % len(cells)] for k in range(n)]))
+    (fault,) = (f for f in specdid.check(small_study(outcome={"y": "v"}), data) if f.code == "not_numeric")
+    assert said in fault.help
+    assert ("behind them" in fault.help) == bool(said)

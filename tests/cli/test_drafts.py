@@ -15,6 +15,7 @@ import specdid
 from command import call_specdid, run_specdid
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from specdid._draft.series import told_apart
 
 FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
 YEARS = range(2000, 2010)
@@ -302,6 +303,31 @@ def test_blanks_beside_the_mark_of_treated_rows_are_said(tmp_path, mark, said):
     columns = panel(law=lambda f, y, c, d, r: [mark if v else "" for v in d])
     assert said.format(n=columns["law"].count("")) in refused(tmp_path, columns)
     assert "blank" not in refused(tmp_path, panel(law=lambda f, *_: f % 2))
+
+
+def test_years_of_two_digits_in_names_are_years(tmp_path):
+    columns = {"firm": list(range(9)), "law": [f % 2 for f in range(9)]}
+    weeks = {f"y_{w:02}": [f * w % 7 for f in range(9)] for w in range(1, 53)}
+    assert "reshape" not in refused(tmp_path, columns | weeks)
+    columns |= {f"y_{y % 100:02}": [f * y % 7 for f in range(9)] for y in range(1997, 2004)}
+    told = refused(tmp_path, columns)
+    assert "if each year has a column, as `y_97`, `y_98`" in told
+    assert 'columns = ["y_{year}"] }' in told
+
+
+def test_what_is_wrong_beside_the_treatment_or_key_is_said_with_it(tmp_path):
+    texts = panel(sales=lambda f, y, *_: [f"{v} r" for v in y], law=lambda *_: None)
+    told = refused(tmp_path, texts)
+    assert "0/1 and switches once in a firm, at times that differ" in told
+    assert "no numeric column of given.csv varies within `firm`" in told
+    assert "2 errors" in told
+    assert "1 error" in refused(tmp_path, panel(law=lambda *_: None))
+    told = refused(tmp_path, texts | {"firm": np.arange(120) // 20}, "--outcome", "sales")
+    assert "`firm` × `year` repeats" in told
+    assert "`sales` is text in given.csv, and an outcome is a number" in told
+    told = refused(tmp_path, texts, "--outcome", "sale", "--unit", "frim")
+    assert "no column `frim`" in told
+    assert "no column `sale`" in told
 
 
 @pytest.mark.parametrize(
@@ -791,3 +817,62 @@ def test_a_column_of_durations_is_named_among_what_is_left_out(tmp_path):
     columns = panel(hours=lambda f, *_: [timedelta(hours=int(k)) for k in f])
     done, _, _ = draft(tmp_path, columns, ending="parquet")
     assert "left out `hours`, which is of durations: write them as numbers" in done.stdout
+
+
+UNIT, YEAR = np.repeat(np.arange(12), len(YEARS)), np.tile(np.array(YEARS), 12)
+STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 1000, v), "in 1 row about 1,198 times"),
+        (lambda v: np.where(YEAR == 2009, v * 1000, v), "in 12 rows about "),
+        (lambda v: np.where((UNIT == 0) & (YEAR == 2000), v / 1000, v), "data row 1: where it is in another unit"),
+        (
+            lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v),
+            "0 in 2 rows, the first data row 5, though its unit has",
+        ),
+        (lambda v: v, ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 20, v), ""),
+        (lambda v: np.where(YEAR >= 2005, v * 1000, v), ""),
+        (lambda v: np.where(YEAR % 2 == 0, v * 1000, v), ""),
+        (lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v) / 100, ""),
+        (lambda v: np.where((UNIT < 2) & ((YEAR == 2004) | (YEAR == 2005)), 0, v), ""),
+        (lambda v: np.exp(np.random.default_rng(1).normal(5, 3, len(v))), ""),
+        (lambda v: np.where(np.random.default_rng(1).random(len(v)) < 0.3, 0, v), ""),
+        (lambda v: v - 1500, ""),
+    ],
+)
+def test_cells_that_do_not_go_with_their_neighbours_are_told(change, said):
+    mixed = np.random.default_rng(2).permutation(len(STEADY)) if "data row" not in said else np.arange(len(STEADY))
+    told = told_apart("y", change(STEADY)[mixed], UNIT[mixed], YEAR[mixed])
+    assert said in told
+    assert bool(told) == bool(said)
+
+
+def test_a_draft_tells_of_cells_in_another_unit_of_measurement(tmp_path):
+    sales = np.where((UNIT == 3) & (YEAR == 2004), STEADY * 1000, STEADY)
+    done, _, spec = draft(tmp_path, panel(sales=lambda *_: sales))
+    assert "`sales` is in 1 row about" in done.stdout
+    assert "data row 35: where it is in another unit" in done.stdout
+    assert not specdid.check(spec).errors
+
+
+@pytest.mark.parametrize("typed", [2100, 1020, 3013])
+def test_a_mistyped_year_is_told(tmp_path, typed):
+    columns = panel(year=lambda f, y, *_: np.where((f == 3) & (y == 2009), typed, y))
+    done, _, _ = draft(tmp_path, columns)
+    assert f"`year` is {typed} in data row 40 of" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("blank", [True, False])
+def test_rows_that_name_the_unit_of_the_rows_below_are_told(tmp_path, blank):
+    rows = []
+    for f in range(8):
+        rows += [f"firm {f},,,", *(f",{y},{int(f < 3 and y > 2003 + f)},{f * y % 7}" for y in range(2001, 2009))]
+    if not blank:
+        rows[3] = "x" + rows[3]
+    (tmp_path / "given.csv").write_text("\n".join(["firm,year,law,y", *rows]) + "\n", "utf-8")
+    told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
+    assert ("data rows 1, 10, 19 and 5 more hold `firm` alone (“firm 0”)" in told) == blank

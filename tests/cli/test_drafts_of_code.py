@@ -28,12 +28,9 @@ from specdid._draft.r_numbers import text_in_r
 from specdid._records.collect import formula_writer
 from specdid._run.prepare import examine, prepare
 from specdid.panel.files import (
-    cells_led_by_zeros,
-    cells_with_blanks,
-    columns_of_integers,
+    cells_as_written,
     has_extended_missing,
     read_columns,
-    words_for_missing,
 )
 from stata_reader import Program
 
@@ -651,7 +648,7 @@ def of_stata(panel: pl.DataFrame, lines: list[str], name: str) -> list[float | N
     return [None if v != v else float(v) for v in program.data[name]]
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(text=TRUTHS, known=st.sets(st.sampled_from("xyz")))
 def test_comparisons_with_missing_values_are_what_stata_makes_of_them(text, known):
     """Every combination of 0, 1, 2 and missing in three columns, as a value, in `replace` and as a condition of rows.
@@ -689,7 +686,7 @@ OF_NUMBERS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(text=OF_NUMBERS)
 def test_expressions_of_stata_keep_their_brackets(text):
     """What is pasted together of any expressions has the value that a reader with Stata's precedence gives it."""
@@ -2211,8 +2208,8 @@ LINES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=5), cut=st.booleans())
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(lines=st.lists(st.sampled_from(LINES), min_size=3, max_size=6), cut=st.booleans())
 def test_a_draft_of_any_regressions_passes_check(lines, cut):
     code = read_code("\n".join(['df <- read.csv("castle.csv")', *["df <- df[year > 2001]"] * cut, *lines]), ".R")
     assert not code.skipped
@@ -2352,7 +2349,7 @@ def test_a_column_that_errors_alone_use_keeps_its_definition(drafted):
 
 
 def test_a_placebo_of_drawn_numbers_is_one_line_and_none_of_the_regressions():
-    loop = "forvalues i = 1/300 {\ngen r = runiform()\ngen f = r > .5\nreg y r\nreg y f\ndrop r f\n}"
+    loop = "forvalues i = 1/60 {\ngen r = runiform()\ngen f = r > .5\nreg y r\nreg y f\ndrop r f\n}"
     found = read_code(f"use a\n{loop}\nreg y d, cl(i)\nreg z d", ".do")
     assert [r.line for r in found.regressions] == [9, 10]
     assert not found.notes
@@ -4207,7 +4204,8 @@ def test_a_factor_by_a_new_name_is_no_number_in_a_formula():
     read = read_code(code.replace("@", "f:x1"), ".R", _IN_ORDER)
     assert not read.regressions
     assert any("i(f, x)" in why for _, _, why in read.skipped)
-    assert any("`f` is a factor" in text for _, text in read_code(code.replace("@", "f"), ".R", _IN_ORDER).notes)
+    code = code.replace("df$t)", "df$t, 1:3)").replace("@", "f")
+    assert any("`f` is a factor" in text for _, text in read_code(code, ".R", _IN_ORDER).notes)
 
 
 @pytest.mark.parametrize("inside", ["c('y', 'd')", ", v", ", !(names(df) %in% v)"])
@@ -4704,9 +4702,9 @@ def test_blanks_at_the_ends_of_texts_are_told_where_r_keeps_them_and_they_matter
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f"df <- {reading}\n{use}\n"
-    found = read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    found = read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
     assert any("blanks at the ends" in why for _, why in found.notes) == told
 
 
@@ -4715,8 +4713,8 @@ def of_words(tmp_path: Path, cells: list[str], code: str) -> ReadCode:
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{(i + t) % 3},{t % 2},{cells[(i + t) % len(cells)]}" for i in range(6) for t in range(4)]
     file.write_text("\n".join(["id,year,y,d,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    return read_code(code, ".R", replace(facts, padded=cells_with_blanks(file)))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    return read_code(code, ".R", replace(facts, padded=cells_as_written(file).padded))
 
 
 _FACTORS = 'df <- read.csv("a.csv", stringsAsFactors = TRUE)\n'
@@ -4809,9 +4807,9 @@ def test_products_beyond_the_integers_of_r_are_told(tmp_path, cells, reader, val
         for cell in [cells[(i + t) % 2]]
     ]
     file.write_text("\n".join(["id,year,y,d,z,o,w", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- {reader}("a.csv")\ndf$x <- {value}\nfeols(y ~ d + x | id, df)\n'
-    found = read_code(code, ".R", replace(facts, integers=columns_of_integers(file)))
+    found = read_code(code, ".R", replace(facts, integers=cells_as_written(file).integers))
     assert [line for line, why in found.notes if "of integers in R" in why] == [2] * told
     assert not found.skipped
 
@@ -4825,8 +4823,8 @@ def _panel_read(tmp_path, code, **columns):
         for t in range(1, 5)
     ]
     file.write_text("\n".join([f"id,year,y,d,{','.join(columns)}", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
-    facts = replace(facts, integers=columns_of_integers(file), zeros=cells_led_by_zeros(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
+    facts = replace(facts, integers=cells_as_written(file).integers, zeros=cells_as_written(file).zeros)
     return read_code(f"{code}\nfeols(y ~ d + x | id + year, df)\n", ".R", facts)
 
 
@@ -4959,7 +4957,7 @@ def test_lags_of_rows_sorted_by_several_columns_say_what_the_time_is(tmp_path, l
     file = tmp_path / "a.csv"
     rows = [f"{i},{t},{m},{m},{(i * t * m) % 5}" for i in range(4) for t in (1, 2) for m in (1, 2, 3)]
     file.write_text("\n".join(["id,year,month,week,d", *rows]) + "\n", "utf-8")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     code = f'df <- read.csv("a.csv")\ndf <- df %>% {line} %>% group_by(id) %>% mutate(x = lag(d)) %>% ungroup()\n'
     found = read_code(f"{code}feols(d ~ x | id + year, df)\n", ".R", facts)
     assert [why in told for _, _, told in found.skipped] == [True]
@@ -5125,7 +5123,7 @@ def test_words_that_stata_keeps_as_text_are_listed(tmp_path, reading, code, list
     file = tmp_path / "a.csv"
     file.write_text("\n".join(rows) + "\n", "utf-8")
     text = f'{reading}\n{code}drop if jail == ""\nreghdfe y unemp if region == "a", absorb(id year)\n'
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     told = {
         found[1]: why
         for line, _, why in read_code(text, ".do", facts).skipped
@@ -5505,7 +5503,7 @@ def test_summaries_of_groups_are_those_of_r_or_listed():
     frame = pd.DataFrame(panel.to_dict(as_series=False)).assign(y=1.0)
     ours = panel_of({**panel.to_dict(as_series=False), "y": [1.0] * len(frame)}, "id", "t")
     random, read = Random(1), 0
-    for k in range(240):
+    for k in range(120):
         by = random.choice([["id"], ["id"], ["g"], ["g", "t"]])
         text, of = summary_of_r(random, 1 + k % 4, by, "dplyr::lag" if k % 2 else "shift")
         if k % 2:
@@ -5523,7 +5521,7 @@ def test_summaries_of_groups_are_those_of_r_or_listed():
         differ = ~np.isclose(got, expected, equal_nan=True)
         told = any("infinite in R" in one for one in found.comments.get("derive", ()))
         assert told or not differ.any(), (by, text, found.derived["v"], expected, got)
-    assert read > 80
+    assert read > 40
 
 
 @pytest.mark.parametrize(
@@ -6506,7 +6504,7 @@ def cells_read(tmp_path, cells, reader='read.csv("a.csv")', term="i(v)", more=""
     file = tmp_path / "a.csv"
     rows = [f"{k // 4},{k % 4},{k * k % 7},{k % 3},{cells[k % len(cells)]}" for k in range(24)]
     file.write_text("\n".join(["id,t,y,x,v", *rows]) + "\n")
-    facts = facts_of(read_columns(file, "a.csv").columns, "", words_for_missing(file))
+    facts = facts_of(read_columns(file, "a.csv").columns, "", cells_as_written(file).missing)
     return read_code(f"df <- {reader}\n{more}\nfeols(y ~ x + {term} | id + t, df)\n", ".R", facts)
 
 
@@ -6879,8 +6877,12 @@ def test_another_treatment_is_named_with_how_to_get_its_draft(more, treatment, t
 
 
 @pytest.mark.parametrize(
-    "other", ["", "feols(y ~ lead2 + lag0 + lag1 | id, df)", "feols(y ~ placebo | id, df)", "feols(y ~ 1 | id, df)"]
-)
+    "other",
+    [
+        "", "feols(y ~ lead2 + lag0 + lag1 | id, df)", "feols(y ~ placebo | id, df)", "feols(y ~ 1 | id, df)",
+        "feols(y ~ i(g, d) | id, df)",  # which is several
+    ],
+)  # fmt: skip
 def test_a_treatment_alone_names_no_other(other):
     code = read_code(f"feols(y ~ d | id, df)\nfeols(y ~ d + x | id, df)\n{other}\n", ".R")
     assert "--treatment" not in " ".join(code_findings(code, ("d", "named by you")))
@@ -7150,3 +7152,41 @@ def test_slopes_beside_their_number_leave_the_base_out_as_stata_does(words, term
     )
     (r,) = read_code(f"xtset i t\nreg y {words}\n", ".do", facts).regressions
     assert r.terms == terms
+
+
+@pytest.mark.parametrize(
+    ("made", "terms", "effects"),
+    [
+        ("df$f <- factor(df$t)", ("d",), "t"),
+        ("df <- df %>% mutate(f = as.factor(t), k = 2)", ("d",), "t"),
+        ("df$f <- factor(df$hi)", ("d", "f"), "0"),  # two levels: a term, whose coefficient may be asked for
+        ("df$f <- factor(df$t, levels = 1:3)", ("d", "f"), "0"),
+        ("df$t <- df$t + 1\ndf$f <- factor(df$t)", ("d", "f"), "0"),
+    ],
+)
+def test_a_factor_of_another_column_is_the_fixed_effect_of_its_levels(made, terms, effects):
+    facts = of_years(d=lambda i, t: i * t % 5, hi=lambda i, t: i % 2)
+    (r,) = lm_read(f"library(dplyr)\n{made}\nlm(y ~ d + f, df)", facts).regressions
+    assert (r.terms, r.effects) == (terms, effects)
+
+
+def test_a_releveled_factor_is_no_number():
+    facts = of_years(d=lambda i, t: i * t % 5, g=lambda i, t: i % 4)
+    found = lm_read("df$g <- relevel(factor(df$g), ref = '2')\nlm(y ~ d + g, df)\nlm(y ~ d * g, df)", facts)
+    assert [(r.terms, r.effects) for r in found.regressions] == [(("d",), "g_line_2")]
+    assert "has a slope for each level of `g`, a factor" in found.skipped[-1][2]
+
+
+@pytest.mark.parametrize(
+    ("right", "terms", "effects"),
+    [
+        ("factor(hi) + factor(t)", ("hi",), "t"),
+        ("as.factor(hi) * d", ("hi", "d", "i(hi, d, ref = 0)"), "0"),
+        ("factor(g) + d", ("d",), "g"),
+    ],
+)
+def test_a_factor_of_0_and_1_is_a_term(right, terms, effects):
+    facts = of_years(d=lambda i, t: i * t % 5, hi=lambda i, t: i % 2, g=lambda i, t: i % 3)
+    for call in (f"lm(y ~ {right}, df)", f"feols(y ~ {right}, df)"):
+        (r,) = lm_read(call, facts).regressions
+        assert ({*r.terms}, r.effects) == ({*terms}, effects)

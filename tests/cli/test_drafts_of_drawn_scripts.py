@@ -14,7 +14,7 @@ from r_scripts import Script, script
 from specdid._draft.of_code import facts_of, read_code
 from specdid.language import LanguageError
 from specdid.panel.errors import EvaluationError
-from specdid.panel.files import read_columns, words_for_missing
+from specdid.panel.files import cells_as_written, read_columns
 
 FIRST, SCRIPTS = int(os.environ.get("SPECDID_DRAWN_FIRST", "0")), int(os.environ.get("SPECDID_DRAWN", "150"))
 """More of them by hand."""
@@ -24,7 +24,7 @@ def judged(drawn: Script, path: Path) -> list[tuple[str, str, str]]:
     """Of each regression that is taken over: its regressor, "right", "asks" for a column, or "wrong", and how."""
     columns = {n: [None if v is None or v != v else v for v in c] for n, c in drawn.data.items() if n != "row"}
     pl.DataFrame(columns, strict=False).write_csv(path, null_value="" if drawn.blank else "NA")
-    facts = facts_of(read_columns(path, path.name).columns, "", words_for_missing(path))
+    facts = facts_of(read_columns(path, path.name).columns, "", cells_as_written(path).missing)
     code = read_code(drawn.text, ".R", facts)
     listed = {line for line, *_ in code.skipped}
     first = 1 + drawn.text[: drawn.text.index("feols(")].count("\n")

@@ -433,6 +433,30 @@ def test_curves_are_lower_before_a_choice_loses_its_rows():
     assert found[low[0]].share == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("room", "alike", "word"),
+    [
+        (330, False, "OLS: variance-weighted ATT (4, median "),
+        (160, False, "OLS (4, median "),
+        (160, True, "OLS: variance-weighted ATT (4)"),  # without a shorter name
+    ],
+)
+def test_on_one_line_the_name_comes_before_the_median(room, alike, word):
+    estimands = {"OLS": "variance-weighted ATT", "did2s": "ATT over treated rows"}
+    planned = plan_of({"estimator": list(estimands)}, subsets("a", "b"), estimands=estimands)
+    panel = curve_data(results_of(planned)).panels[0]
+    if alike:
+        panel = replace(panel, series=tuple(replace(s, short=s.label) for s in panel.series))
+    words = [e.words for line in key_lines(panel, 0.05, fonts_for([]), room, True, 1) for e in line if e.kind == "dot"]
+    assert words[0].startswith(word)
+
+
+def test_one_specification_is_one_spec():
+    for n, short in ((1, "1 spec"), (2, "2 specs")):
+        panel = curve_data(results_of(plan_of({"sample": [f"s{k}" for k in range(n)]}))).panels[0]
+        assert spec_curve.facts(panel)[0][-1] == short
+
+
 @pytest.mark.parametrize("width", [3.5, 6.5])
 def test_long_names_of_estimands_are_broken_in_the_key_and_not_cut(width):
     long = " of a law in force for the whole calendar year"

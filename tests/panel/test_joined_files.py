@@ -9,7 +9,10 @@ from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from specdid._decode import read_study
+from specdid._diagnostics import Origin
+from specdid._study import Reshape, WideColumns
 from specdid.panel import read_panel
+from specdid.panel.reshape import wide_layout
 
 TEXTS = st.sampled_from(["a", "b", "B", "01", "1", "北京", "x y", None])
 NUMBERS = st.sampled_from([0.0, 1.0, 2.0, -3.5, 1e9, None])
@@ -312,3 +315,19 @@ def test_columns_of_two_types_are_no_one_variable(tmp_path):
     found = specdid.check(spec)
     assert [f.code for f in found.errors] == ["reshape_types"]
     assert "n.a." in found.errors[0].help
+
+
+@pytest.mark.parametrize(
+    ("names", "time", "periods"),
+    [
+        (["y_98", "y_99", "y_00", "y_01"], "year", (1998, 1999, 2000, 2001)),
+        (["年98", "年99"], "年份", (1998, 1999)),
+        (["y_98", "y_99", "y_00"], "wave", (0, 98, 99)),
+        ([f"y_{w:02}" for w in range(1, 53)], "yearweek", tuple(range(1, 53))),
+        (["y_01", "y_02"], "year", (1, 2)),
+        (["y_98", "y_1999"], "year", (98, 1999)),
+    ],
+)
+def test_years_of_two_digits_are_years_where_some_are_before_2000(names, time, periods):
+    wide = Reshape(time, (WideColumns("y", names[0][:-2], "", "", Origin(())),), Origin(()))
+    assert wide_layout(["id", *names], wide).periods == periods

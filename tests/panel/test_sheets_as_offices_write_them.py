@@ -53,6 +53,13 @@ def test_groups_named_in_their_first_rows_alone_are_told(tmp_path, key):
     assert "fill it down" in fault.help
 
 
+def test_the_group_that_is_named_has_blanks_below_it(tmp_path):
+    single = ("R9", "u9", 2008, 0, 0.5)
+    (tmp_path / "d.csv").write_text(csv_of([single, *once(ROWS, 0, lambda row: row[1])]))
+    (fault,) = [f for f in check(tmp_path) if f.code == "blank_below"]
+    assert "“R0” in data row 2, and is blank" in fault.message
+
+
 @pytest.mark.parametrize(("place", "code"), [(1, "missing_unit"), (2, "missing_time")])
 def test_a_key_in_its_first_rows_alone_is_to_be_filled_down(tmp_path, place, code):
     rows = sorted(ROWS, key=lambda row: row[place])

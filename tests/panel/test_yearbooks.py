@@ -44,7 +44,7 @@ def test_a_second_heading_line_with_a_word_above_texts_is_named(tmp_path):
 NOTES = ["", "r = revised; * = preliminary,,,", "Source: Bureau,,,"]
 
 
-@pytest.mark.parametrize("first", [",,,万元", "(城市),,,万元", ",,,\n,,,USD mn"])
+@pytest.mark.parametrize("first", [",,,万元", "(城市),,,万元", "City,Year,Pilot,GDP", ",,,\n,,,USD mn"])
 @pytest.mark.parametrize("marks", ["", " r", "*", "n.a."])
 def test_a_row_of_units_is_named_beside_notes_blank_rows_and_marked_cells(tmp_path, first, marks):
     lines = rows(first).splitlines()

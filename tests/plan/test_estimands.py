@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 import specdid
-from small_studies import small_panel
+from small_studies import small_panel, small_study
 from specdid._plan import estimands
+from specdid._words import known
 
 REGRESSION = "average effect (regression weights)"
 
@@ -284,3 +285,63 @@ def test_medians_are_apart_where_the_words_are():
         "average effect per unit of dose (regression weights)",
     ]
     assert [line.split("|")[2].strip() for line in lines] == ["2", "2"]
+
+
+BASES = small_panel(units=12, periods=5).with_columns(
+    c=(pl.col("id") % 2).cast(pl.Int64),
+    other=(pl.col("id") % 3 == 0).cast(pl.Int64),
+    rare=((pl.col("id") == 2) & (pl.col("year") == 2002)).cast(pl.Int64),
+)
+AT = {f"c{k}": f"c * (year == {k})" for k in range(2001, 2006)} | {
+    "did": "c * (year > 2003)",
+    "late": "c * (year > 2002)",
+    "o1": "other * (year == 2001)",
+}
+
+
+@pytest.mark.parametrize(
+    ("treatment", "controls", "effects", "base"),
+    [
+        ("c2003", "c + c2001 + c2002 + c2005", "year", "year 2004"),
+        ("c2003", "c2001 + c2002 + c2005", "id + year", "year 2004"),
+        ("c2003", "c2001 + c2002 + c2005", "year", ""),  # the difference in 2003 itself, for nothing holds that of 2004
+        ("c2003", "c2001 + c2005", "group + id", "year 2002 and 2004"),
+        ("c2003", "c2001", "id", "year 2002, 2004 and 2005"),
+        ("c:I(year == 2003)", "c + c:I(year == 2001) + x1", "year", "year 2002, 2004 and 2005"),
+        ("did", "c2001 + late", "id + year", ""),  # in 2004 the two together
+        ("did", "c2001", "id + year", "year 2002 and 2003"),
+        ("c2003", "c", "year", ""),
+        ("did", "1", "id + year", ""),
+        ("did", "c + x1", "year", ""),
+        ("did", "rare + o1 + factor(year)", "id", ""),
+        ("d", "c2001 + x1", "id + year", ""),
+    ],
+)
+def test_a_treatment_beside_the_same_units_in_other_periods_is_relative_to_those_that_no_term_names(
+    treatment, controls, effects, base
+):
+    study = small_study(
+        outcome={"y": "y"},
+        derive=AT,
+        treatment={"t": treatment},
+        controls={"c": controls},
+        fixed_effects={"f": effects},
+    )
+    (words,) = specdid.plan(study, BASES).estimands
+    assert words == f"average effect{' relative to ' * bool(base)}{base} (regression weights)"
+    assert known(words, "zh")
+
+
+def test_what_a_treatment_is_relative_to_follows_controls_and_fixed_effects():
+    controls = {"one": "c2001 + c2002 + c2005", "all": "c + c2001 + c2002 + c2005"}
+    study = small_study(
+        outcome={"y": "y"}, derive=AT, treatment={"t": "c2003"}, controls=controls,
+        fixed_effects={"year": "year", "both": "id + year"}, estimator={"OLS": "feols", "Poisson": "fepois"},
+    )  # fmt: skip
+    plan = specdid.plan(study, BASES)
+    found = {
+        (controls, effects, estimator): plan.estimands[e]
+        for (_, _, controls, effects, _, _, estimator), e in zip(plan.codes[:, :7].tolist(), plan.estimand, strict=True)
+    }
+    for (controls, effects, estimator), words in found.items():
+        assert ("relative to year 2004" in words) == ((controls, effects) != (0, 0)), (controls, effects, estimator)
