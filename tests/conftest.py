@@ -168,6 +168,17 @@ def undrawn():
         yield
 
 
+@pytest.fixture(scope="module")
+def coarse():
+    """Draw this module's PNG files at 40 dots an inch: most of one is its points, and they are tested elsewhere."""
+    from specdid.figures import _style
+
+    draw = _style._write_png
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_style, "_write_png", lambda figure, out, dots: draw(figure, out, 40))
+        yield
+
+
 @pytest.fixture
 def undrawn_test():
     """Draw no figure of this test's runs."""

@@ -52,6 +52,7 @@ def first_table(page: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in lines[2:]]
 
 
+@pytest.mark.usefixtures("audit_here")
 def test_python_blocks_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(ROOT)
     (code,) = blocks("docs/python.md", "python")
@@ -64,6 +65,7 @@ def test_python_blocks_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert str(curve.counts) in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("audit_here")
 def test_what_python_asserts_of_instruments_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = blocks("docs/howto/instruments.md", "python")
@@ -102,7 +104,7 @@ def test_the_examples_write_where_git_does_not_look() -> None:
     assert (ROOT / "specs/results" / directory.name / "curve.png").relative_to(ROOT).as_posix() in text(README)
 
 
-@pytest.mark.usefixtures("audit_here")
+@pytest.mark.usefixtures("audit_here", "coarse")
 def test_console_blocks_run_in_order(tmp_path: Path) -> None:
     """Those of the README, of the commands and of interrupted runs are about one study."""
     listed = []
@@ -119,6 +121,7 @@ def test_console_blocks_run_in_order(tmp_path: Path) -> None:
         assert list(results.glob(f"*{name}")), name
 
 
+@pytest.mark.usefixtures("audit_here", "undrawn_test")
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     page = "docs/tutorial.md"
     (code,), (spec,), (shown,) = (blocks(page, language) for language in ("python", "toml", "text"))

@@ -23,7 +23,7 @@ from specdid.tables._base import csv_text
 from specdid.tables.latex import write
 from studies import PANEL, bench_of, fault_texts, run_prepared, spec_file
 
-pytestmark = pytest.mark.usefixtures("panel_read_once")
+pytestmark = pytest.mark.usefixtures("panel_read_once", "coarse")
 KINDS = _plugins.names("analyses")
 
 

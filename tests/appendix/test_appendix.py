@@ -24,6 +24,8 @@ from specdid.appendix.word import StylesError, write_word
 from specdid.tables._base import PrintTable
 from specdid.tables.latex import escape
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 PLAIN = small_study(controls={"any": "csw0(x1, x2)"}, figure={"formats": ["pdf"]})
 
 
@@ -68,6 +70,7 @@ def test_the_caption_answers_a_referee(plain):
     assert "expected under the null" in text
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_variances_whose_names_hold_commas_are_told_apart(tmp_path):
     vcov = {"id": "~id", "id, areg": {"formula": "~id", "ssc": "areg"}, "robust": "hetero"}
     run(tmp_path, vcov=vcov)
@@ -133,6 +136,7 @@ def test_what_became_of_the_plan_in_words(counts, text):
     assert counts_words(counts) == text
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_specifications_that_the_study_rules_out_stand_with_its_own_reasons(tmp_path):
     two = (("a check of the main design only", 300), ("too short", 52))
     assert counts_words(Counts(1152, 784, 0, 368, 0), two) == (

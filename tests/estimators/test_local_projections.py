@@ -36,8 +36,19 @@ def fit(frame, controls=(), weights=None, vcovs=("countyreal",), **options):
     return LPDID.estimate(task)
 
 
+LAID: dict[tuple[int, int], tuple[pd.DataFrame, pd.DataFrame]] = {}
+
+
 def laid(frame, window):
-    """The long differences, entering and clean, by pandas alone."""
+    """The long differences, entering and clean, by pandas alone: once for a frame and window, which takes a second."""
+    kept, rows = LAID.get((id(frame), window), (None, None))
+    if kept is not frame:  # it is kept, so that no other frame has its id
+        rows = lay(frame, window)
+        LAID[id(frame), window] = frame, rows
+    return rows.copy()
+
+
+def lay(frame, window):
     wide = frame.pivot_table(index="countyreal", columns="year", values="lemp")
     rows = []
     for row in frame.itertuples():

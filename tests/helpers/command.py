@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import subprocess
@@ -29,6 +30,37 @@ def run_specdid(
         timeout=patience(timeout),
         check=False,
     )
+
+
+SEVERAL = f"""
+import json, sys
+from pathlib import Path
+sys.path.append({str(Path(__file__).parent)!r})
+from command import call_specdid
+for arguments in json.load(sys.stdin):
+    done = call_specdid(arguments, Path.cwd())
+    print(json.dumps([done.returncode, done.stdout, done.stderr]))
+"""
+
+
+def run_several(
+    commands: Sequence[Sequence[str]], directory: Path, timeout: float = 300, **environment: str
+) -> list[tuple[int, str, str]]:
+    """Run commands one after another in one process of their own; give each one's exit code and what it said."""
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", SEVERAL],
+        input=json.dumps([list(command) for command in commands]),
+        cwd=directory,
+        env=here,
+        capture_output=True,
+        text=True,
+        timeout=patience(timeout),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    code, out, err = zip(*map(json.loads, done.stdout.splitlines()), strict=True)
+    return list(zip(code, out, err, strict=True))
 
 
 def call_specdid(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:

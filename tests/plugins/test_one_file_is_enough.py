@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from command import run_specdid
+from command import run_several, run_specdid
 from outsiders import example_of, plugins, write_outsiders
 from small_studies import small_panel
 from specdid import _plugins
@@ -78,9 +78,11 @@ def place(tmp_path_factory) -> Path:
     return directory
 
 
+ROOT = Path(_plugins.__file__).parents[1]
+
+
 def specdid(place: Path, *arguments: str) -> tuple[int, str, str]:
-    root = Path(_plugins.__file__).parents[1]
-    done = run_specdid(arguments, place, PYTHONPATH=f"{root}:{place / 'site'}")
+    done = run_specdid(arguments, place, PYTHONPATH=f"{ROOT}:{place / 'site'}")
     return done.returncode, done.stdout, done.stderr
 
 
@@ -91,11 +93,24 @@ def ran(place) -> Path:
     return place / "out"
 
 
+PREFERRED = ("show", "s.toml", "preferred")
+ASKED = (
+    (*PREFERRED, "--out", "out"),
+    (*PREFERRED, "--out", "out", "--code", "all"),
+    *((*PREFERRED, "--code", language) for language in ("example_words", "stata", "python")),
+    ("show", "--help"),
+    ("check", "wrong.toml"),
+    ("explain", "column"),
+)
+
+
 @pytest.fixture(scope="module")
-def shown(place, ran) -> str:
-    code, out, err = specdid(place, "show", "s.toml", "preferred", "--out", "out")
-    assert code == 0, err
-    return out
+def asked(place, ran) -> dict[tuple[str, ...], tuple[int, str, str]]:
+    """What is answered after the run to each command of ASKED, by one process: most of each would be its start."""
+    wrong = SPEC.replace('null = ["wild", "example_null"]', 'null = ["dummy_nul"]')
+    (place / "wrong.toml").write_text(wrong, encoding="utf-8")
+    answers = run_several(ASKED, place, PYTHONPATH=f"{ROOT}:{place / 'site'}")
+    return dict(zip(ASKED, answers, strict=True))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -219,31 +234,33 @@ def test_the_report_has_all_of_them(ran):
         assert words in page, words
 
 
-def test_show_has_the_table_the_nulls_and_every_language(shown, place):
+def test_show_has_the_table_the_nulls_and_every_language(asked):
+    code, shown, err = asked[*PREFERRED, "--out", "out"]
+    assert code == 0, err
     assert re.search(r"dummy_ols \(Dummy OLS\)", shown)
     assert "Code that reproduces it: --code example_words, --code python and --code r\n" in shown
-    code, programs, err = specdid(place, "show", "s.toml", "preferred", "--out", "out", "--code", "all")
+    code, programs, err = asked[*PREFERRED, "--out", "out", "--code", "all"]
     assert code == 0, err
     assert "== English ==\n\nEXAMPLE: regress y on" in programs
     assert "== Python (pyfixest) ==\n\n# Spec" in programs
     assert "== Stata (reghdfe, ppmlhdfe) ==\n\nThere is no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS" in programs
 
 
-def test_a_new_language_is_on_the_command_line(place, ran):
-    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "example_words")
+def test_a_new_language_is_on_the_command_line(asked):
+    code, out, err = asked[*PREFERRED, "--code", "example_words"]
     assert (code, out) == (0, "EXAMPLE: regress y on d_v2 by dummy_ols\n"), err
-    assert "example_words" in specdid(place, "show", "--help")[1]
+    assert "example_words" in asked["show", "--help"][1]
 
 
-def test_what_a_language_lacks_is_a_message_with_what_there_is(place, ran):
-    code, out, err = specdid(place, "show", "s.toml", "preferred", "--code", "stata")
+def test_what_a_language_lacks_is_a_message_with_what_there_is(asked):
+    code, out, err = asked[*PREFERRED, "--code", "stata"]
     assert (code, out) == (2, "")
     assert "no code in Stata (reghdfe, ppmlhdfe) for Dummy OLS: the estimator brings none" in err
     assert "--code example_words, --code python and --code r" in err
 
 
-def test_the_new_estimators_program_gives_its_row(place, ran):
-    code, program, err = specdid(place, "show", "s.toml", "preferred", "--code", "python")
+def test_the_new_estimators_program_gives_its_row(asked, ran):
+    code, program, err = asked[*PREFERRED, "--code", "python"]
     assert code == 0, err
     names: dict = {}
     exec(program, names)
@@ -252,15 +269,13 @@ def test_the_new_estimators_program_gives_its_row(place, ran):
     assert names["std_error"]["unit"] == pytest.approx(float(row["std_error"]), rel=1e-6)
 
 
-def test_a_wrong_name_lists_the_plug_ins_of_others_too(place):
-    wrong = SPEC.replace('null = ["wild", "example_null"]', 'null = ["dummy_nul"]')
-    (place / "wrong.toml").write_text(wrong, encoding="utf-8")
-    code, _, err = specdid(place, "check", "wrong.toml")
+def test_a_wrong_name_lists_the_plug_ins_of_others_too(asked):
+    code, _, err = asked["check", "wrong.toml"]
     assert code == 2
     assert "example_null" in err
 
 
-def test_it_brings_its_chinese_and_its_meanings(place):
+def test_it_brings_its_chinese_and_its_meanings(place, asked):
     """Of a plug-in of others, too: no catalogue of ours knows it."""
     chinese = SPEC.replace('title = "dummies"', 'title = "dummies"\nlanguage = "zh"')
     (place / "zh.toml").write_text(chinese, encoding="utf-8")
@@ -271,7 +286,7 @@ def test_it_brings_its_chinese_and_its_meanings(place):
     assert "示例在此。" in read["details.md"]
     assert "示例点图" in read["appendix.md"]
     assert "The example was here." in (place / "zh" / "warnings.csv").read_text(encoding="utf-8")
-    code, told, _ = specdid(place, "explain", "column")
+    code, told, _ = asked["explain", "column"]
     assert code == 0
     assert "A column's number, from 0 on." in told
 
@@ -286,20 +301,21 @@ def test_a_plug_in_that_cannot_be_imported_is_a_message_and_not_the_end(place):
     plain = plain.replace("[preferred]\n", "").replace('[sample."matched"]\n', "").replace("from = 40\nvary", "#")
     plain = plain.replace("[event_study]\n", "").partition("[appendix]")[0]
     (place / "plain.toml").write_text(plain, encoding="utf-8")
-    root = Path(_plugins.__file__).parents[1]
-    path = f"{root}:{broken}"
-    used = run_specdid(["check", "s.toml"], place, PYTHONPATH=path)
-    assert used.returncode == 2
-    assert "the plug-in `example_match` (outsiders_example_match) cannot be loaded: ModuleNotFoundError" in used.stderr
-    done = run_specdid(["run", "plain.toml", "--out", "plain", "--jobs", "1", "--audit", "0"], place, PYTHONPATH=path)
-    assert done.returncode == 0, done.stderr
+    commands = (
+        ("check", "s.toml"),
+        ("run", "plain.toml", "--out", "plain", "--jobs", "1", "--audit", "0"),
+        ("show", "plain.toml", "#1", "--out", "plain", "--code", "all"),
+    )
+    used, done, shown = run_several(commands, place, PYTHONPATH=f"{ROOT}:{broken}")
+    assert used[0] == 2
+    assert "the plug-in `example_match` (outsiders_example_match) cannot be loaded: ModuleNotFoundError" in used[2]
+    assert done[0] == 0, done[2]
     said = [r["message"] for r in rows(place / "plain" / "warnings.csv") if r["code"] == "plugin_failed"]
     assert [name for name in ("example_text", "example_dots") if any(f"`{name}`" in s for s in said)] == [
         "example_text",
         "example_dots",
     ]
-    shown = run_specdid(["show", "plain.toml", "#1", "--out", "plain", "--code", "all"], place, PYTHONPATH=path)
-    assert "== example_words ==\n\nthe plug-in `example_words`" in shown.stdout, shown.stderr
+    assert "== example_words ==\n\nthe plug-in `example_words`" in shown[1], shown[2]
 
 
 SMALL = (
@@ -325,8 +341,7 @@ def test_what_a_changed_plug_in_would_compute_is_not_taken_from_the_cache(place)
     """Whichever of its files changed: an estimator may keep its arithmetic in another module."""
     (place / "small.toml").write_text(SMALL, encoding="utf-8")
     command = ("run", "small.toml", "--out", "small", "--jobs", "1", "--audit", "0")
-    specdid(place, *command)
-    specdid(place, *command)
+    run_several([command, command], place, PYTHONPATH=f"{ROOT}:{place / 'site'}")
     before = taken(place)
     path = place / "site" / "outsiders_example_null.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
