@@ -28,6 +28,7 @@ from specdid._check.values import (
     check_conditions,
     check_functions,
     check_infinite,
+    check_jumps,
     check_later_values,
     check_logs,
     check_missing_codes,
@@ -50,6 +51,7 @@ __all__ = ["check_study", "sound_part"]
 _ON_EVERYTHING = (
     check_values,
     check_outcomes,
+    check_jumps,
     check_infinite,
     check_missing_codes,
     check_logs,

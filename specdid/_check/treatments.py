@@ -602,7 +602,7 @@ def _treated_though_never(
         "never_is_period",
         f"{number_text(value)} is never treated (never = {data.panel.never.text}), and is a period in which "
         f"{data.units(wrong)} {'is' if data.count_units(wrong) == 1 else 'are'} first treated",
-        f"if it is a period, leave it out: never = [{words}]; if it means never treated, "
+        f"if it is a period, leave it out in [study]: never = [{words}]; if it means never treated, "
         f"correct `{term.text}`, which is {number_text(float(values[wrong[0]]))} there",
         (data.place(int(wrong[0])),),
     )

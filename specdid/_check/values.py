@@ -20,6 +20,7 @@ from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
+from specdid.language.scope import sources
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -51,6 +52,7 @@ from specdid.panel.operators import (
     parse,
     percent_advice,
 )
+from specdid.panel.series import told_jumps
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -234,6 +236,34 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
                 yield fault_at(option.formula.origin, node.span, "outcome_constant", message, advice, "warning")
 
 
+def check_jumps(data: Data) -> Iterator[Fault]:
+    """Warn of outcomes with cells in another unit of measurement than what their unit has before and after."""
+    units, periods = data.panel.unit_codes, data.panel.periods
+    if units is None or periods is None:
+        return
+    rows = np.flatnonzero(data.sampled & (units >= 0))
+    told: set[str] = set()
+    for option in data.study.outcome:
+        for node, _ in leaves(option.formula.tree, "outcome"):
+            for name in sorted(_columns_of(data, node) - told):
+                told.add(name)
+                values = data.panel.columns[name].numbers
+                if values is None:
+                    continue
+                numbers = data.panel.row_numbers(rows)
+                said = told_jumps(f"`{name}`", values[rows], units[rows], periods[rows], numbers)
+                if said:
+                    message, _, advice = f"`{name}` is {said}".partition(": ")
+                    yield fault_at(option.formula.origin, node.span, "other_measurement", message, advice, "warning")
+
+
+def _columns_of(data: Data, node: Node) -> frozenset[str]:
+    try:
+        return sources(bind(node, data.scope))
+    except LanguageError:
+        return frozenset()
+
+
 def check_logs(data: Data) -> Iterator[Fault]:
     """Count the rows that outcomes lose to the log of a value that is not positive, by who is treated."""
     for option in data.study.outcome:
@@ -267,15 +297,15 @@ def _by_treatment(data: Data, lost: Bools, known: Bools) -> tuple[str, float]:
         values = data.numbers(option.term)
         if values is None or not np.isin(values[~np.isnan(values)], (0.0, 1.0)).all():
             continue
-        on, units = values == 1, data.panel.unit_codes
+        on, units, of = values == 1, data.panel.unit_codes, "treated rows"
         if units is not None:
             ever = np.zeros(int(units.max(initial=0)) + 1, dtype=bool)
             ever[units[on]] = True
-            on = ever[units]
+            on, of = ever[units], "units that are ever treated"
         if not (on & known).any() or (on | ~known).all():
             continue
         treated, others = (float(lost[k].sum() / k.sum()) for k in (on & known, ~on & known))
-        return f", {treated:.1%} of the treated's and {others:.1%} of the others'", abs(treated - others)
+        return f", {treated:.1%} of {of} and {others:.1%} of others", abs(treated - others)
     return "", 0.0
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
-from specdid._draft.series import told_apart
 from specdid._toml import toml_text
 from specdid.language import write, write_name
 from specdid.language.tree import Text
@@ -44,6 +43,7 @@ from specdid.panel.operators import (
     reading,
 )
 from specdid.panel.reshape import are_years
+from specdid.panel.series import told_jumps
 from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
@@ -224,7 +224,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
             n: told
             for n in outcomes
             if (values := columns[n].numbers) is not None
-            and (told := told_apart(made[n][0] if n in made else write_name(n), values, key.codes, key.periods))
+            and (told := told_jumps(made[n][0] if n in made else write_name(n), values, key.codes, key.periods))
         },
     )
 

@@ -1283,8 +1283,8 @@ class _R(Memory):
         for call in calls(written):
             if call.function in ("as.numeric", "as.integer") and any(self._is_text(one) for one in children(call)):
                 raise NotReadError(
-                    f"`{call.function}()` of text is not taken over. Here: parse_number(x), which finds a number in "
-                    "`b4`, too"
+                    f"`{call.function}()` of text is not taken over. Here: parse_number(x), where all texts are "
+                    "numbers with a sign or words, as “$4”; it refuses others, as 207a, which are NA in R"
                 )
 
     def _anew(self, name: str | None) -> bool:

@@ -38,7 +38,7 @@ from specdid._plan.identity import Contents, Hashes, match_digest, mix, segment_
 from specdid._plan.records import Codes, Dimension, Grid, Plan, PlanStatus
 from specdid._study import DIMENSIONS, Core, Never, Study, TreatmentOption
 from specdid.language import LanguageError, bind, terms, write
-from specdid.language.tree import Node
+from specdid.language.tree import Binary, Node, Unary
 from specdid.panel import Evaluator, Panel
 
 Choose = Callable[[Sequence[Dimension], Grid, Mapping[str, Node], Sequence[str]], Codes]
@@ -214,13 +214,17 @@ def _duplicates(ids: Hashes, reason: Codes) -> tuple[NDArray[np.uint8], NDArray[
     return status, twin
 
 
-def _main_effects(option: TreatmentOption) -> str:
-    """Write the factors of an interaction as terms; of an arm, those beside the arm."""
+def _main_effects(option: TreatmentOption) -> tuple[str, str]:
+    """Write the factors of an interaction as terms, and as a product; of an arm, those beside the arm."""
     try:
         (term,) = terms(option.term.tree).terms
     except (LanguageError, ValueError):
-        return "a + b"
-    return " + ".join(write(factor) for factor in term.factors[option.arm is not None :])
+        return "a + b", "a * b"
+    factors = [
+        f"({write(factor)})" if isinstance(factor, Binary | Unary) else write(factor)
+        for factor in term.factors[option.arm is not None :]
+    ]
+    return " + ".join(factors), " * ".join(factors)
 
 
 def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimension]) -> None:
@@ -235,14 +239,16 @@ def _refuse_hopeless(study: Study, table: Exclusions, dimensions: Sequence[Dimen
         if mine.any() and lacking[mine].all():
             option = study.treatment[int(dimensions[Core.TREATMENT].option[t])]
             words = table.reasons[int(table.reason[np.flatnonzero(mine)[0]])].message
-            line = f"with = {json.dumps(_main_effects(option), ensure_ascii=False)}"
+            main, product = _main_effects(option)
+            line = f"with = {json.dumps(main, ensure_ascii=False)}"
+            alone = "" if option.arm is not None else f"; the product alone, which is another model, is I({product})"
             faults.append(
                 fault_at(
                     option.term.origin,
                     None,
                     "no_main_effects",
                     f"the treatment is {words}",
-                    help=f"give the main effects in `with`: {line}",
+                    help=f"give the main effects in `with`: {line}{alone}",
                 )
             )
     if faults:

@@ -213,11 +213,15 @@ def _options(log: Log, study: Study) -> Options:
     return options
 
 
-def not_read(request: Request, names: Sequence[str], why: str) -> Iterator[Fault]:
-    """Find what ``fix`` and ``vary`` say of dimensions that change nothing in this analysis."""
+def not_read(request: Request, study: Study, names: Sequence[str], why: str) -> Iterator[Fault]:
+    """Find what ``fix`` and ``vary`` say of dimensions that change nothing in this analysis.
+
+    A dimension of [[together]] may be named in ``fix``, for what is planned with it.
+    """
+    tied = {name for tie in study.together for name in tie.dimensions}
     for name in names:
         message = f"`{name}` changes nothing in [{request.table.kind}]: {why}"
-        if name in request.layout.fix:
+        if name in request.layout.fix and name not in tied:
             yield fault_at(request.key("fix", name), None, "not_honoured", message, "leave it out of `fix`")
         if name in request.layout.vary:
             yield fault_at(_varied(request, name), None, "not_honoured", message, "leave it out of `vary`")

@@ -92,7 +92,7 @@ def decode(found: Mapping[str, Any], table: Table) -> BalanceConfig:
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Find a study that matches nothing, samples that are not matched, and choices without effect."""
     why = "balance is that of the variables matched on, before anything is estimated"
-    yield from not_read(request, ("outcome", "controls", "fixed_effects", "weights", "estimator"), why)
+    yield from not_read(request, bench.study, ("outcome", "controls", "fixed_effects", "weights", "estimator"), why)
     if "sample" in request.layout.fix:
         yield from _not_matched(bench, request)
     elif not any(s.match is not None for s in bench.study.sample):

@@ -98,11 +98,11 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield fault_at(request.table.origin, None, "no_unit", message, 'write unit = "…" in [study]')
         return
     unused = "it compares least squares with fixed and with random effects of the unit"
-    yield from not_read(request, ("fixed_effects", "weights", "estimator", INSTRUMENTS), unused)
+    yield from not_read(request, bench.study, ("fixed_effects", "weights", "estimator", INSTRUMENTS), unused)
     written = request.config.controls
     if written is not None:
         why = "`controls` here is the whole right-hand side"
-        yield from not_read(request, ("treatment", "controls"), why)
+        yield from not_read(request, bench.study, ("treatment", "controls"), why)
         yield from _right_side(bench, written)
 
 

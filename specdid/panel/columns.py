@@ -497,7 +497,7 @@ def _written_column(
 
 
 def _thousands(name: str, cells: pl.Series) -> Iterator[Remark]:
-    """Warn of points that may part thousands: 1.744 and 12.300, none with a leading zero, beside 5 and 312.
+    """Warn of points that may part thousands: 1.744 and 12.300, none with a leading zero, beside 5 and 312, or 5300.
 
     Numbers written to three decimals would have 5.000, and those without zeros at their end 12.3.
     """
@@ -505,20 +505,27 @@ def _thousands(name: str, cells: pl.Series) -> Iterator[Remark]:
         return
     known = cells.drop_nulls()
     parted = known.filter(known.str.contains(r"^-?[1-9]\d{0,2}\.\d{3}$"))
-    whole = known.filter(known.str.contains(r"^-?[1-9]\d{0,2}$"))
-    rest = len(known) - len(parted) - len(whole) - int((known == "0").sum())
-    if rest or len(parted) < LEAST_PARTED or whole.n_unique() < 2:
+    small, large = (known.filter(known.str.contains(rf"^-?[1-9]\d{digits}$")) for digits in ("{0,2}", "{3,}"))
+    rest = len(known) - len(parted) - len(small) - len(large) - int((known == "0").sum())
+    if rest or len(parted) < LEAST_PARTED:
         return
+    if len(large):
+        sizes, meant = (np.abs(of.cast(pl.Float64).to_numpy()) for of in (large, parted))
+        if not sizes.min() / 10 <= 1000 * np.median(meant) <= 10 * sizes.max():
+            return
+    elif small.n_unique() < 2:
+        return
+    whole, which = (large, "of 1,000 and more without a point") if len(large) else (small, "below 1,000")
     yield Remark(
         "thousands",
         f"`{name}` may have points between thousands: {many(len(parted), 'cell')} with three digits behind a point, as "
-        f"{parted[0]}, and {many(len(whole), 'cell')} with whole numbers below 1,000, as {whole[0]}; points are read "
+        f"{parted[0]}, and {many(len(whole), 'cell')} with whole numbers {which}, as {whole[0]}; points are read "
         "as decimal ones",
         help="if 1.744 means 1744, take the points out of the file's numbers",
     )
 
 
-_PARTED = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})?|0")
+_PARTED = re.compile(r"-?[1-9](\d*|\d{0,2}\.\d{3})|0")
 LEAST_PARTED = 3
 """Cells from which digits behind points look like thousands."""
 

@@ -450,9 +450,21 @@ ROW = np.arange(len(UNIT))
 @pytest.mark.parametrize(
     ("rows", "code", "words"),
     [
-        (ROW % 5 == 0, "log_of_zero", "in 34 of 168 rows (20.2%), 20.2% of the treated's and 20.2% of the others'"),
-        ((ROW == 3) | (ROW == 30), "log_of_few", "in 2 of 168 rows (1.2%), 1.2% of the treated's and 1.2% of the"),
-        (TREATED & (ROW % 21 == 0), "log_of_zero", "in 4 of 168 rows (2.4%), 4.8% of the treated's and 0.0% of the"),
+        (
+            ROW % 5 == 0,
+            "log_of_zero",
+            "in 34 of 168 rows (20.2%), 20.2% of units that are ever treated and 20.2% of others",
+        ),
+        (
+            (ROW == 3) | (ROW == 30),
+            "log_of_few",
+            "in 2 of 168 rows (1.2%), 1.2% of units that are ever treated and 1.2% of others",
+        ),
+        (
+            TREATED & (ROW % 21 == 0),
+            "log_of_zero",
+            "in 4 of 168 rows (2.4%), 4.8% of units that are ever treated and 0.0% of others",
+        ),
     ],
 )
 def test_logs_of_zeros_are_counted(rows, code, words):

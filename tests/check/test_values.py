@@ -1,5 +1,6 @@
 """Faults of values: text where numbers are needed, weights, clusters, levels, numbers as conditions."""
 
+import numpy as np
 import polars as pl
 import pytest
 import specdid
@@ -173,6 +174,26 @@ def test_an_outcome_that_is_constant_within_units_is_told(study, said):
     found = [f for f in specdid.check(small_study(**study), small_panel()) if f.code == "outcome_constant"]
     assert len(found) == said
     assert all("is the same in all rows of every `id`" in f.message for f in found)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sample", "words"),
+    [
+        ("large", "TRUE", "of 1 unit about 1,000 times what it was from one period to the next"),
+        ("log(large)", "TRUE", "of 1 unit about 1,000 times what it was from one period to the next"),
+        ("large", "id > 0 & year < 2004", ""),
+        ("large", "id != 3", ""),
+        ("y", "TRUE", ""),
+    ],
+)
+def test_an_outcome_in_another_unit_of_measurement_from_a_period_on_is_told(outcome, sample, words):
+    panel = small_panel()
+    jump = np.where(((panel["id"] == 3) & (panel["year"] >= 2004)).to_numpy(), 1000.0, 1.0)
+    panel = panel.with_columns(large=pl.Series(jump * (50 + panel["id"].to_numpy())))
+    found = specdid.check(small_study(outcome={"y": outcome}, sample={"s": sample}), panel)
+    told = [f.message for f in found if f.code == "other_measurement"]
+    assert len(told) == bool(words)
+    assert all(words in one for one in told)
 
 
 @pytest.mark.parametrize(

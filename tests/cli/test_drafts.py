@@ -15,7 +15,7 @@ import specdid
 from command import call_specdid, run_specdid
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from specdid._draft.series import told_apart
+from specdid.panel.series import told_jumps
 
 FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
 YEARS = range(2000, 2010)
@@ -835,7 +835,10 @@ STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
         ),
         (lambda v: v, ""),
         (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 20, v), ""),
-        (lambda v: np.where(YEAR >= 2005, v * 1000, v), ""),
+        (lambda v: np.where(YEAR >= 2005, v * 1000, v), "of 12 units about "),
+        (lambda v: np.where((UNIT == 3) & (YEAR >= 2005), v / 1000, v), "of 1 unit about a "),
+        (lambda v: np.where((UNIT < 4) & (YEAR >= 2003 + UNIT), v / 1000, v), ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR >= 2005), v / 200, v), ""),
         (lambda v: np.where(YEAR % 2 == 0, v * 1000, v), ""),
         (lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v) / 100, ""),
         (lambda v: np.where((UNIT < 2) & ((YEAR == 2004) | (YEAR == 2005)), 0, v), ""),
@@ -846,7 +849,7 @@ STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
 )
 def test_cells_that_do_not_go_with_their_neighbours_are_told(change, said):
     mixed = np.random.default_rng(2).permutation(len(STEADY)) if "data row" not in said else np.arange(len(STEADY))
-    told = told_apart("y", change(STEADY)[mixed], UNIT[mixed], YEAR[mixed])
+    told = told_jumps("y", change(STEADY)[mixed], UNIT[mixed], YEAR[mixed])
     assert said in told
     assert bool(told) == bool(said)
 

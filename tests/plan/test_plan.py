@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -231,6 +232,11 @@ def test_interaction_without_main_effects_is_excluded_or_a_fault():
     with pytest.raises(specdid.SpecError) as caught:
         plan(treatment={"i": {"term": "d:x1"}}, controls={"none": "1"})
     assert caught.value.faults[0].code == "no_main_effects"
+    with pytest.raises(specdid.SpecError) as caught:
+        plan(treatment={"i": {"term": "(d == 1):x1"}}, controls={"none": "1"})
+    main, product = re.search(r'with = "(.+)"; .* is (I\(.+\))$', caught.value.faults[0].help).groups()
+    assert not reasons(plan(treatment={"i": {"term": "(d == 1):x1", "with": main}}, controls={"none": "1"}))
+    assert not reasons(plan(treatment={"i": {"term": product}}, controls={"none": "1"}))
     made = plan(treatment={"i": {"term": "d:x1"}}, controls={"none": "1", "both": "d + x1"})
     assert reasons(made) == {"no_main_effects"}
     assert (made.reason[made.codes[:, 2] == 1] < 0).all()
