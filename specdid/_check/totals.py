@@ -434,9 +434,13 @@ def _evident(
         if not columns:
             hits, periods = len(own), int(known.sum())
         columns.append(name)
+        moved = np.array([x[seen[:, 0], 0].std(), *(_apart(x[both, t - 1], x[both, t]) for t, both in _in_both(seen))])
         if (off > rounding + SUM * np.abs(whole)).any():
             far = max(far, float((off / np.maximum(np.abs(own), np.abs(whole))).max()))
-        moved = np.array([x[seen[:, 0], 0].std(), *(_apart(x[both, t - 1], x[both, t]) for t, both in _in_both(seen))])
+            # Trends that are near each other once are so in all periods: what counts is how they turn.
+            with np.errstate(invalid="ignore"):
+                turns = np.nan_to_num(np.diff(x, n=2, axis=1))
+            moved[2:] = np.minimum(moved[2:], np.sqrt(np.mean(turns**2, axis=0)))
         exact = np.maximum(max(step, 2 * off.max()), SUM * np.abs(whole))
         with np.errstate(divide="ignore", invalid="ignore"):
             digits += float(np.log10(np.maximum(1.0, 2.5 * moved / exact)).clip(max=3).sum())

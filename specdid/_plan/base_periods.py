@@ -15,8 +15,12 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._plan.identity import Contents
 from specdid._plan.records import Codes
 from specdid.language import Term, bind
+from specdid.language.tree import Call, walk
 from specdid.panel import EvaluationError, Evaluator, Panel, period_names
+from specdid.panel.design import SPLINES
 
+_CURVES = {"poly", *SPLINES}
+"""Functions whose columns are no periods; to find them takes a second, for formulaic."""
 NAMED = 3
 """Periods that are named one by one."""
 
@@ -46,6 +50,8 @@ def base_periods(content: Contents, treatment: int, values: Floats, evaluator: E
         return place, words
 
     def of(term: Term) -> list[frozenset[int]]:
+        if any(isinstance(node, Call) and node.function in _CURVES for factor in term.factors for node in walk(factor)):
+            return []
         try:
             columns = evaluator.term(tuple(bind(f, content.scope) for f in term.factors))
         except EvaluationError:  # said where the control is checked

@@ -306,6 +306,18 @@ def test_a_subtotal_is_one_with_a_gap_revised_and_of_units_that_stand_apart(part
     assert all(known(one.message, "zh") for one in faults)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_trends_that_are_near_the_sum_of_others_are_none(seed):
+    """Of 150 units without noise some are within .1% of two others for ever: level and trend are all there is."""
+    rng, years = np.random.default_rng(seed), np.arange(2005, 2018)
+    size, trend = np.exp(rng.normal(5, 0.7, 150)), rng.normal(0.01, 0.01, 150)
+    y = (size[:, None] * np.exp(trend[:, None] * (years - 2005))).round(2)
+    frame = pl.DataFrame(
+        {"id": np.repeat([f"c{k}" for k in range(150)], 13), "year": np.tile(years, 150), "y": y.ravel()}
+    ).with_columns(zone=pl.lit("none"), d=((pl.col("year") > 2010) & pl.col("id").str.ends_with("1")).cast(pl.Int64))
+    assert not told(frame, controls={"none": "1"})
+
+
 def test_a_sum_of_sums_is_found_and_parts_that_are_left_out_are_held_by_none():
     frame = with_sum(with_sum(industries(), "North", PARTS), "South", [f"Firm {k}" for k in range(6, 9)])
     frame = with_sum(frame, "Goods", ["North", "South", "Firm 9"])
