@@ -36,9 +36,14 @@ def counted(n: int) -> str:
 
 
 def decimals_for(values: NDArray[np.float64]) -> int:
-    """Return the decimals that show three digits of the largest value, at most 15."""
-    largest = float(np.abs(values).max())
-    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 15)) if largest > 0 else 0
+    """Return the decimals that show three digits of the largest value, at most 15.
+
+    And two of half of the values, without their signs: of -6604, -0.36 and 0.15 the median is no 0.
+    """
+    sizes = np.abs(values)
+    largest, middle = float(sizes.max()), float(np.median(sizes))
+    digits = [k - np.floor(np.log10(size)) for k, size in ((2, largest), (1, middle)) if size > 0]
+    return int(np.clip(max(digits, default=0), 0, 15))
 
 
 def percent(share: float, digits: int = 0) -> str:

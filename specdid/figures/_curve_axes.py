@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._records.numerals import signed
+from specdid._records.numerals import decimals_for, signed
 from specdid._words import say
 from specdid.figures._curve_data import MARKS, Breakdowns, ChoiceRow, ChoiceRows, CurvePanel, shares
 from specdid.figures._curve_order import POINTS
@@ -494,7 +494,7 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
         draw_tested(axes, places, colours[tested], significant, arrow, 3.8, **looks)
         # Arrows of lines, as a cross is.
         axes.scatter(x[at][~tested], heights[~tested], s=20, c=colours[~tested], marker=lines, linewidths=0.6, **looks)
-        words = beyond_words(panel.estimate[cut], panel.decimals)
+        words = beyond_words(panel.estimate[cut], decimals_for(panel.estimate[cut]))
         # A sorted curve has room at the edge towards its other end.
         after = float(x[at].mean()) < panel.extent / 2
         place = float(x[at].max()) + 4 / slot if after else float(x[at].min()) - 4 / slot

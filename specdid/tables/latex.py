@@ -36,7 +36,7 @@ _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=T
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\`{}", "−": "$-$", "×": r"$\times$",
+    ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}", "−": "$-$", "×": r"$\times$",
     "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$", "≈": r"$\approx$", "√": r"$\surd$", "±": r"$\pm$",
     "∞": r"$\infty$", "→": r"$\rightarrow$", "–": "--", "—": "---", "“": "``", "”": "''", "’": "'",
     "‘": "`", "…": r"\dots{}", "·": r"$\cdot$", "[": "{[}", "]": "{]}", "∆": r"$\Delta$", "µ": r"$\mu$",

@@ -154,6 +154,8 @@ def test_ordinals(n, words):
 def test_numerals():
     assert [decimals_for(np.array([x])) for x in (0.0739, 0.5, 12.3, 4000.0, 0.0)] == [4, 3, 1, 0, 0]
     assert decimals_for(np.array([-2.5e-9])) == 11
+    # The median of estimates in several units is no 0 beside the largest of them.
+    assert [decimals_for(np.array(x)) for x in ([-6604, -0.358, 0.151], [629, -3.1, 2.4], [0.5, 0.3, 0])] == [2, 1, 3]
     assert (p_text(0.0004), p_text(0.0421)) == ("p < 0.001", "p = 0.042")
 
 
