@@ -1641,7 +1641,7 @@ class _R(Memory):
         )
         if other := next((n for n in _called(text) if n not in allowed), None):
             cut = re.search(r"(?<![\w.])cut\(", text) if other == "cut" else None
-            here = _intervals(_inside(text, cut.end()), codes=False) if cut else ""
+            here = _with_base(_intervals(_inside(text, cut.end()), codes=False)) if cut else ""
             raise NotReadError(
                 f"`{other}()` is not taken over{f'. Here: {here}' if here else self._instead(other, text, by)}"
             )
@@ -3656,6 +3656,17 @@ def _intervals(inside: str, *, codes: bool) -> str:
         ends = [f"{x} {above} {low}"] * (low != "-Inf") + [f"{x} {below} {high}"] * (high != "Inf")
         cases.append(f"{' & '.join(ends) or f'!is.na({x})'} ~ {texts[k] if texts else k + 1}")
     return f"case_when({', '.join(cases)})"
+
+
+def _with_base(cases: str) -> str:
+    """Say of texts in the order of R's levels that the first of them is not the base here."""
+    texts = re.findall(r"~ [\"']([^\"']*)[\"']", cases)
+    if not texts or min(texts) == texts[0]:
+        return cases
+    return (
+        f"{cases}, of which the base of dummies is “{min(texts)}”, the first by the alphabet, and in R “{texts[0]}”: "
+        "write 1, 2 and so on for the texts to have R's"
+    )
 
 
 def _at_quantiles(x: str, breaks: str, lowest: bool) -> str:

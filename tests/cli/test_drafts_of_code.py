@@ -5537,7 +5537,11 @@ def test_summaries_of_groups_are_those_of_r_or_listed():
             False,
         ),
         ("c(0, 2, 4)", "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2)", True),
-        ('c(0, 2, 4), labels = c("low", "high")', 'case_when(x > 0 & x <= 2 ~ "low", x > 2 & x <= 4 ~ "high")', True),
+        (
+            'c(0, 2, 4), labels = c("low", "high")',
+            'case_when(x > 0 & x <= 2 ~ "low", x > 2 & x <= 4 ~ "high"), of which the base of dummies is “high”, the',
+            True,
+        ),
         ("3, labels = FALSE", "`cut()` is not taken over; ", True),
         ("c(0, 2, k), labels = FALSE", "case_when(", True),
         ("c(0, 2, 2), labels = FALSE", "case_when(", True),
@@ -5548,6 +5552,12 @@ def test_cut_of_breaks_is_the_case_when_that_equals_it(breaks, made, listed):
     found = drafted_r(f"df <- transform(df, v = cut(x, {breaks}))", "feols(y ~ v | id + t, df)")
     assert bool(found.skipped) == listed
     assert made in (found.skipped[0][2] if listed else found.derived["v"])
+
+
+def test_labels_of_cut_in_the_order_of_the_alphabet_keep_their_base():
+    found = drafted_r('df <- transform(df, v = cut(x, c(0, 2, 4), labels = c("a", "b")))', "feols(y ~ v | id + t, df)")
+    assert 'x > 2 & x <= 4 ~ "b")' in found.skipped[0][2]
+    assert "base" not in found.skipped[0][2]
 
 
 @pytest.mark.parametrize(
