@@ -47,9 +47,9 @@ def told_jumps(words: str, values: Floats, codes: Ints, periods: Ints, rows: Int
     whole = first + last > 1
     one, other = np.where(whole, one, at), np.where(whole, other, at)
     low, high = np.minimum(v[one], v[other]), np.maximum(v[one], v[other])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        judged = whole & known & (low > 0) & (high <= ALIKE * low)
-        size = np.log10(v / np.sqrt(low * high))
+    with np.errstate(divide="ignore", invalid="ignore"):  # by logarithms, for there are numbers of 1e300
+        judged = whole & known & (low > 0) & (high / ALIKE <= low)
+        size = np.log10(v) - (np.log10(low) + np.log10(high)) / 2
     zero, thousand = judged & (v == 0), judged & (np.abs(np.abs(size) - 3) < 0.15)
     rest = judged & ~zero & ~thousand
     if not (zero | thousand).any():
@@ -86,7 +86,7 @@ def _told_step(v: Floats, unit: Ints, periods: Ints, rows: Ints) -> str:
     before, after = there[:-1], there[1:]
     pair = unit[before] == unit[after]
     before, after = before[pair], after[pair]
-    size = np.log10(v[after] / v[before])
+    size = np.log10(v[after]) - np.log10(v[before])
     step = np.abs(np.abs(size) - 3) < 0.15
     if not step.any() or (np.abs(size[~step]) > np.log10(SMOOTH)).any() or not _rare(step, step | True, periods[after]):
         return ""
