@@ -317,7 +317,7 @@ def _units(frame: pl.DataFrame, names: Sequence[str]) -> tuple[int, list[str]] |
     return (at, units) if len(units) == len(above) > 0 and heading else None
 
 
-_NUMBER = re.compile(r"[-+\u2212]?[.,]?\d[\d.,]*$")
+_NUMBER = re.compile(r"[-+\u2212]?[.,]?\d[\d.,]*([eE][-+]?\d+)?$")
 _YEAR = re.compile(r"(19|20)\d\d$")
 NUMBERS = 0.9
 """Share of the cells below a unit that are numbers; the others may be marked, or words that stand for missing."""

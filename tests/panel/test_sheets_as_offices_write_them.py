@@ -119,7 +119,9 @@ def test_a_line_of_units_is_refused_with_its_row(tmp_path, line):
     assert "row 2 of `d.csv`" in error.value.message
 
 
-@pytest.mark.parametrize("line", ["R0,u9,2008,0,n.a.", "R0,u9,2008q1,n.a.,n.a.", "R7,,..,..,..", "total,,,,n/a"])
+@pytest.mark.parametrize(
+    "line", ["R0,u9,2008,0,n.a.", "R0,u9,2008q1,n.a.,n.a.", "R7,,..,..,..", "total,,,,n/a", ",,,,1e3", ",,,,1.5E-07"]
+)
 def test_a_first_row_without_values_is_none_of_units(tmp_path, line):
     assert read(tmp_path, csv_of(ROWS).replace("\n", f"\n{line}\n", 1)).n_rows == len(ROWS) + 1
 
