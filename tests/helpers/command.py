@@ -20,11 +20,17 @@ def run_specdid(
     arguments: Sequence[str], directory: Path, timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m specdid`` in ``directory``."""
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+    return _python(["-m", "specdid", *arguments], directory, timeout, environment)
+
+
+def _python(
+    arguments: Sequence[str], directory: Path, timeout: float, environment: dict[str, str], given: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "specdid", *arguments],
+        [sys.executable, *arguments],
+        input=given,
         cwd=directory,
-        env=here,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
         capture_output=True,
         text=True,
         timeout=patience(timeout),
@@ -47,17 +53,8 @@ def run_several(
     commands: Sequence[Sequence[str]], directory: Path, timeout: float = 300, **environment: str
 ) -> list[tuple[int, str, str]]:
     """Run commands one after another in one process of their own; give each one's exit code and what it said."""
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", SEVERAL],
-        input=json.dumps([list(command) for command in commands]),
-        cwd=directory,
-        env=here,
-        capture_output=True,
-        text=True,
-        timeout=patience(timeout),
-        check=False,
-    )
+    given = json.dumps([list(command) for command in commands])
+    done = _python(["-c", SEVERAL], directory, timeout, environment, given)
     assert done.returncode == 0, done.stderr
     code, out, err = zip(*map(json.loads, done.stdout.splitlines()), strict=True)
     return list(zip(code, out, err, strict=True))
