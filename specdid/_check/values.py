@@ -242,6 +242,7 @@ def check_jumps(data: Data) -> Iterator[Fault]:
     if units is None or periods is None:
         return
     rows = np.flatnonzero(data.sampled & (units >= 0))
+    of_rows = units[rows], periods[rows], data.panel.row_numbers(rows)
     told: set[str] = set()
     for option in data.study.outcome:
         for node, _ in leaves(option.formula.tree, "outcome"):
@@ -250,9 +251,7 @@ def check_jumps(data: Data) -> Iterator[Fault]:
                 values = data.panel.columns[name].numbers
                 if values is None:
                     continue
-                numbers = data.panel.row_numbers(rows)
-                said = told_jumps(f"`{name}`", values[rows], units[rows], periods[rows], numbers)
-                if said:
+                if said := told_jumps(f"`{name}`", values[rows], *of_rows):
                     message, _, advice = f"`{name}` is {said}".partition(": ")
                     yield fault_at(option.formula.origin, node.span, "other_measurement", message, advice, "warning")
 

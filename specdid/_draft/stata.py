@@ -1899,9 +1899,9 @@ class _Stata(Memory):
         slopes = [of for t in regression.terms if (of := re.fullmatch(r"factor\((\w+)\):(.+)", t))]
         of_slopes = {of[1] for of in slopes if of[2] in regression.terms}
         changed: dict[str, str] = {}
+        rows = self._rows_used(regression) if of_slopes else None
         for name in sorted(of_slopes):
             levels = self.values(name)
-            rows = self._rows_used(regression)
             if levels is None or levels.numbers is None or rows is None:
                 if name in columns_of(regression.condition):
                     word = self._plain(name)
