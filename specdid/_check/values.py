@@ -252,7 +252,8 @@ def check_jumps(data: Data) -> Iterator[Fault]:
                 if values is None:
                     continue
                 if said := told_jumps(f"`{name}`", values[rows], *of_rows):
-                    message, _, advice = f"`{name}` is {said}".partition(": ")
+                    cells, _, advice = said.partition(": ")
+                    message = f"`{name}` is {cells}"
                     yield fault_at(option.formula.origin, node.span, "other_measurement", message, advice, "warning")
 
 

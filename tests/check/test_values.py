@@ -181,6 +181,7 @@ def test_an_outcome_that_is_constant_within_units_is_told(study, said):
     [
         ("large", "TRUE", "of 1 unit about 1,000 times what it was from one period to the next"),
         ("log(large)", "TRUE", "of 1 unit about 1,000 times what it was from one period to the next"),
+        ("`all: large`", "TRUE", "`all: large` is of 1 unit about 1,000 times"),
         ("large", "id > 0 & year < 2004", ""),
         ("large", "id != 3", ""),
         ("y", "TRUE", ""),
@@ -190,6 +191,7 @@ def test_an_outcome_in_another_unit_of_measurement_from_a_period_on_is_told(outc
     panel = small_panel()
     jump = np.where(((panel["id"] == 3) & (panel["year"] >= 2004)).to_numpy(), 1000.0, 1.0)
     panel = panel.with_columns(large=pl.Series(jump * (50 + panel["id"].to_numpy())))
+    panel = panel.with_columns(pl.col("large").alias("all: large"))
     found = specdid.check(small_study(outcome={"y": outcome}, sample={"s": sample}), panel)
     told = [f.message for f in found if f.code == "other_measurement"]
     assert len(told) == bool(words)
