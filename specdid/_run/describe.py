@@ -174,7 +174,7 @@ def _warnings(
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
     if plain:
         found = design_warnings.responding(compiled, plain[0], ok)
-        yield from design_warnings.bad_controls(found, "preferred" if at >= 0 else "first")
+        yield from design_warnings.bad_controls(found, results.planned.vcovs[0], "preferred" if at >= 0 else "first")
 
 
 def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:
