@@ -286,9 +286,9 @@ def _nothing(plan: Plan, combinations: Codes, found: list[tuple[int, Why]]) -> F
     origin = _option_origin(plan, first.column, int(combinations[place, first.column]))
     advised = first.column == TREATMENT and any(option.arm is not None for option in plan.study.treatment)
     advice = "where arms are of units, take them times the treated periods: `i(arm, post, ref = 'control')`"
-    if (dimension := plan.dimensions[TRIED[first.column]]).name == "fixed_effects" and origin.path == ("fixed_effects",):
-        advised, advice = True, f"without [fixed_effects] they are `{dimension.labels[0]}`; for none write there "
-        advice += '"none" = "1"'
+    if origin.path == ("fixed_effects",):
+        advised, default = True, plan.dimensions[TRIED[first.column]].labels[0]
+        advice = f"without [fixed_effects] they are `{default}`; for none write there " + '"none" = "1"'
     return fault_at(origin, None, "nothing_estimable", message, advice if advised else None)
 
 
