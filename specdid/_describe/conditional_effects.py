@@ -30,7 +30,7 @@ def conditional_effects(results: Results, compiled: Compiled) -> Iterator[Cautio
             continue
         count, treated, beyond = min(found, key=lambda f: (not f[2], f[0]))
         if beyond:
-            labels = [f"`{compiled.problem.labels[c]}` [{low}, {high}]" for c, low, high in beyond]
+            labels = [f"`{compiled.problem.labels[c]}` [{low}; {high}]" for c, low, high in beyond]
             yield Caution(
                 "serious",
                 "effect_of_none",

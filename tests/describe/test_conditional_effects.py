@@ -41,7 +41,7 @@ def test_an_effect_where_no_treated_row_is_is_no_effect_of_anybody():
     assert code == "effect_of_none"
     assert message.startswith("average effect where income is 0 (regression weights): no treated row is there")
     treated = panel().filter(pl.col("d") == 1)["income"]
-    assert f"`d:income` [{treated.min():.4g}, {treated.max():.4g}]" in message
+    assert f"`d:income` [{treated.min():.4g}; {treated.max():.4g}]" in message
 
 
 @pytest.mark.parametrize("controls", ["d:women", "made"])
