@@ -583,6 +583,9 @@ class _R(Memory):
 
     def _may_be_zero(self, node: Node, code: ReadCode) -> bool:
         """Say whether what a log is of may be 0, as far as the data show."""
+        values = self._facts.values(write(node), code.derived)
+        if values is not None and values.numbers is not None:
+            return bool((values.numbers == 0).any())
         match node:
             case Name():
                 return node.name in code.derived or node.name not in self._facts.nonzero
