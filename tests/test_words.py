@@ -391,6 +391,10 @@ COMPOSED = {
         "ask for more draws"
     ),
     "7, but 7 by permutation": ("x: p = 0.020 by clustered errors, but 0.210 by permutation"),
+    "7: as few as 7 of 7 are there, and the number is their effect": (
+        "average effect where x is 0 (regression weights): as few as 3 of 30 treated units are there, and the "
+        "number is their effect"
+    ),
     "7; 7: ask for more draws": (
         "x: p = 0.020 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"
     ),
