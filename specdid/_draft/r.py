@@ -590,8 +590,8 @@ class _R(Memory):
 
     def _tell_bases(self, code: ReadCode) -> None:
         """Say whose dummies leave out another text than R's, which puts small and capital letters together."""
-        names = {name for r in code.regressions for term in r.terms for name in term.split(":")}
-        for name in sorted(name for name in names if re.fullmatch(_NAME, name)):
+        terms = {term for r in code.regressions for term in r.terms}
+        for name in sorted({name for term in terms for name in term.split(":") if re.fullmatch(_NAME, name)}):
             column = self._facts.values(name, code.derived)
             if column is None or not column.is_text or not column.levels:
                 continue
@@ -599,8 +599,13 @@ class _R(Memory):
             if here != there:
                 told = (
                     f"Dummies of `{name}` leave out “{here}” here, as capitals come before small letters, and "
-                    f"“{there}” in R, but for the locale C: write i({name}, ref = {write(Text(there))})."
+                    f"“{there}” in R, but for the locale C: write i({name}, ref = {write(Text(there))})"
                 )
+                if product := next((term for term in sorted(terms) if name in term.split(":")[:2] != [term]), ""):
+                    other = next((one for one in product.split(":") if one != name), name)
+                    told += f", and i({name}, {other}, ref = {write(Text(there))}) for `{product}`, without which the "
+                    told += f"coefficient of `{other}` is of another group"
+                told += "."
                 code.comments.setdefault("controls", []).append(told)
 
     def _may_be_zero(self, node: Node, code: ReadCode) -> bool:

@@ -7327,6 +7327,12 @@ def test_dummies_whose_base_r_takes_by_the_alphabet_of_its_locale_are_told(sizes
         assert found.comments["controls"][0].endswith(f'write i(size, ref = "{min(sizes, key=str.casefold)}").')
 
 
+def test_a_product_with_dummies_whose_base_is_another_is_told_with_its_own_words():
+    found = read_code("feols(y ~ d * size | id, df, ~id)\n", ".R", of_sizes("low", "Mid", "high", "low"))
+    (told,) = found.comments["controls"]
+    assert 'write i(size, ref = "high"), and i(size, d, ref = "high") for `d:size`' in told
+
+
 @pytest.mark.parametrize(("body", "told"), [
     ("q <- quantile(x, c(p, 1 - p), na.rm = TRUE)\n  pmin(pmax(x, q[1]), q[2])", True),
     ("m <- mean(x)\n  x - m", False),
