@@ -20,7 +20,7 @@ from specdid._diagnostics import Fault, Origin, SpecError, fault_at
 from specdid._format import FIX
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
-from specdid._plan.exclude import select, tied_choices
+from specdid._plan.exclude import Tied, select, tied_choices
 from specdid._plan.records import Codes, Setting
 from specdid._records import Caution
 from specdid._records.cautions import capital
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Columns of one analysis: more is a mistake in `vary`."""
+MOST_CROSSED = 20_000
+"""Combinations among which those of [[together]] are looked for."""
 NAMED = 3
 """Columns left out for one reason that are named one by one."""
 
@@ -439,7 +441,7 @@ def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> Planned
             for d, own in zip(dimensions, preferred, strict=True)
         }
         order.extend(_order(request, by_name))
-        return _product([d.name for d in dimensions], by_name, order, request)
+        return _product([d.name for d in dimensions], by_name, order, request, ties)
 
     plan = build_plan(study, panel, evaluator, choose)
     return PlannedCells(plan, tuple(order), tuple(preferred))
@@ -481,8 +483,21 @@ def _order(request: Request, chosen: Mapping[str, list[int]]) -> list[str]:
     return [n for n in dict.fromkeys([*first, *vary]) if len(chosen[n]) > 1]
 
 
-def _product(names: Sequence[str], chosen: Mapping[str, list[int]], order: Sequence[str], request: Request) -> Codes:
+def _product(
+    names: Sequence[str], chosen: Mapping[str, list[int]], order: Sequence[str], request: Request, ties: Sequence[Tied]
+) -> Codes:
+    """Return the columns; of more than can stand in a table those alone that [[together]] plans."""
     count = int(np.prod([len(chosen[n]) for n in names], dtype=np.float64))
+    codes = np.zeros((count if count <= MOST_CROSSED else 0, len(names)), np.int32)
+    for d, name in enumerate(names):
+        if name not in order and chosen[name]:
+            codes[:, d] = chosen[name][0]
+    place = [names.index(n) for n in order]
+    for row, combination in zip(range(len(codes)), product(*(chosen[n] for n in order)), strict=False):
+        codes[row, place] = combination
+    if count > MOST and len(codes) and ties:
+        codes = codes[np.logical_and.reduce([tie.holds(codes) | ~tie.named(codes) for tie in ties])]
+        count = len(codes) or count
     if count > MOST:
         raise SpecError(
             (
@@ -495,13 +510,6 @@ def _product(names: Sequence[str], chosen: Mapping[str, list[int]], order: Seque
                 ),
             )
         )
-    codes = np.zeros((count, len(names)), np.int32)
-    for d, name in enumerate(names):
-        if name not in order and chosen[name]:
-            codes[:, d] = chosen[name][0]
-    place = [names.index(n) for n in order]
-    for row, combination in enumerate(product(*(chosen[n] for n in order))):
-        codes[row, place] = combination
     return codes
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyfixest as pf
 import pytest
 import specdid
+from small_studies import small_panel, small_study
 from specdid._decode.table import FILE_SUFFIXES
 from specdid._run.analyse import sections
 from specdid._study import file_stem
@@ -241,6 +242,22 @@ def test_too_many_columns_are_a_fault(tmp_path):
     keys = 'fix = { controls = { formula = "mvsw(pgdp, ind2, ln_open, ln_pat, ind3, pop, trade)" } }'
     (fault,) = fault_texts(tmp_path, f"[table]\n{keys}\n")
     assert fault[1] == "these are 256 columns, more than 200"
+
+
+@pytest.mark.parametrize(("tied", "told"), [(True, []), (False, ["these are 1,024 columns, more than 200"])])
+def test_columns_that_together_plans_are_no_more_than_these(tied, told):
+    """Outcomes, controls, effects and samples are 2 x 16 x 2 x 16 columns; [[together]] has 16 of each outcome."""
+    names = ["controls", "fixed_effects", "sample"]
+    study = small_study(
+        controls={f"c{k}": f"x1 + I(x2 > {k / 20})" for k in range(16)},
+        sample={f"s{k}": f"year != {1990 + k}" for k in range(16)},
+        table={"vary": names},
+    )
+    if tied:
+        options = [[f"c{k}", ["two-way", "unit"][k % 2], f"s{k}"] for k in range(16)]
+        study["together"] = [{"dimensions": names, "options": options}]
+    found = specdid.check(study, small_panel())
+    assert [fault.message for fault in found if fault.severity == "error"] == told
 
 
 def test_files_of_analyses_have_suffixes_that_names_are_checked_against():
