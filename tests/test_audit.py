@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,20 @@ def panel() -> pd.DataFrame:
     return frame
 
 
+def once(make):
+    """Estimate for all tests of this module, of which none changes what it is given."""
+    known = []
+
+    def made(panel):
+        if not known:
+            known.append(make(panel))
+        return known[0]
+
+    made.__name__ = make.__name__
+    return made
+
+
+@once
 def least_squares(panel):
     specs = [
         ("ln_so2", "dudt", controls, effects, weights, "feols")
@@ -64,6 +79,7 @@ def least_squares(panel):
     return layout, [run(layout.problem, layout.members)]
 
 
+@once
 def sun_abraham(panel):
     specs = [
         ("ln_so2", "dudt", controls, FE, weights, "sunab") for controls in ((), ("ind2",)) for weights in (None, "pop")
@@ -72,6 +88,7 @@ def sun_abraham(panel):
     return layout, [run(layout.problem, layout.members)]
 
 
+@once
 def others(panel):
     specs = [
         ("ln_so2", "dudt", (), FE, None, "lpdid"),
@@ -107,24 +124,26 @@ def audit(layout, results, size=None, seed=1):
 
 
 @pytest.fixture
-def audit_here(monkeypatch):
+def audit_anew(monkeypatch):
     """Audit without another process, which would import pyfixest each time."""
     monkeypatch.setattr(compare, "ask", compare.estimate_all_again)
     return audit
 
 
+@lru_cache(8)
+def answered(asked):
+    return tuple(compare.estimate_all_again(pickle.loads(asked)))
+
+
+def ask_here(request):
+    """Answer without another process, and what was asked before without estimating it once more."""
+    return [*answered(pickle.dumps(request))]
+
+
 @pytest.fixture
-def audit_twice(monkeypatch):
-    """Audit as `audit_here`; what is asked a second time, for results that are wrong, is not estimated once more."""
-    known = {}
-
-    def ask(request):
-        asked = pickle.dumps(request)
-        if asked not in known:
-            known[asked] = compare.estimate_all_again(request)
-        return known[asked]
-
-    monkeypatch.setattr(compare, "ask", ask)
+def audit_here(monkeypatch):
+    """Audit as `audit_anew`; what many tests ask, of results that are right and wrong, is estimated once."""
+    monkeypatch.setattr(compare, "ask", ask_here)
     return audit
 
 
@@ -179,7 +198,7 @@ LPDID = (
 
 
 @pytest.mark.parametrize("options", LPDID, ids=str)
-def test_local_projections_are_done_again_by_the_audits_own_differences(panel, audit_twice, options):
+def test_local_projections_are_done_again_by_the_audits_own_differences(panel, audit_here, options):
     """Weights, controls with gaps, windows by default, both kinds of controls and of weighting."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.2))
     specs = [
@@ -191,12 +210,12 @@ def test_local_projections_are_done_again_by_the_audits_own_differences(panel, a
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
     assert (results.status == Status.OK).sum() >= 6
-    found = audit_twice(layout, results)
+    found = audit_here(layout, results)
     assert found.disagreeing == ()
     assert found.checked == (results.status == Status.OK).sum()
     wrong = results_of(blocks)
     wrong.estimate = wrong.estimate * 1.001
-    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
 
 
 CSDID = (
@@ -211,7 +230,7 @@ STACKED = ({}, {"post_window": 1, "pre_window": 2, "control": "never"}, {"weight
 
 
 @pytest.mark.parametrize("options", STACKED, ids=str)
-def test_stacks_are_put_together_again(panel, audit_twice, options):
+def test_stacks_are_put_together_again(panel, audit_here, options):
     """Weights, controls with gaps, windows by default."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.01))
     specs = [
@@ -224,15 +243,15 @@ def test_stacks_are_put_together_again(panel, audit_twice, options):
     )
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
-    found = audit_twice(layout, results)
+    found = audit_here(layout, results)
     assert (found.checked, found.disagreeing) == (4, ())
     wrong = results_of(blocks)
     wrong.estimate = wrong.estimate * 1.001
-    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
 
 
 @pytest.mark.parametrize("options", CSDID, ids=str)
-def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_twice, options):
+def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(panel, audit_here, options):
     """Weights, controls with gaps, clusters of units; errors too, which a cluster that parts units has none of."""
     gaps = panel.assign(ind2=panel.ind2.mask(np.random.default_rng(4).random(len(panel)) < 0.1))
     specs = [
@@ -244,12 +263,12 @@ def test_group_time_effects_are_done_again_by_the_derivatives_of_their_average(p
     blocks = list(fit_one_by_one(layout))
     results = results_of(blocks)
     assert (results.status == Status.OK).sum() == (2 if options.get("unbalanced") == "rows" else 6)
-    found = audit_twice(layout, results)
+    found = audit_here(layout, results)
     assert found.disagreeing == ()
     assert found.checked == (results.status == Status.OK).sum()
     wrong = results_of(blocks)
     wrong.numbers["std_error"] = wrong.numbers["std_error"] * 1.001
-    assert len(audit_twice(layout, wrong).disagreeing) == found.checked
+    assert len(audit_here(layout, wrong).disagreeing) == found.checked
 
 
 @pytest.mark.parametrize("rule", ["reghdfe", "lsdv", "areg", "glm", "none"])
@@ -313,12 +332,12 @@ def test_that_the_reference_gets_scaled_weights_is_said_where_it_matters(panel, 
     assert hetero == pytest.approx(fit.vcov("hetero").se()["dudt"], rel=1e-5)
 
 
-def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel, audit_here, monkeypatch):
+def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel, audit_anew, monkeypatch):
     """As that of a plug-in: the audit can only run it again, and says so."""
     layout, blocks = others(panel)
-    assert audit_here(layout, results_of(blocks)).by_itself == ()
+    assert audit_anew(layout, results_of(blocks)).by_itself == ()
     monkeypatch.delitem(reference.PROGRAMS, "lpdid")
-    found = audit_here(layout, results_of(blocks))
+    found = audit_anew(layout, results_of(blocks))
     assert (found.checked, found.disagreeing, found.by_itself) == (4, (), ("lpdid",))
     by = "pyfixest, given weights scaled to mean 1, and by the audit's own algebra"  # fepois has weights here
     assert found.reference.startswith(f"the audit: 3 by {by}, 1 by lpdid once more")
@@ -327,20 +346,20 @@ def test_an_estimator_that_no_other_program_knows_is_not_called_confirmed(panel,
     assert caution.message.startswith("lpdid: no other program confirms the numbers")
 
 
-def test_slopes_of_many_levels_are_not_written_out_for_pyfixest(panel, audit_here, monkeypatch):
+def test_slopes_of_many_levels_are_not_written_out_for_pyfixest(panel, audit_anew, monkeypatch):
     """A column for each of thousands of units takes gigabytes: its own algebra is alone, and the account says so."""
     effects = [FE, ("city_id[year]", "year")]
     layout = work_of(panel, [("ln_so2", "dudt", (), e, None, "feols") for e in effects], vcovs=VCOVS, cohort="cohort")
     results = results_of([run(layout.problem, layout.members)])
-    assert audit_here(layout, results).reference == compare.REFERENCE
+    assert audit_anew(layout, results).reference == compare.REFERENCE
     monkeypatch.setattr(reference, "WRITTEN_OUT", 1)
-    found = audit_here(layout, results)
+    found = audit_anew(layout, results)
     assert (found.checked, found.disagreeing) == (2, ())
     assert found.reference.startswith(f"the audit: 1 by {compare.REFERENCE}, 1 by the audit's own algebra alone")
     assert known(found.reference, "zh")
     layout = work_of(panel, [("ln_so2", "dudt", (), effects[1], None, "feols")], vcovs=VCOVS, cohort="cohort")
     monkeypatch.delattr(reference, "_frame")
-    alone = audit_here(layout, results_of([run(layout.problem, layout.members)]))
+    alone = audit_anew(layout, results_of([run(layout.problem, layout.members)]))
     assert alone.disagreeing == ()
     assert alone.reference.startswith("the audit: 1 by the audit's own algebra alone")
     assert known(alone.reference, "zh")
@@ -371,7 +390,7 @@ def test_one_program_that_differs_is_enough(panel, wrong, monkeypatch):
     programs = set()
 
     def ask(request):
-        again = compare.estimate_all_again(request)
+        again = ask_here(request)
         for k, a in enumerate(again):
             numbers = [*a.numbers]
             numbers[wrong] = replace(numbers[wrong], estimate=numbers[wrong].estimate + 1.0)
@@ -428,10 +447,9 @@ def test_an_error_that_no_program_confirms_does_not_pass(panel, monkeypatch):
 
     def without(error):
         def ask(request):
-            again = compare.estimate_all_again(request)
             return [
                 replace(a, numbers=tuple(replace(n, std_error=(error, *n.std_error[1:])) for n in a.numbers))
-                for a in again
+                for a in ask_here(request)
             ]
 
         return ask
@@ -486,34 +504,30 @@ def test_only_ok_specifications_are_audited(panel, audit_here):
     assert (found.checked, found.eligible, found.disagreeing) == (3, 3, ())
 
 
-def test_nothing_to_audit(panel):
+def test_nothing_to_audit(panel, audit_here):
     layout, blocks = sun_abraham(panel)
     results = results_of(blocks)
     results.status[:] = Status.FAILED
-    found = audit(layout, results)
+    found = audit_here(layout, results)
     assert (found.checked, found.eligible, found.estimate_gap, found.disagreeing) == (0, 0, 0.0, ())
 
 
-def test_the_references_process_answers_as_this_one_does(panel):
+def test_a_dead_process_is_replaced_by_one_that_answers_as_this_one_does(panel, monkeypatch):
     layout, _ = sun_abraham(panel)
     start_reference()
     process = compare._started[0]
     start_reference()
     assert compare._started == [process]
+    process.kill()
+    process.wait()
+    begun, begin = [], subprocess.Popen
+    monkeypatch.setattr(compare.subprocess, "Popen", lambda *a, **k: begun.append(begin(*a, **k)) or begun[-1])
     theirs = compare.ask(smallest(layout, np.array([1, 3]), ((), ())))
+    (process,) = begun
     assert process.poll() is not None  # it ends with its answer
     assert compare._started == []
-    here = compare.estimate_all_again(AuditRequest(layout, ((),) * 4))
+    here = ask_here(AuditRequest(layout, ((),) * 4))
     assert repr(theirs) == repr([here[1], here[3]])
-
-
-def test_a_dead_process_is_replaced(panel):
-    layout, _ = sun_abraham(panel)
-    start_reference()
-    compare._started[0].kill()
-    compare._started[0].wait()
-    assert len(compare.ask(smallest(layout, np.array([0]), ((),)))) == 1
-    assert compare._started == []
 
 
 BROKEN = {
@@ -553,7 +567,8 @@ def test_where_no_process_can_be_started_the_audit_runs_here(panel, monkeypatch)
 
 def test_the_audit_imports_nothing_from_the_working_directory(tmp_path):
     small_panel().write_csv(tmp_path / "given.csv")
-    write_toml(small_study(controls={"none": "1"}, run={"backend": "serial"}), tmp_path / "s.toml")
+    few = {"controls": {"none": "1"}, "figure": {"formats": ["svg"]}}
+    write_toml(small_study(**few, run={"backend": "serial"}), tmp_path / "s.toml")
     for name in ("pyfixest", "formulae", "narwhals_stable", "numba", "sitecustomize"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})")
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

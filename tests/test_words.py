@@ -391,6 +391,10 @@ COMPOSED = {
         "ask for more draws"
     ),
     "7, but 7 by permutation": ("x: p = 0.020 by clustered errors, but 0.210 by permutation"),
+    "7: as few as 7 of 7 are there, and the number is their effect": (
+        "average effect where x is 0 (regression weights): as few as 3 of 30 treated units are there, and the "
+        "number is their effect"
+    ),
     "7; 7: ask for more draws": (
         "x: p = 0.020 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"
     ),
@@ -465,11 +469,11 @@ COMPOSED = {
         "`pop > 30` is missing in 2 rows of 1 unit, where `pop` is: specifications with it leave them out, as R does "
         "with NA; in Stata, where a missing value is larger than any number, it is true there"
     ),
-    "bad control? 7 differ7 with the treatment 7: p < 0.05 for 7 of 7 controls, by chance 7; a control that the "
+    "bad control? 7 differ7 with the treatment 7: p < 0.05 by `7` for 7 of 7 controls, by chance 7; a control that the "
     "treatment moves takes part of the effect away": (
         "bad control? `x` (p = 0.008) differs with the treatment given what the preferred specification holds fixed "
-        "(`id`, `year`): p < 0.05 for 1 of 4 controls, by chance 0.2; a control that the treatment moves takes part "
-        "of the effect away"
+        "(`id`, `year`): p < 0.05 by `city` for 1 of 4 controls, by chance 0.2; a control that the treatment moves "
+        "takes part of the effect away"
     ),
     "in the sample `7` the cohort7 7 lie7 after the last period, 7: 7 7 among the never treated there, whom sunab and "
     "csdid compare with": (

@@ -284,9 +284,12 @@ def _nothing(plan: Plan, combinations: Codes, found: list[tuple[int, Why]]) -> F
     place, first = found[0]
     message = "nothing can be estimated: " + "; ".join(words for words, _ in told.most_common(3))
     origin = _option_origin(plan, first.column, int(combinations[place, first.column]))
-    arms = first.column == TREATMENT and any(option.arm is not None for option in plan.study.treatment)
+    advised = first.column == TREATMENT and any(option.arm is not None for option in plan.study.treatment)
     advice = "where arms are of units, take them times the treated periods: `i(arm, post, ref = 'control')`"
-    return fault_at(origin, None, "nothing_estimable", message, advice if arms else None)
+    if origin.path == ("fixed_effects",):
+        advised, default = True, plan.dimensions[TRIED[first.column]].labels[0]
+        advice = f"without [fixed_effects] they are `{default}`; for none write there " + '"none" = "1"'
+    return fault_at(origin, None, "nothing_estimable", message, advice if advised else None)
 
 
 @dataclass(frozen=True, slots=True)

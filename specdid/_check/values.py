@@ -744,7 +744,8 @@ def _later(data: Data, node: Node, scope: Scope, time: str) -> Iterator[Call]:
                 continue
             if FUNCTIONS[call.function].later or call.function in LIMITED:
                 by = argument(call, "by") if call.function != "interpolate" else None
-                if (by is None or not _holds_time(data, by, names, time)) and not _of_units(data, call, names):
+                apart = by is not None and _holds_time(data, by, names, time)
+                if not (apart or _of_units(data, call, names) or _of_first(data, call, by, names, time)):
                     yield call
         for name in referenced(top):
             definition = names.definition(name.name)
@@ -755,12 +756,56 @@ def _later(data: Data, node: Node, scope: Scope, time: str) -> Iterator[Call]:
 
 def _of_units(data: Data, call: Call, scope: Scope) -> bool:
     """Say whether all that a call reads is constant within units, where known: later values are those of before."""
-    columns = [data.column(name, scope) for name in referenced(call)]
-    return data.panel.unit_codes is not None and all(
-        column is not None
-        and not changing_rows(np.where(column.missing, -1, data.panel.unit_codes), _values(column)).size
-        for column in columns
-    )
+    units = data.panel.unit_codes
+    return units is not None and all(_is_within(data.column(name, scope), units) for name in referenced(call))
+
+
+def _is_within(column: Column | None, groups: Ints) -> bool:
+    """Say whether a column is constant within groups, but for rows where it is missing."""
+    return column is not None and not changing_rows(np.where(column.missing, -1, groups), _values(column)).size
+
+
+def _of_first(data: Data, call: Call, by: Node | None, scope: Scope, time: str) -> bool:
+    """Say whether a call reads, of each group, no row after its first period, as what picks a base value does."""
+    of = argument(call, "x") if any(p.name == "x" for p in FUNCTIONS[call.function].parameters) else None
+    group = data.column(by, scope) if by is not None else None
+    if of is None or call.function == "interpolate" or (by is not None and group is None):
+        return False
+    units = data.panel.unit_codes
+    if group is not None and units is not None and not _is_within(group, units):
+        units = None
+    read = _read_rows(data, of, scope, time, units)
+    groups = np.zeros(len(read), dtype=np.int64) if group is None else _ranks(group)
+    periods = _ranks(data.panel.columns[time])
+    first = np.full(int(groups.max()) + 2, periods.max() + 1)  # the last is of rows in no group
+    np.minimum.at(first, groups, periods)
+    return bool(np.all(periods[read] <= first[groups[read]]))
+
+
+def _read_rows(data: Data, node: Node, scope: Scope, time: str, units: Ints | None) -> Bools:
+    """Mark the rows whose value in an expression may turn on more than the unit and the period."""
+    column = data.column(node, scope)
+    rows = np.ones(data.panel.n_rows, dtype=bool) if column is None else ~column.missing
+    periods = _ranks(data.panel.columns[time])
+    columns = [data.column(name, scope) for name in referenced(node)]
+    if all(_is_within(c, periods) or (units is not None and _is_within(c, units)) for c in columns):
+        return np.zeros_like(rows)
+    match node:
+        case Call(function="ifelse"):
+            test, yes, no = (a.value for a in node.arguments)
+            if test is None or yes is None or no is None or (holds := data.column(test, scope)) is None:
+                return rows
+            if _read_rows(data, test, scope, time, units).any() or holds.numbers is None:
+                return rows
+            of_yes, of_no = (_read_rows(data, one, scope, time, units) for one in (yes, no))
+            rows &= np.where(holds.numbers != 0, of_yes, of_no)
+        case Binary(operator="*"):
+            left, right = (_read_rows(data, one, scope, time, units) for one in (node.left, node.right))
+            for flag, apart, other in ((node.left, not left.any(), right), (node.right, not right.any(), left)):
+                times = data.column(flag, scope) if apart else None
+                if times is not None and times.numbers is not None:
+                    rows &= (times.numbers != 0) & other
+    return rows
 
 
 def _values(column: Column) -> Floats:

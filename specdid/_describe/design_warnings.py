@@ -26,6 +26,7 @@ from specdid._records.results import TIMES
 from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
+from specdid.engine.demean import relevel
 from specdid.engine.model_identity import mixed
 from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.ssc import is_nested
@@ -566,8 +567,8 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     Parameters
     ----------
     preferred : position of the preferred member.
-    ok : positions of the members whose controls are asked about, but for offsets, whose coefficient is 1, and the
-        terms that belong to a treatment or contain one, as interactions and lags do.
+    ok : positions of the members whose controls are asked about, but for offsets, whose coefficient is 1, the terms
+        that belong to a treatment or contain one, as interactions and lags do, and what no unit's treatment has moved.
     """
     problem, members = compiled.problem, compiled.members
     controls = np.unique(members.take(ok).controls)
@@ -588,8 +589,11 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
         )
 
     controls = controls[[not part(c) for c in controls.tolist()]]
+    chosen = int(members.treatment[preferred])
+    rows = problem.rows[int(members.rows[preferred])]
+    controls = controls[[not _never_moved(problem, rows, chosen, c) for c in controls.tolist()]]
     own = members.controls_of(preferred)
-    held = own[np.isin(own, beside.get(int(members.treatment[preferred]), ()))]
+    held = own[np.isin(own, beside.get(chosen, ()))]
     words = (*_effect_names(problem, int(members.effects[preferred])), *(problem.labels[c] for c in held.tolist()))
     if not len(controls):
         return Asked((), 0, words)
@@ -607,6 +611,25 @@ def responding(compiled: Compiled, preferred: int, ok: Ints) -> Asked:
     p = np.where(fits.code == Code.OK, fits.p_value[:, 0], np.nan)
     named = [Responding(problem.labels[int(controls[k])], float(p[k])) for k in np.argsort(p) if p[k] < RESPONDS]
     return Asked(tuple(named), int(np.count_nonzero(np.isfinite(p))), words)
+
+
+def _never_moved(problem: Problem, rows: NDArray[np.bool_], treatment: int, control: int) -> bool:
+    """Tell whether a control, as a birth year, stays as it is in every unit that passes from untreated to treated."""
+    if problem.unit < 0:
+        return False
+    t, x = problem.values[:, treatment], problem.values[:, control]
+    there = rows & np.isfinite(t) & np.isfinite(x) & (problem.codes[:, problem.unit] >= 0)
+    unit = relevel(problem.codes[there, problem.unit])
+    passing = _varies(unit, t[there])
+    return bool(passing.any() and not (passing & _varies(unit, x[there])).any())
+
+
+def _varies(unit: Ints, values: Floats) -> NDArray[np.bool_]:
+    n = int(unit.max(initial=-1)) + 1
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, unit, values)
+    np.maximum.at(high, unit, values)
+    return low < high
 
 
 def _main_effects(problem: Problem, treatment: int, controls: Ints, absorbed: Sequence[int]) -> Iterator[int]:
@@ -644,19 +667,21 @@ def _effect_names(problem: Problem, effects: int) -> Iterator[str]:
     yield from (f"{problem.effect_labels[code]}[{problem.labels[x]}]" for code, x in chosen.slopes)
 
 
-def bad_controls(asked: Asked, whose: str = "preferred") -> Iterator[Caution]:
-    """Warn of controls that respond to the treatment; ``whose`` fixed effects were taken."""
+def bad_controls(asked: Asked, errors: str, whose: str = "preferred") -> Iterator[Caution]:
+    """Warn of controls that respond to the treatment by these ``errors``; ``whose`` rows and effects were taken."""
     found, regressed = asked.responding, asked.regressed
     if found:
         named = first_few([f"`{r.label}` ({p_text(r.p_value)})" for r in found])
         held = f"what the {whose} specification holds fixed ({first_few([f'`{h}`' for h in asked.held])})"
-        given = f"given {held}" if asked.held else f"in the {whose} specification, which holds nothing fixed"
+        given = (
+            f"given {held}" if asked.held else f"in the rows of the {whose} specification, which holds nothing fixed"
+        )
         yield Caution(
             "serious",
             "bad_control",
             f"bad control? {named} differ{'s' * (len(found) == 1)} with the treatment {given}: "
-            f"p < 0.05 for {len(found):,} of {regressed:,} controls, by chance {RESPONDS * regressed:.2g}; "
-            "a control that the treatment moves takes part of the effect away",
+            f"p < 0.05 by `{errors}` for {len(found):,} of {regressed:,} controls, by chance "
+            f"{RESPONDS * regressed:.2g}; a control that the treatment moves takes part of the effect away",
         )
 
 

@@ -269,6 +269,8 @@ MOST_TOLD = 60
 """Statements that a refusal lists so."""
 LONGEST_SHOWN = 400
 """Characters of a statement that a draft lists."""
+MOST_FIRST = 8
+"""Terms that stand first in regressions which a refusal names."""
 MOST_UNUSED = 40
 """Columns that a draft keeps as comments."""
 EVENT_STUDY = "[event_study], with the cohort (the first treated period) at the treatment, window and reference"
@@ -278,7 +280,10 @@ _NAMES = {"feols": "OLS", "fepois": "Poisson"}
 
 
 def written_out(code: ReadCode, given: str | None) -> None:
-    """Write sw(), csw() and the like out where the treatment is one of theirs: ``given``, else what stands first."""
+    """Write sw(), csw() and the like out where the treatment is one of theirs: ``given``, else what stands first.
+
+    Also `l(x, 0:1)`, which is `x` and a lag: a treatment is one term.
+    """
     names = {
         given,
         in_backticks(marked_name(given or "")),
@@ -286,8 +291,8 @@ def written_out(code: ReadCode, given: str | None) -> None:
     } - {None}
     found: list[Regression] = []
     for r in code.regressions:
-        steps = [k for k, t in enumerate(r.terms) if re.match(r"(?:c?sw0?|mvsw)\(", t)]
-        options = {k: sets for k in steps if (sets := _sets_of_terms(r.terms[k]))}
+        steps = [k for k, t in enumerate(r.terms) if re.match(r"(?:c?sw0?|mvsw|[lfd])\(", t)]
+        options = {k: sets for k in steps if (sets := _sets_of_terms(r.terms[k])) and sets != [[r.terms[k]]]}
         of = {k: {t for one in sets for t in one} for k, sets in options.items()}
         at = next((k for k in of if (k == 0 if given is None else names & of[k])), None)
         if at is None:
@@ -329,6 +334,10 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
             notes = tuple(f"`{term}` is `{given}` as line {code.called[term][1]} makes it" for term in anew[:8])
             help_ = f"terms: {', '.join(f'`{t}`' for t in counts)}"[:300]
             raise SpecError([Fault("draft_treatment", message, help=help_, notes=(*notes, *_not_taken(code)))])
+        if len((sets := _sets_of_terms(given)) and sets[0]) > 1:
+            message = f"`{given}` stands for {len(sets[0])} terms, and a treatment is one"
+            help_ = f"say which: --treatment {shlex.quote(sets[0][0])}; the others are held fixed beside it"
+            raise SpecError([Fault("draft_treatment", message, help=help_)])
         return given, f"named by you; in {counts[given]} of {total} regressions"
     everywhere = [term for term, count in counts.items() if count == total]
     if len(everywhere) == 1 and total > 1:
@@ -337,10 +346,10 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
     if len(first) == 1 and (term := first.pop()):
         where = f"all {total} regressions" if total > 1 else "the one regression"
         return term, f"stands first in {where}{_with_interaction(term, everywhere)}"
-    stands_first = Counter(r.terms[0] for r in code.regressions if r.terms).most_common(1)[0][0]
-    others = [r.line for r in code.regressions if not r.terms or r.terms[0] != stands_first]
+    stands_first = Counter(r.terms[0] for r in code.regressions if r.terms).most_common(MOST_FIRST)
+    lines = {term: [r.line for r in code.regressions if r.terms[:1] == (term,)] for term, _ in stands_first}
     notes = (
-        f"`{stands_first}` stands first in all but {_lines(others)}",
+        *(f"`{term}` stands first in {count} of {total}, {_lines(lines[term])}" for term, count in stands_first),
         *(
             f"`{term}` in {count} of {total}"
             + (f", not in {_lines(r.line for r in code.regressions if term not in r.terms)}" if count < total else "")
@@ -351,8 +360,17 @@ def treatment_of(code: ReadCode, name: str, given: str | None) -> tuple[str, str
         *_not_taken(code),
     )
     message = f"no term stands first in all {total} regressions of {name}: whose effect is it?"
-    help_ = "say it: --treatment TERM; a draft is of one, another treatment has a draft of its own"
+    typed = [shlex.quote(one) for term, _ in stands_first if (one := _may_be_treatment(term))] or ["TERM"]
+    help_ = f"say it: --treatment {' or --treatment '.join(typed[:3])}; a draft is of one, another has its own"
     raise SpecError([Fault("draft_treatment", message, help=help_, notes=notes)])
+
+
+def _may_be_treatment(term: str) -> str:
+    """Return the one term that `--treatment` takes of what stands first, "" where it is not one's effect."""
+    if re.search(r"(?<![\w.])(?:i|factor|poly|[bn]s|regex|c?sw0?|mvsw)\(", term):
+        return ""
+    sets = _sets_of_terms(term)
+    return sets[0][0] if sets and sets[0] else term
 
 
 def _with_interaction(term: str, everywhere: Sequence[str]) -> str:
@@ -374,7 +392,8 @@ def _sets_of_terms(term: str) -> list[list[str]]:
     """Return the terms of each alternative that one stands for, none where it takes the data's columns."""
     try:
         alternatives = expand(parse(term), {}, (), 1.0, MOST_ALTERNATIVES)
-        return [[t for t in map(write, chain(one, "+")) if t != "1"] for one in alternatives]
+        each = ([re.sub(r"^[lf]\((.*), 0\)$", r"\1", write(t)) for t in chain(one, "+")] for one in alternatives)
+        return [[t for t in terms if t != "1"] for terms in each]
     except LanguageError:
         return []
 
@@ -974,13 +993,15 @@ def _other_treatment(code: ReadCode, term: str) -> str:
     """Name what stands first in most of the regressions without ``term``, "" where these are no others' effects."""
     others = [r for r in code.regressions if r.terms and term not in r.terms]
     others = [r for r in others if not _meant(r.terms, term, code)]
-    others = [r for r in others if not re.search(r"(?<![\w.])(?:i|factor|poly|[bn]s|regex|c?sw0?|mvsw)\(", r.terms[0])]
+    others = [r for r in others if _may_be_treatment(r.terms[0])]
     if not others:
         return ""
-    first, count = Counter(r.terms[0] for r in others).most_common(1)[0]
+    first, count = Counter(_may_be_treatment(r.terms[0]) for r in others).most_common(1)[0]
     lines = [r.line for r in others]
     those = f"{len(lines)} regressions without `{term}` are" if len(lines) > 1 else f"1 regression without `{term}` is"
-    wider = {one for r in others if r.terms[0] == first for one in r.terms if first in one.split(":")[:-1]}
+    wider = {
+        one for r in others if _may_be_treatment(r.terms[0]) == first for one in r.terms if first in one.split(":")[:-1]
+    }
     product = f", or {shlex.quote(max(wider, key=len))} where the product is the effect" if wider else ""
     return (
         f"{those} not in this draft ({_lines(lines)}), which has one treatment: another is a draft "

@@ -1268,6 +1268,10 @@ class _Stata(Memory):
             return ""
         if inner.name not in self._single or self._is_whole(inner) or self._is_whole(other):
             return ""
+        stored = self.values(inner.name)
+        with np.errstate(over="ignore"):
+            if stored is not None and (v := stored.numbers) is not None and np.array_equal(np.float32(v), v, True):
+                return ""
         keys = {n.name for n in referenced(other)}
         rounded = any(self._key_read_in(key) for key in keys) or not self._single.isdisjoint(keys)
         return inner.name if keys and not rounded and not keys <= self._facts.short else ""
@@ -2974,7 +2978,7 @@ class _Stata(Memory):
                     expression = f"ifelse({' | '.join(tests)}, {to}, {expression})"
                 else:
                     return False
-            if missing != "NA":
+            if missing != "NA" or (self._facts.columns and re.search("[<>]", expression) and self._missing(name)):
                 expression = f"ifelse(is.na({name}), {missing}, {expression})"
             found.append(self.in_force(expression))
         for name, expression in zip(new or left, found, strict=True):

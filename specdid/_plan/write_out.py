@@ -41,7 +41,7 @@ from specdid._study import (
 from specdid.language import LanguageError, Scope, bind, expand, write
 from specdid.language.functions import FUNCTIONS, SAMPLE_PATTERNS, argument
 from specdid.language.tree import Argument, Binary, Call, Constant, Name, Node, Number, Text, Unary, chain, number_value
-from specdid.panel import EvaluationError, Evaluator, Panel, number_text
+from specdid.panel import Column, EvaluationError, Evaluator, Panel, number_text
 
 MOST = 200
 """Samples of a pattern at most."""
@@ -462,7 +462,8 @@ def _arms(
     assert of is not None  # the language has looked
     while isinstance(of, Call) and of.function in ("factor", "C") and of.arguments and of.arguments[0].value:
         of = of.arguments[0].value
-    column = evaluator.column(bind(of, base_scope(study, tuple(panel.columns))))
+    scope = base_scope(study, tuple(panel.columns))
+    column = evaluator.column(bind(of, scope))
     words = language.write(of)
     if column.codes is not None:
         seen = [k for k in range(len(column.levels)) if (column.codes == k).any()]
@@ -509,7 +510,16 @@ def _arms(
                 arm=f"{level.text} against {against}",
             )
         )
-    faults.append(_told(option, call, panel, arms, [v for v in levels if v.text in reference], study))
+    factor = np.any([v.rows for v in levels], axis=0)
+    there = factor if by is None else factor & _not_zero(evaluator.column(bind(by, scope)))
+    faults.append(_told(option, call, panel, arms, against, factor, there, study))
+    return found
+
+
+def _not_zero(column: Column) -> Bools:
+    numbers = column.codes + 1 if column.codes is not None else column.numbers
+    assert numbers is not None
+    found: Bools = np.isfinite(numbers) & (numbers != 0)
     return found
 
 
@@ -581,16 +591,19 @@ def _told(
     call: Call,
     panel: Panel,
     arms: Sequence[_Level],
-    reference: Sequence[_Level],
+    against: str,
+    factor: Bools,
+    there: Bools,
     study: Study,
 ) -> Fault:
-    """Say which arms there are, with their units, and what is pooled."""
+    """Say which arms there are, with their units, and what is pooled.
+
+    Of the rows with a level of the ``factor`` those are ``there`` whose other factor, as ``post``, is not zero.
+    """
     units, word = (np.arange(panel.n_rows), "row") if panel.unit_codes is None else (panel.unit_codes, "unit")
-    counts = [len(np.unique(units[level.rows])) for level in arms]
-    compared, taken = (units[np.any([v.rows for v in part], axis=0)] for part in (reference, arms))
-    rest = np.setdiff1d(compared, taken)
+    counts = [len(np.unique(units[level.rows & there])) for level in arms]
+    rest = np.setdiff1d(units[factor], units[np.any([v.rows for v in arms], axis=0) & there])
     each = ", ".join(f"{v.text} ({many(n, word)})" for v, n in zip(arms, counts, strict=True))
-    against = " or ".join(level.text for level in reference)
     message = f"arms, all in each regression: {each}, against {against} ({many(len(rest), word)} in no arm)"
     if len(arms) > 1 and study.inference.draws and study.inference.null:
         message += "; the median estimate is tested by arm, all other joint statistics (median t) of all arms together"

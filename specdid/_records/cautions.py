@@ -92,6 +92,7 @@ CLAUSES: Mapping[str, str] = {
     "first_is_code": later("a code for never treated may count as treated in every period"),
     "match_lost": later("matching leaves units out, or ties decide it"),
     "imbalance": later("matched samples are not balanced"),
+    "effect_of_none": later("an effect is one where no treated row is"),
     "bad_control": later("controls differ with the treatment"),
     "later_values": later("outcomes or controls use later values"),
     "uncomputed": later("formulas of a workbook have no values"),

@@ -16,6 +16,7 @@ from specdid._curve import Curve
 from specdid._describe import design_warnings
 from specdid._describe.choices import Choices, describe_choices
 from specdid._describe.clusters import ClusterFacts, cluster_cautions, cluster_facts, cluster_rows, cluster_section
+from specdid._describe.conditional_effects import conditional_effects
 from specdid._describe.curve_tests import CurveTests, marked, shares_words, statistic_names
 from specdid._describe.design_warnings import by_treatment, contradictions
 from specdid._describe.instruments import instrument_cautions
@@ -163,6 +164,7 @@ def _warnings(
     yield from design_warnings.tiny_errors(results)
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
+    yield from conditional_effects(results, compiled)
     yield from design_warnings.comparability(results)
     yield from design_warnings.repeated(results)
     yield from design_warnings.same_estimates(results, methods)
@@ -174,7 +176,7 @@ def _warnings(
     plain = [m for m in ok.tolist() if compiled.batched[m] and compiled.members.sunab[m] < 0] if at < 0 else [at]
     if plain:
         found = design_warnings.responding(compiled, plain[0], ok)
-        yield from design_warnings.bad_controls(found, "preferred" if at >= 0 else "first")
+        yield from design_warnings.bad_controls(found, results.planned.vcovs[0], "preferred" if at >= 0 else "first")
 
 
 def _columns(compiled: Compiled, results: Results) -> dict[str, frozenset[str]]:

@@ -26,7 +26,7 @@ from specdid._format import Formula, Key
 from specdid._plan.expand import base_scope
 from specdid._records.numerals import MINUS
 from specdid._study import INSTRUMENTS, Expression
-from specdid._words import later, say, told
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import Label, count, decimals, estimate_and_error, listed, number, p_value
@@ -62,6 +62,12 @@ UNTESTED = later(
     "counts them in the degrees of freedom of χ²."
 )
 ABSOLUTE = later("Where χ² is negative it has no p-value; R's plm prints its absolute value with one.")
+AGREE = (
+    "nothing is tested: each term that could be has the same mean over time in all units, or one that other terms "
+    "give, and so fixed and random effects agree on it"
+)
+SINGULAR = "V_b − V_B is singular, so that there is no classical statistic"
+FEW_UNITS = "there are too few units for the cluster-robust test"
 TIED = 1e-8
 """A part of a dropped column, as a share of its length, that another contributes."""
 COLLINEAR = 1e-9
@@ -334,17 +340,35 @@ def tidy_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -> Ti
 
 
 def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
-    size: tuple[Value, ...] = (column.nobs, column.n_units, column.balanced, column.message or None)
+    size: tuple[Value, ...] = (column.nobs, column.n_units, column.balanced)
     if column.effects is None or column.classical is None or column.robust is None:
-        yield (None,) * (len(TESTS) - len(size)) + size
+        yield (None,) * (len(TESTS) - len(size) - 1) + (*size, column.message)
         return
+    agree = not column.robust.df
     e = column.effects
     rest = (e.variance_e, e.variance_u, float(e.theta.min()), float(e.theta.max()), *size)
     for name, test in _named_tests(column.classical, column.robust):
         chi2 = np.isinf(test.df2)
         df2 = None if chi2 else test.df2
         distribution = "chi2" if chi2 else "F"
-        yield (name, distribution, test.statistic, test.df, df2, test.p_value, test.definite, *rest)
+        yield (
+            name,
+            distribution,
+            test.statistic,
+            test.df,
+            df2,
+            test.p_value,
+            test.definite,
+            *rest,
+            _why_none(test, agree),
+        )
+
+
+def _why_none(test: Test, agree: bool) -> str | None:
+    """Say why a test has no statistic; ``agree``: no unit means are left for the robust test."""
+    if np.isfinite(test.statistic):
+        return None
+    return AGREE if agree or not test.df else SINGULAR if np.isinf(test.df2) else FEW_UNITS
 
 
 def _named_tests(classical: Test, robust: Test) -> Iterator[tuple[str, Test]]:
@@ -397,7 +421,7 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -
     classical, robust = [a for a, _ in tests], [b for _, b in tests]
     first = (
         Row(say("Classical: χ²"), tuple(number(t.statistic, 2) for t in classical)),
-        Row(say("Degrees of freedom"), tuple(str(t.df) for t in classical)),
+        Row(say("Degrees of freedom"), tuple(str(t.df) if np.isfinite(t.statistic) else "" for t in classical)),
         Row("p", tuple(p_value(t.p_value) for t in classical)),
         Row(
             say("Difference of variances positive definite"),
@@ -406,7 +430,10 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -
     )
     second = (
         Row(say("Cluster-robust: F"), tuple(number(t.statistic, 2) for t in robust)),
-        Row(say("Degrees of freedom"), tuple(f"{t.df}, {t.df2:,.0f}" for t in robust)),
+        Row(
+            say("Degrees of freedom"),
+            tuple(f"{t.df}, {t.df2:,.0f}" if np.isfinite(t.statistic) else "" for t in robust),
+        ),
         Row("p", tuple(p_value(t.p_value) for t in robust)),
     )
     negative = any(t.statistic < 0 for t in classical)
@@ -418,9 +445,21 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -
         (
             say(ROBUST_NOTE),
             *((say(ABSOLUTE),) if negative else ()),
+            *_empty(shown),
             *_untested(shown, label),
         ),
     )
+
+
+def _empty(columns: Sequence[HausmanColumn]) -> Iterator[str]:
+    """Say why cells of tests are empty, once for the columns of one reason."""
+    tests = [
+        (c.heading, t, not c.robust.df) for c in columns if c.robust and c.classical for t in (c.classical, c.robust)
+    ]
+    why = [(heading, _why_none(test, agree)) for heading, test, agree in tests]
+    for reason in dict.fromkeys(found for _, found in why if found):
+        names = tuple(dict.fromkeys(heading for heading, found in why if found == reason))
+        yield say("{names}: {why}.", names=said_list(names), why=told(reason, True))
 
 
 def _untested(columns: Sequence[HausmanColumn], label: Label) -> tuple[str, ...]:
@@ -470,13 +509,8 @@ def verdict(column: HausmanColumn, alpha: float) -> str:
     """Say what the robust test says of random effects, in a sentence."""
     assert column.robust is not None
     p = column.robust.p_value
-    if not column.robust.df:
-        return say(
-            "{heading}: no term differs both over time within units and between them, so nothing is tested.",
-            heading=column.heading,
-        )
-    if not np.isfinite(p):
-        return say("{heading}: there are too few units for the cluster-robust test.", heading=column.heading)
+    if (why := _why_none(column.robust, not column.robust.df)) is not None:
+        return say("{heading}: {why}.", heading=column.heading, why=told(why, True))
     if p < alpha:
         return say(
             "{heading}: random effects are rejected (cluster-robust), so fixed effects are used.",
@@ -693,9 +727,9 @@ def hausman(effects: _FixedAndRandom, tested: Bools | None = None) -> Test:
     """Test that fixed and random effects differ by chance only (Hausman 1978), iid errors assumed.
 
     The statistic is (b - B)'(V_b - V_B)⁻¹(b - B) with its sign: where V_b - V_B is not
-    positive definite it may be negative, and has no p-value then. ``tested`` (K,) leaves
-    columns out of it: those that are the same for all units in a period, of which both
-    estimators say the same (Wooldridge 2010, section 10.7.3).
+    positive definite it may be negative, and has no p-value then. Where b and B agree there is none.
+    ``tested`` (K,) leaves columns out of it: those that are the same for all units in a period, of
+    which both estimators say the same (Wooldridge 2010, section 10.7.3).
     """
     from scipy.special import chdtrc
 
@@ -705,6 +739,8 @@ def hausman(effects: _FixedAndRandom, tested: Bools | None = None) -> Test:
     difference = effects.fe[c] - effects.re[c]
     variance = (effects.fe_vcov - effects.re_vcov)[np.ix_(c, c)]
     scale = np.sqrt(np.diag(effects.fe_vcov)[c])
+    if (np.abs(difference) <= TIED * scale).all():  # by rounding alone, as where all unit means are given
+        return Test(np.nan, 0, np.inf, np.nan, False)
     roots = np.linalg.eigvalsh(variance / np.outer(scale, scale))
     if np.abs(roots).min() < 1e-12:
         return Test(np.nan, len(c), np.inf, np.nan, False)

@@ -10,5 +10,6 @@ ESTIMATOR = binary_model(
     "probit coefficient",
     "probit index",
     needs=("from scipy.stats import norm",),
-    errors="Errors are by the expected information, as in R's glm and fixest; Stata's probit takes the observed one.",
+    errors="Errors are by the expected information, as in R's glm (with `ssc = \"glm\"`) and fixest; Stata's probit "
+    "takes the observed one.",
 )

@@ -80,7 +80,8 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("Stata", "regression", "logit logistic xtlogit clogit", "`logit` in [estimator]; [fixed_effects] of few rows bias "
      "it, which is said beside the number"),
     ("Stata", "regression", "probit dprobit", "`probit` in [estimator]; its errors are by the expected information, as "
-     "those of R's glm and of Stata's glm with irls; Stata's probit takes the observed one, and prints other errors"),
+     "those of R's glm and of Stata's glm with irls, where [vcov] has `ssc = \"glm\"`; Stata's probit takes the "
+     "observed one, and prints other errors"),
     ("Stata", "regression", "xtprobit", "nothing here has its random effects; `probit` in [estimator] is another "
      "model"),
     ("Stata", "regression", "tobit xttobit qreg xtqreg qreg2 sqreg rifhdreg heckman heckprob truncreg ologit oprobit "

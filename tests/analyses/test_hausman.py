@@ -10,7 +10,7 @@ from small_studies import small_panel, small_study
 from specdid import check
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
-from specdid.analyses.hausman import HausmanColumn, Test, both_effects, hausman, mundlak, verdict, warnings
+from specdid.analyses.hausman import AGREE, HausmanColumn, Test, both_effects, hausman, mundlak, verdict, warnings
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
 
@@ -346,12 +346,36 @@ def test_a_written_right_hand_side_without_the_treatment_is_refused(controls, co
         assert faults[0].help == f'write controls = "d + {controls}"'
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+def test_why_a_test_is_empty_stands_beside_it(balanced):
+    """Of an arm given at random and its product with time the means are those of the arm: p was empty, unexplained."""
+    frame = small_panel().with_columns(
+        arm=(pl.col("id") % 2).cast(pl.Int64), post=(pl.col("year") > 2004).cast(pl.Int64)
+    )
+    frame = frame.with_columns(did=pl.col("arm") * pl.col("post"))
+    frame = frame if balanced else frame.filter((pl.col("year") < 2007) | (pl.col("id") % 3 > 0))
+    study = small_study(
+        treatment={"d": "did"},
+        controls={"c": "arm + factor(year)"},
+        fixed_effects={"unit": "id"},
+        hausman={"fix": {"outcome": "y"}},
+    )
+    (finding,) = found(study, frame)
+    tests = finding.tables[1]
+    why, value = tests.header.index("message"), tests.header.index("statistic")
+    for row in tests.rows:
+        assert (row[why] == AGREE) == (not np.isfinite(row[value])) == balanced
+    assert any(AGREE in note for note in tests.print.notes) == balanced
+    degrees = [row.cells for block in tests.print.blocks for row in block if row.label == "Degrees of freedom"]
+    assert (degrees == [("",), ("",)]) == balanced
+
+
 def test_terms_of_which_none_can_be_tested_are_said_to_be_untestable(drawn):
     y, X, units = drawn
     none = np.zeros(3, bool)
     effects = both_effects(y, X, units)
     both = hausman(effects, none), mundlak(y, X, units, effects.theta, none)
     said = verdict(HausmanColumn({}, "y", ("a", "b", "c"), 400, 60, False, "", effects, *both), 0.05)
-    assert said == "y: no term differs both over time within units and between them, so nothing is tested."
+    assert said == f"y: {AGREE}."
     few = Test(np.nan, 2, 1.0, np.nan, False)
     assert "too few units" in verdict(HausmanColumn({}, "y", (), 400, 2, False, "", effects, both[0], few), 0.05)

@@ -209,11 +209,25 @@ def test_an_outcome_in_another_unit_of_measurement_from_a_period_on_is_told(outc
         ("winsorize(x1, 0.05)", {"limits_of_all_periods"}),
         ("mean(x1, by = kind)", {"later_values"}),
         ("mean(age, by = moved)", {"later_values"}),
+        # what picks the first period's value reads none after it
+        ("max(ifelse(year == 2001, x1, NA), by = id)", set()),
+        ("sum(ifelse(year > 2001, 0, x1), by = id)", set()),
+        ("sum(x1 * (year == 2001), by = id)", set()),
+        ("mean(ifelse(year == 2001, x1, NA), by = kind)", set()),
+        ("mean(start, by = id)", set()),
+        ("at(x1, year == min(year, by = id))", set()),
+        ("max(ifelse(year == 2002, x1, NA), by = id)", {"later_values"}),
+        ("max(ifelse(year == 2001, 0, x1), by = id)", {"later_values"}),
+        ("max(ifelse(x1 > 0, 1, 0), by = id)", {"later_values"}),
+        ("sum(x1 * (x1 > 0), by = id)", {"later_values"}),
+        ("max(ifelse(year == 2006, x1, NA), by = moved)", {"later_values"}),
+        ("max(year, by = id) * x1", set()),
     ],
 )
 def test_what_is_constant_within_units_has_no_later_values(control, codes):
     frame = small_panel().with_columns(age=20.0 + pl.col("id") % 7, kind=pl.when(pl.col("id") > 9).then(1).otherwise(0))
     frame = frame.with_columns(gaps=pl.when(pl.col("year") > 2003).then(pl.col("age")), moved=pl.col("year") > 2004)
+    frame = frame.with_columns(start=pl.when(pl.col("year") == pl.col("year").min()).then(pl.col("x1")))
     found = {f.code for f in specdid.check(small_study(controls={"c": control}), frame)}
     assert found & {"later_values", "limits_of_all_periods"} == codes
 

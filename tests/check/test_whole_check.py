@@ -52,6 +52,17 @@ def test_faults_of_the_study_are_said_where_the_data_cannot_be_read(tmp_path):
     assert [f.code for f in examine(path)[1]] == ["no_file", "unknown_key"]
 
 
+@pytest.mark.parametrize("written", [None, "id + year"])
+def test_who_wrote_no_fixed_effects_is_told_which_there_are(written):
+    """In a cross section each row is alone in its unit."""
+    study = {"study": {"title": "a", "data": "a.csv", "unit": "id", "time": "year"}, "outcome": {"y": "y"}}
+    study |= {"treatment": {"x": "x1"}, "sample": {"s": "year == 2001"}}
+    study |= {"fixed_effects": {"a": written}} if written else {}
+    told = [f.help for f in specdid.check(study, small_panel()) if f.code == "nothing_estimable"]
+    help_ = 'without [fixed_effects] they are `id + year`; for none write there "none" = "1"'
+    assert told == [None if written else help_]
+
+
 def test_a_check_loads_no_heavy_library(tmp_path):
     path = write(
         tmp_path,

@@ -531,7 +531,11 @@ def test_lines_that_lack_a_term_are_named(drafted):
     rows = ("y d x", "y d x", "y x z", "y x", "y z w")
     done, _ = drafted("".join(f"reghdfe {row}, a(i)\n" for row in rows), "a.do")
     assert done.returncode == 2
-    assert "`d` stands first in all but lines 3, 4 and 5" in done.stderr
+    assert "help: say it: --treatment d or --treatment x or --treatment z; a draft is of one" in " ".join(
+        done.stderr.split()
+    )
+    assert "`d` stands first in 2 of 5, lines 1 and 2" in done.stderr
+    assert "`z` stands first in 1 of 5, line 5" in done.stderr
     assert "`x` in 4 of 5, not in line 5" in done.stderr
     assert "`z` in 2 of 5, not in lines 1, 2 and 4" in done.stderr
 
@@ -2651,7 +2655,7 @@ pkg::something(m)
         ("gen x = q >= tq(1959q4) & q < th(2000h2)", "q >= -1 & q < 81"),
         ("gen x = day >= td(01jan1960) & day <= td(29 Feb 2004)", "day >= 0 & day <= 16130"),
         ("recode z (1=0) (2 3=1) (4/6=2), gen(x)",
-         "ifelse(z == 1, 0, ifelse(z == 2 | z == 3, 1, ifelse(z >= 4 & z <= 6, 2, z)))"),
+         "ifelse(is.na(z), NA, ifelse(z == 1, 0, ifelse(z == 2 | z == 3, 1, ifelse(z >= 4 & z <= 6, 2, z))))"),
         ('recode z (1 = 0 "no") (.=9) (else=1), generate(x)', "ifelse(is.na(z), 9, ifelse(z == 1, 0, 1))"),
         ("recode z (1=0) (*=.), gen(x)", "ifelse(z == 1, 0, NA)"),
         ("recode x 1=0", "ifelse(x == 1, 0, x)"),
@@ -3044,7 +3048,8 @@ feols(y ~ d + . | id, df, cluster = ~id)
         ("xtreg y d, fe i(id) vce(robust)", True),
         ("areg y d, absorb(id)", True),
         ("areg y d, absorb(region) vce(cluster id)", False),
-        ("areg y d if d != 2, absorb(region) vce(cluster id)", True),
+        ("areg y d if d != 2, absorb(region) vce(cluster id)", False),  # of all rows
+        ("areg y d if y != 4, absorb(region) vce(cluster id)", True),
         ("areg y d x, absorb(region) vce(cluster id)", True),
         ("reghdfe y d, absorb(id) vce(cluster id)", False),
         ("felm(y ~ d | id | 0 | id, df)", True),
@@ -7200,3 +7205,147 @@ def test_a_factor_of_0_and_1_is_a_term(right, terms, effects):
     for call in (f"lm(y ~ {right}, df)", f"feols(y ~ {right}, df)"):
         (r,) = lm_read(call, facts).regressions
         assert ({*r.terms}, r.effects) == ({*terms}, effects)
+
+
+def test_a_treatment_with_its_lag_is_advised_as_one_term_and_taken(drafted):
+    """What is advised is taken: a treatment is one term, and its lags are held fixed beside it."""
+    made = "import delimited castle.csv\nxtset sid year\ngen d = post\ngen x = poverty\n"
+    code = f"{made}reghdfe homicide x, absorb(sid)\nreghdfe homicide L(0/1).d, absorb(sid) cluster(sid)\n"
+    done, spec = drafted(code, "a.do", "--treatment", "x")
+    (advised,) = re.findall(r"with --treatment (\S+) \(first in 1", done.stdout)
+    spec.unlink()
+    done, spec = drafted(code, "a.do", "--treatment", advised)
+    assert done.returncode == 0
+    assert formulas(spec) == ["homicide ~ d + l(d, 1) | sid"]
+    spec.unlink()
+    done, _ = drafted(code, "a.do", "--treatment", "l(d, 0:1)")
+    assert done.returncode == 2
+    assert "`l(d, 0:1)` stands for 2 terms, and a treatment is one" in done.stderr
+    assert "--treatment d" in done.stderr
+
+
+@pytest.mark.parametrize(("age", "read"), [([20.0, 31, 44, 50], True), ([20.1, 31, 44, 50], False)])
+def test_single_precision_is_told_where_it_rounds_a_number_of_the_data(age, read):
+    columns = {"y": [1.0, 2, 4, 3], "age": age, "id": [1.0, 1, 2, 2], "year": [1.0, 2, 1, 2], "d": [0.0, 1, 0, 0]}
+    facts = facts_of(panel_of(columns, "id", "year").columns, "a.csv")
+    cuts = (
+        "gen w = age\nsummarize age, detail\nreplace w = r(p5) if w < r(p5)\nreplace w = r(p95) if w > r(p95) & w < .\n"
+    )
+    found = read_code(f"use a\nxtset id year\n{cuts}reghdfe y d w, absorb(id year)\n", ".do", facts)
+    assert bool(found.unread) != read
+    assert any("single precision" in why for *_, why in found.skipped) != read
+
+
+@pytest.mark.parametrize(("w", "made"), [
+    ([1.0, np.nan, 2, 3], "ifelse(is.na(w), NA, ifelse(w <= 1, 0, ifelse(w >= 2, 1, w)))"),
+    ([1.0, 1, 2, 3], "ifelse(w <= 1, 0, ifelse(w >= 2, 1, w))"),
+])  # fmt: skip
+def test_recode_leaves_missing_missing_and_says_so_where_some_is(w, made):
+    columns = {"y": [1.0, 2, 4, 3], "w": w, "id": [1.0, 1, 2, 2], "year": [1.0, 2, 1, 2], "d": [0.0, 1, 0, 0]}
+    panel = panel_of(columns, "id", "year")
+    found = read_code("use a\nrecode w (min/1=0) (2/max=1), gen(v)\nreghdfe y d v, absorb(id)\n", ".do",
+                      facts_of(panel.columns, "a.csv"))  # fmt: skip
+    assert found.derived["v"] == made
+    study = {"title": "a", "data": "a.csv", "unit": "id", "time": "year"}
+    tables = {"outcome": {"y": "y"}, "treatment": {"t": "d"}, "controls": {"c": "v"}, "derive": {"v": made}}
+    told = specdid.check({"study": study, **tables}, pl.DataFrame(columns, nan_to_null=True))
+    assert "comparison_missing" not in {fault.code for fault in told}
+
+
+@pytest.mark.parametrize(("of", "told"), [("z / 2", False), ("z - 1", True), ("ifelse(z > 1, z, 0)", True)])
+def test_logs_of_columns_that_the_code_makes_are_told_where_the_data_have_a_zero(of, told):
+    columns = {"y": [1.0, 2, 4, 3], "z": [1.0, 5, 2, 3], "id": [1.0, 1, 2, 2], "d": [0.0, 1, 0, 0]}
+    facts = facts_of(panel_of({**columns, "year": [1.0, 2, 1, 2]}, "id", "year").columns, "a.csv")
+    code = f"df <- read.csv('a.csv')\ndf$s <- with(df, {of})\ndf$l <- log(df$s)\ndf$low <- df$l < 1\n"
+    found = read_code(f"{code}feols(y ~ d + low | id, df, ~id)\n", ".R", facts)
+    assert found.derived["low"] == "l < 1"
+    assert any("-Inf" in one for one in found.comments.get("derive", ())) == told
+
+
+SIZES = {"y": [1.0, 2, 4, 3], "d": [0.0, 1, 0, 0], "g": [1.0, 2, 3, 1], "id": [1.0, 1, 2, 2], "year": [1.0, 2, 1, 2]}
+
+
+def of_sizes(*sizes: str) -> DataFacts:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.csv"
+        pl.DataFrame({**SIZES, "size": [*sizes]}).write_csv(path)
+        return facts_of(read_columns(path, "a.csv").columns)
+
+
+@pytest.mark.parametrize(
+    ("value", "here"),
+    [
+        ('factor(df$size, levels = c("s", "m", "l"))', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('factor(df$size, levels = c("l", "m", "s"))', "size"),
+        ('factor(df$size, levels = c("s", "l"))',
+         'ifelse(size %in% c("s", "l"), size, NA), and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('relevel(factor(df$size), ref = "s")', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('relevel(as.factor(df$size), "l")', "size"),
+        ('relevel(factor(df$g), ref = "2")', "g, and as a term `i(…, ref = 2)`, of R's base"),
+        ('fct_relevel(df$size, "s")', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('factor(df$g, levels = c(1, 2, 3))', "ifelse(g %in% c(1, 2, 3), g, NA)"),
+        ('factor(df$g, levels = c(1, 2), labels = c("a", "b"))', 'case_when(g == 1 ~ "a", g == 2 ~ "b")'),
+        ('fct_inorder(df$size)',
+         "size, and as a term `i(…, ref = …)` of R's base, the value that stands first in the rows"),
+        ('ordered(df$size, levels = c("s", "m", "l"))',
+         "size, whose dummies are others than the polynomials that R has of an ordered factor"),
+        ('stringr::str_detect(df$size, "s")', 'grepl("text", size), the pattern first'),
+        ('factor(df$size, levels = sizes)', None),
+        ('factor(df$size)', None),
+    ],
+)  # fmt: skip
+def test_factors_with_an_order_of_levels_are_offered_with_the_base_of_their_dummies(value, here):
+    code = f"df <- read.csv('a.csv')\ndf$v <- {value}\nfeols(y ~ d + v | id, df, ~id)\n"
+    found = read_code(code, ".R", of_sizes("l", "m", "s", "l"))
+    (why,) = (why for line, _, why in found.skipped if line == 2)
+    assert (why.split(". Here: ")[1].split("; changes")[0] if "Here" in why else None) == here
+
+
+@pytest.mark.parametrize(
+    ("term", "here"),
+    [
+        ('relevel(factor(size), "s")', 'i(size, ref = "s")'),
+        ('factor(size, levels = c("s", "m", "l"))', 'i(size, ref = "s")'),
+        ('relevel(factor(size), "l")', "i(size)"),
+    ],
+)
+def test_factors_with_an_order_of_levels_in_a_formula_are_offered(term, here):
+    found = read_code(f"feols(y ~ d + {term} | id, df, ~id)\n", ".R", of_sizes("l", "m", "s", "l"))
+    assert [why.split(". Here: ")[1] for *_, why in found.skipped] == [here]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [(("low", "High", "Mid", "low"), False), (("low", "Mid", "high", "low"), True), (("a", "b", "B", "A"), True),
+     (("l", "m", "s", "l"), False)],
+)  # fmt: skip
+def test_dummies_whose_base_r_takes_by_the_alphabet_of_its_locale_are_told(sizes, told):
+    """R compares letters before their case: high, low, Mid; here capitals come first: Mid, high, low."""
+    found = read_code("feols(y ~ d + size | id, df, ~id)\n", ".R", of_sizes(*sizes))
+    assert bool(found.comments.get("controls")) == told
+    if told:
+        assert found.comments["controls"][0].endswith(f'write i(size, ref = "{min(sizes, key=str.casefold)}").')
+
+
+def test_a_product_with_dummies_whose_base_is_another_is_told_with_its_own_words():
+    found = read_code("feols(y ~ d * size | id, df, ~id)\n", ".R", of_sizes("low", "Mid", "high", "low"))
+    (told,) = found.comments["controls"]
+    assert 'write i(size, ref = "high"), and i(size, d, ref = "high") for `d:size`' in told
+
+
+@pytest.mark.parametrize(("body", "told"), [
+    ("q <- quantile(x, c(p, 1 - p), na.rm = TRUE)\n  pmin(pmax(x, q[1]), q[2])", True),
+    ("m <- mean(x)\n  x - m", False),
+])  # fmt: skip
+def test_a_function_that_sets_the_tails_is_offered_as_winsorize(body, told):
+    code = f"w <- function(x, p = 0.01) {{\n  {body}\n}}\ndf$v <- w(df$y)\nfeols(y ~ d + v | id, df, ~id)\n"
+    (why,) = (why for *_, why in read_code(code, ".R", of_sizes(*"lmsl")).skipped if "of the script" in why)
+    assert ("winsorize(x, p)" in why) == told
+
+
+@pytest.mark.parametrize(("poly", "read"), [("poly(g, 2, raw = TRUE)", True), ("poly(g, 2)", False)])
+def test_plain_powers_are_of_a_row_and_the_index_of_plm_is_unit_and_time(poly, read):
+    code = "df <- read.csv('a.csv')\np <- pdata.frame(df, index = c('id', 'year'))\n"
+    found = read_code(f"{code}feols(y ~ d + {poly}, df, subset = ~ year > 1, vcov = ~id)\n", ".R", of_sizes(*"lmsl"))
+    assert len(found.regressions) == read
+    assert (found.unit, found.time) == ("id", "year")

@@ -249,7 +249,7 @@ def test_a_control_is_asked_about_beside_the_main_effects(treatment, controls):
     assert 0.001 < p < 0.05
     found = warned(curve, "bad control?")
     assert f"bad control? `moved` (p = {p:.3f}) differs with" in found
-    assert "holds fixed (`id`, `year`, `law`): p < 0.05 for 1 of 2 controls" in found
+    assert "holds fixed (`id`, `year`, `law`): p < 0.05 by `unit` for 1 of 2 controls" in found
 
 
 @pytest.mark.parametrize(
@@ -284,12 +284,24 @@ def test_of_a_triple_interaction_all_that_is_below_it_is_held():
     found = warned(curve, "bad control?")
     assert "bad control? `moved` (p < 0.001) differs with" in found
     held = "(`law`, `old`, `law:poor`, `poor`, `law:old`, `poor:old`)"
-    assert f"given what the first specification holds fixed {held}: p < 0.05 for 1 of 2 controls" in found
+    assert f"given what the first specification holds fixed {held}: p < 0.05 by `unit` for 1 of 2 controls" in found
+
+
+@pytest.mark.parametrize("treatment", ["did", "cert"])
+def test_what_stays_as_it_is_in_units_that_become_treated_is_no_bad_control(treatment):
+    """Sex was called a bad control, which an imbalance is not; where no unit becomes treated, who knows."""
+    frame = PANEL.with_columns(cert=(pl.col("id") % 2).cast(pl.Int64), post=(pl.col("year") > 2004).cast(pl.Int64))
+    noise = pl.Series(np.random.default_rng(5).normal(size=len(frame)))
+    frame = frame.with_columns(did=pl.col("cert") * pl.col("post"), born=pl.col("cert") + pl.col("id") % 3)
+    frame = frame.with_columns(moved=pl.col("did") + pl.col("cert") + 0.1 * noise)
+    curve = run(frame, treatment={"d": treatment}, controls={"x": "born + moved"}, fixed_effects={"year": "year"})
+    named = re.findall(r"`(\w+)` \(p", warned(curve, "bad control?"))
+    assert sorted(named) == (["moved"] if treatment == "did" else ["born", "moved"])
 
 
 def test_where_nothing_is_held_the_warning_says_so():
     curve = run(interacted(), treatment={"d": "law"}, controls={"x": "x"}, fixed_effects={"none": "0"})
-    assert "in the first specification, which holds nothing fixed: " in warned(curve, "bad control?")
+    assert "in the rows of the first specification, which holds nothing fixed: " in warned(curve, "bad control?")
 
 
 @pytest.mark.parametrize("missing", ["listwise", "common"])

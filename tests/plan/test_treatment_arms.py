@@ -139,6 +139,12 @@ def test_estimands_of_arms_are_apart_and_the_pooled_statistics_are_told(panel):
     alone = specdid.run(study(treatment={"a": "i(now, ref = 'control')"}, inference=by_arm), panel, audit=0)
     assert "Primary test, median estimate" in summary.terminal_summary(alone)
     assert "together:" not in summary.terminal_summary(alone)
+    some = panel.with_columns(post=pl.when(pl.col("id") % 3 > 0).then(pl.col("post")).otherwise(0))
+    found = specdid.check(study(treatment={"a": "i(code, post, ref = c(0, 1))"}), some)
+    (told,) = [f for f in found if f.code == "arms"]
+    taken = some.filter((pl.col("code") == 2) & (pl.col("post") != 0))["id"].n_unique()
+    assert 0 < taken < 10  # units of the arm that are never in it are in none
+    assert told.message.endswith(f": 2 ({taken} units), against 0 or 1 ({40 - taken} units in no arm)")
     one = specdid.check(study(treatment={"a": "i(code, post, ref = c(0, 1))"}), panel)
     assert [f.message for f in one] == [
         "arms, all in each regression: 2 (10 units), against 0 or 1 (30 units in no arm)"
