@@ -274,12 +274,16 @@ def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> N
     """
     if named := _units(frame, names):
         row, units = named
+        bare = [str(cell).strip() for name, cell in zip(names, frame.row(row), strict=False) if cell and not name]
         shown = first_few([f"“{word}”" for word in dict.fromkeys(units)], 3)
         raise ReadError(
             "units_row",
             f"row {row + first:,} of the file, as a spreadsheet counts, holds {shown} above numbers, and no number: a "
             "second heading line, of units?",
-            help="delete it in the file: each row below the headings is read as a row of data",
+            help=f"write one line of headings, for “{bare[0]}” has none above it in row {format(first - 1, ',')} "
+            "(merged cells?), and delete the other line"
+            if bare
+            else "delete it in the file: each row below the headings is read as a row of data",
             notes=(
                 *(f"{note}: a note? delete it, too" for note in _notes_below(frame, first)),
                 *_totals_and_marks(frame.slice(row + 1), names, row + 1 + first),

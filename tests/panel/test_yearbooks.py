@@ -60,6 +60,16 @@ def test_a_row_of_units_is_named_beside_notes_blank_rows_and_marked_cells(tmp_pa
     assert all(("empty them" in note) == (marks == "n.a.") for note in fault.notes[1:])
 
 
+@pytest.mark.parametrize(("heading", "told"), [("", True), ("人口", False)])
+def test_names_below_merged_headings_are_not_to_be_deleted(tmp_path, heading, told):
+    lines = [f"城{u},{y},{int(u > 2)},{u}.5,{u * y}" for u in range(6) for y in (2009, 2010, 2011)]
+    text = "\n".join([f"市,年,试点,经济,{heading}", ",,,产值,总数", *lines]) + "\n"
+    (fault,) = [f for f in faults(tmp_path, text) if f.severity == "error"]
+    assert fault.code == "units_row"
+    assert ("“总数” has none above it in row 1" in fault.help) == told
+    assert ("delete it in the file" in fault.help) != told
+
+
 @pytest.mark.parametrize("first", ["城,2009,,停", "城,,0,不详", "甲,2009q1,0,…", ",,,n/a"])
 def test_a_row_of_data_is_no_row_of_units_beside_notes(tmp_path, first):
     text = rows(first) + "\n".join(NOTES) + "\n"
