@@ -27,6 +27,7 @@ from specdid.language import (
 )
 from specdid.language.tree import Argument, Binary, Call, Constant, Node, Number, Unary, chain, walk
 from specdid.panel import Column
+from specdid.panel.columns import rank
 
 _OF_STATA = re.compile(r"(?<![\w.])[LFDS][LFDS\d]*\.[A-Za-z_]|[=<>]\s*\.(?![\w])")
 """What would be read as a name as in R: L.x, and the missing value."""
@@ -443,12 +444,26 @@ class Memory:
         """Say whether rows may be alone in a fixed effect."""
         if regression.effects == "0":
             return False
-        used = {name for text in texts_of(regression) for name in columns_of(text)}
         parts = re.split(r"\s*\+\s*", regression.effects)
-        plain = all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts)
-        if regression.condition != "TRUE" or not plain or not used <= self._facts.complete:
+        if not all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts):
             return True
-        return any(self._facts.alone(tuple(part.split("^"))) for part in parts)
+        used = [name for text in texts_of(regression) for name in columns_of(text)]
+        rows = self.left_of(regression.condition)
+        for text in (regression.outcome, *regression.terms, *used):
+            column = self.values(text)
+            if column is None and {*called(text)} - {"i", "poly"}:
+                return True
+            if column is not None and rows is not None:
+                rows = rows & ~column.missing
+        columns = {name: self.values(name) for part in parts for name in part.split("^")}
+        if rows is None or any(one is None for one in columns.values()):
+            whole = regression.condition == "TRUE" and {*used} <= self._facts.complete
+            return not whole or any(self._facts.alone(tuple(part.split("^"))) for part in parts)
+        for part in parts:
+            levels = [rank(one)[0][rows] for name in part.split("^") if (one := columns[name]) is not None]
+            if (np.unique(np.stack(levels), axis=1, return_counts=True)[1] == 1).any():
+                return True
+        return False
 
     def _tell_kept(self) -> None:
         """Say which regressions keep rows that are alone in a fixed effect, which are dropped here."""
@@ -554,9 +569,14 @@ class Memory:
 
     def left(self, values: Floats) -> Bools:
         """Say which values are of rows that are left, all where that is not known."""
-        asked = self.values(" & ".join(map(in_brackets, self.rows_left())) or "TRUE")
+        rows = self.left_of(" & ".join(map(in_brackets, self.rows_left())) or "TRUE")
+        return np.ones(values.shape, dtype=bool) if rows is None else rows
+
+    def left_of(self, condition: str) -> Bools | None:
+        """Mark the rows in which a condition of versions is true, None where that is not known."""
+        asked = self.values(condition)
         if asked is None or asked.numbers is None:
-            return np.ones(values.shape, dtype=bool)
+            return None
         return np.asarray((asked.numbers != 0) & ~np.isnan(asked.numbers))
 
     def _plain(self, key: str) -> str:

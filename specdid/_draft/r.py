@@ -262,6 +262,7 @@ _HERE = {
     "ntile": "ntile(x, n), which splits ties by unit and time, or quantile_group(x, n), where they stay together",
     "cut": "case_when(x > 0 & x <= 2 ~ 1, x > 2 & x <= 4 ~ 2) of breaks 0, 2 and 4",
     "replace_na": "coalesce(x, 0)",
+    "str_detect": 'grepl("text", x), the pattern first',
     "na_if": "ifelse(x == 1, NA, x), of one value",
     "any": "max(x, by = g) == 1 of a condition x",
     "all": "min(x, by = g) == 1 of a condition x",
@@ -282,6 +283,10 @@ _HERE = {
     "n_distinct": "n_distinct(x, by = g), which counts no missing value",
 }
 """What a function of R that is not taken over is here."""
+_ORDERING = {"factor", "ordered", "relevel", "fct_relevel", "fct_inorder", "as_factor"}
+"""Functions that put the levels of a factor in an order, of which the first is the base of its dummies."""
+MOST_OF_BODY = 8
+"""Statements of a function that are looked at for what it may be."""
 _NO_OPTIONS = {"fml", "data", "vcov", "x", "na.rm", "n", "names", "probs", "replace", ".x"}
 """Arguments that what stands in _HERE has, too, or that change nothing in it."""
 _OF_EXAMPLE = {"first", "last", "nth", "lag", "lead", "shift", "across", "fcase"}
@@ -436,6 +441,7 @@ class _R(Memory):
         self._factors: list[int] = []
         self._levels: set[str] = set()
         self._levels_of: dict[str, str] = {}
+        self._bases: dict[str, str] = {}
         """Of factors that a line makes of another column of the data, that column."""
         self._listed_of: dict[str, list[tuple[int, str, str]]] = {}
         self._saved: dict[str, str] = {}
@@ -532,6 +538,7 @@ class _R(Memory):
             code.comments["derive"] = told
         self._tell_infinite(code)
         self._tell_logs(code)
+        self._tell_bases(code)
         self._tell_cells(code)
         self._tell_zeros(code)
         return code
@@ -580,6 +587,26 @@ class _R(Memory):
             listed = ", ".join(those[:12]) + ", …" * (len(those) > 12)
             told = f"{zero} is -Inf in R, smaller than any number, and missing here: {listed}."
             code.comments.setdefault("derive" if code.derived else "sample", []).append(told)
+
+    def _tell_bases(self, code: ReadCode) -> None:
+        """Say whose dummies leave out another text than R's, which puts small and capital letters together."""
+        terms = {term for r in code.regressions for term in r.terms}
+        for name in sorted({name for term in terms for name in term.split(":") if re.fullmatch(_NAME, name)}):
+            column = self._facts.values(name, code.derived)
+            if column is None or not column.is_text or not column.levels:
+                continue
+            here, there = min(column.levels), min(column.levels, key=lambda text: (text.casefold(), text.swapcase()))
+            if here != there:
+                told = (
+                    f"Dummies of `{name}` leave out “{here}” here, as capitals come before small letters, and "
+                    f"“{there}” in R, but for the locale C: write i({name}, ref = {write(Text(there))})"
+                )
+                if product := next((term for term in sorted(terms) if name in term.split(":")[:2] != [term]), ""):
+                    other = next((one for one in product.split(":") if one != name), name)
+                    told += f", and i({name}, {other}, ref = {write(Text(there))}) for `{product}`, without which the "
+                    told += f"coefficient of `{other}` is of another group"
+                told += "."
+                code.comments.setdefault("controls", []).append(told)
 
     def _may_be_zero(self, node: Node, code: ReadCode) -> bool:
         """Say whether what a log is of may be 0, as far as the data show."""
@@ -651,6 +678,8 @@ class _R(Memory):
         for _, statement, _ in statements:
             settings = re.search(r"\bsetFixest_estimation\(", statement)
             panel = settings and _two_names(_arguments(_inside(statement, settings.end())).get("panel.id", ""))
+            if not panel and (indexed := re.search(r"\b(?:pdata\.frame|plm)\(", statement)):
+                panel = _two_names(_arguments(_inside(statement, indexed.end())).get("index", ""))
             if panel and self.found.unit is None:
                 self.found.unit, self.found.time = panel
         for name, _, inside in (one for found in calls for one in found):
@@ -867,7 +896,7 @@ class _R(Memory):
         if (
             name not in _R_FORMULAS
             and condition != "TRUE"
-            and (whole := next((n for n in _called(formula) if n in _OF_ALL), None))
+            and (whole := next((n for n in _called(_without_powers(formula)) if n in _OF_ALL), None))
         ):
             raise NotReadError(
                 f"`{whole}()` is of the rows of `subset` alone in fixest, here of all: have its column in the data"
@@ -1049,12 +1078,21 @@ class _R(Memory):
                 )
         _refuse_one_value(text)
         names = _called(text)
+        if names[:1] == ["factor"] and (here := self._base_named("factor", text)):
+            raise NotReadError(f"`factor()` with its levels in a formula is not taken over{here}")
         if other := next((n for n in names if n not in _IN_FORMULAS), None):
-            here = ". Here: offset() among the controls" if other == "offset" else ""
+            here = ". Here: offset() among the controls" if other == "offset" else self._base_named(other, text)
             raise NotReadError(f"`{other}()` in a formula is not taken over{here}")
-        if self.state.kept and (across := next((n for n in names if n in _ACROSS_ROWS), None)):
+        if self.state.kept and (across := next((n for n in _called(_without_powers(text)) if n in _ACROSS_ROWS), None)):
             raise NotReadError(f"`{across}()` looks at rows that the code has cut off before")
         return ours(text, role)  # type: ignore[arg-type]
+
+    def _base_named(self, function: str, text: str) -> str:
+        """Say of a factor with its levels in an order within a formula how its base is named here."""
+        column, base = self._leveled(function, text) if function in _ORDERING else ("", "")
+        if not re.fullmatch(_NAME, column):
+            return ""
+        return f". Here: i({column}, ref = {base})" if base else f". Here: i({column})"
 
     def _refuse_numbered(self, text: str) -> None:
         """Refuse the numbers that R gives the levels of a factor.
@@ -1128,7 +1166,9 @@ class _R(Memory):
         if of := self._levels_of.get(self.state.columns.get(name, "")):
             return of
         if name not in self._data:
-            self.found.notes.append((line, f"`{name}` is a factor: if it has more than two levels, write i({name})"))
+            ref = f", ref = {base}" if (base := self._bases.get(self.state.columns.get(name, ""))) else ""
+            told = f"`{name}` is a factor: if it has more than two levels, write i({name}{ref})"
+            self.found.notes.append((line, told))
             return ""
         return name
 
@@ -1311,6 +1351,19 @@ class _R(Memory):
         """Take up the script's functions of one expression, which are written out where they are called."""
         self._helpers: dict[str, tuple[list[str], str]] = {}
         self._own = {made[0] for _, text, _ in statements if (made := _assigned(" ".join(text.split())))}
+        starts = [
+            (k, m[0]) for k, (_, text, _) in enumerate(statements)
+            if (m := _assigned(" ".join(text.split()))) and re.match(r"(?:function\b|\\\()", m[2])
+        ]  # fmt: skip
+        bodies = {
+            name: " ".join(text for _, text, _ in statements[k : k + MOST_OF_BODY]).partition("}")[0]
+            for k, name in starts
+        }
+        self._of_quantiles = {
+            name
+            for name, body in bodies.items()
+            if "quantile(" in body and re.search(r"\b(?:pmin|pmax|ifelse)\(|\] *<-", body)
+        }
         made_twice = Counter(m[0] for _, text, _ in statements if (m := _assigned(" ".join(text.split()))))
         for k, (_, text, _) in enumerate(statements):
             head = re.match(rf"({_NAME})\s*(?:<-|=)\s*(?:function\s*|\\)\(([^()=]*)\)\s*(.*)$", " ".join(text.split()))
@@ -1567,7 +1620,10 @@ class _R(Memory):
                 f"`{other}()` is not taken over{self._instead(other, text, by)}"
             )  # another function than that of this name here
         if own := next((n for n in re.findall(rf"(?<![\w.:$])({_NAME})\(", bare) if n in self._functions), None):
-            raise NotReadError(f"`{own}()` is a function of the script, which is not read")
+            told = ". Here, where it sets the tails to their quantiles: winsorize(x, p), p on either side"
+            raise NotReadError(
+                f"`{own}()` is a function of the script, which is not read{told * (own in self._of_quantiles)}"
+            )
         if foreign := re.search(
             r"(?<![\w.:])(?!dplyr:|data\.table:)[\w.]+:{2,3}(?:lag|lead|shift|between)(?=\()", bare
         ):
@@ -2037,6 +2093,10 @@ class _R(Memory):
         """Say what a function is here, of the time of the data, and of the code's own values where they are plain."""
         if function == "diff":
             return self._differenced(text, by)
+        if function in _ORDERING:
+            column, base = self._leveled(function, text)
+            told = f", and as a term `i(…, ref = {base})`, of R's base" if base else ""
+            return f". Here: {column}{told}" if column else ""
         here = re.sub(r"\byear(?= == 2000)", self.found.time or "year", _HERE.get(function, ""))
         call = re.search(rf"(?<![\w.]){re.escape(function)}\(", text)
         given = _split(_inside(text, call.end()), ",") if call else []
@@ -2085,6 +2145,55 @@ class _R(Memory):
         elif not by and function != "ave":  # which names its groups itself
             here = re.sub(r"(?:, )?by = g(?=\))", "", here)
         return f". Here: {here}" if here else ""
+
+    def _leveled(self, function: str, text: str) -> tuple[str, str]:
+        """Return what a factor with its levels in an order is here, and the base of its dummies where it is another.
+
+        Both are "" where that is not plain. Dummies here leave out the first by the alphabet, or the least number.
+        """
+        call = re.search(rf"(?<![\w.]){function}\(", text)
+        parts = _split(_inside(text, call.end()), ",") if call else []
+        given: dict[str, str] = {}
+        order = iter(("x", "levels" if function in ("factor", "ordered") else "ref", "labels"))
+        for part in parts:
+            named = re.fullmatch(r"([\w.]+)\s*=(?!=)\s*(.*)", part)
+            given[named[1] if named else next(order, "")] = named[2] if named else part
+        inner = re.fullmatch(rf"(?:(?:as\.)?factor\()?\s*({_NAME})\s*\)?", given.get("x", given.get(".f", "")))
+        if inner is None:
+            return "", ""
+        x, known = inner[1], self._facts.levels(inner[1])
+        if function == "ordered" or given.get("ordered", "F")[0] == "T":
+            return f"{x}, whose dummies are others than the polynomials that R has of an ordered factor", ""
+        if function in ("fct_inorder", "as_factor"):
+            codes = ", of value labels that of the least code" * (function == "as_factor")
+            return f"{x}, and as a term `i(…, ref = …)` of R's base, the value that stands first in the rows{codes}", ""
+        listed = re.fullmatch(r"c\((.*)\)", given.get("levels", ""))
+        levels = _split(listed[1], ",") if listed else [given["ref"]] if "ref" in given else []
+        if not levels or not all(re.fullmatch(r"\"[^\"]*\"|'[^']*'|-?\d+(?:\.\d+)?L?", one) for one in levels):
+            return "", ""
+        plain = [one.strip("\"'") if one[0] in "\"'" else one.rstrip("L") for one in levels]
+        if x in self._data and not known:
+            levels = plain
+        texts = levels[0][0] in "\"'"
+        if not texts and not all(re.fullmatch(r"-?\d+(?:\.\d+)?", one) for one in plain):
+            return "", ""
+        labels = re.fullmatch(r"c\((.*)\)", given.get("labels", ""))
+        if labels:
+            called = _split(labels[1], ",")
+            cases = ", ".join(f"{x} == {one} ~ {label}" for one, label in zip(levels, called, strict=False))
+            return (_with_base(f"case_when({cases})"), "") if len(called) == len(levels) else ("", "")
+        if "labels" in given:
+            return "", ""
+        if listed and not (known and known <= {*plain}):
+            column = f"ifelse({x} %in% c({', '.join(levels)}), {x}, NA)"
+        else:
+            column = x
+        least = min(plain) if texts else min(plain, key=float)
+        if "ref" in given and not (texts and known):
+            least = ""
+        elif "ref" in given:
+            least = min(known)
+        return column, "" if plain[0] == least else levels[0]
 
     def _moved_rows(
         self, function: str, values: Sequence[str], size: str, named: Mapping[str, str], by: Sequence[str]
@@ -3158,6 +3267,9 @@ class _R(Memory):
             made = rf"(?<![\w.]){re.escape(name)}\s*(?:=|:=|<-)\s*"
             if re.search(rf"{made}(?:as\.factor|factor|ordered|cut|relevel|fct_\w+)\(", values):
                 self._levels.add(self.state.columns[name])
+            if ordered := re.search(rf"{made}(?=(factor|relevel|fct_relevel)\()", values):
+                plain = values[ordered.end() :].replace(f"{frame}$", "")
+                self._bases[self.state.columns[name]] = self._leveled(ordered[1], plain)[1]
             other = re.search(
                 rf"{made}(?:as\.)?factor\(\s*(?:{re.escape(frame)}\$)?({_NAME})\s*\)\s*(?:[,)\]]|$)", values
             )
@@ -3797,6 +3909,11 @@ def _called(text: str) -> list[str]:
     """Return the functions that an expression calls, as they are named without their packages."""
     bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
     return re.findall(r"(?<![\w.])(?:[\w.]+:{2,3})?([A-Za-z.][\w.]*)\s*\(", bare)
+
+
+def _without_powers(formula: str) -> str:
+    """Take plain powers out of a formula, which are of a row's own value: `poly(x, 2, raw = TRUE)`."""
+    return re.sub(r"(?<![\w.])poly\([^()]*,\s*raw\s*=\s*T(?:RUE)?\s*\)", "1", formula)
 
 
 def _two_names(text: str) -> tuple[str, str] | None:

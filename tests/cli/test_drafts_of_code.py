@@ -3048,7 +3048,8 @@ feols(y ~ d + . | id, df, cluster = ~id)
         ("xtreg y d, fe i(id) vce(robust)", True),
         ("areg y d, absorb(id)", True),
         ("areg y d, absorb(region) vce(cluster id)", False),
-        ("areg y d if d != 2, absorb(region) vce(cluster id)", True),
+        ("areg y d if d != 2, absorb(region) vce(cluster id)", False),  # of all rows
+        ("areg y d if y != 4, absorb(region) vce(cluster id)", True),
         ("areg y d x, absorb(region) vce(cluster id)", True),
         ("reghdfe y d, absorb(id) vce(cluster id)", False),
         ("felm(y ~ d | id | 0 | id, df)", True),
@@ -7259,3 +7260,92 @@ def test_logs_of_columns_that_the_code_makes_are_told_where_the_data_have_a_zero
     found = read_code(f"{code}feols(y ~ d + low | id, df, ~id)\n", ".R", facts)
     assert found.derived["low"] == "l < 1"
     assert any("-Inf" in one for one in found.comments.get("derive", ())) == told
+
+
+SIZES = {"y": [1.0, 2, 4, 3], "d": [0.0, 1, 0, 0], "g": [1.0, 2, 3, 1], "id": [1.0, 1, 2, 2], "year": [1.0, 2, 1, 2]}
+
+
+def of_sizes(*sizes: str) -> DataFacts:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.csv"
+        pl.DataFrame({**SIZES, "size": [*sizes]}).write_csv(path)
+        return facts_of(read_columns(path, "a.csv").columns)
+
+
+@pytest.mark.parametrize(
+    ("value", "here"),
+    [
+        ('factor(df$size, levels = c("s", "m", "l"))', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('factor(df$size, levels = c("l", "m", "s"))', "size"),
+        ('factor(df$size, levels = c("s", "l"))',
+         'ifelse(size %in% c("s", "l"), size, NA), and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('relevel(factor(df$size), ref = "s")', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('relevel(as.factor(df$size), "l")', "size"),
+        ('relevel(factor(df$g), ref = "2")', "g, and as a term `i(…, ref = 2)`, of R's base"),
+        ('fct_relevel(df$size, "s")', 'size, and as a term `i(…, ref = "s")`, of R\'s base'),
+        ('factor(df$g, levels = c(1, 2, 3))', "ifelse(g %in% c(1, 2, 3), g, NA)"),
+        ('factor(df$g, levels = c(1, 2), labels = c("a", "b"))', 'case_when(g == 1 ~ "a", g == 2 ~ "b")'),
+        ('fct_inorder(df$size)',
+         "size, and as a term `i(…, ref = …)` of R's base, the value that stands first in the rows"),
+        ('ordered(df$size, levels = c("s", "m", "l"))',
+         "size, whose dummies are others than the polynomials that R has of an ordered factor"),
+        ('stringr::str_detect(df$size, "s")', 'grepl("text", size), the pattern first'),
+        ('factor(df$size, levels = sizes)', None),
+        ('factor(df$size)', None),
+    ],
+)  # fmt: skip
+def test_factors_with_an_order_of_levels_are_offered_with_the_base_of_their_dummies(value, here):
+    code = f"df <- read.csv('a.csv')\ndf$v <- {value}\nfeols(y ~ d + v | id, df, ~id)\n"
+    found = read_code(code, ".R", of_sizes("l", "m", "s", "l"))
+    (why,) = (why for line, _, why in found.skipped if line == 2)
+    assert (why.split(". Here: ")[1].split("; changes")[0] if "Here" in why else None) == here
+
+
+@pytest.mark.parametrize(
+    ("term", "here"),
+    [
+        ('relevel(factor(size), "s")', 'i(size, ref = "s")'),
+        ('factor(size, levels = c("s", "m", "l"))', 'i(size, ref = "s")'),
+        ('relevel(factor(size), "l")', "i(size)"),
+    ],
+)
+def test_factors_with_an_order_of_levels_in_a_formula_are_offered(term, here):
+    found = read_code(f"feols(y ~ d + {term} | id, df, ~id)\n", ".R", of_sizes("l", "m", "s", "l"))
+    assert [why.split(". Here: ")[1] for *_, why in found.skipped] == [here]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [(("low", "High", "Mid", "low"), False), (("low", "Mid", "high", "low"), True), (("a", "b", "B", "A"), True),
+     (("l", "m", "s", "l"), False)],
+)  # fmt: skip
+def test_dummies_whose_base_r_takes_by_the_alphabet_of_its_locale_are_told(sizes, told):
+    """R compares letters before their case: high, low, Mid; here capitals come first: Mid, high, low."""
+    found = read_code("feols(y ~ d + size | id, df, ~id)\n", ".R", of_sizes(*sizes))
+    assert bool(found.comments.get("controls")) == told
+    if told:
+        assert found.comments["controls"][0].endswith(f'write i(size, ref = "{min(sizes, key=str.casefold)}").')
+
+
+def test_a_product_with_dummies_whose_base_is_another_is_told_with_its_own_words():
+    found = read_code("feols(y ~ d * size | id, df, ~id)\n", ".R", of_sizes("low", "Mid", "high", "low"))
+    (told,) = found.comments["controls"]
+    assert 'write i(size, ref = "high"), and i(size, d, ref = "high") for `d:size`' in told
+
+
+@pytest.mark.parametrize(("body", "told"), [
+    ("q <- quantile(x, c(p, 1 - p), na.rm = TRUE)\n  pmin(pmax(x, q[1]), q[2])", True),
+    ("m <- mean(x)\n  x - m", False),
+])  # fmt: skip
+def test_a_function_that_sets_the_tails_is_offered_as_winsorize(body, told):
+    code = f"w <- function(x, p = 0.01) {{\n  {body}\n}}\ndf$v <- w(df$y)\nfeols(y ~ d + v | id, df, ~id)\n"
+    (why,) = (why for *_, why in read_code(code, ".R", of_sizes(*"lmsl")).skipped if "of the script" in why)
+    assert ("winsorize(x, p)" in why) == told
+
+
+@pytest.mark.parametrize(("poly", "read"), [("poly(g, 2, raw = TRUE)", True), ("poly(g, 2)", False)])
+def test_plain_powers_are_of_a_row_and_the_index_of_plm_is_unit_and_time(poly, read):
+    code = "df <- read.csv('a.csv')\np <- pdata.frame(df, index = c('id', 'year'))\n"
+    found = read_code(f"{code}feols(y ~ d + {poly}, df, subset = ~ year > 1, vcov = ~id)\n", ".R", of_sizes(*"lmsl"))
+    assert len(found.regressions) == read
+    assert (found.unit, found.time) == ("id", "year")

@@ -54,7 +54,10 @@ def test_a_row_of_units_is_named_beside_notes_blank_rows_and_marked_cells(tmp_pa
     assert fault.code == "units_row"
     row = len(text.splitlines()) - 1
     held = f"row {row} holds “r = revised; * = preliminary” alone, and 1 more below it a cell each"
-    assert fault.notes == (f"{held}: a note? delete it, too",)
+    assert fault.notes[0] == f"{held}: a note? delete it, too"
+    assert len(fault.notes) == 1 + bool(marks)
+    assert all(f"“{'' if marks == 'n.a.' else '5.1'}{marks}” (row" in note for note in fault.notes[1:])
+    assert all(("empty them" in note) == (marks == "n.a.") for note in fault.notes[1:])
 
 
 @pytest.mark.parametrize("first", ["城,2009,,停", "城,,0,不详", "甲,2009q1,0,…", ",,,n/a"])
