@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from specdid.panel.columns import (
 )
 from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
+    DATED,
     STATA_DATES,
     examples,
     number_advice,
@@ -153,8 +154,20 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     Raises
     ------
     SpecError
-        Where unit, time or treatment cannot be known from the data, or what ``chosen`` names is not there.
+        Where unit, time or treatment cannot be known from the data, or what ``chosen`` names is not there; with what
+        else there is to be mended, as far as that can be known.
     """
+    try:
+        return _look(columns, n_rows, name, chosen)
+    except SpecError as error:
+        *first, last = error.faults
+        said = "".join(f"{f.message}{f.help}{f.notes}" for f in error.faults)
+        texts = {n: number_advice(c, write_name(n), rows=True) for n, c in columns.items() if c.is_text}
+        notes = [f"`{n}` is text: {advice}" for n, advice in texts.items() if advice and f"`{n}`" not in said]
+        raise SpecError([*first, replace(last, notes=(*last.notes, *notes[:MOST_SHOWN]))]) from None
+
+
+def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
     absent = [n for n in (chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
     if absent:
         raise _together(
@@ -166,10 +179,15 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     try:
         key = _key(columns, usable, n_rows, name, chosen)
     except SpecError as error:
+        if (whole := _without_end(columns, n_rows)) < n_rows:
+            try:
+                _look({n: c.in_order(np.arange(whole)) for n, c in columns.items()}, whole, name, chosen)
+            except SpecError as further:
+                wrong = [further]
         raise _together([error, *wrong]) from None
     rest = {n: c for n, c in usable.items() if n not in (key.unit, key.time, *key.same)}
     try:
-        treatment, others = _treatment(rest, key, name, chosen.treatment)
+        treatment, others = _treatment(rest, key, name, chosen.treatment, columns)
     except SpecError as error:
         free = {n: c for n, c in rest.items() if n != chosen.treatment}
         if not wrong and not any(_outcomes(free, key)) and not any(_read(c, n) for n, c in free.items()):
@@ -343,6 +361,7 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
     gaps = [columns[n].missing for n in texts]
     footers = [said for gap in gaps if (said := footer(columns, gap) or _headings_between(columns, gap))]
+    footers += [said for n in texts if (said := _untimed(n, columns))]
     written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
     notes += [f"`{n}` is a date of Stata, {columns[n].kind}" for n in dates[:3]]
@@ -379,6 +398,7 @@ def _time_help(name: str, columns: Mapping[str, Column]) -> str:
         return (
             footer(columns, column.missing)
             or _headings_between(columns, column.missing)
+            or _untimed(name, columns)
             or "every row needs its time: fill these cells, or delete the rows"
         )
     return text_time_advice(column)
@@ -395,6 +415,34 @@ def _headings_between(columns: Mapping[str, Column], missing: Bools) -> str:
         "row has it: where it is that of the rows below, write it into each of them, and delete the rows that hold "
         "nothing else"
     )
+
+
+def _untimed(name: str, columns: Mapping[str, Column]) -> str:
+    """Say what the rows hold in which a column is missing that else would be the time; "" where it would not."""
+    rows, column = np.flatnonzero(columns[name].missing), columns[name]
+    known = np.flatnonzero(~column.missing)
+    if column.is_text or not rows.size or not known.size or _time(name, column.in_order(known)) is None:
+        return ""
+    texts = [c for c in columns.values() if c.codes is not None and len(c.codes) == len(column.missing)]
+    held = next((c for c in texts if not c.missing[rows[0]]), None)
+    there = f"`{name}` is missing in {listed_rows(rows)}"
+    them = "the rows" if rows.size > 1 else "the row"
+    if held is None or held.codes is None or np.isin(held.codes[known], held.codes[rows[0]]).any():
+        cells = "these cells" if rows.size > 1 else "this cell"
+        return f"{there}: every row needs its time; fill {cells}, or delete {them}"
+    return (
+        f"{there} (“{cell_text(held, int(rows[0]))[:60]}”): delete {them} where that is a total or a note, else write "
+        "the time into the file"
+    )
+
+
+def _without_end(columns: Mapping[str, Column], n_rows: int) -> int:
+    """Return how many rows there are without those at the end that lack a column that else would be the time."""
+    for n, c in columns.items():
+        if TIME_NAMES.search(n) and not c.is_text and len(c.missing) == n_rows and _untimed(n, columns):
+            known = int(np.argmin(~c.missing))
+            return known if c.missing[known:].all() else n_rows
+    return n_rows
 
 
 def _time(name: str, column: Column) -> _Time | None:
@@ -506,17 +554,27 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
 def _blank_units(
     usable: Mapping[str, Column], time: _Time, n_rows: int, given: str | None
 ) -> Iterator[tuple[str, bool]]:
-    """Say which column would name units if each blank cell held what stands above it, as where cells are merged."""
+    """Say which column would name units if each missing cell held what stands above it, as where cells are merged.
+
+    Or which one would but for few rows in which it is missing.
+    """
     for name in [given] if given else usable:
         column = usable.get(name)
-        if column is None or name == time.name or not (rows := int(column.missing.sum())):
+        if column is None or name == time.name or not (missing := np.flatnonzero(column.missing)).size:
             continue
         codes, units = rank(column)
-        filled = filled_down(codes)
-        merged = bool(filled[0] >= 0 and 2 <= units < n_rows / 2 and _pairs(filled, time.periods) == n_rows)
-        if merged or given:
-            told = told_blank(name, column, "the unit") if merged else f"`{name}` is blank in {many(rows, 'row')}"
-            yield told, merged
+        filled, known = filled_down(codes), codes >= 0
+        if not 2 <= units < n_rows / 2:
+            told, cause = f"`{name}` is missing in {many(missing.size, 'row')}", False
+        elif 2 * missing.size >= n_rows and filled[0] >= 0 and _pairs(filled, time.periods) == n_rows:
+            told, cause = told_blank(name, column, "the unit"), True
+        else:
+            cause = 10 * missing.size <= n_rows and bool(UNIT_NAMES.search(name) or column.is_text)
+            cause = cause and _pairs(codes[known], time.periods[known]) == int(known.sum())
+            told = f"`{name}` is missing (a blank, or a word as NA) in {listed_rows(missing)}"
+            told += ": every row needs its unit; where NA is a name, as a country's code, write another, as NAM" * cause
+        if cause or given:
+            yield told, cause
 
 
 def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
@@ -589,13 +647,13 @@ def _constant(values: Floats, codes: Ints) -> bool:
 
 
 def _treatment(
-    rest: Mapping[str, Column], key: PanelKey, name: str, given: str | None
+    rest: Mapping[str, Column], key: PanelKey, name: str, given: str | None, columns: Mapping[str, Column]
 ) -> tuple[Treatment, dict[str, str]]:
     """Return the treatment and the columns that are none, with why not."""
     paths = {n: _path(v, key) for n, c in rest.items() if (v := _binary(c)) is not None}
     cohorts = {n: t for n, c in rest.items() if (t := _cohort(n, c, key)) is not None}
     if given is not None:
-        return _given(given, rest, paths, cohorts, key), _others(paths, cohorts, {given})
+        return _given(given, rest, paths, cohorts, key, columns[given]), _others(paths, cohorts, {given})
     switches = {n: p for n, p in paths.items() if not (p.by_unit or p.by_time or p.back or p.gaps or p.late)}
     partial = _partial(rest, key)
     leading = [
@@ -605,7 +663,7 @@ def _treatment(
     told = [n for n in leading if dated[n]]
     rivals = [n for n, p in partial.items() if not any(_equal(p, switches[m]) for m in leading)]
     if rivals and not told:
-        raise _no_treatment(rest, paths, cohorts, [*leading, *rivals], name, key)
+        raise _no_treatment(rest, paths, cohorts, [*leading, *rivals], name, key, columns)
     if len(told) == 1:
         n = told[0]
         lags = tuple(m for m in switches if m != n and m not in leading)
@@ -638,7 +696,7 @@ def _treatment(
                 help_ = f"{_who_since(who, n, rest, key)}; if all that `{n}` names are treated: --treatment {n}"
                 raise _refused("draft_treatment", message, help_)
         return cohort, _others(paths, cohorts, {cohort.cohort or ""})
-    raise _no_treatment(rest, paths, cohorts, leading, name, key)
+    raise _no_treatment(rest, paths, cohorts, leading, name, key, columns)
 
 
 TREATED_NAMES = re.compile(r"(?i)treat|pilot|处理|试点")
@@ -710,6 +768,7 @@ def _no_treatment(
     leading: Sequence[str],
     name: str,
     key: PanelKey,
+    columns: Mapping[str, Column],
 ) -> SpecError:
     help_ = (
         "say which it is: --treatment COLUMN (a 0/1 column, one of first treated periods, or one of who is treated "
@@ -735,6 +794,7 @@ def _no_treatment(
         if n not in paths and c.is_text and len(c.levels) == 2
     ][:MOST_SHOWN]
     notes += [said for n, c in rest.items() if n not in paths and n not in cohorts and (said := _nearly(n, c, key))]
+    notes += [said for n, c in columns.items() if n not in rest and (said := _adoption(n, c, key))]
     notes += [
         f"`{n}` could be first treated periods, some of them before the data: `--treatment {shlex.quote(n)}` takes it"
         for n, c in rest.items()
@@ -757,14 +817,16 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
         values, counts = np.unique(column.numbers[~np.isnan(column.numbers)], return_counts=True)
         odd = ~np.isin(values, (0.0, 1.0))
         if len(values) == 1 and values[0] == 1 and (blank := int(column.missing.sum())):
-            return f"`{name}` is 1, and blank in {many(blank, 'row')}: if these are untreated write 0 in the file"
+            return f"`{name}` is 1, and missing in {many(blank, 'row')}: if these are untreated write 0 in the file"
         if len(values) == 3 and odd.sum() == 1 and counts[odd][0] <= FEW * counts.sum():
             value, rows = number_text(float(values[odd][0])), many(int(counts[odd][0]), "row")
             return f"`{name}` is 0 or 1, but {value} in {rows}: if that means missing, empty these cells"
         return ""
+    if said := _adoption(name, column, key):
+        return said
     assert column.codes is not None
     if len(column.levels) == 1 and len(column.levels[0].strip()) == 1 and column.missing.any():
-        return f"`{name}` is “{column.levels[0]}” or blank: if that is treated or not write 1 and 0 in the file"
+        return f"`{name}` is “{column.levels[0]}” or missing: if that is treated or not write 1 and 0 in the file"
     words = [level for level in column.levels if not re.match(r"[12]\d{3}(?!\d)", level.strip())]
     if len(words) > 1 or len(column.levels) <= len(words) or not _constant(column.codes.astype(float), key.codes):
         return ""
@@ -773,6 +835,37 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
     return (
         f"`{name}` is text, one for a {key.unit}, as “{year}”: if that is since when, "
         f"write {_as_time(year.strip(), key)} in the file{never}"
+    )
+
+
+def _adoption(name: str, column: Column, key: PanelKey) -> str:
+    """Say what makes a treatment of a date of adoption, one for a unit; "" of other columns."""
+    if key.step is not None or not _years(key.written):
+        return ""
+    values, words, example = column.numbers, write_name(name), ""
+    if column.codes is not None and len(column.codes) == len(key.codes):
+        dated = [level for level in column.levels if (day := DATED.fullmatch(level.strip())) and day[4]]
+        others = [level for level in column.levels if level not in dated]
+        if not dated or len(others) > 1 or len(column.missing) != len(key.codes):
+            return ""
+        values = np.where(column.missing, np.nan, column.codes)
+        known = f"ifelse({words} == {write(Text(others[0]))}, NA, {words})" if others else words
+        iso = all(re.match(r"\d{4}-\d\d-\d\d", level) for level in dated)
+        year = f"year({known})" if iso else f"parse_number(substr(trimws({known}), 1, 4))"
+        example = f", {dated[0].strip()[:4]} for “{dated[0]}”"
+    elif column.kind in STATA_DATES and values is not None:
+        known, year, others = words, f"year({words})", []
+    else:
+        return ""
+    if not _constant(values, key.codes) or len(np.unique(values[~np.isnan(values)])) < 2:
+        return ""
+    made, gaps = f"{write_name(key.time)} >= {year}", bool(np.isnan(values).any())
+    if others or gaps:
+        never = f"is.na({known})" if gaps else f"{words} == {write(Text(others[0]))}"
+        made = f"ifelse({never}, 0, {made})"
+    return (
+        f"`{name}` is a date, one for a {key.unit}: if that is since when, write its year into the file{example}, "
+        f"and nothing for never, or start from `specdid init` alone and write the treatment in [derive], {made}"
     )
 
 
@@ -888,6 +981,7 @@ def _given(
     paths: Mapping[str, _Path],
     cohorts: Mapping[str, Treatment],
     key: PanelKey,
+    own: Column,
 ) -> Treatment:
     why = "named by you"
     if found := cohorts.get(given) or _cohort(given, rest[given], key, before=True) if given in rest else None:
@@ -912,6 +1006,9 @@ def _given(
         cohort = cohorts[dated[0]] if dated else Treatment("")
         return Treatment(f"{why}: 0/1, switches once", given, cohort.cohort, first=path.first, never=cohort.never)
     column = rest.get(given)
+    if said := _adoption(given, own, key):
+        message, advice = said.split(": ", 1)
+        raise _refused("draft_treatment", message, advice)
     if column is None or column.is_text:
         message = f"`{given}` is {'no column that a treatment can be' if column is None else 'text'}"
         raise _refused("draft_treatment", message, _no_treatment_help(given, column))

@@ -15,6 +15,7 @@ import polars as pl
 
 from specdid._diagnostics import first_few
 from specdid.panel.columns import ERRORS, MISSING, UNREAD, Column, ReadError, Remark, error_cells, written_columns
+from specdid.panel.operators import what_to_do
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 LONGEST_NAME = 10_000
@@ -273,13 +274,20 @@ def refuse_units_row(frame: pl.DataFrame, names: Sequence[str], first: int) -> N
     """
     if named := _units(frame, names):
         row, units = named
+        bare = [str(cell).strip() for name, cell in zip(names, frame.row(row), strict=False) if cell and not name]
         shown = first_few([f"“{word}”" for word in dict.fromkeys(units)], 3)
         raise ReadError(
             "units_row",
             f"row {row + first:,} of the file, as a spreadsheet counts, holds {shown} above numbers, and no number: a "
             "second heading line, of units?",
-            help="delete it in the file: each row below the headings is read as a row of data",
-            notes=tuple(f"{note}: a note? delete it, too" for note in _notes_below(frame, first)),
+            help=f"write one line of headings, for “{bare[0]}” has none above it in row {format(first - 1, ',')} "
+            "(merged cells?), and delete the other line"
+            if bare
+            else "delete it in the file: each row below the headings is read as a row of data",
+            notes=(
+                *(f"{note}: a note? delete it, too" for note in _notes_below(frame, first)),
+                *_totals_and_marks(frame.slice(row + 1), names, row + 1 + first),
+            ),
         )
 
 
@@ -339,6 +347,36 @@ def _notes_below(frame: pl.DataFrame, first: int) -> tuple[str, ...]:
     return (f"row {format(row, ',')} holds “{text[:60]}{'…' * (len(text) > 60)}”{rest}",)
 
 
+def _totals_and_marks(frame: pl.DataFrame, names: Sequence[str], first: int) -> Iterator[str]:
+    """Say what else keeps rows below the headings from being data: a last row without a key, words among numbers."""
+    texts = [c for c, kind in frame.schema.items() if kind == pl.String]
+    cells = frame.with_columns(pl.col(texts).str.strip_chars().replace("", None)).with_row_index("at", first)
+    rows = cells.filter(pl.sum_horizontal(pl.col(frame.columns).is_not_null()) > 1)
+    if rows.height < 3:
+        return
+    at, last = rows["at"], rows.row(-1)[1:]
+    for place, name in enumerate(names[: frame.width]):
+        series = rows.to_series(place + 1)
+        if name and last[place] is None and series.null_count() == 1:
+            held = next((str(cell) for cell in last if cell is not None), "")
+            yield f"row {format(at[-1], ',')} holds “{held[:60]}” and is blank in `{name}`: a total? delete it, too"
+            break
+    for place, name in enumerate(names[: frame.width]):
+        series = rows.to_series(place + 1)
+        if not name or series.dtype != pl.String:
+            continue
+        words = series.is_not_null() & series.cast(pl.Float64, strict=False).is_null() & ~series.is_in(MISSING)
+        odd = [*zip(series.filter(words), at.filter(words), strict=True)]
+        if 0 < len(odd) <= (1 - NUMBERS) * (len(series) - series.null_count()):
+            marks: dict[str, int] = {}
+            for word, row in odd:
+                marks.setdefault(word, row)
+            shown = first_few([f"“{word[:40]}” (row {row:,})" for word, row in marks.items()], 3)
+            yield f"`{name}` holds {shown} among its numbers: {what_to_do([*marks])}"
+
+
+LONGEST_ADVICE = 450
+"""Characters from which nothing is added to an advice: messages are cut where they are longer."""
 MOST_NOTES = 20
 """Rows at the end of a file in which notes are looked for."""
 
@@ -372,16 +410,22 @@ def few_headings(names: Sequence[str], frame: pl.DataFrame, row: int) -> tuple[R
     has = "has a name" if len(named) == 1 else "have names"
     message = f"row {row} of the file was taken for the headings: of its {width:,} columns {read} alone {has} there"
     advice = "if it is a title, delete all rows above the headings of the columns"
+    below: list[str] = []
     for n, line in enumerate(frame.head(9).iter_rows()):
         words = ["" if cell is None else str(cell).strip() for cell in line]
         if not _titled(words, width) and not any(_NUMBER.match(w) and not _YEAR.match(w) for w in words):
             shown = first_few([f"“{word}”" for word in words if word], 4)
             advice += f", {shown}, which seem to stand in row {row + 1 + n}"
-            if units := _units(frame.slice(n + 1), words):
+            units = _units(frame.slice(n + 1), words)
+            skipped = n + 1 + (1 + units[0] if units else 0)
+            below = [*_totals_and_marks(frame.slice(skipped), words, row + 1 + skipped)]
+            if units:
                 advice += f"; row {row + 2 + n + units[0]} holds “{units[1][0]}”, a unit perhaps: delete it, too"
             break
     for note in _notes_below(frame, row + 1):
         advice += f"; {note}: if that is a note delete it, too"
+    for told in below:
+        advice += f"; {told}" if len(advice) + len(told) < LONGEST_ADVICE else ""
     return (Remark("headings_row", message, advice),)
 
 

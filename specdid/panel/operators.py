@@ -303,7 +303,7 @@ def number_advice(column: Column, words: str = "x", rows: bool = False) -> str:
         hint = (
             f"the comma of “{decimal}” is a decimal one: write points, {decimal.replace(',', '.')}" if decimal else hint
         )
-        if all(_DATED.fullmatch(narrow(cell)) for cell in column.odd):
+        if all(DATED.fullmatch(narrow(cell)) for cell in column.odd):
             hint = _dated_advice(column, words)
         elif words_among and (made := reading(column, words)):
             hint = f"{what_to_do(words_among)}, or write {made}"
@@ -425,7 +425,7 @@ def _parted_read(column: Column) -> str:
     )
 
 
-_DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[月日]?([ T].*)?))", re.ASCII)
+DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[月日]?([ T].*)?))", re.ASCII)
 """A text that begins with its year: 2012年, 2012-06, 2012/6/1, 2012年6月1日."""
 
 
@@ -437,7 +437,7 @@ def _is_year(level: str) -> bool:
 
 def _dated_advice(column: Column, words: str) -> str:
     """Say what dates among numbers become: years among years, and of other numbers those that they were."""
-    if all(_DATED.fullmatch(narrow(level)) or _is_year(level) for level in column.levels):
+    if all(DATED.fullmatch(narrow(level)) or _is_year(level) for level in column.levels):
         year = narrow(column.odd[0])[:4]
         return f"write {year} in the file, or parse_number(substr(trimws({words}), 1, 4)) in [derive]"
     return "a spreadsheet shows numbers as dates, or makes dates of them: write the numbers that are meant in the file"
@@ -445,7 +445,7 @@ def _dated_advice(column: Column, words: str) -> str:
 
 def date_advice(column: Column, node: Node) -> str:
     """Say how the year of texts that begin with it, but for one word among them, is written; nothing of others."""
-    plain = [level for level in column.levels if not _DATED.fullmatch(level.strip())]
+    plain = [level for level in column.levels if not DATED.fullmatch(level.strip())]
     others = [level for level in plain if not _is_year(level)]
     if len(plain) == len(column.levels) or len(others) > 1 or any(read_number(level) is not None for level in others):
         return ""

@@ -8,18 +8,27 @@ missing value is likely: series that rise and fall by the hundred are left alone
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import many
-from specdid.panel.columns import number_text
+from specdid.panel.columns import missing_codes, number_text
 
 ALIKE = 2.0
 """Ratio up to which what a unit has before and after is alike."""
 SMOOTH = 10.0
 """Ratio to its neighbours that no other cell may have."""
-FEW = 0.02
-"""Share of the cells that may be apart, if they are of several periods."""
+POWERS = (3, 4, 6, 8)
+"""Of ten, by which units of measurement differ: thousand, 万, million, 亿."""
+PERCENT = 2
+"""The power by which percents and shares do: told of cells between others where nothing else doubles."""
+NEAR = (0.15, 0.5)
+"""How far the logarithm, to the base 10, of a jump may be from such a power: the least, and where all moves so much."""
+FEW, FEW_BETWEEN = 0.02, 0.05
+"""Share of the cells that may be apart, if they are of several periods: from which on all are, and others."""
 LARGE = 100.0
 """Least value of neighbours beside which 0 is no small number."""
 
@@ -36,75 +45,120 @@ def told_jumps(words: str, values: Floats, codes: Ints, periods: Ints, rows: Int
     numbers = np.arange(1, len(values) + 1) if rows is None else rows
     order = np.lexsort((periods, codes))
     v, unit = values[order], codes[order]
-    known = np.isfinite(v) & (v >= 0)
-    if len(v) < 5 or not known[np.isfinite(v)].all():
+    there = np.flatnonzero(np.isfinite(v))
+    if len(v) < 5 or (v[there] < 0).any():
         return ""
-    at = np.arange(len(v))
-    first, last = at - np.searchsorted(unit, unit), np.searchsorted(unit, unit, side="right") - 1 - at
-    inner = np.minimum(first, last) > 0
-    one = np.where(inner, at - 1, np.where(first == 0, at + 1, at - 1))  # at the ends the next two
-    other = np.where(inner, at + 1, np.where(first == 0, at + 2, at - 2))
-    whole = first + last > 1
-    one, other = np.where(whole, one, at), np.where(whole, other, at)
-    low, high = np.minimum(v[one], v[other]), np.maximum(v[one], v[other])
-    with np.errstate(divide="ignore", invalid="ignore"):  # by logarithms, for there are numbers of 1e300
-        judged = whole & known & (low > 0) & (high / ALIKE <= low)
-        size = np.log10(v) - (np.log10(low) + np.log10(high)) / 2
-    zero, thousand = judged & (v == 0), judged & (np.abs(np.abs(size) - 3) < 0.15)
-    rest = judged & ~zero & ~thousand
-    if not (zero | thousand).any():
-        return _told_step(v, unit, periods[order], numbers[order])
-    if rest.sum() < 2 * (zero | thousand).sum() or (np.abs(size[rest]) > np.log10(SMOOTH)).any():
+    before, after = there[:-1], there[1:]
+    joined = (unit[before] == unit[after]) & (v[before] > 0) & (v[after] > 0)
+    size = np.zeros(len(joined))  # by logarithms, for there are numbers of 1e300
+    size[joined] = np.log10(v[after[joined]]) - np.log10(v[before[joined]])
+    jump = np.abs(size) > np.log10(SMOOTH)
+    if not jump.any():
+        return _told_zeros(words, v, unit, numbers[order])
+    when = periods[order][after[jump]]
+    if jump.sum() > max(2, 2 * FEW_BETWEEN * len(v)) and len(np.unique(when)) > 2:
         return ""
-    if thousand.any() and not zero.any() and _rare(thousand, judged, periods[order]):
-        row = _first(thousand, order)
-        factor = 10 ** float(size[order == row][0])
-        times = f"{factor:,.0f} times" if factor > 1 else f"a {1 / factor:,.0f}th of"
-        return (
-            f"in {many(int(thousand.sum()), 'row')} about {times} what the unit has next to it, "
-            f"{number_text(float(values[row]))} in data row {numbers[row]:,}: where it is in another unit of "
-            "measurement, correct it in the file"
-        )
-    large = zero & (low >= LARGE)
-    if large.any() and not thousand.any() and (large == (known & (v == 0))).all() and _rare(large, judged, None):
-        row = _first(large, order)
-        return (
-            f"0 in {many(int(large.sum()), 'row')}, the first data row {numbers[row]:,}, though its unit has "
-            f"{number_text(LARGE)} and more next to it: if that means missing, derive ifelse({words} == 0, NA, {words})"
-        )
-    return ""
+    rest, power = float(np.abs(size[~jump]).max(initial=0)), np.round(np.abs(size))
+    powers = POWERS if rest > np.log10(ALIKE) else (PERCENT, *POWERS)
+    if not (np.isin(power, powers) & (np.abs(np.abs(size) - power) <= np.clip(rest, *NEAR)))[jump].all():
+        return ""
+    level = np.append(0, np.cumsum(np.sign(size) * jump))
+    return _told_levels(v[there], unit[there], periods[order][there], numbers[order][there], level, ~joined)
 
 
-def _told_step(v: Floats, unit: Ints, periods: Ints, rows: Ints) -> str:
-    """Say from which row on a unit has a thousand times what it had, or a thousandth, where all else is smooth.
+def _told_levels(v: Floats, unit: Ints, periods: Ints, rows: Ints, level: Floats, apart: Bools) -> str:
+    """Say which cells are in another unit of measurement than most next to them, and which units stay in another.
 
     Parameters
     ----------
-    v, unit, periods, rows : (n,), sorted by unit and period
+    v, unit, periods, rows : of the cells that are known, by unit and period
+    level : how many jumps up, less those down, stand before them
+    apart : whether another unit or a 0 parts a cell from the next
     """
-    there = np.flatnonzero(np.isfinite(v) & (v > 0))
-    before, after = there[:-1], there[1:]
-    pair = unit[before] == unit[after]
-    before, after = before[pair], after[pair]
-    size = np.log10(v[after]) - np.log10(v[before])
-    step = np.abs(np.abs(size) - 3) < 0.15
-    if not step.any() or (np.abs(size[~step]) > np.log10(SMOOTH)).any() or not _rare(step, step | True, periods[after]):
+    cells: list[tuple[int, float]] = []
+    steps: list[tuple[int, float]] = []
+    for start, end, first, last in _runs(level, apart):
+        between, one = first < start and end < last, end - start == 1
+        if between or (one and last - first > 2):
+            beside = [k for k in (start - 1, end) if first <= k < last]
+            found = [(k, float(np.log10(v[k]) - np.log10(v[beside]).mean())) for k in range(start, end)]
+            cells += found
+        else:
+            at = end if start == first else start
+            found = [(at, float(np.log10(v[at]) - np.log10(v[at - 1])))]
+            steps += found
+        if not (between and one) and round(abs(found[0][1])) == PERCENT:
+            return ""
+    few = (FEW_BETWEEN, cells), (FEW, steps)
+    if not all(len(f) <= max(1, s * len(v)) or len({periods[k] for k, _ in f}) == 1 for s, f in few):
         return ""
-    k = int(np.flatnonzero(step)[np.argmin(rows[after[step]])])
-    factor = 10 ** abs(float(size[k]))
-    times = f"{factor:,.0f} times" if size[k] > 0 else f"a {factor:,.0f}th of"
-    first, then = (number_text(float(v[row[k]])) for row in (before, after))
+    if cells and {float(v[k]) for k, _ in cells} <= {code for code, _ in missing_codes(v)}:
+        return ""
+    told = []
+    if cells:
+        at, size = min(cells, key=lambda cell: rows[cell[0]])
+        told.append(
+            f"in {many(len(cells), 'row')} about {_times(size, cells)} what the unit has next to it, "
+            f"{number_text(float(v[at]))} in data row {rows[at]:,}"
+        )
+    if steps:
+        at, size = min(steps, key=lambda step: rows[step[0]])
+        before, then = (number_text(float(v[k])) for k in (at - 1, at))
+        n_units = len({unit[k] for k, _ in steps})
+        told.append(
+            f"of {many(n_units, 'unit')} about {_times(size, steps)} what it was from one period to "
+            f"the next, {then} behind {before} in data row {rows[at]:,}"
+        )
+    return f"{' and '.join(told)}: where it is in another unit of measurement, correct it in the file"
+
+
+def _runs(level: Floats, apart: Bools) -> Iterator[tuple[int, int, int, int]]:
+    """Return where cells begin and end that have another level than most of those that stand together.
+
+    Behind these stand where those that stand together begin and end.
+    """
+    bounds = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(level)]])
+    moved = np.flatnonzero(np.diff(level)) + 1
+    for k in np.unique(np.searchsorted(bounds, moved, side="right")).tolist():
+        first, last = int(bounds[k - 1]), int(bounds[k])
+        own = level[first:last]
+        levels, counts = np.unique(own, return_counts=True)
+        usual = levels[np.argmax(counts)]
+        starts = [first, *(np.flatnonzero(np.diff(own)) + first + 1).tolist(), last]
+        yield from ((a, b, first, last) for a, b in pairwise(starts) if level[a] != usual)
+
+
+def _times(size: float, found: Sequence[tuple[int, float]]) -> str:
+    both = any(other * size < 0 for _, other in found)
+    if size > 0:
+        return f"{10**size:,.0f} times" + " (or such a part of)" * both
+    return f"a {10**-size:,.0f}th of" + " (or so many times)" * both
+
+
+def _told_zeros(words: str, v: Floats, unit: Ints, rows: Ints) -> str:
+    """Say where 0 stands between large values of its unit that are alike; "" where other zeros do not.
+
+    Parameters
+    ----------
+    v, unit, rows : (n,), by unit and period
+    """
+    zero, at = v == 0, np.arange(len(v))
+    if not zero.any():
+        return ""
+    first, last = at - np.searchsorted(unit, unit), np.searchsorted(unit, unit, side="right") - 1 - at
+    one = np.where(first == 0, at + 1, np.where(last == 0, at - 2, at - 1))  # at the ends the next two
+    other = np.where(first == 0, at + 2, np.where(last == 0, at - 1, at + 1))
+    whole = first + last > 1
+    one, other = np.where(whole, one, at), np.where(whole, other, at)
+    low, high = np.minimum(v[one], v[other]), np.maximum(v[one], v[other])
+    judged = whole & np.isfinite(v) & (low > 0) & (high / ALIKE <= low)
+    large = zero & judged & (low >= LARGE)
+    if (large != zero).any() or (judged & ~zero).sum() < 2 * large.sum():
+        return ""
+    if large.sum() > max(1, FEW * judged.sum()):
+        return ""
+    row = int(rows[large].min())
     return (
-        f"of {many(int(step.sum()), 'unit')} about {times} what it was from one period to the next, {then} behind "
-        f"{first} in data row {rows[after[k]]:,}: where that is another unit of measurement, correct it in the file"
+        f"0 in {many(int(large.sum()), 'row')}, the first data row {row:,}, though its unit has {number_text(LARGE)} "
+        f"and more next to it: if that means missing, derive ifelse({words} == 0, NA, {words})"
     )
-
-
-def _rare(apart: Bools, judged: Bools, periods: Ints | None) -> bool:
-    return bool(apart.sum() <= max(1, FEW * judged.sum())) or (
-        periods is not None and len(np.unique(periods[apart])) == 1
-    )
-
-
-def _first(apart: Bools, order: Ints) -> int:
-    return int(order[apart].min())

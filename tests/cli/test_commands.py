@@ -80,6 +80,7 @@ def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_an_audit_that_disagrees_is_4(folder, monkeypatch):
     true = pipeline.audit_results
 
@@ -97,6 +98,7 @@ def test_an_audit_that_disagrees_is_4(folder, monkeypatch):
     assert "place 1: estimate 0.5, again 0.75; standard error (id) 0.1, again 0.1; likely cause: the co" in done.stderr
 
 
+@pytest.mark.usefixtures("undrawn_test")
 def test_output_that_is_anothers_or_cannot_be_written_is_5(folder):
     assert call_specdid(["run", "s.toml", "--audit", "0", "--out", "o"], folder).returncode == 0
     write_toml(small_study(controls={"none": "1"}), folder / "t.toml")
@@ -111,10 +113,8 @@ def test_interrupted_is_130_and_keeps_what_was_done(folder):
     controls = {"any": "mvsw(x1, x2, x3)"}
     effects = {"two-way": "id + year", "grouped": "id + group^year"}
     samples = {f"s{k}": f"id != {k}" for k in range(1, 24)}
-    study = small_study(
-        controls=controls, estimator={"P": "fepois"}, outcome={"z": "z"}, fixed_effects=effects, sample=samples
-    )
-    write_toml(study, folder / "s.toml")
+    grid = {"controls": controls, "fixed_effects": effects, "sample": samples, "figure": {"formats": ["svg"]}}
+    write_toml(small_study(**grid, estimator={"P": "fepois"}, outcome={"z": "z"}), folder / "s.toml")
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "specdid", "run", "s.toml", "--jobs", "1", "--audit", "0"],

@@ -295,8 +295,8 @@ def test_first_treated_periods_beside_other_columns_of_units_are_taken(tmp_path,
 @pytest.mark.parametrize(
     ("mark", "said"),
     [
-        ("1", "`law` is 1, and blank in {n} rows: if these are untreated write 0 in the file"),
-        ("✓", "`law` is “✓” or blank: if that is treated or not write 1 and 0 in the file"),
+        ("1", "`law` is 1, and missing in {n} rows: if these are untreated write 0 in the file"),
+        ("✓", "`law` is “✓” or missing: if that is treated or not write 1 and 0 in the file"),
     ],
 )
 def test_blanks_beside_the_mark_of_treated_rows_are_said(tmp_path, mark, said):
@@ -506,7 +506,7 @@ def test_a_gap_of_time_within_the_file_is_no_footer(tmp_path):
     columns["year"] = [None if i == 4 else int(v) for i, v in enumerate(columns["year"])]
     said = refused(tmp_path, columns, "--time", "year")
     assert "missing in data row 5" in said
-    assert "fill these cells, or delete the rows" in said
+    assert "fill this cell, or delete the row" in said
     assert "footer" not in said
 
 
@@ -835,6 +835,31 @@ STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
         ),
         (lambda v: v, ""),
         (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 20, v), ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 10_000, v), "in 1 row about 11,984 times"),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 100, v), "in 1 row about 120 times"),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2009), v * 100, v), ""),  # since it is treated, perhaps
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 500, v), ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR % 3 == 1), v * 1000, v), "in 3 rows about "),
+        (lambda v: np.where((UNIT == 3) & np.isin(YEAR, [2004, 2005, 2006]), v * 1000, v), "in 3 rows about "),
+        (lambda v: np.where((UNIT == 3) & np.isin(YEAR, [2004, 2006]), v * 1000, v), "in 2 rows about "),
+        (
+            lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 1000, np.where((UNIT == 6) & (YEAR == 2003), 0, v)),
+            "in 1 row about ",
+        ),
+        (
+            lambda v: v * np.where(YEAR == 2004, np.where(UNIT == 3, 1000, np.where(UNIT == 6, 1e-3, 1)), 1),
+            "in 2 rows about 1,198 times (or such a part of) what",
+        ),
+        (
+            lambda v: v * np.where((UNIT == 3) & (YEAR == 2004) | (UNIT == 6) & (YEAR >= 2005), 1000, 1),
+            " what the unit has next to it, ",
+        ),
+        (lambda v: np.where(np.random.default_rng(1).random(len(v)) < 0.1, v * 1000, v), ""),
+        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), 9999.0, v / v.max() * 9), ""),  # a code, which is told
+        (
+            lambda v: v * np.random.default_rng(1).lognormal(0, 0.35, len(v)) * np.where(UNIT + YEAR == 2007, 1000, 1),
+            "",
+        ),
         (lambda v: np.where(YEAR >= 2005, v * 1000, v), "of 12 units about "),
         (lambda v: np.where((UNIT == 3) & (YEAR >= 2005), v / 1000, v), "of 1 unit about a "),
         (lambda v: np.where((UNIT < 4) & (YEAR >= 2003 + UNIT), v / 1000, v), ""),
@@ -879,3 +904,76 @@ def test_rows_that_name_the_unit_of_the_rows_below_are_told(tmp_path, blank):
     (tmp_path / "given.csv").write_text("\n".join(["firm,year,law,y", *rows]) + "\n", "utf-8")
     told = call_specdid(["init", "new", "--data", "given.csv"], tmp_path).stderr
     assert ("data rows 1, 10, 19 and 5 more hold `firm` alone (“firm 0”)" in told) == blank
+
+
+def _told(tmp_path, name, rows, *args):
+    (tmp_path / name).write_text("\n".join(",".join(map(str, row)) for row in rows), "utf-8")
+    done = call_specdid(["init", "out", "--data", name, *args], tmp_path)
+    return done.stdout + done.stderr
+
+
+def _office(adopted=lambda region: ""):
+    """Rows of twelve regions in six years with a treatment, an outcome and a date of adoption."""
+    head = ["region", "year", "d", "gdp", "adopted"]
+    rows = [
+        [f"R{r:02}", year, int(r % 2 and year >= 2010 + r % 3), 100 + 7 * r + (r * year) % 11, adopted(r)]
+        for r in range(12)
+        for year in range(2008, 2014)
+    ]
+    return head, rows
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_a_total_without_a_year_and_words_among_numbers_are_said_at_once(tmp_path, units):
+    head, rows = _office()
+    rows[5][3], rows[8][3] = "n/a", ".."
+    above = [["", "", "", "mio", ""]] if units else []
+    said = _told(tmp_path, "office.csv", [head, *above, *rows, ["Total", "", "", 999999, ""]])
+    assert "“Total”" in said
+    assert "delete it, too" in said if units else "delete the row where that is a total" in said
+    assert "“n/a”" in said
+    assert "“..”" in said
+    assert "say which it is" not in said
+
+
+def test_a_year_that_is_missing_in_the_middle_is_no_total(tmp_path):
+    head, rows = _office()
+    rows[3][1] = "NA"
+    said = _told(tmp_path, "office.csv", [head, *rows])
+    assert "`year` is missing in data row 4: every row needs its time" in said
+    assert "total" not in said
+
+
+@pytest.mark.parametrize("chosen", [(), ("--treatment", "adopted")])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (lambda r: f"{2010 + r % 3}-04-15" if r % 2 else "", "ifelse(is.na(adopted), 0, year >= year(adopted))"),
+        (lambda r: f"{2010 + r % 3}-04-15", "write the treatment in [derive], year >= year(adopted)"),
+        (lambda r: f"{2010 + r % 3}/04/15" if r % 2 else "never", 'ifelse(adopted == "never", 0, year >= '),
+        (lambda r: ("north", "south", "west")[r % 3], ""),
+    ],
+)
+def test_what_makes_a_treatment_of_a_date_of_adoption_is_said(tmp_path, chosen, written, said):
+    head, rows = _office(written)
+    kept = [[row[0], row[1], *row[3:]] for row in [head, *rows]]
+    told = _told(tmp_path, "dated.csv", kept, *chosen)
+    assert ("`adopted` is a date, one for a region" in told) == bool(said)
+    assert said in told
+
+
+def test_dates_of_adoption_in_a_parquet_file_are_told(tmp_path):
+    head, rows = _office(lambda r: date(2010 + r % 3, 4, 15) if r % 2 else None)
+    frame = pl.DataFrame(rows, schema=head, orient="row").drop("d")
+    frame.write_parquet(tmp_path / "dated.parquet")
+    done = call_specdid(["init", "out", "--data", "dated.parquet"], tmp_path)
+    assert "ifelse(is.na(adopted), 0, year >= year(adopted))" in done.stdout + done.stderr
+
+
+def test_a_name_that_is_read_as_missing_is_not_called_blank(tmp_path):
+    head, rows = _office()
+    for row in rows[6:12]:
+        row[0] = "NA"
+    said = _told(tmp_path, "namibia.csv", [head, *rows])
+    assert "`region` is missing (a blank, or a word as NA) in data rows 7, 8, 9" in said
+    assert "stands only in the first" not in said

@@ -54,7 +54,20 @@ def test_a_row_of_units_is_named_beside_notes_blank_rows_and_marked_cells(tmp_pa
     assert fault.code == "units_row"
     row = len(text.splitlines()) - 1
     held = f"row {row} holds “r = revised; * = preliminary” alone, and 1 more below it a cell each"
-    assert fault.notes == (f"{held}: a note? delete it, too",)
+    assert fault.notes[0] == f"{held}: a note? delete it, too"
+    assert len(fault.notes) == 1 + bool(marks)
+    assert all(f"“{'' if marks == 'n.a.' else '5.1'}{marks}” (row" in note for note in fault.notes[1:])
+    assert all(("empty them" in note) == (marks == "n.a.") for note in fault.notes[1:])
+
+
+@pytest.mark.parametrize(("heading", "told"), [("", True), ("人口", False)])
+def test_names_below_merged_headings_are_not_to_be_deleted(tmp_path, heading, told):
+    lines = [f"城{u},{y},{int(u > 2)},{u}.5,{u * y}" for u in range(6) for y in (2009, 2010, 2011)]
+    text = "\n".join([f"市,年,试点,经济,{heading}", ",,,产值,总数", *lines]) + "\n"
+    (fault,) = [f for f in faults(tmp_path, text) if f.severity == "error"]
+    assert fault.code == "units_row"
+    assert ("“总数” has none above it in row 1" in fault.help) == told
+    assert ("delete it in the file" in fault.help) != told
 
 
 @pytest.mark.parametrize("first", ["城,2009,,停", "城,,0,不详", "甲,2009q1,0,…", ",,,n/a"])
