@@ -293,13 +293,12 @@ def _groupings(data: Data, units: Ints) -> Iterator[Ints]:
     """Return the columns of whole units that part them in two groups or more, as codes of units, -1 where missing."""
     n, known = len(data.panel.unit_levels), units >= 0
     for name, column in data.panel.columns.items():
-        codes, levels = column.codes, column.levels
+        codes, count = column.codes, len(column.levels)
         if name in (data.panel.unit, data.panel.time) or (codes is None and n > MOST_IN_RUNS):
             continue
         if codes is None:
             codes, count = rank(column)
-            levels = tuple(str(k) for k in range(count))
-        if not codes.size or not 2 <= len(levels) <= n / 2:
+        if not codes.size or not 2 <= count <= n / 2:
             continue
         group = np.full(n, -1)
         group[units[known]] = codes[known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from specdid._hashing import digest_of
 from specdid.language.functions import FUNCTIONS, match_arguments
@@ -211,6 +212,7 @@ def _argument(argument: Argument, scope: Scope) -> str:
     return "" if argument.value is None else _digest(argument.value, scope)
 
 
+@lru_cache(4096)  # the same few expressions are bound by every check that looks at them
 def _hash(*parts: str) -> str:
     return digest_of(*parts).hex()
 
