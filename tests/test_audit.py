@@ -365,6 +365,14 @@ def test_slopes_of_many_levels_are_not_written_out_for_pyfixest(panel, audit_ane
     assert known(alone.reference, "zh")
 
 
+def test_beside_slopes_alone_pyfixest_has_no_intercept(panel, audit_anew):
+    """Of f[[x]] it had one, and a number that was right was condemned."""
+    specs = [("ln_so2", "dudt", ("pgdp",), ("year[[ind2]]",), weights, "feols") for weights in (None, "pop")]
+    layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort")
+    found = audit_anew(layout, results_of([run(layout.problem, layout.members)]))
+    assert (found.checked, found.disagreeing, found.reference) == (2, (), compare.REFERENCE)
+
+
 @pytest.mark.parametrize("part", ["estimate", "std_error"])
 def test_a_wrong_number_is_found(panel, part, audit_here):
     layout, blocks = sun_abraham(panel)

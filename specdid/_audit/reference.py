@@ -284,8 +284,9 @@ def _stable_names(count: int) -> list[str]:
     return names
 
 
-def _formula(regressors: Sequence[str], effects: Sequence[str]) -> str:
-    return f"y ~ {' + '.join(regressors)}" + (f" | {' + '.join(effects)}" if effects else "")
+def _formula(regressors: Sequence[str], effects: Sequence[str], sloped: bool = False) -> str:
+    """Write a formula for pyfixest; beside slopes without effects, f[[x]], there is no intercept (as in fixest)."""
+    return f"y ~ {' + '.join(regressors)}" + (f" | {' + '.join(effects)}" if effects else " - 1" * sloped)
 
 
 def _call(function: str, frame: Any, formula: str, **options: Any) -> Any:
@@ -302,7 +303,7 @@ def _pyfixest(work: OneByOneWork, sample: AuditSample) -> ProgramNumbers | None:
     if np.abs(frame[["y", *treated, *others]].to_numpy()).max() >= LARGE:
         return None
     try:
-        fit = _call("feols", frame, _formula([*treated, *others], effects))
+        fit = _call("feols", frame, _formula([*treated, *others], effects, bool(sample.slopes)))
     except ValueError:  # demeaning did not converge
         return None
     if np.linalg.cond(fit._X) > ILL_CONDITIONED:

@@ -33,8 +33,8 @@ def problem_of(frame: pd.DataFrame, vcovs: tuple[str, ...], unit: str, effects: 
 
 
 def _effects(names: tuple[str, ...], texts: tuple[str, ...]) -> Effects:
-    fixed = tuple(names.index(t.split("[")[0]) for t in texts)
-    slopes = [t.rstrip("]").split("[") for t in texts if "[" in t]
+    fixed = tuple(names.index(t.split("[")[0]) for t in texts if "[[" not in t)
+    slopes = [t.rstrip("]").replace("[[", "[").split("[") for t in texts if "[" in t]
     return Effects(fixed, tuple((names.index(f), names.index(x)) for f, x in slopes))
 
 
