@@ -708,6 +708,9 @@ def _finer(
     bounds = [b for t in _treated(data, option, data.scope) for b in (*t.factors, *_given(t.cohort))]
     own = {write(Name(n)) for n in made_of(data.panel, bounds)}
     declared = [write(Name(n)) for n in _declared(data.study)]
+    everybody = np.zeros_like(level)
+    if all(_constant_for_units(data, everybody, c) for c in columns):
+        return  # the same for all in a period, it varies within no level
     for name, codes in coarser:
         if name in own or not columns or not all(_constant_for_units(data, codes, c) for c in columns):
             continue

@@ -431,8 +431,8 @@ def _untimed(name: str, columns: Mapping[str, Column]) -> str:
         cells = "these cells" if rows.size > 1 else "this cell"
         return f"{there}: every row needs its time; fill {cells}, or delete {them}"
     return (
-        f"{there} (“{cell_text(held, int(rows[0]))[:60]}”): delete {them} where that is a total or a note, else write "
-        "the time into the file"
+        f"{there} (“{cell_text(held, int(rows[0]))[:60]}”): delete {them} where that is a total, a note or units of "
+        "measurement, else write the time into the file"
     )
 
 

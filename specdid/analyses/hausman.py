@@ -201,6 +201,12 @@ def _unread(bench: Bench, columns: Sequence[HausmanColumn], cells: Cells) -> Ite
             f"`{example}`"
         )
         yield Caution("note", "not_read", said)
+    if wider := tuple(dict.fromkeys(name for column in columns for name in column.wider)):
+        said = (
+            f"the effects here are those of the study's unit {bench.panel.unit}, in place of the curve's effects of "
+            f"{listed(wider)}: the estimates are of another model than the curve's"
+        )
+        yield Caution("note", "not_read", said)
     if any(cell.instrumented for cell in cells):
         said = (
             "it takes no instruments: fixed and random effects are by least squares, as if the treatment were exogenous"
@@ -215,6 +221,21 @@ def _unread(bench: Bench, columns: Sequence[HausmanColumn], cells: Cells) -> Ite
 
 def _left_out(columns: Sequence[HausmanColumn]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for column in columns for name in column.left_out))
+
+
+def _wider_effects(bench: Bench, config: HausmanConfig, cell: Cell) -> Iterator[str]:
+    """Give the fixed effects of the cell's model in whose place those of units stand here, as provinces' of cities."""
+    problem, units = cell.compiled.problem, bench.panel.unit_codes
+    fixed = problem.effects[int(cell.compiled.members.effects[cell.member])].fixed
+    same = [c for c in fixed if not _varies(problem.codes[:, c].astype(np.float64), units)]
+    if config.controls is None and units is not None and not any(_as_many(problem.codes[:, c], units) for c in same):
+        yield from (problem.effect_labels[c] for c in same)
+
+
+def _as_many(codes: Ints, units: Ints) -> bool:
+    """Say whether there are as many levels as units, of which each has one."""
+    known = codes >= 0
+    return len(np.unique(codes[known])) == len(np.unique(units[known]))
 
 
 def _effects_left_out(bench: Bench, config: HausmanConfig, cell: Cell) -> Iterator[str]:
@@ -252,8 +273,9 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Hausma
     tested = np.array([periods is None or _varies(x, periods - periods.min()) for x in X.T])
     tests = hausman(effects, tested), mundlak(y, X, unit, effects.theta, tested)
     untested = tuple(n for n, yes in zip(names, tested, strict=True) if not yes)
-    left = tuple(_effects_left_out(bench, request.config, cell))
-    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested, left)
+    left, wider = (tuple(f(bench, request.config, cell)) for f in (_effects_left_out, _wider_effects))
+    unit_name = bench.panel.unit or ""
+    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested, left, wider, unit_name)
 
 
 def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[Extra, ...]:
@@ -280,7 +302,7 @@ class HausmanColumn:
 
     ``labels`` are those of the dimensions it reads, ``heading`` those that differ;
     ``untested`` are terms that are the same for all units in a period, ``left_out`` effects of the curve's model
-    that are in neither regression.
+    that are in neither regression, ``wider`` those in whose place the effects of ``unit`` stand.
     """
 
     labels: Mapping[str, str]
@@ -295,6 +317,8 @@ class HausmanColumn:
     robust: Test | None = None
     untested: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    wider: tuple[str, ...] = ()
+    unit: str = ""
 
     @property
     def differences(self) -> list[tuple[float, float]]:
@@ -395,8 +419,13 @@ def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -
     spanners = (((label(shown[0].heading), 3),),) if len(shown) == 1 else ()
     names = (say("Fixed effects"), say("Random effects"), say("Difference"))
     left = ", ".join(_left_out(shown))
+    wider = ", ".join(dict.fromkeys(name for c in shown for name in c.wider))
     notes = (
         say(NOTE),
+        *(
+            (say("The effects are those of {unit}, where the curve has {listed}.", unit=shown[0].unit, listed=wider),)
+            * bool(wider)
+        ),
         *((say("Not in these regressions: the curve's fixed effects {listed}.", listed=left),) if left else ()),
     )
     return PrintTable(title, names, tuple(blocks), spanners, notes)

@@ -430,9 +430,7 @@ DATED = re.compile(r"([12]\d{3})(年(度)?|([-/.年]\d{1,2}([-/.月]\d{1,2})?[�
 
 
 def _is_year(level: str) -> bool:
-    """Say whether a text is a number of which the first four characters are all."""
-    shown = level.strip()
-    return read_number(shown) is not None and read_number(shown[:4]) == read_number(shown)
+    return re.fullmatch(r"[12]\d{3}(\.0+)?", narrow(level.strip()), re.ASCII) is not None
 
 
 def _dated_advice(column: Column, words: str) -> str:

@@ -10,6 +10,7 @@ from small_studies import small_panel, small_study
 from specdid import check
 from specdid._run.analyse import Bench, run_one
 from specdid._run.prepare import prepare
+from specdid._words import known
 from specdid.analyses.hausman import AGREE, HausmanColumn, Test, both_effects, hausman, mundlak, verdict, warnings
 from specdid.tables._base import csv_text
 from specdid.tables.latex import TABLE
@@ -314,6 +315,23 @@ def test_effects_of_the_curve_that_are_in_neither_regression_are_said(effects, l
     assert (f"the curve's fixed effects {left}." in notes) == bool(left)
     (written,) = found(study | {"hausman": {"controls": "dudt + factor(year)"}})
     assert not [c for c in written.warnings if c.code == "not_read"]
+
+
+@pytest.mark.parametrize(
+    ("effects", "wider"), [("group", "group"), ("group + year", "group"), ("id", ""), ("year", "")]
+)
+def test_effects_of_units_in_place_of_wider_ones_are_said(effects, wider):
+    """Players' effects of the curve were silently made those of their stints, the study's unit."""
+    frame = small_panel().with_columns(group=(pl.col("id") % 8).cast(pl.String))
+    study = small_study(fixed_effects={"f": effects}, outcome={"y": "y"}, hausman={})
+    (finding,) = found(study, frame)
+    said = [c.message for c in finding.warnings if "in place of the curve's effects of" in c.message]
+    assert [m.split(" effects of ")[1].split(":")[0] for m in said] == [wider] * bool(wider)
+    notes = " ".join(finding.tables[0].print.notes)
+    assert (f"The effects are those of id, where the curve has {wider}." in notes) == bool(wider)
+    assert all(known(m, "zh") for m in said)
+    (written,) = found(study | {"hausman": {"controls": "d + x1"}}, frame)
+    assert not [c for c in written.warnings if "in place of" in c.message]
 
 
 def test_weights_of_the_curve_are_said_to_be_in_neither_regression():

@@ -592,6 +592,11 @@ def test_a_coarser_vcov_within_which_all_begin_at_once_is_noted():
     assert not noted(apart, {"county": "~id", "state": "~state"})
 
 
+def test_what_begins_for_all_at_once_varies_within_no_level():
+    """Clustering by 3 age groups was advised of a treatment that is a function of time."""
+    assert not finer(vcov=UNIT, treatment={"s": "year >= 2004"}, fixed_effects={"u": "id"}, inference={"draws": 0})
+
+
 def test_errors_by_units_of_a_treatment_of_states_are_warned_of_though_no_table_names_the_state():
     (fault,) = finer(vcov=UNIT)
     assert fault.severity == "warning"
