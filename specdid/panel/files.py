@@ -613,7 +613,7 @@ MOST_WORDS = 200
 def _word_of(code: str) -> str | None:
     """Return the one word, or sign of a currency, that a format of numbers writes beside them; None of several.
 
-    A single Latin letter is a mark, as r of a revised number, and none of a unit.
+    A single Latin letter is a mark, as r of a revised number, but for g, k, m and t, which are units.
     """
     if re.search("[ymdhs]", re.sub(r"\\.|\[.*?\]|General", "", _WORD.sub("", code)), re.IGNORECASE):
         return ""  # a date
@@ -623,7 +623,7 @@ def _word_of(code: str) -> str | None:
     if len(words) > 1:
         return None
     word = words.pop() if words else ""
-    return "" if re.fullmatch(r"\W*[a-jln-zA-JLN-Z]\W*", word) else word
+    return "" if re.fullmatch(r"\W*[a-fhijln-su-zA-FHIJLN-SU-Z]\W*", word) else word
 
 
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+|(?<=;)(?=;|$)|^(?=;)')

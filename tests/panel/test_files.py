@@ -817,6 +817,7 @@ def test_tags_without_end_are_gone_through_once(end):
         (("0.0", '#,##0.0\\ "Mrd."'), "Mrd."),
         (('0.0"万"', "0.00"), "万"),
         (('0" mn";-0" mn";"n.a."', "0"), "mn"),
+        (('0.0" t"', "General"), "t"),  # tonnes beside bags of 60 kg
     ],
 )
 def test_a_word_beside_numbers_without_one_is_said(read, codes, word):
