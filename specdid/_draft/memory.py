@@ -12,7 +12,7 @@ from math import inf
 
 import numpy as np
 
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid.language import (
     CONSTANTS_AND_KEYWORDS,
     LanguageError,
@@ -444,26 +444,33 @@ class Memory:
         """Say whether rows may be alone in a fixed effect."""
         if regression.effects == "0":
             return False
-        parts = re.split(r"\s*\+\s*", regression.effects)
-        if not all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts):
-            return True
+        parts = _plain_effects(regression)
         used = [name for text in texts_of(regression) for name in columns_of(text)]
-        rows = self.left_of(regression.condition)
+        texts = (regression.outcome, *regression.terms, *used)
+        if not parts or any(self.values(text) is None and {*called(text)} - {"i", "poly"} for text in texts):
+            return True
+        levels = self.levels_used(regression)
+        if not levels:
+            whole = regression.condition == "TRUE" and {*used} <= self._facts.complete
+            return not whole or any(self._facts.alone(tuple(part.split("^"))) for part in parts)
+        return any((np.unique(one, return_counts=True)[1] == 1).any() for one in levels)
+
+    def levels_used(self, regression: Regression) -> list[Ints]:
+        """Return the levels of each fixed effect in the rows of a regression, nothing where these are not known."""
+        parts, rows = _plain_effects(regression), self.left_of(regression.condition)
+        used = [name for text in texts_of(regression) for name in columns_of(text)]
         for text in (regression.outcome, *regression.terms, *used):
             column = self.values(text)
-            if column is None and {*called(text)} - {"i", "poly"}:
-                return True
             if column is not None and rows is not None:
                 rows = rows & ~column.missing
         columns = {name: self.values(name) for part in parts for name in part.split("^")}
         if rows is None or any(one is None for one in columns.values()):
-            whole = regression.condition == "TRUE" and {*used} <= self._facts.complete
-            return not whole or any(self._facts.alone(tuple(part.split("^"))) for part in parts)
+            return []
+        found = []
         for part in parts:
-            levels = [rank(one)[0][rows] for name in part.split("^") if (one := columns[name]) is not None]
-            if (np.unique(np.stack(levels), axis=1, return_counts=True)[1] == 1).any():
-                return True
-        return False
+            codes = [rank(one)[0][rows] for name in part.split("^") if (one := columns[name]) is not None]
+            found.append(np.unique(np.stack(codes), axis=1, return_inverse=True)[1].reshape(-1))
+        return found
 
     def _tell_kept(self) -> None:
         """Say which regressions keep rows that are alone in a fixed effect, which are dropped here."""
@@ -741,6 +748,13 @@ def _with_names(text: str, names: Mapping[str, str]) -> str:
     for span, name in sorted(found, key=lambda pair: -pair[0].start):
         text = text[: span.start] + name + text[span.stop :]
     return text
+
+
+def _plain_effects(regression: Regression) -> list[str]:
+    """Return the fixed effects of a regression where all are columns, or levels of several."""
+    parts = re.split(r"\s*\+\s*", regression.effects)
+    plain = regression.effects != "0" and all(re.fullmatch(r"[\w.]+(?:\^[\w.]+)*", part) for part in parts)
+    return parts if plain else []
 
 
 def texts_of(r: Regression) -> tuple[str, ...]:

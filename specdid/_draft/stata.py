@@ -41,6 +41,7 @@ from specdid._draft.memory import (
 )
 from specdid._draft.stata_expression import EXTENDED, found_in, of_rows, single, tree_of
 from specdid._draft.stata_missing import as_stata, may_be_missing, may_be_zero
+from specdid.engine.demean import count_components
 from specdid.language import COMMANDS, LanguageError, Role, check, parse, referenced, write
 from specdid.language.tree import (
     Argument,
@@ -1894,6 +1895,8 @@ class _Stata(Memory):
             self._refuse_moved(*texts_of(regression))
             keeps = command in ("xtreg", "areg", "reg", "regress")
             self.add(regression, keeps="xtreg, areg and regress keep" if keeps else "")
+            if keeps:
+                self._tell_parts(self.found.regressions[-1])
             self.found.regressions[-1] = self._at_base(self.found.regressions[-1])
         except (NotReadError, LanguageError) as error:
             self.skip(line, text, str(error))
@@ -2076,6 +2079,19 @@ class _Stata(Memory):
             vcov,
             ssc,
             _COMMANDS[command],
+        )
+
+    def _tell_parts(self, regression: Regression) -> None:
+        """Say that dummies count less in Stata where units and periods fall into parts that no row ties together."""
+        levels, told = self.levels_used(regression), self.found.comments.get("alone", [])
+        already = any(one.startswith(f"Line {regression.line}: ") and "redundant" in one for one in told)
+        if already or len(levels) != 2 or not levels[0].size or (parts := count_components(*levels)) < 2:
+            return
+        one, other = (self._plain(name) for name in re.split(r"\s*\+\s*", regression.effects))
+        self.found.comments["alone"] = told
+        told.append(
+            f"Line {regression.line}: no row ties {parts} parts of `{one}` and `{other}` together, and xtreg, areg and "
+            f"regress count {many(parts - 1, 'coefficient')} less. Here all levels count: errors are a little larger."
         )
 
     def _with_clusters(self, condition: str, clusters: set[str]) -> str:
