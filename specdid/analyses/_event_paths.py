@@ -600,8 +600,9 @@ def _beside_always(
         return found
     n = len(np.unique(_adopters(bench, cell)[always]))
     what = "cohort" if bench.panel.unit_codes is None else "unit"
-    who = f"{n:,} {what}{' is' if n == 1 else 's are'} treated in all {'its' if n == 1 else 'their'} rows"
-    who += f" and {'stands' if n == 1 else 'stand'} in treated periods without one before to be compared with"
+    its = "its" if n == 1 else "their"
+    who = f"{n:,} {what}{' is' if n == 1 else 's are'} treated in all {its} rows and {'stands' if n == 1 else 'stand'} "
+    who += f"in treated periods without one of {its} own before to be compared with"
     without = estimated(bench, cell, replace(clock, keep=clock.keep & ~always))
     common = np.intersect1d(found.periods, without.periods)
     if without.failure is not None or not len(common):
