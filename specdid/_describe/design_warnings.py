@@ -29,6 +29,7 @@ from specdid.engine.compile import Compiled
 from specdid.engine.demean import relevel
 from specdid.engine.model_identity import mixed
 from specdid.engine.problem import Code, Members, Problem
+from specdid.engine.rows import unit_bounds
 from specdid.engine.ssc import is_nested
 
 CHEAP, CHEAP_SUNAB = 20_000, 100
@@ -625,10 +626,7 @@ def _never_moved(problem: Problem, rows: NDArray[np.bool_], treatment: int, cont
 
 
 def _varies(unit: Ints, values: Floats) -> NDArray[np.bool_]:
-    n = int(unit.max(initial=-1)) + 1
-    low, high = np.full(n, np.inf), np.full(n, -np.inf)
-    np.minimum.at(low, unit, values)
-    np.maximum.at(high, unit, values)
+    low, high = unit_bounds(unit, values)
     return low < high
 
 

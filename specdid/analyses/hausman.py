@@ -30,6 +30,7 @@ from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import Label, count, decimals, estimate_and_error, listed, number, p_value
+from specdid.engine.rows import unit_bounds
 from specdid.language import Scope, Term, bind, expand, terms, write
 from specdid.language.tree import Node
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
@@ -172,10 +173,7 @@ def _varies(numbers: Floats, units: Ints | None) -> bool:
     known = np.isfinite(numbers) & (True if units is None else units >= 0)
     if units is None or not known.any():
         return False
-    count = int(units.max()) + 1
-    least, most = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(least, units[known], numbers[known])
-    np.maximum.at(most, units[known], numbers[known])
+    least, most = unit_bounds(units[known], numbers[known])
     return bool((most > least).any())
 
 

@@ -409,15 +409,27 @@ def count_units(unit: Ints, treatment: Floats, others: Floats | None = None) -> 
     treatment : (n,) float64
     others : (n, k) float64, other arms of the same factor
     """
-    size = int(unit.max()) + 1
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(low, unit, treatment)
-    np.maximum.at(high, unit, treatment)
+    low, high = unit_bounds(unit, treatment)
     varies, zero = low != high, (low == 0) & (high == 0)
     always = int((~varies & ~zero).sum())
     if others is not None:
         zero[unit[(others != 0).any(axis=1)]] = False
-    return size, int(varies.sum()), int(zero.sum()), always
+    return len(low), int(varies.sum()), int(zero.sum()), always
+
+
+def unit_bounds(unit: Ints, values: Floats) -> tuple[Floats, Floats]:
+    """Return the least and the largest value of every unit; inf and -inf of one without rows.
+
+    Parameters
+    ----------
+    unit : (n,) int64, from 0
+    values : (n,) float64, none missing
+    """
+    size = int(unit.max(initial=-1)) + 1
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, unit, values)
+    np.maximum.at(high, unit, values)
+    return low, high
 
 
 def effective_rows(n: int, weights: Floats | None) -> float:
