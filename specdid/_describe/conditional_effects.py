@@ -53,8 +53,8 @@ def _regressions(compiled: Compiled, ok: Ints) -> Iterator[tuple[int, tuple[int,
     """Give the treatments of members, the columns among their controls that multiply it, and their rows, each once."""
     members = compiled.members
     for t in np.unique(members.treatment[ok]).tolist():
-        mine = members.take(ok[members.treatment[ok] == t])
-        columns = [c for c in np.unique(mine.controls).tolist() if _multiplies(compiled, t, c)]
+        mine, own = members.take(ok[members.treatment[ok] == t]), Made(compiled.value_recipes[t].bounds)
+        columns = [c for c in np.unique(mine.controls).tolist() if _multiplies(compiled, own, t, c)]
         within = np.zeros((len(mine.rows), len(columns) + 1), np.int64)
         within[:, -1] = mine.rows
         member = np.repeat(np.arange(len(mine.rows)), np.diff(mine.start))
@@ -64,11 +64,9 @@ def _regressions(compiled: Compiled, ok: Ints) -> Iterator[tuple[int, tuple[int,
             yield t, tuple(c for c, yes in zip(columns, there, strict=True) if yes), rows
 
 
-def _multiplies(compiled: Compiled, t: int, c: int) -> bool:
+def _multiplies(compiled: Compiled, own: Made, t: int, c: int) -> bool:
     """Say whether a column is the treatment times something else; of its own powers every treated row is off zero."""
-    values, recipes = compiled.problem.values, compiled.value_recipes
-    own = Made(recipes[t].bounds)
-    others = own.times(recipes[c].bounds)
+    values, others = compiled.problem.values, own.times(compiled.value_recipes[c].bounds)
     if others is None:
         return vanishes_with(values[:, t], values[:, c])
     return any(f.digest not in own.atoms for f in others)
