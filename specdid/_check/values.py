@@ -774,19 +774,18 @@ def _of_first(data: Data, call: Call, by: Node | None, scope: Scope, time: str) 
     units = data.panel.unit_codes
     if group is not None and units is not None and not _is_within(group, units):
         units = None
-    read = _read_rows(data, of, scope, time, units)
-    groups = np.zeros(len(read), dtype=np.int64) if group is None else _ranks(group)
     periods = _ranks(data.panel.columns[time])
+    read = _read_rows(data, of, scope, periods, units)
+    groups = np.zeros(len(read), dtype=np.int64) if group is None else _ranks(group)
     first = np.full(int(groups.max()) + 2, periods.max() + 1)  # the last is of rows in no group
     np.minimum.at(first, groups, periods)
     return bool(np.all(periods[read] <= first[groups[read]]))
 
 
-def _read_rows(data: Data, node: Node, scope: Scope, time: str, units: Ints | None) -> Bools:
+def _read_rows(data: Data, node: Node, scope: Scope, periods: Ints, units: Ints | None) -> Bools:
     """Mark the rows whose value in an expression may turn on more than the unit and the period."""
     column = data.column(node, scope)
     rows = np.ones(data.panel.n_rows, dtype=bool) if column is None else ~column.missing
-    periods = _ranks(data.panel.columns[time])
     columns = [data.column(name, scope) for name in referenced(node)]
     if all(_is_within(c, periods) or (units is not None and _is_within(c, units)) for c in columns):
         return np.zeros_like(rows)
@@ -795,12 +794,12 @@ def _read_rows(data: Data, node: Node, scope: Scope, time: str, units: Ints | No
             test, yes, no = (a.value for a in node.arguments)
             if test is None or yes is None or no is None or (holds := data.column(test, scope)) is None:
                 return rows
-            if _read_rows(data, test, scope, time, units).any() or holds.numbers is None:
+            if _read_rows(data, test, scope, periods, units).any() or holds.numbers is None:
                 return rows
-            of_yes, of_no = (_read_rows(data, one, scope, time, units) for one in (yes, no))
+            of_yes, of_no = (_read_rows(data, one, scope, periods, units) for one in (yes, no))
             rows &= np.where(holds.numbers != 0, of_yes, of_no)
         case Binary(operator="*"):
-            left, right = (_read_rows(data, one, scope, time, units) for one in (node.left, node.right))
+            left, right = (_read_rows(data, one, scope, periods, units) for one in (node.left, node.right))
             for flag, apart, other in ((node.left, not left.any(), right), (node.right, not right.any(), left)):
                 times = data.column(flag, scope) if apart else None
                 if times is not None and times.numbers is not None:
