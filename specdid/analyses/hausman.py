@@ -326,6 +326,14 @@ class HausmanColumn:
         error = np.sqrt(np.where(variance > 0, variance, np.nan))
         return list(zip((self.effects.fe - self.effects.re).tolist(), error.tolist(), strict=True))
 
+    def why_none(self, test: Test) -> str | None:
+        """Say why one of the tests has no statistic."""
+        if np.isfinite(test.statistic):
+            return None
+        if not test.df or (self.robust is not None and not self.robust.df):  # no means of units are left
+            return AGREE
+        return SINGULAR if np.isinf(test.df2) else FEW_UNITS
+
 
 def tidy_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -> TidyTable:
     """Return a row for every term of every comparison."""
@@ -366,7 +374,6 @@ def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
     if column.effects is None or column.classical is None or column.robust is None:
         yield (None,) * (len(TESTS) - len(size) - 1) + (*size, column.message)
         return
-    agree = not column.robust.df
     e = column.effects
     rest = (e.variance_e, e.variance_u, float(e.theta.min()), float(e.theta.max()), *size)
     for name, test in _named_tests(column.classical, column.robust):
@@ -382,15 +389,8 @@ def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
             test.p_value,
             test.definite,
             *rest,
-            _why_none(test, agree),
+            column.why_none(test),
         )
-
-
-def _why_none(test: Test, agree: bool) -> str | None:
-    """Say why a test has no statistic; ``agree``: no unit means are left for the robust test."""
-    if np.isfinite(test.statistic):
-        return None
-    return AGREE if agree or not test.df else SINGULAR if np.isinf(test.df2) else FEW_UNITS
 
 
 def _named_tests(classical: Test, robust: Test) -> Iterator[tuple[str, Test]]:
@@ -480,10 +480,7 @@ def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -
 
 def _empty(columns: Sequence[HausmanColumn]) -> Iterator[str]:
     """Say why cells of tests are empty, once for the columns of one reason."""
-    tests = [
-        (c.heading, t, not c.robust.df) for c in columns if c.robust and c.classical for t in (c.classical, c.robust)
-    ]
-    why = [(heading, _why_none(test, agree)) for heading, test, agree in tests]
+    why = [(c.heading, c.why_none(test)) for c in columns for test in (c.classical, c.robust) if test is not None]
     for reason in dict.fromkeys(found for _, found in why if found):
         names = tuple(dict.fromkeys(heading for heading, found in why if found == reason))
         yield say("{names}: {why}.", names=said_list(names), why=told(reason, True))
@@ -536,7 +533,7 @@ def verdict(column: HausmanColumn, alpha: float) -> str:
     """Say what the robust test says of random effects, in a sentence."""
     assert column.robust is not None
     p = column.robust.p_value
-    if (why := _why_none(column.robust, not column.robust.df)) is not None:
+    if (why := column.why_none(column.robust)) is not None:
         return say("{heading}: {why}.", heading=column.heading, why=told(why, True))
     if p < alpha:
         return say(
