@@ -54,6 +54,7 @@ CLAUSES: Mapping[str, str] = {
     "honest_breakdown": later("trends no larger than before would undo an effect"),
     "honest_other_sign": later("trends that go on as before would turn the sign"),
     "leads_not_tested": later("pre-trends cannot be tested"),
+    "identified_by_ends": later("leads and lags are identified by constant ends alone"),
     "weak_instruments": later("instruments are weak"),
     "instruments_untested": later("the strength of instruments is not known"),
     "instruments_disagree": later("instruments disagree with each other"),
@@ -94,6 +95,8 @@ CLAUSES: Mapping[str, str] = {
     "imbalance": later("matched samples are not balanced"),
     "effect_of_none": later("an effect is one where no treated row is"),
     "bad_control": later("controls differ with the treatment"),
+    "lagged_outcome": later("a lagged outcome stands beside unit effects in a short panel"),
+    "selected_on_outcome": later("a sample is chosen by the outcome"),
     "later_values": later("outcomes or controls use later values"),
     "uncomputed": later("formulas of a workbook have no values"),
     "sheet_hidden": later("a hidden sheet was read"),
@@ -158,7 +161,7 @@ SERIOUS_FAULTS = frozenset({
     "constant_column",
     "decimal_commas", "footnotes", "value_spelling",
     "uncomputed", "sheet_hidden", "rows_hidden", "first_is_code",
-    "merged_cells", "blank_below",
+    "merged_cells", "blank_below", "lagged_outcome", "selected_on_outcome",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from specdid._check import check_study
 from specdid._check.analyses import check_analyses, read_requests
 from specdid._check.data import Data
+from specdid._check.own_outcome import check_own_outcome
 from specdid._check.possible import check_possible
 from specdid._check.samples import check_preferred_levels
 from specdid._check.sound import KEYS, Sound, sound_part
@@ -136,6 +137,8 @@ def examine(source: StudySource, data: Any = None) -> tuple[Prepared | None, Fau
         return None, faults
     levels = check_preferred_levels(Data(study, panel, evaluator), plan)
     wrong = (*_preferred(study, plan, tuple(panel.columns)), *levels, *_backend(study), *check_shown(study, plan))
+    groups = [e for request in requests for e, role in request.expressions if role == "condition"]
+    wrong = (*wrong, *check_own_outcome(plan, panel, evaluator, groups))
     faults = file_order((*faults, *wrong))
     if faults.errors:
         return None, faults

@@ -357,6 +357,7 @@ class EventPath:
     from_previous : leads are changes since the period before each, effects since the reference
     untestable : why leads are no test of parallel trends, where they are not
     per_unit : estimates are divided by the treatment of their period
+    by_ends : what identifies the periods inside the window, where only that their ends are held constant does
     thin : by vcov, the leads of few treated clusters, once they are counted
     """
 
@@ -382,6 +383,7 @@ class EventPath:
     from_previous: bool = False
     untestable: str = ""
     per_unit: bool = False
+    by_ends: str = ""
     thin: dict[int, dict[int, tuple[int, str]]] = field(default_factory=dict, repr=False, compare=False)
 
     def std_error(self, v: int = 0) -> Floats:
@@ -668,7 +670,28 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         remarks=tuple(_not_per_unit(bench, cell, fit.rows)),
         left_out=left_out,
         ends=clock.bins(fit.rows),
+        by_ends=_held_by_ends(bench, cell, clock, periods, fit.rows),
     )
+
+
+def _held_by_ends(bench: Bench, cell: Cell, clock: Clock, periods: Ints, rows: Ints) -> str:
+    """Say which ends identify the periods inside the window; empty where the data do without them.
+
+    Rank tells: with an indicator for every period beyond the ends, too, a coefficient inside is estimable, or its
+    number is what the constant ends make of it.
+    """
+    ends = clock.bins(rows)
+    inside = {f"{PERIOD}{k}" for k in periods.tolist() if k not in ends}
+    if not ends or not inside:
+        return ""
+    here = np.unique(clock.beyond[rows])
+    seen = [int(k) for k in here[np.isfinite(here)] if k != clock.reference]
+    first, *rest = (Extra(f"{PERIOD}{k}", (clock.beyond == k).astype(float)) for k in seen)
+    free = bench.fit(cell, treatment=first, extra=rest, where=clock.keep, joint=True)
+    if free.failure is None and inside.isdisjoint(free.open):
+        return ""
+    when = listed([f"{clock.text(k)} or {'earlier' if k == clock.first else 'later'}" for k in ends])
+    return f"leads and lags are identified only by holding effects constant in period {when}"
 
 
 def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:

@@ -246,6 +246,9 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
         )
+    for one in (p for p in paths if p.by_ends):
+        said = f"{cells.shown(one.cell)}: {one.by_ends}: the data cannot test this"
+        yield Caution("serious", "identified_by_ends", said)
     for one in (p for p in paths if p.always):
         severity: CautionSeverity = "serious" if one.moved > 1 else "note"
         yield Caution(severity, "always_treated", f"{cells.shown(one.cell)}: {one.always}")
@@ -392,7 +395,7 @@ def _remarks(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> 
     found: dict[str, list[str]] = {}
     for one, name in zip(paths, names, strict=True):
         few = _rests_on(one, _thin(bench, one)) if np.isfinite(one.pretrend().p_value) else ""
-        for remark in (*one.remarks, *([few] if few else [])):
+        for remark in (text for text in (one.by_ends, *one.remarks, few) if text):
             found.setdefault(told(remark, True), []).append(name)
     return _with_curves(found, len(paths))
 

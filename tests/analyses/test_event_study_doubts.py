@@ -414,3 +414,63 @@ def test_periods_of_several_years_are_called_no_years(step, word):
     curve, _, _ = run(frame, study=study, event_study={"window": [-2, 2]})
     (chart,) = (c for c in curve.analyses[0].finding.charts if c.figure == "event_study")
     assert chart.data.unit == word
+
+
+def staggered(never):
+    """Two cohorts and units that are treated in ``never``, or not at all."""
+    cohort = pl.when(pl.col("id") % 3 == 0).then(2004).when(pl.col("id") % 3 == 1).then(2005).otherwise(never)
+    frame = small_panel(1, periods=9).with_columns(cohort=cohort)
+    return frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
+
+
+@pytest.mark.parametrize(
+    ("never", "effects", "window", "warned"),
+    [
+        (0, "id + year", [-3, 2], False),
+        (2007, "id + year", [-3, 2], True),  # the classical case: with effects of units and periods a trend is open
+        (2007, "id", [-3, 2], False),
+        (2007, "id[year] + year", [-3, 2], True),
+        (0, "id[year] + year", [-3, 2], True),  # a trend of the units takes that of their leads and lags with it
+        (0, "group[year] + id + year", [-3, 2], False),
+        (2007, "id + year", [-3, 5], True),
+        (0, "id[year] + year", [-4, 5], None),  # no end is binned: nothing is identified, and nothing is printed
+    ],
+)
+def test_leads_and_lags_that_constant_ends_identify(never, effects, window, warned):
+    """Against the rank of the columns themselves: every relative period its own, beside dummies of all effects."""
+    frame = staggered(never)
+    changes = {**BASE, "fixed_effects": {"one": effects}, "event_study": {"window": window}}
+    curve = specdid.run(small_study(**changes), frame, audit=0)
+    found = curve.analyses[0]
+    got = said(curve, "identified_by_ends")
+    if warned is None:
+        assert not got
+        assert not [e for t in found.finding.tables[:1] for e in columns(t)["estimate"] if e]
+        return
+    assert [severity for severity, _ in got] == ["serious"] * warned
+    assert warned == any(not one for one in estimable(frame, effects, window))
+    (printed,) = (t.print for t in found.finding.tables if t.print)
+    assert warned == any("holding effects constant" in text for text in printed.notes)
+    (chart,) = found.finding.charts
+    assert warned == ("holding effects constant" in note(chart.data))
+    assert all(known(message, "zh") for _, message in got)
+
+
+def estimable(frame, effects, window):
+    """Tell which coefficients inside the window lie in the row space of the design, all its dummies written out."""
+    unit, year, group, cohort = (frame[name].to_numpy().astype(float) for name in ("id", "year", "group", "cohort"))
+    relative = np.where(cohort > 0, year - cohort, np.nan)
+    seen = [k for k in np.unique(relative[np.isfinite(relative)]) if k != -1]
+    parts = [(relative == k).astype(float) for k in seen]
+    codes = {"id": unit, "year": year, "group": group}
+    for effect in effects.split(" + "):
+        name, _, slope = effect.partition("[")
+        for level in np.unique(codes[name]):
+            parts.append((codes[name] == level).astype(float))
+            if slope:
+                parts.append((codes[name] == level) * (year - 2005))
+    design = np.column_stack(parts)
+    whole = np.linalg.matrix_rank(design)
+    for j, k in enumerate(seen):
+        if window[0] < k < window[1]:
+            yield np.linalg.matrix_rank(np.delete(design, j, axis=1)) < whole
