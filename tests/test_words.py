@@ -323,8 +323,8 @@ def many_as_written(part: ast.expr) -> str:
 
 COMPOSED = {
     "7: 7: the data cannot test this": (
-        "x: leads and lags are identified only by holding effects constant in period \u22123 or earlier and 2 or later: "
-        "the data cannot test this"
+        "x: leads and lags are identified only by holding effects constant in the binned ends: the data cannot test "
+        "this"
     ),
     "7 is compared with 77": (
         "`period` is compared with 1990, which is no period as the data have them, 19731 to 19984; `period >= 1990` "

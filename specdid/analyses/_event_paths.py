@@ -690,8 +690,7 @@ def _held_by_ends(bench: Bench, cell: Cell, clock: Clock, periods: Ints, rows: I
     free = bench.fit(cell, treatment=first, extra=rest, where=clock.keep, joint=True)
     if free.failure is None and inside.isdisjoint(free.open):
         return ""
-    when = listed([f"{clock.text(k)} or {'earlier' if k == clock.first else 'later'}" for k in ends])
-    return f"leads and lags are identified only by holding effects constant in period {when}"
+    return "leads and lags are identified only by holding effects constant in the binned ends"
 
 
 def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
