@@ -19,6 +19,7 @@ from command import run_specdid
 from small_problems import work_of
 from small_studies import small_panel, small_study
 from specdid._audit import audit_results, compare, reference, start_reference
+from specdid._audit import least_squares as own_algebra
 from specdid._audit.compare import draw, smallest
 from specdid._audit.least_squares import NetRegressors
 from specdid._audit.reference import AuditRequest
@@ -165,14 +166,11 @@ def test_agreement(panel, made, audit_here):
 )  # fmt: skip
 def test_what_is_rounding_beside_the_outcome_is_no_disagreement(error, moved, wider, apart):
     """As of an outcome that is constant within units: its coefficient and error are zero, of which each has its own."""
-    results = SimpleNamespace(
-        estimate=np.array([2.8e-17]),
-        numbers={"std_error": np.array([[error]]), "nobs": np.array([9])},
-        planned=SimpleNamespace(spec_id=str, vcovs=VCOVS),
-    )
+    results = SimpleNamespace(planned=SimpleNamespace(spec_id=str, vcovs=VCOVS))
+    reported = compare.Reported(2.8e-17, np.array([error]), 9)
     numbers = reference.ProgramNumbers("p", 2.8e-17 + moved, (None if np.isnan(error) else wider * error,))
     again = reference.Reestimated((numbers,), 9)
-    assert bool(compare._compared(results, 0, again, 1.0).cause) == apart
+    assert bool(compare._compared(results, 0, reported, again, 1.0).cause) == apart
 
 
 @pytest.mark.parametrize(("moved", "apart"), [(0.0, 0), (1e-13, 0), (1e-3, 1)])
@@ -608,3 +606,68 @@ def test_an_audit_that_cannot_be_done_has_its_own_words_and_exit_code(tmp_path):
     assert "isagree" not in text
     assert "audit_not_done" in (out / "warnings.csv").read_text("utf-8")
     assert "NOT DONE: pyfixest cannot be imported" in (out / "report.html").read_text("utf-8")
+
+
+def test_wide_second_effects_are_taken_out_exactly(monkeypatch):
+    """3,000 and 2,000 levels in parts that no row connects, weighted, against all dummies solved densely."""
+    rng = np.random.default_rng(3)
+    n, one, two = 12_000, 3_000, 2_000
+    half = rng.integers(0, 2, n)
+    first = half * (one // 2) + rng.integers(0, one // 2, n)
+    second = half * (two // 2) + rng.integers(0, two // 2, n)
+    columns, outcome, weights = rng.normal(size=(n, 2)), rng.normal(size=n), rng.random(n) + 0.2
+    monkeypatch.setattr(own_algebra, "LARGEST_BASIS", 1)
+    solved = NetRegressors(columns, (first, second), (), weights).solve(outcome, np.array([1.0, 0.0]))
+    root = np.sqrt(weights / weights.mean())
+    dummies = np.hstack([first[:, None] == np.unique(first), second[:, None] == np.unique(second)]) * root[:, None]
+    rank = dummies.shape[1] - 2
+    gram = dummies.T @ dummies
+    net = np.column_stack([columns, outcome]) * root[:, None]
+    values, vectors = np.linalg.eigh(gram)
+    inverse = vectors[:, -rank:] / values[-rank:] @ vectors[:, -rank:].T
+    for _ in range(3):
+        net -= dummies @ (inverse @ (dummies.T @ net))
+    expected = np.linalg.lstsq(net[:, :2], net[:, 2], rcond=None)[0]
+    assert solved.absorbed == rank
+    assert solved.estimate == pytest.approx(expected[0], rel=1e-12)
+    assert np.abs(solved.residual - (net[:, 2] - net[:, :2] @ expected)).max() < 1e-12
+
+
+def test_what_is_not_solved_is_not_audited_and_no_disagreement(panel, monkeypatch, audit_anew):
+    specs = [("ln_so2", "dudt", (), effects, None, "feols") for effects in (("city_id",), ("city_id", "province_year"))]
+    layout = work_of(panel, specs, vcovs=("city_id",))
+    results = results_of([run(layout.problem, layout.members)])
+    monkeypatch.setattr(own_algebra, "LARGEST_BASIS", 1)
+    assert audit(layout, results).checked == 2
+    monkeypatch.setattr(own_algebra, "LARGEST_GRAM", 0)
+    monkeypatch.setattr(own_algebra, "ITERATIONS", 2)
+    found = audit(layout, results)
+    assert (found.checked, found.not_audited, found.failed) == (1, 1, False)
+    assert [(c.severity, c.code) for c in of_audit(found)] == [("note", "not_audited")]
+
+
+def test_a_large_panel_is_audited_on_whole_units(panel, monkeypatch, audit_anew):
+    """Engine and reference take the same units; of few treated units there are always some."""
+    specs = [
+        ("ln_so2", "dudt", ("pgdp",), FE, "pop", "feols"),
+        ("ln_so2", "dudt", ("pgdp",), FE, None, "sunab"),
+        ("so2", "dudt", (), FE, None, "fepois"),
+    ]
+    layout = work_of(panel, specs, vcovs=VCOVS, cohort="cohort")
+    alone = replace(
+        layout, members=layout.members.take(np.array([2])), method=layout.method[2:], cohort=layout.cohort[2:]
+    )
+    blocks = [run(layout.problem, layout.members.take(np.arange(2))), *fit_one_by_one(alone)]
+    results = results_of(blocks)
+    monkeypatch.setattr(compare, "LARGE_PANEL", 100)
+    monkeypatch.setattr(compare, "ROWS_DRAWN", len(panel) // 3)
+    work, (drawn, of) = compare.on_units(layout, np.arange(3), 1)
+    units = layout.problem.codes[:, layout.problem.unit]
+    again = work.problem.codes[:, work.problem.unit]
+    assert of == len(np.unique(units))
+    assert drawn == len(np.unique(again)) == of // 3
+    assert all((units == u).sum() == (again == u).sum() for u in np.unique(again))
+    found = audit(layout, results)
+    assert found.units == (drawn, of)
+    assert (found.checked, found.failed, found.not_audited) == (3, False, 0)
+    assert 0 < found.estimate_gap + found.se_gap < 1e-6

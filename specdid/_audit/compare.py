@@ -14,18 +14,19 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 
 from specdid import _plugins
-from specdid._arrays import Ints
+from specdid._arrays import Floats, Ints
 from specdid._audit.reference import AuditRequest, ProgramNumbers, Reestimated, estimate_again
 from specdid._records import Audit, Disagreement, Results, Status
-from specdid.engine.one_by_one import Method, OneByOneWork
-from specdid.engine.problem import Effects, Members, Problem
+from specdid.engine import execute
+from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
+from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.workers import safe_path, single_threaded
 from specdid.figures._style import without_help
 
@@ -39,6 +40,10 @@ NOTHING = ProgramNumbers("the audit", float("nan"), ())
 REFERENCE = "pyfixest and by the audit's own algebra"
 REFERENCE_SCALED = "pyfixest, given weights scaled to mean 1, and by the audit's own algebra"
 """Where errors of a likelihood depend on the weights' scale, which cancels in all else."""
+LARGE_PANEL = 200_000
+"""Rows above which both programs estimate again, on whole units drawn at random."""
+ROWS_DRAWN = 50_000
+"""Rows that these units have, about."""
 STREAM = 0xA0D17
 """Keeps the audit's draw apart from the nulls', which use the same seed."""
 _COMMAND = "from specdid._audit.compare import serve; serve()"
@@ -92,30 +97,127 @@ def audit_results(
     Audit
         ``disagreements`` holds the specifications with |Δβ|/se or |Δse|/se above 1e-6 or other
         rows, and those that are not identified or could not be estimated again. Where the reference
-        itself cannot be had, nothing was checked, and ``not_done`` says why.
+        itself cannot be had, nothing was checked, and ``not_done`` says why. Of a large panel both are asked
+        on the rows of ``units``, drawn at random.
     """
     ok = np.flatnonzero(results.status == Status.OK)
     sample = draw(ok, size, seed)
     position = np.searchsorted(compiled.members.index, sample)
     methods = tuple(Method(e.method, dict(e.options)) for e in estimators)
     work = OneByOneWork(compiled.problem, compiled.members, methods, compiled.method, compiled.cohort, compiled.time)
-    request = smallest(work, position, [results.dropped_columns.get(s, ()) for s in sample.tolist()])
+    units = (0, 0)
+    if len(compiled.problem.values) > LARGE_PANEL and compiled.problem.unit >= 0 and len(sample):
+        work, units = on_units(work, position, seed)
+        reported = _by_the_engine(work, position)
+    else:
+        reported = [
+            Reported(float(b), np.asarray(se, np.float64), int(n), results.dropped_columns.get(s, ()))
+            for s, b, se, n in zip(
+                sample.tolist(),
+                results.estimate[sample],
+                np.asarray(results.numbers["std_error"])[sample],
+                results.numbers["nobs"][sample],
+                strict=True,
+            )
+        ]
+    request = smallest(work, position, [one.dropped for one in reported])
     try:
         again = ask(request)
     except NotDoneError as error:
         return Audit(0, len(ok), 0.0, 0.0, LIMIT, REFERENCE, not_done=str(error))
+    again = [replace(a, unsolved=a.unsolved or r.unsolved) for a, r in zip(again, reported, strict=True)]
     scales = [_scale(work, p) for p in position.tolist()]
-    compared = [_compared(results, int(s), a, u) for s, a, u in zip(sample, again, scales, strict=True)]
+    compared = [
+        _compared(results, int(s), r, a, u)
+        for s, r, a, u in zip(sample, reported, again, scales, strict=True)
+        if not a.unsolved
+    ]
+    unsolved = [a.unsolved for a in again if a.unsolved]
+    if unsolved and not compared:
+        return Audit(0, len(ok), 0.0, 0.0, LIMIT, REFERENCE, not_done=unsolved[0])
+    done = [a for a in again if not a.unsolved]
     return Audit(
-        checked=len(sample),
+        checked=len(compared),
         eligible=len(ok),
         estimate_gap=max((d.estimate_gap for d in compared), default=0.0),
         se_gap=max((d.se_gap for d in compared), default=0.0),
         limit=LIMIT,
-        reference=_reference(again, REFERENCE_SCALED if _scaled(work, position) else REFERENCE),
-        by_itself=tuple(dict.fromkeys(a.itself for a in again if a.itself)),
+        reference=_reference(done, REFERENCE_SCALED if _scaled(work, position) else REFERENCE),
+        by_itself=tuple(dict.fromkeys(a.itself for a in done if a.itself)),
         disagreements=tuple(d for d in compared if d.cause),
+        units=units,
+        not_audited=len(unsolved),
+        why_not=unsolved[0] if unsolved else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What the engine says of a specification: estimate, (V,) standard errors, rows, columns dropped as collinear."""
+
+    estimate: float
+    std_error: Floats
+    nobs: int
+    dropped: tuple[int, ...] = ()
+    unsolved: str = ""
+
+
+def on_units(work: OneByOneWork, position: Ints, seed: int) -> tuple[OneByOneWork, tuple[int, int]]:
+    """Return the work on the rows of some units, drawn at random, and how many of how many these are.
+
+    Half are drawn among the units in which the treatment of a member at ``position`` changes: of few treated units
+    a plain draw could have none.
+    """
+    problem = work.problem
+    code = problem.codes[:, problem.unit]
+    count = int(code.max()) + 1
+    known = code >= 0
+    changes = np.zeros(count, bool)
+    for column in np.unique(work.members.treatment[position]).tolist():
+        low, high = np.full(count, np.inf), np.full(count, -np.inf)
+        here = known & np.isfinite(problem.values[:, column])
+        np.minimum.at(low, code[here], problem.values[here, column])
+        np.maximum.at(high, code[here], problem.values[here, column])
+        changes |= high > low
+    there = np.bincount(code[known], minlength=count) > 0
+    wanted = max(2, int(there.sum() * ROWS_DRAWN / len(code)))
+    rng = np.random.default_rng([seed, STREAM, 1])
+    treated, rest = np.flatnonzero(there & changes), np.flatnonzero(there & ~changes)
+    half = min(len(treated), max(wanted // 2, wanted - len(rest)))
+    drawn = np.zeros(count, bool)
+    for group, size in ((treated, half), (rest, min(len(rest), wanted - half))):
+        drawn[rng.choice(group, size, replace=False)] = True
+    keep = np.flatnonzero(known & drawn[code])
+    calendar = problem.calendar
+    if calendar is not None:
+        written = None if calendar.written is None else calendar.written[keep]
+        calendar = replace(calendar, periods=calendar.periods[keep], units=calendar.units[keep], written=written)
+    smaller = replace(
+        problem,
+        values=np.asfortranarray(problem.values[keep]),
+        codes=np.asfortranarray(problem.codes[keep]),
+        rows=problem.rows[:, keep],
+        log0=None if problem.log0 is None else problem.log0[keep],
+        calendar=calendar,
+    )
+    return replace(work, problem=smaller), (int(drawn.sum()), int(there.sum()))
+
+
+def _by_the_engine(work: OneByOneWork, position: Ints) -> list[Reported]:
+    """Estimate the members at ``position`` as a run does."""
+    members = work.members.take(position)
+    batched = np.array([_plugins.load("estimators", m.name).batched for m in work.methods])
+    in_engine = batched[work.method[position]] | (members.instruments >= 0)
+    alone = replace(work, members=members.take(np.flatnonzero(~in_engine)))
+    alone = replace(alone, method=work.method[position][~in_engine], cohort=work.cohort[position][~in_engine])
+    blocks = [execute.run(work.problem, members.take(np.flatnonzero(in_engine)))] if in_engine.any() else []
+    found: dict[int, Reported] = {}
+    for fits in (*blocks, *fit_one_by_one(alone)):
+        for k, index in enumerate(fits.index.tolist()):
+            why = "" if fits.code[k] == Code.OK else "it cannot be estimated on the units that were drawn"
+            dropped = tuple(fits.dropped.get(k, ()))
+            found[index] = Reported(float(fits.estimate[k]), fits.std_error[k], int(fits.nobs[k]), dropped, why)
+    return [found[index] for index in members.index.tolist()]
 
 
 def _scale(work: OneByOneWork, position: int) -> float:
@@ -162,35 +264,35 @@ def draw(ok: Ints, size: int | None, seed: int) -> Ints:
     return np.sort(np.random.default_rng([seed, STREAM]).choice(ok, size, replace=False))
 
 
-def _compared(results: Results, s: int, again: Reestimated, scale: float) -> Disagreement:
+def _compared(results: Results, s: int, reported: Reported, again: Reestimated, scale: float) -> Disagreement:
     """Return the gaps to the program that is furthest off; ``cause`` is empty where all agree."""
-    found = [(_beside(results, s, one, scale), one.program) for one in again.numbers or (NOTHING,)]
+    found = [(_beside(results, s, reported, one, scale), one.program) for one in again.numbers or (NOTHING,)]
     worst, program = max(found, key=lambda pair: max(pair[0].estimate_gap, pair[0].se_gap))
-    return replace(worst, cause=_cause(results, s, again, worst, program))
+    return replace(worst, cause=_cause(reported, again, worst, program))
 
 
-def _beside(results: Results, s: int, numbers: ProgramNumbers, scale: float) -> Disagreement:
+def _beside(results: Results, s: int, reported: Reported, numbers: ProgramNumbers, scale: float) -> Disagreement:
     """Return |Δβ| and the largest |Δse|, in standard errors; infinite where a program gave nothing.
 
     A β of 0 is rounding: without a standard error |Δβ| is relative to β or, if that is larger, to what makes `LIMIT` be
     `PERFECT` of ``scale``, the coefficient's; an error is taken to be `ROUNDING` of that at the least.
     """
-    error = np.asarray(results.numbers["std_error"], dtype=np.float64)[s]
+    error = reported.std_error
     theirs = np.full(len(error), np.nan)
     for v, found in enumerate(numbers.std_error):  # an error that it does not compute is taken as it was reported
         theirs[v] = error[v] if found is None else found
     here = np.isfinite(error) & (error > 0)
     units = np.maximum(error[here], scale * ROUNDING / LIMIT)
-    unit = units[0] if here.any() else max(abs(results.estimate[s]), scale * PERFECT / LIMIT, np.finfo(float).tiny)
+    unit = units[0] if here.any() else max(abs(reported.estimate), scale * PERFECT / LIMIT, np.finfo(float).tiny)
     error_gap = np.zeros(len(error))
     error_gap[here] = np.abs(error[here] - theirs[here]) / units
     error_gap[np.isnan(error_gap)] = np.inf
     worst = int(np.argmax(np.where(error_gap > LIMIT, error_gap, 0.0)))
-    gap = abs(float(results.estimate[s]) - numbers.estimate) / unit
+    gap = abs(reported.estimate - numbers.estimate) / unit
     return Disagreement(
         results.planned.spec_id(s),
         s + 1,
-        float(results.estimate[s]),
+        reported.estimate,
         numbers.estimate,
         float(error[worst]),
         float(theirs[worst]),
@@ -201,11 +303,11 @@ def _beside(results: Results, s: int, numbers: ProgramNumbers, scale: float) -> 
     )
 
 
-def _cause(results: Results, s: int, again: Reestimated, worst: Disagreement, program: str) -> str:
+def _cause(reported: Reported, again: Reestimated, worst: Disagreement, program: str) -> str:
     """Say what is likely behind a disagreement; nothing where there is none."""
     if again.why:
         return shorten(again.why, 200, placeholder=" …")
-    nobs = int(results.numbers["nobs"][s])
+    nobs = reported.nobs
     if again.nobs not in (nobs, -1):
         return f"other rows: {nobs:,} were used, the audit finds {again.nobs:,}"
     if worst.estimate_gap > LIMIT:

@@ -2,7 +2,9 @@
 
 Effects are taken out by orthogonal bases. The one with the most levels has its dummies, and slopes
 on the same levels, orthonormal level by level; the columns of the others, net of it, get a pivoted
-QR. A singular value decomposition of what is left of the regressors, each at unit length, gives
+QR or, where they are too many numbers, a pivoted Cholesky factor of their cross-products. What is
+left must be orthogonal to the effects, else nothing is said. A singular value decomposition of what
+is left of the regressors, each at unit length, gives
 the null space N of the design and the shortest solution. A weighted sum c'b of coefficients is
 estimable where c is in the row space, ‖N'c‖ ≤ 1e-8 ‖c‖ with coefficients at the regressors' unit
 lengths (Searle 1971, Linear Models, 5.4), and is then the same for every solution.
@@ -43,7 +45,18 @@ RANK = 1e-9
 ROUNDING = 1e-14
 """Share of a column's own size that is its rounding."""
 LARGEST_BASIS = 5e7
-"""Numbers that the other effects' columns may be; where they are more, each column is solved for."""
+"""Numbers that the other effects' columns may be for a QR; where they are more, their cross-products are factorised."""
+LARGEST_GRAM = 8_000
+"""Levels of the other effects up to which their cross-products are; beyond, each column is solved for by iterations."""
+GRAM_RANK = 1e-12
+"""What is left of a column of unit length, squared, that counts as nothing beside the others."""
+ITERATIONS = 20_000
+SOLVED = 1e-10
+"""Largest correlation of a column net of the effects with one of theirs."""
+
+
+class UnsolvedError(Exception):
+    """The effects could not be taken out exactly; the words say why. Nothing is known then of the specification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +199,12 @@ class _EffectDummies:
                 self._add(vector)
         self.basis = np.zeros((len(root), 0))
         self.sparse: Any = None
+        self.factor: Floats | None = None
         width = sum(int(c.max(initial=-1)) + 1 for c, _ in others)
         if width * len(root) > LARGEST_BASIS:
-            self._solve_for(others)
+            self._keep_sparse(others)
+            # Of the iterations' columns the rank is that of unconnected effects at the most.
+            self.rank += self._factorise() if width <= LARGEST_GRAM else width - len(others)
         elif width:
             self._orthogonal(others)
 
@@ -225,22 +241,62 @@ class _EffectDummies:
         self.basis = self._within(q[:, :rank])
         self.rank += rank
 
-    def _solve_for(self, others: Sequence[tuple[Ints, Floats]]) -> None:
-        """Keep the other effects' columns as they are; their rank is that of unconnected effects at the most."""
+    def _keep_sparse(self, others: Sequence[tuple[Ints, Floats]]) -> None:
+        """Keep the other effects' columns as they are, of unit length."""
         from scipy import sparse
 
         rows = np.arange(len(self.main))
-        self.sparse = sparse.hstack([sparse.csr_array((x, (rows, c))) for c, x in others], format="csr")
-        self.rank += self.sparse.shape[1] - len(others)
+        blocks = []
+        for codes, values in others:
+            length = np.sqrt(np.bincount(codes, values**2)).clip(np.finfo(float).tiny)
+            blocks.append(sparse.csr_array((values / length[codes], (rows, codes))))
+        self.sparse = sparse.hstack(blocks, format="csr")
+
+    def _factorise(self) -> int:
+        """Factorise the cross-products of the other effects' columns, net of the main one; return their rank."""
+        from scipy import sparse
+        from scipy.linalg.lapack import dpstrf
+
+        rows, levels = np.arange(len(self.main)), int(self.main.max()) + 1
+        gram = (self.sparse.T @ self.sparse).toarray()
+        for vector in self.vectors:
+            by_level = sparse.csr_array((vector, (self.main, rows)), shape=(levels, len(rows))) @ self.sparse
+            gram -= (by_level.T @ by_level).toarray()
+        factor, pivots, rank, _ = dpstrf(gram, tol=GRAM_RANK, lower=1)
+        self.factor, self.kept = np.tril(factor[:rank, :rank]), np.asarray(pivots[:rank], np.int64) - 1
+        return int(rank)
 
     def out_of(self, columns: Floats) -> Floats:
-        """Take the effects out of columns, (n, k)."""
+        """Take the effects out of columns, (n, k).
+
+        Raises
+        ------
+        UnsolvedError
+            What is left is not orthogonal to the effects.
+        """
+        size = np.linalg.norm(columns, axis=0)
         for _ in range(2):  # once more, for what rounding left
             columns = self._within(columns)
             columns = columns - self.basis @ (self.basis.T @ columns)
             if self.sparse is not None:
-                columns = np.column_stack([self._solved(c) for c in columns.T])
+                solve = self._solved if self.factor is None else self._by_factor
+                columns = np.column_stack([solve(c) for c in columns.T]) if columns.shape[1] else columns
+        if self.sparse is not None and columns.shape[1]:
+            left = np.abs(self.sparse.T @ columns).max(axis=0) / np.where(size > 0, size, 1.0)
+            if not left.max() <= SOLVED:
+                raise UnsolvedError(
+                    f"its fixed effects could not be taken out to {SOLVED:g} (reached {left.max():.1g})"
+                )
         return columns
+
+    def _by_factor(self, column: Floats) -> Floats:
+        from scipy.linalg import solve_triangular
+
+        asked = (self.sparse.T @ column)[self.kept]
+        half = solve_triangular(self.factor, asked, lower=True)
+        found = np.zeros(self.sparse.shape[1])
+        found[self.kept] = solve_triangular(self.factor, half, lower=True, trans="T")
+        return np.asarray(column - self._within((self.sparse @ found)[:, None])[:, 0])
 
     def _solved(self, column: Floats) -> Floats:
         from scipy.sparse.linalg import LinearOperator, lsmr
@@ -251,7 +307,7 @@ class _EffectDummies:
             rmatvec=lambda y: self.sparse.T @ self._within(y[:, None])[:, 0],
             dtype=float,
         )
-        found = lsmr(operator, column, atol=1e-15, btol=1e-15, conlim=0, maxiter=20_000)[0]
+        found = lsmr(operator, column, atol=1e-15, btol=1e-15, conlim=0, maxiter=ITERATIONS)[0]
         return np.asarray(column - operator.matvec(found))
 
 
@@ -297,7 +353,8 @@ def _counted(rule: Rule, sample: AuditSample, clusters: tuple[Ints, ...], solved
         sizes = [len(np.unique(c)) for c in (*sample.effects, *(c for c, _ in sample.slopes))]
         if len(sample.effects) == 2 and not sample.slopes:
             return sum(sizes) - _components(*sample.effects)
-        known = (sum(sizes) - max(sizes, default=0)) * len(sample) <= LARGEST_BASIS
+        others = sum(sizes) - max(sizes, default=0)
+        known = others <= LARGEST_GRAM or others * len(sample) <= LARGEST_BASIS
         return solved.absorbed or 1 if known else None
     if rule == "reghdfe":
         return _levels(sample, clusters) - _redundant(sample, clusters)

@@ -40,6 +40,7 @@ from specdid._audit.least_squares import (
     AuditSample,
     NetRegressors,
     Solved,
+    UnsolvedError,
     between,
     corrected,
     record_of,
@@ -88,6 +89,7 @@ class Reestimated:
     condition : of the design, regressors at unit length
     itself : the estimator's name, where it was asked itself because the audit has no program for it
     without_pyfixest : whether pyfixest is not asked because of the slopes: too many columns, or beside instruments
+    unsolved : why nothing is known of the specification, which is then not audited: neither agreement nor disagreement
     """
 
     numbers: tuple[ProgramNumbers, ...]
@@ -96,6 +98,7 @@ class Reestimated:
     condition: float = 1.0
     itself: str = ""
     without_pyfixest: bool = False
+    unsolved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ def estimate_again(request: AuditRequest, s: int) -> Reestimated:
             return Reestimated((), 0, "no rows are left")
         method = work.methods[work.method[s]]
         return PROGRAMS.get(method.name, _by_itself)(work, s, sample, method, request.dropped[s])
+    except UnsolvedError as error:
+        return Reestimated((), unsolved=str(error))
     except Exception as error:  # whatever it is, the specification is not confirmed
         return Reestimated((), why=" ".join(f"{type(error).__name__}: {error}".split()))
 

@@ -207,6 +207,8 @@ class Audit:
         again, and those that came out otherwise.
     not_done : why nothing could be estimated again, empty where it could: neither agreement nor disagreement.
     by_itself : estimators for which the audit has no other program, so that their own was asked again.
+    units : of a large panel how many of how many units engine and reference were both asked on, else zeros.
+    not_audited, why_not : how many of those drawn could not be settled, and why the first one could not.
     """
 
     checked: int
@@ -220,6 +222,9 @@ class Audit:
     parts_differing: int = 0
     not_done: str = ""
     by_itself: tuple[str, ...] = ()
+    units: tuple[int, int] = (0, 0)
+    not_audited: int = 0
+    why_not: str = ""
 
     @property
     def failed(self) -> bool:
@@ -383,6 +388,9 @@ def of_audit(audit: Audit) -> tuple[Caution, ...]:
         said = f"none of {audit.eligible:,} specifications could be estimated again: {audit.not_done}"
         return (*drawn, Caution("serious", "audit_not_done", said))
     alone = () if not audit.by_itself else (_by_itself(audit),)
+    if audit.not_audited:
+        said = f"{audit.not_audited:,} of the specifications drawn were not audited: {audit.why_not}"
+        alone = (*alone, Caution("note", "not_audited", said))
     if not wrong:
         return (*drawn, *alone)
     many = f"{len(wrong):,} of {audit.checked:,} specifications estimated again by {audit.reference} disagree"

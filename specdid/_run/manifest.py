@@ -261,6 +261,8 @@ def _audit(curve: Curve) -> dict[str, Any] | None:
         "se_gap": audit.se_gap,
         "limit": audit.limit,
         "reference": audit.reference,
+        **({"units": list(audit.units)} if audit.units[1] else {}),
+        **({"not_audited": audit.not_audited, "why_not": audit.why_not} if audit.not_audited else {}),
         "disagreements": [asdict(d) for d in audit.disagreements],
     }
 

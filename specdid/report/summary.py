@@ -539,6 +539,12 @@ def _audit(audit: Audit) -> str:
         eligible=audit.eligible,
         reference=told(audit.reference),
     )
+    if audit.units[1]:
+        units = say("on {drawn:,} of {units:,} units by both", drawn=audit.units[0], units=audit.units[1])
+        checked = f"{checked} {units}"
+    if audit.not_audited:
+        left = say("{n:,} not audited ({why})", n=audit.not_audited, why=told(audit.why_not))
+        checked = f"{checked}; {left}"
     drawn = (
         say("; {parts_again:,} parts of draws of an earlier run drawn again", parts_again=audit.parts_again)
         if audit.parts_differing

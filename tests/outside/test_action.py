@@ -31,13 +31,13 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_check(repository: Path, specs: str) -> tuple[subprocess.CompletedProcess[str], str]:
-    (step,) = [step for step in ACTION["runs"]["steps"] if step.get("id") == "check"]
-    assert step["env"] == {"SPECS": "${{ inputs.specs }}"}
+def run_step(repository: Path, name: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    (step,) = [step for step in ACTION["runs"]["steps"] if step.get("id") == name]
+    assert set(step["env"]) == set(given)
     (repository / "output").write_text("")
     environment = {
         **os.environ,
-        "SPECS": specs,
+        **given,
         "GITHUB_OUTPUT": str(repository / "output"),
         "RUNNER_TEMP": str(repository),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -46,7 +46,11 @@ def run_check(repository: Path, specs: str) -> tuple[subprocess.CompletedProcess
     script.write_text(step["run"], "utf-8")
     # As GitHub starts bash.
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
-    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+
+
+def run_check(repository: Path, specs: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    done = run_step(repository, "check", {"SPECS": specs})
     return done, (repository / "output").read_text("utf-8")
 
 
@@ -67,6 +71,51 @@ def test_good_specs_pass_and_no_file_is_a_fault(repository: Path) -> None:
     done, _ = run_check(repository, "nothing/*.toml")
     assert done.returncode == 2
     assert "::error::no file matches: nothing/*.toml" in done.stdout
+
+
+@pytest.fixture
+def hostile(repository: Path) -> Path:
+    """The same with folders called as modules, a spec called as an option, and one with a command in its name."""
+    for name in ("pip", "specdid", "secrets"):
+        (repository / name).mkdir()
+        for file in ("__init__.py", "__main__.py"):
+            (repository / name / file).write_text("open('hacked', 'w')", "utf-8")
+    shutil.copy(repository / "specs/good.toml", repository / "-x.toml")
+    (repository / "-x.toml").write_text((repository / "-x.toml").read_text("utf-8").replace("data/", "specs/data/"))
+    (repository / "bad\n::set-env name=A::b.toml").write_text("[study]\n::warning::c\n", "utf-8")
+    return repository
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_no_folder_of_the_checkout_is_run(hostile: Path, isolated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it seen by the same lines without -I, which shows that the folders would be."""
+    if not isolated:
+        steps = [{**s, "run": s["run"].replace("python -I", "python")} for s in ACTION["runs"]["steps"] if "run" in s]
+        monkeypatch.setitem(ACTION["runs"], "steps", steps)
+    run_step(hostile, "install", {"WANTED": "./nothing"})
+    assert (hostile / "hacked").exists() != isolated
+    (hostile / "hacked").unlink(missing_ok=True)
+    run_step(hostile, "check", {"SPECS": "specs/*.toml"})
+    assert (hostile / "hacked").exists() != isolated
+
+
+def test_a_file_called_as_an_option_is_a_file_and_texts_are_no_commands(hostile: Path) -> None:
+    done, output = run_check(hostile, "*.toml")
+    assert done.returncode == 2
+    assert output.startswith("sarif=")
+    lines = done.stdout.splitlines()
+    commands = [k for k, line in enumerate(lines) if line.startswith(("::", "##["))]
+    assert lines[commands[0]].startswith("::stop-commands::")
+    assert lines[commands[-1]] == f"::{lines[commands[0]].rpartition('::')[2]}::"
+    good, _ = run_check(hostile, "-x.toml")
+    assert good.returncode == 0, good.stderr
+
+
+def test_a_line_break_in_an_input_writes_no_command(hostile: Path) -> None:
+    done, _ = run_check(hostile, "nothing/*.toml\n::warning::50%*\r")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert line.startswith("::error::") and line.endswith("%0A::warning::50%25*%0D")  # noqa: PT018
 
 
 def test_inputs_are_not_pasted_into_shell_lines() -> None:
