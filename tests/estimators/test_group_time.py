@@ -376,6 +376,41 @@ def test_without_overlap_there_is_no_estimate_and_the_regression_has_one():
     assert isinstance(small(frame, ("x",), est_method="reg"), Estimate)
 
 
+def test_the_logit_is_at_its_maximum_where_the_deviance_would_stop_earlier():
+    """The castle panel's cohort of 2007 with `poverty`, by population.
+
+    R's glm ends by the change of the deviance: where that is 1e-7 of it, the effect is still 2e-7 off.
+    """
+    frame = pd.read_csv(REFERENCE.parents[1] / "specs/data/castle.csv")
+    first = frame.sid.map(frame[frame.post == 1].groupby("sid").year.min())
+    wide = np.log(frame.homicide).groupby([frame.sid, frame.year]).first().unstack()
+    cohort = first.groupby(frame.sid).first()
+    rows, before = ((cohort >= 2007) | cohort.isna()).to_numpy(), frame[frame.year == 2006]
+    into, weight = (cohort == 2007).to_numpy()[rows], (before.popwt / before.popwt.mean()).to_numpy()[rows]
+    change = (wide[2007] - wide[2006]).to_numpy()[rows]
+    design = np.column_stack([np.ones(rows.sum()), before.poverty.to_numpy()[rows]])
+    root = np.sqrt(weight)[:, None]
+
+    def effect(odds):
+        w = weight * ~into
+        fitted = design @ np.linalg.lstsq((root * design)[~into], (root[:, 0] * change)[~into], rcond=None)[0]
+        left = change - fitted
+        return weight[into] @ left[into] / weight[into].sum() - (w * odds) @ left / (w @ odds)
+
+    mean, deviance, steps = (weight * into + 0.5) / (weight + 1), np.inf, []
+    for _ in range(12):
+        size = root[:, 0] * np.sqrt(mean * (1 - mean))
+        score = np.log(mean / (1 - mean)) + (into - mean) / (mean * (1 - mean))
+        beta = np.linalg.lstsq(size[:, None] * design, size * score, rcond=None)[0]
+        mean = 1 / (1 + np.exp(-design @ beta))
+        earlier, deviance = deviance, -2 * weight @ np.log(np.where(into, mean, 1 - mean))
+        steps.append((abs(earlier - deviance) / (deviance + 0.1), effect(mean / (1 - mean))))
+    stopped = next(value for moved, value in steps if moved < 1e-6)
+    found, _ = group_time.contrast(change, into, design, weight, "dr", "")
+    assert found == pytest.approx(steps[-1][1], rel=1e-12)
+    assert 1e-8 < abs(stopped / found - 1) < 1e-6
+
+
 def test_a_control_that_is_constant_among_the_comparison_group_alone_is_refused():
     frame = adoption_panel()
     frame["z"] = frame.z.where(frame.cohort.notna(), 5.0)

@@ -142,3 +142,29 @@ def test_what_fits_perfectly_has_no_standard_error():
     found = small(frame)
     assert found.estimate == pytest.approx(1.0, abs=1e-12)
     assert found.vcov_notes == ("perfect_fit",)
+
+
+def test_the_castle_panel_by_population(castle):
+    """Of log homicides; with weights squared, as in R's package, Σ v y is off by a third of the estimate."""
+    task = task_of(
+        castle, ("homicide", "post", (), ("sid", "year"), "popwt", "did_imputation"), vcovs=("sid",), unit="sid",
+        cohort="cohort",
+    )  # fmt: skip
+    found = OWN.fit(task)
+    assert (found.estimate, found.std_error[0]) == (
+        pytest.approx(0.0751417, abs=5e-8),
+        pytest.approx(0.026815, abs=5e-8),
+    )
+    implied, error = by_hand(task, squared=False)
+    assert (implied, error) == (pytest.approx(found.estimate, rel=1e-9), pytest.approx(found.std_error[0], rel=1e-8))
+    implied, error = by_hand(task, squared=True)
+    assert error == pytest.approx(0.0224148, abs=5e-8)
+    assert abs(implied / found.estimate - 1) > 0.3
+
+
+@pytest.fixture
+def castle() -> pd.DataFrame:
+    frame = pd.read_csv(REFERENCE.parents[1] / "specs/data/castle.csv")
+    frame["homicide"] = np.log(frame.homicide)
+    frame["cohort"] = frame.sid.map(frame[frame.post == 1].groupby("sid").year.min())
+    return frame[["sid", "year", "post", "homicide", "popwt", "cohort"]].astype(float)
