@@ -764,7 +764,7 @@ def test_every_kind_of_analysis_has_a_name(language):
 
 NEVER_ONE = (
     "stands for {,} options", "{,} draws", "{,} levels over {,} periods", "none of the {,} complete rows",
-    "{,} patterns", "{,} to {,} rows", "on the {,} rows", "have the same {,} rows", "on {,} different scales",
+    "{,} patterns", "{,} to {,} rows", "on the {,} rows", "have the same {,} rows",
     "{,} units, {,} periods", "{,} units and {,} periods", "{,} groups", "has {,} levels",
     "divisions are {,} samples", "spans {,} periods", "are {,} windows", "has {,} values", "are {,} samples",
     "more than {,}", "{,} bytes", "{,} rows, more", "{,} options", "{,} specifications' ids",

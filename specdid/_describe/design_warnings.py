@@ -286,23 +286,6 @@ def near_collinear(results: Results, compiled: Compiled) -> Iterator[Caution]:
         yield Caution(severity, "near_collinear", said, f"`{labels[column]}`", len(where))
 
 
-def comparability(results: Results) -> Iterator[Caution]:
-    """Warn of numbers that cannot be compared: several scales, several estimands."""
-    found = results.families
-    groups = list(dict.fromkeys(f.shown for f in found))
-    if len(groups) > 1:
-        yield Caution(
-            "note",
-            "scales",
-            f"estimates on {len(groups):,} different scales ({_quoted(groups)}): "
-            "each has its own curve, and estimates are not compared across them",
-        )
-    for group in groups:
-        words = [f.estimand for f in found if f.shown == group]
-        if len(words) > 1:
-            yield Caution("note", "estimands", f"different estimands ({_quoted(words)}): read them apart", group)
-
-
 def base_periods(results: Results, ahead: Sequence[int]) -> Iterator[Caution]:
     """Tell which medians are of estimators that allow different ``ahead``, by estimator: periods of anticipation."""
     if len(set(ahead)) < 2:
@@ -681,10 +664,6 @@ def bad_controls(asked: Asked, errors: str, whose: str = "preferred") -> Iterato
             f"p < 0.05 by `{errors}` for {len(found):,} of {regressed:,} controls, by chance "
             f"{RESPONDS * regressed:.2g}; a control that the treatment moves takes part of the effect away",
         )
-
-
-def _quoted(words: list[str]) -> str:
-    return first_few([f"“{w}”" for w in words])
 
 
 class Median(Protocol):

@@ -165,7 +165,6 @@ def _warnings(
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
     yield from conditional_effects(results, compiled)
-    yield from design_warnings.comparability(results)
     yield from design_warnings.repeated(results)
     yield from design_warnings.same_estimates(results, methods)
     yield from design_warnings.samples(results, compiled)

@@ -74,14 +74,6 @@ def test_specifications_that_are_fitted_again_have_treated_clusters_too():
     assert not warned(curve, "as few as")
 
 
-def test_scales_and_estimands_that_differ_are_named():
-    curve = run(estimator={"OLS": "feols", "SA": "sunab"}, controls={"none": "1"})
-    assert "estimates on 2 different scales (“y”, “log z”)" in warned(curve, "estimates on")
-    assert len([w for w in map(str, curve.warnings) if "different estimands" in w]) == 2
-    one = results_of(smart_city(1))
-    assert list(design_warnings.comparability(one)) == []
-
-
 def test_the_spread_that_samples_explain_is_that_of_a_run_on_their_common_rows():
     curve = run(outcome={"y": "y"}, sample={"all": "TRUE", "late": "year > 2002"})
     found = warned(curve, "samples differ across specifications")
@@ -323,12 +315,6 @@ def test_nothing_is_said_where_nothing_was_estimated():
     curve = run(controls={"the treatment again": "I(d * 2)"})
     assert curve.counts.ok == 0
     assert not warned(curve, "samples differ")
-
-
-def test_scales_are_listed_up_to_eight():
-    planned = plan_of({"outcome": [f"y{k}" for k in range(11)]})
-    (found,) = design_warnings.comparability(results_of(planned))
-    assert "“y7” and 3 more)" in found.message
 
 
 @pytest.mark.parametrize("nulls", [["wild"], ["wild", "permutation"]])

@@ -16,7 +16,6 @@ from markdown_it import MarkdownIt
 from matplotlib.text import Text
 from small_studies import small_panel, small_study
 from specdid._describe.curve_tests import NullMedian
-from specdid._describe.design_warnings import comparability
 from specdid.figures import multiverse, null_density, spec_curve, volcano
 
 SCALE, OUTCOME, OPTION = "Logpunkte", "Umsatz je Kopf", "späte Jahre"
@@ -116,13 +115,6 @@ def test_figures_have_them_and_find_their_nulls(name):
     assert name == "null_density" or OUTCOME in said
     assert name != "volcano" or "90.0% negative" in said
     assert name not in ("curve", "volcano") or "(standard errors: Betrieb)" in said
-
-
-def test_warnings_have_them():
-    (said,) = [w.message for w in comparability(labelled()) if "scales" in w.message]
-    assert f"“{SCALE}”" in said
-    assert f"“{OUTCOME}”" in said
-    assert {f.shown for f in labelled().families} == {SCALE, OUTCOME}
 
 
 CELLS = ("=1+1", "+cmd|'/c canary'!A1", "-2+3+cmd", "@SUM(A1)", "-cmd", '=HYPERLINK("http://a","b")')
