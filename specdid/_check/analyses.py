@@ -33,7 +33,7 @@ def read_requests(study: Study) -> tuple[tuple[Request, ...], tuple[Fault, ...]]
     for table in study.analyses:
         if table.kind in _plugins.names("analyses"):
             analysis: Analysis = _plugins.load("analyses", table.kind)
-            request, found = read_request(study, table, analysis)
+            request, found = read_request(study, table, analysis.form, analysis.decode)
             faults += found
             if not any(fault.severity == "error" for fault in found):
                 requests.append(request)

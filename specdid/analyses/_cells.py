@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from specdid._decode.options import Options, WrittenOption
 from specdid._decode.selectors import read_selectors
 from specdid._decode.table import Item, Log, Table, lines_of, several
 from specdid._diagnostics import Fault, Origin, SpecError, fault_at
-from specdid._format import FIX
+from specdid._format import FIX, TableKeys
 from specdid._plan import Dimension, Grid, Plan, PlanStatus, build_plan
 from specdid._plan.build import preferred_choices
 from specdid._plan.exclude import Tied, select, tied_choices
@@ -41,9 +41,6 @@ from specdid.language import HabitRole, relabel
 from specdid.language.check import Role
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
-
-if TYPE_CHECKING:
-    from specdid.analyses._base import Analysis
 
 MOST = 200
 """Columns of one analysis: more is a mistake in `vary`."""
@@ -121,13 +118,15 @@ class _Log(Log):
         return found
 
 
-def read_request(study: Study, table: AnalysisTable, analysis: Analysis) -> tuple[Request, tuple[Fault, ...]]:
-    """Decode a table; the request is to be run only where there are no faults."""
+def read_request(
+    study: Study, table: AnalysisTable, form: TableKeys, decode: Callable[[Mapping[str, Any], Table], Any]
+) -> tuple[Request, tuple[Fault, ...]]:
+    """Decode a table as its analysis declares; the request is to be run only where there are no faults."""
     log = _Log()
-    reader = Table(item_of(table), log, analysis.form, header_of(table))
+    reader = Table(item_of(table), log, form, header_of(table))
     found = reader.read(fix=lambda item: item, vary=lambda item: item)
     fix, vary = found.pop("fix"), found.pop("vary")
-    config = analysis.decode(found, reader)
+    config = decode(found, reader)
     own = tuple(log.expressions)
     return Request(table, config, _layout(study, fix, vary, log), own), tuple(log.faults)
 

@@ -241,7 +241,8 @@ def test_columns_are_planned_once_for_a_request_and_anew_where_they_are_moved(tm
     prepared, plans = prepare(spec_file(tmp_path, table_of("table"))), []
     monkeypatch.setattr(_cells, "build_plan", lambda *given: plans.append(given[0]) or build_plan(*given))
     bench, (table,) = bench_of(prepared), prepared.study.analyses
-    request, _ = _cells.read_request(prepared.study, table, _plugins.load("analyses", "table"))
+    declared = _plugins.load("analyses", "table")
+    request, _ = _cells.read_request(prepared.study, table, declared.form, declared.decode)
     first = _cells.plan_cells(request, prepared.panel, prepared.evaluator)
     assert len(bench.cells(request)) == len(first.plan)
     assert len(plans) == 1

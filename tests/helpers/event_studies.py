@@ -18,6 +18,6 @@ def one(directory, keys):
 def paths_of(directory, keys):
     prepared = prepare(spec_file(directory, f"[event_study]\n{keys}\n"))
     bench = bench_of(prepared)
-    request, faults = read_request(prepared.study, prepared.study.analyses[0], ANALYSIS)
+    request, faults = read_request(prepared.study, prepared.study.analyses[0], ANALYSIS.form, ANALYSIS.decode)
     assert not faults
     return [(bench, cell, clock_of(bench, cell, request.config)) for cell in bench.cells(request)]
