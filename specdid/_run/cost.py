@@ -55,7 +55,7 @@ SECONDS = {
     "breakdowns": 0.05,
     "pictures": 0.22,
 }
-"""Seconds of one core (of 2023) per unit of each count; tests/bench/plan_estimates.py measures them."""
+"""Seconds of one core (of 2023) per unit of each count."""
 
 
 @dataclass(frozen=True, slots=True)

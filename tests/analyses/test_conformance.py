@@ -93,7 +93,8 @@ def test_every_column_of_the_examples_files_is_documented():
     assert len(paths) > 20
     for path in paths:
         header = next(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-        plan = next(csv.reader(io.StringIO((path.parent / "results.csv").read_text("utf-8-sig"))))
+        whole = path.parent / "results.csv"
+        plan = next(csv.reader(io.StringIO(whole.read_text("utf-8-sig")))) if whole.exists() else []
         assert set(header) <= documented() | set(plan), path
 
 

@@ -20,7 +20,6 @@ def cage(tmp_path_factory):
 
 
 def test_directories(cage):
-    """tests/bench/strangers_directories.py tries 312."""
     keeper, _ = cage
     for number in range(COUNT):
         half = number % 2 if len(KINDS) >= COUNT else None  # of the commands, every other kind has the other half
