@@ -58,8 +58,6 @@ class ClusterFacts:
     untreated : the smallest number of those never treated, of 0/1 treatments with any; else None.
     leverage : of the preferred specification, or of the first by least squares; None where there is none.
     preferred : it is that of the preferred specification.
-    alone : (estimator, smallest number of untreated clusters, specifications with fewer than FEW of them) per
-        estimator that compares with the never treated alone and has such specifications.
     least_squares : whether some specification is by least squares, of one treatment column.
     whose_treated, whose_untreated : the treatments that have the smallest numbers, empty where all have.
     vcov : the first vcov that clusters by these, where the tests do not; else -1.
@@ -71,7 +69,6 @@ class ClusterFacts:
     untreated: int | None
     leverage: ClusterLeverage | None
     preferred: bool
-    alone: tuple[tuple[str, int, int], ...] = ()
     least_squares: bool = True
     whose_treated: str = ""
     whose_untreated: str = ""
@@ -89,15 +86,14 @@ def cluster_facts(
     cluster: Ints | None,
     words: str,
     arms: Ints | None = None,
-    never_alone: Sequence[bool] = (),
     of_changes: Sequence[bool] = (),
 ) -> tuple[ClusterFacts, ...]:
     """Count the clusters of the ok specifications in the rows that each uses, and measure those of the preferred one.
 
     First those of the tests of the curve, then of every vcov that clusters otherwise, by each of its columns.
 
-    ``never_alone`` says of each of the study's estimators whether it compares with the never treated alone, and
-    ``of_changes`` whether a row that lacks some variable still has a treatment to it.
+    ``of_changes`` says of each of the study's estimators whether a row that lacks some variable still has a treatment
+    to it.
     ``arms`` has the factor of which each choice of the treatment is an arm, -1 where of none: whoever takes another
     arm is not untreated.
     """
@@ -117,7 +113,7 @@ def cluster_facts(
     used = _used_rows(compiled, results, ok, of_changes) if clusterings else None
     return tuple(
         replace(
-            _count(compiled, results, used.of(with_error[:, v]) if v >= 0 else used, codes, arms, never_alone),
+            _count(compiled, results, used.of(with_error[:, v]) if v >= 0 else used, codes, arms),
             words=name,
             leverage=None if spread is None else spread.summed(codes),
             preferred=preferred,
@@ -219,7 +215,6 @@ def _count(
     found: _UsedRows,
     cluster: Ints,
     arms: Ints | None,
-    never_alone: Sequence[bool],
 ) -> ClusterFacts:
     members, problem, ok = compiled.members, compiled.problem, found.ok
     choice = results.planned.codes[members.index[ok], Core.TREATMENT]
@@ -245,7 +240,6 @@ def _count(
             ever = int(np.count_nonzero(those & (np.bincount(cluster[told & taken[k]], minlength=size) > 0)))
         counts.append((present, treated, present - ever if binary and present > ever else None))
     untreated = [n for _, _, n in counts if n is not None]
-    alone = _alone(compiled.method[ok], [c[2] for c in counts], of_kind.reshape(-1), results, ok, members, never_alone)
     linear = ok[compiled.batched[ok]]
     fewest = min(c[0] for c in counts), min(c[1] for c in counts), min(untreated, default=None)
     plain = bool((members.sunab[linear] < 0).any())
@@ -256,28 +250,7 @@ def _count(
         labels = results.planned.labels[Core.TREATMENT]
         return first_few([results.planned.shown(labels[k]) for k in named]) if len(named) < len(set(choice)) else ""
 
-    return ClusterFacts("", *fewest, None, False, alone, plain, whose(1), whose(2))
-
-
-def _alone(
-    method: Ints,
-    untreated: Sequence[int | None],
-    of_kind: Ints,
-    results: Results,
-    ok: Ints,
-    members: Members,
-    never_alone: Sequence[bool],
-) -> tuple[tuple[str, int, int], ...]:
-    """Return ``ClusterFacts.alone``, from each ok member's estimator and its place among the numbers of untreated."""
-    here = np.array([FEW if n is None else n for n in untreated])[of_kind]
-    found = []
-    for m in [m for m, alone in enumerate(never_alone) if alone]:
-        few = np.flatnonzero((method == m) & (here < FEW))
-        if len(few):
-            code = results.planned.codes[members.index[ok[few[0]]], Core.ESTIMATOR]
-            label = results.planned.shown(results.planned.labels[Core.ESTIMATOR][code])
-            found.append((label, int(here[few].min()), len(few)))
-    return tuple(found)
+    return ClusterFacts("", *fewest, None, False, plain, whose(1), whose(2))
 
 
 def _clusters(count: int) -> str:
@@ -303,8 +276,6 @@ def cluster_cautions(
     if few and min(few) < CLUSTERS:
         said = f"as few as {_clusters(min(few))}: standard errors may be too small; {rely}"
         yield Caution("serious", "few_clusters", said)
-    yield from _further(results, [f for f in found if f.vcov >= 1])
-    yield from _normal(results)
     rejects = RATES if not shown or shown[0].least_squares else UNKNOWN
     treated = min((f.treated for f in shown), default=FEW)
     if min(treated, drawn[1] if drawn else FEW) < FEW:
@@ -320,63 +291,17 @@ def cluster_cautions(
 
 
 def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str) -> Caution:
-    """Judge by the worst: dates of adoption do not carry an estimator that compares with the never treated alone."""
+    """Say so as a note where dates of adoption carry the measured specification."""
     effective = None if facts.leverage is None else facts.leverage.effective
     few = _clusters(untreated)
     if effective is None or effective < 2 * FEW:  # or the measured specification rests on them itself
         return Caution("serious", "few_untreated", f"as few as {few} without treatment{facts.by}: {rejects}; {rely}")
-    if not facts.alone:
-        return Caution(
-            "note",
-            "few_untreated",
-            f"as few as {few} without treatment{facts.by}: what compares with them alone rests on these (the dates of "
-            f"adoption carry the measured specification: {effective:.1f} effective clusters)",
-        )
-    names, fewest, count = zip(*facts.alone, strict=True)
-    few, whose = _clusters(min(fewest)), " and ".join(names)
     return Caution(
-        "serious",
+        "note",
         "few_untreated",
-        f"as few as {few} without treatment{facts.by}, the only comparison of {whose}: {UNKNOWN}; {rely}",
-        specifications=sum(count),
+        f"as few as {few} without treatment{facts.by}: what compares with them alone rests on these (the dates of "
+        f"adoption carry the measured specification: {effective:.1f} effective clusters)",
     )
-
-
-def _normal(results: Results) -> Iterator[Caution]:
-    """Note where errors of few clusters are judged by the normal distribution, as some estimators do."""
-    ok = results.status == Status.OK
-    for v, vcov in enumerate(results.planned.vcovs):
-        counts, df, errors = (
-            np.asarray(results.numbers[n], np.float64)[ok, v] for n in ("n_clusters", "df", "std_error")
-        )
-        mine = (counts > 0) & (counts < CLUSTERS) & np.isinf(df) & np.isfinite(errors)
-        if mine.any():
-            said = (
-                f"by {vcov} with as few as {_clusters(int(counts[mine].min()))} some p-values and intervals are of the "
-                "normal distribution, not of t: they are too small and too short for so few"
-            )
-            yield Caution("note", "few_clusters_normal", said, specifications=int(mine.sum()))
-
-
-def _further(results: Results, found: Sequence[ClusterFacts]) -> Iterator[Caution]:
-    """Note the further vcovs of few clusters, treated or untreated ones, each; the first has its warning."""
-    ok = results.status == Status.OK
-    counts = np.asarray(results.numbers["n_clusters"])
-    # Where there is no standard error, none is too small.
-    counts = np.where(np.isfinite(np.asarray(results.numbers["std_error"], np.float64)), counts, -1)
-    for v, vcov in enumerate(results.planned.vcovs[1:], 1):
-        mine = counts[ok, v][counts[ok, v] > 0] if counts.ndim > 1 else np.zeros(0)
-        if len(mine) and mine.min() < CLUSTERS:
-            said = f"as few as {_clusters(int(mine.min()))} by {vcov}: these standard errors may be too small"
-            yield Caution("note", "few_clusters_further", said, specifications=int(np.sum(mine < CLUSTERS)))
-    for facts in found:
-        sides = {"with": facts.treated, "without": FEW if facts.untreated is None else facts.untreated}
-        for side, count in sides.items():
-            if count < FEW:
-                said = (
-                    f"as few as {_clusters(count)} {side} treatment{facts.by}: these standard errors may be too small"
-                )
-                yield Caution("note", "few_clusters_further", said)
 
 
 def _unequal(shown: Sequence[ClusterFacts]) -> Iterator[Caution]:

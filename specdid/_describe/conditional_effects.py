@@ -6,18 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specdid._arrays import Bools, Ints
-from specdid._diagnostics import first_few, many
+from specdid._arrays import Ints
+from specdid._diagnostics import first_few
 from specdid._plan.estimands import Made, vanishes_with
 from specdid._records import Caution, Results, Status
 from specdid.engine.compile import Compiled
 
-FEW = 10
-"""Treated units, or rows where the study has no units."""
-
 
 def conditional_effects(results: Results, compiled: Compiled) -> Iterator[Caution]:
-    """Warn of effects "where x is 0" of no, or few, treated units; n_treated counts those of the regression."""
+    """Warn of effects "where x is 0" of no treated unit; n_treated counts those of the regression."""
     members = compiled.members
     ok = np.flatnonzero((results.status == Status.OK)[members.index])
     aims, words = results.planned.estimand.codes[members.index[ok]], results.planned.estimand.words
@@ -28,8 +25,7 @@ def conditional_effects(results: Results, compiled: Compiled) -> Iterator[Cautio
         found = [_there(compiled, t, columns, rows) for t, columns, rows in _regressions(compiled, here) if columns]
         if not found:
             continue
-        count, treated, beyond = min(found, key=lambda f: (not f[2], f[0]))
-        if beyond:
+        if beyond := max(found, key=len):
             labels = [f"`{compiled.problem.labels[c]}` [{low}; {high}]" for c, low, high in beyond]
             yield Caution(
                 "serious",
@@ -37,14 +33,6 @@ def conditional_effects(results: Results, compiled: Compiled) -> Iterator[Cautio
                 f"{words[aim]}: no treated row is there, and the number is no effect of anybody; what multiplies the "
                 f"treatment in {first_few(labels)} is never 0 in treated rows; take a value off first that they have, "
                 "as in `d:I(x - 10)`",
-                specifications=len(here),
-            )
-        elif count < min(FEW, treated):
-            noun = "treated row" if compiled.problem.unit < 0 else "treated unit"
-            yield Caution(
-                "note",
-                "effect_of_few",
-                f"{words[aim]}: as few as {count:,} of {many(treated, noun)} are there, and the number is their effect",
                 specifications=len(here),
             )
 
@@ -72,10 +60,8 @@ def _multiplies(compiled: Compiled, own: Made, t: int, c: int) -> bool:
     return any(f.digest not in own.atoms for f in others)
 
 
-def _there(
-    compiled: Compiled, t: int, columns: tuple[int, ...], rows: int
-) -> tuple[int, int, list[tuple[int, str, str]]]:
-    """Return treated units at zero of all that multiplies, all treated units, and columns that are never zero.
+def _there(compiled: Compiled, t: int, columns: tuple[int, ...], rows: int) -> list[tuple[int, str, str]]:
+    """Return the columns, among those that multiply the treatment, that are never zero in treated rows.
 
     What is below zero for some and above it for others has zero among its values, as what was centred has.
     """
@@ -83,15 +69,10 @@ def _there(
     treatment, others = problem.values[:, t], problem.values[:, list(columns)]
     used = problem.rows[rows] & np.isfinite(treatment) & np.isfinite(others).all(axis=1) & (treatment != 0)
     factor = others[used] / treatment[used][:, None]
-    units = np.arange(len(treatment))[used] if problem.unit < 0 else problem.codes[used, problem.unit]
+    if not len(factor):
+        return []
     one_sided = (factor >= 0).all(axis=0) | (factor <= 0).all(axis=0)
-    beyond = [
+    return [
         (columns[k], f"{factor[:, k].min():.4g}", f"{factor[:, k].max():.4g}")
         for k in np.flatnonzero(one_sided & (factor != 0).all(axis=0)).tolist()
     ]
-    at_zero: Bools = (factor[:, one_sided] == 0).all(axis=1)
-    return _distinct(units[at_zero]), _distinct(units), beyond if len(factor) else []
-
-
-def _distinct(units: Ints) -> int:
-    return len(np.unique(units))

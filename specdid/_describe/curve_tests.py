@@ -31,7 +31,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
-from specdid._diagnostics import first_few
 from specdid._records import Caution, JointTest, NullShares, Results
 from specdid._records.cautions import capital
 from specdid._records.numerals import counted, minus, p_text
@@ -165,33 +164,6 @@ def statistic_tests(draws: NullDraws, members: NDArray[np.bool_], alpha: float, 
     sides = (None, dominant_side(t, critical), None)
     found = zip(scores, values, nulls, own, sides, strict=True)
     return tuple(_test(draws, name + suffix, value, null, members, p, side) for name, value, null, p, side in found)
-
-
-WIDE, LEAST_SIDED = 1.0, 4
-"""How far apart two values of t are between which no specification is near their median; of how many at least."""
-
-
-def median_in_gap(t: Floats, codes: NDArray[np.int64], dimensions: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Say that the median of (S,) values lies in a gap between two groups of one dimension; empty where not.
-
-    ``codes`` (S, dimensions) are places among the labels of ``dimensions``, each a name with these. Between
-    the two middle values of an even number lies no specification at all.
-    """
-    order = np.argsort(t, kind="stable")
-    half, rest = divmod(len(t), 2)
-    if rest or len(t) < LEAST_SIDED or not np.isfinite(t).all() or t[order[half]] - t[order[half - 1]] <= WIDE:
-        return ""
-    for (name, labels), of in zip(dimensions, codes.T, strict=True):
-        below, above = (np.unique(of[side]) for side in (order[:half], order[half:]))
-        if np.intersect1d(below, above).size:
-            continue
-        groups = [first_few([f"“{labels[k]}”" for k in side.tolist()], _NAMED) for side in (below, above)]
-        low, high = (minus(f"{t[order[k]]:.2f}") for k in (half - 1, half))
-        return (
-            f"the median t lies in a gap: no specification is between {low}, the highest of `{name}` "
-            f"{groups[0]}, and {high}, the lowest of {groups[1]}; it is of neither, so read the two apart"
-        )
-    return ""
 
 
 def p_of_share(value: tuple[float, float], null: tuple[Floats, Floats]) -> float:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, combinations, zip_longest
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specdid import _plugins
 from specdid._arrays import Floats, Ints, extreme_power
 from specdid._columns import OF_TWO_WAY, Core
 from specdid._describe.choices import joint_codes
@@ -27,7 +25,6 @@ from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import relevel
-from specdid.engine.model_identity import mixed
 from specdid.engine.problem import Code, Members, Problem
 from specdid.engine.rows import unit_bounds
 from specdid.engine.ssc import is_nested
@@ -211,7 +208,7 @@ def no_errors(results: Results) -> Iterator[Caution]:
     """Count the estimates without a standard error, by vcov and reason."""
     ok = int(np.count_nonzero(results.status == Status.OK))
     for v, label in enumerate(results.planned.vcovs):
-        for why, found in _joined(results.without_error(v)).items():
+        for why, found in results.without_error(v).items():
             yield Caution(
                 "note" if v or why in OF_THE_ESTIMATOR else "serious",
                 "no_errors",
@@ -219,24 +216,6 @@ def no_errors(results: Results) -> Iterator[Caution]:
                 label,
                 found,
             )
-
-
-_NUMBERS = re.compile(r"(?<![\w.`#−-])(\d+(?:,\d{3})*)(?= )(?=[^`]*(?:`[^`]*`[^`]*)*$)")
-"""Counts in a reason, outside of what stands in ticks."""
-
-
-def _joined(reasons: Mapping[str, int]) -> dict[str, int]:
-    """Join reasons that differ in their numbers alone, of which the least and the largest are told."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for why in reasons:
-        alike.setdefault(tuple(_NUMBERS.split(why)[::2]), []).append(why)
-    joined = {}
-    for texts, those in alike.items():
-        numbers = zip(*(_NUMBERS.split(why)[1::2] for why in those), strict=True)
-        ends = [sorted(set(found), key=lambda one: int(one.replace(",", ""))) for found in numbers]
-        told = ["–".join(dict.fromkeys((end[0], end[-1]))) for end in ends]
-        joined["".join(chain(*zip_longest(texts, told, fillvalue="")))] = sum(reasons[why] for why in those)
-    return dict(sorted(joined.items(), key=lambda item: -item[1]))
 
 
 def two_way_error(results: Results, place: int) -> str:
@@ -269,89 +248,19 @@ def near_collinear(results: Results, compiled: Compiled) -> Iterator[Caution]:
     for (treated, column), where in found.items():
         times, place = min(where)
         few = "less than one digit" if times < 10 else "one digit"
-        if treated:
-            said = (
-                f"the other terms and the fixed effects leave of it {times:.2g} times what single precision (Stata's "
-                f"float, 7 digits) rounds, at the least (#{place + 1}): where values were stored so, the estimate has "
-                f"{few} that is not rounding; leave out the terms that it is a combination of, or store them as double"
-            )
-        else:
-            said = (
-                f"the other terms and the fixed effects leave of it {times:.2g} times what single precision (Stata's "
-                f"float, 7 digits) rounds, at the least (#{place + 1}): where values were stored so, {few} of what is "
-                "left is not rounding, and programs that read other digits drop it as collinear; leave it out, or "
-                "store it as double"
-            )
+        said = (
+            f"the other terms and the fixed effects leave of it {times:.2g} times what single precision (Stata's "
+            f"float, 7 digits) rounds, at the least (#{place + 1}): where values were stored so, {few} of what is left "
+            "is not rounding; leave out the terms that it is a combination of, or store them as double"
+        )
         severity: CautionSeverity = "serious" if treated else "note"
         yield Caution(severity, "near_collinear", said, f"`{labels[column]}`", len(where))
 
 
-def base_periods(results: Results, ahead: Sequence[int]) -> Iterator[Caution]:
-    """Tell which medians are of estimators that allow different ``ahead``, by estimator: periods of anticipation."""
-    if len(set(ahead)) < 2:
-        return
-    allowed = np.asarray(ahead)[results.planned.codes[:, results.planned.dimensions.index("estimator")]]
-    cohorts = results.extra.get("n_cohorts", np.full(len(allowed), np.nan))
-    for pool in results.pools:
-        found = np.unique(allowed[pool.places])
-        if len(found) < 2:
-            continue
-        counts = cohorts[pool.places][np.isfinite(cohorts[pool.places])]
-        listed = ", ".join(map(str, found.tolist()))
-        said = (
-            f"{pool.estimand}: its median is of specifications with anticipation {listed}, whose effects are changes "
-            "since different periods; read them apart"
-        )
-        if len(counts) and np.ptp(counts):
-            said = (
-                f"{pool.estimand}: its median is of specifications with anticipation {listed}, whose effects are "
-                f"changes since different periods and of {counts.min():.0f} to {counts.max():.0f} cohorts; read them "
-                "apart"
-            )
-        yield Caution("note", "anticipation", said, pool.shown, len(pool.places))
-
-
-def repeated(results: Results) -> Iterator[Caution]:
-    """Count the numbers that an estimator gives again of the same outcome and treatment, to all digits written.
-
-    What decides nothing here, such as an option of which the data make no use, is no other value that is read: these
-    are not known for one model, and are points of their own.
-    """
-    numbers = [results.estimate, results.first("std_error"), results.first("df")]
-    places = np.flatnonzero((results.status == Status.OK) & np.isfinite(numbers[:2]).all(axis=0))
-    if not len(places):
-        return
-    own = [d for d in ("outcome", "treatment", "estimator") if d in results.planned.dimensions]
-    codes = [results.planned.dimension(d).codes[places].astype(np.int64) for d in own]
-    nobs = np.asarray(results.numbers["nobs"], np.int64)[places]
-    key = mixed(joint_codes(codes, len(places)), nobs, *(digits(n[places]) for n in numbers))
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    again = np.flatnonzero(first[which] != np.arange(len(places)))
-    if count := len(again):
-        later, earlier = places[again[0]] + 1, places[first[which[again[0]]]] + 1
-        yield Caution(
-            "note",
-            "repeated",
-            f"{count:,} of {len(places):,} estimates with the number, standard error, degrees of freedom and rows of "
-            f"an earlier one of the same outcome, treatment and estimator (#{later} those of #{earlier}): what sets "
-            "them apart changes nothing here, and medians, shares and choices count them again, so keep one of them",
-            specifications=count,
-        )
-
-
-def digits(values: Floats) -> Floats:
-    """Round to the binary digits of about ten decimal ones, whatever the size."""
-    mantissa, power = np.frexp(values)
-    return np.asarray(np.ldexp(np.rint(mantissa * 2.0**33), power - 33))
-
-
-def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Caution]:
+def same_estimates(results: Results) -> Iterator[Caution]:
     """Say which estimators give one number under two names: medians, shares and choices may count it twice.
 
-    Some are equal by algebra, as two-stage and imputation estimators without weights of rows, or for the data at hand;
-    of one method, options that decide the standard error alone. Compared are estimates of one scale (or outcome) that
-    differ in the estimator alone; of another estimand those that are not told of yet.
-    ``methods`` are the names of the study's estimators, in its order.
+    Compared are estimates of one scale (or outcome) that differ in the estimator alone, each told of once.
     """
     if "estimator" not in results.planned.dimensions:
         return
@@ -373,66 +282,22 @@ def same_estimates(results: Results, methods: Sequence[str] = ()) -> Iterator[Ca
             both = held[:, cells][[a, b]]
             gap = np.abs(np.diff(results.estimate[both], axis=0)[0])
             size = np.fmax(error[both].min(axis=0), np.abs(results.estimate[both[0]]))
-            rows, aims = results.numbers["nobs"][both], results.planned.estimand.codes[both]
-            same, alike = (gap <= SAME * size) & (rows[0] == rows[1]), aims[0] == aims[1]
+            rows = results.numbers["nobs"][both]
+            same = (gap <= SAME * size) & (rows[0] == rows[1])
             new = same & ~told[b, cells]
             told[b, cells] |= same
             one, other = (estimator.words[names[k]] for k in (a, b))
-            if count := int(np.count_nonzero(same & alike)):
-                a_error, b_error = error[both][:, same & alike]
-                settings = bool(methods) and methods[names[a]] == methods[names[b]]
-                errors = settings and not np.isclose(a_error, b_error, rtol=SAME, atol=0.0, equal_nan=True).any()
-                what = "the same number with another standard error" if errors else "another name for the same number"
-                what = (
-                    "the same number by other settings, which is so on these rows" if settings and not errors else what
-                )
+            if new.any():
+                count = int(np.count_nonzero(same))
+                verb = "is that" if count == 1 else "are those"
                 yield Caution(
                     "note",
                     "same_estimate",
-                    f"{other}: {count:,} of {np.count_nonzero(alike):,} estimates "
-                    f"{'is that' if count == 1 else 'are those'} of {one}, {what}; medians, shares and choices "
-                    "count it twice, so keep one of them, or compare their errors",
+                    f"{other}: {count:,} of {len(same):,} estimates {verb} of {one}; they are no two findings, so keep "
+                    "one of them, or compare their errors",
                     group.shown,
                     count,
                 )
-            if (new & ~alike).any():
-                count = int(np.count_nonzero(same & ~alike))
-                yield Caution(
-                    "note",
-                    "same_estimate",
-                    f"{other}: {count:,} of {np.count_nonzero(~alike):,} estimates "
-                    f"{'is that' if count == 1 else 'are those'} of {one}, the same number under another estimand; "
-                    "they are no two findings, so keep one of them, or compare their errors",
-                    group.shown,
-                    count,
-                )
-
-
-def corrections(results: Results, methods: Sequence[str], rule: str) -> Iterator[Caution]:
-    """Say where estimators on one curve have standard errors of different small-sample rules under one `ssc`.
-
-    ``methods`` are the names of the study's estimators, in its order; ``rule`` the `ssc` of the first vcov.
-    """
-    if rule != "fixest" or "estimator" not in results.planned.dimensions:
-        return
-    estimator = results.planned.dimension("estimator")
-    kinds = [_plugins.load("estimators", m) for m in methods]
-    plain = [bool(k.uncorrected) for k in kinds]
-    for group in results.groups():
-        here = np.unique(estimator.codes[group.members[results.status[group.members] == Status.OK]]).tolist()
-        without, others = (
-            [results.planned.shown(estimator.words[k]) for k in here if plain[k] == p] for p in (True, False)
-        )
-        if without and others:
-            said = (
-                f"standard errors on this curve follow different small-sample rules: {first_few(without)} without a "
-                f'factor (as R\'s did2s), {first_few(others)} with that of fixest; `ssc = "none"` gives all none'
-            )
-            leads = [results.planned.shown(estimator.words[k]) for k in here if kinds[k].corrected_leads]
-            if leads:
-                said += f"; leads of an event study of {first_few(leads)} have that factor, too, "
-                said += "and a normal p, unless t is asked for"
-            yield Caution("note", "corrections_differ", said, group.shown)
 
 
 def samples(results: Results, compiled: Compiled) -> Iterator[Caution]:

@@ -86,7 +86,7 @@ def instrument_cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
         return
     total = int(used.sum())
     found = {c.name: found.get(c.name, np.full(len(used), np.nan)) for c in OF_INSTRUMENTS}
-    strength, critical = found["effective_f"], found["effective_f_critical"]
+    strength = found["effective_f"]
     weak = used & (strength < WEAK)
     of = f"of {total:,} two-stage least squares "
     if weak.any():
@@ -101,14 +101,6 @@ def instrument_cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
         if unbounded.any():
             said += f", {int(unbounded.sum()):,} of which {'is' if unbounded.sum() == 1 else 'are'} unbounded"
         yield Caution("serious", "weak_instruments", said, specifications=many)
-    close = used & ~weak & (strength < critical)
-    if close.any():
-        many = int(close.sum())
-        said = (
-            f"{many:,} {of}{'has' if many == 1 else 'have'} an effective F of {WEAK:g} or more, but below its critical "
-            "value for a bias of at most 10% of the worst case (`effective_f_critical`)"
-        )
-        yield Caution("note", "moderate_instruments", said, specifications=many)
     unknown = used & np.isnan(strength)
     if unknown.any():
         reason = (

@@ -58,27 +58,21 @@ def describe(
     words: str = "",
     expected: Floats | None = None,
     arms: Ints | None = None,
-    never_alone: Sequence[bool] = (),
-    ahead: Sequence[int] = (),
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
     tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
-    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1;
-    ``never_alone`` whether each estimator compares with the never treated alone, and ``ahead`` how many periods of
-    anticipation it allows.
+    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1.
     """
     of_changes = [bool(_plugins.load("estimators", method).changes) for method in methods]
-    facts = cluster_facts(compiled, results, cluster, words, arms, never_alone, of_changes)
+    facts = cluster_facts(compiled, results, cluster, words, arms, of_changes)
     found = tuple(describe_choices(results, f) for f in results.families if len(f.places) > 1)
     sections = [choice_section(c, alone=len(found) == 1) for c in found]
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
-        *design_warnings.base_periods(results, ahead),
-        *design_warnings.corrections(results, methods, compiled.problem.vcovs[0].ssc),
-        *_warnings(compiled, results, tests, facts, expected, methods),
+        *_warnings(compiled, results, tests, facts, expected),
     )
     return Described(found, tuple(sections), said, facts)
 
@@ -151,7 +145,6 @@ def _warnings(
     tests: tuple[CurveTests, ...],
     facts: tuple[ClusterFacts, ...],
     expected: Floats | None,
-    methods: Sequence[str],
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
     yield from cluster_cautions(
@@ -165,8 +158,7 @@ def _warnings(
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)
     yield from conditional_effects(results, compiled)
-    yield from design_warnings.repeated(results)
-    yield from design_warnings.same_estimates(results, methods)
+    yield from design_warnings.same_estimates(results)
     yield from design_warnings.samples(results, compiled)
     medians = [p for t in tests for p in t.null_medians]
     yield from contradictions(results, medians, _columns(compiled, results), expected)

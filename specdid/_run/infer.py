@@ -18,12 +18,10 @@ from specdid._describe.curve_tests import (
     adjust,
     marked,
     median_estimate,
-    median_in_gap,
     null_median,
     rank_band,
     share_words,
     shares_by_estimand,
-    signed,
     statistic_tests,
 )
 from specdid._diagnostics import first_few
@@ -238,11 +236,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
                 null_medians.append(null_median(draws, members, title, *family.key, alpha, errors))
     every = np.ones(len(draws.index), dtype=bool)
     rows += statistic_tests(draws, every, alpha, "")
-    plan = prepared.plan
-    dimensions = [(d.name, [results.planned.shown(label) for label in d.labels]) for d in plan.dimensions]
-    gap = median_in_gap(signed(draws.statistic, draws, every), plan.codes[draws.index].astype(np.int64), dimensions)
     primary = prepared.study.inference.primary
-    notes = (Caution("serious", "median_in_gap", gap),) if gap and primary == "median t" else ()
     return CurveTests(
         draws.null,
         title,
@@ -251,7 +245,7 @@ def _tests(prepared: Prepared, results: Results, draws: NullDraws, title: str) -
         _primary_first(rows, primary),
         adjust(draws, alpha),
         bands,
-        beside(title, (*draws.left_out, *notes)),
+        beside(title, draws.left_out),
         tuple(null_medians),
         draws.clusters,
         draws.treated,

@@ -311,9 +311,7 @@ class Estimator:
     studies; ``relative`` (n,) is NaN for the never treated. ``calendar``: these may be periods of
     the calendar, NaN for rows that no effect is asked for.
     ``ssc`` are the small-sample corrections that ``fit`` and ``path`` make when a task asks for
-    them; ``uncorrected``: under "fixest" it makes none, as the method's own package;
-        ``corrected_leads``: its leads have one all the same; ``untestable``: why its leads are no test of parallel
-        trends, whatever window is asked for.
+    them; ``untestable``: why its leads are no test of parallel trends, whatever window is asked for.
     Callers use `estimate` and `effects_by_period`, which leave out what is not offered.
     ``refuses(task)`` says without estimating, and without loading a library, why a task can have no
     number; what it passes may still fail. The task has rows, and of `specdid check` no controls, weights, vcovs or
@@ -353,8 +351,6 @@ class Estimator:
     path: Callable[[Task, Floats, tuple[int, ...], int], Path | Failure] | None = None
     calendar: bool = False
     alone: Callable[[Mapping[str, object]], str] | None = None
-    uncorrected: bool = False
-    corrected_leads: bool = False
     untestable: str = ""
     beside: Callable[[Mapping[str, object]], str] | None = None
     changes: Changes = ""
@@ -393,12 +389,6 @@ class Estimator:
     def dates_itself(self) -> bool:
         """Whether its event study begins where each unit's treatment changes, and refuses another cohort."""
         return self.path is not None and self.changes == "outcome"
-
-    def never_alone(self, options: Mapping[str, object]) -> bool:
-        """Say whether the treated are compared with the never treated alone, as ``beside`` or ``cells`` says."""
-        if self.cells is not None:
-            return self.cells(options).control == "never"
-        return self.beside is not None and self.beside(options) == NEVER
 
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov, its correction or its distribution is not offered."""

@@ -265,7 +265,6 @@ ESTIMATOR = Estimator(
     calendar=True,
     alone=lambda options: "controls and fixed effects belong to the first stage, on the untreated rows",
     ssc=UNCOUNTED,
-    uncorrected=True,
     refuses=refuses,
     columns=frozenset({"n_treated_left_out", "n_treated_rows_left_out"}),
     programs={

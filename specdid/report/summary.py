@@ -181,7 +181,7 @@ def terminal_summary(curve: Curve) -> str:
     lines += (_moved(c, len(curve.choices) > 1) for c in curve.choices if results.preferred in c.family)
     for status in (Status.FAILED, Status.EXCLUDED):
         lines += _first_reasons(results, status)
-    lines += (capital(told(c.message)) for c in curve.warnings if c.code in ("time_gaps", "anticipation"))
+    lines += (capital(told(c.message)) for c in curve.warnings if c.code == "time_gaps")
     lines += (capital(_audit(audit).removeprefix("- ")) for audit in ([curve.audit] if curve.audit else []))
     notes = sum(c.severity == "note" for c in curve.warnings)
     if notes and not found.verdict:

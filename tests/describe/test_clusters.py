@@ -157,9 +157,6 @@ def test_treated_clusters_are_counted_by_the_vcov_of_the_curve(tmp_path, treated
     assert "- 21 clusters of `region`: " in text
     further = run(frame, **(plain | {"vcov": {"state": "~state", "region": "~region + year"}}))
     assert not said(further, code)
-    (message,) = (m for _, m in said(further, "few_clusters_further") if "treatment" in m)
-    assert message == f"as few as 1 cluster {side} treatment by `region`: these standard errors may be too small"
-    assert known(message, "zh")
 
 
 def test_equal_clusters_half_of_them_treated_have_no_warning():
@@ -177,20 +174,6 @@ def test_dates_of_adoption_that_carry_the_estimate_make_few_untreated_a_note():
     assert "what compares with them alone rests on these" in message
     none = run(panel(40, staggered=True))
     assert not said(none, "few_untreated")
-
-
-def test_estimators_that_compare_with_the_never_treated_alone_are_judged_by_these():
-    """However the dates of adoption carry least squares, which comes first."""
-    methods = {"OLS": "feols", "SA": "sunab", "CS": "csdid", "later": {"method": "csdid", "control": "notyet"}}
-    several = {"estimator": methods, "controls": {"n": "1"}, "preferred": {"estimator": "OLS"}}
-    curve = run(panel(38, staggered=True), treatment={"d": {"term": "d", "cohort": "cohort"}}, **several)
-    assert facts(curve).leverage.effective > 20
-    (found,) = [w for w in curve.warnings if w.code == "few_untreated"]
-    assert (found.severity, found.specifications) == ("serious", 2)
-    assert found.message.startswith("as few as 2 clusters without treatment, the only comparison of SA and CS: ")
-    assert facts(curve).alone == (("SA", 2, 1), ("CS", 2, 1))
-    assert "few clusters are untreated" in curve.summary().split("##")[0].lower()
-    assert "5%" not in found.message  # no rate of theirs was simulated
 
 
 def test_rates_of_least_squares_are_not_stated_of_other_estimators():
@@ -231,37 +214,6 @@ def test_without_least_squares_or_clusters_nothing_is_measured():
     alone = {"fixed_effects": {"none": "0"}, "vcov": {"r": "hetero"}, "treatment": {"d": "d"}}
     without = run(small_panel(), study=loose, inference={"draws": 0}, **alone)
     assert facts(without) is None
-
-
-def test_a_vcov_that_gives_no_error_is_not_called_too_small():
-    """One cluster: there is no standard error of which to say that it may be too small."""
-    study = small_study(
-        outcome={"y": "y"},
-        controls={"n": "1"},
-        fixed_effects={"t": "id + year"},
-        vcov={"unit": "~id", "one": "~one"},
-        sample={"all": "TRUE", "one": "group < 3"},
-    )
-    frame = small_panel().with_columns(one=pl.when(pl.col("group") < 3).then(0).otherwise(pl.col("group")))
-    curve = specdid.run(study, frame, audit=0)
-    assert curve.results.numbers["n_clusters"][:, 1].tolist() == [4, 1]
-    found, of_treated = (w for w in curve.warnings if w.code == "few_clusters_further")
-    assert of_treated.message.startswith("as few as 4 clusters with treatment by `one`")
-    assert (found.message.startswith("as few as 4 clusters by"), found.specifications) == (True, 1)
-
-
-def test_further_vcovs_of_few_clusters_have_a_note_each():
-    study = small_study(
-        outcome={"y": "y"},
-        controls={"n": "1"},
-        fixed_effects={"t": "id + year"},
-        vcov={"unit": "~id", "group": "~group", "year": "~year"},
-    )
-    found = [w for w in specdid.run(study, small_panel(), audit=0).warnings if w.code == "few_clusters_further"]
-    assert [(w.severity, w.specifications) for w in found] == [("note", 1), ("note", 1), ("note", 0)]
-    assert "with treatment by `group`" in found[2].message  # and nothing of years, in which all who are treated are
-    assert "as few as 6 clusters by " in found[0].message
-    assert "as few as 7 clusters by " in found[1].message
 
 
 def lost(frame: pl.DataFrame, states: set[int], **columns: str | float | None) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def said(controls: str, treatment: str = "d", **more: object) -> list[tuple[str,
         **more,
     )
     found = specdid.run(study, panel(), audit=0).warnings
-    return [(w.code, w.message) for w in found if w.code in ("effect_of_none", "effect_of_few")]
+    return [(w.code, w.message) for w in found if w.code == "effect_of_none"]
 
 
 def test_an_effect_where_no_treated_row_is_is_no_effect_of_anybody():
@@ -42,35 +42,6 @@ def test_an_effect_where_no_treated_row_is_is_no_effect_of_anybody():
     assert message.startswith("average effect where income is 0 (regression weights): no treated row is there")
     treated = panel().filter(pl.col("d") == 1)["income"]
     assert f"`d:income` [{treated.min():.4g}; {treated.max():.4g}]" in message
-
-
-@pytest.mark.parametrize("controls", ["d:women", "made"])
-def test_an_effect_of_few_of_the_treated_is_said_to_be_theirs(controls):
-    ((code, message),) = said(controls)
-    assert code == "effect_of_few"
-    assert message.endswith("as few as 3 of 30 treated units are there, and the number is their effect")
-
-
-def test_of_several_samples_the_one_with_the_fewest_is_told():
-    ((_, message),) = said("d:women", sample={"all": "year > 0", "less": "id != 28"})
-    assert "as few as 2 of 29 treated units" in message
-
-
-def test_without_units_rows_are_counted():
-    frame = panel()
-    study = {
-        "study": {"data": "given.csv", "treatment": "d"},
-        "outcome": {"y": "y"},
-        "controls": {"c": "d:women + women"},
-        "fixed_effects": {"none": "1"},
-        "sample": {"s": "year < 2006"},
-        "inference": {"draws": 0},
-        "vcov": {"hetero": "hetero"},
-    }
-    found = [w.message for w in specdid.run(study, frame, audit=0).warnings if w.code == "effect_of_few"]
-    assert [m.split(": ", 1)[1] for m in found] == [
-        "as few as 6 of 60 treated rows are there, and the number is their effect"
-    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from specdid._describe import design_warnings
 from specdid._describe.design_warnings import contradictions
 from specdid._records import collect
 from specdid._words import known
-from specdid.report.summary import terminal_summary
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -99,17 +98,6 @@ def test_where_nothing_but_the_sample_differs_no_change_of_the_spread_is_said():
     found = warned(run(**only, sample={"all": "TRUE", "late": "year > 2002"}), "samples differ")
     assert found.endswith("; nothing else differs between them")
     assert known(found, "zh")
-
-
-def test_intervals_of_the_normal_distribution_by_few_clusters_are_named():
-    frame = PANEL.filter(pl.col("id") <= 12)
-    asked = {"treatment": {"d": {"term": "d", "cohort": "cohort"}}, "controls": {"n": "1"}, "inference": {"draws": 0}}
-    both = run(frame, **asked, fixed_effects={"t": "id + year"}, estimator={"o": "feols", "i": "did_imputation"})
-    (said,) = [w for w in both.warnings if w.code == "few_clusters_normal"]
-    normal = both.table[np.isinf(both.table.df)]
-    assert said.specifications == len(normal) > 0
-    assert "as few as 12 clusters some p-values and intervals are of the normal" in said.message
-    assert known(said.message, "zh")
 
 
 def test_the_spread_is_said_by_estimand_where_a_scale_has_several():
@@ -511,18 +499,6 @@ def test_units_left_out_are_serious_and_rows_of_units_that_are_in_a_note():
 
 
 @pytest.mark.parametrize(
-    ("errors", "what"),
-    [([1, 2, 1, 2], "another standard error"), ([1, 1, 1, 2], "other settings, which is so on these rows")],
-)
-def test_options_of_one_method_are_one_number_with_another_error_where_no_errors_agree(errors, what):
-    planned = plan_of({"outcome": ["y"], "sample": ["a", "b"], "estimator": ["p", "q"]})
-    fits = fits_of(planned)
-    fits.estimate[:], fits.nobs[:], fits.std_error[:, 0] = 1.0, 10, errors
-    (told,) = design_warnings.same_estimates(collect(planned, [fits], ["x"]), ["sdid", "sdid"])
-    assert what in told.message
-
-
-@pytest.mark.parametrize(
     ("data", "expected"),
     [({"y": {"emp"}, "z": {"emp", "pop"}}, ["scales_disagree"]), ({"y": {"emp"}, "z": {"wage"}}, [])],
 )
@@ -701,34 +677,6 @@ def test_a_sample_that_moves_the_median_is_serious():
     assert told.severity == "serious"
 
 
-@pytest.mark.parametrize(("rule", "told"), [("fixest", True), ("none", False)])
-def test_errors_of_different_small_sample_rules_on_one_curve_are_told(rule, told):
-    study = small_study(
-        outcome={"y": "y"},
-        controls={"n": "1"},
-        fixed_effects={"t": "id + year"},
-        vcov={"unit": {"formula": "~id", "ssc": rule}},
-        estimator={"OLS": "feols", "two-stage": "did2s"},
-    )
-    found = [c for c in specdid.run(study, small_panel(), audit=0).warnings if c.code == "corrections_differ"]
-    assert bool(found) == told
-    for one in found:
-        assert (one.severity, one.where) == ("note", "y")
-        assert "two-stage without a factor (as R's did2s), OLS with that of fixest" in one.message
-
-
-def test_leads_of_imputation_have_the_factor_that_its_estimate_has_not():
-    study = small_study(
-        outcome={"y": "y"},
-        controls={"n": "1"},
-        fixed_effects={"t": "id + year"},
-        estimator={"OLS": "feols", "imputation": "did_imputation"},
-    )
-    (one,) = (c for c in specdid.run(study, small_panel(), audit=0).warnings if c.code == "corrections_differ")
-    assert "leads of an event study of imputation have that factor, too, and a normal p" in one.message
-    assert known(one.message, "zh")
-
-
 def test_separated_rows_stand_in_the_summary():
     frame = small_panel().with_columns(z=pl.when(pl.col("id") == 3).then(0.0).otherwise(pl.col("z")))
     study = small_study(
@@ -766,10 +714,9 @@ def test_one_number_under_two_estimands_is_told_once():
     )  # fmt: skip
     by = curve.table.groupby("estimator").estimate.first()
     assert by["later"] == pytest.approx(by["BJS"], rel=1e-9)
-    assert [c.message.partition(", ")[0] for c in curve.warnings if c.code == "same_estimate"] == [
+    assert [c.message.partition("; ")[0] for c in curve.warnings if c.code == "same_estimate"] == [
         "BJS: 1 of 1 estimates is that of later",
         "two-stage: 1 of 1 estimates is that of later",
-        "two-stage: 1 of 1 estimates is that of BJS",
     ]
 
 
@@ -782,19 +729,6 @@ def test_an_equal_number_of_another_sample_or_of_more_rows_is_not_the_same_estim
     assert [c.specifications for c in found] == [1]
     fits.estimate[:] = [1.0, 2.0, 2.0, 1.0]
     assert not list(design_warnings.same_estimates(collect(planned, [fits], ["x"])))
-
-
-def test_numbers_that_an_estimator_repeats_are_counted_where_all_of_them_are_equal():
-    planned = plan_of({"outcome": ["y"], "sample": ["a", "b", "c", "d"], "estimator": ["p", "q"]})
-    fits = fits_of(planned)
-    fits.estimate[:], fits.std_error[:], fits.df[:], fits.nobs[:] = 0.3, 0.1, 9.0, 12
-    fits.estimate[[2, 3]] += 1e-14
-    fits.std_error[4], fits.nobs[5], fits.df[6], fits.estimate[7] = 0.11, 13, 8.0, -0.3
-    (told,) = design_warnings.repeated(collect(planned, [fits], ["x"]))
-    assert (told.severity, told.specifications) == ("note", 2)
-    assert "(#3 those of #1)" in told.message
-    fits.estimate[:] = np.arange(8)
-    assert not list(design_warnings.repeated(collect(planned, [fits], ["x"])))
 
 
 def test_what_estimators_warn_of_names_the_treatment_that_it_is_of():
@@ -845,18 +779,6 @@ def test_estimates_without_a_standard_error_are_counted_with_the_reason():
     assert not [w for w in run(one, **study).warnings if w.code == "no_errors"]
 
 
-def test_reasons_that_differ_in_a_count_of_rows_are_one_warning():
-    """There were eight, one for every number of rows without a cluster."""
-    one = PANEL.with_columns(industry_2=pl.when(pl.col("id") > 4).then(pl.col("id") % 9))
-    samples = {f"from {k}": f"id > {k}" for k in range(4)}
-    curve = run(one, sample=samples, vcov={"unit": "~id", "industry": "~industry_2"}, outcome={"y": "y"})
-    (said,) = [w for w in curve.warnings if w.code == "no_errors"]
-    per = PANEL.filter(pl.col("id") == 1).height
-    assert f"`industry_2` is missing in {per}–{4 * per} of these rows" in said.message
-    assert said.specifications == len(curve.results)
-    assert known(said.message, "zh")
-
-
 def test_estimates_without_a_standard_error_under_the_first_vcov_are_a_serious_warning():
     planned = smart_city(0)
     fits = fits_of(planned)
@@ -866,25 +788,3 @@ def test_estimates_without_a_standard_error_under_the_first_vcov_are_a_serious_w
     assert said.message.startswith(
         f"no standard error, and so no p-value and no interval, of 2 of {len(planned)} estimates"
     )
-
-
-def test_a_median_over_different_anticipation_is_told_with_the_cohorts():
-    """The note is also on the first page, and of the median that it concerns alone."""
-    options = {"method": "csdid", "aggregate": "simple"}
-    estimators = {"CS": options, "CS ahead": {**options, "anticipation": 2}, "OLS": "feols"}
-    treatment = {"d": {"term": "made", "cohort": "cohort"}}
-    given = {"outcome": {"y": "y"}, "controls": {"none": "1"}, "treatment": treatment}
-    given["derive"] = {"made": "(cohort > 0) * (year >= cohort)"}
-    given["fixed_effects"] = {"two-way": "id + year"}
-    panel = small_panel().filter(pl.col("year") > 2001)
-
-    def told(kept):
-        curve = specdid.run(small_study(estimator=kept, **given), panel, jobs=1, audit=0)
-        return [c for c in curve.warnings if c.code == "anticipation"], terminal_summary(curve)
-
-    (one,), page = told(estimators)
-    assert "specifications with anticipation 0, 2, whose effects" in one.message
-    assert "of 1 to 2 cohorts" in one.message
-    assert known(one.message, "zh")
-    assert "with anticipation 0, 2" in page
-    assert told({"CS": options, "OLS": "feols"})[0] == []

@@ -4,15 +4,13 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import polars as pl
 import specdid
 from simulated import SPEC, simulated
-from specdid._describe.curve_tests import marked, median_in_gap, primary_lines, shares_words, side_of
+from specdid._describe.curve_tests import marked, primary_lines, shares_words, side_of
 from specdid._records import JointTest
 from specdid._records.numerals import p_text
 from specdid._records.results import MEDIAN, SHARE
-from specdid._words import known
 from specdid.analyses._words import p_value
 
 MANY = JointTest("wild", "median t", 2.3, -1.4, 1.4, 0.005, 199, "primary", specifications=336)
@@ -33,18 +31,6 @@ def test_a_primary_test_of_several_scales_names_them():
     apart = replace(OTHER, group="hours")
     assert "median t, of 2 curves together (logs; hours): 2.3" in primary_lines([MANY, OWN, apart], 492)[0]
     assert "curves together" not in primary_lines([MANY, OWN, OTHER], 492)[0]
-
-
-def test_a_median_that_no_specification_is_near_is_said_with_the_groups_on_either_side():
-    t = np.array([8.3, 1.2, 9.0, -0.5])
-    of = [("controls", ["none", "x"]), ("outcome", ["hours", "scrap"])]
-    codes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    said = median_in_gap(t, codes, of)
-    assert "between 1.20, the highest of `outcome` “scrap”, and 8.30, the lowest of “hours”;" in said
-    assert known(said, "zh")
-    assert not median_in_gap(t, codes[:, :1], of[:1])  # no dimension has a half each
-    assert not median_in_gap(np.array([1.9, 1.2, 2.0, -0.5]), codes, of)  # near
-    assert not median_in_gap(t[:3], codes[:3], of)
 
 
 def test_a_median_times_the_expected_sign_says_in_which_direction_it_lies():

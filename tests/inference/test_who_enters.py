@@ -25,9 +25,6 @@ from specdid.inference._partialled_out import draw_simple
 from specdid.report.page import family_numbers, lead
 from specdid.report.summary import estimate_tables
 
-IN_GAP = "median_in_gap"
-"""What these few specifications of two kinds of fixed effects have beside it."""
-
 
 def run(types, **inference):
     weights = {"none": "1", "w": {"formula": "w", "type": types[1]}}
@@ -43,7 +40,7 @@ def test_options_of_another_type_are_left_out_and_counted(kind):
     assert set(curve.table.set_index("index").loc[test.index + 1, "weights"]) == {"none"}
     assert len(test.index) == 8
     note = "8 specifications have an option of type nonequivalent or uncertain and are in no joint test"
-    notes = [(n.code, n.message, n.specifications) for n in test.notes if n.code != IN_GAP]
+    notes = [(n.code, n.message, n.specifications) for n in test.notes]
     assert notes == [("not_entering", note, 8)]
     assert f"- {note}" in curve.summary()
 
@@ -261,7 +258,7 @@ def test_only_what_is_tested_takes_draws_from_the_others(why, monkeypatch):
     asked = {**BOTH, "null": ["permutation"], "assign": "d + cohort"}
     study = small_study(controls={"any": "mvsw(x1, x2)"}, outcome={"y": "y"}, inference=asked)
     (test,) = specdid.run(study, small_panel(), audit=0).tests
-    assert [n.code for n in test.notes if n.code != IN_GAP] == [why]
+    assert [n.code for n in test.notes] == [why]
     assert (1 in test.index, test.draws) == ((True, 5) if why == "draws_failed" else (False, 99))
     if why == "draws_failed":
         assert "most often number 2 of the plan, in 94" in test.notes[0].message

@@ -137,12 +137,12 @@ def cautions_of(**columns: list[float]):
 
 
 def test_which_numbers_of_instruments_are_warned_of():
-    """Weak below 10, moderate below the critical value; Hansen's J before Sargan, which needs iid errors."""
+    """Weak below 10; Hansen's J before Sargan, which needs iid errors."""
     some = {"effective_f": [9.9, 10.0, 23.0, 24.0], "effective_f_critical": [23.1] * 4}
     told = cautions_of(**some)
     assert {code: c[:2] for code, c in told.items()} == {
-        "weak_instruments": ("serious", 1), "moderate_instruments": ("note", 2),
-    }  # fmt: skip
+        "weak_instruments": ("serious", 1),
+    }
     assert "unbounded" not in told["weak_instruments"][2]
     nan, weak = np.nan, {"effective_f": [3.0, 2.0, 4.0, 5.0]}
     sets = {"ar_intervals": [0.0, 1.0, 1.0, 2.0], "ar_low": [nan, nan, -1.0, nan], "ar_high": [nan, 3.0, 1.0, nan]}

@@ -557,7 +557,6 @@ ESTIMATOR = Estimator(
     path=_path,
     changes="whole",
     alone=lambda options: "effects of cohorts and periods are averaged; controls have no coefficients of their own",
-    uncorrected=True,
     beside=compared_with("never"),
     words=_words,
     ssc=UNCOUNTED,

@@ -668,7 +668,6 @@ ESTIMATOR = Estimator(
     path=_path,
     changes="outcome",
     alone=lambda options: "comparisons of changes have no other coefficients",
-    uncorrected=True,
     beside=lambda options: "never treated" if options.get("only_never_switchers") else "only compared with",
     words=_words,
     ssc=UNCOUNTED,

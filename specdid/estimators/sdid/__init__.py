@@ -467,7 +467,6 @@ ESTIMATOR = Estimator(
     alone=lambda options: "weighted means are compared, which have no other coefficients",
     beside=compared_with("never"),
     words=_words,
-    uncorrected=True,
     untestable=NO_TEST,
     balanced=True,
     only_by_unit=_only_by_unit,
