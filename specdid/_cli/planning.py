@@ -1,4 +1,4 @@
-"""``specdid plan``: counts per dimension, exclusions, batches, formulas, expected cost."""
+"""``specdid plan``: counts per dimension, exclusions, batches, formulas, memory."""
 
 from __future__ import annotations
 
@@ -20,12 +20,6 @@ from specdid._run.cost import needed
 from specdid._run.prepare import Prepared, examine
 
 WIDTH = 100
-SHORT = 90.0
-"""Seconds of a run below which loading programs is worth a line."""
-LOADING = (
-    "without what loading takes: about 2 s of processor for each worker (`--jobs` above 1), and 5 to 10 s more where "
-    "Python has its files to compile, in the first run after an installation and in all under PYTHONDONTWRITEBYTECODE"
-)
 LOOKED_AT = 200
 """Specifications among which the first different formulas are looked for."""
 
@@ -132,14 +126,14 @@ def _formulas(plan: Plan) -> list[str]:
 
 
 def _cost(prepared: Prepared) -> list[str]:
-    """Say how the work is shared and what it will take."""
-    from specdid._run.cost import count_work, estimate_cost
+    """Say how the work is shared and the memory it will take."""
+    from specdid._run.cost import estimate_cost
     from specdid.engine.compile import compile_plan
 
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not len(compiled.members):
         return []
-    cost = estimate_cost(compiled, prepared.plan.grid.estimators)
+    cost = estimate_cost(compiled)
     lines = [
         "",
         f"{cost.batches:,} batch{'' if cost.batches == 1 else 'es'} (same rows, fixed effects and weights), of up to "
@@ -148,16 +142,6 @@ def _cost(prepared: Prepared) -> list[str]:
     ]
     if cost.one_by_one:
         lines.append(f"{specifications(cost.one_by_one, 'are')} estimated one by one through pyfixest")
-    work = count_work(prepared, compiled, cost)
-    parts = ", ".join(f"{_duration(seconds)} {part}" for part, seconds in work.parts.items() if seconds >= 0.5)
-    lines.append(f"about {_duration(work.seconds)} on one core: {parts}")
-    if work.seconds < SHORT:
-        lines.append(LOADING)
-    if work.beyond:
-        lines.append(
-            f"{specifications(work.beyond, 'are')} more work than the refits of the permutation null take, "
-            "and in no test by it"
-        )
     need = needed(prepared, compiled)
     lines.append(
         f"about {cost.megabytes + need.total / 1e6:,.0f} MB of memory: {cost.megabytes:,.0f} for columns, "
@@ -167,9 +151,3 @@ def _cost(prepared: Prepared) -> list[str]:
     if need.disk:
         lines.append(f"about {need.disk / 1e6:,.0f} MB of draws on the disk while the run lasts")
     return lines
-
-
-def _duration(seconds: float) -> str:
-    if seconds < SHORT:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -216,9 +216,7 @@ def _nothing(bench: Bench, request: Request) -> Iterable[Fault]:
 class Analysis:
     """A declaration that can be read, and checked against data, without estimating.
 
-    ``drawn``: it has a figure. ``permutes``: it moves [inference] assign. ``dates`` says of its
-    table's values whether it asks when units adopt; ``over_curve``, of how many specifications of the curve it makes
-    something, at most.
+    ``permutes``: it moves [inference] assign. ``dates`` says of its table's values whether it asks when units adopt.
     """
 
     name: str
@@ -229,10 +227,8 @@ class Analysis:
     keys: tuple[Key, ...] = ()
     needs: tuple[tuple[tuple[str, ...], str], ...] = ()
     doc: str = ""
-    drawn: bool = True
     permutes: bool = False
     dates: Callable[[Mapping[str, object]], bool] = _never
-    over_curve: Callable[[Mapping[str, object]], int] | None = None
 
     @property
     def form(self) -> TableKeys:

@@ -475,5 +475,4 @@ ANALYSIS = Analysis(
     "decomposition", later("What the coefficient averages"), decode, run, check, KEYS,
     doc="Weights of a two-way fixed effects coefficient: of treated cells, and of comparisons of two "
 "groups. Over the curve, which share of its least-squares points has negative weights.",
-    over_curve=lambda values: int(str(values.get("specifications", MOST_OF_CURVE))),
 )  # fmt: skip

@@ -584,7 +584,7 @@ def _indefinite(classical: Test) -> str:
     return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"
 
 
-ANALYSIS = Analysis("hausman", later("Fixed against random effects"), decode, run, check, KEYS, drawn=False)
+ANALYSIS = Analysis("hausman", later("Fixed against random effects"), decode, run, check, KEYS)
 
 
 @dataclass(frozen=True, slots=True)

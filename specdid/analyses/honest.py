@@ -702,5 +702,5 @@ def _of_several(found: Breakdowns) -> Iterator[str]:
 ANALYSIS = Analysis(
     "honest", "Sensitivity to failing parallel trends", decode, run, check, KEYS,
     doc="Robust sets of Rambachan and Roth (2023) for an effect, and breakdown values over the curve.",
-    dates=lambda values: True, over_curve=lambda values: int(str(values.get("specifications", MOST_OF_CURVE))),
+    dates=lambda values: True,
 )  # fmt: skip

@@ -285,4 +285,4 @@ def _correction(vcov: VcovOption) -> str:
     return words.get(vcov.ssc, ssc) + law
 
 
-ANALYSIS = Analysis("table", later("Regressions with every coefficient"), decode, run, drawn=False)
+ANALYSIS = Analysis("table", later("Regressions with every coefficient"), decode, run)

@@ -331,7 +331,6 @@ class Estimator:
     ``only_by_unit(options)`` says why errors go by unit and by no cluster of several, "" where they do not.
     ``balanced``: every unit must be seen in every period; tasks have the units' names to say who is not.
     ``fits(options)`` says how many estimates one takes, where it is made again for its standard error; None: 1.
-    ``slowness`` says how many times as long as of `fepois` an estimate takes: for what `specdid plan` says alone.
     ``seeded(options)`` says whether it draws at random, from its option ``seed``: the study's where none is written.
     """
 
@@ -370,7 +369,6 @@ class Estimator:
     balanced: bool = False
     only_by_unit: Callable[[Mapping[str, object]], str] | None = None
     fits: Callable[[Mapping[str, object]], int] | None = None
-    slowness: int = 1
     seeded: Callable[[Mapping[str, object]], bool] | None = None
     every_row: Callable[[Mapping[str, object]], bool] | None = None
     no_controls: Callable[[Mapping[str, object]], str] | None = None

@@ -462,7 +462,6 @@ def binary_model(
         },
         likelihood=True,
         offset=True,
-        slowness=3,
     )
 
 

@@ -92,5 +92,4 @@ ESTIMATOR = Estimator(
     },
     likelihood=True,
     offset=True,
-    slowness=10,
 )

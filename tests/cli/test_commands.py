@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 from command import call_specdid, run_specdid
 from pace import patience
 from small_studies import small_panel, small_study
-from specdid._cli.planning import LOADING
 from specdid._records import Disagreement
 from specdid._run import pipeline
 from toml_text import write_toml
@@ -192,17 +190,6 @@ def test_plan_prints_the_account(folder):
     assert done.returncode == 0
     for words in ("8 planned = 8 to estimate + 0 excluded + 0 duplicate", "y ~ d | id + year", "batches", "MB"):
         assert words in done.stdout
-    assert re.search(r"about \d+ s on one core: \d+ s estimates, \d+ s figures, \d+ s audit\n", done.stdout)
-    write_toml(small_study(inference={"draws": 99_999}, event_study={"window": [-2, 2]}), folder / "t.toml")
-    done = call_specdid(["plan", "t.toml"], folder)
-    assert re.search(r"on one core: \d+ s estimates, \d+ s draws, ", done.stdout)
-
-
-def test_plan_says_that_loading_is_not_in_the_time_of_a_short_run(folder):
-    """A run of 24 specifications took 12 s with two workers, 16 to 22 with nothing compiled, and plan said 9."""
-    assert LOADING in call_specdid(["plan", "s.toml"], folder).stdout
-    write_toml(small_study(inference={"draws": 99_999_999}), folder / "t.toml")
-    assert LOADING not in call_specdid(["plan", "t.toml"], folder).stdout
 
 
 def test_plan_shows_formulas_that_differ(folder):

@@ -97,7 +97,6 @@ def test_cost_counts_batches_and_sharing(compiled):
     cost = estimate_cost(compiled)
     assert (cost.batches, cost.largest) == (4 * 3 * 2, 32)
     assert cost.sharing == pytest.approx(32 * 4 / 7)  # 2 + 2 columns on average, of 7
-    assert 0 < cost.seconds < 60
 
 
 def test_nothing_at_all():

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import polars as pl
 import pytest
 import specdid
 from command import call_specdid
 from small_studies import small_panel, small_study
-from specdid._cli.planning import _cost
 from specdid._run import cost
-from specdid._run.cost import SECONDS, count_work, estimate_cost
-from specdid._run.prepare import prepare
-from specdid.engine.compile import compile_plan
-from specdid.inference import _permutation_strategy as strategy
 from toml_text import write_toml
 
 pytestmark = pytest.mark.usefixtures("audit_here", "undrawn")
@@ -87,124 +81,3 @@ def test_the_command_line(tmp_path):
     planned = call_specdid(["plan", "s.toml"], tmp_path).stdout
     assert "MB of memory: " in planned
     assert "MB of draws on the disk while the run lasts" in planned
-
-
-PANEL = small_panel()
-ASSIGN = {"assign": "cohort", "null": ["wild", "permutation"]}
-
-
-def work_of(**changes):
-    prepared = prepare(small_study(**changes), PANEL)
-    compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
-    return count_work(prepared, compiled, estimate_cost(compiled))
-
-
-def test_draws_are_specifications_times_draws():
-    assert work_of(inference={"draws": 19}).draws == 32 * 19
-    assert work_of(inference={"draws": 0}).draws == 0
-    assert work_of(inference={"draws": 0}).parts["draws"] == 0
-    many = work_of(inference={"draws": 19}, estimator={"s": "sunab"})
-    assert (many.draws, many.draws_sunab) == (0, 32 * 19)
-
-
-def test_a_permutation_estimates_anew_what_moves():
-    treatment = {"d": {"term": "made", "cohort": "cohort"}}
-    derive = {"made": "(cohort > 0) * (year >= cohort)"}
-    plain = work_of(inference={"draws": 19, **ASSIGN}, treatment=treatment, derive=derive)
-    assert plain.draws == 2 * 32 * 19
-    assert (plain.anew, plain.anew_sunab, plain.refits) == (0, 0, 0)
-    moving = work_of(
-        inference={"draws": 19, **ASSIGN},
-        treatment=treatment,
-        derive=derive,
-        estimator={"s": "sunab", "p": "did2s"},
-        fixed_effects={"two-way": "id + year"},
-        outcome={"y": "y"},
-    )
-    assert (moving.draws, moving.draws_sunab, moving.refits) == (0, 8 * 19, 8 * 19)
-    years = PANEL.group_by("cohort").agg(pl.col("year").n_unique()).filter(pl.col("cohort") > 0)["year"]
-    cells, rows = years.sum() - len(years), len(PANEL)  # a cell for each cohort and period but the reference
-    one = strategy.BATCH_SECONDS + rows * (strategy.BATCH_ROW + strategy.BATCH_ROW_CELL * cells)
-    one += strategy.CELLS_SQUARED * cells**2 + strategy.CELLS_CUBED * cells**3
-    batches = (moving.anew_sunab / 19 - 8 * (strategy.MEMBER_SECONDS + strategy.MEMBER_ROW * rows)) / one
-    assert batches == pytest.approx(round(batches))
-    assert 1 <= batches <= 8
-    assert moving.fits == 8
-
-
-def test_placebos_and_columns_of_analyses_are_work():
-    plain = {"inference": {"draws": 0}, "treatment": {"d": {"term": "d", "cohort": "cohort"}}}
-    plain |= {"estimator": {"o": "feols", "s": "sunab"}, "fixed_effects": {"two-way": "id + year"}}
-    none = work_of(**plain)
-    assert (none.anew, none.anew_sunab, none.columns) == (0, 0, 0)
-    few, many = (work_of(**plain, placebo={"draws": b, "vary": ["estimator"]}) for b in (20, 200))
-    assert few.columns == many.columns == 2 * few.anew / 20
-    assert (many.anew, many.anew_sunab) == (10 * few.anew, pytest.approx(10 * few.anew_sunab))
-    assert few.anew_sunab > 0
-    assert work_of(**plain, event_study={"window": [-2, 2], "vary": ["estimator"]}).columns == few.columns
-
-
-def test_fits_of_many_steps_count_as_many_in_what_plan_says_and_change_no_budget():
-    """A negative binomial takes ten times as long as a Poisson regression: 72 s were said of a run of 239 s."""
-    given = {"outcome": {"y": "ceiling(abs(y))"}, "fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}}
-    given |= {"treatment": {"d": {"term": "made", "cohort": "cohort"}}, "inference": {"draws": 19, **ASSIGN}}
-    given |= {"derive": {"made": "(cohort > 0) * (year >= cohort)"}}
-    poisson, negbin = (work_of(estimator={"p": method}, **given) for method in ("fepois", "fenegbin"))
-    assert (poisson.refits, negbin.refits) == (19, 19 * 10)
-    assert poisson.beyond == negbin.beyond == 0
-
-
-def test_what_is_more_work_than_refits_take_is_announced(monkeypatch):
-    """By counts alone: what is left out is known before anything is estimated."""
-    given = {"inference": {"draws": 19, **ASSIGN}, "estimator": {"p": "did2s"}, "outcome": {"y": "y"}}
-    given |= {"fixed_effects": {"two-way": "id + year"}, "treatment": {"d": {"term": "made", "cohort": "cohort"}}}
-    given |= {"derive": {"made": "(cohort > 0) * (year >= cohort)"}}
-    assert work_of(**given).beyond == 0
-    monkeypatch.setattr("specdid.inference.permutation_refit.BUDGET", 19 * 8 * 0.03 - 0.01)
-    assert work_of(**given).beyond == 8
-    assert any(
-        line.startswith("8 specifications are more work") for line in _cost(prepare(small_study(**given), PANEL))
-    )
-
-
-def test_breakdown_values_of_the_curve_are_work():
-    for table, count in (({}, 32), ({"specifications": 5}, 5), ({"specifications": 0}, 0)):
-        work = work_of(honest={"window": [-2, 2], **table})
-        assert work.breakdowns == work_of(decomposition=table).breakdowns == count
-        assert work.parts["analyses"] == pytest.approx(
-            SECONDS["analyses"] + work.columns * SECONDS["columns"] + count * SECONDS["breakdowns"]
-        )
-
-
-def test_placebos_of_a_standard_error_are_fits():
-    """Twenty draws of it are within the budget, and five hundred are not; either is in the time of the estimates."""
-    derive = {"made": "(cohort > 0) * (year >= cohort)"}
-    plain = {"fixed_effects": {"two-way": "id + year"}, "controls": {"none": "1"}, "outcome": {"y": "y"}}
-    plain |= {"treatment": {"d": {"term": "made", "cohort": "cohort"}}, "derive": derive}
-    seconds = {}
-    for replications, refits in ((20, 1 + 21), (500, 1)):
-        placebo = {"method": "sdid", "vce": "placebo", "replications": replications}
-        prepared = prepare(
-            small_study(inference={"draws": 19, **ASSIGN}, estimator={"s": "sdid", "p": placebo}, **plain), PANEL
-        )
-        compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
-        cost_of = estimate_cost(compiled, prepared.plan.grid.estimators)
-        assert count_work(prepared, compiled, cost_of).refits == 19 * refits
-        seconds[replications] = cost_of.seconds
-    assert seconds[500] - seconds[20] == pytest.approx(480 * cost.ONE_BY_ONE)
-
-
-@pytest.mark.parametrize("inference", [{"draws": 0}, {"draws": 19}])
-@pytest.mark.parametrize("more", [{}, {"event_study": {"window": [-2, 2]}}])
-def test_pictures_are_those_that_a_run_draws(inference, more, tmp_path):
-    changes = {"inference": inference, "figure": {"formats": ["svg"]}, "controls": {"a": "mvsw(x1, x2)"}, **more}
-    specdid.run(small_study(**changes), PANEL, out=tmp_path, jobs=1, audit=0)
-    assert work_of(**changes).pictures == len(list(tmp_path.glob("*.svg")))
-
-
-def test_the_whole_is_its_parts():
-    work = work_of(inference={"draws": 999}, event_study={"window": [-2, 2]})
-    assert work.seconds == sum(work.parts.values())
-    assert work.parts["draws"] == pytest.approx(32 * 999 * SECONDS["draws"])
-    assert work.parts["analyses"] == SECONDS["analyses"] + work.columns * SECONDS["columns"]
-    assert work.audit == 25
