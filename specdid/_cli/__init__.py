@@ -224,8 +224,9 @@ def init(
     """Write a commented starter spec and the example panel into DIRECTORY.
 
     With --data the spec is a draft for a panel of yours: what its columns show, by what evidence, and what is
-    left to you. With --from it is a draft of the regressions by reghdfe, xtreg, areg, regress, ppmlhdfe, feols, fepois
-    or felm in a do-file or an R script, which is read and not run.
+    left to you. With --from it is a draft of the regressions by reghdfe, xtreg, areg, regress, ppmlhdfe, ivreghdfe,
+    feols, fepois, felm, lm or plm in a do-file or an R script, which is read and not run; --data are then the data in
+    memory at the regressions.
     """
     from specdid._cli.commands import start_project
     from specdid._cli.drafting import draft_of_code, draft_project

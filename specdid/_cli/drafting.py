@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from specdid._cli.exits import Exit, print_faults
 from specdid._diagnostics import Fault, Faults, OutputError, SpecError
 from specdid._draft import (
     Chosen,
+    Facts,
     code_draft,
     code_findings,
     decoded,
@@ -22,20 +23,12 @@ from specdid._draft import (
     facts_of,
     findings,
     look,
-    named_file,
     read_code,
-    refuse_applied_twice,
     treatment_of,
-    written_out,
 )
 from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
-from specdid.panel.files import (
-    cells_as_written,
-    first_sheet,
-    has_extended_missing,
-    read_columns,
-)
+from specdid.panel.files import read_columns
 
 _OF_COLUMNS = (
     "merged_cells",
@@ -119,30 +112,19 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
     """
     try:
         text = decoded(path.read_bytes())
-        code = read_code(text, path.suffix)
+        code = read_code(text, path.suffix, Facts())
     except (OSError, ValueError) as error:
         why = f"{error.strerror}, in {path.parent.absolute()}" if isinstance(error, OSError) else str(error)
         raise SpecError([Fault("draft_code", f"`{path.name}` cannot be read: {why}")]) from None
     stem, spec, schema = _places(directory)
-    named = named_file(code)
-    beside = path.parent / named if data is None and named is not None else data
+    beside = path.parent / code.data if data is None and code.data is not None else data
     there = beside is not None and beside.is_file()
     if beside is not None and there:
         with suppress(ReadError):  # which is told when the draft is checked
-            columns = read_columns(beside, beside.name).columns
-            cells = cells_as_written(beside)
-            facts = facts_of(columns, first_sheet(beside), cells.missing)
-            extended = path.suffix.lower() != ".r" and has_extended_missing(beside)
-            integers = cells.integers & facts.columns
-            facts = replace(facts, extended=extended, padded=cells.padded, integers=integers, zeros=cells.zeros)
-            code = read_code(text, path.suffix, facts)
-    if data is not None:
-        refuse_applied_twice(code, path.name, data.name)
-    written_out(code, treatment)
+            code = read_code(text, path.suffix, facts_of(read_columns(beside, beside.name).columns))
     chosen = treatment_of(code, path.name, treatment)
-    draft = code_draft(
-        code, path.name, chosen, _relative(beside, directory) if beside is not None and there else None, stem
-    )
+    relative = _relative(beside, directory) if beside is not None and there else None
+    draft = code_draft(code, path.name, chosen, relative, stem)
     written = [spec]
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -154,40 +136,13 @@ def draft_of_code(directory: Path, path: Path, data: Path | None, treatment: str
         raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
     for line in code_findings(code, chosen):
         click.echo(line)
-    joins = sorted({line for line, *_ in code.skipped} & {*code.joins})
-    faults = _unread_columns(_faults(spec), code.unread, joins, path.name) if there else Faults()
+    faults = _faults(spec) if there else Faults()
     print_faults(faults)
     if not there:
         click.echo("COMPLETE the data file: the draft was not checked")
     click.echo()
     say_next(written)
     return Exit.SPEC if faults.errors else Exit.OK
-
-
-def _unread_columns(faults: Faults, unread: Mapping[str, tuple[str, int]], joins: Sequence[int], name: str) -> Faults:
-    """Say of columns that are not there which line of the code makes them, each once, not columns with like names."""
-    found: list[Fault] = []
-    told_of: set[str] = set()
-    for fault in faults:
-        place = fault.place
-        column = place.line_text[place.column - 1 :][: place.length].strip("`") if place else ""
-        if fault.code == "no_column" and column in unread:
-            if column in told_of:
-                continue
-            told_of.add(column)
-            made, line = unread[column]
-            told = f"line {line} of {name} makes `{made}`, and how is not read"
-            help_ = f"{told}: write it in [derive], or have it in the data"
-            if not made:
-                told = f"line {line} of {name} may change rows or values, and how is not read"
-                help_ = f"{told}: write in [derive] which rows are left, or TRUE where the data are as it leaves them"
-            fault = replace(fault, help=help_)
-        elif fault.code == "no_column" and joins:
-            lines = f"line{'s' * (len(joins) > 1)} {', '.join(map(str, joins[:8]))} of {name}"
-            told = f'{lines} may bring it from other data: write [data."name"] with file and by, or save the data after'
-            fault = replace(fault, help=f"{told}; {fault.help}" if fault.help else told)
-        found.append(fault)
-    return replace(faults, items=tuple(found))
 
 
 def _relative(data: Path, directory: Path) -> str:

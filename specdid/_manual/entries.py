@@ -296,8 +296,7 @@ def _commands(ours: Set[str]) -> Iterator[Entry]:
     """Yield what others call differently; what has a name here has an entry of its own."""
     for one in COMMANDS.values():
         if one.name not in ours:
-            taken = "takes it over" if one.sort == "read" else "says so at its line"
-            facts = (("of", one.of), *([("init --from", taken)] if one.sort in ("read", "regression") else []))
+            facts = (("of", one.of), *([("init --from", "takes it over")] if one.sort == "read" else []))
             yield Entry("commands", one.name, f"Here: {one.here}.", facts)
 
 

@@ -68,11 +68,12 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("R", "read", "fepois", "`fepois` in [estimator]; an offset is `offset(x)` among the controls"),
     ("R", "read", "felm", "`feols`: the second part of its formula is [fixed_effects], the third [instruments], the "
      "fourth [vcov]"),
-    ("R", "read", "lm lm_robust", "`feols` in [estimator]; what `factor()` is of stands in [fixed_effects], and "
+    ("R", "read", "lm", "`feols` in [estimator]; what `factor()` is of stands in [fixed_effects], and "
      '`ssc = "lsdv"` at [vcov] counts its levels, as R does'),
     ("Stata", "regression", "reg2hdfe felsdvreg a2reg hdfe xtdidregress didregress fese", "`feols`, with unit and time "
      "in [fixed_effects]"),
-    ("Stata", "regression", "ivreghdfe ivreg2 ivregress ivreg xtivreg xtivreg2 ivreg2hdfe", _IV),
+    ("Stata", "read", "ivreghdfe", _IV),
+    ("Stata", "regression", "ivreg2 ivregress ivreg xtivreg xtivreg2 ivreg2hdfe", _IV),
     ("R", "regression", "ivreg iv_robust", _IV),
     ("Stata", "regression", "poisson xtpoisson xtpqml ppml ppml_panel_sg poi2hdfe", "`fepois` in [estimator]"),
     ("Stata", "regression", "nbreg xtnbreg", "`fenegbin` in [estimator]; its errors take the dispersion as known, as "
@@ -129,8 +130,10 @@ _TABLE: tuple[tuple[str, Sort, str, str], ...] = (
     ("R", "regression", "glm feglm femlm feNmlm fenegbin bife glm.nb",
      "`fepois`, `logit`, `probit` or `fenegbin` in [estimator] where it is of that family; what `factor()` is "
      "of stands in [fixed_effects]"),
-    ("R", "regression", "plm pgmm pvcm pggls", 'for `model = "within"` it is `feols`, with the index in '
+    ("R", "read", "plm", 'for `model = "within"` it is `feols`, with the index in '
      '[fixed_effects] (both for `effect = "twoways"`); ' + _RANDOM),
+    ("R", "regression", "pgmm pvcm pggls", _NONE),
+    ("R", "regression", "lm_robust", "`feols` in [estimator]; its se_type stands in [vcov]"),
     ("Python", "regression", "PanelOLS", "`feols`; EntityEffects and TimeEffects stand in [fixed_effects]"),
     ("R", "regression", "PanelMatch staggered", _NONE),
     ("Stata", "regression", "psmatch2 pscore attnd attk", _SCORE),
