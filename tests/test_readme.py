@@ -153,7 +153,7 @@ def test_regressions_of_the_page_are_drafted(tmp_path: Path) -> None:
 
     assert [done.returncode for done in said] == [0, 0]
     assert said[0].stdout.startswith(shown)
-    assert "3 planned = 3 to estimate" in said[1].stdout
+    assert "5 planned = 5 to estimate" in said[1].stdout
 
 
 def specs() -> list:

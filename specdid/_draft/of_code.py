@@ -386,6 +386,7 @@ def code_findings(code: Code, treatment: tuple[str, bool]) -> list[str]:
         found.append(f"COMPLETE the rows of {open_} regressions, which are not translated")
     if doubts := sum(any("COMPLETE" in one for one in r.doubts) for r in kept):
         found.append(f"COMPLETE parts of {doubts} regressions: see the list at the end of the draft")
-    if code.preparation:
-        found.append(f"{len(code.preparation)} lines prepare the data: they are comments in the draft, not run")
+    if count := len({one.line for one in code.preparation}):
+        prepare = f"{count} lines prepare" if count > 1 else "1 line prepares"
+        found.append(f"{prepare} the data: comments in the draft, not run")
     return found

@@ -47,8 +47,10 @@ _ROWS = re.compile(
 )
 _MAKES = re.compile(rf"\$|:=|\b(?:{_STEPS}|group_by|across|setnames|factor)\b|\w\[")
 _READS = re.compile(r"\b(?:read[\w.]*|fread|load|import)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
-_ERRORS = re.compile(r"\b(?:coeftest|vcovHC|vcovCL|vcovDC|vcovBK|vcovSCC|boottest|cluster_se|coef_test)\(|"
-                     r"\bsummary\([^()]*(?:cluster|vcov|se|robust)\s*=|\be?s?table\([^()]*(?:cluster|vcov|se)\s*=")  # fmt: skip
+_ERRORS = re.compile(
+    r"\b(?:coeftest|vcovHC|vcovCL|vcovDC|vcovBK|vcovSCC|boottest|cluster_se|coef_test)\(|"
+    r"\b(?:summary|e?s?table)\([^()]*(?:cluster|vcov|se|robust)\s*="
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def test_comments_and_quotes_end_no_command_early():
 )
 def test_conditions_choose_the_rows_of_stata(text, translated):
     def may_be_missing(expression: str) -> bool:
-        return "x" in expression or "s" == expression or "year" in expression
+        return "x" in expression or expression == "s" or "year" in expression
 
     assert condition(text, may_be_missing) == translated
 
@@ -163,7 +163,8 @@ def test_conditions_agree_with_stata_on_drawn_rows():
         sample = condition(text, lambda _: True)
         study = {
             "study": {"unit": "id", "time": "t"}, "outcome": {"y": "y"}, "treatment": {"d": "d"},
-            "fixed_effects": {"none": "0"}, "sample": {"own": sample}, "vcov": {"iid": "iid"}, "inference": {"draws": 0},
+            "fixed_effects": {"none": "0"}, "sample": {"own": sample}, "vcov": {"iid": "iid"},
+            "inference": {"draws": 0},
         }  # fmt: skip
         prepared = prepare(study, panel)
         found = Evaluator(prepared.panel).column(bind(parse(sample), Scope.of(tuple(prepared.panel.columns)))).numbers

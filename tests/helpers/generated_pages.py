@@ -22,6 +22,8 @@ PLACES = {
     "estimator": "Commands and functions, in `[estimator]`",
     "formula": "Whole formulas, in `[study]`",
 }
+MOST_SHOWN = 12
+"""Rows of one table of slips on the page."""
 FROM = ("Stata", "R", "dplyr", "data.table", "fixest")
 MARK = "<!-- made by tests/test_readme.py: SPECDID_UPDATE_GOLDEN=1 pytest tests/test_readme.py -k generated -->\n"
 
@@ -51,34 +53,25 @@ def habits() -> str:
     lines = ["# What you type elsewhere, and what to write here\n", MARK]
     everyday, typed = rows(EVERYDAY), rows(HABITS)
     lines.append(
-        f"\n{len(everyday)} everyday expressions and {len(typed)} slips from Stata, R, dplyr, data.table, "
-        "fixest and pandas. A test types each of them: the first kind is compared with values, the second with help "
-        "that `specdid check` gives. The shorter, hand-made list is the [dictionary](dictionary.md).\n"
-        "\nStata's `gen` and `egen` make columns in single precision (`float`), unless `double` stands there: 0.7 is "
-        "0.699999988 in them, and `if g >= .7` leaves those rows out. What is computed here is of double precision; a "
-        "`float` column of a .dta file keeps its rounded values, 0.3 as 0.300000012, so `size <= 0.3` leaves those "
-        "rows out as in Stata. `check` says so of each such comparison (`single_precision`): write "
-        "`round(size, 6) <= 0.3`.\n"
-        "\nStata's `x / y` is missing where y is 0. Here, as in R, it is infinite there, and missing where x is 0 as "
-        "well. Estimates leave such rows out in all three; `if x / y > 1`, means and sums differ: write "
-        "`ifelse(y == 0, NA, x / y)` for what Stata has.\n"
+        f"\nA test types {len(everyday)} everyday expressions and {len(typed)} slips of Stata, R, dplyr, data.table, "
+        "fixest and pandas: the first are compared with values, the second with the help of `specdid check`. Here are those that "
+        "are written in another way; the shorter, hand-made list is the [dictionary](dictionary.md).\n"
+        "\nStata's `gen` makes columns in single precision (`float`): 0.7 is 0.699999988 in them, and `if g >= .7` "
+        "leaves those rows out. `check` says so of comparisons with such columns of .dta files (`single_precision`). Stata's "
+        "`x / y` is missing where y is 0; here, as in R, it is infinite.\n"
     )
-    lines.append("\n## Everyday expressions\n")
     for source in FROM:
-        here = [r for r in everyday if r["from"] == source]
-        means = [
-            (code(r["typed"]), cell(r["help"] or ("the same" if r["gives"] == "value" else r["gives"]))) for r in here
-        ]
-        lines += [f"\n### {source}\n\n", table((f"in {source}", "here"), means)]
-    lines.append("\n## What another program's spelling is answered with\n")
+        here = [r for r in everyday if r["from"] == source and r["help"]]
+        means = [(code(r["typed"]), cell(r["help"])) for r in here]
+        lines += [f"\n## {source}\n\n", table((f"in {source}", "here"), means)]
     groups = defaultdict(list)
     for r in typed:
-        groups[r["place"]].append(r)
+        if r["help"].startswith("write "):
+            groups[r["place"]].append(r)
     for place, title in PLACES.items():
-        lines += [
-            f"\n### {title}\n\n",
-            table(("typed", "help"), [(code(r["typed"]), cell(r["help"] or r["message"])) for r in groups[place]]),
-        ]
+        shown = [(code(r["typed"]), cell(r["help"])) for r in groups[place][:MOST_SHOWN]]
+        if shown:
+            lines += [f"\n## {title}\n\n", table(("typed", "help"), shown)]
     return "".join(lines)
 
 
