@@ -11,7 +11,7 @@ from math import prod
 from specdid._decode.table import LONGEST_LABEL
 from specdid._diagnostics import Fault, SpecError
 from specdid._draft.r import read_r
-from specdid._draft.regression import Code, Facts, Preparation, Regression, joined, names_in
+from specdid._draft.regression import Code, Facts, Preparation, Regression, joined, like_time, names_in
 from specdid._draft.stata import read_stata
 from specdid._draft.write import comment, one_line
 from specdid._toml import toml_text
@@ -64,11 +64,16 @@ def read_code(text: str, ending: str, facts: Facts) -> Code:
     readers = {".do": read_stata, ".ado": read_stata, ".r": read_r}
     if ending.casefold() not in readers:
         raise ValueError("code is read from .do and .R files")
-    return readers[ending.casefold()](text.replace("\r\n", "\n").replace("\r", "\n"), facts)
+    code = readers[ending.casefold()](text.replace("\r\n", "\n").replace("\r", "\n"), facts)
+    if code.left and not code.regressions:
+        line, command, why = code.left.pop(0)
+        open_ = (f"COMPLETE outcome, treatment and all else: {why}",)
+        code.regressions.append(Regression("Stata", line, command, "outcome", ("treatment",), doubts=open_))
+    return code
 
 
 def treatment_of(code: Code, name: str, given: str | None) -> tuple[str, bool]:
-    """Return the treatment, and whether somebody has said so; else it is what most regressions have, by their order.
+    """Return the treatment, and whether somebody has said so; else the first regressor that most regressions have.
 
     Raises
     ------
@@ -77,16 +82,16 @@ def treatment_of(code: Code, name: str, given: str | None) -> tuple[str, bool]:
     """
     if not code.regressions:
         help_ = "read are reghdfe, xtreg with fe, areg, regress, ppmlhdfe, ivreghdfe; feols, fepois, felm, lm and plm"
-        notes = tuple(f"line {line}: {one_line(text)[:80]}: {why}" for line, text, why in code.left[:20])
+        notes = tuple(f"line {line}: {one_line(text)[:80]}: {why}" for line, text, why in code.others[:20])
         raise SpecError([Fault("draft_code", f"{name} has no regression that can be read", help=help_, notes=notes)])
     counts = Counter(term for r in code.regressions for term in r.regressors)
     if given is None:
-        endogenous = Counter(r.regressors[0] for r in code.regressions if r.instruments)
-        first = Counter(dict.fromkeys(counts, 0))
-        first.update(r.regressors[0] for r in code.regressions if r.regressors)
         if not counts:
             return "treatment", False
-        return max(counts, key=lambda term: (counts[term] + endogenous[term], first[term])), False
+        least = min(len(code.regressions) // 2 + 1, max(counts.values()))
+        places = {term: [r.regressors.index(term) for r in code.regressions if term in r.regressors] for term in counts}
+        often = [term for term in counts if counts[term] >= least]
+        return min(often, key=lambda term: (sum(places[term]) / counts[term], -counts[term])), False
     own = given if given in counts else write_name(given)
     if own not in counts:
         listed = ", ".join(f"`{term}`" for term, _ in counts.most_common(20))
@@ -231,15 +236,12 @@ def _study(code: Code, data: str | None, stem: str, kept: Sequence[Regression], 
     return found
 
 
-_TIME = re.compile(r"(?i)(?:.*_)?(?:year|yr|date|time|month|quarter|qtr|week|day|wave|period|round|t|fyear|ym|yq)\d*")
-
-
 def unit_and_time(code: Code, kept: Sequence[Regression]) -> tuple[str | None, str | None]:
     """Return the unit and time of xtset, panel.id or index; else of the effects that most regressions absorb."""
     if code.unit is not None or code.time is not None:
         return code.unit, code.time
     counts = Counter(one for r in kept for one in r.absorbed if re.fullmatch(r"[\w.]+", one))
-    times = [one for one in counts if _TIME.fullmatch(one)]
+    times = [one for one in counts if like_time(one)]
     time = max(times, key=counts.__getitem__, default=None)
     units = [one for one in counts if one not in times]
     return max(units, key=counts.__getitem__, default=None), time
@@ -306,7 +308,15 @@ def _together(
 ) -> list[str]:
     """Tie choices that differ together, where a crossing would plan combinations that the code has not."""
     varying = [(k, d) for k, d in enumerate(DIMENSIONS) if len(options[d]) > 1]
-    distinct = list(dict.fromkeys(tuple(row[k] for k, _ in varying) for row in rows))
+
+    def combinations(of: Sequence[tuple[int, str]]) -> list[tuple[str, ...]]:
+        return list(dict.fromkeys(tuple(row[k] for k, _ in of) for row in rows))
+
+    for one in list(varying):  # what is crossed with all else is not tied
+        rest = [other for other in varying if other != one]
+        if len(combinations(varying)) == len(combinations(rest)) * len(options[one[1]]):
+            varying = rest
+    distinct = combinations(varying)
     crossed = prod(len(options[d]) for _, d in varying)
     if len(varying) < 2 or len(distinct) == crossed:
         return []
@@ -361,7 +371,7 @@ def _by_line(kept: Sequence[Regression]) -> list[str]:
 def _left(code: Code, kept: Sequence[Regression]) -> list[str]:
     own = {id(r) for r in kept}
     left = [(r.line, r.command, "without the treatment") for r in code.regressions if id(r) not in own]
-    listed = sorted([*code.left, *left])
+    listed = sorted([*code.left, *code.others, *left])
     if not listed:
         return []
     found = comment("Not in this draft:")

@@ -15,6 +15,7 @@ from specdid._draft.regression import (
     Code,
     Facts,
     NotReadError,
+    OtherModelError,
     Preparation,
     Regression,
     canonical,
@@ -23,7 +24,7 @@ from specdid._draft.regression import (
     unique,
 )
 from specdid._draft.stata_condition import all_of
-from specdid.language import LanguageError, expand, parse, write, write_name
+from specdid.language import LanguageError, expand, in_our_spelling, parse, write, write_name
 from specdid.language.tree import Binary, Call, Node, Number, Unary, chain
 
 COMMANDS = ("feols", "fepois", "felm", "lm", "plm")
@@ -102,9 +103,9 @@ def statements(tokens: Sequence[Token]) -> Iterator[Statement]:
             behind = next((t for t in tokens[k + 1 :] if t.kind not in ("end", "comment")), None)
             waits |= behind is not None and behind.text == "else"
             waits |= bool(own) and re.fullmatch(r"(?:else|function)", own[-1].text) is not None
-            if not own or depth or waits:
-                continue
-            if _headless(own):
+            if depth:
+                own.append(one)
+            if not own or depth or waits or _headless(own):
                 continue
             yield Statement(tuple(own), above)
             own, above = [], ""
@@ -223,6 +224,8 @@ class _Reader:
             for name, formula in arguments(own[2:-1], ()).items():
                 self.values[name] = (self._text(formula).lstrip("~ "),)
             return
+        if own[0].text == "assign" and (named := arguments(own[2:-1], ("x", "value"))).keys() >= {"x", "value"}:
+            target, value = "".join(self._value(named["x"]) or ()), named["value"]
         if target and value and (known := self._value(value)) is not None:
             self.values[target] = known
             return
@@ -237,7 +240,7 @@ class _Reader:
         if found := _READS.search(text):
             self.code.data = found[1]
         if found := re.search(
-            r"(?:panel|pdata\.frame|setFixest_estimation)\(.*?(?:index ?=|panel\.id ?=|,) ?(.*)\)", text
+            r"(?:panel|pdata\.frame|setFixest_estimation)\((?:.*(?:index|panel\.id) ?=|[^,]*,) ?(.*)\)", text
         ):
             self._index(found[1])
         makes, rows = _MAKES.search(text), _ROWS.search(text)
@@ -297,9 +300,14 @@ class _Reader:
             if first.kind in ("text", "number"):
                 return (first.text.strip("\"'").removesuffix("L"),)
             return self.values.get(first.text) if first.kind == "name" else None
-        if len(tokens) == 3 and tokens[1].text == ":" and tokens[0].kind == tokens[2].kind == "number":
-            low, high = (int(float(t.text.rstrip("L"))) for t in (tokens[0], tokens[2]))
-            return tuple(map(str, range(low, high + 1)[:MOST_REGRESSIONS]))
+        if tokens[1].text == ":" and first.kind == "number" and (end := self._value(tokens[2:])):
+            ends = (first.text.rstrip("L"), end[0])
+            return _counted(int(ends[0]), int(ends[1])) if all(one.isdigit() for one in ends) else None
+        if first.text in self.values and tokens[1].text in ("[", "[[") and closing(tokens, 1) == len(tokens) - 1:
+            at = self._value([t for t in tokens[2:-1] if t.text != "]"])
+            own = self.values[first.text]
+            found = [own[int(k) - 1] for k in at or () if k.isdigit() and 0 < int(k) <= len(own)]
+            return tuple(found) or None
         if first.kind == "name" and tokens[1].text == "(" and closing(tokens, 1) == len(tokens) - 1:
             return self._called(first.text, tokens[2:-1])
         if any(t.text == "~" for t in tokens) and all(t.text not in ("<-", "%>%", "|>", "{") for t in tokens):
@@ -314,24 +322,35 @@ class _Reader:
             named = [self._value(v) for v in given.values()]
             every = [*parts, *named]
             return None if not every or None in every else tuple(v for part in every for v in part or ())
+        if (
+            function in ("length", "seq_along", "seq", "seq_len")
+            and len(parts) == 1
+            and (known := parts[0]) is not None
+        ):
+            if function == "length":
+                return (str(len(known)),)
+            count = (
+                len(known) if function == "seq_along" or len(known) > 1 else int(known[0]) if known[0].isdigit() else 0
+            )
+            return _counted(1, count)
         if function in ("as.formula", "formula", "Formula", "noquote") and len(parts) == 1:
             return parts[0]
         if function in ("paste", "paste0", "sprintf", "reformulate") and (not parts or None in parts):
             return None
-        known = [part or () for part in parts]
+        texts = [part or () for part in parts]
         if function in ("paste", "paste0"):
             sep = (self._value(given["sep"]) or (" ",))[0] if "sep" in given else " " * (function == "paste")
-            most = max(map(len, known))
-            if not all(known) or most > MOST_REGRESSIONS:
+            most = max(map(len, texts))
+            if not all(texts) or most > MOST_REGRESSIONS:
                 return None
-            joined = [sep.join(part[k % len(part)] for part in known) for k in range(most)]
+            joined = [sep.join(part[k % len(part)] for part in texts) for k in range(most)]
             collapse = self._value(given["collapse"]) if "collapse" in given else None
             return (collapse[0].join(joined),) if collapse else tuple(joined)
-        if function == "sprintf" and known[0][0].count("%s") == len(known) - 1:
-            return tuple(known[0][0].replace("%s", "{}").format(*row) for row in product(*known[1:]))
+        if function == "sprintf" and texts[0][0].count("%s") == len(texts) - 1:
+            return tuple(texts[0][0].replace("%s", "{}").format(*row) for row in product(*texts[1:]))
         if function == "reformulate":
-            left = self._value(given["response"]) if "response" in given else known[1] if len(known) > 1 else None
-            return (f"{left[0] if left else ''} ~ {' + '.join(known[0])}",)
+            left = self._value(given["response"]) if "response" in given else texts[1] if len(texts) > 1 else None
+            return (f"{left[0] if left else ''} ~ {' + '.join(texts[0])}",)
         return None
 
     def _text(self, tokens: Sequence[Token]) -> str:
@@ -391,7 +410,7 @@ class _Reader:
     def _cut(self, frame: _Frame, tokens: Sequence[Token]) -> None:
         """Add a condition, or keep it as text where it has no translation."""
         own = list(tokens[2:] if len(tokens) > 2 and tokens[1].text == "=" else tokens)
-        text = re.sub(r"(?<![\w.])[\w.]+\$(?=[\w`.])", "", written(own).lstrip("~ "))
+        text = _of_frame(written(own)).lstrip("~ ")
         plain = re.sub(r"(?<![\w.])which\((.*)\)$", r"\1", text)
         for name in names_in([plain]) - {*self.facts.columns}:
             if known := self.values.get(name):
@@ -419,12 +438,14 @@ class _Reader:
             given["data"] = list(own[start : at - 1])
         try:
             self._regressions(command, call, given, above)
+        except OtherModelError as error:
+            self.code.others.append((call[0].line, written(call), str(error)))
         except (NotReadError, LanguageError) as error:
             self.code.left.append((call[0].line, written(call), str(error)))
 
     def _regressions(self, command: str, call: Sequence[Token], given: Mapping[str, list[Token]], above: str) -> None:
         if command == "plm" and written(given.get("model", [])).strip("\"'") not in ("within", ""):
-            raise NotReadError('of plm only model = "within" is read')
+            raise OtherModelError('of plm only model = "within" is read')
         formula = given.get("fml", given.get("formula", []))
         known = self._value(formula)
         text = self._text([t for t in tokens_of(known[0]) if t.kind != "end"]) if known else self._text(formula)
@@ -440,7 +461,7 @@ class _Reader:
         vcov, ssc, unstated = self._errors(command, given, cluster, effects, doubts)
         weights = "1"
         if "weights" in given:
-            weights = canonical(re.sub(r"^[\w.]+\$", "", written(given["weights"]).lstrip("~ ")), "value")
+            weights = canonical(_of_frame(written(given["weights"])).lstrip("~ "), "value")
         endogenous, instruments = iv
         for outcome, (kept, dummies), absorbed in product(
             _options(left, 1.0), [one for found in terms for one in found], _effects(effects, doubts)
@@ -531,6 +552,16 @@ class _Reader:
         return "iid", "", False
 
 
+def _of_frame(text: str) -> str:
+    """Write ``df$x`` and ``df[["x"]]`` as x."""
+    text = re.sub(r"(?<![\w.])[\w.]+\$(?=[\w`.])", "", text)
+    return re.sub(r"(?<![\w.])[\w.]+\[\[[\"']([\w.]+)[\"']\]\]", r"\1", text)
+
+
+def _counted(low: int, high: int) -> tuple[str, ...]:
+    return tuple(map(str, range(low, high + 1)[:MOST_REGRESSIONS]))
+
+
 def _joined(sides: Sequence[Sequence[Token]]) -> list[Token]:
     """Put the ``~`` of instruments back between the parts that it split."""
     found = list(sides[0])
@@ -568,6 +599,8 @@ def _terms(text: str, command: str, doubts: list[str]) -> list[tuple[tuple[str, 
                 dummies.append(write(node.arguments[0].value or Number(1.0)))
             elif fine(one, "terms"):
                 terms.append(one)
+            elif command == "plm" and (lagged := in_our_spelling(one, "terms", meant=False)):
+                terms.append(lagged)
             else:
                 doubts.append(f"COMPLETE `{one}` has no translation; it is left out")
         found.append((unique(terms), unique(dummies)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +20,10 @@ MOST_REGRESSIONS = 2_000
 
 class NotReadError(SpecdidError):
     """A part of a command cannot be translated."""
+
+
+class OtherModelError(NotReadError):
+    """A command estimates another model than those that are read, as random effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Code:
     regressions: list[Regression] = field(default_factory=list)
     preparation: list[Preparation] = field(default_factory=list)
     left: list[tuple[int, str, str]] = field(default_factory=list)
+    others: list[tuple[int, str, str]] = field(default_factory=list)
+    """The same of commands that estimate another model: ``xtreg, re``."""
     errors: list[tuple[int, str]] = field(default_factory=list)
     """Lines that ask for other standard errors of a regression estimated before."""
     data: str | None = None
@@ -110,6 +117,14 @@ def names_in(texts: Iterable[str]) -> frozenset[str]:
         except LanguageError:
             continue
     return frozenset(found)
+
+
+_TIME = re.compile(r"(?i)(?:.*_)?(?:year|yr|date|time|month|quarter|qtr|week|day|wave|period|round|t|fyear|ym|yq)\d*")
+
+
+def like_time(name: str) -> bool:
+    """Say whether a column is one of periods by its name."""
+    return _TIME.fullmatch(name) is not None
 
 
 def fine(text: str, role: Role) -> bool:

@@ -16,6 +16,7 @@ from specdid._draft.regression import (
     Code,
     Facts,
     NotReadError,
+    OtherModelError,
     Preparation,
     Regression,
     names_in,
@@ -139,8 +140,7 @@ def read_stata(text: str, facts: Facts) -> Code:
     own = statements(text)
     first = _Reader(text, facts, frozenset())
     first.block(own)
-    absorbed = {name for r in first.code.regressions for name in names_in(r.absorbed)}
-    levels = frozenset({*absorbed, *filter(None, (first.code.unit, first.code.time))} - facts.binary)
+    levels = frozenset({*first.absorbed, *filter(None, (first.code.unit, first.code.time))} - facts.binary)
     second = _Reader(text, facts, levels)
     second.code.unit, second.code.time = first.code.unit, first.code.time
     second.block(own)
@@ -157,6 +157,7 @@ class _Reader:
         self._globals: dict[str, str] = {}
         self._set = {w for found in _SETS_LOCALS.findall(text) for part in found for w in re.findall(r"\w+", part)}
         self._open: list[str] = []
+        self.absorbed: set[str] = set()
         self._above = ""
 
     # Macros
@@ -358,7 +359,8 @@ class _Reader:
         try:
             found = self._regression(one, command, rest, shown)
         except NotReadError as error:
-            self.code.left.append((one.line, shown, str(error)))
+            left = self.code.others if isinstance(error, OtherModelError) else self.code.left
+            left.append((one.line, shown, str(error)))
             return
         if self._open:
             asked = ", ".join(f"`{name}`" for name in unique(self._open))
@@ -371,7 +373,7 @@ class _Reader:
         before = re.sub(r"\[[^\]]*=[^\]]*\]", " ", before)
         given = options_of(options)
         if command == "xtreg" and "fe" not in given:
-            raise NotReadError("xtreg without fe has other effects: only fe is read")
+            raise OtherModelError("xtreg without fe has other effects: only fe is read")
         variables, rows_in, rows = re.fullmatch(
             r"(.*?)(\sin\s+\S+)?(?:\sif\b\s*(.*))?", before.strip(), re.DOTALL
         ).groups()  # type: ignore[union-attr]
@@ -386,6 +388,7 @@ class _Reader:
             raise NotReadError("it has several endogenous regressors, [instruments] takes one")
         terms = self._lists.terms(re.sub(r"\([^()]*=[^()]*\)", " ", listed) if instruments else listed)
         absorbed = self._lists.effects(re.sub(r",.*", "", next((given[k] for k in _ABSORB if k in given), "")))
+        self.absorbed |= names_in(absorbed.effects)
         unit = self.code.unit or ""
         unit = given.get("i", unit)
         doubts = [*endogenous.doubts, *terms.doubts, *absorbed.doubts]

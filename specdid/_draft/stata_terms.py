@@ -7,19 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 
-from specdid._draft.regression import Facts, NotReadError, unique
+from specdid._draft.regression import Facts, NotReadError, like_time, unique
 from specdid.language import in_our_spelling, write_name
 
 _SERIES = r"[LFDSlfds](?:\d+|\(\d+[/-]?\d*\))?"
+_KIND = r"co?|i?b?n?|i?b?\d+(?:bn|b|o)?|i?bn|ib\(\w+\)|i?o\d*|i\([\d/ ]+\)"
 _PIECE = re.compile(
-    rf"(?:(?P<kind>co?|i?b?n?|i?b?\d+(?:bn|b|o)?|i?bn|ib\(\w+\)|i?o\d*|i\([\d/ ]+\))?(?P<series>(?:{_SERIES})*)\.)?"
-    r"(?P<name>[^\W\d]\w*|[\w*?~]+)"
+    rf"(?:(?P<kind>{_KIND})?(?:\.(?={_SERIES}\.))?(?P<series>(?:{_SERIES})*)\.)?(?P<name>[^\W\d]\w*|[\w*?~]+)"
 )
 
 
 def words(text: str) -> list[str]:
     """Split a list at blanks outside brackets; ``#`` takes what stands beside it."""
     text = re.sub(r"\s*(##?)\s*", r"\1", text)
+    text = re.sub(r"\b(i\.\w+)[*|](i\.\w+)", r"\1##\2", text)  # of xi
+    text = re.sub(r"\b(i\.\w+)\*([A-Za-z_]\w*)", r"\1##c.\2", text)
+    text = re.sub(r"\b(i\.\w+)\|([A-Za-z_]\w*)", r"\2 \1#c.\2", text)
     found, depth, word = list[str](), 0, ""
     for letter in text:
         depth += (letter == "(") - (letter == ")")
@@ -136,7 +139,9 @@ class VariableList:
 
     def _binary(self, name: str) -> bool:
         """Say whether levels are 0 and 1; without data all but unit, time and what is absorbed are taken for it."""
-        return name in self._facts.binary if name in self._facts.columns else name not in self._levels
+        if name in self._facts.columns:
+            return name in self._facts.binary
+        return name not in self._levels and not like_time(name)
 
     def _word(self, word: str, found: Terms) -> None:
         parts = re.split(r"##?", word)
@@ -155,16 +160,18 @@ class VariableList:
                     f"`{word}` is taken for the product alone: write the parts beside it if not absorbed"
                 )
         for chosen in sets:
-            self._product(chosen, found, first=not found.terms)
+            self._product(chosen, found, binary=len(pieces) > 1 or not found.terms)
 
-    def _product(self, pieces: Sequence[_Piece], found: Terms, *, first: bool) -> None:
-        """Add one product: levels alone are effects, numbers a term, both slopes by level."""
+    def _product(self, pieces: Sequence[_Piece], found: Terms, *, binary: bool) -> None:
+        """Add one product: levels alone are effects, numbers a term, both slopes by level.
+
+        Without data a column is one of 0 and 1 where ``binary``, that is in products and as the first regressor.
+        """
         levels: list[str] = []
         numbers: list[str] = []
         for one in pieces:
-            alone = len(pieces) == 1
             known = one.name in self._facts.columns
-            if one.kind == "i" and self._binary(one.name) and (known or first or not alone):
+            if one.kind == "i" and self._binary(one.name) and (known or binary):
                 numbers.append(one.written)
                 if not known:
                     found.doubts.append(f"`{one.name}` is taken for a column of 0 and 1")

@@ -77,7 +77,12 @@ def test_a_command_of_stata_becomes_a_regression(command, terms, effects, vcov, 
 def test_instruments_stand_apart_and_what_they_instrument_first():
     (found,) = of_stata("ivreghdfe y x1 (d = z x2), absorb(id) cluster(id)")
     assert (found.regressors, found.instruments, found.absorbed) == (("d", "x1"), ("z", "x2"), ("id",))
-    assert of_stata("ivreghdfe y (d x1 = z x2), absorb(id)") == []
+
+
+def test_a_command_that_cannot_be_read_is_left_to_a_person():
+    assert [r.outcome for r in of_stata("ivreghdfe y (d x1 = z x2), absorb(id)")] == ["outcome"]
+    code = read_code("reg y d\nivreghdfe y (d x1 = z x2), absorb(id)\nxtreg y d, re", ".do", FACTS)
+    assert [len(code.regressions), len(code.left), len(code.others)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,11 @@ def habits() -> str:
     everyday, typed = rows(EVERYDAY), rows(HABITS)
     lines.append(
         f"\nA test types {len(everyday)} everyday expressions and {len(typed)} slips of Stata, R, dplyr, data.table, "
-        "fixest and pandas: the first are compared with values, the second with the help of `specdid check`. Here are those that "
-        "are written in another way; the shorter, hand-made list is the [dictionary](dictionary.md).\n"
+        "fixest and pandas: the first are compared with values, the second with the help of `specdid check`. Here are "
+        "those that are written in another way; the shorter, hand-made list is the [dictionary](dictionary.md).\n"
         "\nStata's `gen` makes columns in single precision (`float`): 0.7 is 0.699999988 in them, and `if g >= .7` "
-        "leaves those rows out. `check` says so of comparisons with such columns of .dta files (`single_precision`). Stata's "
-        "`x / y` is missing where y is 0; here, as in R, it is infinite.\n"
+        "leaves those rows out. `check` says so of comparisons with such columns of .dta files "
+        "(`single_precision`). Stata's `x / y` is missing where y is 0; here, as in R, it is infinite.\n"
     )
     for source in FROM:
         here = [r for r in everyday if r["from"] == source and r["help"]]
