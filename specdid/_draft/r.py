@@ -18,9 +18,11 @@ from specdid._draft.regression import (
     OtherModelError,
     Preparation,
     Regression,
+    State,
     canonical,
     fine,
     names_in,
+    of_main,
     unique,
 )
 from specdid._draft.stata_condition import all_of
@@ -45,6 +47,9 @@ _STEPS = r"mutate|transmute|transform|filter|subset|merge|\w+_join|na\.omit|drop
 _ROWS = re.compile(
     r"\b(?:filter|subset|merge|\w+_join|na\.omit|drop_na|distinct|slice\w*|complete\.cases|rbind|bind_rows|aggregate|"
     r"summari[sz]e|pivot_\w+|reshape|duplicated|unique|read[\w.]*|fread|load|data)\(|\w\[[^\[\]]*,\s*\]"
+)
+_CUTS = (
+    r"\b(?:filter|subset|na\.omit|drop_na|distinct|slice\w*|aggregate|summari[sz]e|unique)\(|<- *[\w.]+\[[^\[\]]*,\s*\]"
 )
 _MAKES = re.compile(rf"\$|:=|\b(?:{_STEPS}|group_by|across|setnames|factor)\b|\w\[")
 _READS = re.compile(r"\b(?:read[\w.]*|fread|load|import)\(\s*(?:file\s*=\s*)?[\"']([^\"']+)[\"']")
@@ -178,8 +183,9 @@ class _Reader:
     code: Code = field(default_factory=Code)
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     frames: dict[str, _Frame] = field(default_factory=dict)
-    of: list[str] = field(default_factory=list)
-    """The frame of every regression."""
+    states: list[State] = field(default_factory=list)
+    rows: dict[str, State] = field(default_factory=dict)
+    """The lines that have chosen the rows of a frame."""
 
     # Statements
 
@@ -234,10 +240,12 @@ class _Reader:
         if _ERRORS.search(text):
             self.code.errors.append((own[0].line, text))
             return
+        if target and re.search(_CUTS, text):
+            self.rows[target] = (*self.rows.get(target, ()), f"line {own[0].line}: {text}")
         self._preparation(own[0].line, text)
 
     def _preparation(self, line: int, text: str) -> None:
-        if found := _READS.search(text):
+        if (found := _READS.search(text)) and self.code.data is None:
             self.code.data = found[1]
         if found := re.search(
             r"(?:panel|pdata\.frame|setFixest_estimation)\((?:.*(?:index|panel\.id) ?=|[^,]*,) ?(.*)\)", text
@@ -466,7 +474,7 @@ class _Reader:
         for outcome, (kept, dummies), absorbed in product(
             _options(left, 1.0), [one for found in terms for one in found], _effects(effects, doubts)
         ):
-            self.of.append(frame.base)
+            self.states.append((*([f"data = {frame.base}"] if frame.base else []), *self.rows.get(frame.base, ())))
             self.code.regressions.append(
                 Regression(
                     "R", call[0].line, written(call), outcome, unique([*endogenous, *kept]),
@@ -645,12 +653,5 @@ def read_r(text: str, facts: Facts) -> Code:
     """Read the regressions of an R script; those of another frame than most have rows that a person must say."""
     reader = _Reader(facts)
     reader.block(tokens_of(text))
-    if reader.of:
-        main = max(unique(reader.of), key=reader.of.count)
-        reader.code.regressions = [
-            r
-            if base == main
-            else replace(r, open_rows="; ".join(filter(None, [f"data = {base}" * bool(base), r.open_rows])))
-            for r, base in zip(reader.code.regressions, reader.of, strict=True)
-        ]
+    reader.code.regressions = of_main(reader.code.regressions, reader.states)
     return reader.code

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from specdid._diagnostics import SpecdidError
 from specdid.language import LanguageError, Role, check, parse, referenced, write
 from specdid.panel import Column
 
+T = TypeVar("T")
 Language = Literal["Stata", "R"]
 MOST_REGRESSIONS = 2_000
 """Regressions, loops written out, after which a file is read no further."""
@@ -108,6 +109,23 @@ def facts_of(columns: Mapping[str, Column]) -> Facts:
     return Facts(tuple(columns), frozenset(binary), frozenset(complete))
 
 
+State = tuple[str, ...]
+"""The lines that have chosen the rows of the data at a regression, in their order, with the name of a data frame."""
+
+
+def of_main(regressions: Sequence[Regression], states: Sequence[State]) -> list[Regression]:
+    """Say of regressions on other rows than most have which lines, beside those of most, have chosen theirs."""
+    if not states:
+        return []
+    main = max(unique(states), key=states.count)
+    found = []
+    for r, state in zip(regressions, states, strict=True):
+        more, fewer = [one for one in state if one not in main], [one for one in main if one not in state]
+        told = [f"after {'; '.join(more)}"] * bool(more) + [f"before {'; '.join(fewer)}"] * bool(fewer and not more)
+        found.append(replace(r, open_rows="; ".join(filter(None, [*told, r.open_rows]))))
+    return found
+
+
 def names_in(texts: Iterable[str]) -> frozenset[str]:
     """Return the columns that expressions name; of what cannot be read, none."""
     found: set[str] = set()
@@ -148,7 +166,7 @@ def canonical(text: str, role: Role) -> str:
     return write(parse(text))
 
 
-def unique(items: Iterable[str]) -> tuple[str, ...]:
+def unique(items: Iterable[T]) -> tuple[T, ...]:
     """Return items in their order, each once."""
     return tuple(dict.fromkeys(items))
 

@@ -19,7 +19,9 @@ from specdid._draft.regression import (
     OtherModelError,
     Preparation,
     Regression,
+    State,
     names_in,
+    of_main,
     unique,
 )
 from specdid._draft.stata_condition import all_of, condition
@@ -49,7 +51,7 @@ _BEHIND = r"(?:(?:qui|noi|cap|xi|by|eststo)\w*|" + "|".join(COMMANDS) + r")\b"
 """What stands behind the colon of a prefix that is taken away."""
 _NAME_FOLLOWS = re.compile(r"\s*(?:(?:byte|int|long|float|double|str\w*)\s+)?([^\W\d]\w*)")
 _SETS_LOCALS = re.compile(
-    r"\b(?:foreach|forv\w*|args|syntax|tempvar|tempname|unab|ds|loc(?:al)?)\b([^\n]*)|\bl(?:ocal)?\(\s*(\w+)|"
+    r"\b(?:foreach|forv\w*|args|syntax|tempvar|tempname|tempfile|unab|ds|loc(?:al)?)\b([^\n]*)|\bl(?:ocal)?\(\s*(\w+)|"
     r"\blevelsof\b.*\bl\w*\((\w+)"
 )
 
@@ -144,6 +146,7 @@ def read_stata(text: str, facts: Facts) -> Code:
     second = _Reader(text, facts, levels)
     second.code.unit, second.code.time = first.code.unit, first.code.time
     second.block(own)
+    second.code.regressions = of_main(second.code.regressions, second.states)
     return second.code
 
 
@@ -158,6 +161,10 @@ class _Reader:
         self._set = {w for found in _SETS_LOCALS.findall(text) for part in found for w in re.findall(r"\w+", part)}
         self._open: list[str] = []
         self.absorbed: set[str] = set()
+        self.states: list[State] = []
+        self._state: State = ()
+        self._data: str | None = None
+        self._preserved: list[State] = []
         self._above = ""
 
     # Macros
@@ -338,7 +345,10 @@ class _Reader:
         if found := re.match(
             r"(?:use|import \w+|insheet)(?: .*?using)? ?\"?([^\",]+?\.?\w*)\"?(?: if .*)?(?:,|$)", bare
         ):
-            self.code.data = found[1].strip()
+            self._data = found[1].strip()
+        if bare == "restore" or bare.startswith("preserve"):
+            self._preserved = [self._state] if bare != "restore" else self._preserved
+            self._state = self._preserved[-1] if bare == "restore" and self._preserved else self._state
         makes = _MAKES.match(text)
         rows = _ROWS.match(text)
         columns_alone = rows is not None and re.match(r"(?:.*?\b)?(?:keep|drop) (?!if\b|in\b)", text) is not None
@@ -351,6 +361,9 @@ class _Reader:
         if makes and re.match(r"ren", bare):
             made |= {*re.findall(r"\w+", makes[1])}
         self.code.preparation.append(Preparation(one.line, text, frozenset(made), rows is not None))
+        if rows is not None:
+            whole = re.match(r"(?:use|import|insheet)\b", bare) is not None
+            self._state = (*(() if whole else self._state), f"line {one.line}: {text}")
 
     def _estimation(self, one: Statement, command: str, rest: str) -> None:
         self._open = []
@@ -366,6 +379,8 @@ class _Reader:
             asked = ", ".join(f"`{name}`" for name in unique(self._open))
             found = replace(found, doubts=(f"COMPLETE {asked}: what the macro holds is not known", *found.doubts))
         self.code.regressions.append(found)
+        self.states.append(self._state)
+        self.code.data = self.code.data or self._data
 
     def _regression(self, one: Statement, command: str, text: str, shown: str) -> Regression:
         before, _, options = _apart(text, ",")
@@ -388,16 +403,15 @@ class _Reader:
             raise NotReadError("it has several endogenous regressors, [instruments] takes one")
         terms = self._lists.terms(re.sub(r"\([^()]*=[^()]*\)", " ", listed) if instruments else listed)
         absorbed = self._lists.effects(re.sub(r",.*", "", next((given[k] for k in _ABSORB if k in given), "")))
-        self.absorbed |= names_in(absorbed.effects)
-        unit = self.code.unit or ""
-        unit = given.get("i", unit)
+        unit = given.get("i", self.code.unit or "")
+        errors, ssc, more = _errors(command, given, unit, weight)
+        self.absorbed |= names_in([*absorbed.effects, *([errors.removeprefix("~")] if errors.startswith("~") else [])])
         doubts = [*endogenous.doubts, *terms.doubts, *absorbed.doubts]
         effects = [*absorbed.effects, *terms.effects]
         if command == "xtreg":
             if not unit:
                 doubts.append("COMPLETE the unit of xtreg: no xtset is in the file")
             effects = [write_name(unit or "unit"), *effects]
-        errors, ssc, more = _errors(command, given, unit, weight)
         doubts += more
         z = self._lists.terms(instruments)
         weights = "1"

@@ -62,6 +62,10 @@ def of_r(text: str, facts: Facts = FACTS) -> list[Regression]:
         ("global c x1 x2\nlocal all $c z\nreg y d `all'", "d x1 x2 z", "", "iid", "lsdv"),
         ("local i = 1 + 1\nreg y d x`i'", "d x2", "", "iid", "lsdv"),
         ('if "a" == "b" {\nreg y z\n}\nelse {\nreg y d\n}', "d", "", "iid", "lsdv"),
+        ("xi: reg y i.d*i.post i.d|x1", "d post d:post x1 d:x1", "", "iid", "lsdv"),
+        ("reg y i.year x1, cluster(q)", "x1", "year", "~q", "lsdv"),
+        ("xi: reg y i.q*x1 d, cluster(q)", "x1 i(q, x1) d", "q", "~q", "lsdv"),
+        ("reg y i.d##c.L(0/2).x1", "d l(x1, 0:2) d:l(x1, 0:2)", "", "iid", "lsdv"),
         ("#delimit ;\nreg y d\n  x1 ;\n", "d x1", "", "iid", "lsdv"),
         ("reg y d /// first\n x1 // second\n", "d x1", "", "iid", "lsdv"),
     ],
@@ -201,6 +205,9 @@ def test_what_has_no_translation_stays_open(text):
         ('x <- c("x1", "x2")\nlm(as.formula(paste("y ~ d +", paste(x, collapse = " + "))), df)', "d x1 x2", "", "iid"),
         ("setFixest_fml(..c = ~ x1 + x2)\nfeols(y ~ d + ..c, df)", "d x1 x2", "", "iid"),
         ("df %>% filter(t > 3) %>%\n  feols(y ~ d, data = .)", "d", "", "iid"),
+        ("v <- c('x1', 'd')\nfor (k in 2:length(v)) {\n lm(paste('y ~', v[k]), df)\n}", "d", "", "iid"),
+        ("assign('f', paste0('y ~ ', 'd'))\nlm(as.formula(f), df)", "d", "", "iid"),
+        ("plm(y ~ lag(d, 2), df, index = c('id', 't'))", "l(d, 2)", "id", "iid"),
         ("m <- feols(\n  y ~ d, # outcome\n  df\n)", "d", "", "iid"),
     ],
 )
@@ -252,6 +259,27 @@ def test_other_data_and_other_rows_are_left_to_a_person():
     assert "other" in third.open_rows
     (split,) = of_r("feols(y ~ d, df, split = ~r)")
     assert "split" in split.open_rows
+
+
+@pytest.mark.parametrize(
+    ("lines", "open_"),
+    [
+        ("reg y d\nreg y d x1\nkeep if t > 3\nreg y d", [False, False, True]),
+        ("keep if t > 3\nreg y d\nreg y d x1", [False, False]),
+        ("reg y d\npreserve\nkeep if t > 3\nreg y d\nrestore\nreg y d", [False, True, False]),
+        ('use "a", clear\nreg y d\nreg y d x1\nuse "b", clear\nreg y d', [False, False, True]),
+        ("reg y d\ndrop x9\nreg y d x1", [False, False]),
+    ],
+)
+def test_regressions_on_other_rows_than_most_are_told(lines, open_):
+    assert [bool(r.open_rows) for r in of_stata(lines)] == open_
+
+
+def test_what_is_crossed_is_not_tied():
+    text = "".join(f"reghdfe {y} d{x}, a(id)\nreghdfe {y} d{x}, a(id t)\n" for y in ("y", "z") for x in ("", " x1"))
+    assert "[[together]]" not in drafted(text, ".do")
+    draft = drafted("reghdfe y d, a(id)\nreghdfe y d x1, a(t)\nreghdfe z d, a(id)\nreghdfe z d x1, a(t)", ".do")
+    assert 'dimensions = ["controls", "fixed_effects"]' in draft
 
 
 def drafted(text: str, ending: str, treatment: str | None = None, facts: Facts = FACTS) -> str:
