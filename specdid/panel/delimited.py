@@ -6,9 +6,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -68,64 +67,6 @@ def read_delimited(
         elif name:
             columns[name] = UNREAD
     return columns, frame.height, tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenCells:
-    """What a text file's cells are before they are read, by column.
-
-    Attributes
-    ----------
-    missing : which cells, "" or NA, stand for missing, and in how many rows
-    padded
-        The first cell with blanks at its ends, which are read without, the number of rows that have one, and whether
-        a column's values are fewer without these blanks.
-    zeros
-        The first number that begins with a 0 before other digits, as 01, and whether one number is written in several
-        ways, as 1 and 01.
-    integers : the columns whose cells are all written as whole numbers, without a point
-    """
-
-    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    padded: Mapping[str, tuple[str, int, bool]] = field(default_factory=dict)
-    zeros: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
-    integers: frozenset[str] = frozenset()
-
-
-def written_cells(raw: bytes, separator: str) -> WrittenCells:
-    """Look at the cells of a .csv or .tsv file as it has them.
-
-    Raises
-    ------
-    ReadError
-        As `read_delimited`.
-    """
-    content = decode(raw)[0].lstrip("\r\n")
-    content = content if "\n" in content else content.replace("\r", "\n")
-    names = _header(content, separator)
-    missing: dict[str, dict[str, int]] = {}
-    padded: dict[str, tuple[str, int, bool]] = {}
-    zeros: dict[str, tuple[str, bool]] = {}
-    integers = set()
-    for name, cells in zip(names, _parse(content, names, separator).iter_columns(), strict=True):
-        if not name:
-            continue
-        trimmed = cells.str.strip_chars()
-        for word in MISSING:
-            if rows := int((trimmed.fill_null("") == word).sum()):
-                missing.setdefault(name, {})[word] = rows
-        wide = cells.filter((cells != trimmed) & ~trimmed.is_in(MISSING))
-        if len(wide):
-            padded[name] = (wide[0], len(wide), cells.n_unique() > trimmed.n_unique())
-        distinct = trimmed.drop_nulls().unique(maintain_order=True)
-        led = distinct.filter(distinct.str.contains(r"^0\d"))
-        if len(led):
-            numbers = distinct.cast(pl.Float64, strict=False).drop_nulls()
-            zeros[name] = led[0], numbers.n_unique() < len(numbers)
-        known = distinct.filter(~distinct.is_in(["", "NA"]))
-        if len(known) and not len(wide) and known.str.contains(r"^[+-]?\d{1,18}$").all():
-            integers.add(name)
-    return WrittenCells(missing, padded, zeros, frozenset(integers))
 
 
 def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:

@@ -50,13 +50,11 @@ from specdid.panel.columns import (
     written_column,
 )
 from specdid.panel.delimited import (
-    WrittenCells,
     few_headings,
     read_delimited,
     refuse_header_again,
     refuse_repeated,
     refuse_units_row,
-    written_cells,
     written_errors,
 )
 from specdid.panel.memory import available
@@ -808,42 +806,6 @@ def _first_sheet(raw: bytes) -> _Sheet:
                 path = (path.lstrip("/") if path.startswith("/") else f"xl/{path}").lower()
                 return _Sheet(archive.read(held[path]) if path in held else b"", scaled, words, instead, shared)
     return _Sheet(b"", scaled, words, instead, shared)
-
-
-def first_sheet(path: Path) -> str:
-    """Return the name of the sheet of a workbook that is read, "" of another file."""
-    if path.suffix.lower() != ".xlsx":
-        return ""
-    import fastexcel
-
-    book: Any = _attempt(lambda: fastexcel.read_excel(path.read_bytes()))
-    return str(book.sheet_names[0])
-
-
-def cells_as_written(path: Path) -> WrittenCells:
-    """Return what the cells of a .csv or .tsv file are before they are read; nothing of another file."""
-    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    return written_cells(path.read_bytes(), separator) if separator else WrittenCells()
-
-
-def has_extended_missing(path: Path) -> bool:
-    """Say whether a .dta file has missing values .a to .z, which are read as any other."""
-    if path.suffix.lower() != ".dta":
-        return False
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        frame = _attempt(
-            lambda: pd.read_stata(path, convert_categoricals=False, convert_dates=False, convert_missing=True)
-        )
-    missing = pd.io.stata.StataMissingValue
-    # Columns of numbers with a missing value are of objects then.
-    return any(
-        isinstance(value, missing) and value.string != "."
-        for _, column in frame.select_dtypes("object").items()
-        for value in column
-    )
 
 
 def _other_sheets(book: Any) -> tuple[Remark, ...]:
