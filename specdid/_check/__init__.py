@@ -20,7 +20,6 @@ from specdid._check.names import check_names
 from specdid._check.samples import check_matches, check_patterns, check_unused
 from specdid._check.sound import Sound, sound_part
 from specdid._check.times import check_times
-from specdid._check.totals import check_total_units
 from specdid._check.treatments import check_treatments
 from specdid._check.values import (
     check_codes,
@@ -60,7 +59,6 @@ _ON_EVERYTHING = (
     check_codes,
     check_spellings,
     check_codes_of_groups,
-    check_total_units,
     check_samples,
     check_weights,
     check_clusters,
