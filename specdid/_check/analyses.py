@@ -12,7 +12,7 @@ from specdid._check.names import unknown
 from specdid._check.samples import check_matches
 from specdid._check.sound import Sound
 from specdid._check.times import check_times_of
-from specdid._check.values import check_compared, check_conditions_of, check_use
+from specdid._check.values import check_conditions_of, check_use, in_single
 from specdid._diagnostics import Fault, SpecError, fault_at, first_few
 from specdid._plan import PlanStatus
 from specdid._plan.exclude import select
@@ -139,7 +139,8 @@ def _values(bench: Bench, request: Request) -> Iterator[Fault]:
         yield from check_use(data, use)
         yield from check_conditions_of(data, use)
     named = [(use.expression, data.scope) for use in every]
-    yield from check_compared(data, named)
+    for expression, scope in named:
+        yield from in_single(data, expression, scope)
     yield from check_times_of(data, every, named)
     matched = request.layout.study.sample[len(bench.study.sample) :]
     if matched:

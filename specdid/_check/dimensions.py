@@ -23,7 +23,6 @@ from specdid.estimators._base import Estimator
 from specdid.language import LanguageError, subtraction_problems, unknown_columns
 from specdid.language.tree import Node
 from specdid.panel import Panel
-from specdid.panel.names import spelling
 
 MOST_LABELS = 5_000
 """Labels that are compared for a close match."""
@@ -142,7 +141,7 @@ def check_scales(study: Study) -> Iterator[Fault]:
                     severity="warning",
                 )
             continue
-        other = first.setdefault(spelling(option.scale), option.scale)
+        other = first.setdefault("".join(option.scale.casefold().split()), option.scale)
         if other != option.scale:
             yield fault_at(
                 option.origin,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice, product
@@ -20,7 +19,6 @@ from specdid._study import Expression, SampleOption, VariantOption
 from specdid.language import FUNCTIONS, LanguageError, Scope, argument, bind, referenced, write
 from specdid.language.functions import PATTERNS, match_arguments
 from specdid.language.resolve import matching
-from specdid.language.scope import sources
 from specdid.language.tree import (
     Argument,
     Binary,
@@ -40,19 +38,14 @@ from specdid.panel import Column, EvaluationError, missing_codes, number_text, t
 from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.functions import rounded
 from specdid.panel.labels import labelled_missing
-from specdid.panel.names import ENCODED_ALIKE, renamed, same_names, spelling, told_apart
 from specdid.panel.operators import (
     HEXADECIMAL,
     USABLE,
-    far_thousands,
-    footnote_advice,
     mixed_percents,
     number_advice,
     numbers_as_text,
     parse,
-    percent_advice,
 )
-from specdid.panel.series import told_jumps
 
 MOST_SETTINGS = 64
 """Combinations of the variants' definitions that are evaluated before the run."""
@@ -61,8 +54,6 @@ SHARE, APART = 0.05, 0.02
 FEW = 0.01
 """Share below which the counts in the results say enough."""
 _TRUTHS = ("==", "!=", "<", "<=", ">", ">=", "%in%", "%like%")
-MOST_COMPARED = 3000
-"""Units, and pairs of them never seen together, whose names are compared."""
 MOST_NAMED = 4
 MOST_DUMMIES = 50
 """Dummies under a plain name that are not warned of: the states and the capital of the United States."""
@@ -234,34 +225,6 @@ def check_outcomes(data: Data) -> Iterator[Fault]:
                 )
                 advice = "take an outcome that is measured in every period"
                 yield fault_at(option.formula.origin, node.span, "outcome_constant", message, advice, "warning")
-
-
-def check_jumps(data: Data) -> Iterator[Fault]:
-    """Warn of outcomes with cells in another unit of measurement than what their unit has before and after."""
-    units, periods = data.panel.unit_codes, data.panel.periods
-    if units is None or periods is None:
-        return
-    rows = np.flatnonzero(data.sampled & (units >= 0))
-    of_rows = units[rows], periods[rows], data.panel.row_numbers(rows)
-    told: set[str] = set()
-    for option in data.study.outcome:
-        for node, _ in leaves(option.formula.tree, "outcome"):
-            for name in sorted(_columns_of(data, node) - told):
-                told.add(name)
-                values = data.panel.columns[name].numbers
-                if values is None:
-                    continue
-                if said := told_jumps(f"`{name}`", values[rows], *of_rows):
-                    cells, _, advice = said.partition(": ")
-                    message = f"`{name}` is {cells}"
-                    yield fault_at(option.formula.origin, node.span, "other_measurement", message, advice, "warning")
-
-
-def _columns_of(data: Data, node: Node) -> frozenset[str]:
-    try:
-        return sources(bind(node, data.scope))
-    except LanguageError:
-        return frozenset()
 
 
 def check_logs(data: Data) -> Iterator[Fault]:
@@ -632,33 +595,6 @@ def check_functions(data: Data) -> Iterator[Fault]:
             yield fault_at(place[0].origin, place[1].span, note.code, note.message, note.help, "warning")
 
 
-def check_parsed(data: Data) -> Iterator[Fault]:
-    """Warn of cells that parse_number() may read in another unit than they are in: percents, and decimal commas.
-
-    An expression that asks for the mark by %like% tells them apart itself.
-    """
-    said: set[tuple[str, Node]] = set()
-    for expression, scope in defined(data):
-        nodes = list(walk(expression.tree))
-        asked = [n.right for n in nodes if isinstance(n, Binary) and n.operator == "%like%"]
-        for call in nodes:
-            x = argument(call, "x") if isinstance(call, Call) and call.function == "parse_number" else None
-            column = data.column(x, scope) if x is not None else None
-            if x is None or column is None:
-                continue
-            origin, span = expression.origin, call.span
-            if Text("%") not in asked and ("%", x) not in said and (mixed := mixed_percents(column)):
-                said.add(("%", x))
-                message = f"{marked(x)} holds {mixed}: parse_number() leaves both as they are"
-                yield fault_at(origin, span, "percent_mixed", message, percent_advice(write(x)), "warning")
-            for sign in ", ":
-                if Text(sign) in asked or (sign, x) in said or not (told := _far_parts(data, x, column, sign)):
-                    continue
-                said.add((sign, x))
-                code = "decimal_commas" if sign == "," else "footnotes"
-                yield fault_at(origin, span, code, *told, "warning")
-
-
 def defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
     """Return every definition and expression with the names that it may use."""
     for expression in (*data.study.derive.values(), *(use.expression for use in uses(data.study))):
@@ -672,27 +608,6 @@ def defined(data: Data) -> Iterator[tuple[Expression, Scope]]:
 def marked(node: Node) -> str:
     """Write an expression in marks, which a name with blanks has by itself."""
     return words if "`" in (words := write(node)) else f"`{words}`"
-
-
-def _far_parts(data: Data, x: Node, column: Column, sign: str) -> tuple[str, str] | None:
-    """Say which cells with a comma, or a blank, are numbers far above the others, and what to do."""
-    cells, largest, times = far_thousands(column, sign)
-    if not cells or column.codes is None:
-        return None
-    rows = np.flatnonzero(np.isin(column.codes, [column.levels.index(cell) for cell in cells]))
-    shown = first_few([f"“{cell}”" for cell in cells], MOST_NAMED)
-    message = (
-        f"{marked(x)} holds {shown} in {data.rows(rows)}, whose {'comma' if sign == ',' else 'blank'} parse_number() "
-        f"takes for one between thousands: {times:.3g} times the largest of the others, {number_text(largest)}, or more"
-    )
-    if sign == " ":
-        return message, footnote_advice(cells[0])
-    advice = "where the comma is a decimal one, write a point in the file"
-    if len(cells) == sum("," in level for level in column.levels):  # else it would divide others
-        advice += (
-            f', or ifelse({write(x)} %like% ",", parse_number({write(x)}) / 1000, parse_number({write(x)})) in [derive]'
-        )
-    return message, advice
 
 
 LIMITED = ("winsorize", "trim")
@@ -868,199 +783,13 @@ def check_codes(data: Data) -> Iterator[Fault]:
                 yield fault_at(use.expression.origin, node.span, "codes_as_number", message, advice, "warning")
 
 
-def check_spellings(data: Data) -> Iterator[Fault]:
-    """Warn of levels that differ only in case or blanks, of what is a group: the unit, effects, factors, clusters.
-
-    Also of those that a condition compares with one of them.
-    """
-    seen: set[str] = set()
-    unit = data.study.unit
-    if unit is not None and (column := data.panel.columns.get(unit)) is not None and column.is_text:
-        seen.add(write(Name(unit)))
-        yield from _spelled(data.study.unit_origin or Origin(("study", "unit")), None, unit, column, unit=True)
-        yield from _misspelt_units(data, unit)
-        if data.panel.unit_codes is not None:
-            levels, origin = data.panel.unit_levels, data.study.unit_origin or Origin(("study", "unit"))
-            yield from _footnoted(data, origin, None, unit, data.panel.unit_codes, levels, True)
-            yield from _renamed(data, origin, unit)
-    for use in uses(data.study):
-        for node, kind in leaves(use.expression.tree, use.role):
-            for grouped in _grouped(node, kind):
-                column, words = data.column(grouped), write(grouped)
-                if words not in seen and column is not None and column.is_text:
-                    seen.add(words)
-                    yield from _spelled(use.expression.origin, node.span, words, column)
-                    if column.codes is not None:
-                        on = use.expression.origin, node.span, words
-                        yield from _footnoted(data, *on, column.codes, column.levels, False)
-    yield from check_compared(data, defined(data))
+def check_precision(data: Data) -> Iterator[Fault]:
+    """Warn of comparisons that single precision decides, in all expressions of the study."""
+    for expression, scope in defined(data):
+        yield from in_single(data, expression, scope)
 
 
-def check_codes_of_groups(data: Data) -> Iterator[Fault]:
-    """Warn of codes that are one number and may be different groups, as 1.1 and 1.10, of what is a group."""
-    unit, seen = data.study.unit, set()
-    groups: list[tuple[Origin, Span | None, Node]] = []
-    if unit is not None:
-        groups.append((data.study.unit_origin or Origin(("study", "unit")), None, Name(unit)))
-    for use in uses(data.study):
-        for node, kind in leaves(use.expression.tree, use.role):
-            if kind == "level" or (isinstance(node, Call) and node.function in ("factor", "i")):
-                groups += [(use.expression.origin, node.span, name) for name in _grouped(node, kind)]
-    for expression, _ in defined(data):
-        levels = [by for call in walk(expression.tree) if isinstance(call, Call) and (by := _by(call)) is not None]
-        groups += [(expression.origin, by.span, name) for by in levels for name in walk(by)]
-    for origin, span, name in groups:
-        column = data.panel.columns.get(name.name) if isinstance(name, Name) else None
-        if column is None or not column.one_number or name in seen:
-            continue
-        seen.add(name)
-        shown = first_few([" and ".join(f"“{cell}”" for cell in cells) for cells in column.one_number], 3)
-        message = f"`{write(name)}` is read as numbers, so that cells of one number are one group: {shown}"
-        advice = (
-            "if they are different codes, put a letter before each of them in the file, as z1.10, so that they are "
-            "text; if they are the same, write them alike"
-        )
-        yield fault_at(origin, span, "same_number", message, advice, "warning")
-
-
-def _misspelt_units(data: Data, unit: str) -> Iterator[Fault]:
-    """Warn of two units, alike but for a letter or two, of which one is seen only when the other is not.
-
-    Together they have to be seen in as many periods as half of the units are, and alone in fewer: where all come and
-    go, names say nothing.
-    """
-    codes, periods, levels = data.panel.unit_codes, data.panel.periods, data.panel.unit_levels
-    if codes is None or periods is None or not 2 <= len(levels) <= MOST_COMPARED:
-        return
-    seen = np.zeros((len(levels), len(place := np.unique(periods))), dtype=np.float32)
-    seen[codes, np.searchsorted(place, periods)] = 1
-    count = seen.sum(axis=1)
-    short = (count > 0) & (count < np.median(count))
-    apart = (seen @ seen.T == 0) & (count[:, None] + count >= np.median(count)) & short & short[:, None]
-    one, other = np.nonzero(np.triu(apart, 1))
-    if len(one) > MOST_COMPARED:
-        return
-    names = [levels[k].casefold().split() for k in range(len(levels))]
-    pairs = [(a, b) for a, b in zip(one.tolist(), other.tolist(), strict=True) if _nearly(names[a], names[b])]
-    pairs = [(a, b) for a, b in pairs if not any(same_names((levels[a], levels[b])))]  # which are told as such
-    if pairs:
-        rows = np.bincount(codes, minlength=len(levels))
-        shown = [" and ".join(f"“{levels[k]}” ({many(int(rows[k]), 'row')})" for k in pair) for pair in pairs]
-        yield fault_at(
-            data.study.unit_origin or Origin(("study", "unit")),
-            None,
-            "unit_spelling",
-            f"`{unit}` has units that differ by a letter or two and are never seen in one period: "
-            f"{first_few(shown, 3)}",
-            "where they are the same, write them alike in the file: the unit cannot be derived",
-            "warning",
-        )
-
-
-def _renamed(data: Data, origin: Origin, unit: str) -> Iterator[Fault]:
-    """Warn of two units that may be one, which is called otherwise from a period on."""
-    codes, periods, levels = data.panel.unit_codes, data.panel.periods, data.panel.unit_levels
-    if codes is None or periods is None or not (pairs := renamed(levels, codes, periods)):
-        return
-    rows = np.bincount(codes[codes >= 0], minlength=len(levels))
-    shown = [" and ".join(f"“{levels[k]}” ({many(int(rows[k]), 'row')})" for k in pair) for pair in pairs]
-    message = (
-        f"`{unit}` has units that may be one, as their names differ by an ending and one begins in the period after "
-        f"the other ends: {first_few(shown, 3)}"
-    )
-    advice = "where they are the same, write them alike in the file: the unit cannot be derived"
-    yield fault_at(origin, None, "unit_spelling", message, advice, "warning")
-
-
-_SIGNS = r"[*\u2020\u2021\u00a7\u00b6#\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2460-\u2473\u24d0-\u24e9]"
-_LETTERS = r"[(\[\uff08\uff3b\u3014](?:[a-z]|\d{1,2}|[*\u2020\u2021]+)[)\]\uff09\uff3d\u3015]|(?<=[^\W\d_])\d{1,2}"
-_LONGEST_MARK = 16
-_FOOTNOTE = re.compile(rf"(?:\s*(?:{_SIGNS}|{_LETTERS}))+\s*$", re.IGNORECASE)
-"""What yearbooks put behind a name: a star, dagger or circled number, (a), [1], or digits close to it."""
-
-
-def _footnoted(
-    data: Data, origin: Origin, span: Span | None, name: str, codes: Ints, levels: Sequence[str], unit: bool
-) -> Iterator[Fault]:
-    """Warn of levels that differ by a footnote's mark alone, of which one is seen only in periods without the other.
-
-    Letters and digits number units as well: with them the bare name has to be there.
-    """
-    if data.panel.periods is None:
-        return
-    groups: dict[str, list[int]] = {}
-    for k, level in enumerate(levels):
-        # Marks are short, and the cell is a stranger's: no search over a million blanks.
-        begin, end = level.rstrip()[:-_LONGEST_MARK], level.rstrip()[-_LONGEST_MARK:]
-        groups.setdefault(spelling(begin + _FOOTNOTE.sub("", end)), []).append(k)
-    groups = {bare: members for bare, members in groups.items() if bare and len(members) > 1}
-    if not groups:
-        return
-    there = np.flatnonzero(codes >= 0)
-    order = there[np.argsort(codes[there], kind="stable")]
-    ends = np.concatenate(([0], np.bincount(codes[there], minlength=len(levels)).cumsum()))
-
-    def rows(k: int) -> Ints:
-        return order[ends[k] : ends[k + 1]]
-
-    pairs = []
-    for bare, members in groups.items():
-        whole = sorted(members, key=lambda k: spelling(levels[k]) != bare)
-        first = whole[0]
-        plain = spelling(levels[first]) == bare or not any(re.search(_LETTERS, levels[k].lower()) for k in whole)
-        marked = [k for k in whole[1:] if spelling(levels[k]) != spelling(levels[first]) and len(rows(k))]
-        if not plain or not marked or not len(rows(first)):
-            continue
-        own = np.unique(data.panel.periods[rows(first)])
-        pairs += [(first, k) for k in marked if not np.isin(data.panel.periods[rows(k)], own).any()]
-    if pairs:
-        texts = [[f"“{levels[k]}” ({many(len(rows(k)), 'row')})" for k in pair] for pair in pairs]
-        shown = first_few([" and ".join(pair) for pair in texts], 3)
-        message = f"`{name}` has levels that differ by a footnote's mark and are never seen in one period: {shown}"
-        if unit:
-            message = f"`{name}` has units that differ by a footnote's mark and are never seen in one period: {shown}"
-        advice = "where they are the same, write them alike in the file"
-        advice += ": the unit cannot be derived" if unit else ""
-        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
-
-
-def _nearly(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Say whether two names are the same but for one or two letters of one long word."""
-    differ = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
-    if len(one) != len(other) or len(differ) != 1:
-        return False
-    a, b = sorted(differ[0], key=len)
-    if not (a.isalpha() and b.isalpha()) or len(a) < 5:
-        return False
-    most = 1 if len(a) < 7 else 2
-    if len(b) - len(a) > most:
-        return False
-    row = list(range(len(b) + 1))  # of Levenshtein's table
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1] <= most
-
-
-def check_compared(data: Data, expressions: Iterable[tuple[Expression, Scope]]) -> Iterator[Fault]:
-    """Warn of what an expression compares a column with and that stands in it in another form.
-
-    So are levels that differ only in case or blanks, and numbers that the column has in single precision.
-    """
-    told: set[tuple[Node, str]] = set()
-    for expression, scope in expressions:
-        yield from _in_single(data, expression, scope)
-        named = {node.value for node in walk(expression.tree) if isinstance(node, Text)}
-        yield from _not_alike(data, expression, scope, named)
-        for text, other, column in _compared(data, expression, scope):
-            if text.value in column.levels and (other, text.value) not in told:
-                found = _other_spellings(column, text.value, named)
-                told |= {(other, text.value)} if found else set()
-                yield from _spelt_otherwise(expression.origin, text, other, found)
-
-
-def _in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fault]:
+def in_single(data: Data, expression: Expression, scope: Scope) -> Iterator[Fault]:
     """Warn of comparisons with a number that is another one in single precision, in which the column has it.
 
     A value that is just what single precision makes of a number is no accident. Told is where the comparison comes out
@@ -1140,86 +869,6 @@ def with_side(node: Node, left: Node, other: Node) -> Node:
         return replace(node, left=other) if node.left == left else replace(node, right=other)
     assert isinstance(node, Call)
     return replace(node, arguments=tuple(replace(a, value=other) if a.value == left else a for a in node.arguments))
-
-
-def _other_spellings(column: Column, value: str, named: set[str]) -> dict[str, int]:
-    """Return the levels that differ from ``value`` only in case or blanks, without those ``named``, and their rows."""
-    alike = [k for k, level in enumerate(column.levels) if level not in named and spelling(level) == spelling(value)]
-    counts = {column.levels[k]: int(np.count_nonzero(column.codes == k)) for k in alike}
-    return {level: count for level, count in counts.items() if count}
-
-
-def _not_alike(data: Data, expression: Expression, scope: Scope, named: set[str]) -> Iterator[Fault]:
-    """Warn of levels that no pattern of an expression finds, and that differ only so from one that it finds."""
-    likes = [node for node in walk(expression.tree) if isinstance(node, Binary) and node.operator == "%like%"]
-    for left in dict.fromkeys(node.left for node in likes):
-        column, mine = data.column(left, scope), [node for node in likes if node.left == left]
-        found = [data.column(node, scope) for node in mine]
-        if column is None or not column.is_text or column.codes is None:
-            continue
-        hit = np.logical_or.reduce([one.numbers == 1 for one in found if one is not None and one.numbers is not None])
-        levels = {column.levels[k] for k in np.unique(column.codes[hit & (column.codes >= 0)]).tolist()}
-        other = {k: v for level in sorted(levels) for k, v in _other_spellings(column, level, named | levels).items()}
-        if other:
-            shown = first_few([f"“{level}” ({count:,})" for level, count in other.items()], MOST_NAMED)
-            message = (
-                f"{marked(mine[0])} finds texts that stand in other spellings, in case or blanks, in "
-                f"{many(sum(other.values()), 'row')}: {shown}"
-            )
-            advice = f"where they are the same, look in `tolower(trimws({write(left)}))`"
-            yield fault_at(expression.origin, mine[0].right.span, "value_spelling", message, advice, "warning")
-
-
-def _spelt_otherwise(origin: Origin, text: Text, other: Node, found: dict[str, int]) -> Iterator[Fault]:
-    if found:
-        words = write(other)
-        shown = first_few([f"“{level}” ({count:,})" for level, count in found.items()], MOST_NAMED)
-        message = (
-            f"{marked(other)} is compared with “{text.value}”, and has other spellings of it, in case or blanks, in "
-            f"{many(sum(found.values()), 'row')}: {shown}"
-        )
-        every = ", ".join(write(Text(level)) for level in (text.value, *found))
-        advice = f"where they are the same, name them all: {words} %in% c({every})"
-        yield fault_at(origin, text.span, "value_spelling", message, advice, "warning")
-
-
-def _grouped(node: Node, kind: LeafKind) -> Iterator[Node]:
-    """Return what of a leaf is taken by its levels, where it is text."""
-    if isinstance(node, Call) and node.function in ("factor", "i"):
-        yield from (a.value for a in node.arguments if a.value is not None and a.name is None)
-    elif kind == "level" or (kind == "term" and isinstance(node, Name)):
-        yield node
-
-
-def _spelled(origin: Origin, span: Span | None, words: str, column: Column, unit: bool = False) -> Iterator[Fault]:
-    """Warn of levels that are the same but for case or blanks, or for how their characters are encoded."""
-    alike: dict[bool, list[list[str]]] = {}
-    for encoded, levels in same_names(column.levels):
-        alike.setdefault(encoded, []).append(levels)
-    if groups := alike.get(False):
-        shown = first_few([" and ".join(f"“{level}”" for level in levels) for levels in groups], 3)
-        message = f"`{words}` has levels that differ only in case or blanks, each a group of its own: {shown}"
-        advice = (
-            f"where they are the same, derive a column by `tolower(trimws({words}))` and name it in place of `{words}`"
-        )
-        if unit:
-            message = f"`{words}` has levels that differ only in case or blanks, each a unit of its own: {shown}"
-            advice = "where they are the same, write them alike in the file: the unit cannot be derived"
-        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
-    if groups := alike.get(True):
-        shown = first_few([" and ".join(f"“{level}”" for level in told_apart(levels)) for levels in groups], 3)
-        message = (
-            f"`{words}` has levels that differ only in case, blanks or how characters are encoded, "
-            f"each a group of its own: {shown}"
-        )
-        advice = f"where they are the same, {ENCODED_ALIKE}"
-        if unit:
-            message = (
-                f"`{words}` has levels that differ only in case, blanks or how characters are encoded, "
-                f"each a unit of its own: {shown}"
-            )
-            advice = f"{advice}: the unit cannot be derived"
-        yield fault_at(origin, span, "unit_spelling" if unit else "level_spelling", message, advice, "warning")
 
 
 def check_text_controls(data: Data) -> Iterator[Fault]:

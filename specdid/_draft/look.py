@@ -44,7 +44,6 @@ from specdid.panel.operators import (
     reading,
 )
 from specdid.panel.reshape import are_years
-from specdid.panel.series import told_jumps
 from specdid.panel.times import fitting_step, numbered, text_time_advice
 
 TIME_NAMES = re.compile(
@@ -123,7 +122,7 @@ class Looked:
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
     infinite cells, and where these are, and columns of durations; ``blank`` says of texts that they stand only in the
-    first of their rows; ``apart`` are outcomes with cells that do not go with those next to them.
+    first of their rows.
     """
 
     name: str
@@ -145,7 +144,6 @@ class Looked:
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     blank: tuple[str, ...] = ()
-    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -238,12 +236,6 @@ def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) ->
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
         tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
-        {
-            n: told
-            for n in outcomes
-            if (values := columns[n].numbers) is not None
-            and (told := told_jumps(made[n][0] if n in made else write_name(n), values, key.codes, key.periods))
-        },
     )
 
 

@@ -211,8 +211,6 @@ def _doubts(found: Looked) -> list[str]:
     for n, codes in list(found.codes.items())[:MOST_SHOWN]:
         shown, made = told_codes(_written(found, n), codes, found.called.get(n, {}))
         said.append(f"{_code(n)} is {one_line(shown)}: if that means missing, derive {made}")
-    apart = [(n, told) for n, told in found.apart.items() if n not in found.codes]
-    said += [f"{_code(n)} is {one_line(told)}" for n, told in apart[:MOST_SHOWN]]
     return said
 
 

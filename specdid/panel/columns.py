@@ -32,7 +32,6 @@ class Column:
     odd : examples of the cells that kept an otherwise numeric column from being numeric.
     single : the file stores the numbers in single precision.
     labels : what a .dta file calls numbers: (number, label).
-    one_number : cells of text that are the same number and may be different codes, as 1.1 and 1.10, group by group.
     """
 
     numbers: Floats | None = None
@@ -43,7 +42,6 @@ class Column:
     odd: tuple[str, ...] = ()
     single: bool = False
     labels: tuple[tuple[float, str], ...] = ()
-    one_number: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -481,7 +479,7 @@ def _written_column(
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
         remarks = _large_codes(name, cells, numbers) if large else ()
-        return replace(number(numbers.to_numpy()), one_number=_one_number(cells, numbers, broken)), (
+        return number(numbers.to_numpy()), (
             *remarks,
             *(_leading_zeros(name, cells, numbers) if padded else ()),
             *(_thousands(name, cells) if broken else ()),
@@ -773,29 +771,6 @@ def _leading_zeros(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Rem
             "are text; if they are the same, write them alike",
         ),
     )
-
-
-def _one_number(cells: pl.Series, numbers: pl.Series, broken: bool) -> tuple[tuple[str, ...], ...]:
-    """Return cells that differ in zeros behind the point or have an exponent, with those that are the same number.
-
-    Where most of many cells differ, they are values and no codes.
-    """
-    if len(cells) > _MANY_CELLS and cells.head(1000).n_unique() > 500:
-        return ()
-    doubtful = cells.filter(cells.str.contains("[eE]"))
-    if broken:
-        ending = cells.filter(cells.str.ends_with("0"))
-        doubtful = doubtful.append(ending.filter(ending.str.contains(r"\.\d*[1-9]0+$")))
-    doubtful = doubtful.unique()
-    if not len(doubtful):
-        return ()
-    near = pl.DataFrame({"cell": cells, "number": numbers})
-    near = near.filter(pl.col("number").is_in(doubtful.cast(pl.Float64).unique().to_list())).unique("cell").sort("cell")
-    meeting = near.group_by("number").agg("cell").filter(pl.col("cell").list.len() > 1).sort("number")
-    return tuple(tuple(written) for written in meeting["cell"].to_list())
-
-
-_MANY_CELLS = 200_000
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:

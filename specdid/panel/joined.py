@@ -175,7 +175,6 @@ def _taken(column: Column, partner: Ints) -> Column:
         kind=column.kind,
         odd=column.odd,
         labels=column.labels,
-        one_number=column.one_number,
     )
 
 

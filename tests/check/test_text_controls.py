@@ -4,8 +4,6 @@ import polars as pl
 import pytest
 import specdid
 from small_studies import small_panel, small_study
-from specdid._records.cautions import from_fault
-from specdid._words import known
 
 N = small_panel().height
 
@@ -111,81 +109,6 @@ def test_a_variant_that_puts_text_in_a_number_s_place(tmp_path):
     assert fault.path[:3] == ("variant", "source", "other")
 
 
-def percents(signed, plain, **changes):
-    n = small_panel().height
-    cells = [signed if k % 5 == 0 else f"{plain + k % 7 / 1000}" for k in range(n)]
-    study = small_study(**{"derive": {"c": "parse_number(rate)"}, "outcome": {"c": "c"}, **changes})
-    return list(specdid.check(study, small_panel().with_columns(rate=pl.Series(cells))))
-
-
-def test_percent_signs_beside_numbers_of_another_size_are_warned_of():
-    (fault,) = (f for f in percents("4.59%", 0.04) if f.code == "percent_mixed")
-    assert "34 cells with a percent sign (“4.59%”)" in fault.message
-    assert from_fault(fault).severity == "serious"
-    assert known(fault.message, "zh")
-    assert "percent_mixed" not in {f.code for f in percents("4.59%", 4)}
-    right = {"c": 'ifelse(rate %like% "%", parse_number(rate) / 100, parse_number(rate))'}
-    assert right["c"] in fault.help
-    assert "percent_mixed" not in {f.code for f in percents("4.59%", 0.04, derive=right)}
-
-
-def commas(cells, plain, code="decimal_commas", **changes):
-    """What is told of a column of these cells and of plain ones."""
-    n = small_panel().height
-    texts = [*cells, *(plain[k % len(plain)] for k in range(n - len(cells)))]
-    study = small_study(**{"derive": {"c": "parse_number(rate)"}, "outcome": {"c": "c"}, **changes})
-    found = specdid.check(study, small_panel().with_columns(rate=pl.Series(texts)))
-    return [f for f in found if f.code == code]
-
-
-def test_numbers_of_footnotes_that_are_read_as_thousands_are_warned_of():
-    (fault,) = commas(["115 123", "132\u00a0123"], ["104", "110"], "footnotes")
-    assert "“115 123”, “132\u00a0123” in rows 1 and 2, whose blank parse_number() takes" in fault.message
-    assert fault.help == "where 123 is the number of a footnote, write 115 in the file"
-    assert from_fault(fault).severity == "serious"
-    assert known(fault.message, "zh")
-    assert not commas(["115 123"], ["104", "110"])
-
-
-@pytest.mark.parametrize(
-    ("cells", "plain"),
-    [
-        (["2 474"], ["1980", "9000"]),
-        (["2 474", "1 234.5"], ["5.9", "20"]),
-        (["1 200", "9 000", "55 125"], ["300", "999"]),
-        (["1 474 000"], ["5", "20"]),
-        (["115 123"], ["104 500", "110 200"]),
-    ],
-)
-def test_blanks_between_thousands_are_not_warned_of(cells, plain):
-    assert not commas(cells, plain, "footnotes")
-
-
-def test_what_reads_decimal_commas_divides_no_thousands():
-    """Of whole numbers some with a comma are among the others."""
-    (fault,) = commas(["1,200", "955,125"], ["300", "999"])
-    assert fault.help == "where the comma is a decimal one, write a point in the file"
-
-
-def test_decimal_commas_that_are_read_as_thousands_are_warned_of():
-    (fault,) = commas(["55,125", "43,250"], ["5.9", "100", "61.25"])
-    assert "“43,250”, “55,125” in rows 1 and 2, whose comma" in fault.message
-    assert "432 times the largest of the others, 100, or more" in fault.message
-    assert from_fault(fault).severity == "serious"
-    assert known(fault.message, "zh")
-    right = {"c": 'ifelse(rate %like% ",", parse_number(rate) / 1000, parse_number(rate))'}
-    assert right["c"] in fault.help
-    assert not commas(["55,125"], ["5.9", "100"], derive=right)
-    assert commas(["55,125"], ["5", "100"])
-
-
-def test_a_comma_among_decimals_is_warned_of_from_three_times_on():
-    (fault,) = commas(["1,250"], ["55.125", "43.25", "0.5"])
-    assert "22.7 times the largest of the others, 55.125" in fault.message
-    assert not commas(["1,234"], ["850.2", "999.5", "1.1"])
-    assert not commas(["1,250"], ["55.125", "43.25", "7.5"])
-
-
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
@@ -213,50 +136,6 @@ def test_commas_are_told_to_be_decimal_or_either(tmp_path, cells, said):
     study["study"]["data"] = str(tmp_path / "d.csv")
     (fault,) = (f for f in specdid.check(study) if f.code == "not_numeric")
     assert said in fault.help
-
-
-def test_a_name_with_blanks_is_marked_once():
-    n = small_panel().height
-    data = small_panel().with_columns(pl.Series("math (%)", ["55,125", *["5.9", "100"] * n][:n]))
-    study = small_study(derive={"c": "parse_number(`math (%)`)"}, outcome={"c": "c"})
-    (fault,) = (f for f in specdid.check(study, data) if f.code == "decimal_commas")
-    assert fault.message.startswith("`math (%)` holds “55,125” in row 1")
-    assert known(fault.message, "zh")
-
-
-@pytest.mark.parametrize(
-    ("cells", "plain"),
-    [
-        (["2,474"], ["1980", "9000"]),
-        (["2,474"], ["1,980", "9,000"]),
-        (["2,474", "1,234.5"], ["5.9", "20"]),
-        (["1,200", "9,000", "55,125"], ["300", "999"]),
-        (["1,200", "3,125,000"], ["3", "9"]),
-        (["5,000"], ["0", "0.0"]),
-    ],
-)
-def test_ordinary_thousands_are_not_warned_of(cells, plain):
-    assert not commas(cells, plain)
-
-
-def test_other_advice_does_not_name_parse_number_alone_there():
-    (fault,) = (f for f in percents("4.59%", 0.04, derive={}, outcome={"y": "rate"}) if f.severity == "error")
-    assert 'ifelse(rate %like% "%", parse_number(rate) / 100, parse_number(rate))' in fault.help
-
-
-@pytest.mark.parametrize(
-    ("cell", "advice"),
-    [
-        ("0,681", "where the comma is a decimal one write a point in the file, 0.681"),
-        ("100,9", "where the comma is a decimal one write a point in the file, 100.9"),
-        ("(100,892)", "where the brackets mean less than 0 write -100892 in the file"),
-        ("3万", "where “万” is a unit write all numbers in one unit in the file"),
-        ("none", "where it means missing"),
-    ],
-)
-def test_other_marks_of_numbers_are_told_apart_from_missing_values(cell, advice):
-    (fault,) = (f for f in percents(cell, 4) if f.code == "not_numeric")
-    assert fault.help.startswith(advice)
 
 
 @pytest.mark.parametrize(

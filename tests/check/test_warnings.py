@@ -2,7 +2,7 @@
 
 import pytest
 from checked_studies import DATA, faults, marked, write
-from specdid._records.cautions import SERIOUS_FAULTS, from_fault
+from specdid._records.cautions import SERIOUS_FAULTS
 from specdid._run.prepare import examine
 from specdid._words import known
 
@@ -134,82 +134,6 @@ def test_a_constant_that_is_a_columns_name_is_told(tmp_path, tables, underlined)
         assert fault.message == "`T` is the constant TRUE here, and a column is called so, too"
         assert known(fault.message, "zh")
         assert "constant_column" in SERIOUS_FAULTS
-
-
-SPELT = DATA.replace("2010,1.5,0.0,0,0,0.2,2,b", "2010,1.5,0.0,0,0,0.2,2,B").replace("0.8,3,b,p", "0.8,3,b ,p")
-
-
-@pytest.mark.parametrize(
-    "tables",
-    [
-        {"fixed_effects": '"f" = "id + zone^year"'},
-        {"controls": '"c" = "zone"'},
-        {"controls": '"c" = "factor(zone)"'},
-        {"vcov": '"v" = "~zone"'},
-        {"variant__v": '"a" = { absorb = "zone^year" }\n"b" = {}'},
-    ],
-)
-def test_levels_that_differ_only_in_case_or_blanks_are_named_once(tmp_path, tables):
-    found = faults(tmp_path, data=SPELT, **tables)
-    (fault,) = (f for f in found if f.code == "level_spelling")
-    assert "`zone` has levels that differ only in case or blanks, each a group of its own: “B” and “b”" in fault.message
-    assert "tolower(trimws(zone))" in fault.help
-    assert known(fault.message, "zh")
-    right = {"derive": 'z = "tolower(trimws(zone))"'} | {k: v.replace("zone", "z") for k, v in tables.items()}
-    assert "level_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, **right)}
-
-
-def test_units_that_differ_only_in_case_or_blanks_are_a_serious_warning(tmp_path):
-    named = DATA.replace("\n", "\nU ").removesuffix("U ")
-    spelt = named.replace("U 1,", "u  1,", 1)
-    found = [f for f in faults(tmp_path, data=spelt) if f.code.endswith("_spelling")]
-    assert [f.code for f in found] == ["unit_spelling"]
-    assert from_fault(found[0]).severity == "serious"
-    assert known(found[0].message, "zh")
-    assert not [f for f in faults(tmp_path, data=named) if f.code.endswith("_spelling")]
-
-
-@pytest.mark.parametrize(
-    "tables",
-    [
-        {"sample": '"s" = "zone == \'b\'"'},
-        {"derive": "q = \"(zone != 'b') * d\""},
-        {"heterogeneity": "groups = { 'b' = \"zone == 'b'\", 'a' = \"zone == 'a'\" }"},
-        {"variant__v": '"a" = { derive = { q = "zone %in% c(\'b\')" } }\n"b" = { derive = { q = "d" } }'},
-    ],
-)
-def test_other_spellings_of_a_text_that_is_compared_are_named_with_their_rows(tmp_path, tables):
-    (fault,) = (f for f in faults(tmp_path, data=SPELT, **tables) if f.code == "value_spelling")
-    assert fault.message == (
-        "`zone` is compared with “b”, and has other spellings of it, in case or blanks, in 1 row: “B” (1)"
-    )
-    assert marked(fault) == "'b'"
-    assert fault.help.endswith('zone %in% c("b", "B")')
-    assert from_fault(fault).severity == "serious"
-    assert known(fault.message, "zh")
-
-
-@pytest.mark.parametrize(
-    "tables",
-    [
-        {"sample": '"s" = "zone %like% \'^b$\'"'},
-        {"heterogeneity": 'groups = { "b" = "zone %like% \'^b$\'", "a" = "zone == \'a\'" }'},
-    ],
-)
-def test_other_spellings_of_what_a_pattern_finds_are_named_with_their_rows(tmp_path, tables):
-    (fault,) = (f for f in faults(tmp_path, data=SPELT, **tables) if f.code == "value_spelling")
-    assert fault.message.endswith(" finds texts that stand in other spellings, in case or blanks, in 1 row: “B” (1)")
-    assert known(fault.message, "zh")
-    for pattern in ("(?i)^b ?$", "[bB]"):
-        right = {name: text.replace("^b$", pattern) for name, text in tables.items()}
-        assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, **right)}
-
-
-@pytest.mark.parametrize("where", ["zone %in% c('b', 'B')", "zone == 'b' | zone == 'B'", "zone == 'a'"])
-def test_spellings_that_a_condition_names_or_that_no_row_has_are_not_told_of(tmp_path, where):
-    assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, sample=f'"s" = "{where}"')}
-    lowered = where.replace("zone", "tolower(zone)")
-    assert "value_spelling" not in {f.code for f in faults(tmp_path, data=SPELT, sample=f'"s" = "{lowered}"')}
 
 
 @pytest.mark.parametrize("where", ["gap < 99", "gap == 1 & year > 0", "!is.na(gap) & gap > 0", "is.na(gap) | gap > 0"])

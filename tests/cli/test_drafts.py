@@ -15,7 +15,6 @@ import specdid
 from command import call_specdid, run_specdid
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from specdid.panel.series import told_jumps
 
 FIRST = [0, 2004, 2005, 0, 2004, 0, 2006, 0, 2005, 0, 2004, 0]
 YEARS = range(2000, 2010)
@@ -817,74 +816,6 @@ def test_a_column_of_durations_is_named_among_what_is_left_out(tmp_path):
     columns = panel(hours=lambda f, *_: [timedelta(hours=int(k)) for k in f])
     done, _, _ = draft(tmp_path, columns, ending="parquet")
     assert "left out `hours`, which is of durations: write them as numbers" in done.stdout
-
-
-UNIT, YEAR = np.repeat(np.arange(12), len(YEARS)), np.tile(np.array(YEARS), 12)
-STEADY = np.exp(7 + UNIT / 4 + 0.1 * np.sin(UNIT * 7 + YEAR * 3)).round(1)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 1000, v), "in 1 row about 1,198 times"),
-        (lambda v: np.where(YEAR == 2009, v * 1000, v), "in 12 rows about "),
-        (lambda v: np.where((UNIT == 0) & (YEAR == 2000), v / 1000, v), "data row 1: where it is in another unit"),
-        (
-            lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v),
-            "0 in 2 rows, the first data row 5, though its unit has",
-        ),
-        (lambda v: v, ""),
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 20, v), ""),
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 10_000, v), "in 1 row about 11,984 times"),
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 100, v), "in 1 row about 120 times"),
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2009), v * 100, v), ""),  # since it is treated, perhaps
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 500, v), ""),
-        (lambda v: np.where((UNIT == 3) & (YEAR % 3 == 1), v * 1000, v), "in 3 rows about "),
-        (lambda v: np.where((UNIT == 3) & np.isin(YEAR, [2004, 2005, 2006]), v * 1000, v), "in 3 rows about "),
-        (lambda v: np.where((UNIT == 3) & np.isin(YEAR, [2004, 2006]), v * 1000, v), "in 2 rows about "),
-        (
-            lambda v: np.where((UNIT == 3) & (YEAR == 2004), v * 1000, np.where((UNIT == 6) & (YEAR == 2003), 0, v)),
-            "in 1 row about ",
-        ),
-        (
-            lambda v: v * np.where(YEAR == 2004, np.where(UNIT == 3, 1000, np.where(UNIT == 6, 1e-3, 1)), 1),
-            "in 2 rows about 1,198 times (or such a part of) what",
-        ),
-        (
-            lambda v: v * np.where((UNIT == 3) & (YEAR == 2004) | (UNIT == 6) & (YEAR >= 2005), 1000, 1),
-            " what the unit has next to it, ",
-        ),
-        (lambda v: np.where(np.random.default_rng(1).random(len(v)) < 0.1, v * 1000, v), ""),
-        (lambda v: np.where((UNIT == 3) & (YEAR == 2004), 9999.0, v / v.max() * 9), ""),  # a code, which is told
-        (
-            lambda v: v * np.random.default_rng(1).lognormal(0, 0.35, len(v)) * np.where(UNIT + YEAR == 2007, 1000, 1),
-            "",
-        ),
-        (lambda v: np.where(YEAR >= 2005, v * 1000, v), "of 12 units about "),
-        (lambda v: np.where((UNIT == 3) & (YEAR >= 2005), v / 1000, v), "of 1 unit about a "),
-        (lambda v: np.where((UNIT < 4) & (YEAR >= 2003 + UNIT), v / 1000, v), ""),
-        (lambda v: np.where((UNIT == 3) & (YEAR >= 2005), v / 200, v), ""),
-        (lambda v: np.where(YEAR % 2 == 0, v * 1000, v), ""),
-        (lambda v: np.where((UNIT < 2) & (YEAR == 2004), 0, v) / 100, ""),
-        (lambda v: np.where((UNIT < 2) & ((YEAR == 2004) | (YEAR == 2005)), 0, v), ""),
-        (lambda v: np.exp(np.random.default_rng(1).normal(5, 3, len(v))), ""),
-        (lambda v: np.where(np.random.default_rng(1).random(len(v)) < 0.3, 0, v), ""),
-        (lambda v: v - 1500, ""),
-    ],
-)
-def test_cells_that_do_not_go_with_their_neighbours_are_told(change, said):
-    mixed = np.random.default_rng(2).permutation(len(STEADY)) if "data row" not in said else np.arange(len(STEADY))
-    told = told_jumps("y", change(STEADY)[mixed], UNIT[mixed], YEAR[mixed])
-    assert said in told
-    assert bool(told) == bool(said)
-
-
-def test_a_draft_tells_of_cells_in_another_unit_of_measurement(tmp_path):
-    sales = np.where((UNIT == 3) & (YEAR == 2004), STEADY * 1000, STEADY)
-    done, _, spec = draft(tmp_path, panel(sales=lambda *_: sales))
-    assert "`sales` is in 1 row about" in done.stdout
-    assert "data row 35: where it is in another unit" in done.stdout
-    assert not specdid.check(spec).errors
 
 
 @pytest.mark.parametrize("typed", [2100, 1020, 3013])
