@@ -82,8 +82,7 @@ _TAIL = (
     _number("estimate", "the coefficient, in units of `scale`"),
     _number(
         "std_error",
-        "standard error of the estimate; with two clusters that of V₁ + V₂ − V₁₂, as pyfixest's: where other programs "
-        "print another one, it is in `std_error_fixest` and `std_error_reghdfe`",
+        "standard error of the estimate; with two clusters that of V₁ + V₂ − V₁₂, as pyfixest's",
         "vcov",
     ),
     _number("statistic", "t or z", "vcov"),
@@ -227,18 +226,6 @@ OF_ESTIMATORS: tuple[ResultColumn, ...] = tuple(
 )
 """The columns that estimators of the package add, with the other extras at the end."""
 
-_OF_TWO_WAY = {
-    "std_error_fixest": "standard error with the negative eigenvalues of the two-way matrix of all coefficients set to "
-    "zero, as fixest prints it from version 0.13 on",
-    "std_error_reghdfe": "the same of columns divided by their standard deviation, as reghdfe prints it",
-}
-
-OF_TWO_WAY: tuple[ResultColumn, ...] = tuple(
-    ResultColumn(name, "float", "extra", "where it is `std_error`, too, or the program has no such model", _DIGITS, doc)
-    for name, doc in _OF_TWO_WAY.items()
-)
-"""The columns that errors clustered two ways add where their matrix has negative eigenvalues: one value a row."""
-
 COLUMNS: tuple[ResultColumn, ...] = _HEAD + _TAIL
 """Every fixed column in order; the dimensions stand after spec_id, extras at the end."""
 
@@ -252,7 +239,7 @@ NUMBERS: tuple[ResultColumn, ...] = tuple(c for c in COLUMNS if c.level in ("spe
 def schema(dimensions: Sequence[str], extra: Sequence[str] = ()) -> tuple[ResultColumn, ...]:
     """Return all columns of a study's results in their order."""
     labels = tuple(_plan(name, "never", "label of the option") for name in dimensions)
-    known = {column.name: column for column in (*OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY)}
+    known = {column.name: column for column in (*OF_INSTRUMENTS, *OF_ESTIMATORS)}
     own = tuple(
         known.get(name)
         or ResultColumn(name, "float", "extra", "where the estimator has none", _DIGITS, "the estimator's own")

@@ -23,7 +23,7 @@ from pace import patience
 from specdid import _plugins
 from specdid._cli import main
 from specdid._cli.exits import Exit
-from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
 from specdid._run.manifest import default_directory
 from specdid.language import parse
 
@@ -194,7 +194,7 @@ def test_specs_of_the_pages_run(
     assert set(curve.table["status"]) <= {"ok", "duplicate", "excluded"}, curve.table["message"].to_list()
     assert curve.table.groupby("estimator")["estimate"].count().min() > 0
     assert "analysis_failed" not in (tmp_path / "warnings.csv").read_text("utf-8")
-    known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY)}
+    known = {column.name for column in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS)}
     known |= {name for own in _plugins.owned().values() for name in own.meanings.get("columns", ())}
     if page != "docs/results.md":  # which is of any study
         assert set(re.findall(r"`(\w+)`", text(page))) & known <= set(curve.table)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints, extreme_power
-from specdid._columns import OF_TWO_WAY, Core
+from specdid._columns import Core
 from specdid._describe.choices import joint_codes
 from specdid._diagnostics import first_few, many
 from specdid._plan.estimands import Made, vanishes_with
@@ -21,7 +21,6 @@ from specdid._records.cautions import CautionSeverity
 from specdid._records.fits import OF_THE_ESTIMATOR
 from specdid._records.numerals import decimals_for, p_text, percent, signed
 from specdid._records.results import TIMES
-from specdid._words import said_list, say
 from specdid.engine import execute
 from specdid.engine.compile import Compiled
 from specdid.engine.demean import relevel
@@ -162,31 +161,6 @@ def _never_before(name: str, always: Floats, mine: NDArray[np.bool_]) -> Iterato
         )
 
 
-def two_way(results: Results) -> Iterator[Caution]:
-    """Say under which vcovs other programs print other errors, since a two-way matrix has negative eigenvalues."""
-    names = [column.name for column in OF_TWO_WAY if column.name in results.extra]
-    for v, label in enumerate(results.planned.vcovs if names else ()):
-        mine = np.asarray(results.numbers["std_error"], dtype=np.float64)[:, v]
-        others = np.stack([results.extra[name][:, v] for name in names])
-        told = int(np.count_nonzero(np.isfinite(others).any(axis=0) & (results.status == Status.OK)))
-        if not told:
-            continue
-        with np.errstate(divide="ignore"):
-            gap = np.nan_to_num(np.abs(np.log(others / mine)), nan=0.0, posinf=0.0)
-        which, at = np.unravel_index(int(np.argmax(gap)), gap.shape)
-        program, theirs, largest = names[which].removeprefix("std_error_"), float(others[which, at]), gap[which, at]
-        what = f"{program} prints {theirs:.4g} where it is {mine[at]:.4g} (#{at + 1}), the largest difference"
-        yield Caution(
-            "serious" if not v and largest > LARGE else "note",
-            "variance_indefinite",
-            "two-way clustered matrices of all coefficients are not positive semi-definite; `std_error` is that of V1 "
-            "+ V2 − V12, as in pyfixest, and fixest and reghdfe set negative eigenvalues to zero: "
-            f"{what if largest else 'where there is none here, they print one'}",
-            label,
-            told,
-        )
-
-
 def tiny_errors(results: Results) -> Iterator[Caution]:
     """Say where an error is too small to be one: that a t of more than IMPOSSIBLE is an accident of the clusters."""
     for v, label in enumerate(results.planned.vcovs):
@@ -216,26 +190,6 @@ def no_errors(results: Results) -> Iterator[Caution]:
                 label,
                 found,
             )
-
-
-def two_way_error(results: Results, place: int) -> str:
-    """Return whose the error beside an estimate is, where other programs print others of its two-way clusters."""
-    others = [(c.name, float(results.extra[c.name][place, 0])) for c in OF_TWO_WAY if c.name in results.extra]
-    told = [
-        say("{program} prints {error}", program=name.removeprefix("std_error_"), error=f"{error:.4g}")
-        for name, error in others
-        if np.isfinite(error)
-    ]
-    own = f"{float(results.first('std_error')[place]):.4g}"
-    return (
-        say(
-            " Its standard error, {own}, is that of V1 + V2 − V12, as in pyfixest; {others}.",
-            own=own,
-            others=said_list(told),
-        )
-        if told
-        else ""
-    )
 
 
 def near_collinear(results: Results, compiled: Compiled) -> Iterator[Caution]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from specdid import _plugins
-from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY, ResultColumn
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, ResultColumn
 from specdid._format import (
     FILE,
     ColumnValue,
@@ -301,7 +301,7 @@ def _commands(ours: Set[str]) -> Iterator[Entry]:
 
 
 def _columns() -> Iterable[Entry]:
-    for one in (*COLUMNS, *OF_INSTRUMENTS, *OF_TWO_WAY):
+    for one in (*COLUMNS, *OF_INSTRUMENTS):
         yield _column(one.name, one.doc, one.null, one.form)
     for one in (*OF_ESTIMATORS, *_own_columns()):
         by = [estimator.name for estimator in _plugins.every("estimators") if one.name in estimator.columns]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
-from specdid._columns import NUMBERS, OF_INSTRUMENTS, OF_TWO_WAY
+from specdid._columns import NUMBERS, OF_INSTRUMENTS
 from specdid._plan import Plan, PlanStatus
 from specdid._plan.estimands import scale_of
 from specdid._plan.identity import Contents
-from specdid._records.fits import INDEFINITE, VCOV_NOTES, Code, Fits, failure_message
+from specdid._records.fits import VCOV_NOTES, Code, Fits, failure_message
 from specdid._records.results import Planned, Results, Status, TextColumn, code_of, empty_numbers
 from specdid._study import Core
 from specdid._words import speaking, told
@@ -128,9 +128,6 @@ class _Store:
         for place, v in zip(*np.nonzero((fits.vcov_code > 0) & (fits.code == 0)[:, None]), strict=True):
             said = fits.vcov_detail.get((int(place), int(v)))
             self.vcov_notes[int(fits.index[place]), int(v)] = said or VCOV_NOTES[fits.vcov_code[place, v]]
-        others = [fits.extra[c.name] for c in OF_TWO_WAY if c.name in fits.extra]
-        for place, v in np.argwhere(np.isfinite(others).any(axis=0)).tolist() if others else ():
-            self.vcov_notes.setdefault((int(fits.index[place]), v), INDEFINITE)
 
     def mark_same_models(self) -> None:
         """Make every later specification with an earlier one's signature its duplicate."""

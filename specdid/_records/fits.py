@@ -44,11 +44,6 @@ VCOV_NOTES: tuple[str, ...] = (
 """By VcovCode."""
 OF_THE_ESTIMATOR = frozenset(VCOV_NOTES[k] for k in (5, 7, 8, 13))
 """Reasons that are the estimator's, whatever the data: `check` has said them."""
-INDEFINITE = (
-    "the two-way matrix of all coefficients is not positive semi-definite: its diagonal is given, and programs that "
-    "set its negative eigenvalues to zero print `std_error_fixest` and `std_error_reghdfe`"
-)
-"""Of a row that has a standard error."""
 
 
 class VcovCode(IntEnum):

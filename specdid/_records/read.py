@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specdid._columns import NUMBERS, OF_TWO_WAY, RESERVED, schema
+from specdid._columns import NUMBERS, RESERVED, schema
 from specdid._diagnostics import Fault, SpecError
 from specdid._hashing import DIGITS, begins_id
 from specdid._records.files import is_regular, read_bytes
@@ -189,8 +189,7 @@ class _Reader:
         return np.asarray(values, dtype=np.float64)
 
     def _extra(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        values = self._floats(name).reshape(-1, len(self.vcovs))
-        return values if any(name == column.name for column in OF_TWO_WAY) else values[:, 0]
+        return self._floats(name).reshape(-1, len(self.vcovs))[:, 0]
 
     def _numbers(self, n: int) -> Numbers:
         numbers = {}

@@ -153,7 +153,6 @@ def _warnings(
     yield from design_warnings.left_out(results)
     yield from design_warnings.never_before(results, compiled)
     yield from _of_instruments(results)
-    yield from design_warnings.two_way(results)
     yield from design_warnings.tiny_errors(results)
     yield from design_warnings.no_errors(results)
     yield from design_warnings.near_collinear(results, compiled)

@@ -14,7 +14,6 @@ import numpy as np
 
 from specdid import __version__, _html, _plugins
 from specdid._arrays import Floats
-from specdid._columns import OF_TWO_WAY
 from specdid._describe.instruments import known, words_of_instruments
 from specdid._diagnostics import Fault, SpecError, many
 from specdid._plan import Plan, PlanStatus
@@ -548,12 +547,6 @@ def _other_vcovs(fits: Fits, vcovs: Sequence[str]) -> Iterator[str]:
                 f"{_number(fits.conf_high[0, v])}"
                 + (f", {many(int(fits.n_clusters[0, v]), 'cluster')}" if fits.n_clusters[0, v] >= 0 else "")
             )
-        others = {c.name: float(fits.extra[c.name][0, v]) for c in OF_TWO_WAY if c.name in fits.extra}
-        if np.isfinite([*others.values()]).any():
-            printed = [
-                f"{name.removeprefix('std_error_')} {_number(x)}" for name, x in others.items() if np.isfinite(x)
-            ]
-            yield f"{label}: with negative eigenvalues of the two-way matrix set to zero, {', '.join(printed)}"
 
 
 def _footer(prepared: Prepared, one: Compiled, fits: Fits, full: FullFit | None) -> Iterator[str]:

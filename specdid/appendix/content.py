@@ -11,7 +11,6 @@ import numpy as np
 
 from specdid._describe.choices import Change, Choices
 from specdid._describe.curve_tests import CurveTests, pooled_with, statistic_names, towards
-from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._records import Counts, Family, Planned, Results, Status
 from specdid._records.cautions import capital, headline
@@ -642,7 +641,7 @@ def _preferred(results: Results) -> str:
         of=of,
         sample=of_sample,
     )
-    return said + told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
 
 
 def _samples(results: Results) -> str:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
-from specdid._records.fits import trimmed
 from specdid.engine import ssc
 from specdid.engine.demean import Absorber, make_absorber
 from specdid.engine.estimable import NullSpace, null_space
@@ -29,11 +28,10 @@ from specdid.engine.least_squares import (
     fit_members,
     prepare_batch,
 )
-from specdid.engine.problem import Code, Fits, Members, Problem, Vcov, VcovCode
+from specdid.engine.problem import Code, Members, Problem, Vcov, VcovCode
 from specdid.engine.qr_basis import Basis, independent, make_basis
 from specdid.engine.rows import rows_of, rows_of_members
 from specdid.engine.scores import by_cluster, cluster_codes, clusters_of, wanted_clusterings
-from specdid.engine.semidefinite import NAMES, blank_errors, errors_of_one, is_two_way
 from specdid.engine.sunab import SunabCells, cohort_cells
 
 CONSTANT, CELL = -1, -2
@@ -179,17 +177,6 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     found = _regress(problem, one, rows, lost)
     strength = tried.extra.get("effective_f")
     return found if strength is None else replace(found, effective_f=float(strength[0]))
-
-
-def enter_errors_of_others(problem: Problem, members: Members, fits: Fits) -> Fits:
-    """Return the fits with what fixest prints of Sun-Abraham averages under two-way clusters, from all their cells."""
-    extra = blank_errors(problem.vcovs, len(members))
-    for s in np.flatnonzero((fits.code == Code.OK) & (members.sunab >= 0)).tolist() if extra else ():
-        full, effects = fit_full(problem, members, s), problem.effects[members.effects[s]]
-        last = -1 if effects.fixed or effects.slopes else None  # an intercept is a coefficient where none is absorbed
-        for v in (v for v, vcov in enumerate(problem.vcovs) if is_two_way(vcov) and full.code == Code.OK):
-            extra[NAMES[0]][s, v] = errors_of_one(full.vcov[v, :last, :last], full.weights[:last])
-    return trimmed(replace(fits, extra={**fits.extra, **extra}))
 
 
 def _failed(

@@ -26,7 +26,6 @@ from specdid._hashing import Words
 from specdid._records.fits import blank_fits, pack_fits, place, take, unpack_fits
 from specdid.engine import listwise
 from specdid.engine.cache_keys import Content, digest, used_columns
-from specdid.engine.coefficient_table import enter_errors_of_others
 from specdid.engine.least_squares import CHUNK, BatchColumns, PreparedBatch, fit_members, prepare_batch
 from specdid.engine.model_identity import Equal, equal_on_panel, settle, sign
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
@@ -503,8 +502,6 @@ def _fit_piece(problem: Problem, job: Job) -> Fits:
     prepared = _prepared(problem, job)
     spent = perf_counter() - began
     fits = fit_members(problem, job.members, prepared)
-    if job.members.sunab[0] >= 0:
-        fits = enter_errors_of_others(problem, job.members, fits)
     fits.seconds[:] += spent / len(job.members)
     return fits
 

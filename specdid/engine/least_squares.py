@@ -36,8 +36,7 @@ from specdid.engine.instruments import (
 from specdid.engine.problem import Code, Fits, Members, Problem, VcovCode
 from specdid.engine.qr_basis import Basis, independent, make_basis, project_out
 from specdid.engine.rows import count_units, effective_rows, other_arms
-from specdid.engine.scores import Meat, clusters_of, make_meat, moments_of_scores, squared_scores
-from specdid.engine.semidefinite import NAMES, blank_errors, errors_of_others, is_two_way, summed
+from specdid.engine.scores import Meat, clusters_of, make_meat, squared_scores
 from specdid.engine.sunab import cohort_cells, make_block, why_open
 
 CHUNK = 256
@@ -83,7 +82,6 @@ class PreparedBatch:
     means : (K,) float64, of each column over the rows, unweighted
     corrections : per vcov
     units : treatment, and whether with its other arms -> n_units, n_treated, n_control, n_always_treated
-    whole : what the matrix of all coefficients needs, None without two-way clusters
     """
 
     nobs: int
@@ -98,24 +96,6 @@ class PreparedBatch:
     corrections: tuple[ssc.Correction, ...]
     units: dict[tuple[int, bool], tuple[int, int, int, int]]
     n_eff: float
-    whole: AllCoefficients | None
-
-
-@dataclass(frozen=True, slots=True)
-class AllCoefficients:
-    """What two-way clusters need beside the treatment's own score.
-
-    Attributes
-    ----------
-    q, meat : the basis and its clusterings; where an intercept is a coefficient, with a column for it, the last of q
-    spread : (K,) float64, standard deviations of the batch's columns over its rows, unweighted
-    means : (K,) float64, their weighted means where an intercept is a coefficient, else None
-    """
-
-    q: Floats
-    meat: Meat
-    spread: Floats
-    means: Floats | None
 
 
 def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> PreparedBatch:
@@ -137,9 +117,6 @@ def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> Pre
     for k, column in enumerate(need.columns):
         raw[:, k] = problem.values[rows, column]
     means, units = raw.mean(axis=0), _units(problem, need, raw, place)
-    moments = None
-    if members.sunab[0] < 0 and any(map(is_two_way, problem.vcovs)):
-        moments = raw.std(axis=0, ddof=min(1, len(rows) - 1)), np.average(raw, axis=0, weights=weights)
     block, undetermined = None, ""
     if members.sunab[0] >= 0:
         aggregate = members.aggregates[members.sunab[0]]
@@ -156,8 +133,6 @@ def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> Pre
         basis = replace(basis, converged=False)
     codes = clusters_of(problem, rows)
     meat = make_meat(problem.vcovs, codes, basis.q)
-    effects = problem.effects[members.effects[0]]
-    intercept = not (effects.fixed or effects.slopes)
     corrections = tuple(
         ssc.correction(v.kind, v.ssc, absorber.codes, absorber.slopes, tuple(codes[c] for c in v.clusters))
         for v in problem.vcovs
@@ -175,26 +150,7 @@ def prepare_batch(problem: Problem, members: Members, need: BatchColumns) -> Pre
         corrections,
         units,
         effective_rows(len(rows), weights),
-        None if moments is None else _all_coefficients(problem, codes, meat, basis, absorber, moments, intercept),
     )
-
-
-def _all_coefficients(
-    problem: Problem,
-    codes: dict[int, Ints],
-    meat: Meat,
-    basis: Basis,
-    absorber: Absorber,
-    moments: tuple[Floats, Floats],
-    intercept: bool,
-) -> AllCoefficients:
-    """Return what the matrix of all coefficients needs; ``moments`` are standard deviations and means."""
-    spread, means = moments
-    if not intercept:
-        return AllCoefficients(basis.q, meat, spread, None)
-    root = np.ones(len(basis.q)) if absorber.weights is None else np.sqrt(absorber.weights / absorber.weights.mean())
-    q = np.column_stack([basis.q, root / np.sqrt(len(root))])
-    return AllCoefficients(q, make_meat(problem.vcovs, codes, q), spread, means)
 
 
 def _units(
@@ -231,7 +187,6 @@ def fit_members(problem: Problem, members: Members, prepared: PreparedBatch) -> 
 
 def _fit_chunks(problem: Problem, members: Members, prepared: PreparedBatch) -> Fits:
     extra = {name: np.full(len(members), np.nan) for name in STATISTICS if (members.instruments >= 0).any()}
-    extra |= blank_errors(problem.vcovs, len(members)) if prepared.whole is not None else {}
     fits = blank_fits(members.index, len(problem.vcovs), extra)
     kept = np.zeros(len(members.controls), dtype=bool)
     for first in range(0, len(members), CHUNK):
@@ -283,8 +238,6 @@ def fit_chunk(problem: Problem, members: Members, prepared: PreparedBatch, fits:
     fits.n_units[at], fits.n_treated[at], fits.n_control[at], fits.n_always_treated[at] = units.T
     _enter_errors(problem, prepared, solved, outcome, ok, unit, fits, at)
     _enter_near(members, prepared, solved, (controls, treatment), ok, fits, at)
-    if NAMES[0] in fits.extra:
-        _enter_errors_of_others(problem, prepared, solved, (controls, treatment, outcome), fits, at)
     if solved.instrumented is not None:
         _enter_instrumented(problem, members, prepared, solved, ok, unit, fits, at)
     owner, rank = _layout(members)
@@ -427,63 +380,6 @@ def _enter_errors(
         fits.std_error[at, v] = np.where(usable, root, np.nan)
         fits.df[at, v] = np.where(usable, df, np.nan)
     _all_too_few(problem, ok, fits, at)
-
-
-def _enter_errors_of_others(
-    problem: Problem,
-    prepared: PreparedBatch,
-    solved: BasisRegressions,
-    columns: tuple[Ints, Ints, Ints],
-    fits: Fits,
-    at: Ints,
-) -> None:
-    """Write what programs print that set the negative eigenvalues of a two-way matrix to zero."""
-    whole, basis, (controls, treatment, outcome) = prepared.whole, prepared.basis, columns
-    assert whole is not None
-    own = np.vstack([treatment, controls])
-    place = np.minimum(own, len(whole.spread) - 1)  # what pads has no influence
-    along, residual = _influences(basis, solved, controls), solved.residual
-    unit = basis.unit[outcome] / basis.unit[own]
-    if whole.means is not None:
-        along = np.concatenate([along, np.zeros((1, *along.shape[1:]))])
-        # In units of the outcome: e / n less what the slopes move, at the means.
-        constant = -np.einsum("rkm,km->rm", along, whole.means[place] / basis.unit[own])
-        constant[-1] += 1 / np.sqrt(len(whole.q))
-        along = np.concatenate([along, constant[:, None]], axis=1)
-        residual = np.vstack([residual, np.zeros(residual.shape[1])])
-        unit = np.vstack([unit, basis.unit[outcome]])
-    spread = None if solved.instrumented is not None else whole.spread[place].T
-    k = solved.kept.sum(axis=0) + 1
-    right = np.ascontiguousarray(along.transpose(2, 0, 1))
-    left = right.transpose(0, 2, 1)
-    for v in (v for v, vcov in enumerate(problem.vcovs) if is_two_way(vcov)):
-        factor = prepared.corrections[v].factor(prepared.nobs, k, prepared.meat.n_clusters[v])[:, None, None]
-        clusterings = (whole.meat.clusterings[p] for _, p in whole.meat.parts[v])
-        matrix = summed([left @ moments_of_scores(c, whole.q, residual) @ right * factor for c in clusterings])
-        found = errors_of_others(*matrix, unit.T, spread, intercept=whole.means is not None)
-        usable = (fits.code[at] == Code.OK) & np.isin(fits.vcov_code[at, v], (0, VcovCode.NOT_POSITIVE))
-        for name, errors in zip(NAMES, found, strict=True):
-            fits.extra[name][at, v] = np.where(usable, errors, np.nan)
-
-
-def _influences(basis: Basis, solved: BasisRegressions, controls: Ints) -> Floats:
-    """Return what turns a score into the coefficients' influences, the treatment's first: (r, 1 + q, M).
-
-    With W the kept controls, γ the treatment's coefficients on them and v what they leave of it: v / v'v for the
-    treatment, and W (W'W)⁻¹ − (v / v'v) γ' for them; 0 for the others.
-    """
-    own = solved.treatment / np.where(solved.squares > 0, solved.squares, np.nan)
-    if not len(controls):
-        return own[:, None]
-    rank, size = len(own), len(controls)
-    columns = np.zeros((controls.shape[1], rank + size, size))
-    columns[:, :rank] = np.where(solved.kept, basis.r[:, controls], 0.0).transpose(2, 0, 1)
-    m, j = np.nonzero(~solved.kept.T)
-    columns[m, rank + j, j] = 1.0  # what was dropped is apart from everything
-    q, r = np.linalg.qr(columns)
-    dual = (q @ np.linalg.inv(r).transpose(0, 2, 1))[:, :rank].transpose(1, 2, 0)
-    gamma = np.where(solved.kept, solved.on_controls, 0.0)
-    return np.concatenate([own[:, None], dual - gamma * own[:, None]], axis=1)
 
 
 def _enter_near(

@@ -27,7 +27,6 @@ from specdid.engine.problem import Code, Effects, Fits, Members, Problem, VcovCo
 from specdid.engine.qr_basis import make_basis, triangle
 from specdid.engine.rows import Cut, count_units, cut_rows, effective_rows, other_arms
 from specdid.engine.scores import clusters_of, missing_clusters
-from specdid.engine.semidefinite import NAMES, errors_of_one
 from specdid.engine.ssc import t_inference
 from specdid.engine.store import Store
 from specdid.engine.workers import as_done, parallel
@@ -170,22 +169,8 @@ def _fit_one(work: OneByOneWork, s: int, at: int, fits: Fits, extra: dict[str, F
             _record(work, s, at, fits, cut, task, result)
             for name, value in result.extra.items():
                 extra.setdefault(name, np.full(len(fits.index), np.nan))[at] = value
-            for v, errors in _errors_of_others(task, result).items():
-                for name, error in zip(NAMES, errors, strict=False):
-                    extra.setdefault(name, np.full(fits.std_error.shape, np.nan))[at, v] = error
             return result
     return None
-
-
-def _errors_of_others(task: Task, result: Estimate) -> dict[int, Floats]:
-    """Return what fixest, and reghdfe where it can, print of a two-way matrix with negative eigenvalues."""
-    whole, found = result.coefficients, dict(result.of_others)
-    for v in (v for v, clusters in enumerate(task.clusters) if len(clusters) == 2 and whole is not None):
-        assert whole is not None
-        error = errors_of_one(whole.vcov[v], np.eye(len(whole.estimate))[0])
-        if np.isfinite(error):
-            found[v] = np.array([error])
-    return found
 
 
 def _record(work: OneByOneWork, s: int, at: int, fits: Fits, cut: Cut, task: Task, result: Estimate) -> None:

@@ -210,40 +210,6 @@ def crossed_scores(clustering: Clustering, q: Floats, left: Floats, right: Float
     return found
 
 
-def moments_of_scores(clustering: Clustering, q: Floats, residual: Floats) -> Floats:
-    """Return Σ_g (Q_g'e_g)(Q_g'e_g)' for each residual Q e, (r, M): (M, r, r)."""
-    r, m = residual.shape
-    found = np.zeros((m, r, r))
-    if clustering.products is not None:
-        left, right = np.triu_indices(r)
-        for first in range(0, clustering.size, BLOCK):
-            part = clustering.products[first : first + BLOCK]
-            square = np.empty((len(part), r, r))
-            square[:, left, right] = square[:, right, left] = part
-            scores = (square.reshape(-1, r) @ residual).reshape(len(part), r, m)
-            found += np.matmul(scores.transpose(2, 1, 0), scores.transpose(2, 0, 1))
-    elif clustering.order is None or clustering.starts is None:
-        pairs = np.zeros((r * (r + 1) // 2, m))
-        for first in range(0, len(q), BLOCK):
-            rows = q[first : first + BLOCK]
-            pairs += _pairs(rows.T) @ (rows @ residual) ** 2
-        left, right = np.triu_indices(r)
-        found[:, left, right] = found[:, right, left] = pairs.T
-    else:
-        for rows_, _, local in _blocks(clustering.order, clustering.starts):
-            rows = q[rows_]
-            fitted = rows @ residual
-            for one in range(m):
-                scores = np.add.reduceat(rows * fitted[:, one, None], local, axis=0)
-                found[one] += scores.T @ scores
-    return found
-
-
-def _pairs(columns: Floats) -> Floats:
-    """Return the products of a matrix's rows, (r, n), in pairs: (r (r + 1) / 2, n)."""
-    return np.concatenate([columns[a] * columns[a:] for a in range(len(columns))])
-
-
 def _score_blocks(clustering: Clustering, q: Floats, treatment: Floats, residual: Floats) -> Iterator[Floats]:
     """Return the clusters' scores, (clusters, M), a block of clusters or rows at a time."""
     if clustering.products is not None:

@@ -189,8 +189,7 @@ class Estimate:
     one row of each unit what the unit weighs in the size of its group, where sizes of groups are read, NaN elsewhere:
     which row that is, and what else stands in it, makes no other model.
     ``coefficients`` is the whole table, None where the treatment's is the only coefficient,
-    which Estimator.alone explains. ``of_others`` has, by two-way vcov, the errors that fixest and reghdfe print of a
-    regression that is not told whole, NaN where they print ours (engine.semidefinite).
+    which Estimator.alone explains.
     """
 
     estimate: float
@@ -207,7 +206,6 @@ class Estimate:
     reads: Bools | None = None
     sizes: Floats | None = None
     in_force: Mapping[str, object] = field(default_factory=dict)
-    of_others: Mapping[int, Floats] = field(default_factory=dict)
     units: tuple[int, int, int, int] | None = None  # units, treated, control, always treated; None: from the rows
 
 

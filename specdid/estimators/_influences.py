@@ -9,7 +9,6 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid.engine.least_squares import CANCELLED, NO_VARIANCE
 from specdid.engine.scores import by_cluster, cluster_codes
-from specdid.engine.semidefinite import errors_of_others, summed
 from specdid.estimators._base import Path, Task
 
 UNCOUNTED = frozenset({"fixest", "glm", "none"})
@@ -106,24 +105,6 @@ def _covariance(task: Task, v: int, influence: Floats, keep: Bools, perfect: boo
         return nothing, df, count, "not_positive"
     # An estimate of which no cluster has a part is alone without a variance: the others have theirs.
     return np.where(void[:, None] | void, np.nan, total), df, count, ""
-
-
-def errors_of_others_of(task: Task, influence: Floats, roots: Floats, spread: Floats) -> dict[int, Floats]:
-    """Return what fixest and reghdfe print of the first coefficient under each two-way vcov, (2,), NaN where ours.
-
-    Parameters
-    ----------
-    influence : (n, k), each row's part in every coefficient of the regression, in its own units
-    roots : (V,), roots of the small-sample factors
-    spread : (k,), standard deviations of the columns
-    """
-    found = {}
-    for v, clusters in enumerate(task.clusters):
-        if len(clusters) == 2 and np.isfinite(roots[v]):
-            every = (*clusters, cluster_codes(dict(enumerate(clusters)), (0, 1)))
-            matrix = summed([_between(codes, influence)[None] * roots[v] ** 2 for codes in every])
-            found[v] = errors_of_others(*matrix, np.ones((1, len(spread))), spread[None])[:, 0]
-    return found
 
 
 def _between(codes: Ints, influence: Floats) -> Floats:

@@ -47,7 +47,7 @@ from specdid.estimators._base import (
     where_zero,
 )
 from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, refuse_apart
-from specdid.estimators._influences import errors_of, errors_of_others_of, path_of
+from specdid.estimators._influences import errors_of, path_of
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
 
 if TYPE_CHECKING:
@@ -118,8 +118,6 @@ def _fit(task: Task) -> Estimate | Failure:
             notes[v] = "no_df"
         if found.perfect and not notes[v]:
             std_error[v], notes[v] = float("nan"), "perfect_fit"
-    every = np.column_stack([found.influence, found.beside])
-    others = errors_of_others_of(task, every, found.roots, found.spread) if found.beside.shape[1] else {}
     units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
     inside = len(cohorts_of(cohort, entering & found.used))
     treated = np.unique(task.unit[cohort <= period.max()])
@@ -135,7 +133,6 @@ def _fit(task: Task) -> Estimate | Failure:
         reads=_within_window(calendar, found.used, window),
         in_force={"post_window": window, "pre_window": None},
         vcov_notes=tuple(notes),
-        of_others={v: errors for v, errors in others.items() if notes[v] in ("", "not_positive")},
         extra={
             "post_window": float(window),
             "n_cohorts": float(inside),
@@ -263,8 +260,6 @@ class Contrast:
     Attributes
     ----------
     influence : (n,) of each row on the estimate, 0 outside ``used``
-    beside : (n, k) of each row on the kept controls' coefficients, none where these are fitted apart
-    spread : (1 + k,) standard deviations of entering and of these
     iid : standard error for independent errors before its factor, NaN where there is none
     roots, df : (V,) roots of the small-sample factors, and degrees of freedom of t, by vcov
     dropped : positions of controls left out as collinear
@@ -278,8 +273,6 @@ class Contrast:
     df: tuple[float, ...]
     dropped: tuple[int, ...]
     perfect: bool
-    beside: Floats
-    spread: Floats
 
 
 def contrast(task: Task, change: Floats, entering: Bools, clean: Bools, period: Ints) -> Contrast:
@@ -317,9 +310,9 @@ def _net(columns: Floats, weights: Floats, level: Ints) -> Floats:
 def _regression(task: Task, change: Floats, entering: Bools, used: Bools, period: Ints, weights: Floats) -> Contrast:
     level, w = relevel(period[used]), weights[used] / weights[used].mean()
     root = np.sqrt(w)[:, None]
-    scaled = [standardised(c) for c in task.controls[used].T]
+    scaled = [standardised(c)[0] for c in task.controls[used].T]
     y, unit = standardised(change[used])
-    columns = np.column_stack([*(c for c, _ in scaled), entering[used].astype(float), y])
+    columns = np.column_stack([*scaled, entering[used].astype(float), y])
     net = root * _net(columns, w, level)
     basis, dropped = _basis(net[:, :-2], np.linalg.norm(root * columns[:, :-2], axis=0))
     rest = net[:, -2:]
@@ -335,19 +328,7 @@ def _regression(task: Task, change: Floats, entering: Bools, used: Bools, period
     influence[used] = d * residual / float(d @ d) * unit
     iid = float(np.linalg.norm(residual) / np.linalg.norm(d)) * unit
     perfect = bool(np.linalg.norm(residual) <= PERFECT * np.linalg.norm(net[:, -1]))
-    kept = [j for j in range(len(scaled)) if j not in dropped]
-    of_units = np.array([scaled[j][1] for j in kept])
-    beside = np.zeros((len(change), len(kept)))
-    beside[used] = _beside(net[:, [*kept, -2]], residual) * unit / of_units
-    spread = np.append(columns[:, -2].std(ddof=1), columns[:, kept].std(axis=0, ddof=1) * of_units)
-    found = _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
-    return replace(found, beside=beside, spread=spread)
-
-
-def _beside(net: Floats, residual: Floats) -> Floats:
-    """Return each row's influence on the coefficients of the controls, (n, k); the treatment is the last column."""
-    q, r = np.linalg.qr(net)
-    return np.asarray((np.linalg.solve(r, q.T).T * residual[:, None])[:, :-1])
+    return _contrast(task, slope * unit, influence, used, iid, period, 1 + basis.shape[1], dropped, perfect)
 
 
 def _basis(net: Floats, size: Floats) -> tuple[Floats, tuple[int, ...]]:
@@ -416,8 +397,7 @@ def _contrast(
         asked = ssc.correction(kind, task.rule(v), (level,), (), clusters)
         roots[v] = float(np.sqrt(asked.factor(n, k, groups)))
         df.append(float(asked.t_df(n, k, groups)))
-    none = np.zeros((len(influence), 0))
-    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect, none, np.zeros(0))
+    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect)
 
 
 @guarded

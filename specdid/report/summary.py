@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from specdid._curve import Curve
 from specdid._describe.choices import Change, Choices, Spread
 from specdid._describe.curve_tests import primary_lines
-from specdid._describe.design_warnings import two_way_error
 from specdid._describe.instruments import beside_estimate
 from specdid._describe.sensitivity import Sensitivity
 from specdid._records import Audit, Family, NullShares, Results, ScaleGroup, Section, Status
@@ -464,7 +463,7 @@ def _number(results: Results, place: int, kind: str = "") -> str:
     if kind:
         said = said.removesuffix(say(".")) + say(" ({kind})", kind=kind) + say(".")
     # What stands behind an estimate with instruments, and behind an error of two clusters.
-    return said + told(beside_estimate(results.extra, place, results.planned.alpha)) + two_way_error(results, place)
+    return said + told(beside_estimate(results.extra, place, results.planned.alpha))
 
 
 def _rows(results: Results) -> Section:

@@ -15,7 +15,7 @@ import specdid
 from click.testing import CliRunner
 from specdid import _manual, _plugins
 from specdid._cli import main
-from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS, OF_TWO_WAY
+from specdid._columns import COLUMNS, OF_ESTIMATORS, OF_INSTRUMENTS
 from specdid._format import FILE, Either, Kind, Lines, Many, NumberValue
 from specdid._manual.entries import choices, formats
 from specdid._records.cautions import CLAUSES
@@ -136,7 +136,7 @@ def test_columns():
     own = {name for one in _plugins.owned().values() for name in one.meanings.get("columns", ())}
     of_estimators = [*own, *(c.name for c in OF_ESTIMATORS)]
     assert sorted(of_estimators) == sorted({c for e in _plugins.every("estimators") for c in e.columns})
-    assert named("columns") == {*own, *(c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS, *OF_TWO_WAY))}
+    assert named("columns") == {*own, *(c.name for c in (*COLUMNS, *OF_INSTRUMENTS, *OF_ESTIMATORS))}
 
 
 PLAIN = Path(__file__).parent / "plain_words.txt"

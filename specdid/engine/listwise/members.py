@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specdid._arrays import Floats, Ints
 from specdid._hashing import Words
-from specdid._records.fits import blank_fits, trimmed
+from specdid._records.fits import blank_fits
 from specdid.engine import ssc
 from specdid.engine.demean import places
 from specdid.engine.listwise.grid import (
@@ -28,23 +28,18 @@ from specdid.engine.listwise.grid import (
 )
 from specdid.engine.listwise.moments import (
     Clusters,
-    ListwiseMoments,
-    Partial,
     UnitValues,
     Variance,
     count_units,
     make_clusters,
-    matrix_parts,
     moments,
     partial_out,
     scores,
-    scores_of_all,
     unit_values,
     variance,
 )
 from specdid.engine.problem import Fits, Members, Problem, VcovCode
 from specdid.engine.rows import masks_digest, other_arms, row_words, sample_rows
-from specdid.engine.semidefinite import NAMES, blank_errors, errors_of_others, is_two_way, summed
 
 LARGEST_SECOND = 64
 """Levels of the second effect in one component that are still eliminated mask by mask."""
@@ -98,7 +93,7 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
         True where the numbers are not to be used: a failure whose reason, or a
         near-collinearity whose digits, need the columns themselves.
     """
-    fits = blank_fits(members.index, len(problem.vcovs), blank_errors(problem.vcovs, len(members)))
+    fits = blank_fits(members.index, len(problem.vcovs))
     undecided = np.ones(len(members), dtype=bool)
     for key, mine in group_keys(members):
         group = make_group(problem, members, key, mine)
@@ -110,7 +105,7 @@ def fit(problem: Problem, members: Members) -> tuple[Fits, NDArray[np.bool_]]:
             _enter(fits, chunk, solved)
             fits.seconds[chunk] = (perf_counter() - began) / len(chunk)
     _infer(fits, problem.alpha)
-    return trimmed(fits), undecided
+    return fits, undecided
 
 
 def _enter(fits: Fits, chunk: Ints, solved: ListwiseNumbers) -> None:
@@ -126,9 +121,6 @@ def _enter(fits: Fits, chunk: Ints, solved: ListwiseNumbers) -> None:
         fits.df[chunk, v] = np.where(positive, found.df, np.nan)
         fits.vcov_code[chunk, v] = np.where(positive, 0, VcovCode.NOT_POSITIVE)
         fits.n_clusters[chunk, v] = found.n_clusters
-    for v, others in solved.others.items():
-        for name, errors in zip(NAMES, others, strict=True):
-            fits.extra[name][chunk, v] = errors
     fits.dropped.update({int(chunk[m]): lost for m, lost in solved.dropped.items()})
     fits.signature[chunk] = solved.rows_digest
 
@@ -166,12 +158,11 @@ class ChunkColumns:
 
 @dataclass(frozen=True, slots=True)
 class ListwiseNumbers:
-    """Numbers of M specifications; ``undecided`` ones mean nothing. ``others`` are those of NAMES, (2, M) by vcov."""
+    """Numbers of M specifications; ``undecided`` ones mean nothing."""
 
     undecided: NDArray[np.bool_]
     estimate: Floats
     variances: tuple[Variance, ...]
-    others: dict[int, Floats]
     rows_digest: Words
     nobs: Ints
     n_missing: Ints
@@ -227,7 +218,6 @@ def solve(group: ListwiseGroup, members: Members, chunk: Ints, scratch: Scratch)
     asked = grid.n_effects and any(v.vcov.ssc in ("areg", "lsdv", "reghdfe") for v in group.clusters)
     rank = net.rank if asked else np.zeros(len(chunk), dtype=np.int64)
     variances = tuple(variance(v, grid.place, sums, mask, nobs, k, levels, rank) for v in group.clusters)
-    others = _errors_of_others(group, what, (mask, weighted), net, fit, variances, scratch)
     each = np.arange(len(chunk))
     total = net.within[what.outcome, what.outcome, each]
     doubt = net.doubtful | fit.doubtful | what.absorbed | ~(sums.residual > PERFECT * total)
@@ -240,7 +230,6 @@ def solve(group: ListwiseGroup, members: Members, chunk: Ints, scratch: Scratch)
         doubt,
         sums.estimate * ratio,
         tuple(replace(v, variance=v.variance * ratio**2) for v in variances),
-        others,
         masks_digest(mask, group.row_words),
         nobs,
         group.n_sample - complete,
@@ -252,50 +241,6 @@ def solve(group: ListwiseGroup, members: Members, chunk: Ints, scratch: Scratch)
         r2_within,
         what.dropped,
     )
-
-
-def _errors_of_others(
-    group: ListwiseGroup,
-    what: ChunkColumns,
-    masks: tuple[Floats, Floats],
-    net: ListwiseMoments,
-    fit: Partial,
-    variances: tuple[Variance, ...],
-    scratch: Scratch,
-) -> dict[int, Floats]:
-    """Return what programs print that set the negative eigenvalues of two-way matrices to zero, (2, M) by vcov."""
-    two_way = [v for v, clusters in enumerate(group.clusters) if is_two_way(clusters.vcov)]
-    if not two_way:
-        return {}
-    sample, (mask, weighted) = group.sample, masks
-    columns, scale = np.ascontiguousarray(sample.columns[:, what.columns]), np.append(sample.scale[what.columns], 1.0)
-    given = np.vstack([what.treatment, what.controls])
-    spread = _at(_spread(group.levels[:, what.columns], mask), given)
-    centres = None
-    if sample.grid.n_effects == 0:
-        means = group.levels[:, what.columns].T @ weighted / np.maximum(weighted.sum(0), np.finfo(float).tiny)
-        centres = _at(means, given) / scale[given]
-    scores = scores_of_all(sample, columns, weighted, net, fit, given, centres, scratch)
-    own = scale[np.vstack([given, np.full((len(scores) - len(given), given.shape[1]), -1)])]
-    found = {}
-    for v in two_way:
-        factor = variances[v].factor[:, None, None]
-        matrix = summed([part * factor for part in matrix_parts(group.clusters[v], scores)])
-        found[v] = errors_of_others(*matrix, (scale[what.outcome] / own).T, spread.T, intercept=centres is not None)
-    return found
-
-
-def _at(values: Floats, given: Ints) -> Floats:
-    """Pick (k, M) values at columns ``given`` (q, M); 0 where there is none."""
-    return np.asarray(np.vstack([values, np.zeros(values.shape[1])])[given, np.arange(values.shape[1])])
-
-
-def _spread(levels: Floats, mask: Floats) -> Floats:
-    """Return the standard deviations of columns (g, k) under each mask: (k, M)."""
-    centred = levels - levels.mean(axis=0)
-    n = mask.sum(0)
-    squares = (centred**2).T @ mask - (centred.T @ mask) ** 2 / np.maximum(n, 1)
-    return np.asarray(np.sqrt(np.maximum(squares, 0.0) / np.maximum(n - 1, 1)))
 
 
 def _count_log0(group: ListwiseGroup, what: ChunkColumns) -> Ints:
@@ -444,10 +389,7 @@ def chunks(group: ListwiseGroup, members: Members) -> Iterator[Ints]:
 
     A run that is half full ends with its outcome: the next one would add a column to all products.
     """
-    arrays = 1
-    if any(is_two_way(c.vcov) for c in group.clusters):
-        arrays += int(np.diff(members.start)[group.members].max(initial=0))
-    size = max(1, min(CHUNK, CHUNK_CELLS // (arrays * group.sample.grid.cells)))
+    size = max(1, min(CHUNK, CHUNK_CELLS // group.sample.grid.cells))
     ends = np.append(np.flatnonzero(np.diff(members.outcome[group.members])) + 1, len(group.members))
     start = 0
     while start < len(group.members):

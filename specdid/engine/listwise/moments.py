@@ -269,12 +269,11 @@ class Clusters:
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """Variance of M estimates over the sandwich's bread, degrees of freedom, clusters (-1: none) and its correction."""
+    """Variance of M estimates over the sandwich's bread, degrees of freedom and clusters (-1: none)."""
 
     variance: Floats
     df: Floats
     n_clusters: Ints
-    factor: Floats
 
 
 def level_sums(codes: Ints, place: Ints, n_places: int) -> Any:
@@ -338,7 +337,7 @@ def variance(
     factor = correction.factor(nobs, k, n_clusters)
     bread = np.where(sums.treatment > 0, sums.treatment, np.nan) ** 2
     df = ssc.freedom(vcov.distribution, correction.t_df(nobs, k, n_clusters))
-    return Variance(meat / bread * factor, df, n_clusters, factor)
+    return Variance(meat / bread * factor, df, n_clusters)
 
 
 def _correction(vcov: Vcov, levels: Ints, nested: Bools | None, rank: Ints) -> ssc.Correction:
@@ -468,56 +467,6 @@ def _second_effect(grid: EffectGrid, net: ListwiseMoments, directions: tuple[Flo
         np.einsum("bkcm,km->bcm", reduced, coefficients, out=right[:, place])
     solved = back_substitute(net.system, net.pivots, right.reshape(b, 2, -1))
     return np.ascontiguousarray(solved.reshape(b, 2, grid.n_blocks, n_masks).transpose(1, 2, 0, 3))
-
-
-def scores_of_all(
-    sample: ListwiseSample,
-    columns: Floats,
-    weighted: Floats,
-    net: ListwiseMoments,
-    fit: Partial,
-    given: Ints,
-    centres: Floats | None,
-    scratch: Scratch,
-) -> Floats:
-    """Return the rows' influences on all coefficients in the columns' units, (1 + q, g, M), the treatment's first.
-
-    Parameters
-    ----------
-    weighted : (g, M) float64, the rows used with their weights
-    given : (1 + q, M), columns of treatment and controls; k where a specification has fewer: none
-    centres : (1 + q, M), means of these columns where an intercept is a coefficient, which is then the last
-    """
-    k, each = len(net.raw), np.arange(weighted.shape[1])
-    system = _gather(net.within, given).transpose(2, 0, 1).copy()
-    system[fit.doubtful] = np.eye(len(given))
-    inverse = np.linalg.inv(system)
-    along = np.zeros((len(given), k + 1, len(each)))
-    for j in range(len(given)):
-        along[j, given, each] = inverse[:, j].T
-    directions = [fit.residual, *along[:, :-1]]
-    rows = scratch.array("rows of all", (len(directions) + 2, *weighted.shape))
-    for first in range(0, len(directions), 2):
-        pair = directions[first], directions[min(first + 1, len(directions) - 1)]
-        _net_rows(sample.grid, columns, weighted, net, pair, (rows[first], rows[first + 1]))
-    rows[0] *= weighted
-    rows[1 : len(directions)] *= rows[0]
-    if centres is None:
-        return rows[1 : len(directions)]
-    total = weighted.sum(0)
-    np.divide(rows[0], np.where(total > 0, total, 1.0), out=rows[len(directions)])
-    for score, centre in zip(rows[1 : len(directions)], centres, strict=True):
-        rows[len(directions)] -= score * centre
-    return rows[1 : len(directions) + 1]
-
-
-def matrix_parts(clusters: Clusters, scores: Floats) -> list[Floats]:
-    """Sum the products of influences, (k, g, M), by two variables and by their pairs: (M, k, k) each."""
-    parts = []
-    for group in clusters.sums:
-        by_cluster = np.stack([group @ score for score in scores])
-        parts.append(np.matmul(by_cluster.transpose(2, 0, 1), by_cluster.transpose(2, 1, 0)))
-    return parts
 
 
 @dataclass(frozen=True, slots=True)
