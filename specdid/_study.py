@@ -24,6 +24,8 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 """Small-sample corrections of a variance; `engine.ssc` defines each."""
 DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 Direction = Literal["negative", "positive"]
+UNIT = "unit"
+"""The column that several columns of [study] ``unit`` make."""
 STATISTICS = ("median t", "median estimate", "share significant, dominant sign", "Stouffer's Z")
 """The joint statistics of a curve by their names in inference.csv; median estimates are one per scale and estimand."""
 
@@ -385,6 +387,12 @@ class Study:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # what the file says, by key, but for how it is run and drawn
+    unit_columns: tuple[str, ...] = ()  # where the unit is made of several columns: those; ``unit`` is then UNIT
+
+    @property
+    def unit_parts(self) -> tuple[str, ...]:
+        """Return the data's columns that tell units; none in repeated cross-sections."""
+        return self.unit_columns or (() if self.unit is None else (self.unit,))
 
     @property
     def name(self) -> str:

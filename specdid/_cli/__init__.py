@@ -207,7 +207,12 @@ def schema() -> Exit:
 @click.option(
     "--from", "code", type=click.Path(path_type=Path), metavar="FILE", help="Draft it of a do-file or R script."
 )
-@click.option("--unit", metavar="COLUMN", help="With --data: the unit, where the file does not show it.")
+@click.option(
+    "--unit",
+    metavar="COLUMN",
+    multiple=True,
+    help="With --data: the unit, where the file does not show it; again for each further column that tells units.",
+)
 @click.option("--time", metavar="COLUMN", help="With --data: the time.")
 @click.option("--treatment", metavar="COLUMN", help="A 0/1 column, or one of first treated periods.")
 @click.option("--outcome", metavar="COLUMN", help="With --data: the outcome.")
@@ -216,7 +221,7 @@ def init(
     directory: Path,
     data: Path | None,
     code: Path | None,
-    unit: str | None,
+    unit: tuple[str, ...],
     time: str | None,
     treatment: str | None,
     outcome: str | None,
@@ -231,14 +236,14 @@ def init(
     from specdid._cli.commands import start_project
     from specdid._cli.drafting import draft_of_code, draft_project
 
-    given = {"unit": unit, "time": time, "treatment": treatment, "outcome": outcome}
+    given: dict[str, Any] = {"unit": unit, "time": time, "treatment": treatment, "outcome": outcome}
     if code is not None:
-        if named := [f"--{name}" for name in ("unit", "time", "outcome") if given[name] is not None]:
+        if named := [f"--{name}" for name in ("unit", "time", "outcome") if given[name]]:
             raise click.UsageError(f"{named[0]} is not for --from: write it in the draft")
         return draft_of_code(directory, code, data, treatment)
     if data is not None:
         return draft_project(directory, data, given)
-    if named := [f"--{name}" for name, value in given.items() if value is not None]:
+    if named := [f"--{name}" for name, value in given.items() if value]:
         raise click.UsageError(f"{named[0]} needs --data FILE")
     return start_project(directory)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,7 +43,7 @@ _OF_COLUMNS = (
 """What `init` says of columns that its draft leaves out, too."""
 
 
-def draft_project(directory: Path, data: Path, given: Mapping[str, str | None]) -> Exit:
+def draft_project(directory: Path, data: Path, given: Mapping[str, Any]) -> Exit:
     """Write a draft for ``data`` and the schema into ``directory``, over nothing that exists; print what was found."""
     try:
         read = read_columns(data, data.name)

@@ -25,6 +25,7 @@ from specdid._format import APPENDIX, FIGURE, FILE, INFERENCE, RUN, STEPS, STUDY
 from specdid._study import (
     DIMENSIONS,
     INSTRUMENTS,
+    UNIT,
     AnalysisTable,
     AppendixOptions,
     Expression,
@@ -86,11 +87,14 @@ def decode(root: Item, source: SpecSource, log: Log) -> Study:
         name=lambda item: read_name(item, log),
         data=lambda item: read_path(item, source.directory, log),
         reshape=lambda item: read_reshape(item, log),
+        unit=lambda item: _unit(item, log),
         step=lambda item: _step(item, log),
         never=lambda item: _never(item, log),
         extends=lambda item: _extends(item, source, log),
         **dict.fromkeys((*DIMENSIONS, INSTRUMENTS, "vcov", "one_at_a_time"), lambda item: item),
     )
+    units: tuple[str, ...] = found["unit"] or ()
+    found["unit"] = UNIT if len(units) > 1 else units[0] if units else None
     reader = DimensionReader(top, study, found, options)
     variants = (*reader.instruments(), *read_split(found, study, variants, log))
     names = (*DIMENSIONS, *(v.name for v in variants))
@@ -106,6 +110,7 @@ def decode(root: Item, source: SpecSource, log: Log) -> Study:
         data=found["data"],
         data_origin=study.origin("data") or study.item.key,
         unit=found["unit"],
+        unit_columns=units if len(units) > 1 else (),
         time=found["time"],
         step=found["step"],
         unit_origin=study.origin("unit"),
@@ -181,6 +186,15 @@ def _extends(item: Item, source: SpecSource, log: Log) -> None:
     if source.document is None and log.text(item) is not None:
         message = "a study that is no file cannot extend one"
         log.add(item.origin, "bad_base", message, "merge the two dicts, or give the path of a spec file")
+
+
+def _unit(item: Item, log: Log) -> tuple[str, ...] | None:
+    """Return the columns whose combinations are units; None where one is wrong, or there is none."""
+    if item.value == ():
+        log.wrong_type(item, "a column or a list of columns", 'for example, unit = ["state", "industry"]')
+        return None
+    found = [log.column(one, several=True) for one in several(item)]
+    return None if None in found else tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def _step(item: Item, log: Log) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -282,15 +283,24 @@ class Log:
         self.problems(_as_meant(found, text, meant), item.origin)
         return None if found else Expression(text, tree, item.origin)
 
-    def column(self, item: Item | None) -> str | None:
-        """Return the one column that a text names."""
-        found = self.expression(item, "names", "column")
-        if found is None:
+    def column(self, item: Item | None, several: bool = False) -> str | None:
+        """Return the one column that a text names; ``several``: the key takes a list of them, too."""
+        text = self.text(item)
+        if item is None or text is None:
             return None
-        if isinstance(found.tree, Name):
-            return found.tree.name
+        try:
+            tree = language.parse(text)
+        except LanguageError as error:
+            self.problems(_as_meant(error.problems, text, "column"), item.origin)
+            return None
+        if isinstance(tree, Name):
+            return tree.name
         help_ = 'name one column; a name that holds spaces or signs stands in backticks: "`city code`"'
-        self.add(found.origin, "not_a_column", "expected one column", help_)
+        names = list(dict.fromkeys(language.write_name(name.name) for name in language.referenced(tree)))
+        if several and len(names) > 1:
+            listed = json.dumps(names, ensure_ascii=False)
+            help_ = f"a unit of several columns is a list: {item.key.path[-1]} = {listed}"
+        self.add(item.origin, "not_a_column", "expected one column", help_)
         return None
 
     def is_table(self, item: Item, help: str | None = None) -> bool:
@@ -311,8 +321,8 @@ class Log:
                 return self.choice(item, word.choices, key.name)
             case Formula(role, place):
                 return self.expression(item, role, place)
-            case ColumnValue():
-                return self.column(item)
+            case ColumnValue(several=more):
+                return self.column(item, more)
             case Flag():
                 if isinstance(item.value, bool):
                     return item.value

@@ -11,19 +11,23 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Fault, SpecError, did_you_mean, first_few, many
+from specdid._study import UNIT
 from specdid._toml import toml_text
-from specdid.language import write, write_name
-from specdid.language.tree import Text
-from specdid.panel import Column, StepError, missing_codes, number_text, period_numbers
+from specdid.language import LanguageError, Scope, bind, write, write_name
+from specdid.language import parse as parse_expression
+from specdid.language.tree import Name, Text
+from specdid.panel import Column, Evaluator, Panel, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import (
     cell_text,
     filled_down,
     footer,
+    join_codes,
     listed_rows,
     names_rows_below,
     number,
@@ -60,6 +64,10 @@ NO_SIZE = re.compile(
 """What the name of a share, a growth rate or a log says: no size, and no weight."""
 MOST_SHOWN = 12
 """Columns that a list names."""
+MOST_PARTS = 4
+"""Columns whose combinations may be units."""
+SCREENED = 2_000
+"""Rows of one period in which combinations must differ before all rows are looked at."""
 SPAN = 5
 """Periods before and after adoption that a draft's event study shows at most."""
 
@@ -68,10 +76,11 @@ SPAN = 5
 class Chosen:
     """What a person says in place of the columns."""
 
-    unit: str | None = None
+    unit: tuple[str, ...] = ()
     time: str | None = None
     treatment: str | None = None
     outcome: str | None = None
+    expression: str | None = None  # of which the treatment is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class PanelKey:
     """A unit and a time: one row for each pair.
 
     ``codes`` and ``periods`` (n,) number units and periods; ``same`` are other columns that number the same units.
+    ``parts`` are the columns whose combinations units are; where they are several, ``unit`` is the column they make.
     """
 
     unit: str
@@ -89,7 +99,13 @@ class PanelKey:
     written: Floats
     units: int
     times: int
+    parts: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
+
+    @property
+    def of(self) -> str:
+        """Name the unit in a message."""
+        return _key_name(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +160,7 @@ class Looked:
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     blank: tuple[str, ...] = ()
+    expression: str | None = None
 
 
 def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
@@ -156,7 +173,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         else there is to be mended, as far as that can be known.
     """
     try:
-        return _look(columns, n_rows, name, chosen)
+        return _look(*_with_treatment(columns, n_rows, name, chosen))
     except SpecError as error:
         *first, last = error.faults
         said = "".join(f"{f.message}{f.help}{f.notes}" for f in error.faults)
@@ -165,8 +182,29 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
         raise SpecError([*first, replace(last, notes=(*last.notes, *notes[:MOST_SHOWN]))]) from None
 
 
+def _with_treatment(
+    columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen
+) -> tuple[dict[str, Column], int, str, Chosen]:
+    """Make a column of a treatment that is an expression of columns."""
+    written = chosen.treatment
+    if written is None or written in columns:
+        return columns, n_rows, name, chosen
+    try:
+        tree = parse_expression(written)
+        if isinstance(tree, Name):
+            return columns, n_rows, name, chosen
+        value = Evaluator(Panel(columns, n_rows)).column(bind(tree, Scope.of(columns))).broadcast(n_rows)
+    except LanguageError as error:
+        first = error.problems[0]
+        raise _refused("draft_treatment", f"`{written}` is no treatment: {first.message}", first.help) from None
+    made = "treated"
+    while made in columns:
+        made += "_1"
+    return {**columns, made: value}, n_rows, name, replace(chosen, treatment=made, expression=written)
+
+
 def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> Looked:
-    absent = [n for n in (chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
+    absent = [n for n in (*chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
     if absent:
         raise _together(
             [_refused("no_column", f"no column `{n}` in {name}", did_you_mean(n, list(columns))) for n in absent]
@@ -236,6 +274,7 @@ def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) ->
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
         tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
+        chosen.expression,
     )
 
 
@@ -252,7 +291,7 @@ def _text_outcome(outcome: str, column: Column, name: str) -> list[SpecError]:
 
 
 def _no_outcome(free: Mapping[str, Column], infinite: Mapping[str, str], key: PanelKey, name: str) -> SpecError:
-    message = f"no numeric column of {name} varies within `{key.unit}` beside the treatment"
+    message = f"no numeric column of {name} varies within {key.of} beside the treatment"
     notes = [
         f"`{n}` is text: {advice}"
         for n, c in free.items()
@@ -299,27 +338,33 @@ def _key(
     columns: Mapping[str, Column], usable: Mapping[str, Column], n_rows: int, name: str, chosen: Chosen
 ) -> PanelKey:
     times = _times(columns, usable, name, chosen.time)
-    wanted = [chosen.unit] if chosen.unit is not None else list(usable)
+    wanted = [chosen.unit] if chosen.unit else [(n,) for n in usable]
     found = [
         key
         for time in times
         for unit in wanted
-        if (key := _pair(usable, unit, time, n_rows, chosen.unit is not None)) is not None
+        if (key := _pair(usable, unit, time, n_rows, bool(chosen.unit))) is not None
     ]
+    if not found and not chosen.unit:
+        found = list(_of_several(usable, times, n_rows))
     classes: list[PanelKey] = []
     for key in found:
         same = next((k for k in classes if _same(k.codes, key.codes) and _same(k.periods, key.periods)), None)
         if same is None:
             classes.append(key)
-        elif key.unit != same.unit and key.time == same.time and key.unit not in same.same:
+        elif len(key.parts) == 1 and key.unit != same.unit and key.time == same.time and key.unit not in same.same:
             classes[classes.index(same)] = _merged(same, key)
     if len(classes) == 1:
         return classes[0]
     if not classes:
         raise _no_key(usable, times, n_rows, name, chosen)
-    notes = [f"`{k.unit}` × `{k.time}`: {k.units:,} units, {k.times:,} periods" for k in classes[:MOST_SHOWN]]
+    notes = [f"{_key_name(k.parts, k.time)}: {k.units:,} units, {k.times:,} periods" for k in classes[:MOST_SHOWN]]
     message = f"several pairs of columns of {name} have one row each: which is unit and time cannot be known"
     raise _refused("draft_keys", message, "say it: --unit COLUMN --time COLUMN", notes)
+
+
+def _key_name(unit: Sequence[str], *time: str) -> str:
+    return " × ".join(f"`{n}`" for n in (*unit, *time))
 
 
 def _merged(one: PanelKey, other: PanelKey) -> PanelKey:
@@ -327,10 +372,35 @@ def _merged(one: PanelKey, other: PanelKey) -> PanelKey:
     first, second = one, other
     if UNIT_NAMES.search(other.unit) and not UNIT_NAMES.search(one.unit):
         first, second = other, one
-    same = (*one.same, second.unit)
-    return PanelKey(
-        first.unit, first.time, first.step, first.codes, first.periods, first.written, first.units, first.times, same
-    )
+    return replace(first, same=(*one.same, second.unit))
+
+
+def _of_several(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int) -> Iterator[PanelKey]:
+    """Return the smallest sets of columns, pairs first, that are a key with a time.
+
+    Only sets that differ in every row of one period are looked at in all rows. Of columns that part the rows alike
+    the first counts.
+    """
+    codes: dict[str, Ints] = {}
+    for n, column in usable.items():
+        if column.missing.any() or (column.numbers is not None and not (column.numbers % 1 == 0).all()):
+            continue
+        coded, levels = rank(column)
+        if 2 <= levels <= n_rows / 4 and not TIME_NAMES.search(n) and not any(_same(coded, c) for c in codes.values()):
+            codes[n] = coded
+    for size in range(2, MOST_PARTS + 1):
+        found = False
+        for time in times:
+            values, counts = np.unique(time.periods, return_counts=True)
+            there = np.flatnonzero(time.periods == values[counts.argmax()])[:SCREENED]
+            screen = {n: (c[there], int(c.max()) + 1) for n, c in codes.items() if n != time.name}
+            for parts in combinations(screen, size):
+                joined, _ = join_codes([screen[n] for n in parts])
+                if len(np.unique(joined)) == len(there) and (key := _pair(usable, parts, time, n_rows, False)):
+                    found = True
+                    yield key
+        if found:
+            return
 
 
 def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: str, given: str | None) -> list[_Time]:
@@ -470,14 +540,16 @@ def _years(values: Floats) -> bool:
     return bool(values.min() >= 1500 and values.max() <= 2200)
 
 
-def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, given: bool) -> PanelKey | None:
+def _pair(
+    usable: Mapping[str, Column], unit: tuple[str, ...], time: _Time, n_rows: int, given: bool
+) -> PanelKey | None:
     """Return unit × time if it is a key whose units are seen in several periods."""
-    column = usable.get(unit)
-    if column is None or unit == time.name or column.missing.any() or (not given and TIME_NAMES.search(unit)):
+    columns = [usable[n] for n in unit if n in usable]
+    if len(columns) < len(unit) or time.name in unit or (not given and any(TIME_NAMES.search(n) for n in unit)):
         return None
-    if column.numbers is not None and not (column.numbers == np.round(column.numbers)).all():
+    if any(c.missing.any() or (c.numbers is not None and not (c.numbers % 1 == 0).all()) for c in columns):
         return None
-    codes, units = rank(column)
+    codes, units = join_codes([rank(column) for column in columns])
     if not 2 <= units <= n_rows * 0.75:
         return None
     _, place = np.unique(time.periods, return_inverse=True)
@@ -485,7 +557,8 @@ def _pair(usable: Mapping[str, Column], unit: str, time: _Time, n_rows: int, giv
         return None
     if (np.bincount(codes) > 1).mean() < 0.5:  # units seen once are no units
         return None
-    return PanelKey(unit, time.name, time.step, codes, time.periods, time.written, units, time.times)
+    named = unit[0] if len(unit) == 1 else UNIT
+    return PanelKey(named, time.name, time.step, codes, time.periods, time.written, units, time.times, unit)
 
 
 def _same(one: Ints, other: Ints) -> bool:
@@ -502,26 +575,27 @@ def _pairs(one: Ints, other: Ints) -> int:
 def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, name: str, chosen: Chosen) -> SpecError:
     notes = []
     merged: list[str] = []
-    closest: list[tuple[int, str, str]] = []
+    closest: list[tuple[int, tuple[str, ...], str]] = []
     for time in times[:3]:
-        best: list[tuple[int, str]] = []
-        for unit in [chosen.unit] if chosen.unit else usable:
-            column = usable.get(unit)
-            if column is None or unit == time.name or column.missing.any():
+        best: list[tuple[int, tuple[str, ...]]] = []
+        for unit in [chosen.unit] if chosen.unit else [(n,) for n in usable]:
+            columns = [usable[n] for n in unit if n in usable]
+            if len(columns) < len(unit) or time.name in unit or any(c.missing.any() for c in columns):
                 continue
-            codes, units = rank(column)
+            codes, units = join_codes([rank(column) for column in columns])
             if not 2 <= units <= n_rows * 0.75:
                 continue
             repeats = n_rows - _pairs(codes, time.periods)
             if (
                 chosen.unit
-                or UNIT_NAMES.search(unit)
-                or (column.is_text and units <= n_rows / 2 and repeats <= 0.05 * n_rows)
+                or UNIT_NAMES.search(unit[0])
+                or (columns[0].is_text and units <= n_rows / 2 and repeats <= 0.05 * n_rows)
             ):
                 best.append((repeats, unit))
         for repeats, unit in sorted(best)[:3]:
             told = f"repeats in {many(repeats, 'row')}" if repeats else "has one row each, but most units are seen once"
-            notes.append(f"`{unit}` × `{time.name}` {told}" + (_twice(usable, unit, time) if repeats else ""))
+            twice = _twice(join_codes([rank(usable[n]) for n in unit])[0], time) if repeats else ""
+            notes.append(f"{_key_name(unit, time.name)} {told}{twice}")
             closest.append((repeats, unit, time.name))
         closest.sort()
         blank = list(_blank_units(usable, time, n_rows, chosen.unit))
@@ -529,7 +603,9 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
         notes += [told for told, below in blank if not below]
         if not best and not blank:
             notes.append(f"with `{time.name}` as time no column names units")
-    what = f"`{chosen.unit}` and time are no key" if chosen.unit else "no column and a time have one row each"
+    what = "no column and a time have one row each"
+    if chosen.unit:
+        what = f"{_key_name(chosen.unit)} and time are no key"
     help_ = (
         "a panel has one row for each unit and period; for repeated cross-sections write the file by hand, without unit"
     )
@@ -544,13 +620,13 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
 
 
 def _blank_units(
-    usable: Mapping[str, Column], time: _Time, n_rows: int, given: str | None
+    usable: Mapping[str, Column], time: _Time, n_rows: int, given: Sequence[str]
 ) -> Iterator[tuple[str, bool]]:
     """Say which column would name units if each missing cell held what stands above it, as where cells are merged.
 
     Or which one would but for few rows in which it is missing.
     """
-    for name in [given] if given else usable:
+    for name in given or usable:
         column = usable.get(name)
         if column is None or name == time.name or not (missing := np.flatnonzero(column.missing)).size:
             continue
@@ -569,11 +645,9 @@ def _blank_units(
             yield told, cause
 
 
-def _twice(usable: Mapping[str, Column], unit: str, time: _Time) -> str:
+def _twice(codes: Ints, time: _Time) -> str:
     """Name the first two rows of one unit and period."""
-    cell = (
-        rank(usable[unit])[0] * (int(time.periods.max() - time.periods.min()) + 1) + time.periods - time.periods.min()
-    )
+    cell = codes * (int(time.periods.max() - time.periods.min()) + 1) + time.periods - time.periods.min()
     order = np.argsort(cell, kind="stable")
     (places,) = np.nonzero(np.diff(cell[order]) == 0)
     return f", first data rows {order[places[0]] + 1:,} and {order[places[0] + 1] + 1:,}"
@@ -660,7 +734,7 @@ def _treatment(
         n = told[0]
         lags = tuple(m for m in switches if m != n and m not in leading)
         cohort = cohorts[dated[n][0]]
-        why = f"0/1, switches once in a {key.unit}, exactly when `{cohort.cohort}` says"
+        why = f"0/1, switches once in a {key.of}, exactly when `{cohort.cohort}` says"
         return Treatment(why, n, cohort.cohort, first=cohort.first, never=cohort.never, lags=lags), _others(
             paths, cohorts, {n, *dated[n], *lags}
         )
@@ -675,7 +749,7 @@ def _treatment(
         lags = tuple(m for m in switches if m != n)
         starts = np.unique(paths[n].first)
         when = "at times that differ" if np.isfinite(starts).sum() > 1 else "in one period"
-        why = f"0/1, switches from 0 to 1 once and never back in a {key.unit}, {when}"
+        why = f"0/1, switches from 0 to 1 once and never back in a {key.of}, {when}"
         return Treatment(why, n, first=paths[n].first, lags=lags), _others(paths, cohorts, {n, *lags})
     if not leading and len(cohorts) == 1:
         ((n, cohort),) = cohorts.items()
@@ -769,12 +843,12 @@ def _no_treatment(
     if leading:
         several = len(leading) > 1
         message = (
-            f"{len(leading)} column{'s' * several} of {name} switch{'es' * (not several)} from 0 to 1 in a {key.unit}"
+            f"{len(leading)} column{'s' * several} of {name} switch{'es' * (not several)} from 0 to 1 in a {key.of}"
         )
         message += ", at once or by a part of the first period: which is the treatment?"
         notes = [_named(leading)]
         if cohorts:
-            notes.append(f"first treated periods, one for a {key.unit}, could stand in {_named(list(cohorts))}")
+            notes.append(f"first treated periods, one for a {key.of}, could stand in {_named(list(cohorts))}")
         return _refused("draft_treatment", message, help_, notes)
     if cohorts:
         message = f"{len(cohorts)} columns of {name} could be first treated periods: {_named(list(cohorts))}"
@@ -792,7 +866,7 @@ def _no_treatment(
         for n, c in rest.items()
         if _cohort(n, c, key, before=True) is not None
     ][:MOST_SHOWN]
-    message = f"no column of {name} is 0/1 and switches once in a {key.unit}, at times that differ"
+    message = f"no column of {name} is 0/1 and switches once in a {key.of}, at times that differ"
     who = _who(paths)
     if who and (moments := _moments(rest, key)):
         help_ = f"{_who_since(who[0], moments[0], rest, key)}; else {help_}"
@@ -825,7 +899,7 @@ def _nearly(name: str, column: Column, key: PanelKey) -> str:
     year = next(level for level in column.levels if level not in words)
     never = f", and 0 for “{words[0]}” if that is never" if words else ""
     return (
-        f"`{name}` is text, one for a {key.unit}, as “{year}”: if that is since when, "
+        f"`{name}` is text, one for a {key.of}, as “{year}”: if that is since when, "
         f"write {_as_time(year.strip(), key)} in the file{never}"
     )
 
@@ -856,7 +930,7 @@ def _adoption(name: str, column: Column, key: PanelKey) -> str:
         never = f"is.na({known})" if gaps else f"{words} == {write(Text(others[0]))}"
         made = f"ifelse({never}, 0, {made})"
     return (
-        f"`{name}` is a date, one for a {key.unit}: if that is since when, write its year into the file{example}, "
+        f"`{name}` is a date, one for a {key.of}: if that is since when, write its year into the file{example}, "
         f"and nothing for never, or start from `specdid init` alone and write the treatment in [derive], {made}"
     )
 
@@ -944,7 +1018,7 @@ def _cohort(name: str, column: Column, key: PanelKey, before: bool = False) -> T
     first[treated] = [table.get(v, key.periods.min()) for v in values[treated].tolist()]
     codes: tuple[float | str, ...] = tuple(float(v) for v in np.unique(values[values > last]) if np.isfinite(v))
     said = codes + (("empty",) if empty.any() else ())
-    why = f"one value for a {key.unit}, a period of `{key.time}`"
+    why = f"one value for a {key.of}, a period of `{key.time}`"
     if early.any():
         shown = first_few([number_text(v) for v in np.unique(values[early]).tolist()], MOST_SHOWN)
         why += f", or before the first of them ({shown}): these units are treated throughout"
@@ -961,10 +1035,12 @@ def _since(paths: Mapping[str, _Path]) -> list[str]:
     return [n for n, p in paths.items() if p.by_time and not (p.by_unit or p.back or p.gaps or p.late)]
 
 
-TREATED_SINCE = (
-    "the treatment is 0 before and 1 after: write it in the file, or start from `specdid init` alone and make it "
-    "in [derive], as ifelse(year >= 2012, pilot, 0)"
-)
+def _since_when(who: str, key: PanelKey) -> str:
+    periods = np.unique(key.written)
+    middle = number_text(float(periods[len(periods) // 2]))
+    return (
+        f'say it, with the period that is meant: --treatment "{write_name(who)} * ({write_name(key.time)} >= {middle})"'
+    )
 
 
 def _given(
@@ -986,9 +1062,9 @@ def _given(
             told = f"{why}: who is treated, and `{after[0]}` the one column of since when"
             return Treatment(told, group=given, after=after[0], first=first)
         notes = [f"columns of since when: {_named(after)}"] if after else []
-        message = f"`{given}` never changes within a `{key.unit}`: since when is it treated?"
+        message = f"`{given}` never changes within a {key.of}: since when is it treated?"
         dated_by = [*_moments(rest, key), *cohorts]
-        help_ = _who_since(given, dated_by[0], rest, key) if dated_by and not after else TREATED_SINCE
+        help_ = _who_since(given, dated_by[0], rest, key) if dated_by and not after else _since_when(given, key)
         raise _refused("draft_treatment", message, help_, notes)
     if given in _moments(rest, key) and (who := _who(paths)):
         message = f"`{given}` is the same for all rows: who is treated?"

@@ -56,7 +56,7 @@ def findings(found: Looked) -> list[str]:
     """Return what is printed of a draft: what was chosen, by what evidence, and what is left to a person."""
     key, treatment = found.key, found.treatment
     lines = [
-        f"unit {_code(key.unit)}, time {_code(key.time)}: {_evidence(found)}",
+        f"unit {' × '.join(map(_code, key.parts))}, time {_code(key.time)}: {_evidence(found)}",
         f"treatment {_of(treatment.term, treatment.cohort, treatment.group, treatment.after)}: {treatment.why}",
     ]
     if not found.outcome_given:
@@ -125,6 +125,8 @@ class _Terms:
             *found.missing,
         }
         treatment, time = found.treatment, write_name(found.key.time)
+        if found.expression is not None and treatment.term is not None:
+            self.derived[treatment.term] = (found.expression, "named by you")
         if treatment.cohort is not None:
             self.cohort = write_name(treatment.cohort)
         if treatment.term is not None:
@@ -176,6 +178,11 @@ def _head(found: Looked, stem: str) -> list[str]:
     ]
 
 
+def _unit(parts: Sequence[str]) -> str:
+    named = [toml_text(write_name(part)) for part in parts]
+    return named[0] if len(named) == 1 else f"[{', '.join(named)}]"
+
+
 def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
     key, treatment = found.key, found.treatment
     title = f"{one_line(stem)}: draft" + ("" if found.outcome_given else ", outcome not yet chosen")
@@ -184,7 +191,7 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
         f"title = {toml_text(title)}",
         f"data  = {toml_text(data)}",
         *comment(_evidence(found)),
-        f"unit  = {toml_text(write_name(key.unit))}",
+        f"unit  = {_unit(key.parts)}",
         f"time  = {toml_text(write_name(key.time))}",
     ]
     if key.step is not None:

@@ -71,7 +71,9 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class ColumnValue:
-    """The name of one column."""
+    """The name of one column; ``several``: a list of them stands for their combinations."""
+
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -720,8 +720,9 @@ STUDY = TableKeys(
         ),
         Key(
             "unit",
-            ColumnValue(),
-            "The column that tells units: what is observed over time, treated or not.",
+            Many(ColumnValue(several=True)),
+            "The column that tells units: what is observed over time, treated or not. A list of columns stands for "
+            "their combinations, which make a column `unit`.",
             '"city_id"',
             otherwise="repeated cross-sections: nothing that follows units",
         ),

@@ -12,6 +12,9 @@ import polars as pl
 
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import Origin, SpecdidError, many
+from specdid._study import UNIT
+from specdid._toml import toml_text
+from specdid.language import write_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,24 @@ def merge_levels(columns: Sequence[Column]) -> tuple[tuple[str, ...], list[Ints]
     return levels, recoded
 
 
+def combined(columns: Sequence[Column]) -> Column:
+    """Return the combinations of columns without missing values as text, their parts joined by ^.
+
+    Raises
+    ------
+    ReadError
+        Where two combinations are the same text.
+    """
+    codes, count = join_codes([rank(column) for column in columns])
+    first = np.zeros(count, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    names = ["^".join(cell_text(column, row) for column in columns) for row in first.tolist()]
+    levels, place = np.unique(names, return_inverse=True)
+    if len(levels) < count:
+        raise ReadError("unit_name", "two units would have the same name", help="write the parts of names without ^")
+    return text(place.reshape(-1)[codes], tuple(levels.tolist()))
+
+
 def rank(column: Column) -> tuple[Ints, int]:
     """Code a column's values from 0 in sorted order, -1 where missing; gives also how many levels occur."""
     if column.numbers is None:
@@ -140,7 +161,7 @@ _PARTS = {
 """Of a step its periods in a year, what the year is multiplied by, and names of columns that number them."""
 
 
-def parted_time_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
+def parted_time_advice(columns: Mapping[str, Column], unit: Sequence[str], time: str) -> str:
     """Say how year and quarter (month, …) in two columns, of which one is ``time``, become one; "" where they do not.
 
     The name must say it: a gender, 1 or 2, and a group of ages, 1 to 4, part a year as well.
@@ -152,13 +173,13 @@ def parted_time_advice(columns: Mapping[str, Column], unit: str, time: str) -> s
     }
     years = [n for n, v in whole.items() if v.size and v.min() >= 1500 and v.max() <= 2500]
     for step, (most, factor, named) in _PARTS.items():
-        for part in (n for n in whole if named.search(n) and n != unit):
+        for part in (n for n in whole if named.search(n) and n not in unit):
             low, high = whole[part].min(initial=1), whole[part].max(initial=0)
             if not 0 <= low < high < most + (low > 0):
                 continue
             for year in (n for n in years if time in (n, part)):
                 period = whole[year] * 100 + whole[part]
-                cells, count = join_codes([rank(columns[unit]), rank(number(period))])
+                cells, count = join_codes([*(rank(columns[name]) for name in unit), rank(number(period))])
                 if count == len(cells) > 0:
                     add = " + 1" if low == 0 else ""
                     first = int(whole[year][0] * factor + whole[part][0] + (low == 0))
@@ -174,30 +195,29 @@ MOST_APART = 40
 """Levels of a column that is told to split a unit's period into rows."""
 
 
-def repeats_advice(columns: Mapping[str, Column], unit: str, time: str) -> str:
-    """Say which column tells the rows of one unit and period apart, as a sector or gender does, and what to do."""
+def repeats_advice(columns: Mapping[str, Column], unit: Sequence[str], time: str) -> str:
+    """Say which column tells the rows of one unit and period apart, as a sector or gender does, and what to do.
+
+    ``unit`` are the columns that tell units.
+    """
     if parted := parted_time_advice(columns, unit, time):
         return parted
-    (units, _), (times, count) = rank(columns[unit]), rank(columns[time])
-    cell = compact(units * count + times)[0]
+    cell, _ = join_codes([rank(columns[name]) for name in (*unit, time)])
     apart = []
     for name, column in columns.items():
-        if name in (unit, time) or column.kind or column.missing.any():
+        if name in (*unit, UNIT, time) or column.kind or column.missing.any():
             continue
         codes, levels = rank(column)
         if 2 <= levels <= min(MOST_APART, len(cell) // 2) and len(np.unique(cell * levels + codes)) == len(cell):
-            apart.append(f"`{name}`")
+            apart.append(name)
     if not apart:
         return (
-            "each unit may have one row a period; of rows that are the same delete one, of parts (ages, genders, "
-            f"sectors) make one row by sum or mean, or put a column of `{unit}` and part into the data, which is then "
-            "the unit"
+            "delete rows that are the same; of parts (ages, genders, sectors) make one row by sum or mean, or name "
+            'their columns with the unit\'s: unit = ["state", "sector"]'
         )
-    return (
-        f"each unit may have one row a period, and here a row is one of each {' or '.join(apart[:3])}: make one row of "
-        f"them by sum or mean, keep one of them, or put a column of `{unit}` and {apart[0]} together into the data and "
-        "name it as the unit (cluster by the first)"
-    )
+    listed = ", ".join(toml_text(write_name(name)) for name in (*unit, apart[0]))
+    named = " or ".join(f"`{name}`" for name in apart[:3])
+    return f"a row is one of each {named}: write unit = [{listed}], or make one row of them by sum or mean"
 
 
 def _ranked(values: Floats) -> tuple[Ints, int]:

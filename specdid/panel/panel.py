@@ -59,6 +59,7 @@ class Panel:
     columns : name -> Column, in data order.
     n_rows : int
     unit, time : the names of the columns, None where the study declares none.
+    unit_columns : of a unit that several columns make: those; ``unit`` is then the column of their combinations.
     step : how one period follows another (see ``panel.times``); None is whole numbers.
     sha256 : hex digest of the file, or of the columns of a frame in memory; of several files, of all and their joins.
     path : the study's own file, None for a frame in memory.
@@ -91,6 +92,7 @@ class Panel:
     sorted_keys: Ints | None = field(default=None, repr=False)
     file_rows: Ints | None = field(default=None, repr=False)
     files: tuple[SourceFile, ...] = ()
+    unit_columns: tuple[str, ...] = ()
 
     @property
     def names(self) -> str:
@@ -302,7 +304,8 @@ def _columns_alone(study: Study, sources: Sources, faults: tuple[Fault, ...]) ->
     time = None if wrong & {"time", "step"} else study.time
     if (unit, time) == (study.unit, study.time):
         unit = time = None
-    keyless = replace(study, unit=unit, time=time, step=study.step if time else None)
+    parts = study.unit_columns if unit else ()
+    keyless = replace(study, unit=unit, unit_columns=parts, time=time, step=study.step if time else None)
     return _structure(keyless, sources)[0]
 
 
@@ -311,7 +314,9 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
     source, name = sources.columns, sources.name
     derived = study.derive.keys()
     unit, time = study.unit, study.time
-    faults = [*_key_faults(unit, study.unit_origin, source, name, "unit", derived, time)]
+    faults: list[Fault] = []
+    for part in study.unit_parts:
+        faults += _key_faults(part, study.unit_origin, source, name, "unit", derived, time)
     faults += _key_faults(time, study.time_origin, source, name, "time", derived, unit)
     if not known_step(study.step):
         faults.append(_unknown_step(study))
@@ -348,6 +353,7 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
         study.never,
         keys,
         files=sources.files,
+        unit_columns=study.unit_columns,
     )
     odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
     blank = () if units is None else tuple(_blank_below(study, source, units[0]))
@@ -502,6 +508,6 @@ def _duplicates(study: Study, source: ReadColumns, name: str, order: Ints, twice
         None,
         "unit_time",
         f"{places.size:,} {rows} a `{study.unit}` × `{study.time}` that is already in {name}",
-        help=repeats_advice(source.columns, study.unit or "", study.time or ""),
+        help=repeats_advice(source.columns, study.unit_parts, study.time or ""),
         notes=notes,
     )

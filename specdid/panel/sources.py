@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 
 from specdid._diagnostics import Document, Fault, Origin, fault_at, many
-from specdid._study import AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study, VariantOption
+from specdid._study import UNIT, AnalysisTable, EstimatorOption, Expression, JoinedFile, Reshape, Study, VariantOption
 from specdid.language import LanguageError, parse, referenced
 from specdid.language.functions import PATTERNS, argument
 from specdid.language.resolve import UNNAMEABLE, matching
 from specdid.language.tree import Call, Node, Text, walk
-from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, merge_levels
+from specdid.panel.columns import UNREAD, Column, ReadColumns, ReadError, combined, merge_levels
 from specdid.panel.delimited import refuse_repeated
 from specdid.panel.files import Wanted, convert, read_columns, refuse_large
 from specdid.panel.joined import Join, SourceFile, join, meeting_fault, names_joined, text_and_number
@@ -59,12 +59,13 @@ def read_sources(study: Study, data: Any = None) -> tuple[Sources | None, tuple[
     found: list[Fault] = []
     try:
         main, name, layout = _own(study, data)
+        main = _with_unit(main, study, name)
     except ReadError as error:
         return None, (_located(error, origin), *_unreadable(study))
     found += _remarks(main, name, origin)
     columns: Mapping[str, Column] = main.columns
     files = [SourceFile(name, None, None if data is not None else study.data, main.sha256, main.n_rows,
-                        {n: n for n in columns}, layout)]  # fmt: skip
+                        {n: n for n in columns if n != UNIT or not study.unit_columns}, layout)]  # fmt: skip
     for file in study.files:
         columns, joined, faults = _join(study, file, columns, main.n_rows, name)
         found += faults
@@ -96,6 +97,28 @@ def _own(study: Study, data: Any) -> tuple[ReadColumns, str, WideLayout | None]:
         return source, name, None
     layout = wide_layout(list(source.columns), study.reshape)
     return reshaped(source, layout), f"{name} (reshaped)", layout
+
+
+def _with_unit(source: ReadColumns, study: Study, name: str) -> ReadColumns:
+    """Put first the column that several columns of [study] ``unit`` make: their combinations, as 1^2008.
+
+    Where one of them is not there, or is missing in a row, none is made; the panel says so of that one.
+    """
+    parts = study.unit_columns
+    if not parts:
+        return source
+    if UNIT in source.columns:
+        raise ReadError(
+            "unit_name",
+            f"a unit of several columns makes a column `{UNIT}`, which {name} has already",
+            help="rename that column in the data",
+            origin=study.unit_origin,
+        )
+    columns = [source.columns.get(part) for part in parts]
+    known = [column for column in columns if column is not None and not column.missing.any()]
+    if len(known) < len(parts):
+        return source
+    return replace(source, columns={UNIT: combined(known), **source.columns})
 
 
 def _wanted(reshape: Reshape | None, wanted: Wanted) -> Wanted:
@@ -152,7 +175,7 @@ def _option(
         said = "a data file as an option is compared by unit and time, which the study does not both have"
         return columns, None, (fault_at(origin, None, "source_keys", said, "write unit and time in [study]"),)
     name = _written_name(study, option.data, origin)
-    keys = (study.unit, study.time)
+    keys = (*study.unit_parts, study.time)
     used = [column for column in mentioned(study, list(own.columns)) if column not in keys]
     by = tuple((key, key) for key in keys)
     file = JoinedFile(option.label, option.data, by, None, study.reshape, option.origin, origin, origin)
@@ -227,9 +250,10 @@ def _unreadable(study: Study) -> Iterator[Fault]:
 
 def _content(study: Study, files: Sequence[SourceFile]) -> str:
     """Hash the files and what is made of them; of one file that stays as it is, its own hash."""
-    if len(files) == 1 and files[0].layout is None:
+    if len(files) == 1 and files[0].layout is None and not study.unit_columns:
         return files[0].sha256
-    rules = [(f.suffix, f.by, _patterns(f.reshape)) for f in study.files]
+    rules: list[object] = [(f.suffix, f.by, _patterns(f.reshape)) for f in study.files]
+    rules += [study.unit_columns] if study.unit_columns else []
     return sha256(repr(([f.sha256 for f in files], _patterns(study.reshape), rules)).encode()).hexdigest()
 
 
@@ -279,7 +303,7 @@ def needed(study: Study, columns: Sequence[str]) -> frozenset[str]:
 
     Texts that may be expressions (those of the analyses) count too; one that is none mentions nothing.
     """
-    found = {study.unit, study.time, *(ours for file in study.files for ours, _ in file.by)}
+    found = {study.unit, study.time, *study.unit_columns, *(ours for file in study.files for ours, _ in file.by)}
     for tree in _trees(study):
         found |= {name.name for name in referenced(tree)}
         found.update(*(_matched(node, columns) for node in walk(tree) if isinstance(node, Call)))
