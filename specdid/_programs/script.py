@@ -58,6 +58,7 @@ class DataFile:
     joined : files whose columns the data take, in order
     by : of a joined file, safe names of the columns that say which rows belong together
     partners : of a joined file, rows of the data that have a row in it
+    unit, parts : the text column that is made of ``parts``, joined by ^, where units are told by several columns
     """
 
     path: str
@@ -71,6 +72,8 @@ class DataFile:
     joined: tuple[DataFile, ...] = ()
     by: tuple[str, ...] = ()
     partners: int = 0
+    unit: str | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -423,13 +423,16 @@ class ProgramColumns:
         A frame in memory has no file: the program then reads one that is to be saved as data.csv.
         """
         own, *others = self.panel.files
+        unit = self._data.get(self.panel.unit or "") if self.panel.unit_columns else None
+        parts = tuple(self.data_column(part) for part in self.panel.unit_columns) if unit is not None else ()
         # Of a file that is joined to one that is joined, the keys are columns of that one: the last come first.
         for file in reversed(others):
             if not self._data.keys().isdisjoint(file.columns):
                 for ours, _ in file.by:
                     self.data_column(ours)
         joined = tuple(self._file(f, f.by) for f in others if not self._data.keys().isdisjoint(f.columns))
-        return replace(self._file(own, (), path or (None if own.path else "data.csv")), joined=joined)
+        mine = self._file(own, (), path or (None if own.path else "data.csv"))
+        return replace(mine, joined=joined, unit=unit, parts=parts)
 
     def _file(self, file: SourceFile, by: tuple[tuple[str, str], ...], path: str | None = None) -> DataFile:
         """Describe one file and its columns that are used; ``by`` are keys, first of its columns."""

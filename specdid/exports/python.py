@@ -252,6 +252,10 @@ def _data(script: Script) -> Iterator[str]:
     if any(file.kind == "xlsx" and file.text - file.dates for file in files):
         yield from _CELL_TEXT
     yield from _file(script.source, "d", "DATA")
+    source = script.source
+    if source.unit is not None:
+        parts = [f'd["{n}"]' + '.map("{:.15g}".format)' * (n not in source.text) for n in source.parts]
+        yield f'd["{source.unit}"] = {""" + "^" + """.join(parts)}'
     for k, file in enumerate(script.source.joined, start=2):
         yield from _joined(file, f"DATA{k}")
 

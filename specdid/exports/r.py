@@ -456,6 +456,9 @@ def _data(script: Script) -> Iterator[str]:
     if any(file.kind == "dta" for file in files):
         yield from _STATA_DATES
     yield from _file(script.source, "d", "DATA")
+    if script.source.unit is not None:
+        parts = ", ".join(f"d${n}" for n in script.source.parts)
+        yield f'd${script.source.unit} <- paste({parts}, sep = "^")'
     for k, file in enumerate(script.source.joined, start=2):
         yield from _joined(file, f"DATA{k}")
 

@@ -75,7 +75,8 @@ end"""
 def write(script: Script) -> str:
     """Write a do-file that displays the estimate under every vcov."""
     files = (script.source, *script.source.joined)
-    texts = frozenset().union(*(file.text | file.dates for file in files))
+    made = [script.source.unit] if script.source.unit is not None else []
+    texts = frozenset(made).union(*(file.text | file.dates for file in files))
     values = StataValues(texts, script.unit, script.time)
     derived, sample = _derived(script, values), list(_sample(script, values))
     program = program_of(script, EXPORT)
@@ -129,6 +130,9 @@ def _data(script: Script) -> Iterator[str]:
         for name, original in _renamed(source):
             yield _named(source, original, name)
         yield from _typed(source)
+    if source.unit is not None:
+        parts = ' + "^" + '.join(n if n in source.text else f'strofreal({n}, "%18.0g")' for n in source.parts)
+        yield f"generate {source.unit} = {parts}"
     if script.unit:
         yield f"drop if missing({script.unit})"
     for k, file in enumerate(source.joined, start=2):
