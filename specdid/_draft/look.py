@@ -105,7 +105,7 @@ class PanelKey:
     @property
     def of(self) -> str:
         """Name the unit in a message."""
-        return _key_name(self.parts)
+        return " × ".join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ def _text_outcome(outcome: str, column: Column, name: str) -> list[SpecError]:
 
 
 def _no_outcome(free: Mapping[str, Column], infinite: Mapping[str, str], key: PanelKey, name: str) -> SpecError:
-    message = f"no numeric column of {name} varies within {key.of} beside the treatment"
+    message = f"no numeric column of {name} varies within `{key.of}` beside the treatment"
     notes = [
         f"`{n}` is text: {advice}"
         for n, c in free.items()
@@ -383,7 +383,9 @@ def _of_several(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: in
     """
     codes: dict[str, Ints] = {}
     for n, column in usable.items():
-        if column.missing.any() or (column.numbers is not None and not (column.numbers % 1 == 0).all()):
+        if column.missing.any() or (
+            column.numbers is not None and not (column.numbers == np.round(column.numbers)).all()
+        ):
             continue
         coded, levels = rank(column)
         if 2 <= levels <= n_rows / 4 and not TIME_NAMES.search(n) and not any(_same(coded, c) for c in codes.values()):
@@ -396,7 +398,9 @@ def _of_several(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: in
             screen = {n: (c[there], int(c.max()) + 1) for n, c in codes.items() if n != time.name}
             for parts in combinations(screen, size):
                 joined, _ = join_codes([screen[n] for n in parts])
-                if len(np.unique(joined)) == len(there) and (key := _pair(usable, parts, time, n_rows, False)):
+                if len(np.unique(joined)) < len(there) or _part_of_time(usable, parts, time.name):
+                    continue
+                if (key := _pair(usable, parts, time, n_rows, False)) is not None:
                     found = True
                     yield key
         if found:
@@ -540,6 +544,15 @@ def _years(values: Floats) -> bool:
     return bool(values.min() >= 1500 and values.max() <= 2200)
 
 
+def _part_of_time(usable: Mapping[str, Column], parts: Sequence[str], time: str) -> bool:
+    """Say whether one of ``parts`` is a quarter or the like, and the time its year."""
+    for part in parts:
+        others = [n for n in parts if n != part]
+        if parted_time_advice({n: usable[n] for n in (*parts, time)}, others, time):
+            return True
+    return False
+
+
 def _pair(
     usable: Mapping[str, Column], unit: tuple[str, ...], time: _Time, n_rows: int, given: bool
 ) -> PanelKey | None:
@@ -547,7 +560,9 @@ def _pair(
     columns = [usable[n] for n in unit if n in usable]
     if len(columns) < len(unit) or time.name in unit or (not given and any(TIME_NAMES.search(n) for n in unit)):
         return None
-    if any(c.missing.any() or (c.numbers is not None and not (c.numbers % 1 == 0).all()) for c in columns):
+    if any(
+        c.missing.any() or (c.numbers is not None and not (c.numbers == np.round(c.numbers)).all()) for c in columns
+    ):
         return None
     codes, units = join_codes([rank(column) for column in columns])
     if not 2 <= units <= n_rows * 0.75:
@@ -1062,7 +1077,7 @@ def _given(
             told = f"{why}: who is treated, and `{after[0]}` the one column of since when"
             return Treatment(told, group=given, after=after[0], first=first)
         notes = [f"columns of since when: {_named(after)}"] if after else []
-        message = f"`{given}` never changes within a {key.of}: since when is it treated?"
+        message = f"`{given}` never changes within a `{key.of}`: since when is it treated?"
         dated_by = [*_moments(rest, key), *cohorts]
         help_ = _who_since(given, dated_by[0], rest, key) if dated_by and not after else _since_when(given, key)
         raise _refused("draft_treatment", message, help_, notes)

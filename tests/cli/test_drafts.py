@@ -379,11 +379,11 @@ def test_a_time_in_two_columns_is_to_be_numbered_in_one(tmp_path, year, part, mo
 
 
 @pytest.mark.parametrize("part", ["sex", "age_group", "industry"])
-def test_parts_of_a_year_that_are_no_time_are_none(tmp_path, part):
+def test_parts_of_a_unit_are_no_parts_of_a_year(tmp_path, part):
     double = {name: np.repeat(values, 2) for name, values in panel().items()}
-    told = refused(tmp_path, double | {part: np.tile([1, 2], 120)})
-    assert f"a row is one of each `{part}`" in told
-    assert "two columns" not in told
+    found = draft(tmp_path, double | {part: np.tile([1, 2], 120)})[1]
+    assert found["study"]["unit"] == ["firm", part]
+    assert found["inference"]["cluster"] == "firm"
 
 
 def test_dates_a_week_apart_are_told_to_be_weeks(tmp_path):
@@ -694,13 +694,8 @@ def test_a_treatment_of_units_or_of_all_is_clustered_by_unit(tmp_path):
 def test_several_rows_of_a_unit_and_period_are_told_with_what_tells_them_apart(tmp_path):
     columns = panel()
     double = {name: np.repeat(values, 2) for name, values in columns.items()}
-    double["sex"] = np.tile(["m", "f"], 120)
-    said = refused(tmp_path, double)
-    assert "`firm` × `year` repeats in 120 rows, first data rows 1 and 2" in said
-    assert "a row is one of each `sex`" in said
-    assert "a column of `firm` and `sex` together" in said
-    del double["sex"]
     said = refused(tmp_path, double | {"noise": np.arange(240) / 7})
+    assert "`firm` × `year` repeats in 120 rows, first data rows 1 and 2" in said
     assert "of parts (ages, genders, sectors)" in said
     spec = (
         '[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n[outcome]\ny = "sales"\n[treatment]\nlaw = "law"\n'
