@@ -74,8 +74,8 @@ def _names(request: Request, panel: Panel, derived: Iterable[str] = ()) -> Itera
     """Say which names are unknown; ``derived`` are known beside those of the study, with faults of their own."""
     study = request.layout.study
     columns = tuple(dict.fromkeys((*panel.columns, *study.derive, *derived)))
-    for expression, role in request.expressions:
-        yield from unknown(expression, columns, panel, role)
+    for expression, _ in request.expressions:
+        yield from unknown(expression, columns, panel)
     for use in uses(study):
         if use.expression.origin.path[: len(request.table.origin.path)] == request.table.origin.path:
             yield from unknown(use.expression, columns, panel)

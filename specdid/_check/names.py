@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specdid._check.data import StudyRole, selectors, uses
+from specdid._check.data import selectors, uses
 from specdid._diagnostics import Fault, Origin, did_you_mean, fault_at
 from specdid._study import Expression, Study, VariantOption
-from specdid.language import (
-    HabitRole,
-    LanguageError,
-    Mistake,
-    elsewhere,
-    in_our_spelling,
-    parse,
-    referenced,
-    unknown_columns,
-    write,
-)
-from specdid.language.tree import Binary, Call, Constant, Name, walk
+from specdid.language import LanguageError, parse, referenced, unknown_columns, write
+from specdid.language.tree import Call, Constant, walk
 from specdid.panel import Panel
 
 
@@ -32,7 +22,7 @@ def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
             yield from _replaced(study, option, panel, columns)
     for use in uses(study):
         new = use.option.derive if use.option else ()
-        yield from unknown(use.expression, (*known, *new), panel, PLACES.get(use.role, use.role))
+        yield from unknown(use.expression, (*known, *new), panel)
     for _, selector in selectors(study):
         for expression in (selector.has, selector.lacks):
             if expression is not None:
@@ -40,21 +30,12 @@ def check_names(study: Study, panel: Panel) -> Iterator[Fault]:
     yield from _labels(study, known, panel)
 
 
-PLACES: dict[StudyRole, HabitRole] = {"outcome": "value", "number": "value"}
-"""Roles of a use -> what the language calls them, where that differs."""
-
-
-def unknown(
-    expression: Expression, known: Sequence[str], panel: Panel, place: HabitRole | None = None
-) -> Iterator[Fault]:
+def unknown(expression: Expression, known: Sequence[str], panel: Panel) -> Iterator[Fault]:
     """Make a fault of every name in ``expression`` that is not in ``known``."""
     yield from _called_as_constants(expression, known)
-    problems = unknown_columns(expression.tree, known)
-    meant = _meant(expression, known, place) if problems and place is not None else None
-    for problem in problems:
+    for problem in unknown_columns(expression.tree, known):
         message = f"{problem.message} in {panel.names}"
-        help_ = meant or _text_meant(expression, problem, panel) or problem.help
-        yield fault_at(expression.origin, problem.span, problem.code, message, help_)
+        yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
 
 
 def _called_as_constants(expression: Expression, known: Sequence[str]) -> Iterator[Fault]:
@@ -71,27 +52,6 @@ def _called_as_constants(expression: Expression, known: Sequence[str]) -> Iterat
         message = f"`{word}` is the constant {write(node)} here, and a column is called so, too"
         advice = f"in backticks it is the column: `` `{word}` ``"
         yield fault_at(expression.origin, node.span, "constant_column", message, advice, "warning")
-
-
-def _meant(expression: Expression, known: Sequence[str], place: HabitRole) -> str | None:
-    """Say how another program's spelling, in which the names are no columns, is written here."""
-    text = in_our_spelling(expression.text, place)
-    if text is None:
-        return elsewhere(expression.text, place)
-    return None if unknown_columns(parse(text), known) else f"write `{text}`"
-
-
-def _text_meant(expression: Expression, problem: Mistake, panel: Panel) -> str | None:
-    """Say that a text stands in quotes, where a name that is no column is one of a column's values."""
-    for node in walk(expression.tree):
-        if not isinstance(node, Binary) or node.operator not in ("==", "!="):
-            continue
-        for side, other in ((node.left, node.right), (node.right, node.left)):
-            if isinstance(side, Name) and side.span == problem.span and isinstance(other, Name):
-                column = panel.columns.get(other.name)
-                if column is not None and column.is_text and side.name in column.levels:
-                    return f"a text stands in quotes: `{other.name} {node.operator} '{side.name}'`"
-    return None
 
 
 def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:
@@ -122,9 +82,7 @@ def _definition(
     name: str, expression: Expression, above: Sequence[str], later: Sequence[str], panel: Panel
 ) -> Iterator[Fault]:
     yield from _called_as_constants(expression, above)
-    problems = unknown_columns(expression.tree, above)
-    meant = _meant(expression, above, "value") if problems else None
-    for problem in problems:
+    for problem in unknown_columns(expression.tree, above):
         used = next(n.name for n in referenced(expression.tree) if n.span == problem.span)
         if used == name:
             message = f"`{name}` is defined by itself, and {panel.names} has no such column"
@@ -134,8 +92,7 @@ def _definition(
             yield fault_at(expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`")
         else:
             message = f"{problem.message} in {panel.names}"
-            help_ = meant or _text_meant(expression, problem, panel) or problem.help
-            yield fault_at(expression.origin, problem.span, problem.code, message, help_)
+            yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)
 
 
 def _replaced(study: Study, option: VariantOption, panel: Panel, columns: tuple[str, ...]) -> Iterator[Fault]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Any, TypeVar, cast
 from specdid import language
 from specdid._columns import DIMENSIONS, OF_INSTRUMENTS, RESERVED
 from specdid._decode.files import read_path
-from specdid._decode.options import Options, WrittenOption, dotted_label, meta_of
-from specdid._decode.other_programs import vcov_help
+from specdid._decode.options import Options, WrittenOption, meta_of
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, part_of
 from specdid._diagnostics import Origin
-from specdid._format import VARIANT_OPTION, VCOV, Word
+from specdid._format import VARIANT_OPTION, VCOV
 from specdid._study import (
     INSTRUMENTS,
     Distribution,
@@ -54,14 +52,6 @@ from specdid.language.tree import (
 
 _Option = TypeVar("_Option")
 HELP = 'a vcov is "iid", "hetero", "~a" or "~a + b"'
-OF_COMMANDS: dict[str, Rule] = {
-    "felm": "lsdv", "lfe": "lsdv", "reg": "lsdv", "regress": "lsdv", "lm": "lsdv", "ols": "lsdv",
-    "statsmodels": "lsdv", "linearmodels": "lsdv", "xtreg": "reghdfe", "feols": "fixest", "pyfixest": "fixest",
-    "ppmlhdfe": "glm", "ml": "glm", "logit": "glm", "poisson": "glm", "cr0": "none", "hc0": "none",
-}  # fmt: skip
-"""What users of other software call a correction."""
-OF_LAWS: dict[str, Distribution] = {"z": "normal", "norm": "normal", "gaussian": "normal", "n": "normal",
-                                    "student": "t"}  # fmt: skip
 NOTHING_KNOWN: dict[str, Node] = {"value": Constant(None), "terms": Number(1.0)}
 
 
@@ -312,35 +302,11 @@ def read_vcov(item: Item, label: str | None, log: Log) -> VcovOption | None:
     if not isinstance(item.value, dict):
         log.wrong_type(item, "text or a table", HELP)
         return None
-    if dotted_label(item, VCOV.names, log):
-        return None
     table = Table(item, log, VCOV, f"the vcov option `{label}`" if label else "`vcov`")
-    found = table.read(
-        formula=lambda inner: inner,
-        ssc=lambda inner: _choice(inner, "ssc", OF_COMMANDS, log),
-        distribution=lambda inner: _choice(inner, "distribution", OF_LAWS, log),
-    )
+    found = table.read(formula=lambda inner: inner)
     if found["formula"] is None:
         return None
     return _option(item, label, found["formula"], found["ssc"], found["distribution"], log)
-
-
-def _choice(item: Item, key: str, known: Mapping[str, str], log: Log) -> str | None:
-    """Read a word of ``key``; ``known`` are other names of them."""
-    choices = cast("Word", VCOV[key].kind).choices
-    listed = f"`{key}` is one of {', '.join(choices)}"
-    if item.value is False and "none" in choices:
-        log.wrong_type(item, "text", 'write "none"')
-        return None
-    if not isinstance(item.value, str):
-        log.wrong_type(item, "text", listed)
-        return None
-    meant = known.get(item.value.casefold())
-    if meant is None or item.value in choices:
-        return log.choice(item, choices, key)
-    message = f"`{key}` cannot be `{item.value}`"
-    log.add(item.origin, "bad_choice", message, f'write "{meant}"', notes=(listed,))
-    return None
 
 
 def _option(
@@ -356,12 +322,6 @@ def _option(
     return VcovOption(label, kind, clusters, text, item.key, ssc, distribution)
 
 
-_JOINT = re.compile(
-    r"(?<!\w)(?:i\.)?([^\W\d]\w*)\s*(?:##?|[:*])\s*(?:i\.)?([^\W\d]\w*)|(?:group|interaction)\(\s*(\w+)\s*,\s*(\w+)\s*\)"
-)
-"""How others write the combinations of two columns; begun within a word it would go over a long one again and again."""
-
-
 def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
     """Read "iid", "hetero", "~a" or "~a + b": the kind, its clusters and the canonical text."""
     text = log.text(item, HELP)
@@ -370,18 +330,12 @@ def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], st
     if text in {"iid", "hetero"}:
         return cast("VcovKind", text), (), text
     if "~" not in text.lstrip()[:1]:
-        column = re.fullmatch(r"[\w.]+(?: *\+ *[\w.]+)?", text.strip())
-        by_column = f'{HELP}; to cluster by a column, write "~{text.strip()}"' if column else HELP
-        help_ = vcov_help(text) or by_column
-        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", help_)
+        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", HELP)
         return None
     return _clustered(text, item.origin, log)
 
 
 def _clustered(text: str, origin: Origin, log: Log) -> tuple[VcovKind, tuple[Expression, ...], str] | None:
-    if (joint := _JOINT.sub(lambda m: f"{m[1] or m[3]}^{m[2] or m[4]}", text)) != text:
-        log.add(origin, "bad_vcov", f"no vcov `{text}`", f'write "{joint}"')
-        return None
     try:
         tree = language.parse(text)
     except LanguageError as error:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from specdid import _plugins
-from specdid._decode.other_programs import estimator_help
 from specdid._decode.table import Item, Log, Table, as_table, fixed, lines_of, plain_value
-from specdid._diagnostics import closest, did_you_mean
+from specdid._diagnostics import did_you_mean
 from specdid._format import MATCH, OPTIONS, Flag, NumberValue, TableKeys
 from specdid._study import (
     Direction,
@@ -78,8 +77,6 @@ class Options:
         elif not isinstance(item.value, dict):
             self.log.wrong_type(item, "text or a table", self.log.as_text(item))
             return None
-        elif dotted_label(item, form.names, self.log):
-            return None
         return make(WrittenOption(label, item, Table(table, self.log, form, title)))
 
     def outcome(self, row: WrittenOption, scale: str | None) -> OutcomeOption | None:
@@ -127,38 +124,12 @@ class Options:
             for name, (other, value, why) in ((s.name, s.idle) for s in settings if s.idle and s.name in table.rows):
                 if other in table.rows and table.rows[other].value == value:
                     message = f'`{name}` does nothing beside `{other} = "{value}"`: {why}'
-                    self.log.add(table.rows[name].key, "idle_key", message, f"take `{name}` away")
-        found = table.read(method=self._method)
+                    self.log.add(table.rows[name].key, "not_honoured", message, f"take `{name}` away")
+        found = table.read(method=lambda item: self.log.one_of(item, self.methods, "estimator"))
         if found["method"] is None:
             return None
         own = {k: plain_value(v) for k, v in table.rows.items() if k not in common.names and not v.unread}
         return EstimatorOption(row.label, found["method"], own, meta_of(found), row.item.key)
-
-    def _method(self, item: Item) -> str | None:
-        """Return an estimator of the shelf; of another program's command, say which it is here."""
-        known = estimator_help(item.value, self.methods) if isinstance(item.value, str) else None
-        if known is None or item.value in self.methods:
-            return self.log.one_of(item, self.methods, "estimator")
-        listed = f"there are {', '.join(self.methods)}"
-        self.log.add(item.origin, "no_estimator", f"no estimator `{item.value}`", known, notes=(listed,))
-        return None
-
-
-def dotted_label(item: Item, known: Sequence[str], log: Log) -> bool:
-    """Say whether an option is a table only because its label has a dot outside quotes."""
-    rows = cast("dict[str, Item]", item.value)
-    if not item.dotted or not rows or any(closest(key, known) for key in rows):
-        return False
-    *table, outer = item.key.path
-    label = f"{outer}.{next(iter(rows))}"
-    header = ".".join(table)
-    log.add(
-        item.key,
-        "dotted_label",
-        f"the dot in `{label}` makes `{outer}` a table that holds `{next(iter(rows))}`",
-        f'put a label with a dot in quotes: "{label}" = … in [{header}], or [{header}."{label}"]',
-    )
-    return True
 
 
 def meta_of(found: Mapping[str, Any]) -> Meta:

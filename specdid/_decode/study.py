@@ -136,7 +136,7 @@ def decode(root: Item, source: SpecSource, log: Log) -> Study:
         run=read_run(top.get("run"), log),
         figure=read_figure(top.get("figure"), names, log),
         labels=labels,
-        analyses=read_analyses({**top.rows, **top.meant}, kinds, log),
+        analyses=read_analyses(top.rows, kinds, log),
         label_origins=label_origins,
         appendix=read_appendix(top.get("appendix"), source.directory, log),
         given_name=found["name"],
@@ -167,7 +167,7 @@ def _close_file(top: Table) -> None:
 
 
 def _study_table(top: Table) -> Table:
-    """Read [study], with the keys of it that stand before any table."""
+    """Read [study]."""
     item = top.get("study")
     table = as_table(item, top.log, STUDY, help="write [study] and below it title, data, unit and time")
     if item is None:
@@ -175,10 +175,7 @@ def _study_table(top: Table) -> Table:
     elif item.value == {}:
         top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)
-    table = table or Table(nothing, top.log, STUDY)
-    astray = {k: v for k, v in top.rows.items() if k in STUDY.names and not isinstance(v.value, dict | tuple)}
-    table.meant |= {key: row for key, row in astray.items() if key not in table}
-    return table
+    return table or Table(nothing, top.log, STUDY)
 
 
 def _extends(item: Item, source: SpecSource, log: Log) -> None:
@@ -409,19 +406,7 @@ def read_run(item: Item | None, log: Log) -> RunOptions:
     table = as_table(item, log, RUN)
     if table is None:
         return RunOptions()
-    found = table.read(address=lambda inner: _address(inner, log))
-    del found["address"]
-    return RunOptions(**found, limit_origin=table.origin("limit"))
-
-
-def _address(item: Item, log: Log) -> None:
-    log.add(
-        item.origin,
-        "address_in_file",
-        "the address of a cluster does not belong into a spec file: whoever wrote the file would name the "
-        "machine that is sent the data and whose answers are run here",
-        "take it out, and set SPECDID_ADDRESS in the environment",
-    )
+    return RunOptions(**table.read(), limit_origin=table.origin("limit"))
 
 
 def read_figure(item: Item | None, dimensions: Sequence[str], log: Log) -> FigureOptions:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
 
 from specdid import _plugins, language
-from specdid._diagnostics import Document, Fault, Origin, Severity, Span, closest, did_you_mean, fault_at
+from specdid._diagnostics import Document, Fault, Origin, Severity, Span, did_you_mean, fault_at
 from specdid._format import (
     ColumnValue,
     Either,
@@ -24,14 +23,13 @@ from specdid._format import (
     Many,
     Nested,
     NumberValue,
-    Refused,
     TableKeys,
     TextValue,
     Word,
 )
 from specdid._study import Expression
 from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
-from specdid.language import HabitRole, LanguageError, Mistake
+from specdid.language import LanguageError, Mistake
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
 
@@ -235,9 +233,7 @@ class Log:
         if text is None or text in choices:
             return text
         listed = f"there are {', '.join(choices)}"
-        near = did_you_mean({"dripw": "dr"}.get(text, text), choices)  # of Stata's csdid
-        if text == "drimp" and "dr" in choices:
-            near = 'csdid\'s improved estimator is not here; the nearest is "dr", its dripw'
+        near = did_you_mean(text, choices)
         notes = (listed,) if near else ()
         self.add(item.origin, f"no_{what}", f"no {what} `{text}`", near or listed, notes=notes)
         return None
@@ -264,23 +260,19 @@ class Log:
             self.add(item.key, "bad_label", f"a label has at most {LONGEST_LABEL} characters")
         return label
 
-    def expression(self, item: Item | None, role: Role, place: HabitRole | None = None) -> Expression | None:
-        """Parse and check a text of the formula language; None where it is absent or wrong.
-
-        ``place`` tells a treatment from other terms, for the help.
-        """
+    def expression(self, item: Item | None, role: Role) -> Expression | None:
+        """Parse and check a text of the formula language; None where it is absent or wrong."""
         nothing = NOTHING.get(role)
         text = self.text(item, f"write {nothing} for none" if nothing else None)
         if item is None or text is None:
             return None
-        meant: HabitRole = place or {"sample": "condition", "split": "value"}.get(role, role)
         try:
             tree = language.parse(text)
         except LanguageError as error:
-            self.problems(_as_meant(error.problems, text, meant), item.origin)
+            self.problems(error.problems, item.origin)
             return None
         found = language.check(tree, role)
-        self.problems(_as_meant(found, text, meant), item.origin)
+        self.problems(found, item.origin)
         return None if found else Expression(text, tree, item.origin)
 
     def column(self, item: Item | None, several: bool = False) -> str | None:
@@ -291,7 +283,7 @@ class Log:
         try:
             tree = language.parse(text)
         except LanguageError as error:
-            self.problems(_as_meant(error.problems, text, "column"), item.origin)
+            self.problems(error.problems, item.origin)
             return None
         if isinstance(tree, Name):
             return tree.name
@@ -319,8 +311,8 @@ class Log:
                 return self.text(item, example)
             case Word() as word:
                 return self.choice(item, word.choices, key.name)
-            case Formula(role, place):
-                return self.expression(item, role, place)
+            case Formula(role):
+                return self.expression(item, role)
             case ColumnValue(several=more):
                 return self.column(item, more)
             case Flag():
@@ -391,8 +383,8 @@ def _fits(value: object, kind: Kind) -> bool:
 class Table:
     """A table being read by its format: whoever reads a key that has no entry, or leaves one out, is wrong.
 
-    A key that is misspelt is reported, and read as the one that was meant. ``title`` is what messages call the
-    table, ``subject`` what they say lacks a key; ``also`` are further keys that it takes.
+    ``title`` is what messages call the table, ``subject`` what they say lacks a key; ``also`` are further keys that it
+    takes.
     """
 
     def __init__(
@@ -403,26 +395,21 @@ class Table:
         self.subject = subject or self.title
         self.known = (*form.names, *also)
         self.rows: dict[str, Item] = item.value if isinstance(item.value, dict) else {}
-        self.meant: dict[str, Item] = {}
         self._unread = dict.fromkeys(form.names)
-        for written in self.rows if not form.more else ():
-            near = closest(written, self.known) if written not in self.known else None
-            if near is not None and near not in self.rows:
-                self.meant.setdefault(near, self.rows[written])
 
     def __contains__(self, key: str) -> bool:
-        return key in self.rows or key in self.meant
+        return key in self.rows
 
     def get(self, key: str) -> Item | None:
         """Return the item of ``key``, None where it is not written."""
         if key not in self.known:
             raise KeyError(f"{self.form.name}.{key} has no entry in the format")
         self._unread.pop(key, None)
-        return self.rows.get(key) or self.meant.get(key)
+        return self.rows.get(key)
 
     def origin(self, key: str) -> Origin | None:
         """Return where the value of ``key`` stands."""
-        item = self.rows.get(key) or self.meant.get(key)
+        item = self.rows.get(key)
         return item.origin if item else None
 
     def read(self, **own: Callable[[Item], Any]) -> dict[str, Any]:
@@ -456,8 +443,7 @@ class Table:
         if self._unread:
             raise KeyError(f"{self.form.name}: nothing reads {', '.join(self._unread)}")
         for key in self.unknown():
-            refused = [k.name for k in self.form.keys if isinstance(k.kind, Refused)]
-            allowed = f"{self.title} takes {', '.join(k for k in self.known if k not in refused)}"
+            allowed = f"{self.title} takes {', '.join(self.known)}"
             near = did_you_mean(key, self.known)
             notes = (allowed,) if near else ()
             message = f"unknown key `{key}` in {self.title}"
@@ -469,23 +455,6 @@ class Table:
             return []
         found = [k for k, item in self.rows.items() if k not in self.known and AGAIN not in k and not item.unread]
         return found[:MOST_UNKNOWN]
-
-
-def _as_meant(problems: Sequence[Mistake], text: str, place: HabitRole) -> Sequence[Mistake]:
-    """Return the one problem of a text that is written in another program's spelling, with ours as help."""
-    meant = language.in_our_spelling(text, place) if problems else None
-    if meant is not None:
-        first = problems[0]
-        if first.incomplete:
-            shown = text if len(text) <= 60 else f"{text[:57]}..."
-            first = replace(first, message=f"`{shown}` is not written so here", span=Span(0, len(text)))
-        clusters = place == "formula" and re.search(r"cluster|vce\(|,\s*~|\|\s*0\s*\|", text) is not None
-        also = ", and the clusters in [vcov]" if clusters else ""
-        if re.search(r"\[_n\s*[-+]", text):
-            also = ", of periods; `_n` is of rows, the same where each unit's are sorted by time without gaps"
-        return (replace(first, help=f"write `{meant}`{also}"),)
-    other = language.elsewhere(text, place) if problems else None
-    return problems if other is None else (replace(problems[0], help=other), *problems[1:])
 
 
 def fixed(tree: Node, origin: Origin) -> Expression:

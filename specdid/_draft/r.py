@@ -26,10 +26,12 @@ from specdid._draft.regression import (
     unique,
 )
 from specdid._draft.stata_condition import all_of
-from specdid.language import LanguageError, expand, in_our_spelling, parse, write, write_name
+from specdid.language import LanguageError, expand, parse, write, write_name
 from specdid.language.tree import Binary, Call, Node, Number, Unary, chain
 
 COMMANDS = ("feols", "fepois", "felm", "lm", "plm")
+_LAGS = {"lag": "l", "lead": "f", "diff": "d"}
+_PLM_LAG = re.compile(r"(?<![\w.])(lag|lead|diff)\(")
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)|(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<name>`[^`]*`|(?:[^\W\d]|\.)[\w.]*|\.)"""
     r"""|(?P<number>\d[\w.]*)"""
@@ -607,7 +609,7 @@ def _terms(text: str, command: str, doubts: list[str]) -> list[tuple[tuple[str, 
                 dummies.append(write(node.arguments[0].value or Number(1.0)))
             elif fine(one, "terms"):
                 terms.append(one)
-            elif command == "plm" and (lagged := in_our_spelling(one, "terms", meant=False)):
+            elif command == "plm" and fine(lagged := _PLM_LAG.sub(lambda m: f"{_LAGS[m[1]]}(", one), "terms"):
                 terms.append(lagged)
             else:
                 doubts.append(f"COMPLETE `{one}` has no translation; it is left out")

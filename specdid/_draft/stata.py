@@ -25,8 +25,8 @@ from specdid._draft.regression import (
     unique,
 )
 from specdid._draft.stata_condition import all_of, condition
-from specdid._draft.stata_terms import VariableList, columns_of_word, words
-from specdid.language import in_our_spelling, write_name
+from specdid._draft.stata_terms import VariableList, columns_of_word, lagged, words
+from specdid.language import write_name
 
 COMMANDS = {
     "reghdfe": "reghdfe",
@@ -416,10 +416,10 @@ class _Reader:
         z = self._lists.terms(instruments)
         weights = "1"
         if weight:
-            weights = in_our_spelling(weight[2], "value", meant=False) or weight[2]
+            weights = weight[2]
             if weight[1].startswith("f"):
                 doubts.append("its weights are frequencies: estimates are the same, errors count rows once here")
-        series = in_our_spelling(outcome, "value", meant=False) if "." in outcome else None
+        series = lagged(*outcome.rsplit(".", 1)) if "." in outcome else None
         outcome = series or write_name(outcome)
         regressors = unique([*endogenous.terms, *terms.terms])
         used = names_in([outcome, *regressors, *effects, weights, errors.removeprefix("~"), *z.terms])

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specdid._draft.regression import Guard, NotReadError
-from specdid.language import in_our_spelling, write_name
+from specdid._draft.stata_terms import lagged
+from specdid.language import write_name
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"[^"]*")|(?P<number>\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|(?P<missing>\.(?![\w.]))"""
@@ -103,7 +104,7 @@ def _value(node: _Node) -> str:
         case "number" | "text":
             return node.text
         case "name" if "." in node.text:
-            return in_our_spelling(node.text, "value", meant=False) or node.text
+            return lagged(*node.text.rsplit(".", 1)) or node.text
         case "name" if node.text not in ("_n", "_N"):
             return write_name(node.text)
         case "minus":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, product
 
 from specdid._draft.regression import Facts, NotReadError, like_time, unique
-from specdid.language import in_our_spelling, write_name
+from specdid.language import write_name
 
 _SERIES = r"[LFDSlfds](?:\d+|\(\d+[/-]?\d*\))?"
 _KIND = r"co?|i?b?n?|i?b?\d+(?:bn|b|o)?|i?bn|ib\(\w+\)|i?o\d*|i\([\d/ ]+\)"
@@ -47,6 +47,29 @@ def columns_of_word(word: str, facts: Facts) -> list[str]:
     if numbered and int(numbered[2]) < int(numbered[3]) < int(numbered[2]) + 200:
         return [f"{numbered[1]}{k}" for k in range(int(numbered[2]), int(numbered[3]) + 1)]
     return [word]
+
+
+def lagged(operators: str, name: str) -> str | None:
+    """Write ``L2.x`` as ``l(x, 2)``; None for what has no translation.
+
+    Stata brings several into one order and adds them up ([U] 11.4.4): LL is L2, which asks for no row between, FL is x,
+    D2 the difference of the difference and S12 that to 12 periods before.
+    """
+    found = write_name(name)
+    if several := re.fullmatch(r"([LFlf])\((\d+)[/-](\d+)\)", operators):
+        return f"{several[1].lower()}({found}, {several[2]}:{several[3]})"
+    if not re.fullmatch(r"(?:[LFDSlfds]\d*)+", operators):
+        return None
+    steps = [(letter.lower(), int(k or 1)) for letter, k in re.findall(r"([LFDSlfds])(\d*)", operators)]
+    lags = sum(k if kind == "l" else -k for kind, k in steps if kind in "lf")
+    differences = sum(k for kind, k in steps if kind == "d")
+    if max(k for _, k in steps) > 100 or differences > 4:
+        return None
+    for kind, k in steps:
+        found = f"d({found}, {k})" if kind == "s" and k else found
+    for _ in range(differences):
+        found = f"d({found}, 1)"
+    return f"{'l' if lags > 0 else 'f'}({found}, {abs(lags)})" if lags else found
 
 
 @dataclass(slots=True)
@@ -121,10 +144,10 @@ class VariableList:
             pattern = re.sub(r"[*~]", ".*", name.replace("?", "."))
             written = f'regex("^{pattern}$")'.replace("^.*", "").replace(".*$", "")
         elif match["series"]:
-            lagged = in_our_spelling(f"{match['series']}.{name}", "terms", meant=False)
-            if lagged is None:
+            series = lagged(match["series"], name)
+            if series is None:
                 raise NotReadError(f"`{text}` has no translation")
-            written = lagged
+            written = series
         else:
             written = write_name(name)
         if kind == "c" or (not kind and not in_product):

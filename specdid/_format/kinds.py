@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from specdid import _plugins
-from specdid.language import HabitRole
 from specdid.language.check import Role
 
 
@@ -63,10 +62,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """An expression of the language in its ``role``; ``place`` tells a treatment from other terms, for the help."""
+    """An expression of the language in its ``role``."""
 
     role: Role
-    place: HabitRole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +99,13 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """No value: a key that is known only to be told what to do instead."""
-
-
-@dataclass(frozen=True, slots=True)
 class Either:
     """A value of one of several kinds, told apart by their types of TOML."""
 
     kinds: tuple[Kind, ...]
 
 
-Kind = TextValue | NumberValue | Flag | Word | Formula | ColumnValue | Many | Lines | Nested | Refused | Either
+Kind = TextValue | NumberValue | Flag | Word | Formula | ColumnValue | Many | Lines | Nested | Either
 
 
 @dataclass(frozen=True, slots=True)

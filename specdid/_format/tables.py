@@ -12,7 +12,6 @@ from specdid._format.kinds import (
     Many,
     Nested,
     NumberValue,
-    Refused,
     TableKeys,
     TextValue,
     Word,
@@ -159,7 +158,7 @@ OPTIONS = {
         (
             Key(
                 "term",
-                Formula("terms", "treatment"),
+                Formula("terms"),
                 "The treatment: one term, such as a 0/1 column or an interaction.",
                 '"did"',
                 required='write term = "…" in it',
@@ -576,12 +575,6 @@ RUN = TableKeys(
             "The number of specifications above which nothing is planned.",
             "5000000",
             _RUN.limit,
-        ),
-        Key(
-            "address",
-            Refused(),
-            "Never in the file: the address of a cluster of machines is SPECDID_ADDRESS in the environment.",
-            "",
         ),
     ),
 )

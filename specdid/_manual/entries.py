@@ -24,13 +24,12 @@ from specdid._format import (
     Many,
     Nested,
     NumberValue,
-    Refused,
     TableKeys,
     TextValue,
     Word,
     nested,
 )
-from specdid.language import COMMANDS, FUNCTIONS
+from specdid.language import FUNCTIONS
 from specdid.language.functions import PATTERNS, SAMPLE_PATTERNS
 
 GROUPS = {
@@ -70,7 +69,7 @@ class Entry:
 def entries() -> tuple[Entry, ...]:
     """Return all entries in the order of their groups."""
     meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
-    files = meanings.pop("files")
+    files, commands = meanings.pop("files"), meanings.pop("commands")
     for own in _plugins.owned().values():
         for group, texts in own.meanings.items():
             name, _, file = group.partition(".")
@@ -80,7 +79,7 @@ def entries() -> tuple[Entry, ...]:
     others = (Entry("files", n, t, (("in", _named(file)),)) for file, texts in files.items() for n, t in texts.items())
     coded = (Entry(group, name, text) for group, texts in meanings.items() for name, text in texts.items())
     ours = (*_tables(), *_estimators(), *_functions(), *_nulls(), *_matching(), *_columns(), *others, *coded)
-    found = (*ours, *_commands({entry.name for entry in ours}))
+    found = (*ours, *_commands(commands, {entry.name for entry in ours}))
     return tuple(sorted(found, key=lambda entry: list(GROUPS).index(entry.group)))
 
 
@@ -168,8 +167,6 @@ def described(kind: Kind) -> str:
             return f"a table ({table.name})"
         case Either(kinds):
             return ", or ".join(described(one) for one in kinds)
-        case Refused():
-            return "not to be written"
 
 
 _ROLES = {
@@ -292,12 +289,10 @@ def _matching() -> Iterator[Entry]:
         yield Entry("matching", one.name, f"{one.title[:1].upper()}{one.title[1:]}.", facts)
 
 
-def _commands(ours: Set[str]) -> Iterator[Entry]:
-    """Yield what others call differently; what has a name here has an entry of its own."""
-    for one in COMMANDS.values():
-        if one.name not in ours:
-            facts = (("of", one.of), *([("init --from", "takes it over")] if one.sort == "read" else []))
-            yield Entry("commands", one.name, f"Here: {one.here}.", facts)
+def _commands(told: Mapping[str, str], ours: Set[str]) -> Iterator[Entry]:
+    """Yield what others call differently, several names to a text; what has a name here has an entry of its own."""
+    for names, text in told.items():
+        yield from (Entry("commands", name, text) for name in names.split() if name not in ours)
 
 
 def _columns() -> Iterable[Entry]:

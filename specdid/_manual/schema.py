@@ -19,7 +19,6 @@ from specdid._format import (
     Many,
     Nested,
     NumberValue,
-    Refused,
     TableKeys,
     Word,
 )
@@ -114,8 +113,6 @@ def _kind(kind: Kind) -> Schema:
             return {"$ref": f"#/definitions/{table.name}"}
         case Either(kinds):
             return {"anyOf": [_kind(one) for one in kinds]}
-        case Refused():
-            return {"not": {}}
         case _:
             return {"type": "string", "pattern": r"\S"}
 

@@ -37,7 +37,7 @@ from specdid._study import (
 )
 from specdid._words import later, say, say_choice, speaking, told
 from specdid.engine.compile import Compiled, compile_plan
-from specdid.language import HabitRole, relabel
+from specdid.language import relabel
 from specdid.language.check import Role
 from specdid.language.tree import Node
 from specdid.panel import Evaluator, Panel
@@ -111,8 +111,8 @@ class _Log(Log):
         super().__init__()
         self.expressions: list[tuple[Expression, Role]] = []
 
-    def expression(self, item: Item | None, role: Role, place: HabitRole | None = None) -> Expression | None:
-        found = super().expression(item, role, place)
+    def expression(self, item: Item | None, role: Role) -> Expression | None:
+        found = super().expression(item, role)
         if found is not None:
             self.expressions.append((found, role))
         return found

@@ -6,11 +6,9 @@ effects (`terms`, `effects`), tied to columns (`bind`) and written back (`write`
 """
 
 from specdid.language.check import Role, check, subtraction_problems
-from specdid.language.commands import COMMANDS, Command, not_read
 from specdid.language.expansion import TermSets, expand, expand_terms, expansion_size, join_term_sets
 from specdid.language.functions import FUNCTIONS, Function, argument, written_out
 from specdid.language.grammar import FormulaParts, formula_parts, parse
-from specdid.language.habits import HabitRole, elsewhere, in_our_spelling
 from specdid.language.hints import column_help
 from specdid.language.scan import CONSTANTS_AND_KEYWORDS
 from specdid.language.scope import Bound, Definition, Scope, bind, macros_in, referenced, unknown_columns, write_out
@@ -19,16 +17,13 @@ from specdid.language.tree import LanguageError, Mistake, Name
 from specdid.language.write import without_ticks, write, write_name, write_number
 
 __all__ = [
-    "COMMANDS",
     "CONSTANTS_AND_KEYWORDS",
     "FUNCTIONS",
     "Bound",
-    "Command",
     "Definition",
     "Effect",
     "FormulaParts",
     "Function",
-    "HabitRole",
     "LanguageError",
     "Mistake",
     "Name",
@@ -44,16 +39,13 @@ __all__ = [
     "column_help",
     "common_start",
     "effects",
-    "elsewhere",
     "expand",
     "expand_terms",
     "expansion_size",
     "formula_parts",
-    "in_our_spelling",
     "join_term_sets",
     "lower_order",
     "macros_in",
-    "not_read",
     "parse",
     "referenced",
     "relabel",

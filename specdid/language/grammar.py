@@ -350,7 +350,7 @@ def _adjacent(text: str, before: Token, token: Token, span: Span) -> Mistake:
         message = f"texts have no prefix `{before}` here"
         return Mistake("syntax", message, Span(start, span.stop), f"write {token}")
     help = "write the operator: `+` adds a term, `*` multiplies, `&` joins conditions"
-    return Mistake("syntax", f"an operator is missing before `{_short(token)}`", span, help, True)
+    return Mistake("syntax", f"an operator is missing before `{_short(token)}`", span, help)
 
 
 def _misplaced(token: Token, before: Token | None, span: Span) -> Mistake:
@@ -367,9 +367,9 @@ def _misplaced(token: Token, before: Token | None, span: Span) -> Mistake:
         return Mistake("syntax", "`~` cannot stand inside an expression", span, help)
     if before is not None and before.type not in _ENDS:
         message = f"nothing stands between `{before}` and `{token}`"
-        return Mistake("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here", True)
+        return Mistake("syntax", message, Span(before.start_pos or 0, span.stop), "a value is missing here")
     if before is None:
-        return Mistake("syntax", f"nothing stands before `{token}`", span, "a value is missing here", True)
+        return Mistake("syntax", f"nothing stands before `{token}`", span, "a value is missing here")
     return Mistake("syntax", f"`{_short(token)}` cannot stand after `{_short(before)}`", span)
 
 

@@ -1,8 +1,8 @@
 """The look at an expression's characters before it is parsed.
 
 Finds, all at once, what can never belong to the language: full-width punctuation,
-invisible and look-alike characters, and the operators and words of R, Python, Stata and
-SQL that have another spelling here. Text and backticked names are passed over.
+invisible characters, and the operators and words of R, Python, Stata and SQL that have
+another spelling here. Text and backticked names are passed over.
 """
 
 from __future__ import annotations
@@ -62,19 +62,10 @@ OPERATORS = {
     "?": ("`?` cannot stand in an expression", "write `ifelse(condition, yes, no)`"),
 }
 PUNCTUATION = {
-    "≥": ">=", "≤": "<=", "≠": "!=", "−": "-", "–": "-", "—": "-", "×": "*", "÷": "/", "·": "*",
-    "∗": "*", "∧": "&", "∨": "|", "¬": "!", "→": "->", "…": "..", "‖": "|", "∶": ":", "√": "sqrt(x)",
-    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "´": "'",
-    "「": '"', "」": '"', "『": '"', "』": '"', "、": ",", "。": ".", "【": "[", "】": "]",
-    "〔": "[", "〕": "]", "《": "<", "》": ">", "〈": "<", "〉": ">", "￥": "a name", "∈": "%in%",
+    "≥": ">=", "≤": "<=", "≠": "!=", "−": "-", "–": "-", "—": "-", "×": "*", "÷": "/", "“": '"', "”": '"', "‘": "'",
+    "’": "'", "、": ",", "。": ".",
 }  # fmt: skip
-LOOK_ALIKES = dict(
-    zip(
-        "асеорхуіјѕԁһԛԝѵАВСЕНІЈКМОРЅТХУҮοναΑΒΕΖΗΙΚΜΝΟΡΤΥΧɑɡօոս",
-        "aceopxyijsdhqwvABCEHIJKMOPSTXYYovaABEZHIKMNOPTYXagonu",
-        strict=True,
-    )
-)
+"""What word processors and input methods make of signs, beside full-width ones."""
 _PIECE = re.compile(
     r"""(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)"""
     r"|(?P<special>%[^%\s]*%)"
@@ -106,72 +97,29 @@ def _characters(text: str) -> Iterator[Mistake]:
     for kind, piece, start in spans_of_code(text):
         if kind == "quoted":
             for hidden in _HIDDEN_IN_TEXT.finditer(piece):
-                yield _invisible(hidden.group(), start + hidden.start())
+                yield _foreign(hidden.group(), start + hidden.start())
         elif kind == "word":
-            yield from _word(piece, start)
+            if piece in RESERVED:
+                message = f"`{piece}` cannot stand in an expression"
+                yield Mistake("keyword", message, _span(piece, start), RESERVED[piece])
         elif kind == "operator" and piece in OPERATORS:
             yield Mistake("operator", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
         elif kind == "other" or (kind == "plain" and piece < " " and piece not in "\t\r\n"):
             yield _foreign(piece, start)
 
 
-def _word(word: str, start: int) -> Iterator[Mistake]:
-    if word in RESERVED:
-        message = f"`{word}` cannot stand in an expression"
-        yield Mistake("keyword", message, _span(word, start), RESERVED[word])
-    elif not word.isascii():
-        yield from _look_alikes(word, start)
-
-
-def _look_alikes(word: str, start: int) -> Iterator[Mistake]:
-    """Find letters that pass for others; a name in one foreign script is fine."""
-    from unicodedata import normalize
-
-    mixed = any(letter.isascii() and letter.isalpha() for letter in word)
-    foreign = all(letter in LOOK_ALIKES for letter in word if not letter.isascii())
-    for place, letter in enumerate(word):
-        plain = normalize("NFKC", letter)
-        if not letter.isascii() and plain.isascii() and plain != letter:
-            yield _foreign(letter, start + place)
-        elif letter in LOOK_ALIKES and (mixed or foreign):
-            message = f"{_described(letter)} only looks like `{LOOK_ALIKES[letter]}`"
-            help = f"write `{LOOK_ALIKES[letter]}`, or put a name that holds it in backticks"
-            yield Mistake("look_alike", message, _span(letter, start + place), help)
-
-
 def _foreign(character: str, start: int) -> Mistake:
-    from unicodedata import category, normalize
+    from unicodedata import category, name, normalize
 
-    plain = normalize("NFKC", character)
-    span = _span(character, start)
-    if "\uff01" <= character <= "\uff5e":
-        help = f"write `{plain}`; a column's name that holds it goes in backticks"
-        return Mistake("full_width", f"full-width `{character}`", span, help)
-    if character in PUNCTUATION:
-        help = f"write `{PUNCTUATION[character]}`"
-        return Mistake("character", f"{_described(character)} is not read", span, help)
-    if category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Cs", "Co", "Cn"):
-        return _invisible(character, start)
+    words = f"{name(character, 'control character').lower()}, U+{ord(character):04X}"
+    if category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Cs", "Co", "Cn") and character != "\u3000":
+        return Mistake("character", f"invisible character: {words}", _span(character, start), "delete it")
+    plain = PUNCTUATION.get(character, normalize("NFKC", character))
     help = "put a column's name that holds it in backticks"
     if plain.isascii():
         help = f"write `{'^' if plain.isdigit() else ''}{plain}`, or {help}"
-    return Mistake("character", f"{_described(character)} cannot stand in an expression", span, help)
-
-
-def _invisible(character: str, start: int) -> Mistake:
-    message = f"invisible character: {_in_words(character)}"
-    help = "write an ordinary space" if character.isspace() else "delete it"
-    return Mistake("invisible", message, _span(character, start), help)
-
-
-def _described(character: str) -> str:
-    return f"`{character}` ({_in_words(character)})"
-
-
-def _in_words(character: str) -> str:
-    from unicodedata import name
-
-    return f"{name(character, 'control character').lower()}, U+{ord(character):04X}"
+    message = f"`{character}` ({words}) cannot stand in an expression"
+    return Mistake("character", message, _span(character, start), help)
 
 
 def _span(piece: str, start: int) -> Span:
@@ -192,6 +140,4 @@ def _nesting(text: str) -> Iterator[Mistake]:
 @lru_cache(4096)
 def plain_name(name: str) -> bool:
     """Tell whether ``name`` can be written without backticks."""
-    if not _NAME.fullmatch(name) or name in RESERVED or name in WORD_CONSTANTS:
-        return False
-    return name.isascii() or not any(_look_alikes(name, 0))
+    return bool(_NAME.fullmatch(name)) and name not in CONSTANTS_AND_KEYWORDS

@@ -151,16 +151,12 @@ _CHAINED = (*BRACKETS, "^")
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong with an expression; ``span`` counts its characters from 0.
-
-    ``incomplete``: something is missing where another program's spelling may be meant, which says more.
-    """
+    """One thing that is wrong with an expression; ``span`` counts its characters from 0."""
 
     code: str
     message: str
     span: Span
     help: str | None = None
-    incomplete: bool = False
 
 
 class LanguageError(SpecdidError):

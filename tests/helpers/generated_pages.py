@@ -5,25 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HABITS = ROOT / "tests/check/golden/habits.csv"
 EVERYDAY = ROOT / "tests/check/golden/everyday.csv"
-PLACES = {
-    "derive": "Variables, in `[derive]`",
-    "sample": "Conditions, in `[sample]`",
-    "controls": "Controls",
-    "fixed_effects": "Fixed effects",
-    "treatment": "The treatment",
-    "weights": "Weights",
-    "vcov": "Standard errors, in `[vcov]`",
-    "estimator": "Commands and functions, in `[estimator]`",
-    "formula": "Whole formulas, in `[study]`",
-}
-MOST_SHOWN = 12
-"""Rows of one table of slips on the page."""
 FROM = ("Stata", "R", "dplyr", "data.table", "fixest")
 MARK = "<!-- made by tests/test_readme.py: SPECDID_UPDATE_GOLDEN=1 pytest tests/test_readme.py -k generated -->\n"
 
@@ -51,11 +36,11 @@ def table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
 def habits() -> str:
     """Everything that a test types as users of other programs do, and what the answer says to write."""
     lines = ["# What you type elsewhere, and what to write here\n", MARK]
-    everyday, typed = rows(EVERYDAY), rows(HABITS)
+    everyday = rows(EVERYDAY)
     lines.append(
-        f"\nA test types {len(everyday)} everyday expressions and {len(typed)} slips of Stata, R, dplyr, data.table, "
-        "fixest and pandas: the first are compared with values, the second with the help of `specdid check`. Here are "
-        "those that are written in another way; the shorter, hand-made list is the [dictionary](dictionary.md).\n"
+        f"\nA test types {len(everyday)} everyday expressions of Stata, R, dplyr, data.table and fixest, and compares "
+        "them with values. Here are those that are written in another way; the shorter, hand-made list is the "
+        "[dictionary](dictionary.md).\n"
         "\nStata's `gen` makes columns in single precision (`float`): 0.7 is 0.699999988 in them, and `if g >= .7` "
         "leaves those rows out. `check` says so of comparisons with such columns of .dta files "
         "(`single_precision`). Stata's `x / y` is missing where y is 0; here, as in R, it is infinite.\n"
@@ -64,14 +49,6 @@ def habits() -> str:
         here = [r for r in everyday if r["from"] == source and r["help"]]
         means = [(code(r["typed"]), cell(r["help"])) for r in here]
         lines += [f"\n## {source}\n\n", table((f"in {source}", "here"), means)]
-    groups = defaultdict(list)
-    for r in typed:
-        if r["help"].startswith("write "):
-            groups[r["place"]].append(r)
-    for place, title in PLACES.items():
-        shown = [(code(r["typed"]), cell(r["help"])) for r in groups[place][:MOST_SHOWN]]
-        if shown:
-            lines += [f"\n## {title}\n\n", table(("typed", "help"), shown)]
     return "".join(lines)
 
 

@@ -3,16 +3,11 @@
 import time
 
 import pytest
-from examples import examples
 from hostile import COLUMNS, HOSTILE
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pace import too_long
 from specdid.language import LanguageError, Mistake, check, expand, parse, unknown_columns
-from specdid.language.habits import in_our_spelling
 
 ROLES = ("outcome", "terms", "effects", "condition", "value", "names", "formula")
-PLACES = (*ROLES, "treatment", "column")
 
 
 def refusals(text: str, role: str) -> tuple[Mistake, ...]:
@@ -56,27 +51,3 @@ def test_formula_of_hostile_parts(role):
 
 def test_there_are_more_than_sixty():
     assert len(set(HOSTILE)) == len(HOSTILE) > 60
-
-
-PIECES = st.sampled_from(
-    [
-        *"~|+*:^()[]{}=,'\"` \0\x01", "y", "x1", "df[\"x\"]", "'a|b'", '"a"', "i(f, ref = 'a')", "c.x##c.x",
-        "i.st#c.year",
-        "if ", "L.", "groupby('g')", "transform('mean')", ".str.contains('a')", "Q('x y')", "0", "1e9", "..", "log(",
-        "areg ",
-        ", absorb(", "[aw=", "::", "&&", " and ", "%in% c(", "$", "\\1", "@", "产值",
-    ]
-)  # fmt: skip
-
-
-@settings(max_examples=examples(400))
-@given(st.lists(PIECES, max_size=14).map("".join), st.sampled_from(PLACES))
-def test_what_other_programs_write_is_never_an_error(text, place):
-    """Texts in quotes stand for themselves in every part of a formula, whatever a rule makes of it."""
-    new = in_our_spelling(text, place)
-    assert new is None or ("\0" not in new and "\x01" not in new and new != text)
-
-
-def test_texts_in_quotes_stay_in_the_parts_of_a_formula():
-    assert in_our_spelling('y ~ x + df["z"] | a', "formula") == "y ~ x + z | a"
-    assert in_our_spelling("y ~ I(g == 'b') + df$z | a", "formula") == "y ~ I(g == 'b') + z | a"

@@ -34,7 +34,6 @@ from specdid.language.tree import Argument, Binary, Call, Constant, Macro, Name,
         ("..('^ind')", '..("^ind")'),
         ("~city_id+year", "~city_id + year"),
         ("`TRUE`", "`TRUE`"),
-        ("`\u0430bc`", "`\u0430bc`"),
         ("城市+年份", "城市 + 年份"),
     ],
 )
