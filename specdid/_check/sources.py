@@ -14,7 +14,7 @@ from specdid._check import check_study
 from specdid._diagnostics import Fault, Faults, fault_at
 from specdid._plan.expand import base_scope
 from specdid._study import Expression, FigureOptions, Study, VariantOption
-from specdid.language import LanguageError, bind, parse, referenced
+from specdid.language import LanguageError, bind, referenced
 from specdid.language.functions import SAMPLE_PATTERNS
 from specdid.language.scope import sources
 from specdid.language.tree import Call, Name, Node, walk
@@ -97,13 +97,6 @@ def _once(study: Study) -> Iterator[tuple[str, Node]]:
         for node in walk(treatment.term.tree):
             if isinstance(node, Call) and node.function in FACTORS:
                 yield from (("the arms of the treatment are", name) for name in referenced(node))
-    for table in study.analyses:
-        text = table.values.get("controls")
-        if table.kind == "hausman" and isinstance(text, str):
-            try:
-                yield from (("[hausman] controls are", name) for name in referenced(parse(text)))
-            except LanguageError:
-                continue
 
 
 def check_sources(study: Study, panel: Panel, before: Faults) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from specdid._study import file_stem
 from specdid._words import say, told
 from specdid.analyses._base import Analysed, Analysis, Bench, Chart, Estimated, Finding
 from specdid.analyses._cells import Request, shared_sample
+from specdid.appendix.markdown import write_markdown
 from specdid.engine.execute import Progress
 from specdid.engine.store import Store
 from specdid.figures._curve_data import Breakdowns
@@ -108,7 +109,10 @@ def _lines(analysed: Analysed) -> tuple[str, ...]:
     if analysed.failure is not None:
         return (say("It could not be run: {failure}", failure=told(analysed.failure, True)),)
     files = [name for name, _ in _names(analysed, ("csv",))]
-    said = (*analysed.finding.lines, "") if analysed.finding.lines else ()
+    tables = (t.print for t in analysed.finding.tables if t.print is not None)
+    said = [line for table in tables for line in (*write_markdown(table).splitlines(), "")]
+    if analysed.finding.lines:
+        said += [*analysed.finding.lines, ""]
     return (*said, say("Files: {listed}", listed=", ".join(f"`{n}`" for n in files)))
 
 

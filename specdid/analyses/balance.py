@@ -130,7 +130,7 @@ def run(bench: Bench, request: Request) -> Finding:
     alpha = bench.study.inference.alpha
     said = [*(w for sample in found for w in warnings(sample, bench.label, alpha)), *cells.notes]
     charts = (*_love(found, title, bench), *_overlap(overlaps, found, title))
-    return Finding(tables, charts, tuple(dict.fromkeys(said)), tuple(lines(found, bench.label)))
+    return Finding(tables, charts, tuple(dict.fromkeys(said)))
 
 
 def _moved(request: Request) -> Request:
@@ -170,21 +170,18 @@ def _compare(
     matched = match_rows(match_recipe(content, *_choices(cell)), bench.panel, bench.evaluator)
     labels, heading = _labels(cells, cell)
     parts = [s for s in matched.sections if isinstance(s.result, Matched)]
-    said = tuple(shortfalls(matched))
     if not parts:
-        return ComparedSample(labels, heading, (), said), []
+        return ComparedSample(labels, heading, (), next(shortfalls(matched))), []
     stacks = [_stack(parts[k : k + 1]) for k in range(len(parts))]
     compared = [_sides(part.period, stack, denominator) for part, stack in zip(parts, stacks, strict=True)]
     whole = stacks[0]
     if len(matched.sections) > 1:
         whole = _stack(parts)
         compared.insert(0, _sides("all", whole, denominator))
-    if not whole.names:
-        said = (*said, "matched on exact values alone, so that there is nothing to compare")
     blocks = []
     if whole.names[:1] == (SCORE,):
         blocks = [score_block(heading, whole.columns[:, 0], whole.treated, whole.weights)]
-    return ComparedSample(labels, heading, tuple(compared), said, tuple(left_out(matched))), blocks
+    return ComparedSample(labels, heading, tuple(compared), outside=tuple(left_out(matched))), blocks
 
 
 def _labels(cells: Cells, cell: Cell) -> tuple[dict[str, str], str]:
@@ -283,13 +280,13 @@ class MatchComparison:
 class ComparedSample:
     """A matched sample, the comparison over all periods first.
 
-    ``said`` is what was lost, ``outside`` the part of it that is of units without a score, which are in no number.
+    ``failure`` says why nothing is matched, ``outside`` which units have no score and are in no number.
     """
 
     labels: Mapping[str, str]
     heading: str
     compared: tuple[MatchComparison, ...]
-    said: tuple[str, ...] = ()
+    failure: str = ""
     outside: tuple[str, ...] = ()
 
     @property
@@ -346,7 +343,7 @@ def tidy_joint(samples: Sequence[ComparedSample], title: str) -> TidyTable:
     rows: list[tuple[Value, ...]] = []
     for sample in samples:
         if not sample.compared:
-            rows.append((*_lead(sample), *(None,) * (len(JOINT) - 1), sample.said[0]))
+            rows.append((*_lead(sample), *(None,) * (len(JOINT) - 1), sample.failure))
         for c in sample.compared:
             for stage in (0, 1):
                 lost = "; ".join(sample.outside) or None
@@ -460,35 +457,10 @@ def _joint_rows(sample: ComparedSample) -> Iterator[Row]:
         yield Row("" if stage else sample.heading, cells)
 
 
-def lines(samples: Sequence[ComparedSample], label: Label) -> Iterator[str]:
-    """Return the summary's table: sizes, biases and joint tests, and what was lost."""
-    yield say("| matched sample | matched | mean bias, % | largest bias, % after | joint p |")
-    yield "|---|---|---|---|---|"
-    for sample in samples:
-        if not sample.compared:
-            yield say("| {sample} | nothing | | | |", sample=sample.heading)
-            continue
-        c = sample.compared[0]
-        (before, _), (after, largest) = _biases(c, 0), _biases(c, 1)
-        name = c.names[int(np.nanargmax(np.abs(c.balance.bias[1])))] if np.isfinite(largest) else ""
-        cells = [sample.heading, sample.size_words, "", "", ""]
-        if name:
-            cells[2] = f"{number(before, 1)} → {number(after, 1)}"
-            cells[3] = f"{number(largest, 1)} ({_variable(name, label)})"
-            cells[4] = " → ".join(p_value(t.p_value) or say("none") for t in c.joint)
-        yield f"| {' | '.join(cells)} |"
-    said = [
-        say("- {sample}: {words}", sample=sample.heading, words=told(words, True))
-        for sample in samples
-        for words in sample.said
-    ]
-    yield from ("", *said) if said else ()
-
-
 def warnings(sample: ComparedSample, label: Label, alpha: float) -> Iterator[Caution]:
     """Say what matching did not balance, and what it made worse."""
     if not sample.compared:
-        yield Caution("serious", "match_lost", f"{sample.heading}: {sample.said[0]}")
+        yield Caution("serious", "match_lost", f"{sample.heading}: {sample.failure}")
         return
     c, b = sample.compared[0], sample.compared[0].balance
     known = [(label(n), *b.bias[:, k].tolist(), float(b.variance_ratio[1, k])) for k, n in enumerate(c.names)]

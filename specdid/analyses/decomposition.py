@@ -23,7 +23,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._format import Key, NumberValue
 from specdid._records import Status
 from specdid._records.numerals import percent
-from specdid._words import later, said_list, say, told
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Finding, Request
 from specdid.analyses._cells import unable
 from specdid.analyses._fit import derive
@@ -167,7 +167,7 @@ def run(bench: Bench, request: Request) -> Finding:
         (main, *pairs, *over),
         tuple(_charts(title, found)),
         (*_said(found), *cautions, *cells.notes),
-        (*_lines(found), *lines),
+        tuple(lines),
     )
 
 
@@ -372,19 +372,6 @@ def _said(found: Sequence[Decomposed]) -> Iterator[Caution]:
                 f"which is {number(clean)} without them"
             )
             yield Caution("serious", "forbidden_comparisons", told)
-
-
-def _lines(found: Sequence[Decomposed]) -> Iterator[str]:
-    for d in found:
-        if d.pairs:
-            parts = [f"{number(100 * d.weight_of([k]), 1)}% {say(_AGAINST[k])}" for k in KINDS]
-            parts = [p for p, k in zip(parts, KINDS, strict=True) if d.weight_of([k]) > TINY]
-            yield say(
-                "{heading}: the coefficient averages {pairs} comparisons: {parts}.",
-                heading=d.heading,
-                pairs=len(d.pairs),
-                parts=said_list(parts),
-            )
 
 
 def _over_the_curve(bench: Bench, most: int) -> tuple[tuple[TidyTable, ...], list[Caution], list[str]]:

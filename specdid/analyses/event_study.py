@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from specdid import _plugins
 from specdid._arrays import Floats, Ints
 from specdid._decode.table import Table
 from specdid._describe.clusters import FEW as FEW_CLUSTERS
@@ -39,7 +38,7 @@ from specdid.analyses._event_paths import (
     path,
     rows_behind,
 )
-from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, Extra, joint_test
+from specdid.analyses._fit import CONSTANT_LABEL, INDEFINITE, joint_test
 from specdid.analyses._timing import few_treated, severity_of, treated_clusters
 from specdid.analyses._words import (
     axis_of,
@@ -54,7 +53,6 @@ from specdid.analyses._words import (
 )
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
-from specdid.estimators._base import Estimate
 from specdid.figures.event_study import NAMED, EventData, EventPanel, EventSeries, ends_note
 from specdid.figures.forest import SMALL_SIGN
 from specdid.panel.times import YEARLY
@@ -166,7 +164,6 @@ def run(bench: Bench, request: Request) -> Finding:
         (main, tests),
         (Chart("event_study", figure_data(bench, request, cells, paths)),),
         (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)),
-        _lines(bench, cells, good),
     )
 
 
@@ -362,31 +359,6 @@ def _cohorts(bench: Bench, cell: Cell) -> Floats:
     return np.unique(cohort[rows])
 
 
-def _lines(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> tuple[str, ...]:
-    """Return the joint tests for the summary."""
-    found = [say("Joint tests of the leads:"), ""]
-    for one in paths:
-        test = one.pretrend()
-        said = say("no leads") if not test.df1 and not one.leads_left_out else say("no test")
-        if np.isfinite(test.p_value):
-            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-        without = (
-            say(", without period {period}, not identified", period=one.leads_left_out) if one.leads_left_out else ""
-        )
-        found.append(
-            say(
-                "- {curve}: {said}{without}; {nobs:,} rows{power}",
-                curve=cells.shown(one.cell),
-                said=said,
-                without=without,
-                nobs=one.nobs,
-                power=_power(bench, one),
-            )
-        )
-    remarks = _remarks(bench, paths, [cells.shown(p.cell) for p in paths])
-    return (*found, *(["", *(f"- {said}" for said in remarks)] if remarks else []))
-
-
 def _remarks(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
     """Say of what units, and in what unit, effects are that are not as they seem, in sentences for the figure.
 
@@ -446,51 +418,6 @@ def _few(bench: Bench, one: EventPath) -> tuple[int, ...]:
     """Return the periods whose effects rest on too few treated units or clusters for their errors."""
     counts = ((k, min(_units(bench, r), treated_clusters(bench, one.cell, r)[0])) for k, r in rows_behind(bench, one))
     return tuple(k for k, n in counts if n < FEW_CLUSTERS)
-
-
-def _power(bench: Bench, one: EventPath) -> str:
-    """Say which trend the test of the leads would have found, and what it would be taken for."""
-    trend = one.trend_found(bench.study.inference.alpha, POWER)
-    later = one.periods >= one.clock.start
-    if not np.isfinite(trend) or not later.any():
-        return ""
-    places = decimals([trend])
-    said = say(
-        "; finds a linear trend of {trend} per {unit} with probability {power:g}, which would be {mean} "
-        "in the plain mean of the effects after ({effect}; a bin counts once)",
-        trend=number(trend, places),
-        unit=_unit(bench),
-        power=POWER,
-        mean=number(trend * float(one.since_reference[later].mean()), places),
-        effect=number(float(one.estimate[later].mean()), places),
-    )
-    own, moved = _with_trend(bench, one.cell, trend)
-    if not np.isfinite(moved):
-        return said
-    return said + say(
-        " and {moved} in the specification's estimate ({own})", moved=number(moved, places), own=number(own, places)
-    )
-
-
-def _with_trend(bench: Bench, cell: Cell, trend: float) -> tuple[float, float]:
-    """Return a cell's estimate, and by how much a trend of those that adopt moves it; NaN where there is none.
-
-    Effects of a path are changes since its reference, an estimate may be one since the mean of all periods before.
-    """
-    cohort, periods, outcome = bench.cohort(cell), bench.periods, bench.outcome(cell)
-    assert cohort is not None and periods is not None  # noqa: PT018 - it has a path
-    drift = np.where(np.isfinite(cohort), trend * (periods - periods.min()), 0.0)
-    own, moved = (_estimate(bench, cell, Extra("outcome", values)) for values in (outcome, outcome + drift))
-    return own, moved - own
-
-
-def _estimate(bench: Bench, cell: Cell, outcome: Extra) -> float:
-    """Estimate a cell with another outcome; NaN where it fails."""
-    if cell.compiled.in_engine[cell.member]:
-        fit = bench.fit(cell, outcome=outcome)
-        return float("nan") if fit.failure is not None else float(fit.estimate[0])
-    found = _plugins.load("estimators", cell.method).estimate(bench.sample(cell, outcome=outcome)[1])
-    return found.estimate if isinstance(found, Estimate) else float("nan")
 
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:

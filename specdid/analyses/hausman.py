@@ -1,8 +1,8 @@
 """[hausman]: fixed and random unit effects side by side, and the tests between them.
 
 The classical test (Hausman 1978) and beside it the cluster-robust one in Mundlak's form,
-which panels with serially correlated errors need. Rows are complete cases, each counts
-once, units observed once included, as in R's plm.
+which panels with serially correlated errors need. The right-hand side is the treatment with the
+controls of the column. Rows are complete cases, each counts once, units observed once included, as in R's plm.
 
 Swamy and Arora's variance components, as Baltagi and Chang (1994, J. Econometrics 62) have
 them for unbalanced panels: those of R's plm and of Stata's ``xtreg, re sa``, whose default
@@ -13,7 +13,7 @@ to import and has neither the tests nor the units' theta: what is below is five 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,24 +22,13 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._decode.table import Table
 from specdid._diagnostics import Fault, fault_at
-from specdid._format import Formula, Key
-from specdid._plan.expand import base_scope
-from specdid._records.numerals import MINUS
-from specdid._study import INSTRUMENTS, Expression
-from specdid._words import later, said_list, say, told
+from specdid._study import INSTRUMENTS
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Extra, Finding, Request
 from specdid.analyses._cells import not_read
 from specdid.analyses._words import Label, count, decimals, estimate_and_error, listed, number, p_value
 from specdid.engine.rows import unit_bounds
-from specdid.language import Scope, Term, bind, expand, terms, write
-from specdid.language.tree import Node
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
-
-IID = Caution(
-    "note", "assumes_iid",
-    "the classical test assumes independent errors of equal variance, which yearly data of units rarely "
-    "have; the cluster-robust version beside it does not",
-)  # fmt: skip
 
 TERMS = (
     "term", "fe", "fe_se", "re", "re_se", "difference", "difference_se",
@@ -62,202 +51,53 @@ UNTESTED = later(
     "Terms that are the same for all units in a period ({names}) are in both regressions and not tested; R's plm "
     "counts them in the degrees of freedom of χ²."
 )
-ABSOLUTE = later("Where χ² is negative it has no p-value; R's plm prints its absolute value with one.")
 AGREE = (
     "nothing is tested: each term that could be has the same mean over time in all units, or one that other terms "
     "give, and so fixed and random effects agree on it"
 )
 SINGULAR = "V_b − V_B is singular, so that there is no classical statistic"
 FEW_UNITS = "there are too few units for the cluster-robust test"
+UNREAD = ("fixed_effects", "weights", "estimator", INSTRUMENTS)
+"""Dimensions that change nothing here."""
 TIED = 1e-8
 """A part of a dropped column, as a share of its length, that another contributes."""
 COLLINEAR = 1e-9
 """A column with less than this share of its length left is a combination of those before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class HausmanConfig:
-    """``controls`` is the whole right-hand side; None: the treatment and the controls of the cell."""
-
-    controls: Expression | None
-
-
-KEYS = (
-    Key(
-        "controls",
-        Formula("terms"),
-        "The whole right-hand side, treatment included.",
-        '"did + pgdp + ind2"',
-        otherwise="the treatment and the controls of each column, without its fixed effects of time",
-    ),
-)
-
-
-def decode(found: Mapping[str, Any], table: Table) -> HausmanConfig:
-    """Take the right-hand side."""
-    return HausmanConfig(**found)
+def decode(found: Mapping[str, Any], table: Table) -> None:
+    """Take no key but ``fix`` and ``vary``."""
 
 
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
-    """Find a study without units, choices without effect, and a right-hand side that cannot be compared."""
+    """Find a study without units, and choices without effect."""
     if bench.panel.unit_codes is None:
         message = "[hausman] compares effects of units, and the study declares no unit"
         yield fault_at(request.table.origin, None, "no_unit", message, 'write unit = "…" in [study]')
         return
     unused = "it compares least squares with fixed and with random effects of the unit"
-    yield from not_read(request, bench.study, ("fixed_effects", "weights", "estimator", INSTRUMENTS), unused)
-    written = request.config.controls
-    if written is not None:
-        why = "`controls` here is the whole right-hand side"
-        yield from not_read(request, bench.study, ("treatment", "controls"), why)
-        yield from _right_side(bench, written)
-
-
-def _right_side(bench: Bench, written: Expression) -> Iterator[Fault]:
-    """Find a right-hand side that branches, or of which nothing varies within units."""
-    found = expand(written.tree, _macros(bench), tuple(bench.panel.columns), 1.0)
-    if len(found) > 1:
-        message = f"`{written.text}` stands for {len(found)} right-hand sides, but one is needed here"
-        help_ = 'leave `controls` out and write vary = ["controls"]'
-        yield fault_at(written.origin, None, "branches", message, help_)
-        return
-    scope = base_scope(bench.study, tuple(bench.panel.columns))
-    columns = _columns(bench, terms(found[0]).terms, scope)
-    if not any(_varies(column.numbers, bench.panel.unit_codes) for column in columns):
-        message = f"nothing in `{written.text}` varies within {bench.panel.unit}: fixed effects take all of it"
-        yield fault_at(written.origin, written.tree.span, "constant_within", message)
-    elif not any(_has(columns, one) for one in _treatments(bench, scope)):
-        message = (
-            f"`{written.text}` is the whole right-hand side and lacks the treatment, which would not be in the test"
-        )
-        help_ = f'write controls = "{_first_treatment(bench)} + {written.text}"'
-        yield fault_at(written.origin, written.tree.span, "no_treatment", message, help_)
-
-
-def _treatments(bench: Bench, scope: Scope) -> Iterator[Extra]:
-    """Give every column that is the treatment in some specification."""
-    for option in bench.study.treatment:
-        for node in expand(option.term.tree, _macros(bench), tuple(bench.panel.columns), np.inf):
-            yield from _columns(bench, terms(node).terms, scope)
-
-
-def _first_treatment(bench: Bench) -> str:
-    term = bench.study.treatment[0].term.tree
-    return write(expand(term, _macros(bench), tuple(bench.panel.columns), np.inf)[0])
-
-
-def _has(columns: Sequence[Extra], treatment: Extra) -> bool:
-    """Tell whether a treatment is a column, or is made of several, as of those of an event study."""
-    if any(np.array_equal(column.numbers, treatment.numbers, equal_nan=True) for column in columns):
-        return True
-    X = np.column_stack([np.ones(len(treatment.numbers)), *(column.numbers for column in columns)])
-    rows = np.isfinite(X).all(axis=1) & np.isfinite(treatment.numbers)
-    fit = _least_squares(treatment.numbers[rows], X[rows])
-    return bool(np.sqrt(fit.rss) <= COLLINEAR * np.linalg.norm(treatment.numbers[rows]))
-
-
-def _macros(bench: Bench) -> dict[str, Node]:
-    return {name: e.tree for name, e in bench.study.macros.items()}
-
-
-def _columns(bench: Bench, found: Sequence[Term], scope: Scope) -> tuple[Extra, ...]:
-    """Evaluate terms on all rows; a factor is several columns."""
-    distinct = {term.key: term for term in reversed(found)}
-    kept = [term for term in found if distinct[term.key] is term]
-    coded = [bench.evaluator.term(tuple(bind(f, scope) for f in term.factors)) for term in kept]
-    return tuple(Extra(column.label, column.numbers) for columns in coded for column in columns)
-
-
-def _varies(numbers: Floats, units: Ints | None) -> bool:
-    """Tell whether a column takes several values within any of the groups."""
-    known = np.isfinite(numbers) & (True if units is None else units >= 0)
-    if units is None or not known.any():
-        return False
-    least, most = unit_bounds(units[known], numbers[known])
-    return bool((most > least).any())
+    yield from not_read(request, bench.study, UNREAD, unused)
 
 
 def run(bench: Bench, request: Request) -> Finding:
     """Compare both estimators for every outcome, and whatever else is varied."""
     cells = bench.cells(request)
-    columns = [_compare(bench, request, cells, cell) for cell in cells]
+    columns = [_compare(bench, cells, cell) for cell in cells]
     title = request.table.name or say(ANALYSIS.title)
-    alpha = bench.study.inference.alpha
     tables = (tidy_terms(columns, title, bench.label), tidy_tests(columns, title, bench.label))
-    assumed = (IID,) if any(c.effects is not None for c in columns) else ()
-    found = (*assumed, *warnings(columns, alpha), *_unread(bench, columns, cells), *cells.notes)
-    return Finding(tables, (), tuple(dict.fromkeys(found)), tuple(lines(columns, alpha, bench.label)))
+    found = (*warnings(columns, bench.study.inference.alpha), *cells.notes)
+    return Finding(tables, (), tuple(dict.fromkeys(found)))
 
 
-def _unread(bench: Bench, columns: Sequence[HausmanColumn], cells: Cells) -> Iterator[Caution]:
-    """Say which effects, weights, absorbed effects and instruments of the columns are not in the test."""
-    example = f"{_first_treatment(bench)} + factor(year)"
-    if left := _left_out(columns):
-        said = (
-            f"the fixed effects {listed(left)} of the curve are not in these regressions, so that their estimates are "
-            "of another model than the curve's; write `controls` with the treatment and them as terms, as in "
-            f"`{example}`"
-        )
-        yield Caution("note", "not_read", said)
-    if wider := tuple(dict.fromkeys(name for column in columns for name in column.wider)):
-        said = (
-            f"the effects here are those of the study's unit {bench.panel.unit}, in place of the curve's effects of "
-            f"{listed(wider)}: the estimates are of another model than the curve's"
-        )
-        yield Caution("note", "not_read", said)
-    if any(cell.instrumented for cell in cells):
-        said = (
-            "it takes no instruments: fixed and random effects are by least squares, as if the treatment were exogenous"
-        )
-        yield Caution("note", "not_read", said)
-    if any(cell.setting.absorb for cell in cells):
-        said = f"effects that variants absorb are not in it; write `controls` with them as terms, as in `{example}`"
-        yield Caution("note", "not_read", said)
-    if any(int(cell.compiled.members.weights[cell.member]) >= 0 for cell in cells):
-        yield Caution("note", "not_read", "it takes no weights: every row counts once")
-
-
-def _left_out(columns: Sequence[HausmanColumn]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for column in columns for name in column.left_out))
-
-
-def _wider_effects(bench: Bench, config: HausmanConfig, cell: Cell) -> Iterator[str]:
-    """Give the fixed effects of the cell's model in whose place those of units stand here, as provinces' of cities."""
-    problem, units = cell.compiled.problem, bench.panel.unit_codes
-    fixed = problem.effects[int(cell.compiled.members.effects[cell.member])].fixed
-    same = [c for c in fixed if not _varies(problem.codes[:, c].astype(np.float64), units)]
-    if config.controls is None and units is not None and not any(_as_many(problem.codes[:, c], units) for c in same):
-        yield from (problem.effect_labels[c] for c in same)
-
-
-def _as_many(codes: Ints, units: Ints) -> bool:
-    """Say whether there are as many levels as units, of which each has one."""
-    known = codes >= 0
-    return len(np.unique(codes[known])) == len(np.unique(units[known]))
-
-
-def _effects_left_out(bench: Bench, config: HausmanConfig, cell: Cell) -> Iterator[str]:
-    """Give the fixed effects and slopes of the cell's model that those of units do not take out."""
-    if config.controls is not None:
-        return
-    problem, units = cell.compiled.problem, bench.panel.unit_codes
-    effects = problem.effects[int(cell.compiled.members.effects[cell.member])]
-    for c in effects.fixed:
-        if _varies(problem.codes[:, c].astype(np.float64), units):
-            yield problem.effect_labels[c]
-    for c, x in effects.slopes:
-        yield f"{problem.effect_labels[c]}[{problem.labels[x]}]"
-
-
-def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> HausmanColumn:
+def _compare(bench: Bench, cells: Cells, cell: Cell) -> HausmanColumn:
     """Estimate one comparison on its complete rows."""
-    right = _right_hand_side(bench, request.config, cell)
+    right = (Extra(cell.labels["treatment"], bench.treatment(cell)), *bench.controls(cell))
     y, X = bench.outcome(cell), np.column_stack([e.numbers for e in right])
     units = bench.panel.unit_codes
     assert units is not None
     rows = bench.in_sample(cell) & np.isfinite(y) & np.isfinite(X).all(axis=1)
-    labels, heading = _labels(request, cell), cells.shown(cell)
-    names = tuple(e.label for e in right)
+    labels = {name: label for name, label in cell.labels.items() if name not in UNREAD}
+    names, heading = tuple(e.label for e in right), cells.shown(cell)
     if not rows.any():
         return HausmanColumn(labels, heading, names, 0, 0, False, "no row is complete in every variable")
     y, X = y[rows], X[rows]
@@ -271,27 +111,31 @@ def _compare(bench: Bench, request: Request, cells: Cells, cell: Cell) -> Hausma
     tested = np.array([periods is None or _varies(x, periods - periods.min()) for x in X.T])
     tests = hausman(effects, tested), mundlak(y, X, unit, effects.theta, tested)
     untested = tuple(n for n, yes in zip(names, tested, strict=True) if not yes)
-    left, wider = (tuple(f(bench, request.config, cell)) for f in (_effects_left_out, _wider_effects))
-    unit_name = bench.panel.unit or ""
-    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested, left, wider, unit_name)
+    return HausmanColumn(labels, heading, names, *size, "", effects, *tests, untested, tuple(_unread(cell, units)))
 
 
-def _right_hand_side(bench: Bench, config: HausmanConfig, cell: Cell) -> tuple[Extra, ...]:
-    """Return the columns of the written right-hand side with what variants add, or those of the cell."""
-    if config.controls is None:
-        return (Extra(cell.labels["treatment"], bench.treatment(cell)), *bench.controls(cell))
-    (node,) = expand(config.controls.tree, _macros(bench), tuple(bench.panel.columns), 1.0)
-    return _columns(bench, (*terms(node).terms, *cell.setting.add), cell.setting.scope)
+def _varies(numbers: Floats, groups: Ints) -> bool:
+    """Tell whether a column takes several values within any of the groups."""
+    known = np.isfinite(numbers) & (groups >= 0)
+    if not known.any():
+        return False
+    least, most = unit_bounds(groups[known], numbers[known])
+    return bool((most > least).any())
 
 
-def _labels(request: Request, cell: Cell) -> dict[str, str]:
-    """Return the labels of what the comparison reads."""
-    unread = {"fixed_effects", "weights", "estimator", INSTRUMENTS}
-    found = {name: label for name, label in cell.labels.items() if name not in unread}
-    if request.config.controls is not None:
-        del found["treatment"]
-        found["controls"] = request.config.controls.text
-    return found
+def _unread(cell: Cell, units: Ints) -> Iterator[str]:
+    """Name what of the cell's model is in neither regression: effects that those of units do not take out, and more."""
+    problem, members = cell.compiled.problem, cell.compiled.members
+    effects = problem.effects[int(members.effects[cell.member])]
+    of_units = [c for c in effects.fixed if not _varies(problem.codes[:, c].astype(np.float64), units)]
+    if all(_varies(units.astype(np.float64), problem.codes[:, c]) for c in of_units):
+        of_units = []  # such as provinces' of cities: in their place are those of units
+    yield from (problem.effect_labels[c] for c in effects.fixed if c not in of_units)
+    yield from (f"{problem.effect_labels[c]}[{problem.labels[x]}]" for c, x in effects.slopes)
+    if int(members.weights[cell.member]) >= 0:
+        yield "weights"
+    if cell.instrumented:
+        yield "instruments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +143,8 @@ class HausmanColumn:
     """One comparison; without ``effects`` there is a ``message`` why.
 
     ``labels`` are those of the dimensions it reads, ``heading`` those that differ;
-    ``untested`` are terms that are the same for all units in a period, ``left_out`` effects of the curve's model
-    that are in neither regression, ``wider`` those in whose place the effects of ``unit`` stand.
+    ``untested`` are terms that are the same for all units in a period, ``unread`` what of the curve's model is in
+    neither regression.
     """
 
     labels: Mapping[str, str]
@@ -314,192 +158,120 @@ class HausmanColumn:
     classical: Test | None = None
     robust: Test | None = None
     untested: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    wider: tuple[str, ...] = ()
-    unit: str = ""
+    unread: tuple[str, ...] = ()
 
-    @property
-    def differences(self) -> list[tuple[float, float]]:
-        """FE less RE of each term with √diag(V_b − V_B), NaN where that is negative."""
-        assert self.effects is not None
-        variance = np.diag(self.effects.fe_vcov) - np.diag(self.effects.re_vcov)
-        error = np.sqrt(np.where(variance > 0, variance, np.nan))
-        return list(zip((self.effects.fe - self.effects.re).tolist(), error.tolist(), strict=True))
+    def rows(self) -> Iterator[tuple[str, tuple[float, ...]]]:
+        """Give each term with fe, re and their difference, each with its error: √diag(V_b − V_B) where positive."""
+        e = self.effects
+        assert e is not None
+        variances = np.diag(e.fe_vcov), np.diag(e.re_vcov), np.diag(e.fe_vcov) - np.diag(e.re_vcov)
+        errors = (np.sqrt(np.where(v > 0, v, np.nan)) for v in variances)
+        pairs = [x for pair in zip((e.fe, e.re, e.fe - e.re), errors, strict=True) for x in pair]
+        yield from zip(self.terms, map(tuple, np.column_stack(pairs).tolist()), strict=True)
 
-    def why_none(self, test: Test) -> str | None:
-        """Say why one of the tests has no statistic."""
-        if np.isfinite(test.statistic):
-            return None
-        if not test.df or (self.robust is not None and not self.robust.df):  # no means of units are left
-            return AGREE
-        return SINGULAR if np.isinf(test.df2) else FEW_UNITS
+    def tests(self) -> list[tuple[str, Test, str]]:
+        """Give both tests by name, with the reason where one has no statistic."""
+        if self.classical is None or self.robust is None:
+            return []
+        agree = not self.classical.df or not self.robust.df  # no means of units are left
+        named = (("Hausman", self.classical, SINGULAR), ("Mundlak, cluster-robust", self.robust, FEW_UNITS))
+        return [(name, t, "" if np.isfinite(t.statistic) else AGREE if agree else why) for name, t, why in named]
 
 
 def tidy_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -> TidyTable:
     """Return a row for every term of every comparison."""
-    rows = []
-    for k, column in enumerate(columns):
-        lead: tuple[Value, ...] = (k + 1, *column.labels.values())
-        for place, (difference, error) in enumerate(column.differences if column.effects else ()):
-            fe, fe_se, re, re_se = _estimates(column, place)
-            rows.append((*lead, column.terms[place], fe, fe_se, re, re_se, difference, error))
-    header = ("column", *_names(columns), *TERMS)
-    return TidyTable(header, tuple(rows), _printed_terms(columns, title, label))
+    rows: list[tuple[Value, ...]] = []
+    for k, c in enumerate(columns, 1):
+        rows += [(k, *c.labels.values(), term, *numbers) for term, numbers in (c.rows() if c.effects else ())]
+    return TidyTable(("column", *_names(columns), *TERMS), tuple(rows), _printed_terms(columns, title, label))
 
 
 def _names(columns: Sequence[HausmanColumn]) -> tuple[str, ...]:
     return tuple(columns[0].labels) if columns else ()
 
 
-def _estimates(column: HausmanColumn, place: int) -> tuple[float, float, float, float]:
-    effects = column.effects
-    assert effects is not None
-    return (
-        float(effects.fe[place]),
-        float(np.sqrt(effects.fe_vcov[place, place])),
-        float(effects.re[place]),
-        float(np.sqrt(effects.re_vcov[place, place])),
-    )
-
-
 def tidy_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -> TidyTable:
     """Return the tests of every comparison, one row each."""
-    rows = [(k + 1, *c.labels.values(), *rest) for k, c in enumerate(columns) for rest in _tests(c)]
+    rows = tuple((k, *c.labels.values(), *rest) for k, c in enumerate(columns, 1) for rest in _tests(c))
     header = ("column", *_names(columns), *TESTS)
-    return TidyTable(header, tuple(rows), _printed_tests(columns, title, label), "tests")
+    return TidyTable(header, rows, _printed_tests(columns, title, label), "tests")
 
 
 def _tests(column: HausmanColumn) -> Iterator[tuple[Value, ...]]:
     size: tuple[Value, ...] = (column.nobs, column.n_units, column.balanced)
-    if column.effects is None or column.classical is None or column.robust is None:
+    e = column.effects
+    if e is None:
         yield (None,) * (len(TESTS) - len(size) - 1) + (*size, column.message)
         return
-    e = column.effects
     rest = (e.variance_e, e.variance_u, float(e.theta.min()), float(e.theta.max()), *size)
-    for name, test in _named_tests(column.classical, column.robust):
-        chi2 = np.isinf(test.df2)
-        df2 = None if chi2 else test.df2
-        distribution = "chi2" if chi2 else "F"
-        yield (
-            name,
-            distribution,
-            test.statistic,
-            test.df,
-            df2,
-            test.p_value,
-            test.definite,
-            *rest,
-            column.why_none(test),
-        )
-
-
-def _named_tests(classical: Test, robust: Test) -> Iterator[tuple[str, Test]]:
-    """Name the tests; a negative chi² stands once more as R's plm prints it."""
-    from scipy.special import chdtrc
-
-    yield "Hausman", classical
-    if classical.statistic < 0:
-        size = -classical.statistic
-        p = float(chdtrc(classical.df, size))
-        yield "Hausman, absolute value", Test(size, classical.df, np.inf, p, False)
-    yield "Mundlak, cluster-robust", robust
+    for name, t, why in column.tests():
+        law = ("chi2", t.statistic, t.df, None) if np.isinf(t.df2) else ("F", t.statistic, t.df, t.df2)
+        yield (name, *law, t.p_value, t.definite, *rest, why or None)
 
 
 def _printed_terms(columns: Sequence[HausmanColumn], title: str, label: Label) -> PrintTable | None:
     shown = [c for c in columns if c.effects is not None]
     if not shown:
         return None
-    errors = [e for c in shown for k in range(len(c.differences)) for e in _estimates(c, k)[1::2]]
-    blocks, places = [], decimals(errors)
+    places = decimals(error for c in shown for _, numbers in c.rows() for error in numbers[1:4:2])
+    blocks = []
     for column in shown:
-        head = (Row(label(column.heading), ("",) * 3),) if len(shown) > 1 else ()
-        blocks.append((*head, *_printed_rows(column, label, places)))
+        rows = [Row(label(column.heading), ("",) * 3)] if len(shown) > 1 else []
+        for term, (fe, fe_se, re, re_se, gap, gap_se) in column.rows():
+            pairs = [estimate_and_error(*pair, places) for pair in ((fe, fe_se), (re, re_se), (gap, gap_se))]
+            rows.append(Row(label(term), tuple(a for a, _ in pairs), tuple(b for _, b in pairs)))
+        blocks.append(tuple(rows))
     spanners = (((label(shown[0].heading), 3),),) if len(shown) == 1 else ()
     names = (say("Fixed effects"), say("Random effects"), say("Difference"))
-    left = ", ".join(_left_out(shown))
-    wider = ", ".join(dict.fromkeys(name for c in shown for name in c.wider))
-    notes = (
-        say(NOTE),
-        *(
-            (say("The effects are those of {unit}, where the curve has {listed}.", unit=shown[0].unit, listed=wider),)
-            * bool(wider)
-        ),
-        *((say("Not in these regressions: the curve's fixed effects {listed}.", listed=left),) if left else ()),
-    )
+    unread = ", ".join(dict.fromkeys(name for c in shown for name in c.unread))
+    notes = (say(NOTE), *((say("Not in these regressions: the curve's {listed}.", listed=unread),) if unread else ()))
     return PrintTable(title, names, tuple(blocks), spanners, notes)
-
-
-def _printed_rows(column: HausmanColumn, label: Label, places: int) -> Iterator[Row]:
-    for place, (difference, error) in enumerate(column.differences):
-        fe, fe_se, re, re_se = _estimates(column, place)
-        both = (
-            estimate_and_error(fe, fe_se, places),
-            estimate_and_error(re, re_se, places),
-            estimate_and_error(difference, error, places),
-        )
-        yield Row(label(column.terms[place]), tuple(a for a, _ in both), tuple(b for _, b in both))
 
 
 def _printed_tests(columns: Sequence[HausmanColumn], title: str, label: Label) -> PrintTable | None:
     shown = [c for c in columns if c.effects is not None]
     if not shown:
         return None
-    tests = [(c.classical, c.robust) for c in shown if c.classical is not None and c.robust is not None]
-    classical, robust = [a for a, _ in tests], [b for _, b in tests]
-    first = (
-        Row(say("Classical: χ²"), tuple(number(t.statistic, 2) for t in classical)),
-        Row(say("Degrees of freedom"), tuple(str(t.df) if np.isfinite(t.statistic) else "" for t in classical)),
-        Row("p", tuple(p_value(t.p_value) for t in classical)),
-        Row(
-            say("Difference of variances positive definite"),
-            tuple(say("yes") if t.definite else say("no") for t in classical),
-        ),
-    )
-    second = (
-        Row(say("Cluster-robust: F"), tuple(number(t.statistic, 2) for t in robust)),
-        Row(
-            say("Degrees of freedom"),
-            tuple(f"{t.df}, {t.df2:,.0f}" if np.isfinite(t.statistic) else "" for t in robust),
-        ),
-        Row("p", tuple(p_value(t.p_value) for t in robust)),
-    )
-    negative = any(t.statistic < 0 for t in classical)
-    return PrintTable(
-        say("{title}: tests", title=title),
-        tuple(c.heading for c in shown),
-        (first, second, _sizes(shown)),
-        (),
+
+    def test(give: Callable[[Test], str], k: int) -> tuple[str, ...]:
+        return tuple("" if why else give(t) for _, t, why in (c.tests()[k] for c in shown))
+
+    def effect(give: Callable[[_FixedAndRandom], str]) -> tuple[str, ...]:
+        return tuple(give(c.effects) for c in shown if c.effects is not None)
+
+    blocks = (
         (
-            say(ROBUST_NOTE),
-            *((say(ABSOLUTE),) if negative else ()),
-            *_empty(shown),
-            *_untested(shown, label),
+            Row(say("Classical: χ²"), test(lambda t: number(t.statistic, 2), 0)),
+            Row(say("Degrees of freedom"), test(lambda t: str(t.df), 0)),
+            Row("p", test(lambda t: p_value(t.p_value), 0)),
+            Row(
+                say("Difference of variances positive definite"),
+                test(lambda t: say("yes") if t.definite else say("no"), 0),
+            ),
+        ),
+        (
+            Row(say("Cluster-robust: F"), test(lambda t: number(t.statistic, 2), 1)),
+            Row(say("Degrees of freedom"), test(lambda t: f"{t.df}, {t.df2:,.0f}", 1)),
+            Row("p", test(lambda t: p_value(t.p_value), 1)),
+        ),
+        (
+            Row(say("Std. deviation of unit effects"), effect(lambda e: number(float(np.sqrt(e.variance_u))))),
+            Row(say("Std. deviation of errors"), effect(lambda e: number(float(np.sqrt(e.variance_e))))),
+            Row(say("Share of unit means taken off"), effect(lambda e: _range(e.theta))),
+            Row(say("Observations"), tuple(count(c.nobs) for c in shown)),
+            Row(say("Units"), tuple(count(c.n_units) for c in shown)),
         ),
     )
-
-
-def _empty(columns: Sequence[HausmanColumn]) -> Iterator[str]:
-    """Say why cells of tests are empty, once for the columns of one reason."""
-    why = [(c.heading, c.why_none(test)) for c in columns for test in (c.classical, c.robust) if test is not None]
-    for reason in dict.fromkeys(found for _, found in why if found):
-        names = tuple(dict.fromkeys(heading for heading, found in why if found == reason))
-        yield say("{names}: {why}.", names=said_list(names), why=told(reason, True))
-
-
-def _untested(columns: Sequence[HausmanColumn], label: Label) -> tuple[str, ...]:
-    names = dict.fromkeys(label(name) for c in columns if c.classical is not None for name in c.untested)
-    return (say(UNTESTED, names=", ".join(names)),) if names else ()
-
-
-def _sizes(columns: Sequence[HausmanColumn]) -> tuple[Row, ...]:
-    effects = [c.effects for c in columns if c.effects is not None]
-    return (
-        Row(say("Std. deviation of unit effects"), tuple(number(float(np.sqrt(e.variance_u))) for e in effects)),
-        Row(say("Std. deviation of errors"), tuple(number(float(np.sqrt(e.variance_e))) for e in effects)),
-        Row(say("Share of unit means taken off"), tuple(_range(e.theta) for e in effects)),
-        Row(say("Observations"), tuple(count(c.nobs) for c in columns)),
-        Row(say("Units"), tuple(count(c.n_units) for c in columns)),
+    empty = [
+        say("{names}: {why}.", names=c.heading, why=told(why, True)) for c in shown for _, _, why in c.tests() if why
+    ]
+    untested = dict.fromkeys(label(name) for c in shown for name in c.untested)
+    notes = (
+        say(ROBUST_NOTE),
+        *dict.fromkeys(empty),
+        *((say(UNTESTED, names=", ".join(untested)),) if untested else ()),
     )
+    return PrintTable(say("{title}: tests", title=title), tuple(c.heading for c in shown), blocks, (), notes)
 
 
 def _range(values: Floats) -> str:
@@ -507,84 +279,35 @@ def _range(values: Floats) -> str:
     return low if low == high else say("{low} to {high}", low=low, high=high)
 
 
-def lines(columns: Sequence[HausmanColumn], alpha: float, label: Label) -> Iterator[str]:
-    """Return the table of the summary and what the robust test says."""
-    yield say("| | χ² (df) | p | V_b − V_B positive definite | robust F (df) | p |")
-    yield "|---|---|---|---|---|---|"
-    for column in columns:
-        if column.classical is None or column.robust is None:
-            yield f"| {column.heading} | {told(column.message, True)} | | | | |"
-            continue
-        a, b = column.classical, column.robust
-        cells = (
-            f"{number(a.statistic, 2)} ({a.df})",
-            p_value(a.p_value),
-            say("yes") if a.definite else say("no"),
-            f"{number(b.statistic, 2)} ({b.df}, {b.df2:,.0f})",
-            p_value(b.p_value),
-        )
-        yield f"| {column.heading} | {' | '.join(cells)} |"
-    yield ""
-    yield from (f"- {verdict(c, alpha)}" for c in columns if c.robust is not None)
-    yield from (f"- {said}" for said in _untested(columns, label))
-
-
-def verdict(column: HausmanColumn, alpha: float) -> str:
-    """Say what the robust test says of random effects, in a sentence."""
-    assert column.robust is not None
-    p = column.robust.p_value
-    if (why := column.why_none(column.robust)) is not None:
-        return say("{heading}: {why}.", heading=column.heading, why=told(why, True))
-    if p < alpha:
-        return say(
-            "{heading}: random effects are rejected (cluster-robust), so fixed effects are used.",
-            heading=column.heading,
-        )
-    return say(
-        "{heading}: random effects are not rejected (cluster-robust), which does not prove them.",
-        heading=column.heading,
-    )
-
-
 def warnings(columns: Sequence[HausmanColumn], alpha: float) -> Iterator[Caution]:
     """Say what a reader must know of the tests."""
     for column in columns:
-        if column.classical is None or column.robust is None:
-            yield Caution("note", "not_estimated", f"{column.heading}: {column.message}")
+        about, classical, robust = column.heading, column.classical, column.robust
+        if column.effects is None or classical is None or robust is None:
+            yield Caution("note", "not_estimated", f"{about}: {column.message}")
             continue
-        classical, robust = column.classical, column.robust
-        if column.effects is not None and column.effects.open.any():
+        if column.effects.open.any():
             names = listed([f"`{t}`" for t, one in zip(column.terms, column.effects.open, strict=True) if one])
-            said = f"{column.heading}: {names} cannot be told apart from other terms, and have no coefficient or test"
+            said = f"{about}: {names} cannot be told apart from other terms, and have no coefficient or test"
             yield Caution("note", "not_identified", said)
-        if column.effects is not None and column.effects.variance_u == 0:
-            yield Caution(
-                "note",
-                "no_unit_variance",
-                f"{column.heading}: the variance of the unit effects came out negative and is set to 0, "
-                "so random effects are pooled least squares",
+        if column.unread:
+            said = (
+                f"{about}: the curve's {listed(column.unread)} are not in these regressions, which have effects of "
+                "the study's unit alone: their estimates are of another model; effects can be terms of `controls`"
             )
+            yield Caution("note", "not_read", said)
         if np.isfinite(classical.statistic) and not classical.definite:
-            yield Caution("note", "not_definite", f"{column.heading}: {_indefinite(classical)}")
+            said = f"{about}: V_b − V_B is not positive definite, so the classical statistic has no chi² distribution"
+            yield Caution("note", "not_definite", said)
         elif np.isfinite(classical.p_value) and (classical.p_value < alpha) != (robust.p_value < alpha):
-            yield Caution(
-                "note",
-                "hausman_disagree",
-                f"{column.heading}: the classical test (p = {p_value(classical.p_value)}) and the "
-                f"cluster-robust one (p = {p_value(robust.p_value)}) disagree; the assumptions of the "
-                "first are the stronger",
+            said = (
+                f"{about}: the classical test (p = {p_value(classical.p_value)}) and the cluster-robust one (p = "
+                f"{p_value(robust.p_value)}) disagree; the assumptions of the first are the stronger"
             )
+            yield Caution("note", "hausman_disagree", said)
 
 
-def _indefinite(classical: Test) -> str:
-    words = "V_b − V_B is not positive definite, so the classical statistic has no chi² distribution"
-    if classical.statistic >= 0:
-        return f"{words}; its p-value means nothing"
-    size = number(-classical.statistic, 2)
-    return f"{words}; it is {MINUS}{size}, of which R's plm prints the absolute value with a p-value"
-
-
-ANALYSIS = Analysis("hausman", later("Fixed against random effects"), decode, run, check, KEYS)
+ANALYSIS = Analysis("hausman", later("Fixed against random effects"), decode, run, check)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def run(bench: Bench, request: Request) -> Finding:
     tables = (_tidy(bench, request, cells, splits, config), _tests(bench, cells, splits, config.overlap))
     warnings = tuple(w for s in splits for w in _warnings(bench, cells, s, config))
     charts = (Chart("forest", data),) if drawn else ()
-    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_lines(bench, cells, splits, config)))
+    return Finding(tables, charts, (*cells.notes, *warnings))
 
 
 def split(bench: Bench, cell: Cell, config: GroupsConfig) -> GroupedCell:
@@ -373,31 +373,6 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
         yield Caution("note", "groups_overlap", f"{where}: {OVERLAPPED}")
 
 
-def _lines(bench: Bench, cells: Cells, splits: Sequence[GroupedCell], config: GroupsConfig) -> Iterator[str]:
-    """Say which groups differ from zero, and that this alone does not make them differ."""
-    alpha = bench.study.inference.alpha
-    for s in splits:
-        ok = [(g.label, f.coefficient()) for g, f in zip(config.groups, s.fits, strict=True) if not f.failure]
-        told = [
-            f"{label} {number(c.estimate)} (p {p_is(c.p_value) if np.isfinite(c.p_value) else '–'})" for label, c in ok
-        ]
-        yield say(
-            "- {column}: {groups}. Equality: {test}.",
-            column=cells.shown(s.cell),
-            groups=say("; ").join(told),
-            test=equality(s) or say("not tested"),
-        )
-        marked = [c.p_value < alpha for _, c in ok]
-        if s.tests[0].p_value >= alpha and any(marked) and not all(marked):
-            yield (
-                say(
-                    "  Some groups differ from zero and others do not, but the groups do not differ from each other "
-                    "at {alpha:g}.",
-                    alpha=alpha,
-                )
-            )
-
-
 def fit_interacted(cell: Cell, groups: Sequence[Bools]) -> CellFit:
     """Estimate the treatment's effect in every group at once.
 
@@ -635,9 +610,6 @@ ANALYSIS = Analysis("heterogeneity", later("Effects by group"), decode, run, che
 
 OWN = Own(
     zh={
-        "  Some groups differ from zero and others do not, but the groups do not differ from each other "
-        "at {alpha:g}.": ("  部分组的效应显著异于零，其余组不显著，但在 {alpha:g} 水平上各组之间并无显著差异。"),
-        "- {column}: {groups}. Equality: {test}.": "- {column}：{groups}。组间相等检验：{test}。",
         "Effects by group are from split samples.": "各组效应来自分样本估计。",
         "Effects from split samples with {level} intervals (standard errors: {errors}).": (
             "分样本估计的效应及 {level} 置信区间（标准误：{errors}）。"
@@ -646,7 +618,6 @@ OWN = Own(
         "Equality of groups": "组间相等检验",
         "Equality of groups: {equality}": "组间相等检验：{equality}",
         "Whole sample": "全样本",
-        "not tested": "未检验",
         "treated / units": "处理组 / 个体数",
         "Effects by group": "分组效应",
         "{group} has no estimate: {why}.": "{group} 没有估计值：{why}。",

@@ -348,7 +348,7 @@ def run(bench: Bench, request: Request) -> Finding:
         (main, *over),
         tuple(_charts(bench, request, cells, columns, config)),
         (*_said(cells, columns, config), *told, *cells.notes),
-        (*_lines(cells, columns, config), *lines),
+        tuple(lines),
         breakdowns,
     )
 
@@ -568,26 +568,6 @@ def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iter
 
 def _of(config: HonestConfig) -> str:
     return {"first": "first effect", "average": "average effect"}.get(str(config.effect), f"effect in {config.words}")
-
-
-def _lines(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iterator[str]:
-    for one in columns:
-        if one.of.estimates is None:
-            continue
-        ends = [
-            told(_no_breakdown(one, name))
-            or say(
-                "zero enters at {sign} = {value}", sign=SIGNS[name], value=number(value, 2 if name == RELATIVE else 4)
-            )
-            for name, value in one.breakdown.items()
-        ]
-        yield say(
-            "- {curve}: {effect} {estimate}; {end}",
-            curve=cells.shown(one.of.cell),
-            effect=told(_of(config)),
-            estimate=number(one.of.estimates.effect, 4),
-            end=say("; ").join(ends),
-        )
 
 
 def _over_the_curve(

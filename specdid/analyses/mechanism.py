@@ -20,7 +20,7 @@ from specdid._diagnostics import Fault, fault_at
 from specdid._format import Either, Flag, Formula, Key
 from specdid._records.numerals import minus
 from specdid._study import Core, Expression
-from specdid._words import later, said_list, say, told
+from specdid._words import later, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, CellFit, Cells, Chart, Extra, Finding, Request
 from specdid.analyses._fit import COEFFICIENT, SIZES, Coefficient, failed, numbers_of, sizes_of
 from specdid.analyses._timing import timing
@@ -191,7 +191,7 @@ def run_mediator(bench: Bench, request: Request, cells: Cells) -> Finding:
         if m.held:
             words = f"{where}: {m.name} is among the controls; it is left out where it is not the mediator"
             said.append(Caution("note", "mediator_is_control", words))
-    return Finding((tidy,), (), tuple(said), tuple(_mediator_lines(cells, done)))
+    return Finding((tidy,), (), tuple(said))
 
 
 def mediate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Mediated:
@@ -249,36 +249,6 @@ def _mediator_printed(bench: Bench, request: Request, cells: Cells, done: Sequen
         *notes(bench, fits, names=names),
     )
     return PrintTable(request.title, columns, blocks, lines, said)
-
-
-def _mediator_lines(cells: Cells, done: Sequence[Mediated]) -> Iterator[str]:
-    for m in done:
-        if any(f.failure is not None for f in m.fits):
-            continue
-        total, on, given = (f.coefficient() for f in m.fits)
-        yield (
-            say(
-                "- {column}: {total} (p {p}); on {name} {on} (p {p_on}); with {name} held "
-                "{given} (p {p_given}), a difference of {through}.",
-                column=cells.shown(m.cell),
-                total=number(total.estimate),
-                p=p_is(total.p_value),
-                name=m.name,
-                on=number(on.estimate),
-                p_on=p_is(on.p_value),
-                given=number(given.estimate),
-                p_given=p_is(given.p_value),
-                through=number(m.through),
-            )
-            if np.isfinite(m.through)
-            else say(
-                "- {column}: {name} has no coefficient beside the treatment: {why}.",
-                column=cells.shown(m.cell),
-                name=m.name,
-                why=told(m.fits[2].open[m.name], True),
-            )
-        )
-    yield f"  {say(CAVEAT)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +316,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
         note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
     warnings = tuple(w for m in done for w in _warnings(cells, m, config))
-    return Finding(tables, charts, (*cells.notes, *warnings), tuple(_moderator_lines(cells, done, config)))
+    return Finding(tables, charts, (*cells.notes, *warnings))
 
 
 def moderate(bench: Bench, cell: Cell, config: ModeratorConfig) -> Moderated:
@@ -453,10 +423,17 @@ def _effects(bench: Bench, cells: Cells, done: Sequence[Moderated]) -> TidyTable
 
 def _moderator_printed(bench: Bench, request: Request, cells: Cells, done: Sequence[Moderated]) -> PrintTable:
     fits = [m.fit for m in done]
-    own = by_term(bench, fits)
+    own, config = by_term(bench, fits), request.config
     rows = coefficient_rows([*own, *_effects_at(done)])
     blocks = [rows[: len(own)], rows[len(own) :], statistics(fits)]
     said = [say("The moderator is taken {when}.", when=done[0].when) if done else "", *notes(bench, fits)]
+    if any(m.known for m in done) and not config.now:
+        said.append(
+            say(
+                "Units that differ in the moderator may also have moved apart for other reasons: i(time, moderator) "
+                "among the controls lets them."
+            )
+        )
     for why in dict.fromkeys(m.fit.open[m.names[1]] for m in done if m.names[1] in m.fit.open):
         said.insert(1, say("Its main effect has no coefficient: {why}.", why=told(why, True)))
     return PrintTable(request.title, numbered(done), tuple(b for b in blocks if b), spanners(bench, cells), tuple(said))
@@ -539,41 +516,6 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
 
 def _value(moderator: float) -> str:
     return minus(f"{moderator:.4g}")
-
-
-def _moderator_lines(cells: Cells, done: Sequence[Moderated], config: ModeratorConfig) -> Iterator[str]:
-    for m in (m for m in done if m.known):
-        c = m.fit.coefficient(m.names[0])
-        low, high = np.quantile(m.values, [0.1, 0.9]).tolist()
-        effects = zip((low, high), m.effects(np.array([low, high])), strict=True)
-        effect = [
-            say(
-                "{estimate} (p {p_value}) where it is {at}",
-                estimate=number(e.estimate),
-                p_value=p_is(e.p_value),
-                at=_value(at),
-            )
-            for at, e in effects
-        ]
-        yield (
-            say(
-                "- {column}: interaction with {moderator} ({when}) {estimate} (p {p}); effect {effect} (10% and "
-                "90% quantiles).",
-                column=cells.shown(m.cell),
-                moderator=m.names[1],
-                when=m.when,
-                estimate=number(c.estimate, decimals([c.std_error])),
-                p=p_is(c.p_value),
-                effect=said_list(effect),
-            )
-        )
-    if any(m.known for m in done) and not config.now:
-        yield (
-            say(
-                "  Units that differ in the moderator may also have moved apart for other reasons: i(time, "
-                "moderator) among the controls lets them."
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True)

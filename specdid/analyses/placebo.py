@@ -323,7 +323,7 @@ def run(bench: Bench, request: Request) -> Finding:
         tables.append(timing_table(bench, cells, placed))
         charts += timing_chart(bench, request, cells, placed)
     warnings = _warnings(bench, cells, placed, config)
-    return Finding(tuple(tables), tuple(charts), (*cells.notes, *warnings), tuple(_lines(bench, cells, placed, note)))
+    return Finding(tuple(tables), tuple(charts), (*cells.notes, *warnings))
 
 
 def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
@@ -422,45 +422,6 @@ def _off_zero(placed: Sequence[Placed], alpha: float, cells: Cells | None = None
     off = [(k, p) for k, p in enumerate(placed, 1) if p.random.off_zero]
     columns = [cells.shown(p.cell) if cells else f"({k})" for k, p in off]
     return say(OFF_ZERO, columns=said_list(columns), alpha=alpha) if columns else ""
-
-
-def _lines(bench: Bench, cells: Cells, placed: Sequence[Placed], note: str) -> Iterator[str]:
-    yield note
-    yield ""
-    alpha = bench.study.inference.alpha
-    for one in placed:
-        r, name = one.random, cells.shown(one.cell)
-        found = [(k, f.coefficient()) for k, f in one.earlier if f.failure is None]
-        moved = say("; ").join(f"{k}: {number(c.estimate)} (p {p_is(c.p_value)})" for k, c in found)
-        if not len(r.null_estimate):
-            if moved:
-                yield say("- {column}, moved earlier by periods: {moved}.", column=name, moved=moved)
-            continue
-        low, high = np.quantile(r.null_estimate, [0.025, 0.975]).tolist()
-        p, p_t = one.p_values()
-        yield say(
-            "- {column}: {estimate}, 95% of {n:,} placebos from {low} to {high}; by permutation p {p}, of t p {p_t}; "
-            "{share} of placebos have p < {alpha:g}.",
-            column=name,
-            estimate=number(r.estimate),
-            n=len(r.null_estimate),
-            low=number(low),
-            high=number(high),
-            p=p_is(p),
-            p_t=p_is(p_t),
-            share=percent(float(np.mean(r.null_p < alpha)), 1),
-            alpha=alpha,
-        )
-        if r.off_zero:
-            share = r.share_about_centre(alpha)
-            yield say(
-                "  They are not centred on zero (mean {mean}), so that the share says nothing of clustered errors; "
-                "about their mean it is {share:.1%}.",
-                mean=number(r.centre()),
-                share=share,
-            )
-        if moved:
-            yield say("  Moved earlier by periods: {moved}.", moved=moved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,6 @@ def test_a_match_on_exact_values_alone_has_sizes_only(others):
     rows = [r for r in table(others[0].tables[1]) if r["sample"] == "exact"]
     assert all(r["n_treated"] > 0 and np.isnan(r["p_value"]) for r in rows)
     assert not [r for r in table(others[0].tables[0]) if r["sample"] == "exact"]
-    assert any("exact values alone" in line for line in others[0].lines)
 
 
 def test_what_is_printed(finding):
@@ -277,7 +276,7 @@ def test_nothing_to_draw_is_an_error_in_words():
 
 def test_check_loads_no_library_that_only_a_run_needs():
     code = (
-        f"import sys, specdid; print(len(specdid.check({study(hausman={'controls': f'dudt + {ON}'})!r}).errors), "
+        f"import sys, specdid; print(len(specdid.check({study(hausman={})!r}).errors), "
         "sorted({'scipy', 'pandas', 'formulaic', 'pyfixest', 'matplotlib'} & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

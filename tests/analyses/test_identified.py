@@ -201,8 +201,8 @@ def test_a_group_without_comparison_has_no_effect():
 def test_hausman_compares_only_what_both_estimators_identify():
     """x and x + pilot differ between units alone: within units they cannot be told apart."""
     data = simulated().with_columns(xp=pl.col("x") + pl.col("pilot"))
-    found = finding("hausman", {"controls": "d + x + xp + size"}, data)
-    plain = finding("hausman", {"controls": "d + x + size"}, data)
+    found = finding("hausman", {"fix": {"controls": {"formula": "x + xp + size"}}}, data)
+    plain = finding("hausman", {"fix": {"controls": {"formula": "x + size"}}}, data)
     rows, before = ({r["term"]: r for r in records(f.tables[0])} for f in (found, plain))
     assert np.isnan([rows["x"]["fe"], rows["xp"]["fe"]]).all()
     assert np.isfinite(rows["x"]["re"])

@@ -41,7 +41,7 @@ def test_the_moderator_is_taken_in_the_last_period_before_the_treatment(data, fo
         assert rows[role]["estimate"] == pytest.approx(fit.coef()[name], rel=1e-8)
         assert rows[role]["std_error"] == pytest.approx(fit.se()[name], rel=1e-8)
     assert rows["moderator"]["message"] == "the fixed effects `id + year` absorb it"
-    assert "(in 2003)" in found.lines[0]
+    assert found.tables[0].print.notes[0] == "The moderator is taken in 2003."
     assert any("the fixed effects `id + year` absorb it" in note for note in found.tables[0].print.notes)
 
 
@@ -162,7 +162,6 @@ def test_a_mediator_has_three_regressions_on_the_same_rows(data):
         assert rows[equation, "d"]["estimate"] == pytest.approx(fit.coef()["d"], rel=1e-8)
         assert rows[equation, "d"]["std_error"] == pytest.approx(fit.se()["d"], rel=1e-8)
         assert rows[equation, "d"]["nobs"] == len(frame)
-    assert "nothing unobserved moves both mediator and outcome" in finding.lines[-1]
     difference = fits["outcome"].coef()["d"] - fits["outcome with mediator"].coef()["d"]
     product = rows["mediator", "d"]["estimate"] * rows["outcome with mediator", "m"]["estimate"]
     assert difference == pytest.approx(product, rel=1e-6)

@@ -182,18 +182,17 @@ def test_five_hundred_draws_by_default(data):
 
 
 def test_what_moves_is_what_inference_assigns_or_what_the_treatment_is_made_of(data, found):
-    assert found.lines[0].startswith(
-        "In each placebo every id takes the cohort and policy of another id within the same region"
+    assert (
+        found.tables[0]
+        .print.notes[0]
+        .startswith("In each placebo every id takes the cohort and policy of another id within the same region")
     )
     spec = {"assign": "pilot", "null": ["wild"]}
     treatment = {"policy": "I(pilot * (year >= 2004))"}
-    lines = analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.lines
-    assert lines[0].startswith("In each placebo every id takes the pilot of another id, drawn")
+    written = analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding
+    assert written.tables[0].print.notes[0].startswith("In each placebo every id takes the pilot of another id, drawn")
     plain = analysed("placebo", {"draws": 19}, data, treatment=treatment).finding
-    assert (
-        plain.tables[1].rows
-        == analysed("placebo", {"draws": 19}, data, inference=spec, treatment=treatment).finding.tables[1].rows
-    )
+    assert plain.tables[1].rows == written.tables[1].rows
 
 
 def test_an_effect_before_its_time_is_warned_of(data):

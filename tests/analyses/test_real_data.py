@@ -92,11 +92,8 @@ def test_minimum_wages_are_dealt_out_between_states(minimum_wage, mpdta):
     extreme = sum(abs(e) >= abs(table["estimate"][0]) for e in draws["estimate"])
     assert table["p_permutation"] == [(1 + extreme) / (DRAWS + 1)]
     # A state's law goes to all its counties: far fewer assignments differ than counties could make.
-    assert (
-        minimum_wage["placebo"]
-        .lines[0]
-        .startswith("In each placebo every state takes the year of the raise of another state, drawn at random")
-    )
+    said = minimum_wage["placebo"].tables[0].print.notes[0]
+    assert said.startswith("In each placebo every state takes the year of the raise of another state, drawn at random")
 
 
 def test_the_castle_event_study_is_a_regression_on_dummies():

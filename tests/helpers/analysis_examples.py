@@ -7,7 +7,7 @@ EXAMPLES = {
     "table": FIX + 'vary = ["controls"]',
     "event_study": FIX,
     "honest": FIX + "smoothness = [0, 0.05]",
-    "hausman": 'controls = "dudt + pgdp + ind2"',
+    "hausman": 'fix = { controls = { formula = "pgdp + ind2" } }',
     "balance": "",
     "mechanism": FIX + 'moderator = "ind3"',
     "placebo": FIX + "draws = 20",

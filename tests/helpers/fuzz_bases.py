@@ -132,7 +132,7 @@ def small_fuzz_studies() -> dict[str, dict[str, Any]]:
             controls={"one": "x1"},
             fixed_effects={"two": "id + year"},
             event_study={"window": [-2, 2], "reference": -1},
-            hausman={"controls": "d + x1"},
+            hausman={},
             heterogeneity={"size": {"groups": {"low": "group <= 1", "high": "group > 1"}}},
             mechanism={"m": {"moderator": "x3"}},
             placebo={"draws": 19},

@@ -55,7 +55,6 @@ def test_the_outcome_the_treatment_and_the_keys():
         ({"inference": {"assign": "d", "strata": "group"}}, {"group"}),
         ({"heterogeneity": {"h": {"groups": {"a": "at(pop, year == 2001) > 1"}}}}, {"pop"}),
         ({"mechanism": {"m": {"moderator": "x2"}}}, {"x2"}),
-        ({"hausman": {"controls": "d + x1 + regex('^x2')"}}, {"x1", "x2"}),
         ({"table": {"T": {"fix": {"fixed_effects": {"formula": "group"}}}}}, {"group"}),
     ],
 )

@@ -216,11 +216,11 @@ def test_an_analysis_leaves_out_what_is_not_together_and_says_so():
     assert all("[[together]] has no such row of outcome and estimator" in m for m in said)
 
 
-@pytest.mark.parametrize(("fixed", "codes"), [({}, ["no_columns"]), ({"controls": "b"}, [])])
+@pytest.mark.parametrize(("fixed", "codes"), [({}, ["no_columns"]), ({"fixed_effects": "b"}, [])])
 def test_a_tied_choice_that_an_analysis_does_not_read_may_stand_in_fix(fixed, codes):
-    tie = {"dimensions": ["outcome", "controls"], "options": [["y", "a"], ["log z", "b"]]}
-    study = small_study(controls={"a": "x1", "b": "x2"}, together=[tie])
-    study["hausman"] = {"controls": "d + x1", "fix": {"outcome": "log z", **fixed}}
+    tie = {"dimensions": ["outcome", "fixed_effects"], "options": [["y", "a"], ["log z", "b"]]}
+    study = small_study(fixed_effects={"a": "id", "b": "id + year"}, together=[tie])
+    study["hausman"] = {"fix": {"outcome": "log z", **fixed}}
     assert [f.code for f in specdid.check(study, PANEL) if f.code in ("no_columns", "not_honoured")] == codes
     study["together"] = []
     assert ("not_honoured" in [f.code for f in specdid.check(study, PANEL)]) == bool(fixed)

@@ -148,7 +148,7 @@ def study():
         "event_study": {CELLS[3]: {"window": [-2, 2], "reference": -1}},
         "heterogeneity": {CELLS[1]: {"groups": {CELLS[0]: "group <= 2", TEX: "group > 2"}}},
         "mechanism": {CELLS[2]: {"moderator": "x3"}},
-        "hausman": {HTML: {"controls": "d + x1"}},
+        "hausman": {HTML: {}},
         "placebo": {MARKDOWN: {"draws": 19}},
     }
 
