@@ -88,10 +88,10 @@ def test_the_moderator_is_taken_before_the_first_cohort():
     table = {"moderator": "size"}
     holes = DATA.filter(~((pl.col("cohort") == 2003) & (pl.col("year") == 2003)))
     for data in (DATA, holes):
-        said = " ".join(analysed("mechanism", table, data).finding.lines)
+        said = analysed("mechanism", table, data).finding.tables[0].print.notes[0]
         assert "in 2002" in said
     later = analysed("mechanism", table, holes, treatment=BARE)
-    assert "in 2003" in " ".join(later.finding.lines)
+    assert "in 2003" in later.finding.tables[0].print.notes[0]
 
 
 def test_the_baseline_is_the_last_period_of_the_data_before_the_first_cohort():
@@ -99,7 +99,8 @@ def test_the_baseline_is_the_last_period_of_the_data_before_the_first_cohort():
     biennial = DATA.filter(pl.col("year") % 2 == 1).with_columns(
         cohort=pl.when(treated).then(2005).otherwise(0), d=(treated & (pl.col("year") >= 2005)).cast(float)
     )
-    assert "in 2003" in " ".join(analysed("mechanism", {"moderator": "size"}, biennial).finding.lines)
+    found = analysed("mechanism", {"moderator": "size"}, biennial).finding
+    assert "in 2003" in found.tables[0].print.notes[0]
 
 
 def test_who_is_matched_as_treated_is_said_by_the_cohort():

