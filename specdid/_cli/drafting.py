@@ -53,14 +53,8 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, Any]) -> Exit
         found = look(read.columns, read.n_rows, data.name, Chosen(**given))
     except SpecError as error:
         said = [f"{r.message.replace('the file', data.name, 1)}{f': {r.help}' if r.help else ''}" for r in read.remarks]
-        titled = next((r for r in read.remarks if r.code == "headings_row"), None)
-        if titled is None:
-            *first, last = error.faults
-            raise SpecError([*first, replace(last, notes=(*last.notes, *said))]) from None
-        message = titled.message.replace("the file", data.name, 1)  # the cause: all else follows from it
-        said = [s for s, r in zip(said, read.remarks, strict=True) if r is not titled]
-        notes = (*(f.message for f in error.faults), *said)
-        raise SpecError([Fault(titled.code, message, help=titled.help, notes=notes)]) from None
+        *first, last = error.faults
+        raise SpecError([*first, replace(last, notes=(*last.notes, *said))]) from None
     stem, spec, schema = _places(directory)
     relative = _relative(data, directory)
     new = not schema.exists()

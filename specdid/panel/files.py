@@ -50,12 +50,8 @@ from specdid.panel.columns import (
     written_column,
 )
 from specdid.panel.delimited import (
-    few_headings,
     read_delimited,
-    refuse_header_again,
     refuse_repeated,
-    refuse_units_row,
-    written_errors,
 )
 from specdid.panel.memory import available
 from specdid.panel.operators import STATA_DATES, read_number
@@ -269,17 +265,13 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
     load = partial(book.load_sheet, 0, header_row=None, skip_rows=1, column_names=None, schema_sample_rows=None)
     frame = _attempt(lambda: load().to_polars())
     frame, blank = _without_blank_end(frame)
-    refuse_header_again(frame, names, 2)
-    refuse_units_row(frame, names, 2)
     columns: dict[str, Column] = {}
     remarks: list[Remark] = list(_other_sheets(book))
     remarks += blank
-    remarks += few_headings(names, frame, 1)
     chosen = set(wanted([n for n in names if n]))
     sheet = _first_sheet(raw)
     remarks += _hidden_rows(sheet)
     remarks += _errors_of_formulas(sheet.xml, names, chosen)
-    remarks += written_errors(frame, names, chosen, 2)
     remarks += _formatted(sheet, frame, names, chosen)
     remarks += _merged_cells(sheet, frame, names, chosen)
     for place, (name, series) in enumerate(zip(names, frame.iter_columns(), strict=False)):

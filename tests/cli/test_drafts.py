@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import polars as pl
 import pytest
 import specdid
@@ -150,55 +149,6 @@ def test_lags_copies_and_parts_of_a_switch_are_no_second_treatment(tmp_path):
 )  # fmt: skip
 def test_what_cannot_be_known_is_refused_with_what_was_found(tmp_path, columns, said):
     assert said in refused(tmp_path, columns)
-
-
-@pytest.mark.parametrize(
-    ("title", "said"),
-    [
-        (
-            "附表1 各省数据,,,\n",
-            "row 1 of panel.csv was taken for the headings: of its 4 columns `附表1 各省数据` alone has",
-        ),
-        ("\nTable 1,,,\n", "row 2 of panel.csv was taken for the headings"),
-        ("附表1 各省数据\n单位：万元\n", "line 3 has 4 cells and the header 1"),
-        ("Table 1, provinces\n", "line 2 has 4 cells and the header 2"),
-    ],
-)
-def test_a_title_above_the_headings_of_a_csv_is_said(tmp_path, title, said):
-    rows = [f"{k},{t},{int(k < 3 and t > 2012)},{k * t % 7}" for k in range(6) for t in range(2010, 2016)]
-    path = tmp_path / "panel.csv"
-    path.write_text(title + "id,year,d,y\n" + "\n".join(rows) + "\n", "utf-8")
-    told = call_specdid(["init", "new", "--data", "panel.csv"], tmp_path).stderr
-    assert said in told
-    assert "title, delete all " in told
-
-
-@pytest.mark.parametrize("ending", ["csv", "xlsx"])
-def test_headings_units_and_notes_are_named_with_the_title(tmp_path, ending):
-    rows = [[f"c{k}", t, int(k < 3 and t > 2012), k * t % 7 + 0.5] for k in range(6) for t in range(2010, 2016)]
-    rows = [["Table 1"], [], ["id", "year", "d", "y"], [None, None, None, "USD"], *rows, [], ["Source: Office"]]
-    if ending == "csv":
-        lines = [",".join("" if v is None else str(v) for v in (*row, *[None] * (4 - len(row)))) for row in rows]
-        (tmp_path / "given.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    else:
-        book = openpyxl.Workbook()
-        for row in rows:
-            book.active.append(row)
-        book.save(tmp_path / "given.xlsx")
-    told = call_specdid(["init", "new", "--data", f"given.{ending}"], tmp_path).stderr
-    assert "“id”, “year”, “d”, “y”, which seem to stand in row 3; row 4 holds “USD”, a unit perhaps" in told
-    assert "row 42 holds “Source: Office” and nothing else: if that is a note delete it, too" in told
-
-
-def test_a_title_above_the_headings_is_said_before_what_follows_from_it(tmp_path):
-    rows = [["A file of L.", None, None], ["firm", "year", "law"], *([f, y, 0] for f in range(9) for y in (2001, 2002))]
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    book.save(tmp_path / "given.xlsx")
-    told = call_specdid(["init", "new", "--data", "given.xlsx"], tmp_path).stderr
-    assert told.startswith("error: row 1 of given.xlsx was taken for the headings")
-    assert "  = note: no column of given.xlsx looks like the time" in told
 
 
 @pytest.mark.parametrize(
@@ -849,14 +799,12 @@ def _office(adopted=lambda region: ""):
     return head, rows
 
 
-@pytest.mark.parametrize("units", [False, True])
-def test_a_total_without_a_year_and_words_among_numbers_are_said_at_once(tmp_path, units):
+def test_a_total_without_a_year_and_words_among_numbers_are_said_at_once(tmp_path):
     head, rows = _office()
     rows[5][3], rows[8][3] = "n/a", ".."
-    above = [["", "", "", "mio", ""]] if units else []
-    said = _told(tmp_path, "office.csv", [head, *above, *rows, ["Total", "", "", 999999, ""]])
+    said = _told(tmp_path, "office.csv", [head, *rows, ["Total", "", "", 999999, ""]])
     assert "“Total”" in said
-    assert "delete it, too" in said if units else "delete the row where that is a total" in said
+    assert "delete the row where that is a total" in said
     assert "“n/a”" in said
     assert "“..”" in said
     assert "say which it is" not in said

@@ -108,36 +108,6 @@ def test_columns_in_percent_are_told_to_hold_shares(tmp_path, format_):
     assert not book(tmp_path / "d.xlsx", format_='0.0"%"').remarks
 
 
-@pytest.mark.parametrize("line", [",,,,(%)", ",,,0/1,%", "(name),(name),(year),(0/1),(%)", "[-],[-],Jahr,,Prozent"])
-def test_a_line_of_units_is_refused_with_its_row(tmp_path, line):
-    text = csv_of(ROWS).replace("\n", f"\n{line}\n", 1)
-    if line == ",,,0/1,%":
-        text = text.replace("0/1", "dummy")
-    with pytest.raises(ReadError) as error:
-        read(tmp_path, text)
-    assert error.value.code == "units_row"
-    assert "row 2 of `d.csv`" in error.value.message
-
-
-@pytest.mark.parametrize(
-    "line", ["R0,u9,2008,0,n.a.", "R0,u9,2008q1,n.a.,n.a.", "R7,,..,..,..", "total,,,,n/a", ",,,,1e3", ",,,,1.5E-07"]
-)
-def test_a_first_row_without_values_is_none_of_units(tmp_path, line):
-    assert read(tmp_path, csv_of(ROWS).replace("\n", f"\n{line}\n", 1)).n_rows == len(ROWS) + 1
-
-
-@pytest.mark.parametrize("place", range(5))
-@pytest.mark.parametrize("swallowed", [1, 3])
-def test_rows_within_quotes_are_told(tmp_path, place, swallowed):
-    lines = [line.split(",") for line in csv_of(ROWS).splitlines()]
-    lines[4][place] = '"' + lines[4][place]
-    lines[4 + swallowed][place] += '"'
-    with pytest.raises(ReadError) as error:
-        read(tmp_path, csv_of(lines[1:], lines[0]))
-    assert error.value.code == "quoted_rows"
-    assert f"opens a cell on line 5 and closes on line {5 + swallowed}" in error.value.message
-
-
 def test_texts_of_several_lines_are_no_rows(tmp_path):
     note = '"first, of all\nsecond, and\nthird"'
     rows = [(note, *row[1:]) if n == 3 else row for n, row in enumerate(ROWS)]
