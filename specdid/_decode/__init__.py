@@ -21,8 +21,6 @@ from specdid._toml import parse_toml, read_document, write_toml
 
 __all__ = ["merged_spec", "read_study"]
 
-FOLLOWS = ("missing_", "no_dimension", "empty_dimension", "no_assign", "no_option")
-"""Codes of faults that may only follow from a statement that could not be placed."""
 KEY_BY_KEY = (
     "study", "derive", "macros", "variant", "match", "data", "preferred", "inference", "run", "figure", "appendix",
     "labels",
@@ -81,77 +79,59 @@ def merged_spec(path: Path) -> tuple[str | None, Faults]:
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """A spec file, with what it extends; ``whole`` says that all statements could be placed."""
+    """A spec file, with what it extends."""
 
     root: Item
     document: Document
     base: Document | None
-    whole: bool
 
 
 def _read_file(path: Path, log: Log) -> Study | None:
     found = _merged(path, log)
     if found is None:
         return None
-    after = Log()
-    study = decode(found.root, SpecSource(found.document, path.parent, path.stem, found.base), after)
-    log.faults += [f for f in after.faults if found.whole or not f.code.startswith(FOLLOWS)]
-    return study
+    return decode(found.root, SpecSource(found.document, path.parent, path.stem, found.base), log)
 
 
 def _merged(path: Path, log: Log) -> _Merged | None:
+    found = _read(path, log)
+    if found is None:
+        return None
+    root, document = found
+    item = _rows(_rows(root).get("study")).get("extends")
+    if item is None:
+        return _Merged(root, document, None)
+    text = log.text(item, _HELP)
+    file = path.parent / (text or "")
+    wrong = None if text is None else _wrong(text, path, file)
+    if text is None or wrong:
+        log.add(item.origin, "bad_path", wrong, _HELP) if wrong else None
+        return _Merged(root, document, None)
+    base = _read(file, log, item)
+    if base is None:
+        return None
+    study = _rows(_rows(base[0]).get("study"))
+    if "extends" in study:
+        log.add(study["extends"].key, "bad_path", f"{path.name} extends this file, which extends another", _HELP)
+    return _Merged(_merge(_moved(base[0], PurePosixPath(text).parent), root), document, base[1])
+
+
+def _read(path: Path, log: Log, named: Item | None = None) -> tuple[Item, Document] | None:
+    """Read a spec file, which another may have ``named``; None where it is no TOML or says nothing."""
     document, faults = read_document(path)
-    log.faults += faults
-    if document is None or not document.text.strip():
+    log.faults += [
+        f if f.place or not named else fault_at(named.origin, None, f.code, f.message, f.help) for f in faults
+    ]
+    if document is None or faults:
         return None
     toml = parse_toml(document)
     log.faults += toml.faults
     if not toml.values:
         if not toml.faults:
             help_ = "`specdid init DIR` writes a spec to start from"
-            place = document.place(0, 1)
-            log.faults.append(Fault("empty_file", f"{document.name} says nothing", place, help_))
+            log.faults.append(Fault("empty_file", f"{document.name} says nothing", document.place(0, 1), help_))
         return None
-    root = item_of_document(toml, document)
-    base = _read_base(root, path, log)
-    if base is None:
-        return _Merged(root, document, None, not toml.lost)
-    return _Merged(_merge(base.root, root), document, base.document, base.whole and not toml.lost)
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """The file that another extends; ``whole`` says that all of it could be placed."""
-
-    root: Item
-    document: Document
-    whole: bool
-
-
-def _read_base(root: Item, path: Path, log: Log) -> _Base | None:
-    """Read the file that the spec file at ``path`` extends; None where it extends none, or not rightly."""
-    item = _rows(_rows(root).get("study")).get("extends")
-    text = log.text(item, _HELP) if item is not None else None
-    if item is None or text is None:
-        return None
-    file = path.parent / text
-    wrong = _wrong(text, path, file)
-    if wrong:
-        log.add(item.origin, "bad_base", wrong, _HELP)
-        return None
-    document, faults = read_document(file)
-    log.faults += [f if f.place else fault_at(item.origin, None, f.code, f.message, f.help) for f in faults]
-    if document is None or not document.text.strip():
-        return None
-    toml = parse_toml(document)
-    log.faults += toml.faults
-    if not toml.values:
-        return None
-    found = item_of_document(toml, document)
-    study = _rows(_rows(found).get("study"))
-    if "extends" in study:
-        log.add(study["extends"].key, "base_extends", f"{path.name} extends this file, which extends another", _HELP)
-    return _Base(_moved(found, PurePosixPath(text).parent), document, not toml.lost)
+    return item_of_document(toml, document), document
 
 
 def _wrong(text: str, path: Path, file: Path) -> str | None:

@@ -128,7 +128,7 @@ class Options:
         found = table.read(method=lambda item: self.log.one_of(item, self.methods, "estimator"))
         if found["method"] is None:
             return None
-        own = {k: plain_value(v) for k, v in table.rows.items() if k not in common.names and not v.unread}
+        own = {k: plain_value(v) for k, v in table.rows.items() if k not in common.names}
         return EstimatorOption(row.label, found["method"], own, meta_of(found), row.item.key)
 
 

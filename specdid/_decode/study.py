@@ -182,7 +182,7 @@ def _extends(item: Item, source: SpecSource, log: Log) -> None:
     """Refuse what has no place to begin from; the file has been read before."""
     if source.document is None and log.text(item) is not None:
         message = "a study that is no file cannot extend one"
-        log.add(item.origin, "bad_base", message, "merge the two dicts, or give the path of a spec file")
+        log.add(item.origin, "bad_path", message, "merge the two dicts, or give the path of a spec file")
 
 
 def _unit(item: Item, log: Log) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ from specdid._format import (
     Word,
 )
 from specdid._study import Expression
-from specdid._toml import AGAIN, KeyPath, Spot, Toml, Unread
+from specdid._toml import KeyPath, Spot, Toml
 from specdid.language import LanguageError, Mistake
 from specdid.language.check import Role
 from specdid.language.tree import Name, Node
@@ -58,8 +58,7 @@ LONGEST_LABEL = 200
 class Item:
     """One value of a spec.
 
-    ``value`` is a text, number, boolean or date, a tuple of items, or a dict of items; UNREAD where
-    it is no TOML, which has a fault of its own.
+    ``value`` is a text, number, boolean or date, a tuple of items, or a dict of items.
     ``origin`` is the value's, ``key`` that of its key; ``dotted`` says that the key was
     followed by another one in the same dotted key or header.
     """
@@ -68,11 +67,6 @@ class Item:
     origin: Origin
     key: Origin
     dotted: bool = False
-
-    @property
-    def unread(self) -> bool:
-        """Say whether nothing is known of the value."""
-        return isinstance(self.value, Unread)
 
     def kind(self) -> str:
         """Name the kind of value for a message."""
@@ -108,8 +102,8 @@ def _located(value: object, path: KeyPath, spots: Mapping[KeyPath, Spot], docume
 
 
 def written(path: KeyPath) -> tuple[str, ...]:
-    """Return a key path as texts: items of lists become ``[0]``, a key that stands again is itself."""
-    return tuple(part.split(AGAIN)[0] if isinstance(part, str) else f"[{part}]" for part in path)
+    """Return a key path as texts: items of lists become ``[0]``."""
+    return tuple(part if isinstance(part, str) else f"[{part}]" for part in path)
 
 
 def item_of_mapping(mapping: Mapping[Any, object], faults: list[Fault]) -> Item:
@@ -186,9 +180,8 @@ class Log:
         self.faults.append(fault_at(origin, span, code, message, help, severity, notes=notes))
 
     def wrong_type(self, item: Item, wanted: str, help: str | None = None) -> None:
-        """Say that a value is of another kind than ``wanted``, if it could be read."""
-        if not item.unread:
-            self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
+        """Say that a value is of another kind than ``wanted``."""
+        self.add(item.origin, "wrong_type", f"expected {wanted}, found {item.kind()}", help)
 
     def problems(self, problems: Sequence[Mistake], origin: Origin) -> None:
         """Locate what the language says of a text of the spec."""
@@ -322,8 +315,6 @@ class Log:
             case NumberValue() as number:
                 return self._number(item, number, key.name, example)
             case Many(inner, exactly):
-                if item.unread:
-                    return None
                 if exactly and not (isinstance(item.value, tuple) and len(item.value) == exactly):
                     size = f" of {len(item.value)}" if isinstance(item.value, tuple) else ""
                     message = f"expected a list of {exactly} values, found {item.kind()}{size}"
@@ -453,7 +444,7 @@ class Table:
         """Return the first keys that the format does not have."""
         if self.form.more:
             return []
-        found = [k for k, item in self.rows.items() if k not in self.known and AGAIN not in k and not item.unread]
+        found = [k for k in self.rows if k not in self.known]
         return found[:MOST_UNKNOWN]
 
 

@@ -1,4 +1,4 @@
-"""TOML with places: values through tomli, the span of every key and leaf through ``scan``."""
+"""TOML with places: values through tomli, the span of every key and leaf through ``places``."""
 
 from __future__ import annotations
 
@@ -12,86 +12,70 @@ from pathlib import Path
 
 import tomli
 
-from specdid._diagnostics import Document, Fault, Place, closest, file_order
-from specdid._toml.build import AGAIN, UNREAD, Built, KeyPath, Spot, Unread, build
-from specdid._toml.diagnose import control_characters, explain_conflict, explain_slip, refused
-from specdid._toml.scan import Statement, scan
+from specdid._diagnostics import Document, Fault, did_you_mean
+from specdid._toml.places import MAX_DEPTH, DeepError, KeyPath, Spot, places
 
-__all__ = [
-    "AGAIN",
-    "UNREAD",
-    "KeyPath",
-    "Spot",
-    "Toml",
-    "Unread",
-    "parse_toml",
-    "read_document",
-    "toml_text",
-    "write_toml",
-]
+__all__ = ["KeyPath", "Spot", "Toml", "parse_toml", "read_document", "toml_text", "write_toml"]
 
-MOST_FAULTS = 20
-"""With more that is not TOML, the file is probably something else."""
 LARGEST = 2_000_000
 """Bytes; a spec file has a few thousand."""
-_UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_DEEP = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){200}")
+"""A key of very many parts, for which tomli takes a minute."""
+_SIGNS = dict(zip("＝，：；．（）［］｛｝＂＇“”„‘’＃　", '=,:;.()[]{}"\'"""\'\'# ', strict=True))
+"""Punctuation of input methods and word processors, and what TOML wants."""
+_KEYS = "a line is `key = value`, `[table]` or `# comment`; a key with signs other than A-Z a-z 0-9 _ - is quoted"
+_HELP = {
+    "Invalid statement": _KEYS,
+    "Expected '='": _KEYS,
+    "Invalid initial": _KEYS,
+    "Invalid value": "text stands in quotes; true and false are lower case, numbers are 12 or 0.5",
+    "Expected newline": "one key and value to a line; text that holds one kind of quotes stands in the other",
+    "Unclosed": "items are separated by `,`; a list ends with `]`, an inline table with `}`",
+    "Unescaped": "write `\\\\`, put the text in single quotes, or use `/` in a path",
+    "Illegal character '\\n'": "end the text with its quote on the same line",
+    "Unterminated": "end the text with its quotes",
+    "Cannot": "a label, key or table stands once",
+}
+"""How a message of tomli begins, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Toml:
-    """What a document says, and where.
-
-    Attributes
-    ----------
-    values : ``UNREAD`` is the value of a key whose value could not be read; a key that stands
-        again has ``AGAIN`` and a number behind it
-    lost : texts of statements that could not be placed; what they say is missing from ``values``
-    """
+    """What a document says, and where; nothing where it has faults."""
 
     values: dict[str, object]
     spots: dict[KeyPath, Spot]
-    faults: tuple[Fault, ...]
-    lost: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 def parse_toml(document: Document) -> Toml:
-    """Read ``document``; what is not TOML becomes a fault, and the rest is read all the same."""
-    text = document.text
-    statements = scan(text)
-    # tomli takes a minute for a key of 100,000 parts.
-    deep = any(slip.code == "too_deep" for s in statements for slip in s.slips)
-    found = (0, "nested too deep") if deep else _tomli(text)
-    if isinstance(found, dict):
-        return Toml(found, build(statements, text, refused=False).spots, ())
-    built = build(statements, text)
-    faults = _faults(document, statements, built) or [refused(document, *found)]
-    if len(faults) >= MOST_FAULTS:
-        return Toml({}, {}, tuple(faults[:MOST_FAULTS]))
-    lost = tuple(text[s.start : s.stop] for s in built.lost)
-    return Toml(built.values, built.spots, tuple(faults), lost)
-
-
-def _tomli(text: str) -> dict[str, object] | tuple[int, str]:
-    """Return the values, or where and why tomli refuses the text."""
+    """Read ``document``; the first thing that is not TOML is its fault."""
+    if deep := _DEEP.search(document.text):
+        return Toml({}, {}, (_too_deep(document, deep.start()),))
     try:
-        return tomli.loads(text)
+        values = tomli.loads(document.text)
+        return Toml(values, places(document.text))
     except tomli.TOMLDecodeError as error:
-        return error.pos, error.msg
-    except (RecursionError, ValueError) as error:
-        return len(text), str(error)
+        return Toml({}, {}, (_not_toml(document, error.pos, error.msg),))
+    except (RecursionError, DeepError):
+        return Toml({}, {}, (_too_deep(document, 0),))
+    except ValueError as error:  # a number of thousands of digits
+        return Toml({}, {}, (_not_toml(document, 0, str(error)),))
 
 
-def _faults(document: Document, statements: list[Statement], built: Built) -> list[Fault]:
-    """Say everything that is wrong, in file order."""
-    faults = [explain_slip(document, s, slip) for s in statements for slip in s.slips]
-    faults += [explain_conflict(document, conflict) for conflict in built.conflicts]
-    faults += [explain_slip(document, statements[0], slip) for slip in built.slips]
-    faults += control_characters(document)
-    places: dict[tuple[int, int], Fault] = {}
-    for fault in faults:
-        assert fault.place is not None
-        places.setdefault((fault.place.line, fault.place.column), fault)
-    return list(file_order(places.values()))
+def _too_deep(document: Document, at: int) -> Fault:
+    message = f"tables and lists are nested more than {MAX_DEPTH} deep"
+    return Fault("too_deep", message, document.place(at, at + 1))
+
+
+def _not_toml(document: Document, at: int, said: str) -> Fault:
+    sign = document.text[at : at + 1]
+    place = document.place(at, at + 1)
+    if sign in _SIGNS:
+        plain = "a space" if sign == "　" else f"`{_SIGNS[sign]}`"
+        return Fault("toml", f"`{sign}` is no sign of TOML", place, f"write {plain}: input methods make others")
+    help_ = next((help_ for begin, help_ in _HELP.items() if said.startswith(begin)), None)
+    return Fault("toml", f"not TOML: {said[:1].lower()}{said[1:]}", place, help_)
 
 
 def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
@@ -99,97 +83,39 @@ def read_document(path: Path) -> tuple[Document | None, tuple[Fault, ...]]:
 
     Returns
     -------
-    The document, or None where there is no text to go on with, and the faults: no file,
-    a directory, too large, empty, UTF-16, GB18030 or another encoding, NUL, a byte order mark.
-    What is UTF-16 or GB18030 is read as that, so that what else is wrong can be said.
+    The document, or None where there is no text to go on with, and the fault.
     """
     name = path.as_posix()
     content = _content(path)
     if isinstance(content, Fault):
         return None, (content,)
-    text, wrong = _decoded(name, content)
-    if text is None:
-        return None, wrong
-    marked = text.startswith("\ufeff") and not wrong
-    document = Document(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
-    if "\0" in text:
-        at = document.text.index("\0")
-        return None, (Fault("nul", "a NUL character", document.place(at, at + 1), "is this a text file?"),)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return None, (Fault("not_readable", f"{name} is not UTF-8: line {line}", help="save it as UTF-8"),)
+    document = Document(name, text.replace("\r\n", "\n"))
     if not document.text.strip():
         help_ = "`specdid init DIR` writes a spec to start from"
         return document, (Fault("empty_file", f"{name} is empty", document.place(0, 0), help_),)
-    mark = Fault(
-        "byte_order_mark",
-        "the file starts with a byte order mark (BOM)",
-        document.place(0, 1),
-        "save it as UTF-8 without BOM; Windows Notepad calls this `UTF-8`, not `UTF-8 with BOM`",
-    )
-    return document, (mark,) * marked + wrong
+    return document, ()
 
 
 def _content(path: Path) -> bytes | Fault:
     name = path.as_posix()
     try:
-        if path.is_dir():
-            specs = sorted(p.name for p in path.glob("*.toml"))
-            help_ = f"name a file in it: {', '.join(specs[:5])}" if specs else "name a spec file (.toml)"
-            return Fault("not_a_file", f"{name} is a directory", help=help_)
         if not path.exists():
-            return Fault("no_file", f"no file {name}", help=_near(path))
+            near = did_you_mean(path.name, sorted(p.name for p in path.parent.glob("*.toml")))
+            return Fault("no_file", f"no file {name}", help=near)
         if not path.is_file():
-            return Fault("not_a_file", f"{name} is not an ordinary file")
+            return Fault("not_readable", f"{name} is not an ordinary file", help="name a spec file (.toml)")
         if (size := path.stat().st_size) > LARGEST:
             message = f"{name} has {size / 1e6:,.0f} MB; a spec file has at most 2 MB"
-            return Fault("too_large", message, help="is this the data? name it in [study] data")
+            return Fault("not_readable", message, help="is this the data? name it in [study] data")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return Fault("unreadable", f"{name} cannot be read: {reason}")
-
-
-def _near(path: Path) -> str | None:
-    try:
-        names = sorted(p.name for p in path.parent.iterdir() if p.suffix == ".toml")
-    except OSError:
-        return f"there is no directory {path.parent.as_posix()}"
-    near = closest(path.name, names)
-    return f"did you mean `{(path.parent / near).as_posix()}`?" if near else None
-
-
-def _decoded(name: str, content: bytes) -> tuple[str | None, tuple[Fault, ...]]:
-    if content[:2] in _UTF16:
-        message = f"{name} is {_UTF16[content[:2]]}, not UTF-8"
-        text = content.decode("utf-16", "replace")
-        first_line = text.split("\n", 1)[0].rstrip("\r")
-        return text, (Fault("encoding", message, Place(name, 1, 1, 1, first_line), "save it as UTF-8"),)
-    try:
-        return content.decode("utf-8"), ()
-    except UnicodeDecodeError as error:
-        return _not_utf8(name, content, error.start)
-
-
-def _not_utf8(name: str, content: bytes, at: int) -> tuple[str | None, tuple[Fault, ...]]:
-    """Locate the first byte that is not UTF-8; a file that reads as GB18030 is read so."""
-    first = content.rfind(b"\n", 0, at) + 1
-    end = content.find(b"\n", at)
-    line = content[first : end if end >= 0 else len(content)].rstrip(b"\r")
-    chinese = _reads_as(content, "gb18030")
-    encoding = "gb18030" if chinese else "latin-1"
-    column = len(line[: at - first].decode(encoding, "replace")) + 1
-    place = Place(name, content.count(b"\n", 0, at) + 1, column, 1, line.decode(encoding, "replace"))
-    message = f"{name} is not UTF-8" + ("; it looks like GB18030 (GBK)" if chinese else "")
-    convert = f"iconv -f GB18030 -t UTF-8 {name} > new.toml" if chinese else None
-    help_ = f"save it as UTF-8, for instance with `{convert}`" if convert else "save it as UTF-8"
-    text = content.decode("gb18030") if chinese else None
-    return text, (Fault("encoding", message, place, help_),)
-
-
-def _reads_as(content: bytes, encoding: str) -> bool:
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return any("\u4e00" <= character <= "\u9fff" for character in text)
+        return Fault("not_readable", f"{name} cannot be read: {reason}")
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

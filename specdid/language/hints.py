@@ -50,7 +50,7 @@ def _function_help(function: str) -> str:
         return _HERE[function]
     if function in SAMPLE_PATTERNS:
         return f"it writes samples out, in [sample]: `{SAMPLE_PATTERNS[function].signature}`"
-    if near := closest(function, FUNCTIONS, 0.75):
+    if near := closest(function, FUNCTIONS, 0.65):
         return f"did you mean `{FUNCTIONS[near].signature}`?"
     return "`specdid explain functions` lists what there is"
 

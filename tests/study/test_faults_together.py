@@ -47,7 +47,7 @@ def test_several_faults_of_every_kind_at_once(tmp_path):
         [treatment]
         "d" = { term = "d", type = "equal" }
         [controls]
-        "x" = 无
+        "x" = 3
         [estimator]
         "o" = "feol"
         [[exclude]]
@@ -58,13 +58,13 @@ def test_several_faults_of_every_kind_at_once(tmp_path):
         """,
         tmp_path,
     )
-    assert study.unread == {("study", "unit"), ("outcome", "y"), ("estimator", "o")}
+    assert study.unread == {("study", "unit"), ("outcome", "y"), ("controls", "x"), ("estimator", "o")}
     assert [(f.place.line, f.code) for f in faults] == [
         (3, "unknown_key"),
         (4, "wrong_type"),
         (6, "unknown_function"),
         (8, "bad_choice"),
-        (10, "toml"),
+        (10, "wrong_type"),
         (12, "no_estimator"),
         (13, "missing_because"),
         (14, "no_dimension"),

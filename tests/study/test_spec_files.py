@@ -21,16 +21,13 @@ def test_missing_file(tmp_path, monkeypatch):
     assert said("smart_ctiy.toml") == (
         "error: no file smart_ctiy.toml\n  = help: did you mean `smart_city.toml`?\n\n1 error\n"
     )
-    assert "there is no directory nowhere" in said("nowhere/a.toml")
+    assert "no file nowhere/a.toml" in said("nowhere/a.toml")
 
 
 def test_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "specs").mkdir()
-    assert "specs is a directory" in said("specs")
     assert "name a spec file (.toml)" in said("specs")
-    (tmp_path / "specs" / "a.toml").write_text(GOOD)
-    assert "name a file in it: a.toml" in said("specs")
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\r\n", b"\xef\xbb\xbf"])
@@ -70,18 +67,15 @@ def test_unreadable(tmp_path):
 def test_latin1(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(GOOD.encode() + 'title = "Pollution à Paris"\n'.encode("latin-1"))
-    text = said(path)
-    assert "is not UTF-8" in text
-    assert "GB18030" not in text
-    assert ":5:20" in text
+    assert "is not UTF-8: line 5" in said(path)
 
 
-def test_byte_order_mark_alone_is_no_reason_to_stop(tmp_path):
+def test_a_byte_order_mark_is_passed_over(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     study, faults = read_study(path)
     assert study is not None
-    assert [f.code for f in faults] == ["byte_order_mark"]
+    assert not faults
 
 
 def test_windows_line_ends_move_no_caret(tmp_path):
