@@ -425,14 +425,14 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
     failed = [p for p in paths if p.failure is not None]
     paths = [p for p in paths if p.failure is None]
     study, clock = bench.study, paths[0].clock
-    panels, failing = [], _failing(bench, paths)
+    panels = []
     for outcome, per_unit in dict.fromkeys((p.cell.labels["outcome"], p.per_unit) for p in paths):
         mine = [p for p in paths if (p.cell.labels["outcome"], p.per_unit) == (outcome, per_unit)]
         series = tuple(_series(bench, cells, p) for p in mine)
         name, axis = bench.label(outcome), axis_of(mine[0].cell)
         if per_unit:  # another unit than that of the same outcome's other effects
             name, axis = (say("{outcome}, per unit of treatment", outcome=text) for text in (name, axis))
-        panels.append(EventPanel(name, series, axis, any(p is one for p in mine for one in failing)))
+        panels.append(EventPanel(name, series, axis))
     names = [cells.shown(p.cell) for p in paths]
     remarks = [*_remarks(bench, paths, names), *_fewer(bench, paths, names)]
     if any(s.few for p in panels for s in p.series):
@@ -455,7 +455,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         drawn_specification(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
-        _doubt(bench, paths, failing),
+        _doubt(bench, paths, _failing(bench, paths)),
     )
 
 

@@ -761,7 +761,7 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         say("{share} with p < {alpha:g}", share=percent(share, 1), alpha=bench.study.inference.alpha),
     )
     name = cells.shown(placed.cell)
-    short, axis, firm = f"({column}) {name}", axis_of(placed.cell), _rejects(placed, bench.study.inference.alpha)
+    short, axis = f"({column}) {name}", axis_of(placed.cell)
     return PlaceboPanel(
         name,
         facts,
@@ -771,7 +771,6 @@ def panel_of(bench: Bench, cells: Cells, placed: Placed, column: int) -> Placebo
         r.null_p,
         short,
         axis,
-        firm,
         scale_of(placed.cell, cells),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid._records.numerals import decimals_for, signed
-from specdid._words import say
-from specdid.figures._curve_data import MARKS, Breakdowns, ChoiceRow, ChoiceRows, CurvePanel, shares
+from specdid._records.numerals import decimals_for
+from specdid.figures._axes import beyond_words, draw_steps, draw_upright, shown_range, style, style_up, with_room
+from specdid.figures._curve_data import MARKS, ChoiceRow, ChoiceRows, CurvePanel, shares
 from specdid.figures._curve_order import POINTS
 from specdid.figures._fonts import Fonts
-from specdid.figures._layout import LEAST_SLOT, ChoiceLine, PanelRow
+from specdid.figures._layout import ChoiceLine, PanelRow
 from specdid.figures._style import (
     ACCENT,
     BAND90,
@@ -45,6 +45,8 @@ THIN = 1200
 
 STRIP_SHADES = tuple(blend(INK, 0.08 + 0.92 * share) for share in (0.0, 1 / 3, 2 / 3, 1.0))
 """Shades of a dense curve's strip, from none with p < alpha to all."""
+LEAST_SLOT = 2.0
+"""Points of width below which bars run into each other."""
 _STRIP, _RUN = 4.0, 2.0
 """Height of that strip, and width of what has one shade in it, in points."""
 _STICK = 0.5
@@ -55,8 +57,6 @@ _CROSS = 2.6
 """Size of a cross on ribbons, in points."""
 _TILE = 3.2
 """Least width of a tile in points."""
-_EIGHTH, _FENCE = 8, 4.0
-"""Estimates beyond so many times the distance between the outer eighths are marked at the edge."""
 _NEIGHBOURS = 8
 """Least number of specifications of a tile, below which shares are noise."""
 
@@ -103,27 +103,8 @@ def _medians(values: Floats) -> Floats:
     return np.where(count == 0, np.nan, middle + 0.0)  # no zero is negative
 
 
-def shown_range(values: Floats) -> tuple[float, float]:
-    """Return the ends of what is drawn of these estimates: all, but for a few that would flatten the rest.
-
-    Beyond four times the distance of the outer eighths they are marked at the edge, if they are an eighth at most.
-    """
-    low, high = float(values.min()), float(values.max())
-    if len(values) < _EIGHTH:
-        return low, high
-    ordered = np.sort(values)
-    eighth = len(values) // _EIGHTH
-    bottom, top = float(ordered[eighth]), float(ordered[-1 - eighth])
-    reach = _FENCE * (top - bottom)
-    if reach > 0:
-        inside = ordered[(ordered >= bottom - reach) & (ordered <= top + reach)]
-        low, high = float(inside[0]), float(inside[-1])
-    return low, high
-
-
 def limits(panel: CurvePanel) -> tuple[float, float]:
     """Return the ends of the vertical axis: zero, the estimates, and intervals unless they explode."""
-    panel = panel.whole or panel
     low, high = panel.low95[np.isfinite(panel.low95)], panel.high95[np.isfinite(panel.high95)]
     ends = np.array([*shown_range(panel.estimate), 0.0])
     if len(low):
@@ -133,9 +114,7 @@ def limits(panel: CurvePanel) -> tuple[float, float]:
         ends = np.concatenate([ends, [bottom, top]])
     if panel.null_band is not None:
         ends = np.concatenate([ends, [np.nanmin(panel.null_band), np.nanmax(panel.null_band)]])
-    bottom, top = float(ends.min()), float(ends.max())
-    room = 0.05 * (top - bottom) or 1.0
-    return bottom - room, top + room
+    return with_room(ends.tolist())
 
 
 def beyond(panel: CurvePanel) -> int:
@@ -220,12 +199,9 @@ def few(panel: CurvePanel, width: float) -> bool:
 
 def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> None:
     """Draw the sorted estimates with nested intervals, the zero line and the preferred one."""
-    style_axis(axes, fonts)
     ends = limits(panel)
+    style_up(axes, fonts, *ends, 7)
     axes.set_xlim(0, panel.extent)
-    axes.set_ylim(*ends)
-    number_axis(axes, *ends)
-    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     slot = width / panel.extent
     if few(panel, width):
         _bars(axes, panel, slot)
@@ -234,7 +210,6 @@ def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> Non
     if panel.null_band is not None:
         for start, stop in panel.pieces:
             _null_band(axes, panel.null_band[:, start:stop], float(panel.across(start)))
-        _name_null(axes, panel, fonts, slot)
     if panel.breaks:
         axes.vlines(panel.across(np.array(panel.breaks)), *ends, color=FAINT, linewidth=0.5, zorder=2)
     if panel.preferred:
@@ -245,67 +220,28 @@ def draw_curve(axes: Axes, panel: CurvePanel, fonts: Fonts, width: float) -> Non
 def _bars(axes: Axes, panel: CurvePanel, slot: float) -> None:
     """Draw a point and two bars per specification, thin for 95% and thick for 90%."""
     bottom, top = limits(panel)
+    x, y = panel.across(np.arange(len(panel))) + 0.5, panel.estimate
     for k in range(len(panel.series)):
-        drawn = thin(panel, (panel.which == k) & panel.tested)
-        colours = [shade(panel, k, s) for s in drawn.significant]
-        low95, high95, low90, high90 = drawn.ends
-        size = min(3.8, max(1.8, 0.75 * slot))
-        thick95, thick90 = min(0.8, 0.3 * slot), min(1.8, 0.5 * slot)
-        for low, high, thick in ((low95, high95, thick95), (low90, high90, thick90)):
-            draw_upright(axes, drawn.x, low, high, colors=colours, alpha=0.5, linewidth=thick, zorder=3)
+        mine, alone = (panel.which == k) & panel.tested, (panel.which == k) & ~panel.tested
+        colours = np.array([shade(panel, k, s) for s in panel.significant.tolist()])
+        for low, high, thick in (
+            (panel.low95, panel.high95, min(0.8, 0.3 * slot)),
+            (panel.low90, panel.high90, min(1.8, 0.5 * slot)),
+        ):
+            looks = {"colors": colours[mine], "alpha": 0.5, "linewidth": thick, "zorder": 3}
+            draw_upright(axes, x[mine], low[mine], high[mine], **looks)
         marker = marker_in(panel, k, bars=True)
-        size = narrowed(marker, size, 0.95 * slot)
-        draw_tested(
-            axes,
-            (drawn.x, drawn.estimate),
-            shade(panel, k, 1.0),
-            drawn.significant,
-            marker,
-            size,
-            haloed=True,
-            zorder=5,
-        )
-        alone = thin(panel, (panel.which == k) & ~panel.tested)
-        draw_untested(axes, panel, (alone.x, alone.estimate), k, size)
-        inside = (drawn.estimate >= bottom) & (drawn.estimate <= top)
-        for cut, edge, arrow in ((low95 < bottom, bottom, "v"), (high95 > top, top, "^")):
-            at = np.flatnonzero(inside & cut)
-            shown = [colours[c] for c in at.tolist()]
-            axes.scatter(drawn.x[at], [edge] * len(at), s=7, c=shown or None, linewidths=0, marker=arrow, clip_on=False)
-
-
-def crosses_apart(panel: CurvePanel, alone: Bools, slot: float) -> Ints:
-    """Return the places of those of ``alone``, without a p-value, whose crosses stand apart on ribbons."""
-    kept: list[int] = []
-    last = -np.inf
-    for place, x in zip(np.flatnonzero(alone).tolist(), panel.across(np.flatnonzero(alone)).tolist(), strict=True):
-        if slot * (x - last) >= 1.5 * _CROSS:
-            kept.append(place)
-            last = x
-    return np.array(kept, dtype=np.int64)
-
-
-def joint_crosses(panel: CurvePanel, width: float) -> bool:
-    """Say whether a cross stands for several neighbours, in points of width."""
-    if few(panel, width):
-        return False
-    own = [(panel.which == k) & ~panel.tested for k in range(len(panel.series))]
-    return any(len(crosses_apart(panel, alone, width / panel.extent)) < np.count_nonzero(alone) for alone in own)
-
-
-def draw_upright(axes: Axes, x: Floats, low: Floats, high: Floats, **looks: Any) -> None:
-    """Draw lines on axes with set limits, faster than `Axes.vlines`, which masks each line and finds its ends."""
-    from matplotlib.collections import LineCollection
-
-    ends = np.stack([np.column_stack([x, low]), np.column_stack([x, high])], axis=1)
-    axes.add_collection(LineCollection([*ends], **looks), autolim=False)
-
-
-def draw_steps(axes: Axes, heights: Any, edges: Any, baseline: Any = 0, order: float = 1, **looks: Any) -> None:
-    """Draw steps on axes with set limits, faster than `Axes.stairs`, which finds their ends step by step."""
-    from matplotlib.patches import StepPatch
-
-    axes.add_artist(StepPatch(heights, edges, baseline=baseline, zorder=order, **{"linewidth": 0, **looks}))
+        size = narrowed(marker, min(3.8, max(1.8, 0.75 * slot)), 0.95 * slot)
+        significant = panel.significant[mine].astype(np.float64)
+        draw_tested(axes, (x[mine], y[mine]), shade(panel, k, 1.0), significant, marker, size, haloed=True, zorder=5)
+        draw_untested(axes, panel, (x[alone], y[alone]), k, size)
+        inside = mine & (y >= bottom) & (y <= top)
+        for cut, edge, arrow in ((panel.low95 < bottom, bottom, "v"), (panel.high95 > top, top, "^")):
+            at = inside & cut
+            if at.any():
+                axes.scatter(
+                    x[at], [edge] * int(at.sum()), s=7, c=colours[at], linewidths=0, marker=arrow, clip_on=False
+                )
 
 
 def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
@@ -319,12 +255,12 @@ def ribbon_shades(panel: CurvePanel, own: Ints) -> tuple[Any, Any]:
 def ribbons_of(panel: CurvePanel, start: int, stop: int) -> list[Ints]:
     """Return the series of each ribbon of a piece: all of it together where stripes of each would be too narrow."""
     own = np.unique(panel.which[start:stop])
-    return [own] if len(panel.whole or panel) > MARKS else np.split(own, len(own))
+    return [own] if len(panel) > MARKS else np.split(own, len(own))
 
 
 def dense(panel: CurvePanel) -> bool:
     """Say whether full and hollow marks would lie on one another: a strip below the curve has the shares instead."""
-    return len(panel.whole or panel) > THIN
+    return len(panel) > THIN
 
 
 def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
@@ -350,8 +286,8 @@ def _ribbons(axes: Axes, panel: CurvePanel, slot: float) -> None:
             full = np.ones_like(drawn.significant) if dense(panel) else drawn.significant
             draw_tested(axes, at, solid, full, mark, size, joined=True, haloed=True, zorder=5)
     for k in range(len(panel.series)):
-        alone = crosses_apart(panel, (panel.which == k) & ~panel.tested, slot)
-        draw_untested(axes, panel, (panel.across(alone) + 0.5, panel.estimate[alone]), k, _CROSS)
+        alone = thin(panel, (panel.which == k) & ~panel.tested)
+        draw_untested(axes, panel, (alone.x, alone.estimate), k, _CROSS)
     if dense(panel):
         _draw_shares(axes, panel, slot)
 
@@ -377,74 +313,9 @@ def _null_band(axes: Axes, band: Floats, start: float) -> None:
     if np.isnan(band).any():
         return
     x = start + np.arange(band.shape[1] + 1)
-    for values, style in zip(band, _NULL_STYLES, strict=True):
+    for values, dashes in zip(band, _NULL_STYLES, strict=True):
         whole = np.append(values, values[-1])
-        axes.plot(x, whole, color=QUIET, linewidth=0.6, linestyle=style, drawstyle="steps-post", zorder=2.5)
-
-
-def _name_null(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> None:
-    """Write what the dashed lines are beside them, where it covers least."""
-    assert panel.null_band is not None
-    bottom, top = axes.get_ylim()
-    figure: Any = axes.figure
-    point = (top - bottom) / (axes.get_window_extent().height * 72 / figure.dpi)
-    places = panel.across(np.arange(len(panel)))
-    taken = np.fmin(panel.low95, panel.estimate), np.fmax(panel.high95, panel.estimate)
-    best: tuple[float, float, float, str] | None = None
-    for words in (say("null: median and 95% band"), say("null: 95% band"), say("null")):
-        wide = fonts.width(words, SMALL) / slot
-        for start, stop, left, bases in _beside_null(panel, wide, 1 / slot, point):
-            near = start + np.flatnonzero((places[start:stop] > left - 1) & (places[start:stop] < left + wide))
-            steps = [line[near] for line in panel.null_band]
-            before = [np.concatenate([line[:1], line[:-1]]) for line in steps]
-            lines = [(np.fmin(a, b), np.fmax(a, b)) for a, b in zip(steps, before, strict=True)]
-            for rank, base in enumerate(bases):
-                low, high = base - point, base + (SMALL + 1) * point
-                if low < bottom or high > top:
-                    continue
-                struck = any(np.any((a < high) & (b > low)) for a, b in (*lines, (0.0, 0.0)))
-                covered = (taken[0][near] < high) & (taken[1][near] > low)
-                cost = struck + (float(np.mean(covered)) if len(near) else 0.0) + 0.01 * rank
-                if best is None or cost < best[0] - 1e-9:
-                    best = cost, left, base, words
-        if best is not None and best[0] < 0.1:
-            break
-    if best is not None and best[0] < 0.5:
-        axes.text(best[1], best[2], best[3], color=QUIET, fontsize=SMALL, family=list(fonts.families), zorder=8)
-        # No gridline strikes through it; what is drawn of the data stays.
-        ends, base = [best[1], best[1] + fonts.width(best[3], SMALL) / slot], best[2] - point
-        draw_steps(axes, [base + (SMALL + 2) * point], ends, base, 0.7, facecolor="white")
-
-
-def _beside_null(
-    panel: CurvePanel, wide: float, gap: float, point: float
-) -> Iterator[tuple[int, int, float, list[float]]]:
-    """Return where words may name a null's lines, ``wide`` and high as SMALL, ``gap`` from what divides pieces.
-
-    Yields
-    ------
-    The piece they stand in, their left end, and lower ends: above the band, below it, in it, or level with its ends in
-    the next piece, which has none.
-    """
-    assert panel.null_band is not None
-    places, last = panel.across(np.arange(len(panel))), (0, 0)
-    for start, stop in panel.pieces:
-        low, _, high = panel.null_band[:, start:stop]
-        ends = float(places[start]) + gap, float(places[stop - 1]) + 1 - gap - wide
-        if ends[1] >= ends[0] and not np.isnan(high).any():
-            for share in (0.9, 0.75, 0.6, 0.45, 0.3, 0.1, 0.0, 1.0):
-                left = ends[0] + share * (ends[1] - ends[0])
-                near = (places[start:stop] > left - 1) & (places[start:stop] < left + wide)
-                (a, b), (c, d) = ((float(v[near].min()), float(v[near].max())) for v in (low, high))
-                yield (
-                    start,
-                    stop,
-                    left,
-                    [d + 2 * point, a - (2 + SMALL) * point, c - (2 + SMALL) * point, b + 2 * point],
-                )
-        elif ends[1] >= ends[0] and last[1] == start > 0:
-            yield start, stop, ends[0], [float(v[last[1] - 1]) - 0.4 * SMALL * point for v in panel.null_band[[2, 0]]]
-        last = (start, stop) if not np.isnan(high).any() else (0, 0)
+        axes.plot(x, whole, color=QUIET, linewidth=0.6, linestyle=dashes, drawstyle="steps-post", zorder=2.5)
 
 
 def _preferred(axes: Axes, panel: CurvePanel, slot: float) -> None:
@@ -480,39 +351,29 @@ def _mark_beyond(axes: Axes, panel: CurvePanel, fonts: Fonts, slot: float) -> No
     """Mark estimates beyond the axis by arrows at its edge, with their values beside them."""
     bottom, top = limits(panel)
     x = panel.across(np.arange(len(panel))) + 0.5
-    for cut, edge, arrow, lines, side in (
-        (panel.estimate > top, top, "^", "2", "top"),
-        (panel.estimate < bottom, bottom, "v", "1", "bottom"),
+    for cut, edge, arrow, side in (
+        (panel.estimate > top, top, "^", "top"),
+        (panel.estimate < bottom, bottom, "v", "bottom"),
     ):
         if not cut.any():
             continue
-        at = np.flatnonzero(cut)
-        colours = np.array([shade(panel, int(panel.which[s]), 1.0) for s in at.tolist()])
-        tested, heights = panel.tested[at], np.full(len(at), edge)
-        looks: dict[str, Any] = {"clip_on": False, "zorder": 9}
-        places, significant = (x[at][tested], heights[tested]), panel.significant[at][tested].astype(np.float64)
-        draw_tested(axes, places, colours[tested], significant, arrow, 3.8, **looks)
-        # Arrows of lines, as a cross is.
-        axes.scatter(x[at][~tested], heights[~tested], s=20, c=colours[~tested], marker=lines, linewidths=0.6, **looks)
+        colours = [shade(panel, k, 1.0) for k in panel.which[cut].tolist()]
+        axes.scatter(
+            x[cut], [edge] * int(cut.sum()), s=14, c=colours, marker=arrow, linewidths=0, clip_on=False, zorder=9
+        )
         words = beyond_words(panel.estimate[cut], decimals_for(panel.estimate[cut]))
         # A sorted curve has room at the edge towards its other end.
-        after = float(x[at].mean()) < panel.extent / 2
-        place = float(x[at].max()) + 4 / slot if after else float(x[at].min()) - 4 / slot
+        after = float(x[cut].mean()) < panel.extent / 2
+        place = float(x[cut].max()) + 4 / slot if after else float(x[cut].min()) - 4 / slot
         axes.text(
             place, edge, words, color=INK, fontsize=SMALL, family=list(fonts.families), va=side,
             ha="left" if after else "right", zorder=9,
         )  # fmt: skip
 
 
-def beyond_words(values: Floats, decimals: int) -> str:
-    """Say which estimates an arrow stands for."""
-    low, high = fixed(float(values.min()), decimals), fixed(float(values.max()), decimals)
-    return low if len(values) == 1 else say("{n:,}: {low} to {high}", n=len(values), low=low, high=high)
-
-
 def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw the number of rows of every specification, from zero."""
-    style_axis(axes, fonts)
+    style(axes, fonts, "y", across=False)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
     most = float(max(panel.nobs.max(), 1))
@@ -527,25 +388,17 @@ def draw_strip(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
 
 
-def reach_of(found: Breakdowns) -> float:
-    """Return the end of the axis of breakdown values, in bounds: twice the bound, or less where no value is near."""
-    largest = float(np.max(found.values, where=np.isfinite(found.values), initial=0.0)) / found.bound
-    return next((s for s in (0.25, 0.5) if 0 < largest <= s), 2)
-
-
 def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
     """Draw up to which M̄ zero stays outside, to twice the bound marked, and a value of zero as a line on the axis.
 
-    Where no value is near the bound, the axis ends before it. What has no event study is pale, below zero.
-    No bar has the accent: that is the preferred specification's.
+    What has no event study is pale, below zero. No bar has the accent: that is the preferred specification's.
     """
     found = panel.breakdowns
     assert found is not None
-    style_axis(axes, fonts)
+    style(axes, fonts, "y", across=False)
     axes.grid(False)
     axes.set_xlim(0, panel.extent)
-    share = reach_of((panel.whole or panel).breakdowns or found)
-    most = share * found.bound
+    most = 2 * found.bound
     axes.set_ylim(-0.16 * most, most * 1.04)
     height = np.where(found.known, np.minimum(np.nan_to_num(found.values, nan=0.0), most), np.nan)
     for segment in panel.segments:
@@ -553,51 +406,15 @@ def draw_breakdowns(axes: Axes, panel: CurvePanel, fonts: Fonts) -> None:
         room = 72 * axes.bbox.width / axes.figure.dpi * count / panel.extent
         runs = np.array_split(height[segment.start : segment.stop], min(count, max(1, int(room / _STICK))))
         edges = panel.across(segment.start) + np.concatenate([[0], np.cumsum([len(run) for run in runs])])
-        some = [run[~np.isnan(run)] for run in runs]
-        tops = np.array([float(np.median(run)) if len(run) else np.nan for run in some])
+        tops = np.array([float(np.median(k)) if len(k := run[~np.isnan(run)]) else np.nan for run in runs])
         for colour, chosen in ((blend(INK, 0.3), tops < found.bound), (blend(INK, 0.6), tops >= found.bound)):
             draw_steps(axes, np.where(chosen, tops, 0.0), edges, facecolor=colour)
-        none, apart = np.zeros(2 * len(tops) - 1), np.repeat(edges, 2)[1:-1]
-        none[::2] = np.where(tops == 0, 0.04 * most, 0.0)
-        apart += np.tile([0.15, -0.15], len(tops)) * np.repeat(np.diff(edges), 2)
-        draw_steps(axes, none, apart, -none, 3, facecolor=blend(INK, 0.8))
-        below = np.where(np.isnan(tops), -0.14, -0.06) * most
-        draw_steps(axes, below, edges, -0.06 * most, facecolor=blend(INK, 0.2))
+        none = np.where(tops == 0, 0.04 * most, 0.0)
+        draw_steps(axes, none, edges, -none, 3, facecolor=blend(INK, 0.8))
+        draw_steps(axes, np.where(np.isnan(tops), -0.14, -0.06) * most, edges, -0.06 * most, facecolor=blend(INK, 0.2))
     axes.axhline(0, color=FAINT, linewidth=0.5)
-    if share < 1:
-        axes.set_yticks([0, most], ["0", f"{most:g}"])
-        return
     axes.axhline(found.bound, color=FAINT, linewidth=0.4)
     axes.set_yticks([0, found.bound, most], ["0", f"{found.bound:g}", f"≥ {most:g}"])
-
-
-def number_axis(axes: Axes, bottom: float, top: float) -> None:
-    """Put round numbers at the vertical axis, all with the decimals that their step needs."""
-    from matplotlib.ticker import MaxNLocator
-
-    ticks = np.asarray(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top))
-    ticks = ticks[(ticks >= bottom) & (ticks <= top)]
-    step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-    decimals = next((d for d in range(15) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 15)
-    labels = ["0" if abs(v) < 1e-9 * step else fixed(float(v), decimals) for v in ticks]
-    axes.set_yticks(ticks, labels)
-
-
-def style_axis(axes: Axes, fonts: Fonts) -> None:
-    """Leave the numbers of the vertical axis, a hairline grid, and no box."""
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_facecolor("none")
-    axes.xaxis.set_visible(False)
-    axes.tick_params(axis="y", length=0, pad=3, labelsize=SMALL, labelcolor=QUIET)
-    axes.tick_params(axis="y", labelfontfamily=list(fonts.families))
-    axes.grid(axis="y", color=HAIR, linewidth=0.5, zorder=0)
-    axes.set_axisbelow(True)
-
-
-def fixed(value: float, decimals: int) -> str:
-    """Write a number with a real minus sign, but zero without one."""
-    return signed(f"{value:,.{decimals}f}")
 
 
 def draw_choices(axes: Axes, panel: CurvePanel, band: PanelRow, row: float, width: float) -> None:

@@ -15,7 +15,7 @@ from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.choices import estimated_controls, sizes_of_changes, variance_factors
 from specdid._describe.curve_tests import Bands
 from specdid._records import CODES, KINDS, Caution, NullShares, Planned, Results, ScaleGroup, Status
-from specdid._records.cautions import Against, against
+from specdid._records.cautions import Against, against, capital
 from specdid._records.numerals import decimals_for, ordinal
 from specdid._records.results import Choice
 from specdid._words import say, say_choice, told
@@ -185,9 +185,8 @@ class CurvePanel:
         a null has whole; or None.
     null_shares : by estimand, shares significant beside those a null expects; without them none is printed.
     group : the name as in the results, by which nulls are found.
-    band_nulls : (estimand, or nothing where they are one curve; the null in words) of every curve in ``null_band``.
+    band_nulls : (estimand, or nothing where they are one curve; the null in words) of the curves in ``null_band``.
     breakdowns : their breakdown values under [honest], drawn below the curve.
-    whole : the panel that this one is a part of, which has its axis, its key and the sizes of its facts.
     """
 
     name: str
@@ -212,49 +211,14 @@ class CurvePanel:
     group: str = ""
     band_nulls: tuple[tuple[str, str], ...] = ()
     breakdowns: Breakdowns | None = None
-    whole: CurvePanel | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def part(self, start: int, stop: int) -> CurvePanel:
-        """Return the panel of the specifications from ``start`` to ``stop``, where pieces begin and end."""
-        own, wish, found = slice(start, stop), self.preferred, self.breakdowns
-        names = (
-            "positions",
-            "estimate",
-            "low90",
-            "high90",
-            "low95",
-            "high95",
-            "significant",
-            "tested",
-            "nobs",
-            "which",
-        )
-        cut: dict[str, Any] = {name: getattr(self, name)[own] for name in names}
-        segments = (
-            replace(s, start=max(s.start, start) - start, stop=min(s.stop, stop) - start) for s in self.segments
-        )
-        return replace(
-            self,
-            **cut,
-            pieces=tuple((a - start, b - start) for a, b in self.pieces if start <= a < stop),
-            segments=tuple(s for s in segments if s.start < s.stop),
-            choices=tuple(
-                replace(c, rows=tuple(replace(r, chosen=r.chosen[own]) for r in c.rows)) for c in self.choices
-            ),
-            preferred=replace(wish, place=wish.place - start) if wish and start <= wish.place < stop else None,
-            null_band=None if self.null_band is None else self.null_band[:, own],
-            null_shares=() if start else self.null_shares,
-            breakdowns=found and replace(found, values=found.values[own], known=found.known[own]),
-            whole=self,
-        )
-
     @property
     def decimals(self) -> int:
         """Decimals with which this panel's estimates are written."""
-        return decimals_for((self.whole or self).estimate)
+        return decimals_for(self.estimate)
 
     @property
     def many(self) -> bool:
@@ -279,7 +243,7 @@ class CurvePanel:
     @property
     def apart(self) -> bool:
         """Whether some, or all, stand apart as not entering the joint tests."""
-        return (self.whole or self).segments[-1].kind != KINDS[0]
+        return self.segments[-1].kind != KINDS[0]
 
     @property
     def gap(self) -> float:
@@ -304,7 +268,6 @@ class CurveData:
     ``absent`` says why the preferred specification is not marked, or is empty; ``found`` is what
     stands against the estimates, which is written above them; ``without_error`` says why some have no standard error.
     ``failed`` are all planned specifications that could not be estimated, in panels or not.
-    ``same`` says which estimators give the same estimates.
     """
 
     title: str
@@ -315,7 +278,6 @@ class CurveData:
     found: Against = field(default_factory=Against)
     without_error: str = ""
     failed: int = 0
-    same: tuple[str, ...] = ()
 
 
 def curve_data(
@@ -369,8 +331,12 @@ def curve_data(
         for group in results.groups()
         if np.any(results.status[group.members] == Status.OK)
     )
-    same = tuple(text for p in panels for text in _same(results, p)) if choices else ()
-    panels = tuple(replace(p, band_nulls=_band_nulls(results, p, sort, bands, null_names or {})) for p in panels)
+    panels = tuple(
+        replace(
+            p, band_nulls=tuple((words, null) for (name, words), null in (null_names or {}).items() if name == p.group)
+        )
+        for p in panels
+    )
     panels = _coloured(results, panels)
     if breakdowns is not None:
         panels = tuple(replace(p, breakdowns=_breakdowns_of(p, breakdowns)) for p in panels)
@@ -378,37 +344,7 @@ def curve_data(
     found = against(cautions).shown(planned.shown)
     why = say("; ").join(told(reason, True) for reason in results.without_error())
     failed = results.counts.failed
-    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed, same)
-
-
-def _same(results: Results, panel: CurvePanel) -> Iterator[str]:
-    """Say which estimators have the same estimates (errors may differ): a curve counts them as so many findings."""
-    from specdid._describe.choices import joint_codes
-    from specdid._describe.design_warnings import SAME
-
-    planned = results.planned
-    if "estimator" not in planned.dimensions:
-        return
-    places, estimator = panel.positions, planned.dimension("estimator")
-    others = [planned.dimension(d).codes[places].astype(np.int64) for d in planned.dimensions if d != "estimator"]
-    names, ours = np.unique(estimator.codes[places], return_inverse=True)
-    rest = joint_codes(others, len(places))
-    held = np.full((len(names), int(rest.max()) + 1), -1)
-    held[ours.reshape(-1), rest] = np.arange(len(places))
-    error, rows = results.first("std_error")[places], panel.nobs
-    told_of: set[int] = set()
-    for a in range(len(names)):
-        alike: dict[tuple[int, int], list[int]] = {}
-        for b in (b for b in range(a + 1, len(names)) if b not in told_of):
-            one, other = held[:, (held[a] >= 0) & (held[b] >= 0)][[a, b]]
-            size = np.fmax(np.fmin(error[one], error[other]), np.abs(panel.estimate[one]))
-            gap = np.abs(panel.estimate[one] - panel.estimate[other])
-            if n := int(np.count_nonzero((gap <= SAME * size) & (rows[one] == rows[other]))):
-                alike.setdefault((n, len(one)), []).append(b)
-        for (n, of), mine in alike.items():
-            told_of.update(mine)
-            listed = say(", ").join(planned.shown(estimator.words[names[k]]) for k in (a, *mine))
-            yield say("{listed}: the same estimates in {n:,} of {of:,} specifications.", listed=listed, n=n, of=of)
+    return CurveData(planned.title, planned.alpha, errors, panels, _absent(results), found, why, failed)
 
 
 def _breakdowns_of(panel: CurvePanel, found: Breakdowns) -> Breakdowns | None:
@@ -433,18 +369,6 @@ def _ordered(results: Results, group: ScaleGroup, sort: str, bands: Bands) -> tu
     if sort != "declared":
         order = np.take(order, np.argsort(results.planned.dimension(sort).codes[order], kind="stable"))
     return np.take(order, np.argsort(results.planned.kind[order], kind="stable")), ()
-
-
-def _band_nulls(
-    results: Results, panel: CurvePanel, sort: str, bands: Bands, names: Mapping[tuple[str, str], str]
-) -> tuple[tuple[str, str], ...]:
-    """Return the estimand and null of every curve that is drawn, where it is known."""
-    if panel.null_band is None:
-        return ()
-    (group,) = (g for g in results.groups() if (g.name, g.scale is not None) == (panel.group, panel.scaled))
-    drawn = [p for p in _ordered(results, group, sort, bands)[1] if not np.isnan(panel.null_band[:, p.start]).any()]
-    found = {p.estimand: names.get((panel.group, p.estimand), "") for p in drawn}
-    return tuple((words, null) for words, null in found.items() if null)
 
 
 def _segments(results: Results, order: Ints) -> tuple[Segment, ...]:
@@ -585,8 +509,8 @@ def _choices(results: Results, group: ScaleGroup, order: Ints) -> Iterator[Choic
         common = planned.common(choice.name)
         labels = [briefly(_differing(planned, choice, row, usual), common) for row in options.tolist()]
         rows = tuple(ChoiceRow(label, flags) for label, flags in zip(labels, chosen, strict=True))
-        heading = _capital(say_choice(choice.name, spaced=False))
-        held = (planned.labels[d][code] for d, code in zip(choice.places, usual, strict=False) if code >= 0)
+        heading = capital(say_choice(choice.name, spaced=False))
+        held = (planned.labels[d][code] for d, code in zip(choice.places, usual, strict=False))
         named = ", ".join(map(planned.shown, held))
         yield replace(ChoiceRows(heading, rows, usual=named, common=common), **moved(choice.name))
 
@@ -596,21 +520,14 @@ def _usual(results: Results, choice: Choice) -> list[int]:
 
     It is that of the whole plan, so that a label means the same on every panel.
     """
-    if len(choice.places) < 2:
+    if len(choice.places) < TIED:
         return []
     tried = np.flatnonzero(results.status != Status.EXCLUDED)
     options, _ = results.planned.combined(choice, tried)
-    counts = [np.bincount(column) for column in options.T]
-    if len(choice.places) < TIED:
-        least = len(options) / 2 if len(options) > MANY else len(options)
-        counts = [np.where(count > least, count, 0) for count in counts]
-    usual = [int(count.argmax()) if count.any() else -1 for count in counts]
-    if max(usual) < 0:
-        return []
+    usual = [int(np.bincount(column).argmax()) for column in options.T]
     labels = {_differing(results.planned, choice, row, usual) for row in options.tolist()}
-    return (
-        usual if len(labels) == len(options) else []
-    )  # where dimensions share a label, it does not tell which differs
+    # Where dimensions share a label, it does not tell which differs.
+    return usual if len(labels) == len(options) else []
 
 
 def _differing(planned: Planned, choice: Choice, row: Sequence[int], usual: Sequence[int]) -> str:
@@ -662,7 +579,3 @@ def _controls(results: Results, options: NDArray[np.int32], order: Ints) -> Choi
     )
     always = tuple(names[k] for k in np.flatnonzero(members.all(axis=0)).tolist())
     return ChoiceRows(say("Controls"), rows, always)
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

@@ -1,16 +1,14 @@
-"""Where everything stands on the page, in points from the top left: computed before drawing."""
+"""Which rows stand below the curves, and where in points from the top left: computed before drawing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from specdid._words import later, say
-from specdid.figures._curve_data import AND, ChoiceRows, CurveData, CurvePanel
-from specdid.figures._curve_order import POINTS
+from specdid.figures._curve_data import AND, CurveData, CurvePanel
 from specdid.figures._fonts import Fonts
 from specdid.figures._style import SINGLE, SMALL, TEXT
 
@@ -21,23 +19,11 @@ STRIP = 22.0
 SENSITIVITY = 26.0
 GAP = 7.0
 INDENT = 6.0
-PAGE = 648.0
-"""Points that a figure may be high: a page of letter paper with inch margins."""
-_LOOSE, _CLOSE = (9.6, 3.5), (7.8, 2.0)
+LOOSE, CLOSE = (9.6, 3.5), (7.8, 2.0)
 """Height of a row of choices and the space between headings, in points."""
 _CONTROLS = later("Controls")
-_LOW = 0.75
-"""Curves keep so much of their share of the height where a choice would lose its rows otherwise."""
-_LOWER, _HALF = 90.0, 0.5
-"""Height of curves below each other, and what any keep of their share, before a choice loses its rows."""
-_LOWEST = 0.4
-"""So much, and no less than FLAT, where no choice would have rows otherwise."""
-LEAST_SLOT = 2.0
-"""Points of width below which bars run into each other."""
-_CLEAR_SLOT, _UNEVEN = 3.2, 0.6
-"""So many, below which a narrow figure's marks are hardly told apart; the largest share of a half that helps."""
-FLAT = 64.0
-"""Height of curves where many panels stand below each other, at least."""
+FULL, LOW, FLAT = 150.0, 90.0, 40.0
+"""Height of curves at least, and where a choice would lose its rows, or a panel its place, otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +42,12 @@ class ChoiceLine:
         """Whether this is a heading, which has no marks."""
         return not self.label
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the line does not say all of its words."""
+        whole = self.heading if self.is_heading else self.label
+        return self.text not in (whole, f"{self.heading}: {whole}") or self.always.endswith("…")
+
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
@@ -68,14 +60,11 @@ class PanelRow:
 
 @dataclass(frozen=True, slots=True)
 class CurveLayout:
-    """Sizes in points; ``row`` is the height of a row of the choice panel.
+    """Sizes in points; ``row`` is the height of a row of the choice panel, ``curve`` that of curves at least.
 
     ``left`` is the width of the column of labels; ``medians`` of the column at the right.
-    ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room; of ``parts`` as many
-    options have rows.
-    ``share`` is what the curves take of the figure's height, at least; beside ``flat`` ones there is no room for the
-    shares significant, which are in the note; a ``brief`` note has them there alone, and
-    leaves out what the names of the key estimate.
+    ``still`` and ``left_out`` are headings without rows: nothing moves, and there is no room.
+    ``share`` is what the curves take of the figure's height, where there is room; ``flat`` ones have no strip with N.
     """
 
     width: float
@@ -84,22 +73,15 @@ class CurveLayout:
     curve: float
     row: float
     bands: tuple[PanelRow, ...]
-    still: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    parts: Mapping[str, int] = field(default_factory=dict)
-    share: float = 0.4
-    flat: bool = False
-    brief: bool = False
+    still: tuple[str, ...]
+    left_out: tuple[str, ...]
+    share: float
+    flat: bool
 
     @property
     def has_rows(self) -> bool:
         """Whether choices stand below the curves."""
         return any(band.lines for band in self.bands)
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """The headings that have rows, in their order."""
-        return tuple(dict.fromkeys(line.heading for band in self.bands for line in band.lines))
 
     def panel_left(self, place: int, count: int) -> float:
         """Return where the axes of the ``place``-th panel of a band begin."""
@@ -111,106 +93,49 @@ class CurveLayout:
         return (self.width - self.left - RIGHT - self.medians - gutters) / count
 
 
-def lay_out(data: CurveData, fonts: Fonts, width: float) -> CurveLayout:
-    """Choose sizes for a figure ``width`` inches wide that may be as high as it will.
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """What all layouts of a figure ``points`` wide have in common; ``order`` are headings, what moves most first."""
 
-    Panels go two to a band where the figure is wider than one column of a journal.
-    """
-    return next(layouts(data, fonts, width))
+    data: CurveData
+    fonts: Fonts
+    points: float
+    left: float
+    medians: float
+    bands: tuple[tuple[CurvePanel, ...], ...]
+    order: tuple[str, ...]
+    still: tuple[str, ...]
 
+    @classmethod
+    def of(cls, data: CurveData, fonts: Fonts, width: float) -> Layouts:
+        """Choose columns for a figure ``width`` inches wide; panels go two to a band where it is wide."""
+        points, panels = width * 72, data.panels
+        narrow = width < 1.4 * SINGLE
+        side_by_side = 1 if narrow or len(panels) == 1 else 2
+        bands = tuple(panels[k : k + side_by_side] for k in range(0, len(panels), side_by_side))
+        labels = [(r.label, False) for p in panels for c in p.choices for r in c.rows]
+        labels += [(c.heading, True) for p in panels for c in p.choices]
+        longest = max((fonts.width(text, TEXT, bold) for text, bold in labels), default=0.0)
+        least, most = (TICKS + 52, 0.37 * points) if narrow else (TICKS + 92, 0.33 * points)
+        left = min(max(longest + INDENT + 9, least), most)
+        one_median = side_by_side == 1 and not narrow and all(len(p.series) == 1 for p in panels)
+        moves: dict[str, list[tuple[float, bool]]] = {}
+        for choices in (c for p in panels for c in p.choices):
+            moves.setdefault(choices.heading, []).append((choices.moves, choices.still))
+        order = sorted(moves, key=lambda name: -max(mean for mean, _ in moves[name]))
+        still = tuple(name for name in order if all(rests for _, rests in moves[name]))
+        kept = tuple(name for name in order if name not in still)
+        return cls(data, fonts, points, left, 32.0 if one_median else 0.0, bands, kept, still)
 
-def layouts(data: CurveData, fonts: Fonts, width: float) -> Iterator[CurveLayout]:
-    """Return layouts that take less and less height.
-
-    Rows are set closer; then choices of two options have a row for one; then the note is brief; then the curves are
-    lower, several bands of them more so; then the choices that move least have no rows. Curves are flat before no
-    choice has any: without rows a curve says nothing of them.
-    """
-    points = width * 72
-    narrow = width < 1.4 * SINGLE
-    side_by_side = 1 if narrow or len(data.panels) == 1 else 2
-    bands = [data.panels[k : k + side_by_side] for k in range(0, len(data.panels), side_by_side)]
-    labels = [(r.label, False) for p in data.panels for c in p.choices for r in c.rows]
-    labels += [(c.heading, True) for p in data.panels for c in p.choices]
-    longest = max((fonts.width(text, TEXT, bold) for text, bold in labels), default=0.0)
-    least, most = (TICKS + 52, 0.37 * points) if narrow else (TICKS + 92, 0.33 * points)
-    left = min(max(longest + INDENT + 9, least), most)
-    bands = [(half,) for half in _halves(data.panels, points - left - RIGHT)] if narrow else bands
-    medians = 32.0 if side_by_side == 1 and not narrow and _one_median(data) else 0.0
-    moves = _moves(data.panels)
-    still = tuple(heading for heading, (_, rests) in moves.items() if rests)
-    order = [heading for heading, (_, rests) in moves.items() if not rests]
-
-    def made(
-        kept: list[str], close: bool, curve: float, alone: bool = True, low: float = 1.0, brief: bool = True
-    ) -> CurveLayout:
-        row, space = _CLOSE if close else _LOOSE
-        rows = tuple(_band(b, fonts, left - 8, row, space, kept, alone) for b in bands)
-        share = (0.3 if narrow else 0.4) * low
-        flat = curve == FLAT and len(rows) > 1
-        left_out = tuple(order[len(kept) :])
-        return CurveLayout(points, left, medians, curve, row, rows, still, left_out, {}, share, flat, brief)
-
-    full = 150.0 if side_by_side == 1 and not narrow else 125.0
-    yield made(order, False, full, alone=False, brief=False)
-    yield made(order, True, full, alone=False, brief=False)
-    yield made(order, True, full, brief=False)
-    for count in range(len(order), 1, -1):
-        yield made(order[:count], True, full)
-        yield made(order[:count], True, full, low=_LOW)
-        yield made(order[:count], True, _LOWER if len(bands) > 1 else full, low=_HALF)
-    for count in range(len(order), 0, -1):
-        yield made(order[:count], True, FLAT, low=_LOWEST)
-    yield made([], True, FLAT)
-
-
-def _halves(panels: tuple[CurvePanel, ...], width: float) -> tuple[CurvePanel, ...]:
-    """Return the halves of a panel that stand below each other where its bars would be hardly told apart."""
-    if len(panels) > 1 or len(panels[0]) > POINTS or not LEAST_SLOT <= width / panels[0].extent < _CLEAR_SLOT:
-        return panels
-    (panel,), count = panels, len(panels[0])
-    starts = [start for start, _ in panel.pieces if start]
-    middle = min(starts, key=lambda start: abs(2 * start - count), default=0)
-    parts = (panel.part(0, middle), panel.part(middle, count)) if middle else panels
-    large = max(parts, key=len)
-    return parts if len(large) <= _UNEVEN * count else panels
-
-
-def with_row(layout: CurveLayout, name: str, fonts: Fonts, most: int | None = None) -> CurveLayout:
-    """Give a close layout rows for one choice more, or for ``most`` of its options."""
-    room, (row, space) = layout.left - 8, _CLOSE
-    kept, parts = (*layout.kept, name), dict(layout.parts) if most is None else {**layout.parts, name: most}
-    bands = tuple(_band(band.panels, fonts, room, row, space, kept, True, parts) for band in layout.bands)
-    left_out = tuple(other for other in layout.left_out if other != name)
-    return replace(layout, bands=bands, left_out=left_out, parts=parts)
-
-
-def _moves(panels: Sequence[CurvePanel]) -> dict[str, tuple[float, bool]]:
-    """Return the headings, those that move the estimates most first, and whether they move them at all."""
-    found: dict[str, list[ChoiceRows]] = {}
-    for choices in (c for p in panels for c in p.choices):
-        found.setdefault(choices.heading, []).append(choices)
-    moves = {name: (max(c.moves for c in mine), all(c.still for c in mine)) for name, mine in found.items()}
-    return dict(sorted(moves.items(), key=lambda item: -item[1][0]))
-
-
-def _one_median(data: CurveData) -> bool:
-    return all(len(p.series) == 1 for p in data.panels)
-
-
-def _taken(panels: Sequence[CurvePanel], heading: str, label: str) -> int:
-    rows = (r for p in panels for c in p.choices if c.heading == heading for r in c.rows if r.label == label)
-    return sum(int(np.count_nonzero(row.chosen)) for row in rows)
-
-
-def _headings(panels: Sequence[CurvePanel], kept: Sequence[str]) -> list[tuple[str, list[str], tuple[str, ...]]]:
-    """Return the union of the panels' headings and rows, those of ``kept`` in its order."""
-    found: dict[str, tuple[dict[str, None], tuple[str, ...]]] = {}
-    for panel in panels:
-        for choices in panel.choices:
-            rows, _ = found.setdefault(choices.heading, ({}, choices.always))
-            rows.update(dict.fromkeys(r.label for r in choices.rows))
-    return [(heading, list(found[heading][0]), found[heading][1]) for heading in kept if heading in found]
+    def made(self, kept: Sequence[str], close: bool, alone: bool, curve: float) -> CurveLayout:
+        """Lay out the rows of the headings ``kept``, and of choices of two options one row where ``alone``."""
+        row, space = CLOSE if close else LOOSE
+        bands = tuple(_band(b, self.fonts, self.left - 8, row, space, kept, alone) for b in self.bands)
+        left_out = tuple(name for name in self.order if name not in kept)
+        share = 0.3 if self.points < 1.4 * SINGLE * 72 else 0.4
+        return CurveLayout(
+            self.points, self.left, self.medians, curve, row, bands, self.still, left_out, share, curve == FLAT
+        )
 
 
 def _band(
@@ -221,29 +146,31 @@ def _band(
     space: float,
     kept: Sequence[str],
     alone: bool,
-    parts: Mapping[str, int] = MappingProxyType({}),
 ) -> PanelRow:
     lines: list[ChoiceLine] = []
     top = 0.0
-    every = tuple(p.whole or p for p in panels)
-    for heading, labels, always in _headings(every, kept):
+    for heading in kept:
+        choices = [c for p in panels for c in p.choices if c.heading == heading]
+        labels = list(dict.fromkeys(r.label for c in choices for r in c.rows))
+        if not labels:
+            continue
         top += space if lines else 0.0
         if alone and len(labels) == 2 and heading != say(_CONTROLS):
-            rarer = min(labels, key=lambda label: _taken(every, heading, label))
-            # A half without the rarer would have an empty row, which looks like one of what was not estimated.
-            empty = any(p.whole and not _taken((p,), heading, rarer) for p in panels)
-            for label in [o for o in labels if _taken(panels, heading, o)] if empty else [rarer]:
-                said = _one_of_two(heading, label, labels, fonts, room)
-                lines.append(ChoiceLine(heading, label, said, top, alone=True))
-                top += row
+            taken = {
+                o: sum(int(np.count_nonzero(r.chosen)) for c in choices for r in c.rows if r.label == o) for o in labels
+            }
+            rarer = min(labels, key=taken.__getitem__)
+            lines.append(ChoiceLine(heading, rarer, _one_of_two(heading, rarer, labels, fonts, room), top, alone=True))
+            top += row
             continue
         text = fonts.fit(heading, TEXT, room, bold=True)
+        always = choices[0].always
         beside = say("always {listed}", listed=" + ".join(always)) if always else ""
         beside = fonts.fit(beside, SMALL, room - fonts.width(text, TEXT, bold=True) - 5) if beside else ""
         lines.append(ChoiceLine(heading, "", text, top, beside))
         top += row + 0.6
         short = fonts.apart(labels, TEXT, room - INDENT)
-        for label in labels[: parts.get(heading)]:
+        for label in labels:
             first, *others = label.split(AND) if heading == say(_CONTROLS) else (label,)
             ways = (label, say("{first} + {others} more", first=first, others=len(others)))
             said = fonts.first_fit(ways, TEXT, room - INDENT) if others else short[label]

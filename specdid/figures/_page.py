@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from specdid._arrays import Floats
-from specdid._records.numerals import counted
+from specdid._records.cautions import capital
 from specdid._words import catalogue_texts, later, say, sentences
-from specdid.figures._curve_axes import fixed
 from specdid.figures._fonts import Fonts, fonts_for, lacks_bold
 from specdid.figures._style import (
     CROSS,
     CROSSED,
-    FAINT,
     GROUND,
-    HAIR,
     INK,
     OPEN,
     QUIET,
@@ -42,15 +36,10 @@ LINE = 10.5
 NOTE = 9.0
 TITLE_LINE = 12.0
 _TITLE_LINES = 3
-BINS = 400
-_APART = 3.0
-"""Points between two numbers along an axis, at least."""
-PRINTED = 8.0
-"""Points that the smallest text of a bare figure has where it is printed."""
-_SMALLER = (7.3, SMALL)
-"""So many where all that belongs on it has no room otherwise."""
+PRINTED, PRINTED_ROWS = 8.0, 7.3
+"""Points that the smallest text of a bare figure has where it is printed, and of one with many rows."""
 _READ, _ARTICLE = 5.5, (388.0, 546.0)
-"""So many at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
+"""Points at least on the line and page of an article in 12 points, to which LaTeX shrinks it."""
 _CAPTION, _CAPTION_THERE = 40.0, 67.0
 """Points beside figure and note, there with a caption in larger type and a line that the note has more."""
 SHEET = 648.0
@@ -76,8 +65,8 @@ _told: ContextVar[_Told | None] = ContextVar("told", default=None)
 def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, str]:
     """Draw without title and note, which LaTeX sets; return the figure and the note.
 
-    It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points;
-    a curve whose rows have no room is drawn larger (`width_at`).
+    It is printed ``width`` inches wide, and drawn so much smaller that its smallest text then has PRINTED points
+    (PRINTED_ROWS: `width_of_rows`).
     """
     told = _Told()
     token = _told.set(told)
@@ -87,27 +76,20 @@ def draw_bare(draw: Callable[[float], Figure], width: float) -> tuple[Figure, st
         _told.reset(token)
 
 
-def printed_sizes(width: float) -> tuple[float, ...]:
-    """Return the sizes that the smallest text may have in print, the best first, of what is ``width`` inches wide."""
-    if _told.get() is None:
-        return (PRINTED,)
-    shrunk = min(1.0, _ARTICLE[0] / (72 * width * PRINTED / SMALL))
-    return (PRINTED, *(size for size in _SMALLER if size * shrunk >= _READ))
-
-
-def width_at(width: float, printed: float) -> float:
-    """Return how wide to draw what `draw_bare` asks for in ``width``, so that its smallest text has this size."""
+def width_of_rows(width: float) -> float:
+    """Return how wide to draw what `draw_bare` asks for in ``width`` where there are many rows: in smaller type."""
     if (told := _told.get()) is not None:
-        told.printed = printed
-    return width * PRINTED / printed
+        told.printed = PRINTED_ROWS
+    return width if told is None else width * PRINTED / PRINTED_ROWS
 
 
 def note_lines(text: str, fonts: Fonts, room: float) -> list[str]:
     """Break a figure's note into lines; a bare figure has none, and tells the note of its last layout."""
-    lines, told = wrap(text, fonts, room), _told.get()
-    if told is None:
-        return lines
-    told.note, told.lines = text, len(lines)
+    if (told := _told.get()) is None:
+        return wrap(text, fonts, room)
+    # LaTeX sets it in type of PRINTED points, on a line that may be shorter.
+    there = min(room * told.printed, _ARTICLE[0] * SMALL) / PRINTED
+    told.note, told.lines = text, len(wrap(text, fonts, there))
     return []
 
 
@@ -173,10 +155,10 @@ class Page:
         if align == "left":
             written.__class__ = Line
 
-    def title(self, text: str, top: float = 0.0) -> None:
-        """Write the figure's title, ``top`` points below the upper edge, on as many lines as `title_height` counts."""
+    def title(self, text: str) -> None:
+        """Write the figure's title, on as many lines as `title_height` counts."""
         for k, line in enumerate(_title_lines(text, self.fonts, self.width) if _told.get() is None else ()):
-            self.text(2, top + 9 + TITLE_LINE * k, line, TITLE, bold=True)
+            self.text(2, 9 + TITLE_LINE * k, line, TITLE, bold=True)
 
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
@@ -191,18 +173,6 @@ class Page:
         from matplotlib.lines import Line2D
 
         self.figure.add_artist(self._made(Line2D, x, y, color=colour, linewidth=width, solid_capstyle="butt"))
-
-    def filled(self, left: float, top: float, width: float, height: float, colour: Any) -> None:
-        """Fill a rectangle whose upper left corner is at (left, top)."""
-        from matplotlib.patches import Rectangle
-
-        corner = (left / self.width, 1 - (top + height) / self.height)
-        self.figure.add_artist(
-            Rectangle(
-                corner, width / self.width, height / self.height, facecolor=colour, linewidth=0,
-                transform=self.figure.transFigure, zorder=0.5,
-            )
-        )  # fmt: skip
 
     def dot(self, x: float, y: float, colour: Any, marker: str = "o", size: float = 4.0) -> None:
         """Draw a marker."""
@@ -288,44 +258,9 @@ def entry_lines(
     return [*lines[: most - 1], fonts.fit(" ".join(lines[most - 1 :]), size, room, bold)]
 
 
-_Entry = TypeVar("_Entry", bound="_Wide")
-
-
-class _Wide(Protocol):
-    """What has a width on the page, and can be broken into lines."""
-
-    def width(self, fonts: Fonts) -> float: ...
-
-    def parts(self: _Entry, fonts: Fonts, room: float) -> list[_Entry]: ...
-
-
-def broken(entries: Iterable[_Entry], fonts: Fonts, room: float, between: float) -> list[list[_Entry]]:
-    """Break a key into lines of at most ``room`` points, ``between`` points from one entry to the next.
-
-    An entry that is too long for one line has lines of its own.
-    """
-    lines: list[list[_Entry]] = [[]]
-    used = 0.0
-    for entry in entries:
-        width = entry.width(fonts)
-        parts = entry.parts(fonts, room) if width > room else [entry]
-        if lines[-1] and (used + width > room or len(parts) > 1):
-            lines.append([])
-            used = 0.0
-        lines[-1].append(parts[0])
-        lines += [[part] for part in parts[1:]]
-        used = room if len(parts) > 1 else used + width + between
-    return lines
-
-
 def joined(facts: Iterable[str]) -> str:
     """Put facts on one line; what ends in a colon leads to the next."""
     return " · ".join(facts).replace(": · ", ": ")
-
-
-def of_specifications(count: int) -> str:
-    """Count specifications."""
-    return counted(count)
 
 
 def listed(headings: Iterable[str]) -> str:
@@ -339,11 +274,6 @@ def spelled_out(common: Iterable[Mapping[str, str]]) -> list[str]:
     return [say("{name}: […] stands for {words}.", name=capital(n), words=w) for n, w in every.items()]
 
 
-def capital(name: str) -> str:
-    """Begin a name with a capital."""
-    return name[:1].upper() + name[1:]
-
-
 def axes_differ(ends: Iterable[tuple[float, float]]) -> list[str]:
     """Say of panels of one look that their axes end elsewhere."""
     return [say("Axes of panels differ in range.")] if len({*ends}) > 1 else []
@@ -353,28 +283,18 @@ _ABSENT = 4
 """Panels not drawn that a note names."""
 
 
-def drawn_of(some: int, all_: int, firm: Container[int] = ()) -> list[int]:
-    """Return which panels are drawn where ``some`` have room: the ``firm`` ones before others, in their order."""
-    return sorted(sorted(range(all_), key=lambda k: k not in firm)[:some])
-
-
-def first_of(some: int, all_: int, names: Sequence[str] = (), firm: Container[int] = ()) -> list[str]:
-    """Say that only the first panels are drawn, ``firm`` ones before others, and which of these ``names`` are not."""
+def first_of(some: int, all_: int, names: Sequence[str] = ()) -> list[str]:
+    """Say that only the first panels are drawn, and which of these ``names`` are not."""
     if some >= all_:
         return []
-    drawn = drawn_of(some, all_, firm)
-    absent = [name for k, name in enumerate(names) if k not in drawn][:_ABSENT]
+    absent = list(names[some : some + _ABSENT])
     if more := all_ - some - len(absent):
         absent.append(say("{n} more", n=more))
     words = (
-        say("{some} of {all} panels are drawn", some=some, all=all_)
-        if drawn[-1] >= some
-        else say("The first of {all} panels is drawn", all=all_)
+        say("The first of {all} panels is drawn", all=all_)
         if some == 1
         else say("The first {some} of {all} panels are drawn", some=some, all=all_)
     )
-    if len(names) <= some:
-        return [say("{sample}.", sample=words)]
     return [say("{words}; not drawn: {absent}.", words=words, absent=say("; ").join(absent))]
 
 
@@ -393,89 +313,3 @@ def write_note(page: Page, lines: Sequence[str], top: float, colour: str = QUIET
     """Write the lines of a note from ``top`` downwards."""
     for k, line in enumerate(lines):
         page.text(2, top + NOTE * k + NOTE / 2, line, SMALL, bold, colour)
-
-
-def style(axes: Axes, fonts: Fonts, grid: str) -> None:
-    """Leave numbers, a hairline grid along one axis ("x" or "y") and no box."""
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_facecolor("none")
-    axes.tick_params(length=0, pad=3, labelsize=SMALL, labelcolor=QUIET, labelfontfamily=list(fonts.families))
-    axes.grid(axis="x" if grid == "x" else "y", color=HAIR, linewidth=0.5, zorder=0)
-    axes.set_axisbelow(True)
-    axes.spines["bottom"].set_visible(True)
-    axes.spines["bottom"].set(color=FAINT, linewidth=0.5)
-
-
-def round_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:
-    """Return round numbers between two ends, all with the decimals that their step needs."""
-    from matplotlib.ticker import MaxNLocator
-
-    ticks = np.asarray(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-    ticks = ticks[(ticks >= low) & (ticks <= high)]
-    step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-    decimals = next((d for d in range(8) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 8)
-    values = [0.0 if abs(v) < 1e-9 * step else float(v) for v in ticks]
-    return values, ["0" if v == 0 else fixed(v, decimals) for v in values]
-
-
-def style_across(axes: Axes, fonts: Fonts, low: float, high: float, width: float, most: int = 0) -> None:
-    """Put round numbers along the bottom of axes ``width`` points wide, with hairlines up from them, and no box.
-
-    There are at most ``most``, 0 for as many as suit the width, and so few that they stand apart.
-    """
-    style(axes, fonts, "x")
-    axes.set_xlim(low, high)
-    most = most or max(3, min(8, int(width / 26)))
-    unit = width / (high - low)
-
-    ways = (round_ticks(low, high, count) for count in range(most, 0, -1))
-    first = round_ticks(low, high, most)
-    fitting = (way for way in ways if way[0] and len(apart(*way, fonts, unit)) == len(way[0]))
-    axes.set_xticks(*next(fitting, (first[0][:1], first[1][:1])))
-
-
-def apart(ticks: Sequence[float], labels: Sequence[str], fonts: Fonts, unit: float) -> list[int]:
-    """Return which numbers along an axis, of ``unit`` points each, stand apart: the first, and then all that can."""
-    kept, end = [], -np.inf
-    for k, (tick, label) in enumerate(zip(ticks, labels, strict=True)):
-        half = fonts.width(label, SMALL) / 2
-        if unit * tick - half >= end:
-            kept.append(k)
-            end = unit * tick + half + _APART
-    return kept
-
-
-def style_rows(axes: Axes, fonts: Fonts, limits: tuple[float, float], width: float, count: int, most: int) -> None:
-    """Prepare axes of ``count`` rows: round numbers along the bottom and a line at zero."""
-    style_across(axes, fonts, *limits, width, most)
-    axes.set_ylim(count, 0)
-    axes.set_yticks([])
-    axes.axvline(0, color=INK, linewidth=0.6, zorder=2)
-
-
-def with_room(ends: Iterable[float], share: float = 0.05) -> tuple[float, float]:
-    """Return the least and the greatest finite of ``ends`` with some room beside them."""
-    finite = [e for e in ends if np.isfinite(e)] or [0.0]
-    low, high = min(finite), max(finite)
-    room = share * (high - low) or 1.0
-    return low - room, high + room
-
-
-def bandwidth(values: Floats) -> float:
-    """Return Silverman's (1986, equation 3.31) bandwidth; 0 where all values are equal."""
-    quartiles = np.quantile(values, [0.25, 0.75])
-    spreads = [s for s in (float(np.std(values)), float(quartiles[1] - quartiles[0]) / 1.34) if s > 0]
-    return 0.9 * min(spreads) * len(values) ** -0.2 if spreads else 0.0
-
-
-def density(values: Floats, low: float, high: float, width: float) -> tuple[Floats, Floats]:
-    """Return BINS points of [low, high] and the density of ``values`` there; its integral is 1."""
-    edges = np.linspace(low, high, BINS + 1)
-    step = edges[1] - edges[0]
-    width = max(width, 1.5 * step)
-    counts = np.histogram(values, edges)[0].astype(np.float64)
-    reach = min(int(np.ceil(4 * width / step)), BINS // 2 - 1)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
-    smooth = np.convolve(counts, kernel / kernel.sum(), mode="same")
-    return (edges[1:] + edges[:-1]) / 2, smooth / (max(len(values), 1) * step)

@@ -14,10 +14,11 @@ from specdid._compare import Comparison, FamilyMove, in_errors, shown_group
 from specdid._records import Results
 from specdid._records.numerals import decimals_for
 from specdid._words import say, sentences, told
+from specdid.figures._axes import beyond_words, draw_steps, fixed, shown_range, style_up, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, draw_steps, fixed, shown_range
-from specdid.figures._page import Page, choose_fonts, round_ticks, style, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, columns, label_across, lay_sheet, one_key
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import Page, choose_fonts
+from specdid.figures._panes import Box, KeyEntry, Pane, columns, effect_names, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, RING, SERIES, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
     width = width or DEFAULT
     with own_style():
         height = 215.0 if columns(len(data.panels), width) == 1 else 185.0
-        panes, key = one_key([_pane(p, data) for p in data.panels])
-        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0, key=key)
+        panes = [_pane(p, data) for p in data.panels]
+        page, boxes = lay_sheet(data.title, panes, _note(data), fonts, width, height, least=90.0, key=[*_key(data)])
         for panel, box in zip(data.panels, boxes, strict=False):
             label_across(page, box, say("specifications, by the old estimate"))
             lower = _LOWER * box.height if np.isfinite(panel.move).any() else 0.0
@@ -153,71 +154,43 @@ def draw(data: ComparedData, width: float | None = None) -> Figure:
             upper = replace(box, height=box.height - lower - _BETWEEN)
             below = replace(box, top=box.top + box.height - lower, height=lower)
             _curves(page, upper, panel)
-            moves = page.axes(below.left, below.top, below.width, below.height)
-            style(moves, fonts, "y")
-            _draw_moves(moves, panel)
+            _draw_moves(page.axes(below.left, below.top, below.width, below.height), fonts, panel)
             page.text(below.left + 3, below.top + 1, say("move in old standard errors"), SMALL, colour=QUIET)
         return page.figure
 
 
 def _curves(page: Page, box: Box, panel: ComparedPanel) -> None:
-    axes = page.axes(box.left, box.top, box.width, box.height)
-    style(axes, page.fonts, "y")
-    _draw_pairs(axes, panel)
+    _draw_pairs(page.axes(box.left, box.top, box.width, box.height), page.fonts, panel)
 
 
 def _pane(panel: ComparedPanel, data: ComparedData) -> Pane:
-    names = (
-        say("Effect in {group}", group=panel.group) if panel.scaled else say("Effect on {group}", group=panel.group),
-        panel.group,
-    )
     counts = zip(
         (panel.pairs.shape[1], *map(len, panel.alone)), (say("in both"), say("only old"), say("only new")), strict=True
     )
     present = [f"{n:,} {words}" for n, words in counts if n or words == say("in both")]
     named = (told(panel.estimand) if data.several and panel.estimand else "", panel.apart and say(panel.apart))
-    facts = (*present, *filter(None, named))
-    entries = tuple(_entries(panel, data.names))
-    if len(data.panels) == 1:
-        return Pane(names, facts, entries)
-    # The key of several panes names the runs; numbers stand with the pane they are of.
-    runs = {OLD: f"{say('old')}: {_short(data.names[0])}", NEW: f"{say('new')}: {_short(data.names[1])}"}
-    keys = tuple(replace(entry, words=runs.get(entry.colour, say("preferred"))) for entry in entries)
-    return Pane(names, (*facts, *_medians(panel), *(e.words for e in entries if e.colour == ACCENT)), keys)
+    return Pane(effect_names(panel.group, panel.scaled), (*present, *filter(None, named), *_numbers(panel)))
 
 
-def _medians(panel: ComparedPanel) -> Iterator[str]:
+def _numbers(panel: ComparedPanel) -> Iterator[str]:
     decimals = decimals_for(np.concatenate([panel.old.estimate, panel.new.estimate]))
     for side, words in ((panel.old, say("old")), (panel.new, say("new"))):
         if len(side.estimate):
             median = fixed(float(np.median(side.estimate)), decimals)
             yield say("{which}: {n:,}, median {median}", which=words, n=len(side.estimate), median=median)
-
-
-def _entries(panel: ComparedPanel, names: tuple[str, str]) -> Iterator[KeyEntry]:
-    values = np.concatenate([panel.old.estimate, panel.new.estimate])
-    decimals = decimals_for(values)
-    for side, name, words, colour in ((panel.old, names[0], say("old"), OLD), (panel.new, names[1], say("new"), NEW)):
-        if len(side.estimate):
-            median = fixed(float(np.median(side.estimate)), decimals)
-            yield KeyEntry(
-                "dot",
-                colour,
-                marker=RING if colour == OLD else "o",
-                words=say(
-                    "{which}: {run} ({n:,}, median {median})",
-                    which=words,
-                    run=_short(name),
-                    n=len(side.estimate),
-                    median=median,
-                ),
-            )
     if panel.old.preferred >= 0 or panel.new.preferred >= 0:
         ends = [
             fixed(float(s.estimate[s.preferred]), decimals) if s.preferred >= 0 else say("none")
             for s in (panel.old, panel.new)
         ]
-        yield KeyEntry("dot", ACCENT, say("preferred: {old} → {new}", old=ends[0], new=ends[1]), "D")
+        yield say("preferred: {old} → {new}", old=ends[0], new=ends[1])
+
+
+def _key(data: ComparedData) -> Iterator[KeyEntry]:
+    yield KeyEntry("dot", OLD, f"{say('old')}: {_short(data.names[0])}", RING)
+    yield KeyEntry("dot", NEW, f"{say('new')}: {_short(data.names[1])}")
+    if any(max(p.old.preferred, p.new.preferred) >= 0 for p in data.panels):
+        yield KeyEntry("dot", ACCENT, say("preferred"), "D")
 
 
 def _short(name: str) -> str:
@@ -225,15 +198,12 @@ def _short(name: str) -> str:
     return name if len(name) <= 28 else "…" + name[-27:]
 
 
-def _draw_pairs(axes: Axes, panel: ComparedPanel) -> None:
+def _draw_pairs(axes: Axes, fonts: Fonts, panel: ComparedPanel) -> None:
     """Draw each specification's old and new estimate and a line from one to the other; many as ranges."""
     old, new, stop = panel.starts()
     low, high = with_room([0.0, *shown_range(panel.values)])
+    style_up(axes, fonts, low, high)
     axes.set_xlim(-0.5, max(stop, 1.0) + 0.5)
-    axes.set_ylim(low, high)
-    axes.set_xticks([])
-    axes.set_yticks(*round_ticks(low, high))
-    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     before, after = panel.pairs
     x = np.arange(len(before)) + 0.5
     if len(before) <= _PAIRS:
@@ -301,15 +271,12 @@ def _draw_preferred(axes: Axes, panel: ComparedPanel) -> None:
             )  # fmt: skip
 
 
-def _draw_moves(axes: Axes, panel: ComparedPanel) -> None:
+def _draw_moves(axes: Axes, fonts: Fonts, panel: ComparedPanel) -> None:
     known = panel.move[np.isfinite(panel.move)]
     largest = max(_LEAST, float(np.abs(known).max()) if len(known) else 0.0)
     low, high = with_room([-largest, largest], 0.12)
+    style_up(axes, fonts, low, high, 4)
     axes.set_xlim(-0.5, max(panel.starts()[2], 1.0) + 0.5)
-    axes.set_ylim(low, high)
-    axes.set_xticks([])
-    axes.set_yticks(*round_ticks(low, high, 4))
-    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     if len(panel.move) <= _PAIRS:
         x = np.arange(len(panel.move)) + 0.5
         axes.scatter(x, panel.move, s=5, color=NEW, linewidths=0, zorder=4)

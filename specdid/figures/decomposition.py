@@ -10,9 +10,9 @@ import numpy as np
 
 from specdid._records.numerals import decimals_for
 from specdid._words import later, say, sentences
+from specdid.figures._axes import fixed, round_ticks, style, style_across, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import fixed
-from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room
+from specdid.figures._page import choose_fonts
 from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
 

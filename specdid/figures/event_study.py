@@ -8,7 +8,7 @@ counts periods from adoption, or is the calendar.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,38 +16,21 @@ import numpy as np
 from specdid._arrays import Floats
 from specdid._records.numerals import degrees, p_text, percent
 from specdid._words import later, say, sentences
+from specdid.figures._axes import fixed, style_up, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import draw_tested, fixed, number_axis, style_axis
+from specdid.figures._curve_axes import draw_tested
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import (
-    ENTRY_LINES,
-    LINE,
-    NOTE,
-    SHEET,
-    Page,
-    axes_differ,
-    broken,
-    choose_fonts,
-    drawn_of,
-    entry_lines,
-    first_of,
-    highest,
-    note_lines,
-    title_height,
-    write_note,
-)
-from specdid.figures._panes import Box, doubt_lines
+from specdid.figures._page import Page, axes_differ, choose_fonts
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet
 from specdid.figures._style import (
     ACCENT,
     CROSS,
     DEFAULT,
-    DOUBT,
     FAINT,
     INK,
     QUIET,
     SERIES,
     SMALL,
-    TEXT,
     blend,
     look_of_series,
     own_style,
@@ -91,15 +74,11 @@ class EventSeries:
 
 @dataclass(frozen=True, slots=True)
 class EventPanel:
-    """The curves of one outcome; panels of one ``axis`` have the same limits.
-
-    ``firm``: what stands against the curves names it, so that others give way to it.
-    """
+    """The curves of one outcome; panels of one ``axis`` have the same limits."""
 
     name: str
     series: tuple[EventSeries, ...]
     axis: str = ""
-    firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,106 +166,59 @@ def look_of(panel: EventPanel, k: int) -> Look:
 __all__ = ["FIGURE", "EventData", "EventPanel", "EventSeries"]
 
 
-_SWATCH, _BETWEEN = 10.0, 11.0
-_LEFT, _RIGHT, _FEET = 34.0, 6.0, 24.0
-_TALL, _LEAST, _SHEET = 128.0, 46.0, 600.0
-"""Height of the axes, at least, and of what a page leaves many panels beside its caption."""
+_LEFT, _RIGHT = 34.0, 6.0
+_TALL, _LEAST = 128.0, 46.0
+"""Height of the axes, and at least."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100)
 _CALENDAR_STEPS = {"month": (1, 3, 6, 12, 24, 60, 120), "quarter": (1, 2, 4, 8, 20, 40, 80)}
 """Periods between two labels of the axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesEntry:
-    """A mark and words: of a series, or of a kind of bar (``thick``); ``further`` words stand below a mark's own."""
-
-    words: str
-    look: Look | None = None
-    thick: float = 0.0
-    colour: str = INK
-    further: bool = False
-
-    @property
-    def lead(self) -> float:
-        """Return where the words begin."""
-        return _SWATCH if self.look or self.thick or self.further else 0.0
-
-    def width(self, fonts: Fonts) -> float:
-        """Return the entry's width in points."""
-        return self.lead + fonts.width(self.words, SMALL)
-
-    def parts(self, fonts: Fonts, room: float) -> list[SeriesEntry]:
-        """Return the entry in lines of at most ``room`` points."""
-        first, *rest = entry_lines(self.words, fonts, room - self.lead)
-        return [replace(self, words=first), *(SeriesEntry(text, further=bool(self.lead)) for text in rest)]
-
-
-KeyRows = list[list[SeriesEntry]]
-
-
-def key_lines(data: EventData, fonts: Fonts, room: float) -> KeyRows:
+def key_entries(data: EventData) -> Iterator[KeyEntry]:
     """Say what colours and bars mean; series are named once where all panels have the same."""
     panel = max(data.panels, key=lambda p: len(p.series))
-    entries = []
     if 1 < len(panel.series) <= MOST:
-        short = fonts.apart([s.label for s in panel.series], SMALL, (ENTRY_LINES - 1) * (room - _SWATCH))
-        entries = [SeriesEntry(short[s.label], look_of(panel, k)) for k, s in enumerate(panel.series)]
+        for k, series in enumerate(panel.series):
+            yield _marked(look_of(panel, k), series.label)
     elif len(panel.series) > MOST:
         kept = next((s for s in panel.series if s.preferred), None)
         if kept is not None:
-            entries = [SeriesEntry(say("preferred: {label}", label=kept.label), Look(ACCENT, "D", True))]
-        entries.append(
-            SeriesEntry(say("{n:,} others", n=len(panel.series) - (kept is not None)), thick=0.6, colour=QUIET)
-        )
+            yield KeyEntry("dot", ACCENT, say("preferred: {label}", label=kept.label), "D")
+        yield KeyEntry("thin bar", blend(INK, 0.3), say("{n:,} others", n=len(panel.series) - (kept is not None)))
     level = f"{100 * (1 - data.alpha):g}%"
-    colour = ACCENT if len(panel.series) > MOST else INK
+    colour = blend(ACCENT if len(panel.series) > MOST else INK, 0.5)
     drawn = [s for p in data.panels for k, s in enumerate(p.series) if look_of(p, k).bars]
-    kinds = (
-        (say("{level} pointwise", level=level), 1.9, [s.pointwise for s in drawn]),
-        (say("{level} simultaneous", level=level), 0.7, [s.band for s in drawn]),
-    )
-    bars = [
-        SeriesEntry(words, thick=thick, colour=colour)
-        for words, thick, halves in kinds
-        if any(np.isfinite(half).any() for half in halves)
-    ]
+    if any(np.isfinite(s.pointwise).any() for s in drawn):
+        yield KeyEntry("bar", colour, say("{level} pointwise", level=level))
+    if any(np.isfinite(s.band).any() for s in drawn):
+        yield KeyEntry("thin bar", colour, say("{level} simultaneous", level=level))
     if any(np.isnan(s.pointwise).any() for s in drawn):
-        bars.append(SeriesEntry(say("no standard error"), Look(QUIET, CROSS, False)))
-    return broken([*entries, *bars], fonts, room, _BETWEEN)
+        yield KeyEntry("dot", QUIET, say("no standard error"), CROSS)
 
 
-def test_lines(panel: EventPanel, data: EventData, fonts: Fonts, room: float) -> KeyRows:
+def _marked(look: Look, words: str) -> KeyEntry:
+    return KeyEntry("dot", look.colour, words, look.marker)
+
+
+def test_entries(panel: EventPanel, data: EventData) -> Iterator[KeyEntry]:
     """Write each curve's joint test of the leads, or for many curves how often it rejects."""
     tested = [(k, s.test) for k, s in enumerate(panel.series) if np.isfinite(s.test[3])]
     if not tested:
-        return []
+        return
     if len(panel.series) > MOST:
-        share = np.mean([test[3] < data.alpha for _, test in tested])
+        share = percent(float(np.mean([test[3] < data.alpha for _, test in tested])))
         words = say(
             "joint test of the leads: p < {alpha:g} in {share} of {tested:,}",
             alpha=data.alpha,
-            share=percent(float(share)),
+            share=share,
             tested=len(tested),
         )
-        return [[SeriesEntry(words)]]
-    entries = [SeriesEntry(say("joint test of the leads:"))]
+        yield KeyEntry("words", QUIET, words)
+        return
+    yield KeyEntry("words", QUIET, say("joint test of the leads:"))
     for k, (statistic, df1, df2, p) in tested:
         words = f"F({df1}, {degrees(df2)}) = {statistic:.2f}, {p_text(p)}"
-        entries.append(SeriesEntry(words, look_of(panel, k) if len(panel.series) > 1 else None))
-    return broken(entries, fonts, room, _BETWEEN)
-
-
-def write_lines(page: Page, lines: KeyRows, left: float, top: float) -> None:
-    """Write entries line by line."""
-    for k, line in enumerate(lines):
-        x, y, whole = left, top + k * LINE, "".join(entry.words for entry in line)
-        for entry in line:
-            if entry.look is not None:
-                page.dot(x + 3, y, entry.look.colour, entry.look.marker, 4.0)
-            elif entry.thick:
-                page.line((x, x + 7), (y, y), blend(entry.colour, 0.5), entry.thick)
-            page.text(x + entry.lead, y, entry.words, SMALL, colour=QUIET, beside=whole)
-            x += entry.width(page.fonts) + _BETWEEN
+        yield _marked(look_of(panel, k), words) if len(panel.series) > 1 else KeyEntry("words", QUIET, words)
 
 
 def note(data: EventData) -> str:
@@ -348,67 +280,37 @@ def draw(data: EventData, width: float | None = None) -> Figure:
     """
     if not any(panel.series for panel in data.panels):
         raise ValueError("no event study could be estimated, so there is nothing to draw")
-    fonts = choose_fonts(_texts(data))
+    fonts, ends = choose_fonts(_texts(data)), [_ends(panel, data) for panel in data.panels]
+    arrows = say("Arrows: intervals that go beyond the axis.")
+    beyond = any(_is_beyond(p, data) for p in data.panels)
+    panes = [Pane((say("Effect on {name}", name=p.name),), entries=tuple(test_entries(p, data))) for p in data.panels]
     with own_style():
-        return _draw(data, fonts, 72 * (width or DEFAULT))
-
-
-def _draw(data: EventData, fonts: Fonts, width: float) -> Figure:
-    key = key_lines(data, fonts, width - _LEFT - _RIGHT)
-    tests = [test_lines(panel, data, fonts, width - _LEFT - _RIGHT) for panel in data.panels]
-    doubts = doubt_lines(data.doubt, "", fonts, 0.98 * (width - 4))
-    below = 4.0 + title_height(data.title, fonts, width)
-    start = below + (NOTE * len(doubts) + 2 if doubts else 0.0)
-    top = start + LINE * len(key) + 3
-    titles = [
-        entry_lines(say("Effect on {name}", name=p.name), fonts, width - _LEFT - 4, size=TEXT, bold=True)
-        for p in data.panels
-    ]
-    heads = [LINE * (len(title) + len(lines)) + 3 for title, lines in zip(titles, tests, strict=True)]
-    arrows = (
-        [say("Arrows: intervals that go beyond the axis.")] if any(_is_beyond(p, data) for p in data.panels) else []
-    )
-    firm = {k for k, panel in enumerate(data.panels) if panel.firm}
-    for some in range(len(heads), 0, -1):
-        shown = drawn_of(some, len(heads), firm)
-        # Agg sets small text up to two percent wider than it measures.
-        ends = axes_differ(_ends(data.panels[k], data) for k in shown)
-        notes = note_lines(
-            sentences([note(data), *arrows, *ends, *first_of(some, len(heads), [p.name for p in data.panels], firm)]),
+        page, boxes = lay_sheet(
+            data.title,
+            panes,
+            sentences([note(data), *([arrows] if beyond else []), *axes_differ(ends)]),
             fonts,
-            0.98 * (width - 4),
+            width or DEFAULT,
+            _TALL,
+            inner=(_LEFT, _RIGHT),
+            least=_LEAST,
+            doubt=data.doubt,
+            key=list(key_entries(data)),
+            across=1,
         )
-        rest = top + sum(heads[k] for k in shown) + _FEET * some + LINE + NOTE * len(notes) + 6
-        tall = min(_TALL, max(_LEAST, (highest(_SHEET) - rest) / some))
-        if rest + tall * some <= highest(SHEET):
-            break
-    page = Page.new(fonts, width, rest + tall * some)
-    page.title(data.title)
-    write_note(page, doubts, below - 2, DOUBT, bold=True)
-    write_lines(page, key, _LEFT, start + 3)
-    for place in shown:
-        for k, text in enumerate(titles[place]):
-            page.text(_LEFT, top + 4 + LINE * k, text, bold=True)
-        write_lines(page, tests[place], _LEFT, top + 4 + LINE * len(titles[place]))
-        _panel(page, data.panels[place], data, Box(_LEFT, top + heads[place], width - _LEFT - _RIGHT, tall))
-        top += heads[place] + tall + _FEET
-    middle = _LEFT + (width - _LEFT - _RIGHT) / 2
-    words = data.unit if data.ticks else say("{unit}s since the first treated one", unit=data.unit)
-    page.text(middle, top + 1, words.capitalize(), SMALL, colour=QUIET, align="center")
-    write_note(page, notes, top + LINE + 0.5)
-    return page.figure
+        for panel, box in zip(data.panels, boxes, strict=False):
+            _panel(page, panel, data, box)
+        words = data.unit if data.ticks else say("{unit}s since the first treated one", unit=data.unit)
+        label_across(page, boxes[-1], words.capitalize())
+        return page.figure
 
 
 def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
     """Draw one outcome's axes, curves, and the periods below them."""
     axes = page.axes(box.left, box.top, box.width, box.height)
-    style_axis(axes, page.fonts)
+    style_up(axes, page.fonts, *_ends(panel, data), 7)
     first, last = data.window
     axes.set_xlim(first - 0.5, last + 0.5)
-    bottom, ceiling = _ends(panel, data)
-    axes.set_ylim(bottom, ceiling)
-    number_axis(axes, bottom, ceiling)
-    axes.axhline(0, color=INK, linewidth=0.6, zorder=2)
     for start in data.starts:
         axes.axvline(start - 0.5, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1.5)
     slot = box.width / (last - first + 1)
@@ -419,7 +321,7 @@ def _panel(page: Page, panel: EventPanel, data: EventData, box: Box) -> None:
         _curve(axes, series, look, place, step)
         if look.bars:
             _sign_few(axes, page.fonts, series, look, place)
-    _periods(page, data, box.top + box.height + 7, slot)
+    _periods(page, data, box, slot)
 
 
 def _step(count: int, slot: float) -> float:
@@ -513,40 +415,28 @@ def _limits(curves: list[tuple[EventSeries, Look]]) -> tuple[float, float]:
         typical = float(np.median(np.array(highs) - np.array(lows)))
         low = min(low, max(min(lows), low - 2 * typical))
         high = max(high, min(max(highs), high + 2 * typical))
-    low, high = min(low, 0.0), max(high, 0.0)
-    room = 0.06 * (high - low) or 1.0
-    return low - room, high + room
+    return with_room([low, high], 0.06)
 
 
-def _periods(page: Page, data: EventData, middle: float, slot: float) -> None:
-    """Write the periods, every second or fifth where they are narrow, and name the reference.
-
-    Steps are even, from the reference or of the calendar; an end's longer label moves outwards, or takes the place of
-    the next.
-    """
+def _periods(page: Page, data: EventData, box: Box, slot: float) -> None:
+    """Write the periods at even steps, from the reference or of the calendar, and both ends where they have room."""
     first, last = data.window
     width = {k: page.fonts.width(_tick(data, k), SMALL, k == data.reference) for k in range(first, last + 1)}
     widest = max((width[k] for k in range(first + 1, last)), default=max(width.values()))
     steps = _CALENDAR_STEPS.get(data.unit, _STEPS) if data.ticks else _STEPS
     step = next(s for s in steps if s * slot > widest + 4 or s == steps[-1])
     begin = 0 if data.ticks else data.reference
-    place = {k: _LEFT + (k - first + 0.5) * slot for k in width}
-    place[first] -= min(0.5 * slot, max(0.0, (width[first] - widest) / 2))
-    place[last] += min(0.5 * slot, max(0.0, (width[last] - widest) / 2))
-    place[last] = min(place[last], page.width - 0.5 - width[last] / 2)
-
-    def clear(k: int, other: int) -> bool:
-        return k == other or abs(place[k] - place[other]) > (width[k] + width[other]) / 2 + 4
-
-    own = [k for k in dict.fromkeys((data.reference, first, last)) if k in width]
-    own = [k for j, k in enumerate(own) if all(clear(k, other) for other in own[:j])]
-    inner = [k for k in width if (k - begin) % step == 0 and all(clear(k, other) for other in own)]
-    for k in sorted({*own, *inner}):
-        x = place[k]
-        at_reference = k == data.reference
-        page.text(x, middle, _tick(data, k), SMALL, at_reference, INK if at_reference else QUIET, "center")
-        if at_reference:
-            page.text(x, middle + 8, say("reference"), SMALL, colour=QUIET, align="center")
+    written: list[tuple[float, float]] = []
+    for k in dict.fromkeys([data.reference, first, last, *(k for k in width if (k - begin) % step == 0)]):
+        if k not in width:
+            continue
+        x, half = box.left + (k - first + 0.5) * slot, width[k] / 2
+        x = min(x, page.width - half - 0.5)
+        if all(abs(x - other) > half + wide + 4 for other, wide in written):
+            written.append((x, half))
+            at_reference = k == data.reference
+            colour = INK if at_reference else QUIET
+            page.text(x, box.top + box.height + 7, _tick(data, k), SMALL, at_reference, colour, "center")
 
 
 def _tick(data: EventData, period: int) -> str:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from specdid._words import later, say, sentences
+from specdid.figures._axes import style_rows, with_room
 from specdid.figures._base import FigureKind
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import (
-    CUT_OF_TABLE,
-    LINE,
-    NOTE,
-    Page,
-    axes_differ,
-    choose_fonts,
-    first_fitting,
-    style_rows,
-    title_height,
-    with_room,
-    write_note,
-)
-from specdid.figures._panes import estimate_of
+from specdid.figures._page import Page, axes_differ, choose_fonts
+from specdid.figures._panes import Box, Pane, estimate_of, label_across, lay_sheet
 from specdid.figures._style import ACCENT, CROSS, CROSSED, DEFAULT, INK, QUIET, SMALL, TEXT, own_style, shape_of
 
 if TYPE_CHECKING:
@@ -34,13 +23,10 @@ if TYPE_CHECKING:
 SMALL_SIGN = "†"
 """Stands before the label of an effect of too few units for its errors."""
 _ROW = 12.0
-_AXIS = 22.0
 _LABELS, _ACROSS = 60.0, 44.0
 """Room that labels and an axis have at least: facts that leave less are not written, from the last on."""
 _MARK, _ENDS = 4.4, 2.5
 """Size of a mark, and so many times that size: with a shorter interval all have smaller marks and their ends marked."""
-_BESIDE = 6.0
-"""Points between a block's name and its scale."""
 _HALF = 1.5
 """An interval longer than so many times the median one is cut at the axis."""
 
@@ -75,7 +61,7 @@ class ForestRow:
 class ForestBlock:
     """Effects on one axis; blocks of one ``axis`` have the same limits, and their effects a ``scale``, if declared.
 
-    ``words`` stand below the rows, such as a test of their equality.
+    ``words`` stand above the rows, such as a test of their equality.
     """
 
     name: str
@@ -107,7 +93,7 @@ def draw(data: ForestData, width: float | None = None) -> Figure:
         raise ValueError("no effect was estimated, so there is no forest plot to draw")
     fonts = choose_fonts(_texts(data))
     with own_style():
-        return _draw(data, fonts, 72 * (width or DEFAULT))
+        return _draw(data, fonts, width or DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,46 +101,42 @@ class _Columns:
     """Where the labels, the axis and the facts stand, in points; as many facts as there are ``ends`` are written."""
 
     labels: float
-    left: float
     width: float
     ends: tuple[float, ...]
 
 
 def _draw(data: ForestData, fonts: Fonts, width: float) -> Figure:
-    columns = _place(data, fonts, width)
-    left_out = data.columns[len(columns.ends) :]
-    said = say("Not shown for lack of room: {listed}.", listed=say(", ").join(left_out)) if left_out else ""
-    alone = any(np.isfinite(r.estimate) and not r.known for b in data.blocks for r in b.rows)
-    crosses = say("Crosses: no standard error.") if alone else ""
-    open_ = any(np.isfinite(r.estimate) and r.hollow for b in data.blocks for r in b.rows)
-    hollow = say("Hollow: the interval includes zero.") if open_ else ""
-    cut = any(
-        np.isfinite(r.estimate) and (r.low < ends[0] or r.high > ends[1])
-        for b, ends in ((b, _limits(data, b)) for b in data.blocks)
-        for r in b.rows
+    columns = _place(data, fonts, 72 * width)
+    rows = [(r, *_limits(data, b)) for b in data.blocks for r in b.rows if np.isfinite(r.estimate)]
+    narrow = any(r.known and (r.high - r.low) * columns.width / (hi - lo) < _ENDS * _MARK for r, lo, hi in rows)
+    listed = say(", ").join(data.columns[len(columns.ends) :])
+    said = {
+        data.note: True,
+        say("Hollow: the interval includes zero."): any(r.hollow for r, *_ in rows),
+        say("Upright strokes: the ends of intervals."): narrow,
+        say("Crosses: no standard error."): not all(r.known for r, *_ in rows),
+        say("Arrows: intervals that go beyond the axis."): any(r.low < lo or r.high > hi for r, lo, hi in rows),
+        **dict.fromkeys(axes_differ(_limits(data, b) for b in data.blocks), True),
+        say("Not shown for lack of room: {listed}.", listed=listed): bool(listed),
+    }
+    page, boxes = lay_sheet(
+        data.title,
+        [Pane((b.name,), (b.words,) if b.words else ()) for b in data.blocks],
+        sentences(text for text, holds in said.items() if holds and text),
+        fonts,
+        width,
+        [_ROW * (len(b.rows) + 1) for b in data.blocks],
+        margin=columns.labels,
+        inner=(6.0, 72 * width - 2 - columns.labels - 6 - columns.width),
+        cut=any(fonts.width(r.label, TEXT) > columns.labels - 8 for b in data.blocks for r in b.rows),
+        across=1,
     )
-    arrows = say("Arrows: intervals that go beyond the axis.") if cut else ""
-    narrow = _any_short(data, columns.width)
-    strokes = say("Upright strokes: the ends of intervals.") if narrow else ""
-    short = say(CUT_OF_TABLE) if _is_cut(data, fonts, width, columns.labels) else ""
-    head = title_height(data.title, fonts, width) + LINE
-    heights = [LINE + _ROW * len(b.rows) + (LINE if b.words else 0.0) + _AXIS for b in data.blocks]
-    differ = axes_differ(_limits(data, b) for b in data.blocks)
-    beside = all(_scale_beside(b, fonts, width) for b in data.blocks if b.scale)
-    scales = say("Effects: {scales}.", scales=say("; ").join(dict.fromkeys(b.scale for b in data.blocks if b.scale)))
-    said = sentences(
-        filter(None, (data.note, "" if beside else scales, hollow, strokes, crosses, arrows, *differ, said, short))
-    )
-    some, notes = first_fitting(said, heights, head + 6, fonts, width - 4, [b.name for b in data.blocks])
-    page = Page.new(fonts, width, head + sum(heights[:some]) + NOTE * len(notes) + 6)
-    page.title(data.title)
-    for text, end in zip(data.columns, columns.ends, strict=False):
-        page.text(end, head - 4, text, SMALL, colour=QUIET, align="right")
-    top = head
-    for block, height in zip(data.blocks[:some], heights, strict=False):
-        _block(page, columns, block, _limits(data, block), top, narrow)
-        top += height
-    write_note(page, notes, top + 2)
+    for block, box in zip(data.blocks, boxes, strict=False):
+        for text, end in zip(data.columns, columns.ends, strict=False):
+            page.text(end, box.top + _ROW / 2, text, SMALL, colour=QUIET, align="right")
+        rows_box = replace(box, top=box.top + _ROW, height=box.height - _ROW)
+        _block(page, columns, block, _limits(data, block), rows_box, narrow)
+        label_across(page, box, *estimate_of(block.scale, True))
     return page.figure
 
 
@@ -169,24 +151,7 @@ def _place(data: ForestData, fonts: Fonts, width: float) -> _Columns:
     ends = [width - 2 - sum(widths[k + 1 :]) for k in range(len(widths))]
     right = width - 2 - sum(widths)
     labels = min(longest, 0.3 * width, right - _ACROSS - 8)
-    return _Columns(labels, labels + 6, right - labels - 8, tuple(ends))
-
-
-def _is_cut(data: ForestData, fonts: Fonts, width: float, labels: float) -> bool:
-    """Say whether a row's label, or what stands above or below rows, has no room."""
-    return any(
-        fonts.width(b.name, TEXT, bold=True) > width - 4
-        or fonts.width(b.words, SMALL) > width - 10
-        or any(fonts.width(r.label, TEXT) > labels - 8 for r in b.rows)
-        for b in data.blocks
-    )
-
-
-def _scale_beside(block: ForestBlock, fonts: Fonts, width: float) -> bool:
-    """Say whether the scale has room beside a block's name."""
-    words = estimate_of(block.scale, True)[0]
-    room = width - 4 - fonts.width(block.name, TEXT, bold=True) - _BESIDE
-    return bool(block.scale) and fonts.width(words, SMALL) <= room
+    return _Columns(labels, right - labels - 8, tuple(ends))
 
 
 _TRIFLE = 0.1
@@ -208,37 +173,20 @@ def _limits(data: ForestData, block: ForestBlock) -> tuple[float, float]:
     return with_room(ends)
 
 
-def _any_short(data: ForestData, width: float) -> bool:
-    """Say whether an interval is hardly longer than its mark: marks of two sizes would tell weights apart."""
-    ends = [(b, _limits(data, b)) for b in data.blocks]
-    return any(
-        r.known and (r.high - r.low) * width / (high - low) < _ENDS * _MARK for b, (low, high) in ends for r in b.rows
-    )
-
-
 def _block(
-    page: Page, columns: _Columns, block: ForestBlock, limits: tuple[float, float], top: float, narrow: bool
+    page: Page, columns: _Columns, block: ForestBlock, limits: tuple[float, float], box: Box, narrow: bool
 ) -> None:
-    fonts, rows = page.fonts, block.rows
-    page.text(2, top + LINE / 2, fonts.fit(block.name, TEXT, page.width - 4, bold=True), bold=True)
-    if _scale_beside(block, fonts, page.width):
-        left = 2 + fonts.width(block.name, TEXT, bold=True) + _BESIDE
-        page.text(left, top + LINE / 2, estimate_of(block.scale, True)[0], SMALL, colour=QUIET)
-    first = top + LINE
-    axes = page.axes(columns.left, first, columns.width, _ROW * len(rows))
-    style_rows(axes, fonts, limits, columns.width, len(rows), 6)
-    short = fonts.apart([row.label for row in rows], TEXT, columns.labels - 8)
-    for k, row in enumerate(rows):
-        middle = first + _ROW * (k + 0.5)
+    axes = page.axes(box.left, box.top, box.width, box.height)
+    style_rows(axes, page.fonts, limits, box.width, len(block.rows), 6)
+    short = page.fonts.apart([row.label for row in block.rows], TEXT, columns.labels - 8)
+    for k, row in enumerate(block.rows):
+        middle = box.top + _ROW * (k + 0.5)
         page.text(8, middle, short[row.label], bold=row.whole)
         if row.small:
             page.text(2, middle, SMALL_SIGN)
         _effect(axes, row, k, limits, narrow)
         for text, end in zip(row.facts, columns.ends, strict=False):
             page.text(end, middle, text, SMALL, align="right")
-    if block.words:
-        below = first + _ROW * len(rows) + 14 + LINE / 2
-        page.text(8, below, fonts.fit(block.words, SMALL, page.width - 10), SMALL, colour=QUIET)
 
 
 def _effect(axes: Axes, row: ForestRow, place: int, limits: tuple[float, float], short: bool) -> None:

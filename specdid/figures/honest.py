@@ -11,8 +11,9 @@ import numpy as np
 from specdid._arrays import Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say, told
+from specdid.figures._axes import round_ticks, style, style_across, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._page import choose_fonts, round_ticks, style, style_across, with_room, wrap
+from specdid.figures._page import choose_fonts, wrap
 from specdid.figures._panes import Box, KeyEntry, Pane, estimate_of, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SMALL, own_style
 

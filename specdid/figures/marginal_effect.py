@@ -15,11 +15,11 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._records.numerals import minus
 from specdid._words import later, say, sentences
+from specdid.figures._axes import apart, draw_steps, round_ticks, style, style_across, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import draw_steps
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import apart, choose_fonts, round_ticks, style, style_across, with_room
-from specdid.figures._panes import Box, KeyEntry, Pane, across_is_cut, estimate_of, label_across, lay_sheet, room_of
+from specdid.figures._page import choose_fonts
+from specdid.figures._panes import Box, KeyEntry, Pane, estimate_of, label_across, lay_sheet, room_of
 from specdid.figures._style import ACCENT, BAND95, CONTROL, DEFAULT, INK, QUIET, SMALL, TREATED, blend, own_style
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def draw(data: EffectData, width: float | None = None) -> Figure:
             inner=inner,
             least=_LEAST,
             key=_key(data),
-            cut=across_is_cut(fonts, data.moderator, room_of(len(data.panels), width, 0.0, inner)[1]),
+            cut=fonts.width(data.moderator, SMALL) > room_of(len(data.panels), width, 0.0, inner),
         )
         for panel, box in zip(data.panels, boxes, strict=False):
             _draw_panel(page, box, panel, data)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specdid._arrays import Bools, Floats
+from specdid._arrays import Bools, Floats, Ints
 from specdid._describe.choices import (
     Factor,
     change_factors,
@@ -25,28 +23,30 @@ from specdid._describe.choices import (
     variable_changes,
 )
 from specdid._records import KINDS, Family, Results
-from specdid._records.numerals import decimals_for
+from specdid._records.cautions import capital
+from specdid._records.numerals import counted, decimals_for
 from specdid._words import later, say, say_choice, sentences, told
-from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import beyond_words, draw_steps, draw_tested, draw_upright, fixed, shown_range
-from specdid.figures._curve_data import STILL
-from specdid.figures._fonts import Fonts
-from specdid.figures._layout import PAGE as HIGHEST
-from specdid.figures._page import (
-    CUT,
-    choose_fonts,
-    highest,
-    listed,
-    of_specifications,
-    spelled_out,
+from specdid.figures._axes import (
+    draw_steps,
+    draw_upright,
+    fixed,
+    mark_beyond,
+    shown_range,
     style_across,
     with_room,
 )
+from specdid.figures._base import FigureKind
+from specdid.figures._curve_axes import draw_tested
+from specdid.figures._curve_data import STILL
+from specdid.figures._fonts import Fonts
+from specdid.figures._page import CUT, SHEET, choose_fonts, highest, listed, spelled_out
 from specdid.figures._panes import (
     Box,
     KeyEntry,
     Pane,
     columns,
+    effect_names,
+    estimate_of,
     hollow,
     label_across,
     lay_sheet,
@@ -87,13 +87,9 @@ DOTS = 500
 """Specifications of a pane up to which each is drawn for itself, above where its dot is large enough."""
 _DOT, _SMALLEST = 5.0, 2.6
 """Diameter of a dot in points, and the least that shows whether it is hollow."""
-_CLEAR = 1.2
-"""Points from a line across all rows within which an estimate's own would not be seen."""
 _WITH = later(", with")
 _WHOLE = 0.41
 """Share of the width that labels may take where all are whole; else a third."""
-_FEWEST = 4
-"""Characters of a term that are left at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +197,7 @@ def _moves(factors: tuple[Factor, ...], y: Floats) -> dict[str, tuple[float, flo
     found: dict[str, tuple[float, float]] = {}
     for factor, sizes in zip(factors, sizes_of_changes(factors, y) if reach else (), strict=bool(reach)):
         if np.isfinite(sizes[1]):
-            name = _capital(factor.dimension)
+            name = capital(say_choice(factor.dimension))
             old = found.get(name, (0.0, 0.0))
             found[name] = max(old[0], sizes[0] / reach), max(old[1], sizes[1] / reach)
     return found
@@ -245,13 +241,8 @@ def _with_variables(results: Results, family: Family) -> Iterator[OptionRow]:
 
 
 def _heading(factor: Factor) -> str:
-    words = _capital(factor.dimension)
+    words = capital(say_choice(factor.dimension))
     return words if factor.name == factor.dimension else f"{words}{say(_WITH)}"
-
-
-def _capital(dimension: str) -> str:
-    words = say_choice(dimension)
-    return words[:1].upper() + words[1:]
 
 
 def draw(data: MultiverseData, width: float | None = None) -> Figure:
@@ -262,80 +253,54 @@ def draw(data: MultiverseData, width: float | None = None) -> Figure:
 
 
 def _draw(data: MultiverseData, fonts: Fonts, width: float) -> Figure:
-    """Draw rows as far apart as a page allows, then those of the choices that move most, then of fewer panes.
-
-    A choice that moves the estimates of some pane most keeps its rows.
-    """
-    panels = data.panels
-    while True:
-        across = columns(len(panels), width)
-        bands = [panels[k : k + across] for k in range(0, len(panels), across)]
-        headings, still, firm = _headings(panels)
-        margin, ends = _margin(panels, fonts, width * 72), _shared_ends(panels)
-        room = room_of(len(panels), width, margin, _INNER)[1]
-        ways = [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), firm - 1, -1))]
-        for sizes, kept in ways:
-            lines = [_lines(band, headings[:kept], sizes) for band in bands]
-            above = [_above(band, sizes) for band in bands]
-            dots = _dots(panels, [above[k // across] for k in range(len(panels))], width, margin)
-            cut = any(_is_cut(band, fonts, margin) for band in lines)
-            empty = any(
-                _is_empty(panel, *line[:2])
-                for band, own in zip(bands, lines, strict=True)
-                for panel in band
-                for line in own
-            )
-            page, boxes = lay_sheet(
-                data.title,
-                [
-                    _pane(p, 0 if dot else _tallest(p, ends[p.name, p.scaled], room))
-                    for p, dot in zip(panels, dots, strict=True)
-                ],
-                _note(data, panels, dots, still, headings[kept:], empty),
-                fonts,
-                width,
-                [top + _depth(band, sizes) for top, band in zip(above, lines, strict=True)],
-                margin=margin,
-                inner=_INNER,
-                doubt=data.doubt,
-                verdict=data.verdict,
-                key=_key(panels, dots, data.alpha),
-                cut=cut,
-                told_in=CUT,
-            )
-            if page.height <= highest(HIGHEST):
-                break
-        if page.height <= highest(HIGHEST) or len(panels) == 1:
+    """Draw rows as far apart as a page allows, then those of the choices that move most."""
+    panels, across = data.panels, columns(len(data.panels), width)
+    bands = [panels[k : k + across] for k in range(0, len(panels), across)]
+    headings, still = _headings(panels)
+    margin, ends = _margin(panels, fonts, width * 72), _shared_ends(panels)
+    room = room_of(len(panels), width, margin, _INNER)
+    for sizes, kept in [(_LOOSE, len(headings)), *((_CLOSE, n) for n in range(len(headings), -1, -1))]:
+        lines = [_lines(band, headings[:kept], sizes) for band in bands]
+        dot = _dot(panels, ends, room, sizes.above)
+        page, boxes = lay_sheet(
+            data.title,
+            [_pane(p, 0 if dot else _tallest(p, ends[p.name, p.scaled], room)) for p in panels],
+            _note(
+                data,
+                dot,
+                still,
+                headings[kept:],
+                any(_is_empty(p, *line[:2]) for b, own in zip(bands, lines, strict=True) for p in b for line in own),
+            ),
+            fonts,
+            width,
+            [sizes.above + _depth(own, sizes) for own in lines],
+            margin=margin,
+            inner=_INNER,
+            doubt=data.doubt,
+            verdict=data.verdict,
+            key=_key(panels, dot, data.alpha),
+            cut=any(_is_cut(own, fonts, margin) for own in lines),
+            told_in=CUT,
+        )
+        if page.height <= highest(SHEET) and (len(boxes) == len(panels) or kept <= 1):
             break
-        fewest = min(panels[::-1], key=lambda p: (p.preferred is not None, len(p.estimate)))
-        panels = tuple(p for p in panels if p is not fewest)
-    for k, (panel, box, dot) in enumerate(zip(panels, boxes, dots, strict=True)):
-        band = k // across
-        _draw_pane(page, box, panel, lines[band], above[band], dot, ends[panel.name, panel.scaled], sizes)
+    for k, (panel, box) in enumerate(zip(panels, boxes, strict=False)):
+        _draw_pane(page, box, panel, lines[k // across], dot, ends[panel.name, panel.scaled], sizes)
         if k % across == 0:
-            _labels(page, box.top + above[band], lines[band], margin, sizes)
+            _labels(page, box.top + sizes.above, lines[k // across], margin, sizes)
     return page.figure
 
 
-def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str], int]:
-    """Return the headings that have rows, those that move none, and how many of the former stay, at least one.
-
-    First are those of what moves the estimates of some panel most, and these stay; then what moves those of any most.
-    """
+def _headings(panels: Sequence[MultiversePanel]) -> tuple[list[str], list[str]]:
+    """Return the headings that have rows, those of what moves the estimates of any panel most first; and the others."""
     found: dict[str, list[tuple[float, float]]] = {}
     for panel in panels:
         for row in panel.rows:
             found.setdefault(row.heading, []).append(panel.moves.get(_choice(row.heading), (np.inf, np.inf)))
-    tops = [max((mean for mean, _ in p.moves.values()), default=0.0) for p in panels]
-    first = {name for p, top in zip(panels, tops, strict=True) for name, (mean, _) in p.moves.items() if mean == top}
-    # A second heading of a choice, of its variables, may go.
-    firm = {name if name in found else f"{name}{say(_WITH)}" for name in first}
-    order = sorted(
-        found, key=lambda name: (name not in firm, -max(mean for mean, _ in found[name]), name.endswith(say(_WITH)))
-    )
+    order = sorted(found, key=lambda name: (-max(mean for mean, _ in found[name]), name.endswith(say(_WITH))))
     still = [name for name in order if max(pair for _, pair in found[name]) < STILL]
-    kept = [name for name in order if name not in still]
-    return kept, still, max(1, sum(name in firm for name in kept))
+    return [name for name in order if name not in still], still
 
 
 def _choice(heading: str) -> str:
@@ -377,34 +342,22 @@ def _tallest(panel: MultiversePanel, ends: tuple[float, float], room: float) -> 
 
 def _pane(panel: MultiversePanel, tallest: int = 0) -> Pane:
     """Say what stands above a pane; the ``tallest`` bar gives the scale of a histogram, 0 where there are dots."""
-    names = (
-        say("Effect in {name}", name=panel.name) if panel.scaled else say("Effect on {name}", name=panel.name),
-        panel.name,
-    )
-    facts = [of_specifications(len(panel.estimate)), *([told(panel.estimand)] if panel.several else [])]
+    facts = [counted(len(panel.estimate)), *([told(panel.estimand)] if panel.several else [])]
     facts[1:1] = [say("{n:,} {kind}", n=n, kind=say(kind)) for kind, n in panel.kinds]
     facts += [say("highest bar: {n:,}", n=tallest)] if tallest else []
-    return Pane(names, tuple(facts))
+    return Pane(effect_names(panel.name, panel.scaled), tuple(facts))
 
 
-def _key(panels: Sequence[MultiversePanel], dots: Sequence[float], alpha: float) -> list[KeyEntry]:
-    untested = [not p.tested.all() for p in panels]
+def _key(panels: Sequence[MultiversePanel], dot: float, alpha: float) -> list[KeyEntry]:
     below, above = f"p < {alpha:g}", say("p ≥ {alpha:g}", alpha=alpha)
-    of = {kind: [p for p, dot in zip(panels, dots, strict=True) if bool(dot) is kind] for kind in (True, False)}
-    looks = {
-        True: (hollow(above, SIGNIFICANT), KeyEntry("dot", SIGNIFICANT, below, "o")),
-        False: (KeyEntry("dot", ALL, above, "s"), KeyEntry("dot", SIGNIFICANT, below, "s")),
-    }
     entries = []
-    for kind, mine in of.items():
-        if any((p.tested & ~p.significant).any() for p in mine):
-            entries.append(looks[kind][0])
-        if any(p.significant.any() for p in mine):
-            entries.append(looks[kind][1])
-    if any(u and dot for u, dot in zip(untested, dots, strict=True)):
-        entries.append(without_error(UNTESTED))
-    if any(u and not dot for u, dot in zip(untested, dots, strict=True)):
-        entries.append(KeyEntry("thin bar", UNTESTED, say("up to the line: no standard error")))
+    if any((p.tested & ~p.significant).any() for p in panels):
+        entries.append(hollow(above, SIGNIFICANT) if dot else KeyEntry("dot", ALL, above, "s"))
+    if any(p.significant.any() for p in panels):
+        entries.append(KeyEntry("dot", SIGNIFICANT, below, "o" if dot else "s"))
+    if not all(p.tested.all() for p in panels):
+        words = say("up to the line: no standard error")
+        entries.append(without_error(UNTESTED) if dot else KeyEntry("thin bar", UNTESTED, words))
     for panel in panels:
         if panel.preferred is not None:
             words = say("preferred: {preferred}", preferred=fixed(panel.preferred, decimals_for(panel.estimate)))
@@ -421,30 +374,26 @@ def _shared_ends(panels: Sequence[MultiversePanel]) -> dict[tuple[str, bool], tu
     return {unit: with_room(values, 0.04) for unit, values in reach.items()}
 
 
-def _above(panels: Sequence[MultiversePanel], sizes: _Sizes) -> float:
-    """Return the height of the panes' dots or bars, in points: less where there are few dots to stack."""
-    return min(sizes.above, sizes.above / 3 + max(len(p.estimate) for p in panels))
+def _dot(
+    panels: Sequence[MultiversePanel], ends: Mapping[tuple[str, bool], tuple[float, float]], room: float, above: float
+) -> float:
+    """Return the diameter of the dots of all panes; 0 where some would be too small to be seen hollow."""
+    if max(len(p.estimate) for p in panels) > DOTS:
+        return 0.0
+    for diameter in (_DOT, 4.6, 4.2, 3.8, 3.4, 3.0, _SMALLEST):
+        stacks = []
+        for panel in panels:
+            low, high = ends[panel.name, panel.scaled]
+            shown = panel.estimate[(panel.estimate >= low) & (panel.estimate <= high)]
+            stacks.append(np.unique(_columns(shown, room / (high - low), diameter), return_counts=True)[1].max())
+        if max(stacks) * diameter <= above - 8:
+            return diameter
+    return 0.0
 
 
-def _dots(panels: Sequence[MultiversePanel], above: Sequence[float], width: float, margin: float) -> list[float]:
-    """Return the diameter of each pane's dots, one of all; 0 of a pane whose dots would not be seen to be hollow."""
-    room, ends = room_of(len(panels), width, margin, _INNER)[1], _shared_ends(panels)
-    found = [_DOT if len(p.estimate) <= DOTS else 0.0 for p in panels]
-    while True:
-        before = list(found)
-        for k, (panel, high) in enumerate(zip(panels, above, strict=True)):
-            if found[k]:
-                low, top = ends[panel.name, panel.scaled]
-                shown = (panel.estimate >= low) & (panel.estimate <= top)
-                own = panel.estimate[shown], panel.significant[shown]
-                found[k] = stacked_dots(*own, room / (top - low), high - 8, found[k])[2]
-        if any(0 < dot < _SMALLEST for dot in found):
-            found = [_DOT if dot >= _SMALLEST else 0.0 for dot in found]
-            continue
-        least = min((dot for dot in found if dot), default=0.0)
-        found = [least if dot else 0.0 for dot in found]
-        if found == before:
-            return found
+def _columns(values: Floats, unit: float, diameter: float) -> Ints:
+    """Return the column of each value, as wide as a dot, of axes with ``unit`` points each; none crosses zero."""
+    return np.floor(values * unit / diameter).astype(np.int64)
 
 
 def _draw_pane(
@@ -452,13 +401,12 @@ def _draw_pane(
     box: Box,
     panel: MultiversePanel,
     lines: list[Line],
-    above: float,
     dot: float,
     ends: tuple[float, float],
     sizes: _Sizes,
 ) -> None:
     axes = page.axes(box.left, box.top, box.width, box.height)
-    y = panel.estimate
+    y, above = panel.estimate, sizes.above
     style_across(axes, page.fonts, *ends, box.width)
     axes.set_ylim(box.height, 0)
     axes.set_yticks([])
@@ -482,33 +430,18 @@ def _draw_pane(
         page.text(right - _CHANGE, box.top + middle, f"{row.chosen.sum():,}", SMALL, colour=QUIET, align="right")
         page.text(right, box.top + middle, _change(row, decimals), SMALL, colour=QUIET, align="right")
     if strips:
-        across = [0.0, *([] if panel.preferred is None else [panel.preferred])]
-        _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row, across)
+        _strips(axes, strips, edges if len(y) > DOTS else None, ends, sizes.row)
     # Below what they would hide: estimates at zero, and those like the preferred one.
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1.5)
     if panel.preferred is not None:
         axes.axvline(panel.preferred, color=ACCENT, linewidth=0.9, zorder=1.6)
-    _mark_beyond(axes, page, panel, ends)
-    units = dict.fromkeys((panel.name, panel.name.split(", ")[0])) if panel.scaled else {}
-    label_across(page, box, *(say("estimate, {name}", name=unit) for unit in units), say("estimate"))
+    mark_beyond(axes, page.fonts, y, ends, ends, 4.0, decimals_for(y))
+    label_across(page, box, *estimate_of(panel.name if panel.scaled else ""))
 
 
 def _is_empty(panel: MultiversePanel, heading: str, label: str) -> bool:
     """Say whether a line of an option, not of a heading, has no estimates in this pane."""
     return bool(label) and not any(r.chosen.any() for r in panel.rows if (r.heading, r.label) == (heading, label))
-
-
-def _mark_beyond(axes: Axes, page: Page, panel: MultiversePanel, ends: tuple[float, float]) -> None:
-    """Say at the edge which estimates lie beyond it."""
-    y = panel.estimate
-    for cut, edge, arrow, align in ((y < ends[0], ends[0], "<", "left"), (y > ends[1], ends[1], ">", "right")):
-        if cut.any():
-            axes.scatter([edge], [4.0], s=14, color=INK, marker=arrow, linewidths=0, clip_on=False, zorder=7)
-            words = f"  {beyond_words(y[cut], decimals_for(y))}  "
-            axes.text(
-                edge, 4.0, words, fontsize=SMALL, color=INK, family=list(page.fonts.families), ha=align,
-                va="center_baseline", zorder=7,
-            )  # fmt: skip
 
 
 def _change(row: OptionRow, decimals: int) -> str:
@@ -548,93 +481,31 @@ def _draw_all(
     What has no p-value is neither: crosses, or what a bar lacks up to a line.
     """
     if dot:
-        x, level, diameter = stacked_dots(panel.estimate[shown], panel.significant[shown], unit, above - 8, dot)
-        below = above - diameter * (level + 0.5)
-        size, tested = (0.9 * diameter) ** 2, panel.tested[shown]
-        significant = panel.significant[shown][tested].astype(np.float64)
+        y, significant, tested = panel.estimate[shown], panel.significant[shown], panel.tested[shown]
+        order = np.lexsort((y, ~significant))
+        column = _columns(y, unit, dot)
+        level = np.empty(len(y), dtype=np.float64)
+        level[order] = _earlier(column[order] - column.min())
+        x = np.asarray((column + 0.5) * dot / unit, dtype=np.float64)
+        below = np.asarray(above - dot * (level + 0.5), dtype=np.float64)
         looks: dict[str, Any] = {"zorder": 3, "clip_on": False}
-        draw_tested(axes, (x[tested], below[tested]), SIGNIFICANT, significant, "o", 0.9 * diameter, **looks)
-        crosses: dict[str, Any] = {"marker": CROSS, "color": UNTESTED, "linewidths": 0.2 * diameter, "clip_on": False}
-        axes.scatter(x[~tested], below[~tested], s=0.4 * size, zorder=3, **crosses)
+        full = significant[tested].astype(np.float64)
+        draw_tested(axes, (x[tested], below[tested]), SIGNIFICANT, full, "o", 0.9 * dot, **looks)
+        crosses: dict[str, Any] = {"marker": CROSS, "color": UNTESTED, "linewidths": 0.2 * dot, "clip_on": False}
+        axes.scatter(x[~tested], below[~tested], s=0.4 * (0.9 * dot) ** 2, zorder=3, **crosses)
     else:
         every, *counts = (
             np.histogram(panel.estimate[kept], edges)[0] for kept in (slice(None), panel.tested, panel.significant)
         )
         step = (above - 8) / every.max()
-        for count, colour, order in zip(counts, (ALL, SIGNIFICANT), (2, 3), strict=True):
-            axes.bar(edges[:-1], -step * count, np.diff(edges), above, align="edge", color=colour, zorder=order)
+        for count, colour, layer in zip(counts, (ALL, SIGNIFICANT), (2, 3), strict=True):
+            axes.bar(edges[:-1], -step * count, np.diff(edges), above, align="edge", color=colour, zorder=layer)
         if not panel.tested.all():
             draw_steps(axes, above - step * every, edges, above, 3.5, fill=False, edgecolor=UNTESTED, linewidth=0.6)
     axes.axhline(above, color=FAINT, linewidth=0.5, zorder=4)
 
 
-def stacked_dots(
-    values: Floats, first: Bools, unit: float, height: float, most: float = _DOT
-) -> tuple[Floats, Floats, float]:
-    """Stack a dot for each of (n,) values, ``first`` ones lowest, in columns side by side (Wilkinson 1999).
-
-    Parameters
-    ----------
-    unit : points that a unit of the values takes
-    height : points that the highest stack may take
-    most : points that a dot may take
-
-    Returns
-    -------
-    x, level : (n,), near the mean of a dot's stack, and how many dots are below it
-    diameter : of a dot, in points
-    """
-    order = np.lexsort((values, ~first))
-    diameter = most
-    while True:
-        for share in (0.5, 1.0):
-            stack, x = _columns(values, unit, diameter, share)
-            if (np.abs(x - values) * unit).max() <= 0.5 * diameter:
-                break
-        sizes = np.bincount(stack)
-        if sizes.max() * diameter <= height or diameter <= _SMALLEST:
-            break
-        diameter = max(0.9 * diameter, _SMALLEST)
-    level = np.empty(len(values))
-    level[order] = _earlier(stack[order])
-    return x, level, min(diameter, height / float(sizes.max()))
-
-
-def _columns(values: Floats, unit: float, diameter: float, share: float) -> tuple[NDArray[np.int64], Floats]:
-    """Return the stack of each value and where it stands: no nearer to the next than a diameter.
-
-    Values nearer than this ``share`` of a diameter to the smallest of a stack belong to it. Stacks are moved from
-    their means as little as least squares have it, none to the other side of zero or out of the diameter it begins.
-    """
-    stack, begin, number = np.zeros(len(values), np.int64), -np.inf, -1
-    for place in np.argsort(values, kind="stable").tolist():
-        if (values[place] - begin) * unit >= share * diameter or begin < 0 <= values[place]:
-            begin, number = values[place], number + 1
-        stack[place] = number
-    sizes, below, step = np.bincount(stack), int(stack[values < 0].max(initial=-1)) + 1, diameter / unit
-    means = np.bincount(stack, values) / sizes
-    low = _spread(means[:below], sizes[:below], step)
-    low = np.minimum(low, step * np.arange(1 - below, 1))
-    high = _spread(means[below:], sizes[below:], step)
-    first = max(0.0, float(low[-1]) + step) if below else 0.0
-    high = np.maximum(high, first + step * np.arange(len(high)))
-    return stack, np.concatenate([low, high])[stack]
-
-
-def _spread(means: Floats, sizes: NDArray[np.int64], step: float) -> Floats:
-    """Move places as little as need be to stand a ``step`` apart, by isotonic regression."""
-    steps: Floats = step * np.arange(len(sizes), dtype=np.float64)
-    blocks: list[tuple[float, int, int]] = []
-    for middle, many in zip((means - steps).tolist(), sizes.tolist(), strict=True):
-        block = (middle, many, 1)
-        while blocks and blocks[-1][0] > block[0]:
-            (a, n, k), (b, m, j) = blocks.pop(), block
-            block = ((a * n + b * m) / (n + m), n + m, k + j)
-        blocks.append(block)
-    return steps + np.repeat([b[0] for b in blocks], [b[2] for b in blocks]) if blocks else steps
-
-
-def _earlier(labels: NDArray[np.int64]) -> Floats:
+def _earlier(labels: Ints) -> Floats:
     """Count, for each element, the earlier ones with its label."""
     order = np.argsort(labels, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
@@ -649,21 +520,16 @@ def _strips(
     edges: Floats | None,
     ends: tuple[float, float],
     row: float,
-    across: Sequence[float],
 ) -> None:
     """Draw a line for each estimate, or a histogram as a strip, the darker the more.
 
-    The mean is a tick across their upper half: in the lower one none is hidden. ``across``: where lines cross all rows.
+    The mean is a tick across their upper half: in the lower one none is hidden.
     """
     half = 0.36 * row
     if edges is None:
         x = np.concatenate([values for values, _ in strips])
         y = np.repeat([middle for _, middle in strips], [len(values) for values, _ in strips])
         x, y = x[(x >= ends[0]) & (x <= ends[1])], y[(x >= ends[0]) & (x <= ends[1])]
-        unit = 72 * axes.bbox.width / axes.figure.dpi / (ends[1] - ends[0])
-        near = (np.abs(x[:, None] - np.array(across)) * unit < _CLEAR).any(axis=1)
-        # Lines as upright as they are, of zero and of the preferred estimate, are cut by those that lie on them.
-        draw_upright(axes, x[near], (y - half)[near], (y + half)[near], colors=["white"], linewidth=2.4, zorder=1.9)
         draw_upright(axes, x, y - half, y + half, colors=[blend(INK, 0.55)], linewidth=0.5, alpha=0.7, zorder=2)
     else:
         _shades(axes, strips, edges, half)
@@ -700,7 +566,7 @@ def _labels(page: Page, top: float, lines: list[Line], room: float, sizes: _Size
 def _short(lines: list[Line], fonts: Fonts, room: float) -> dict[str, dict[str, str]]:
     """Return labels by heading as they stand beside the rows."""
     return {
-        heading: shortened([own for of, own, _ in lines if of == heading and own], fonts, room - 12)
+        heading: fonts.apart([own for of, own, _ in lines if of == heading and own], TEXT, room - 12)
         for heading in dict.fromkeys(heading for heading, _, _ in lines)
     }
 
@@ -710,15 +576,9 @@ def _is_cut(lines: list[Line], fonts: Fonts, room: float) -> bool:
     return labels or any(fonts.width(heading, TEXT, bold=True) > room for heading, _, _ in lines)
 
 
-def _note(
-    data: MultiverseData,
-    panels: Sequence[MultiversePanel],
-    dots: Sequence[float],
-    still: Sequence[str],
-    least: Sequence[str],
-    empty: bool = False,
-) -> str:
-    many, bars = {len(p.estimate) > DOTS for p in panels}, {not dot for dot in dots}
+def _note(data: MultiverseData, dot: float, still: Sequence[str], least: Sequence[str], empty: bool) -> str:
+    panels = data.panels
+    many, bars = {len(p.estimate) > DOTS for p in panels}, {not dot}
     above = {
         False: say("a dot for each estimate"),
         True: say("histogram of all estimates, of which the significant are a part"),
@@ -764,24 +624,14 @@ def _note(
     if least:
         parts.append(
             say(
-                "Without rows for lack of room: {least}. Rows are of what moves some panel most, then of what has the "
-                "largest mean change in any, as a share of the panel's range.",
-                least=listed(dict.fromkeys(map(_choice, least))),
+                "Without rows for lack of room: {left_out}; what they move is in choices.csv.",
+                left_out=listed(dict.fromkeys(map(_choice, least))),
             )
         )
     cut = {(id(p), r.heading) for p in panels for r in p.rows if "[…]" in r.label}
     parts += spelled_out(
         c for p in panels for h, c in p.common.items() if (id(p), h) in cut and h not in (*still, *least)
     )
-    absent = [
-        f"{told(p.estimand) if p.several else p.name} ({len(p.estimate):,})"
-        for p in data.panels
-        if all(p is not q for q in panels)
-    ]
-    if absent:
-        parts.append(
-            say("Not drawn for lack of room: {listed}; choices.csv has their changes.", listed=say("; ").join(absent))
-        )
     if data.single:
         parts.append(say("Not drawn, one specification each: {listed}.", listed=say("; ").join(data.single)))
     return sentences(parts)
@@ -810,43 +660,3 @@ FIGURE = FigureKind(
     "multiverse", later("Estimates by option"), multiverse_data, draw, lambda results, _: multiverse_data(results),
     files=("results.csv", "choices.csv"),
 )  # fmt: skip
-
-
-def shortened(labels: Sequence[str], fonts: Fonts, room: float) -> dict[str, str]:
-    """Cut labels that are wider than ``room`` points; terms that several begin with go first.
-
-    They go where all labels with the same first term have them, wide or not: "…" then stands
-    for the same terms wherever it is read, and "… + b" below "a" is "a + b".
-    """
-    wide = [label for label in labels if fonts.width(label, TEXT) > room]
-    parts = {label: label.split(" + ") for label in wide}
-    first = {terms[0] for terms in parts.values()}
-    beside = [terms for label in labels if (terms := label.split(" + "))[0] in first]
-    alike = takewhile(lambda terms: len(set(terms)) == 1, zip(*beside, strict=False))
-    shared = len(list(alike)) if len(wide) > 1 else 0
-    kept = {label: ["…", *terms[shared:]] if shared and terms[shared:] else terms for label, terms in parts.items()}
-    short = {label: _squeezed(kept[label], fonts, room) if label in kept else label for label in labels}
-    return fonts.told_apart(short, TEXT, room)
-
-
-def _squeezed(terms: Sequence[str], fonts: Fonts, room: float) -> str:
-    """Join terms, the longest cut until all of them have a place; else what several begin with goes, or the end.
-
-    The kind that stands behind a label is no part of it, and stays.
-    """
-    *_, last = terms
-    tag = next((t for name in KINDS if name and last.endswith(t := _kind_behind("", name))), "")
-    if tag:
-        name = last.removesuffix(tag)
-        if room - fonts.width(tag, TEXT) < fonts.width(f"{name[:_FEWEST]}…", TEXT) and len(tag) > 2 * _FEWEST:
-            tag = f"{tag[:7]}…{tag[-1]}"
-        return f"{_squeezed([*terms[:-1], name], fonts, room - fonts.width(tag, TEXT))}{tag}"
-    for most in range(max(map(len, terms)), _FEWEST - 1, -1):
-        text = " + ".join(t if len(t) <= most else f"{t[: most - 1].rstrip(' ,')}…" for t in terms)
-        if fonts.width(text, TEXT) <= room:
-            return text
-        if len(terms) == 1:
-            break
-    if terms[0] == "…" and fonts.width(ending := f"… + {last}", TEXT) <= room:
-        return ending
-    return fonts.fit(" + ".join(terms), TEXT, room)

@@ -11,13 +11,13 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._describe.curve_tests import NullMedian
 from specdid._records import Results
-from specdid._records.numerals import decimals_for, p_text
+from specdid._records.numerals import counted, decimals_for, p_text
 from specdid._words import later, say, sentences, told
+from specdid.figures._axes import bandwidth, draw_steps, fixed, style_across, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._curve_axes import draw_steps, fixed
 from specdid.figures._fonts import Fonts
-from specdid.figures._page import bandwidth, choose_fonts, of_specifications, style_across, with_room, wrap
-from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, one_key, room_of
+from specdid.figures._page import choose_fonts, wrap
+from specdid.figures._panes import Box, KeyEntry, Pane, label_across, lay_sheet, room_of
 from specdid.figures._style import ACCENT, BAND95, DEFAULT, INK, QUIET, SMALL, blend, own_style
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def draw(data: NullData, width: float | None = None) -> Figure:
         if data.without:
             said = say("No null, and so in no joint test: {listed}.", listed=say("; ").join(data.without))
             note = sentences([note, said])
-        panes, key = one_key([_pane(p, len(data.panels) == 1) for p in data.panels])
-        room = room_of(len(panes), width or DEFAULT, 0.0, _INNER)[1]
+        panes = [_pane(p) for p in data.panels]
+        room = room_of(len(panes), width or DEFAULT, 0.0, _INNER)
         named = [_named(null, fonts, room)[1] for p in data.panels for null in p.nulls]
         ridge = _RIDGE + max(0 if lines[0] else 8 * len(lines) - 12 for lines in named)
         height = ridge * max(len(p.nulls) for p in data.panels)
@@ -113,10 +113,9 @@ def draw(data: NullData, width: float | None = None) -> Figure:
             width or DEFAULT,
             height,
             inner=_INNER,
-            least=height,
             doubt=data.doubt,
             verdict=data.verdict,
-            key=key,
+            key=[KeyEntry("upright", ACCENT, _observed(data.panels[0]))],
         )
         for panel, box in zip(data.panels, boxes, strict=False):
             alike = [p for p in data.panels if (p.group, p.scaled) == (panel.group, panel.scaled)]
@@ -124,8 +123,12 @@ def draw(data: NullData, width: float | None = None) -> Figure:
         return page.figure
 
 
-def _pane(panel: NullPanel, alone: bool) -> Pane:
-    """Write the observed medians in the key of a pane that is alone, else among its facts."""
+def _observed(panel: NullPanel) -> str:
+    times = panel.nulls[0].expected
+    return say("observed median of estimate × expected sign") if times else say("observed median")
+
+
+def _pane(panel: NullPanel) -> Pane:
     name = (
         say("Median effect in {group}", group=panel.group)
         if panel.scaled
@@ -134,13 +137,8 @@ def _pane(panel: NullPanel, alone: bool) -> Pane:
     if panel.nulls[0].expected:
         name += say(" × expected sign")
     values = list(dict.fromkeys(fixed(p.value, decimals_for(np.array([p.value]))) for p in panel.nulls))
-    observed = say("observed median of estimate × expected sign") if panel.nulls[0].expected else say("observed median")
-    facts = (of_specifications(panel.nulls[0].specifications), *([told(panel.estimand)] if panel.several else []))
-    told_value = f"{observed}: {' / '.join(values)}"
-    if alone:
-        return Pane((name, panel.group), facts, (KeyEntry("upright", ACCENT, told_value),))
-    apart = f"{panel.group}: {told(panel.estimand)}" if panel.several else panel.group
-    return Pane((name, panel.group), (*facts, told_value), (KeyEntry("upright", ACCENT, observed),), apart)
+    facts = (counted(panel.nulls[0].specifications), *([told(panel.estimand)] if panel.several else []))
+    return Pane((name, panel.group), (*facts, f"{_observed(panel)}: {' / '.join(values)}"))
 
 
 def _ends(panels: Sequence[NullPanel]) -> tuple[float, float]:

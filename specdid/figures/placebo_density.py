@@ -10,17 +10,9 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._words import later, say, sentences
+from specdid.figures._axes import bandwidth, density, round_ticks, style, style_across, with_room
 from specdid.figures._base import FigureKind
-from specdid.figures._page import (
-    axes_differ,
-    bandwidth,
-    choose_fonts,
-    density,
-    round_ticks,
-    style,
-    style_across,
-    with_room,
-)
+from specdid.figures._page import axes_differ, choose_fonts
 from specdid.figures._panes import Box, KeyEntry, Pane, estimate_of, label_across, lay_sheet
 from specdid.figures._style import ACCENT, DEFAULT, INK, QUIET, SERIES, blend, own_style
 
@@ -49,7 +41,6 @@ class PlaceboPanel:
     actual_words : the estimate as written
     estimates, p_values : (B,) of the draws
     axis : panels of one have the same limits
-    firm : what stands against the errors names it, so that others give way to it
     scale : that of the estimates, where one is declared
     """
 
@@ -61,7 +52,6 @@ class PlaceboPanel:
     p_values: Floats = field(repr=False)
     short: str = ""
     axis: str = ""
-    firm: bool = False
     scale: str = ""
 
 
@@ -100,8 +90,8 @@ def draw(data: PlaceboData, width: float | None = None) -> Figure:
             doubt=data.doubt,
             key=_key(data.alpha),
         )
-        for box in boxes:
-            _draw_panel(page, box, data.panels[box.pane], data.alpha, ends[box.pane])
+        for panel, box, own in zip(data.panels, boxes, ends, strict=False):
+            _draw_panel(page, box, panel, data.alpha, own)
         return page.figure
 
 
@@ -119,7 +109,6 @@ def _pane(panel: PlaceboPanel) -> Pane:
     return Pane(
         (panel.name, panel.short or panel.name),
         (say("actual: {estimate}", estimate=panel.actual_words), *panel.facts),
-        firm=panel.firm,
     )
 
 

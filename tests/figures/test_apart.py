@@ -19,7 +19,7 @@ from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._curve_order import POINTS, arrange, whole_curves
 from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import lay_out
+from specdid.figures._layout import FULL, Layouts
 from specdid.figures._style import own_style
 from specdid.figures.spec_curve import draw
 
@@ -226,7 +226,7 @@ def test_shares_are_of_those_tested_alone_wherever_they_are_printed(made):
     assert "%" not in poisson
     assert f"{len(mine)} estimates of the average effect" in (out / "report.html").read_text(encoding="utf-8")
     assert f"{len(mine)}</td>" in curve._repr_html_()
-    assert f"of the {len(mine)} tested:" in [t.get_text() for t in curve.plot().texts]
+    assert f" ({len(mine)}): " in " ".join(t.get_text() for t in curve.plot().texts)
 
 
 def test_plot_draws_the_same_again(made):
@@ -271,7 +271,9 @@ def test_shares_in_the_note_say_whose_errors_they_are_of_where_marks_have_others
         assert len(data.panels[0].null_shares) == 2
         for language in ("en", "zh"):
             with speaking(language):
-                said = spec_curve.note(data, lay_out(data, fonts_for([]), 468.0))
+                layouts = Layouts.of(data, fonts_for([]), 6.5)
+                layout = layouts.made(layouts.order, False, False, FULL)
+                said = spec_curve.note(data, layout, data.panels)
                 words = say(
                     ", with the null's standard errors, by {errors} (drawn: {vcov})",
                     errors="state", vcov=data.vcov,

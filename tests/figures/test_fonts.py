@@ -10,7 +10,7 @@ from figure_texts import texts_of
 from specdid import _plugins
 from specdid._words import speaking
 from specdid.figures import _fonts
-from specdid.figures._curve_axes import fixed
+from specdid.figures._axes import fixed
 from specdid.figures._fonts import dense, fonts_for
 from specdid.figures._page import Page
 from specdid.figures._panes import doubt_lines

@@ -17,11 +17,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from specdid._html import framed
 from specdid.figures import event_study, forest, honest, multiverse, spec_curve, volcano
-from specdid.figures._curve_axes import draw_tested, marker_in, ribbon_shades, shade
+from specdid.figures._curve_axes import draw_tested, marker_in, shade
 from specdid.figures._curve_data import curve_data
-from specdid.figures._fonts import fonts_for
-from specdid.figures._layout import layouts
-from specdid.figures._panes import key_lines
 from specdid.figures._style import ACCENT, CROSS, CROSSED, DOUBT, MARKERS, SERIES, marker_of, save, shape_of
 from specdid.figures.event_study import EventData, EventPanel, EventSeries
 
@@ -66,30 +63,6 @@ def test_eleven_series_are_drawn_with_as_many_shapes_which_the_key_has(kind):
     assert all(marks(figure, marker_of(k))[1] for k in range(11))
     drawn = [c for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection)]
     assert len({np.round(c.get_paths()[0].vertices, 9).tobytes() for c in drawn if len(c.get_offsets())}) >= 11
-
-
-def test_the_key_has_the_series_in_the_order_of_their_pieces_and_the_shades_of_their_ribbons():
-    names = [f"estimator {k}" for k in range(3)]
-    planned = plan_of({"estimator": names}, subsets(*"abcdefg"), estimands={n: f"effect {n[::-1]}" for n in names})
-    results = results_of(planned)
-    drawn = curve_data(results).panels[0]
-    turned = replace(drawn, series=drawn.series[::-1], which=len(drawn.series) - 1 - drawn.which)
-    for panel in (drawn, turned):
-        key = [entry for line in key_lines(panel, 0.05, fonts_for([]), 400.0, bars=False) for entry in line]
-        own = [panel.series[int(panel.which[start])].label for start, _ in panel.pieces]
-        assert [e.words.split(" (")[0] for e in key if e.kind == "dot"][:3] == own
-        inner, outer = (entry.colour for entry in key if entry.kind == "shades")
-        shades = [ribbon_shades(panel, np.array([panel.which[start]])) for start, _ in panel.pieces]
-        assert list(zip(outer, inner, strict=True)) == shades
-        assert len(set(inner)) == 3
-
-
-def test_two_series_of_many_have_two_shapes_in_a_volcano():
-    planned = plan_of({"estimator": ["a", "b"]}, subsets(*"cdefghi"), estimands={"a": "one", "b": "two"})
-    data = volcano.FIGURE.curve(results_of(planned), ())
-    figure = volcano.draw(data, 6.5)
-    assert len(planned) > volcano.SHAPES
-    assert marks(figure, "s")[1] == 1
 
 
 def test_an_interval_that_a_forest_cuts_is_explained():
@@ -161,44 +134,6 @@ def test_a_dense_curve_has_a_strip_with_the_share_of_neighbours_that_are_signifi
     said = " ".join(t.get_text() for t in figure.texts)
     assert "strip: the darker, the more p < 0.05" in said
     assert "p ≥ 0.05" not in said
-
-
-def test_overlapping_marks_of_a_volcano_are_told_apart_and_a_cluster_of_significant_ones_is_dark():
-    """Neighbours ran together to one stroke; with white around each, dense clusters were pale hatching."""
-    planned = plan_of({"sample": [str(k) for k in range(12)]})
-    results = results_of(planned)
-    results.numbers["p_value"][:] = 0.001
-    results.numbers["estimate"][:] = 1.0 + 0.001 * np.arange(12)
-    results.numbers["estimate"][0] = 0.9
-    figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
-    figure.set_dpi(600)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    axes = figure.axes[0]
-    x, y = axes.transData.transform((1.0055, 3.0))
-    shown = np.asarray(canvas.buffer_rgba())[round(figure.bbox.height - y)][round(x) - 14 : round(x) + 14, 0]
-    assert shown.max() > 100
-    assert shown.min() < 50
-    assert shown.mean() < 80
-
-
-def test_no_mark_of_a_volcano_is_hidden_by_the_white_around_others_nor_by_those_of_another_series():
-    """Of three estimators that agree to three digits one was seen, and the preferred's white cut its neighbours."""
-    options = {"estimator": ["a", "b", "c"], "sample": ["x", "y"]}
-    planned = plan_of(options, estimands=dict.fromkeys("abc", "one"))
-    results = results_of(replace(planned, preferred=0))
-    results.numbers["p_value"][:] = 0.01
-    results.numbers["estimate"][:] = np.tile([0.1, 0.2], 3) + 1e-5 * np.arange(6)
-    figure = volcano.draw(volcano.FIGURE.curve(results, ()), 6.5)
-    drawn = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
-    drawn = sorted(drawn, key=lambda c: c.get_zorder())
-    white = [bool((c.get_facecolors()[:, :3] == 1).all()) for c in drawn]
-    assert white[:4] == [True] * 4, "the preferred's and those of three series come first"
-    sizes = [c.get_sizes().max() for c, is_white in zip(drawn, white, strict=True) if not is_white][:3]
-    assert sorted(sizes, reverse=True) == sizes
-    assert sizes[0] > 1.5 * sizes[1] > 2 * sizes[2]
-    said = " ".join(t.get_text() for t in figure.texts)
-    assert "4 points overlap others by more than half. Marks that lie on those of other series are smaller." in said
 
 
 def test_a_volcano_is_a_small_pdf_and_a_png_of_what_is_drawn(tmp_path):
@@ -276,15 +211,6 @@ def test_effects_without_an_error_are_crosses_in_a_forest_and_the_note_says_so()
     assert not any("Crosses" in t.get_text() for t in figure.texts)
 
 
-@pytest.mark.parametrize("width", [3.5, 6.5])
-def test_the_pieces_of_many_series_have_numbers_above_them_that_the_key_has(width):
-    names = [f"estimator {k}" for k in range(11)]
-    planned = plan_of({"estimator": names}, subsets(*"abcde"), estimands={name: f"effect {name}" for name in names})
-    texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
-    assert [t for t in texts if t in set(map(str, range(1, 20)))] == [str(k) for k in range(1, 12)]
-    assert all(any(t.startswith(f"{k} estimator") for t in texts) for k in range(1, 12))
-
-
 def filled(figure):
     """Return the faces of points on axes, by place."""
     drawn = [c for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection)]
@@ -339,81 +265,6 @@ def test_a_mark_is_hollow_where_p_is_alpha_or_more(kind):
     assert any(t.get_text().removeprefix("hollow: ") == "p ≥ 0.05" for t in figure.texts)
     rings = [line for line in figure.findobj(Line2D) if line.axes is None and line.get_markerfacecolor() == "white"]
     assert len(rings) == 1
-
-
-def test_pieces_have_numbers_where_the_key_of_one_of_several_panels_has_them():
-    names = [f"estimator {k}" for k in range(9)]
-    planned = plan_of({"estimator": names}, subsets(*"abcdef"), estimands={n: f"effect {n}" for n in names})
-    data, small = curve_data(results_of(planned)), curve_data(results_of(plan_of({"sample": ["a", "b"]})))
-    # Bars beside ribbons have no key in common.
-    figure = spec_curve.draw(replace(data, panels=(data.panels[0], replace(small.panels[0], name="z"))), 3.5)
-    texts = [t.get_text() for t in figure.texts]
-    assert all(any(t.startswith(f"{k} estimator") for t in texts) for k in range(1, 10))
-    assert [t for t in texts if t in set("123456789")] == list("123456789")
-
-
-@pytest.mark.parametrize("width", [3.5, 6.5])
-def test_pieces_of_what_stands_apart_have_the_numbers_of_the_same_series(width):
-    names = [f"estimator {k}" for k in range(9)]
-    planned = plan_of(
-        {"estimator": names, "weights": ["none", "people"]}, subsets(*"abcd"),
-        estimands={n: f"effect {n}" for n in names}, types={"weights": {"people": "nonequivalent"}},
-    )  # fmt: skip
-    (panel,) = curve_data(results_of(planned)).panels
-    assert len(panel.pieces) == 18
-    texts = [t.get_text() for t in spec_curve.draw(curve_data(results_of(planned)), width).texts]
-    written = [t for t in texts if t in set("123456789")]
-    named = {t[2:].split(" (")[0]: t[0] for t in texts if t[1:].startswith(" estimator")}
-    assert len(named) == 9
-    assert written == [named[panel.series[int(panel.which[start])].short] for start, _ in panel.pieces]
-
-
-def in_halves():
-    names = [f"estimator {k}" for k in range(9)]
-    return plan_of(
-        {"estimator": names, "sample": ["all", "city", "east", "west"], "weights": ["none", "population"]},
-        estimands={name: f"effect {name}" for name in names},
-        types={"weights": {"population": "nonequivalent"}},
-        preferred=3,
-    )
-
-
-def test_a_half_that_has_one_of_two_options_has_a_row_with_its_marks():
-    """The rarer's row alone, empty, would look like that of an option of which nothing was estimated."""
-    data = curve_data(results_of(in_halves()))
-    close = [
-        layout
-        for layout in layouts(data, fonts_for([]), 3.5)
-        if any(line.alone for band in layout.bands for line in band.lines if line.heading == "Weights")
-    ]
-    assert close
-    for layout in close:
-        assert len(layout.bands) == 2
-        for band in layout.bands:
-            (panel,) = band.panels
-            chosen = {(c.heading, r.label): r.chosen for c in panel.choices for r in c.rows}
-            rows = [chosen[line.heading, line.label] for line in band.lines if line.heading == "Weights"]
-            assert [row.all() for row in rows] == [True]
-        assert "first; where a half has none of it, the other." in spec_curve.note(data, layout)
-
-
-def test_the_halves_of_a_narrow_curve_whose_marks_have_no_room_stand_below_each_other_on_one_axis():
-    data = curve_data(results_of(in_halves()))
-    whole, narrow = spec_curve.draw(data, 6.5), spec_curve.draw(data, 3.5)
-
-    def curves(figure):
-        return [axes for axes in figure.axes if any(c.get_zorder() == 5 for c in axes.collections)]
-
-    (one,), two = curves(whole), curves(narrow)
-    assert [round(axes.get_xlim()[1]) for axes in two] == [36, 36]
-    assert {axes.get_ylim() for axes in two} == {one.get_ylim()}
-    assert sorted(y for axes in two for y in points(axes)) == sorted(points(one))
-    texts = [t.get_text() for t in narrow.texts]
-    assert sum("hollow" in t for t in texts) == 1
-    assert [t for t in texts if t in ("equivalent (36)", "nonequivalent (36)")] == [
-        "equivalent (36)",
-        "nonequivalent (36)",
-    ]
 
 
 def points(axes):

@@ -7,24 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 from curves import plan_of, results_of, subsets
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
-from matplotlib.lines import Line2D
 from specdid._describe.choices import describe_choices
 from specdid._run.describe import _choices_csv
 from specdid._words import say, speaking
 from specdid.figures import multiverse
 from specdid.figures._curve_data import curve_data
-from specdid.figures._fonts import fonts_for
-from specdid.figures._style import TEXT
 from specdid.figures.multiverse import (
     MultiverseData,
     MultiversePanel,
     OptionRow,
     draw,
     multiverse_data,
-    stacked_dots,
 )
 
 
@@ -55,23 +49,6 @@ def test_each_estimate_is_a_dot_and_a_line(n):
     assert len(set(zip(x.tolist(), y.tolist(), strict=True))) == n
     lines = [np.asarray(s)[0, 0] for c in axes.collections if hasattr(c, "get_segments") for s in c.get_segments()]
     assert set(np.round(one.estimate, 9)) <= set(np.round(lines, 9))
-
-
-def test_no_estimate_is_hidden_by_the_line_of_zero_or_of_the_preferred_one_nor_by_the_tick_of_a_mean():
-    one = dataclasses.replace(panel(8), preferred=-3.0)
-    _, (axes, *_) = drawn(one)
-    across = [line.get_zorder() for line in axes.lines if len({*line.get_xdata()}) == 1]
-    marks = [c for c in axes.collections if isinstance(c, PathCollection)]
-    (lines,) = (c for c in axes.collections if c.get_zorder() == 2 and not isinstance(c, PathCollection))
-    assert len(across) == 2
-    assert max(across) < min(c.get_zorder() for c in (*marks, lines))
-    own = dataclasses.replace(one, preferred=float(one.estimate[0]))
-    (white,) = (c for c in drawn(own)[1][0].collections if c.get_zorder() == 1.9)
-    assert np.isclose(own.preferred, [np.asarray(s)[0, 0] for s in white.get_segments()]).any()
-    ticks = [s for c in axes.collections if 3 <= c.get_zorder() < 3.2 and c not in marks for s in c.get_segments()]
-    bottoms = {round(float(np.max(np.asarray(s)[:, 1])), 6) for s in lines.get_segments()}
-    assert ticks
-    assert all(min(bottom - np.max(s[:, 1]) for bottom in bottoms if bottom > np.max(s[:, 1])) > 2 for s in ticks)
 
 
 def test_a_histogram_has_its_scale_and_a_row_without_estimates_its_reason():
@@ -121,29 +98,6 @@ def test_panes_of_one_unit_share_their_axis_and_say_how_many():
     assert texts.count("n") == 3
 
 
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=60), st.integers(0, 2**16), st.floats(1, 100), st.floats(10, 90))
-def test_dots_stand_where_their_values_are(values, seed, unit, height):
-    y = np.array(values)
-    first = np.random.default_rng(seed).random(len(y)) < 0.5
-    x, level, diameter = stacked_dots(y, first, unit, height)
-    assert (np.abs(x - y) * unit < 5.0 + 1e-6).all()
-    assert (np.diff(np.unique(x)) * unit >= diameter - 1e-6).all(), "columns lie on each other"
-    assert (level + 1).max() * diameter <= height + 1e-9
-    assert (x[y < 0] <= 0).all(), "a dot beyond zero has the other sign"
-    assert (x[y >= 0] >= 0).all()
-    for place in np.unique(x):
-        mine = x == place
-        assert sorted(level[mine]) == list(range(mine.sum()))
-        if first[mine].any() and not first[mine].all():
-            assert level[mine & first].max() < level[mine & ~first].min()
-
-
-def test_values_more_than_half_a_dot_apart_stand_side_by_side_where_there_is_room():
-    x, level, _ = stacked_dots(np.array([10.0, 13.3, 30.0, 31.0]), np.ones(4, bool), 1.0, 80.0)
-    assert x.tolist() == pytest.approx([9.15, 14.15, 30.5, 30.5])
-    assert level.tolist() == [0, 0, 0, 1]
-
-
 def test_a_name_is_whole_where_there_is_room_for_it():
     """A third of a narrow figure was all that names had, with room beside them."""
     one = panel(8)
@@ -187,17 +141,8 @@ def test_the_controls_are_ordered_by_what_they_move_and_named_once_in_the_note(l
         words = list(dict.fromkeys(row.heading for row in data.panels[0].rows))
         order, *_ = multiverse._headings(data.panels)
         assert order[0] == next(w for w in words if w.casefold().startswith(("sample", "样本")))
-        said = multiverse._note(data, data.panels, (5.0,), (), words)
+        said = multiverse._note(data, 5.0, (), words, False)
         assert not any(w in said for w in ("controls, with", "控制变量，加入"))
-
-
-def test_what_labels_have_in_common_is_said_only_of_rows_that_leave_it_out():
-    data = multiverse_data(results_of(plan_of({"sample": ["a", "b"]}, subsets("x", "y"))))
-    pane = dataclasses.replace(data.panels[0], common={"Sample": {"Sample": "year <= 1994"}})
-    assert "stands for" not in multiverse._note(data, (pane,), (5.0,), (), ())
-    rows = (dataclasses.replace(pane.rows[0], heading="Sample", label="[…] & x == 1"), *pane.rows[1:])
-    said = multiverse._note(data, (dataclasses.replace(pane, rows=rows),), (5.0,), (), ())
-    assert "Sample: […] stands for year <= 1994." in said
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -207,10 +152,10 @@ def test_the_note_names_what_has_a_single_specification_and_by_what_choices_go_w
         assert not multiverse_data(results_of(plan_of(options, estimands=words))).single
         data = multiverse_data(results_of(plan_of(options, estimands=words, excluded={3: "rule"})))
         assert len(data.panels) == len(data.single) == 1
-        said = multiverse._note(data, data.panels, (5.0,), (), ("Sample",))
+        said = multiverse._note(data, 5.0, (), ("Sample",), False)
         assert data.single == ("effect two",)
         assert "effect two" in said
-        assert ("a share of the panel's range" if language == "en" else "全距的最大比例") in said
+        assert "choices.csv" in said
 
 
 @pytest.mark.parametrize("one", [multiverse.ALL, multiverse.UNTESTED])
@@ -223,49 +168,6 @@ def test_pale_dots_are_seen_on_white_and_differ_from_the_dark(one):
     assert bright(one) / bright(multiverse.SIGNIFICANT) >= 2
 
 
-def test_a_choice_that_moves_a_panel_most_has_rows_where_panels_are_many():
-    rng = np.random.default_rng(1)
-
-    def one(k: int) -> MultiversePanel:
-        codes = [np.arange(12) % 3, np.arange(12) // 6, np.arange(12) // 3 % 2]
-        headings = ("Sample", "Weights", "Controls")
-        rows = tuple(
-            OptionRow(h, f"{h} {c}", own == c, 0.1 if c else np.nan, reference=not c)
-            for h, own in zip(headings, codes, strict=True)
-            for c in range(int(own.max()) + 1)
-        )
-        means = (0.2, 0.3, 0.25) if k % 2 else (0.6, 0.1, 0.55)
-        moves = {heading: (mean, 1.0) for heading, mean in zip(headings, means, strict=True)}
-        y = rng.normal(0.0, 1.0, 12)
-        return MultiversePanel("log points", True, f"effect {k}", True, y, y > 1, rows, None, np.ones(12, bool), moves)
-
-    panels = tuple(one(k) for k in range(9))
-    figure = draw(MultiverseData("title", 0.05, panels), 6.5)
-    texts = [t.get_text() for t in figure.texts]
-    assert {"Sample", "Weights"} <= set(texts)
-    # Wider letters leave fewer panels, and these room for all.
-    assert "Controls" not in texts or texts.count("Effect in log points") < 8
-
-
-def test_dots_too_small_to_be_seen_hollow_are_bars_and_the_key_has_what_is_drawn():
-    few, more = panel(12, name="a"), panel(300, seed=2, name="b")
-    more = dataclasses.replace(more, estimate=-3 + 0.3 * (more.estimate + 3))
-    for panels, bars, dots in (((few,), 0, 1), ((more,), 1, 0), ((few, more), 1, 1)):
-        figure = draw(MultiverseData("title", 0.05, panels), 3.5)
-        drawn = [axes for axes in figure.axes if axes.collections]
-        assert sum(any(p.get_height() for p in axes.patches) for axes in drawn) == bars
-        found = [c for axes in drawn for c in axes.collections if isinstance(c, PathCollection)]
-        assert sum(len(c.get_offsets()) for c in found) == (12 if dots else 0)
-        marks = [(m.get_marker(), m.get_markerfacecolor() == "white") for m in figure.findobj(Line2D) if m.axes is None]
-        assert (("o", True) in marks) == bool(dots)
-        assert [m for m in marks if m[0] == "s"] == [("s", False)] * 2 * bars
-        with speaking("en"):
-            note = multiverse._note(
-                MultiverseData("", 0.05, panels), panels, [5.0 * (p is few) for p in panels], (), ()
-            )
-        assert (say("histogram of all estimates, of which the significant are a part") in note) == bool(bars)
-
-
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_note_says_whose_standard_errors_p_has(language):
     results = results_of(plan_of({"sample": ["a", "b"]}, subsets("x")))
@@ -275,17 +177,6 @@ def test_the_note_says_whose_standard_errors_p_has(language):
         words = say("p < {alpha:g} (standard errors: {vcov}).", alpha=0.05, vcov=curve_data(results).vcov)
     assert words in said
     assert data.vcov
-
-
-def test_dots_have_one_size_in_all_panels():
-    alike = dataclasses.replace(panel(12, name="b"), estimate=np.repeat([-3.0, -2.0], [9, 3]))
-    figure = draw(MultiverseData("title", 0.05, (panel(12, name="a"), alike)), 6.5)
-    sizes = [
-        c.get_sizes()[0] ** 0.5 + c.get_linewidths()[0] * bool(np.allclose(c.get_facecolors()[0, :3], 1.0))
-        for axes in figure.axes for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())
-    ]  # fmt: skip
-    assert len(sizes) >= 3
-    assert np.ptp(sizes) < 1e-9
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -301,37 +192,6 @@ def test_bars_are_as_wide_as_each_other_and_none_crosses_zero(seed, shift):
     assert ends[0] <= edges[0] <= values.min()
     assert values.max() <= edges[-1] <= ends[1]
     assert not (edges[:-1] * edges[1:] < 0).any()
-
-
-def test_the_key_is_of_the_marks_drawn():
-    """One of dots and one of bars: the key lacked full dots, and had marks of p that no estimate has."""
-    few, many = panel(8), panel(800, name="$")
-    none = dataclasses.replace(few, significant=np.zeros(8, bool))
-    for panels, kinds in (
-        ((few, many), {"o": 2, "s": 2}),
-        ((none, many), {"o": 1, "s": 2}),
-        ((none,), {"o": 1, "s": 0}),
-    ):
-        dots = [0.0 if len(p.estimate) > 500 else 5.0 for p in panels]
-        entries = [e for e in multiverse._key(panels, dots, 0.05) if e.words.startswith("p ")]
-        assert {"o": sum(e.marker != "s" for e in entries), "s": sum(e.marker == "s" for e in entries)} == kinds
-
-
-def test_labels_keep_their_kind_and_what_tells_them_apart():
-    """ "population (non…", and "… + region×ye…" below "… + region×year"."""
-    fonts = fonts_for([])
-    label = "population (nonequivalent)"
-    for less in (4, 8):
-        assert multiverse.shortened(["unweighted", label], fonts, fonts.width(label, TEXT) - less)[label].endswith(
-            "… (nonequivalent)"
-        )
-    narrow = multiverse.shortened(["unweighted", label], fonts, 71)[label]
-    assert narrow.startswith("popu")
-    assert narrow.endswith(" (noneq…)")
-    effects = ["state + year", "state + region×year", "state + region×year + state trends"]
-    short = multiverse.shortened(effects, fonts, fonts.width("… + region×year", TEXT) + 3)
-    assert short[effects[2]] in ("… + state trends", "… + reg… + sta…")  # what has room depends on the font
-    assert len({*short.values()}) == 3
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
