@@ -1,7 +1,8 @@
 """What an estimator declares and what it is given: the contract of the shelf.
 
 A plug-in is one module ``specdid/estimators/<name>.py`` with ``ESTIMATOR: Estimator``, or a folder of
-that name where its programs for exports/ are long; what they share stands in ``specdid/_programs/``.
+that name. Its programs for exports/ are functions, or templates in ``specdid/estimators/programs/``; what they share
+stands in ``specdid/_programs/``.
 The module's top level imports neither pyfixest, pandas, scipy nor formulaic. A whole one,
 ``specdid/estimators/example_means.py``::
 

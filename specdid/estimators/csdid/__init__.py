@@ -28,13 +28,13 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
+from specdid._programs.templates import template
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts, refuse_apart
 from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
 from specdid.estimators._pyfixest import Refusal, guarded
 from specdid.estimators.csdid.group_time import CohortEffect, UnitsByPeriod, Way, alike, compare, lay_out, pooled
-from specdid.estimators.csdid.programs import write_python, write_r, write_stata
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -578,8 +578,8 @@ ESTIMATOR = Estimator(
         }
     ),
     programs={
-        "python": Program(write_python),
-        "r": Program(write_r),
-        "stata": Program(write_stata),
+        "python": Program(template("csdid.py")),
+        "r": Program(template("csdid.R")),
+        "stata": Program(template("csdid.do")),
     },
 )

@@ -18,12 +18,12 @@ import numpy as np
 from specdid._arrays import Bools, Floats, Ints
 from specdid._diagnostics import many
 from specdid._format import NumberValue, Word
+from specdid._programs.templates import template
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
 from specdid.estimators._pyfixest import Refusal, guarded, standardised
-from specdid.estimators.sdid.programs import write_python, write_r, write_stata
 from specdid.estimators.sdid.synthetic import (
     MOST,
     Aims,
@@ -487,8 +487,8 @@ ESTIMATOR = Estimator(
     cautions=_cautions,
     seeded=_drawn,
     programs={
-        "python": Program(write_python),
-        "r": Program(write_r, ("synthdid",)),
-        "stata": Program(write_stata, ("sdid",)),
+        "python": Program(template("sdid.py")),
+        "r": Program(template("sdid.R"), ("synthdid",)),
+        "stata": Program(template("sdid.do"), ("sdid",)),
     },
 )
