@@ -19,7 +19,7 @@ from specdid._programs.script import Errors, Levels, Script
 
 FOLDER = Path(__file__).parents[1] / "estimators" / "programs"
 NOTHING = "\0"
-"""Stands where no line does."""
+"""Stands where no line does: ``<<nothing>>`` ends a template that is included and would end with an order."""
 
 
 def template(name: str, **own: object) -> Callable[[Script, Any], list[str]]:
@@ -82,6 +82,7 @@ def _environment() -> Any:
         "filled": stata.filled,
         "lines": _lines,
         "listed": listed,
+        "nothing": NOTHING,
         "python": python,
         "quoted": quoted,
         "r": r,

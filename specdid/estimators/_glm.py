@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from specdid._arrays import Bools, Floats, Ints
 from specdid._format import NumberValue
 from specdid._programs import python
+from specdid._programs.templates import template
 from specdid._records import Caution
 from specdid._records.numerals import percent
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Program, Task, coefficient_words
-from specdid.estimators._glm_programs import write_python, write_r, write_stata
 from specdid.estimators._pyfixest import INTERCEPT, Model, Refusal, estimate_with, guarded, model, read, standardised
 
 SETTINGS = (
@@ -456,9 +456,9 @@ def binary_model(
         unfit=_unfit,
         columns=frozenset({"n_separated", "rows_per_level"}),
         programs={
-            "python": Program(write_python, (*python.PYFIXEST, *needs)),
-            "r": Program(write_r, ("fixest",)),
-            "stata": Program(write_stata, numbered=True),
+            "python": Program(template("glm.py"), (*python.PYFIXEST, *needs)),
+            "r": Program(template("glm.R"), ("fixest",)),
+            "stata": Program(template("glm.do"), numbered=True),
         },
         likelihood=True,
         offset=True,

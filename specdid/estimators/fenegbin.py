@@ -13,10 +13,10 @@ import numpy as np
 
 from specdid._arrays import Floats
 from specdid._programs import python
+from specdid._programs.templates import template
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm, with_rows_per_level
-from specdid.estimators._glm_programs import write_python, write_r, write_stata
 from specdid.estimators._pyfixest import guarded
 
 
@@ -85,10 +85,11 @@ ESTIMATOR = Estimator(
     columns=frozenset({"n_separated", "rows_per_level", "theta"}),
     programs={
         "python": Program(
-            write_python, (*python.PYFIXEST, "from scipy.optimize import brentq", "from scipy.special import digamma")
+            template("glm.py"),
+            (*python.PYFIXEST, "from scipy.optimize import brentq", "from scipy.special import digamma"),
         ),
-        "r": Program(write_r, ("fixest",)),
-        "stata": Program(write_stata, numbered=True),
+        "r": Program(template("glm.R"), ("fixest",)),
+        "stata": Program(template("glm.do"), numbered=True),
     },
     likelihood=True,
     offset=True,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
 from specdid._arrays import Floats
 from specdid._programs import python
-from specdid._programs.script import Errors, Script
-from specdid._programs.stata import Stata, filled
+from specdid._programs.templates import template
 from specdid.estimators._base import Estimate, Estimator, Failure, Program, Task, coefficient_words
 from specdid.estimators._glm import SETTINGS, fit_glm
-from specdid.estimators._glm_programs import FACTOR, stata_corrected, stata_separation, write_python, write_r
 from specdid.estimators._pyfixest import guarded
 
 
@@ -33,49 +29,6 @@ def _refuses(task: Task) -> Failure | None:
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     return _refuses(task) or fit_glm("fepois", task, sure=lambda lowest, highest: highest == 0)
-
-
-def _stata(script: Script, numbers: Mapping[str, str]) -> Iterator[str]:
-    """Return the lines of a Poisson regression."""
-    do = Stata(script, numbers)
-    yield from stata_separation(do, poisson=True)
-    yield FACTOR.format(command="ppmlhdfe")
-    weight = f" [pweight = {script.weight}]" if script.weight else ""
-    for errors in script.errors:
-        yield do.label(errors)
-        yield from filled("ppmlhdfe", [script.outcome, *script.regressors], f"{weight}, ///")
-        vce = "vce(robust)" if errors.kind == "iid" else do.vce(errors)
-        saved = " d(_effects)" if errors.kind == "iid" and script.fixed else ""
-        offset = f" offset({script.offset})" if script.offset else ""
-        yield f"    {do.absorb()} {vce} tolerance(1e-10){offset}{saved}"
-        if errors.kind == "iid":
-            yield from _information(do, errors)
-        else:
-            yield from stata_corrected(do, errors, "`=e(df_m)'")
-
-
-def _information(do: Stata, errors: Errors) -> Iterator[str]:
-    """Return the error of the inverse information: of the treatment net of the rest, weighted by the means."""
-    treatment, *controls = do.script.regressors
-    yield "* ppmlhdfe's unadjusted errors estimate a dispersion; here it is 1, the variance the inverse information"
-    yield "local k = e(df_m)"
-    yield f"local effect = _b[{treatment}]"
-    yield "predict double _mean, mu"
-    weight = do.script.weight
-    if weight:
-        yield f"quietly summarize {weight}"
-    yield f"generate double _information = _mean{f' * {weight} / r(mean)' if weight else ''}"
-    yield from filled(f"quietly reghdfe {treatment}", controls, " [aweight = _information], ///")
-    yield f"    {do.absorb()} residuals(_net) tolerance(1e-12)"
-    yield "generate double _part = _information * _net^2"
-    yield "quietly summarize _part"
-    yield "scalar _error = 1 / sqrt(r(sum))"
-    yield f"drop _mean _information _net _part{' _effects' if do.script.fixed else ''}"
-    effects = f" effects({' '.join(do.effects())})" if do.script.fixed else ""
-    if errors.rule == "fixest":
-        yield f"small_sample, k(`k'){effects}"
-    factor = " * r(factor)" if errors.rule == "fixest" else ""
-    yield f'display %14.10g `effect\' "  (standard error " %14.10g _error{factor} ")"'
 
 
 ESTIMATOR = Estimator(
@@ -99,9 +52,9 @@ ESTIMATOR = Estimator(
     unfit=_unfit,
     columns=frozenset({"n_separated"}),
     programs={
-        "python": Program(write_python, python.PYFIXEST),
-        "r": Program(write_r, ("fixest",)),
-        "stata": Program(_stata, ("reghdfe", "ppmlhdfe")),
+        "python": Program(template("glm.py"), python.PYFIXEST),
+        "r": Program(template("glm.R"), ("fixest",)),
+        "stata": Program(template("fepois.do"), ("reghdfe", "ppmlhdfe")),
     },
     likelihood=True,
     offset=True,
