@@ -44,8 +44,7 @@ SLOW = (
     "run/test_same_bytes.py",
     "run/test_resume.py",
     "plugins/test_one_file_is_enough.py",
-    "fuzz/test_strangers_directories.py",
-    "fuzz/test_strangers_files.py",
+    "fuzz/test_strangers.py",
     "figures/test_conformance.py",
     "run/test_right_or_absent.py",
     "run/test_working_directory.py",
@@ -193,7 +192,7 @@ def undrawn_test():
 
 # What the reader's shell says of colours and widths, or of specdid, is no part of what is tested;
 # but how much is tested may be said there.
-TOLD = ("SPECDID_UPDATE", "SPECDID_EVERY_", "SPECDID_DIRECTORIES", "SPECDID_UNTIL")
+TOLD = ("SPECDID_UPDATE", "SPECDID_EVERY_", "SPECDID_UNTIL")
 for name in [n for n in os.environ if n in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR") or n.startswith("SPECDID_")]:
     if not name.startswith(TOLD):
         del os.environ[name]

@@ -27,7 +27,7 @@ IN_FILES = 2**28
 COPIES = 3
 """Copies of the columns in use while a batch is demeaned and factorised."""
 MASK = 50.0
-"""Bytes of a row in each of the masks that are worked on together (measured at 10^5 rows, growth.md)."""
+"""Bytes of a row in each of the masks that are worked on together (measured at 10^5 rows)."""
 
 
 @dataclass(frozen=True, slots=True)

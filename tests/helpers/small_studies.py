@@ -48,3 +48,77 @@ def small_study(**changes: Any) -> dict[str, Any]:
         "inference": {"draws": 0},
     }
     return {**base, **changes}
+
+
+def studies_of_every_table() -> dict[str, dict[str, Any]]:
+    """Studies of the small panel, in small.csv, that together use every table of the file."""
+    light = {"figure": {"formats": ["svg"]}, "inference": {"draws": 9}, "run": {"jobs": 1, "backend": "serial"}}
+    given = small_study()["study"] | {"data": "small.csv"}
+
+    def study(**changes: Any) -> dict[str, Any]:
+        return small_study(study=given, **light | changes)
+
+    all_estimators = {
+        "OLS": "feols",
+        "PPML": "fepois",
+        "SA": "sunab",
+        "2S": "did2s",
+        "LP": {"method": "lpdid", "post_window": 1},
+    }
+    return {
+        "plain": study(controls={"any": "mvsw(x1, x2)"}, sample={"all": "TRUE", "late": "year > 2001"}),
+        "derived": study(
+            derive={
+                "l_x": "l(x1, 1)",
+                "big": "ifelse(x1 > 0, 1, 0)",
+                "wx": "winsorize(x2, 0.05)",
+                "m": "ave(x3, group)",
+            },
+            macros={"some": "x1 + I(x1^2)", "more": "..some + x3"},
+            controls={"none": "1", "steps": "..more + csw0(l_x, wx, m)"},
+            weights={"no": "1", "w": "w"},
+            preferred={"controls": "..more + l_x"},
+        ),
+        "estimators": study(
+            outcome={"z": "z"}, controls={"none": "1"}, estimator=all_estimators, fixed_effects={"two": "id + year"}
+        ),
+        "variants": study(
+            variant={
+                "cut": {"none": {}, "5%": {"derive": {"y": "winsorize(y, 0.05)"}}},
+                "trend": {"no": {}, "yes": {"absorb": "group^year"}},
+                "drop": {"no": {}, "yes": {"where": "group != 1"}, "add": {"add": "x3"}},
+            },
+            controls={"x": "sw(x1, x2)"},
+            exclude=[{"when": {"cut": "5%", "outcome": ["log z"]}, "unless": {"trend": "no"}, "because": "too much"}],
+        ),
+        "nulls": study(
+            controls={"one": "x1"},
+            inference={
+                "draws": 9,
+                "null": ["wild", "permutation"],
+                "assign": "cohort + d",
+                "level": "id",
+                "strata": "group",
+                "cluster": "id",
+            },
+        ),
+        "formula": {
+            "study": given | {"formula": "c(y, z) ~ d + sw0(x1, regex('^x[23]')) | sw(id + year, id)"},
+            **light,
+        },
+        "analyses": study(
+            controls={"one": "x1"},
+            fixed_effects={"two": "id + year"},
+            event_study={"window": [-2, 2], "reference": -1},
+            hausman={},
+            heterogeneity={"size": {"groups": {"low": "group <= 1", "high": "group > 1"}}},
+            mechanism={"m": {"moderator": "x3"}},
+            placebo={"draws": 19},
+            table={"T": {"vary": ["controls"]}},
+        ),
+        "matched": study(
+            sample={"all": "TRUE", "matched": {"match": {"on": "x1 + x3", "at": "year == 2003", "method": "nearest"}}},
+            controls={"none": "1"},
+            balance={},
+        ),
+    }

@@ -51,3 +51,45 @@ def archive(*members, level=zipfile.ZIP_DEFLATED):
         for name, content in members:
             zipped.writestr(name, content)
     return buffer.getvalue()
+
+
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_TYPES = (
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Override PartName="/xl/workbook.xml" ContentType='
+    '"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
+)
+_RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def _relations(*parts: tuple[str, str, str]) -> str:
+    inside = "".join(f'<Relationship Id="{k}" Type="{_RELATION}/{t}" Target="{p}"/>' for k, t, p in parts)
+    space = "http://schemas.openxmlformats.org/package/2006/relationships"
+    return f'<Relationships xmlns="{space}">{inside}</Relationships>'
+
+
+def sheet_in_a_workbook(
+    sheet: str, strings: str = "", prologue: str = "", more: dict[str, bytes] | None = None
+) -> bytes:
+    """Write a workbook by hand, so that it can hold what no program writes."""
+    start, kinds = '<?xml version="1.0"?>', f'xmlns:r="{_RELATION}"'
+    book = '<sheets><sheet name="one" sheetId="1" r:id="r1"/></sheets>'
+    parts = (("r1", "worksheet", "worksheets/sheet1.xml"), ("r2", "sharedStrings", "sharedStrings.xml"))
+    texts = {
+        "[Content_Types].xml": _TYPES,
+        "_rels/.rels": start + _relations(("r1", "officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'{start}<workbook xmlns="{_MAIN}" {kinds}>{book}</workbook>',
+        "xl/_rels/workbook.xml.rels": start + _relations(*parts),
+        "xl/worksheets/sheet1.xml": (
+            f'{start}{prologue}<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>'
+        ),
+        "xl/sharedStrings.xml": f'{start}{prologue}<sst xmlns="{_MAIN}">{strings}</sst>',
+    }
+    files = {name: text.encode() for name, text in texts.items()} | (more or {})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()

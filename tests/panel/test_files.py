@@ -19,9 +19,8 @@ import polars as pl
 import pytest
 import specdid
 from frames_as_panels import bare_study
-from fuzz_excel import workbook as sheet_in_a_workbook
 from pace import patience
-from source_files import TYPED, archive, plain, workbook
+from source_files import TYPED, archive, plain, sheet_in_a_workbook, workbook
 from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError

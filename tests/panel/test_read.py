@@ -5,6 +5,8 @@ Data frames of every kind as panels: values, hashes, and the keys unit and time.
 CSV and TSV: encodings, missing cells, columns that are almost numbers, blank rows.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,8 +14,7 @@ import pyarrow as pa
 import pytest
 import specdid
 from frames_as_panels import as_given, bare_study, faults_of, panel_of
-from fuzz_bases import ROOT, small_fuzz_studies
-from small_studies import small_panel
+from small_studies import small_panel, studies_of_every_table
 from source_files import CSV, TABLE, TYPED, as_list, plain
 from specdid._decode import read_study
 from specdid.panel import columns, read_panel
@@ -76,7 +77,7 @@ def files(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["derived", "nulls", "analyses", "matched", "formula"])
 def test_a_run_is_the_same_as_with_every_column(name, files):
-    study = small_fuzz_studies()[name]
+    study = studies_of_every_table()[name]
     study["study"]["data"] = "small.parquet"
     pruned = specdid.run(study, audit=0)
     whole = specdid.run(study, data=pl.read_parquet("small.parquet"), audit=0)
@@ -86,7 +87,7 @@ def test_a_run_is_the_same_as_with_every_column(name, files):
 
 @pytest.mark.parametrize("name", ["smart_city", "castle", "minimum_wage"])
 def test_the_examples_read_what_they_mention(name, monkeypatch):
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(Path(__file__).parents[2])
     study, _ = read_study(f"specs/{name}.toml")
     panel, _ = read_panel(study)
     unread = [column for column, values in panel.columns.items() if values is UNREAD]
