@@ -395,15 +395,7 @@ COMPOSED = {
         "3 specifications would take more than 60 s to fit 99 times again, by a fixed count of seconds for a fit that "
         "is the same on every machine, and are not in this test"
     ),
-    "7, 7: ask for more draws": (
-        "x: p = 0.020 by clustered errors, 0.060 by permutation, which 99 draws do not tell from 0.05: "
-        "ask for more draws"
-    ),
     "7, but 7 by permutation": ("x: p = 0.020 by clustered errors, but 0.210 by permutation"),
-    "7; 7: ask for more draws": (
-        "x: p = 0.020 by clustered errors; 19 draws give no permutation p below 0.050: ask for more draws"
-    ),
-    "7: 7 7 in no group7": "x: 3 of the 9 rows of the estimate in the whole sample are in no group, of 1 of 2 units",
     "7: no bounds on the slope, since 7": ("x: no bounds on the slope, since of it"),
     "7: the 7 differs from zero under parallel trends, but zero enters the robust set at M̄ = 7: a "
     "change after adoption 7 times as large as the largest before would do": (

@@ -415,16 +415,6 @@ def _listed(request: Request, options: Mapping[str, str]) -> str:
     return say(", ").join(found)
 
 
-def first_options(request: Request, evaluator: Evaluator) -> tuple[tuple[str, str], ...]:
-    """Return dimension and label of what all columns have only because it is written first, without [preferred]."""
-    planned, layout = request.layout.planned.get(evaluator), request.layout
-    if planned is None or layout.study.preferred or not len(planned.plan):
-        return ()
-    left = {"outcome", *layout.fix, *layout.vary}
-    open_ = ((d, one) for d, one in enumerate(planned.plan.dimensions) if len(one) > 1 and one.name not in left)
-    return tuple((one.name, one.labels[planned.plan.codes[0, d]]) for d, one in open_)
-
-
 def _plan_cells(request: Request, panel: Panel, evaluator: Evaluator) -> PlannedCells:
     study = request.layout.study
     order: list[str] = []

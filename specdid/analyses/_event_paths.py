@@ -348,8 +348,7 @@ class EventPath:
     size : (m,) treated rows behind each estimate
     references : periods whose effect is zero by construction
     fit : the regression behind it where it is one, with the controls
-    notes : what differs from the others
-    remarks : of what units and in what unit the effects are, where that is not as it seems: in figure and summary, too
+    notes : of what units and in what unit the effects are, and what differs from other estimators'
     left_out : periods that have no estimate, and why
     ends : the ends of the window that hold what lies beyond them in these rows, each with the mean period of its rows
     always : what units that are treated in all their rows do to the path; empty where there are none
@@ -375,7 +374,6 @@ class EventPath:
     references: tuple[int, ...] = ()
     fit: CellFit | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
     ends: Mapping[int, float] = field(default_factory=dict)
     always: str = ""
@@ -518,7 +516,7 @@ def path(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
     found = _path(bench, cell, clock)
     if found.failure is not None or found.fit is None:  # other estimators choose among these rows
         return found
-    return replace(found, remarks=(*found.remarks, *_in_leads_only(bench, cell, clock, found.fit.rows)))
+    return replace(found, notes=(*found.notes, *_in_leads_only(bench, cell, clock, found.fit.rows)))
 
 
 def _in_leads_only(bench: Bench, cell: Cell, clock: Clock, rows: Ints) -> Iterator[str]:
@@ -667,7 +665,7 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         fit.nobs,
         (clock.reference,),
         fit,
-        remarks=tuple(_not_per_unit(bench, cell, fit.rows)),
+        notes=tuple(_not_per_unit(bench, cell, fit.rows)),
         left_out=left_out,
         ends=clock.bins(fit.rows),
         by_ends=_held_by_ends(bench, cell, clock, periods, fit.rows),

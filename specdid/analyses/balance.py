@@ -38,8 +38,6 @@ SCORE = later("Propensity score")
 Denominator = Literal["pooled", "treated"]
 LIMIT = 10.0
 """Per cent of bias up to which a variable is called balanced (Austin 2011)."""
-RATIOS = 0.5, 2.0
-"""Variance ratios outside are called unequal (Rubin 2001)."""
 STAGES = ("before", "after")
 VARIABLES = (
     "period", "variable", "stage", "mean_treated", "mean_control", "bias", "reduction", "variance_ratio", "t",
@@ -393,7 +391,9 @@ def _printed_variables(
         say("t is of a regression of the variable on treated with the weights of the match."),
     ]
     if any(len(s.compared) > 1 for s in shown):
-        notes.append(say("Means are over all periods, matched one by one."))
+        notes.append(
+            say("Means and tests are over all periods, matched one by one; tests take a unit's periods as independent.")
+        )
     return PrintTable(title, columns, tuple(blocks), (), (*notes, *_outside(shown)))
 
 
@@ -463,27 +463,20 @@ def warnings(sample: ComparedSample, label: Label, alpha: float) -> Iterator[Cau
         yield Caution("serious", "match_lost", f"{sample.heading}: {sample.failure}")
         return
     c, b = sample.compared[0], sample.compared[0].balance
-    known = [(label(n), *b.bias[:, k].tolist(), float(b.variance_ratio[1, k])) for k, n in enumerate(c.names)]
-    left = [f"{n} ({number(after, 1)}%)" for n, _, after, _ in known if abs(after) > LIMIT]
+    known = [(label(n), *b.bias[:, k].tolist()) for k, n in enumerate(c.names)]
+    left = [f"{n} ({number(after, 1)}%)" for n, _, after in known if abs(after) > LIMIT]
     worse = [
         f"{n} ({number(before, 1)}% to {number(after, 1)}%)"
-        for n, before, after, _ in known
+        for n, before, after in known
         if abs(after) > max(abs(before), LIMIT / 2)
     ]
-    unequal = [f"{n} ({number(r, 2)})" for n, _, _, r in known if r < RATIOS[0] or r > RATIOS[1]]
     about = sample.heading
     if left:
         said = f"{about}: after matching a bias above {LIMIT:g}% is left in {listed(left)}"
         yield Caution("serious", "imbalance", said)
     if worse:
         yield Caution("serious", "imbalance", f"{about}: matching made the bias larger in {listed(worse)}")
-    if unequal:
-        said = f"{about}: after matching variances differ, treated over controls, in {listed(unequal)}"
-        yield Caution("note", "variances_differ", said)
     yield from _joint_imbalance(about, c.joint[1], alpha)
-    if len(sample.compared) > 1:
-        said = f"{about}: t and joint tests over all periods count the periods of a unit as independent"
-        yield Caution("note", "periods_as_independent", said)
 
 
 def _joint_imbalance(about: str, test: BalanceTest, alpha: float) -> Iterator[Caution]:

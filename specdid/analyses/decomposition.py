@@ -354,8 +354,6 @@ def _said(found: Sequence[Decomposed]) -> Iterator[Caution]:
         if d.cells is None:
             yield Caution("note", "not_estimated", f"{d.heading}: {d.failure}")
             continue
-        if d.why:
-            yield Caution("note", "no_comparisons", f"{d.heading}: no comparisons of two groups, since {d.why}")
         if d.cells.negative:
             said = "the treatment takes values below zero, so that signs of weights say nothing"
             yield Caution("note", "negative_treatment", f"{d.heading}: {said}")

@@ -12,6 +12,7 @@ are not, since that has a unit among the treated of a year before its own adopti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from specdid._decode.table import Table
 from specdid._describe.clusters import FEW as FEW_CLUSTERS
 from specdid._diagnostics import many
 from specdid._format import Key, Many, NumberValue, Word
-from specdid._records.cautions import CautionSeverity, capital
+from specdid._records.cautions import capital
 from specdid._records.fits import NOT_POSITIVE
-from specdid._records.numerals import degrees, p_text
-from specdid._words import later, say, say_choice, told
+from specdid._records.numerals import degrees
+from specdid._words import later, said_list, say, told
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
 from specdid.analyses._cells import drawn_specification
 from specdid.analyses._event_paths import (
@@ -53,7 +54,7 @@ from specdid.analyses._words import (
 )
 from specdid.analyses.table import error_note, numbered, spanners
 from specdid.engine.ssc import t_inference
-from specdid.figures.event_study import NAMED, EventData, EventPanel, EventSeries, ends_note
+from specdid.figures.event_study import EventData, EventPanel, EventSeries, ends_note
 from specdid.figures.forest import SMALL_SIGN
 from specdid.panel.times import YEARLY
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
@@ -61,7 +62,7 @@ from specdid.tables._base import PrintTable, Row, TidyTable, Value
 ENDS = ("bin", "drop")
 TIMES = ("relative", "calendar")
 FEW = 4
-"""Curves whose doubts are told one by one."""
+"""Leads of few clusters that are named one by one."""
 HEADER = (
     "vcov", "term", "period", "end", "reference", "estimate", "std_error", "statistic", "p_value", "conf_low",
     "conf_high", "band_low", "band_high", "df", "n_treated_rows", "nobs", "n_clusters", "message",
@@ -155,87 +156,38 @@ def run(bench: Bench, request: Request) -> Finding:
     cells = bench.cells(request)
     paths = [path(bench, cell, clock_of(bench, cell, request.config)) for cell in cells]
     good = [p for p in paths if p.failure is None]
-    tables = (event_table(bench, cells, paths), pretrend_table(bench, cells, paths))
+    main, tests = event_table(bench, cells, paths), pretrend_table(bench, cells, paths)
+    failed = [Caution("note", "not_estimated", f"{cells.shown(p.cell)}: {p.failure}") for p in paths if p.failure]
     if not good:
-        return Finding(tables, warnings=(*cells.notes, *_failures(cells, paths)))
-    main, tests = tables
-    main = type(main)(main.header, main.rows, printed(bench, request, cells, paths))
-    return Finding(
-        (main, tests),
-        (Chart("event_study", figure_data(bench, request, cells, paths)),),
-        (*cells.notes, *_failures(cells, paths), *_doubts(bench, cells, good)),
-    )
-
-
-def _failures(cells: Cells, paths: Sequence[EventPath]) -> list[Caution]:
-    failed = [p for p in paths if p.failure is not None]
-    return [Caution("note", "not_estimated", f"{cells.shown(p.cell)}: {p.failure}") for p in failed]
+        return Finding((main, tests), warnings=(*cells.notes, *failed))
+    main = replace(main, print=printed(bench, request, cells, paths))
+    chart = Chart("event_study", figure_data(bench, request, cells, paths))
+    return Finding((main, tests), (chart,), (*cells.notes, *failed, *_doubts(bench, cells, good)))
 
 
 def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
     """Say what speaks against reading the curves as effects."""
-    alpha = bench.study.inference.alpha
-    joint: list[str] = []
-    rare: dict[CautionSeverity, list[str]] = {"serious": [], "note": []}
-    single: list[str] = []
-    own = _preferred(bench, paths)
-    paths = sorted(paths, key=lambda p: p is not own)  # so that its warnings are told first
+    rejected = len(_rejected(bench, paths))
     tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
-    least = (FEW_CLUSTERS, "cluster")
-    beside = _untested([cells.shown(p.cell) for p in paths if p not in tested])
-    if own is not None and not own.untestable and own.pretrend().p_value >= alpha:
-        beside += f"; that of the preferred specification does not reject, p {p_is(own.pretrend().p_value)}"
+    of = f"; {rejected} of {len(tested)} curves" if rejected and len(tested) > 1 else ""
     for one in paths:
-        words, test, leads = cells.shown(one.cell), one.pretrend(), one.leads
-        alone = _significant(one, alpha) & leads
-        if one.untestable:
-            continue
-        if test.p_value < alpha:
-            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-            thin = _thin(bench, one)
-            least = min([least, *thin.values()])
-            on = _rests_on(one, thin)
-            words += f": the leads are jointly different from zero ({said})"
-            if _by_thin_alone(one, thin, alpha):
-                count_, what = max(thin.values())
-                rare[severity_of(count_)].append(f"{words}{few_treated(count_, what)}; {on}")
-            else:
-                joint.append(f"{words}; {on}" if on else words)
-        elif alone.any() and not np.isnan(test.p_value):
-            said = listed([one.clock.text(int(k)) for k in one.periods[alone]])
-            single.append(f"{words}: single leads differ from zero, though not jointly (period {said})")
-        elif not leads.any() and one.leads_left_out:
-            said = f"{words}: no lead is identified, so that there is no pre-trend test"
-            yield Caution("serious", "leads_not_tested", said)
-        elif leads.any() and np.isnan(test.p_value):
-            said = f"{words}: the leads cannot be tested jointly under the first vcov: {one.untested()}"
-            if alone.any():
-                when = listed([one.clock.text(int(k)) for k in one.periods[alone]])
-                said += f"; single leads differ from zero (period {when})"
-            yield Caution("note", "leads_not_tested", said)
-    for v, vcov in enumerate(bench.study.vcov):
-        for why in (INDEFINITE, NOT_POSITIVE):
-            wrong = [cells.shown(p.cell) for p in paths if p.doubt(v) == why]
-            if not wrong:
-                continue
-            said = f"{listed(wrong)}, `{vcov.name}`: {why}"
-            code = "no_errors" if why == NOT_POSITIVE and len(vcov.clusters) < 2 else "variance_indefinite"
-            yield Caution("note" if v else "serious", code, said)
-        for one in (p for p in paths if p.without_part(v)):
-            when = listed([one.clock.text(k) for k in one.without_part(v)])
-            said = f"{cells.shown(one.cell)}, `{vcov.name}`: there is no standard error in period {when}: {NO_PART}"
-            yield Caution("note", "no_errors", said)
-    yield from _under_further_vcovs(bench, cells, paths)
-    fewest = f"; a lead rests on {many(least[0], f'treated {least[1]}')} only" if least[0] < FEW_CLUSTERS else ""
-    zero, of = f"the leads are jointly different from zero (p < {alpha:g})", len(tested)
-    for words in _told(joint, zero, of, fewest):
-        yield Caution("serious", "pretrend", f"{words}{_of_many(len(joint), of)}{beside}")
-    for weight, several in rare.items():
-        nothing = "; it shows nothing for or against the design" if weight == "note" else ""
-        for words in _told(several, f"{zero}, with too few treated clusters", of, fewest + nothing):
-            yield Caution(weight, "pretrend_few_treated", f"{words}{_of_many(len(several), of)}{beside}")
-    for words in _told(single, f"single leads, though not all jointly, differ from zero (p < {alpha:g})", of):
-        yield Caution("note", "single_leads", words)
+        words = cells.shown(one.cell)
+        yield from _of_leads(bench, one, words, of)
+        for v, vcov in enumerate(bench.study.vcov):
+            if why := one.doubt(v):
+                code = "no_errors" if why == NOT_POSITIVE and len(vcov.clusters) < 2 else "variance_indefinite"
+                yield Caution("note" if v else "serious", code, f"{words}, `{vcov.name}`: {why}")
+            if without := one.without_part(v):
+                when = listed([one.clock.text(k) for k in without])
+                said = f"{words}, `{vcov.name}`: there is no standard error in period {when}: {NO_PART}"
+                yield Caution("note", "no_errors", said)
+        if one.by_ends:
+            yield Caution("serious", "identified_by_ends", f"{words}: {one.by_ends}: the data cannot test this")
+        if one.always:
+            yield Caution("serious" if one.moved > 1 else "note", "always_treated", f"{words}: {one.always}")
+        if one.left_out:
+            when = listed([one.clock.text(k) for k in sorted(one.left_out)])
+            yield Caution("note", "not_identified", f"{words}: the effect in period {when} is not identified")
     if any(p.fit is not None and p.cell.plain and len(_cohorts(bench, p.cell)) > 1 for p in paths):
         yield Caution(
             "note",
@@ -243,81 +195,36 @@ def _doubts(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[
             "with several cohorts, leads and lags of least squares mix each other's effects "
             "(Sun and Abraham 2021); compare with sunab",
         )
-    for one in (p for p in paths if p.by_ends):
-        said = f"{cells.shown(one.cell)}: {one.by_ends}: the data cannot test this"
-        yield Caution("serious", "identified_by_ends", said)
-    for one in (p for p in paths if p.always):
-        severity: CautionSeverity = "serious" if one.moved > 1 else "note"
-        yield Caution(severity, "always_treated", f"{cells.shown(one.cell)}: {one.always}")
-    for one in (p for p in paths if p.left_out):
-        when = listed([one.clock.text(k) for k in sorted(one.left_out)])
-        said = f"{cells.shown(one.cell)}: the effect in period {when} is not identified"
-        yield Caution("note", "not_identified", said)
-    for note in dict.fromkeys(n for p in paths for n in (*p.notes, *p.remarks)):
-        which = [cells.shown(p.cell) for p in paths if note in (*p.notes, *p.remarks)]
-        whose = which[0] if len(which) == 1 else f"{len(which)} of {len(paths)} curves"
-        yield Caution("note", "curves_differ", f"{whose}: {note}")
 
 
-def _under_further_vcovs(bench: Bench, cells: Cells, paths: Sequence[EventPath]) -> Iterator[Caution]:
-    """Tell the leads that are jointly different from zero under a further vcov and not, or not tested, under the first.
+def _of_leads(bench: Bench, one: EventPath, words: str, of: str) -> Iterator[Caution]:
+    """Say that the leads of a curve are jointly different from zero, or why they cannot be tested."""
+    alpha, test = bench.study.inference.alpha, one.pretrend()
+    if one.untestable:
+        return
+    if test.p_value < alpha:
+        found = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
+        said, thin = f"{words}: the leads are jointly different from zero ({found})", _thin(bench, one)
+        on = f"; {_rests_on(one, thin)}" if thin else ""
+        if _by_thin_alone(one, thin, alpha):
+            count_, what = max(thin.values())
+            few = few_treated(count_, what)
+            yield Caution(severity_of(count_), "pretrend_few_treated", f"{said}{few}{on}{of}")
+        else:
+            yield Caution("serious", "pretrend", f"{said}{on}{of}")
+    elif not one.leads.any() and one.leads_left_out:
+        said = f"{words}: no lead is identified, so that there is no pre-trend test"
+        yield Caution("serious", "leads_not_tested", said)
+    elif one.leads.any() and np.isnan(test.p_value):
+        said = f"{words}: the leads cannot be tested jointly under the first vcov: {one.untested()}"
+        yield Caution("note", "leads_not_tested", said)
 
-    Where that test rests on few clusters it is a note, and says so.
-    """
+
+def _rejected(bench: Bench, paths: Sequence[EventPath]) -> list[EventPath]:
+    """Return the curves whose leads are jointly different from zero, not by those of few treated clusters alone."""
     alpha = bench.study.inference.alpha
-    for v, vcov in enumerate(bench.study.vcov[1:], 1):
-        found: dict[CautionSeverity, list[str]] = {"serious": [], "note": []}
-        for one in paths:
-            first, test = one.pretrend(), one.pretrend(v)
-            if first.p_value < alpha or not test.p_value < alpha:
-                continue
-            said = f"F({test.df1}, {degrees(test.df2)}) = {number(test.statistic, 2)}, p {p_is(test.p_value)}"
-            words = f"{cells.shown(one.cell)}, `{vcov.name}`: the leads are jointly different from zero ({said})"
-            if np.isfinite(first.p_value):
-                words += f"; under the first vcov they are not, p {p_is(first.p_value)}"
-            thin = _thin(bench, one, v) if vcov.clusters else {}
-            few = test.df2 + 1 < FEW_CLUSTERS and bool(vcov.clusters)
-            if few:
-                words += f"; errors of {many(int(test.df2) + 1, 'cluster')} are unreliable"
-            if thin:
-                words += f"; {_rests_on(one, thin)}"
-            found["note" if thin or few else "serious"].append(words)
-        zero = (
-            f"`{vcov.name}`: the leads are jointly different from zero (p < {alpha:g}), and not under the first vcov,"
-        )
-        for severity, several in found.items():
-            for words in _told(several, zero, len(paths)):
-                yield Caution(severity, "pretrend" if severity == "serious" else "pretrend_few_treated", words)
-
-
-def _preferred(bench: Bench, paths: Sequence[EventPath]) -> EventPath | None:
-    """Return the curve of the preferred specification, None where there is none."""
-    plan = bench.curve.plan if bench.curve is not None else None
-    if plan is None or plan.preferred < 0:
-        return None
-    chosen = zip(plan.dimensions, plan.codes[plan.preferred].tolist(), strict=True)
-    own = {d.name: d.labels[c] for d, c in chosen}
-    return next((p for p in paths if all(p.cell.labels.get(d, label) == label for d, label in own.items())), None)
-
-
-def _of_many(found: int, of: int) -> str:
-    """Say of how many curves such a one is: of many tests some fail by chance."""
-    return f"; {found} of {of} curves" if found <= FEW and of > 1 else ""
-
-
-def _told(said: Sequence[str], words: str, of: int, more: str = "") -> Iterator[str]:
-    """Return a few sentences one by one, of many the count and ``more``."""
-    if len(said) <= FEW:
-        yield from said
-    else:
-        yield f"{words} in {len(said)} of {of} curves{more}"
-
-
-def _untested(names: Sequence[str]) -> str:
-    """Name the curves whose leads have no joint test."""
-    if not names:
-        return ""
-    return f"; there is no test of {listed([f'“{n}”' for n in names]) if len(names) <= FEW else f'{len(names)} others'}"
+    found = [p for p in paths if p.pretrend().p_value < alpha and not p.untestable]
+    return [p for p in found if not _by_thin_alone(p, _thin(bench, p), alpha)]
 
 
 def _thin(bench: Bench, one: EventPath, v: int = 0) -> dict[int, tuple[int, str]]:
@@ -346,12 +253,6 @@ def _by_thin_alone(one: EventPath, thin: Mapping[int, tuple[int, str]], alpha: f
     return not joint_test(one.estimate[others], one.vcov[0][np.ix_(others, others)], one.df[0]).p_value < alpha
 
 
-def _significant(one: EventPath, alpha: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    with np.errstate(invalid="ignore"):
-        margin = one.margins(alpha, 0)[0] if len(one.periods) else 0.0
-        return np.asarray(np.abs(one.estimate) > margin * one.std_error())
-
-
 def _cohorts(bench: Bench, cell: Cell) -> Floats:
     cohort = bench.cohort(cell)
     assert cohort is not None
@@ -359,65 +260,44 @@ def _cohorts(bench: Bench, cell: Cell) -> Floats:
     return np.unique(cohort[rows])
 
 
-def _remarks(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
-    """Say of what units, and in what unit, effects are that are not as they seem, in sentences for the figure.
-
-    So is said on how few treated clusters leads rest whose test is given.
-    """
+def _remarks(paths: Sequence[EventPath], names: Sequence[str]) -> list[str]:
+    """Say what of curves is not as it seems, in sentences; each with the curves it is about where not with all."""
     found: dict[str, list[str]] = {}
     for one, name in zip(paths, names, strict=True):
-        few = _rests_on(one, _thin(bench, one)) if np.isfinite(one.pretrend().p_value) else ""
-        for remark in (text for text in (one.by_ends, *one.remarks, few) if text):
-            found.setdefault(told(remark, True), []).append(name)
-    return _with_curves(found, len(paths))
-
-
-def _with_curves(found: Mapping[str, Sequence[str]], of: int) -> tuple[str, ...]:
-    """Write texts as sentences, each with the curves it is about where it is not about all."""
-    which = {
-        text: ""
-        if len(mine) == of
-        else say(", ").join(mine)
-        if len(mine) <= FEW
-        else say("{having} of {names} curves", having=len(mine), names=of)
+        for text in (one.by_ends, *one.notes, _composition(one)):
+            if text:
+                found.setdefault(told(text, True), []).append(name)
+    return [
+        say("{sample}.", sample=capital(text) if len(mine) == len(paths) else f"{said_list(mine)}{say(': ')}{text}")
         for text, mine in found.items()
-    }
-    return tuple(
-        say("{sample}.", sample=say("{name}: {why}", name=name, why=text) if name else capital(text))
-        for text, name in which.items()
+    ]
+
+
+def _composition(one: EventPath) -> str:
+    """Say that periods hold other treated units, where the single ones have a fifth fewer rows than the most."""
+    single = np.array([int(k) not in one.bins for k in one.periods], dtype=bool)
+    size, periods = one.size[single], one.periods[single]
+    if not len(size) or size.min() > 0.8 * size.max():
+        return ""
+    return say(
+        "not every treated unit is in every period, {least} rows in {a} and {most} in {b}, so that effects differ by "
+        "who is in them too",
+        least=count(int(size.min())),
+        a=one.clock.text(int(periods[size.argmin()])),
+        most=count(int(size.max())),
+        b=one.clock.text(int(periods[size.argmax()])),
     )
-
-
-def _fewer(bench: Bench, paths: Sequence[EventPath], names: Sequence[str]) -> tuple[str, ...]:
-    """Say where the units behind later effects are fewer than half of those behind the first: they are others."""
-    found: dict[str, list[str]] = {}
-    for one, name in zip(paths, names, strict=True):
-        if one.clock.calendar or bench.panel.unit_codes is None:
-            continue
-        counts = {k: _units(bench, rows) for k, rows in rows_behind(bench, one) if k >= one.clock.start}
-        first = counts.get(one.clock.start, 0)
-        when: dict[int, list[str]] = {}
-        for k, n in counts.items():
-            if k == one.clock.start or 2 * n < first:
-                when.setdefault(n, []).append(one.clock.text(k))
-        if len(when) > 1:
-            unit = _unit(bench)
-            each = [say("{n:,} in {unit} {periods}", n=n, unit=unit, periods=", ".join(k)) for n, k in when.items()]
-            text = say("fewer treated units are behind later effects: {listed}", listed=say("; ").join(each))
-            found.setdefault(text, []).append(name)
-    return _with_curves(found, len(paths))
-
-
-def _units(bench: Bench, rows: Ints) -> int:
-    """Count units among rows."""
-    codes = bench.panel.unit_codes
-    return len(rows) if codes is None else len(np.unique(codes[rows]))
 
 
 def _few(bench: Bench, one: EventPath) -> tuple[int, ...]:
     """Return the periods whose effects rest on too few treated units or clusters for their errors."""
-    counts = ((k, min(_units(bench, r), treated_clusters(bench, one.cell, r)[0])) for k, r in rows_behind(bench, one))
-    return tuple(k for k, n in counts if n < FEW_CLUSTERS)
+    codes = bench.panel.unit_codes
+
+    def least(rows: Ints) -> int:
+        units = len(rows) if codes is None else len(np.unique(codes[rows]))
+        return min(units, treated_clusters(bench, one.cell, rows)[0])
+
+    return tuple(k for k, rows in rows_behind(bench, one) if least(rows) < FEW_CLUSTERS)
 
 
 def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[EventPath]) -> EventData:
@@ -433,8 +313,7 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         if per_unit:  # another unit than that of the same outcome's other effects
             name, axis = (say("{outcome}, per unit of treatment", outcome=text) for text in (name, axis))
         panels.append(EventPanel(name, series, axis))
-    names = [cells.shown(p.cell) for p in paths]
-    remarks = [*_remarks(bench, paths, names), *_fewer(bench, paths, names)]
+    remarks = _remarks(paths, [cells.shown(p.cell) for p in paths])
     if any(s.few for p in panels for s in p.series):
         said = say(
             " {sign}: fewer than {few} treated units or clusters, so that errors and p cannot be trusted.",
@@ -455,39 +334,16 @@ def figure_data(bench: Bench, request: Request, cells: Cells, paths: Sequence[Ev
         drawn_specification(request, bench.evaluator),
         tuple(say("{name}: {why}", name=cells.shown(p.cell), why=told(p.failure or "", True)) for p in failed),
         tuple(remarks),
-        _doubt(bench, paths, _failing(bench, paths)),
+        _doubt(bench, paths, len(_rejected(bench, paths))),
     )
 
 
-def _failing(bench: Bench, paths: Sequence[EventPath]) -> list[EventPath]:
-    """Return the curves whose leads are jointly different from zero, not by those of few treated clusters alone."""
-    alpha = bench.study.inference.alpha
-    rejected = [p for p in paths if p.pretrend().p_value < alpha and not p.untestable]
-    return [p for p in rejected if not _by_thin_alone(p, _thin(bench, p), alpha)]
-
-
-def _doubt(bench: Bench, paths: Sequence[EventPath], failing: Sequence[EventPath]) -> str:
-    """Say which curves are ``failing``, by panel."""
-    if not failing:
-        return ""
-    alpha = bench.study.inference.alpha
-    tested = [p for p in paths if np.isfinite(p.pretrend().p_value)]
-    many_ = f" in {len(failing)} of {len(tested)} curves" if len(tested) > 1 else ""
-    said = told(f"the leads are jointly different from zero (p < {alpha:g}){many_}")
-    if len(tested) == 1:
-        return say("{sample}.", sample=capital(said))
-    by_panel: dict[str, list[float]] = {}
-    for one in failing:
-        by_panel.setdefault(bench.label(one.cell.labels["outcome"]), []).append(one.pretrend().p_value)
-    worst = sorted(by_panel.items(), key=lambda of: min(of[1]))
-    named = [
-        say("{name} ({p})", name=name, p=p_text(p[0]))
-        if len(p) == 1
-        else say("{name} ({n} of them, lowest {p})", name=name, n=len(p), p=p_text(min(p)))
-        for name, p in worst[:NAMED]
-    ]
-    more = [say("{n} more", n=len(worst) - len(named))] if len(worst) > len(named) else []
-    return say("{clause}: {found}.", clause=capital(said), found=say("; ").join([*named, *more]))
+def _doubt(bench: Bench, paths: Sequence[EventPath], rejected: int) -> str:
+    """Say in how many curves the leads are different from zero."""
+    tested = sum(bool(np.isfinite(p.pretrend().p_value)) for p in paths)
+    of = f" in {rejected} of {tested} curves" if tested > 1 else ""
+    said = told(f"the leads are jointly different from zero (p < {bench.study.inference.alpha:g}){of}")
+    return say("{sample}.", sample=capital(said)) if rejected else ""
 
 
 def _unit(bench: Bench) -> str:
@@ -498,20 +354,9 @@ def _unit(bench: Bench) -> str:
     return say(word)
 
 
-_BARE = {"none", "no", "yes", "all", "some", "any", "full", "few", "many", "无", "有", "否", "是", "全部", "部分"}
-"""Options that say nothing without their dimension."""
-
-
-def _option(bench: Bench, cells: Cells, dimension: str, label: str) -> str:
-    """Return an option's text, after its dimension where one of the options says nothing alone."""
-    text, name = bench.heading(dimension, label), say_choice(dimension)
-    bare = any(cell.labels[dimension].lower() in _BARE for cell in cells) and name not in text
-    return say("{name}: {why}", name=name, why=text) if bare else text
-
-
 def _series(bench: Bench, cells: Cells, one: EventPath) -> EventSeries:
     names = [n for n in cells.varying if n != "outcome"]
-    label = " · ".join(_option(bench, cells, n, one.cell.labels[n]) for n in names) or one.cell.method
+    label = " · ".join(bench.heading(n, one.cell.labels[n]) for n in names) or one.cell.method
     pointwise, band = one.margins(bench.study.inference.alpha, bench.study.seed)
     test = one.pretrend()
     return EventSeries(
@@ -673,22 +518,6 @@ def _controls(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     return tuple(Row(bench.label(t), tuple(say("yes") if t in o else say("no") for o in own)) for t in every)
 
 
-def _composition(one: EventPath) -> str:
-    """Say that periods hold other treated units, where the single ones have a fifth fewer rows than the most."""
-    single = np.array([int(k) not in one.bins for k in one.periods], dtype=bool)
-    size, periods = one.size[single], one.periods[single]
-    if not len(size) or size.min() > 0.8 * size.max():
-        return ""
-    return say(
-        "not every treated unit is in every period, {least} rows in {a} and {most} in {b}, so that effects differ by "
-        "who is in them too",
-        least=count(int(size.min())),
-        a=one.clock.text(int(periods[size.argmin()])),
-        most=count(int(size.max())),
-        b=one.clock.text(int(periods[size.argmax()])),
-    )
-
-
 def _tests(bench: Bench, paths: Sequence[EventPath]) -> tuple[Row, ...]:
     tests = [p.pretrend() if p.failure is None else None for p in paths]
     known = [t if t is not None and np.isfinite(t.p_value) else None for t in tests]
@@ -713,11 +542,9 @@ def _notes(bench: Bench, paths: Sequence[EventPath]) -> tuple[str, ...]:
     found = [_about(paths), error_note(bench)]
     curves = [(f"({k})", p.bins) for k, p in enumerate(paths, 1) if p.failure is None]
     found.append(ends_note(curves, (clock.first, clock.last)))
-    found += dict.fromkeys(say("{sample}.", sample=capital(told(note, True))) for p in paths for note in p.notes)
     good = [(p, f"({k})") for k, p in enumerate(paths, 1) if p.failure is None]
-    found += _remarks(bench, [p for p, _ in good], [name for _, name in good])
+    found += _remarks([p for p, _ in good], [name for _, name in good])
     found += of_columns((k, told(p.always, True)) for k, p in enumerate(paths, 1))
-    found += of_columns((k, _composition(p)) for k, p in enumerate(paths, 1) if p.failure is None)
     if any(np.isfinite(p.trend_found(bench.study.inference.alpha, POWER)) for p in paths if p.failure is None):
         found.append(
             say(

@@ -35,7 +35,7 @@ from specdid.analyses._fit import (
     record_fit,
     sizes_of,
 )
-from specdid.analyses._timing import never_before, timing
+from specdid.analyses._timing import never_before
 from specdid.analyses._words import (
     axis_of,
     count,
@@ -48,7 +48,6 @@ from specdid.analyses._words import (
     p_value,
     scale_of,
     shown,
-    time_name,
     unit_name,
     units_text,
 )
@@ -56,8 +55,6 @@ from specdid.analyses.table import notes as table_notes
 from specdid.engine.coefficient_table import fit_full
 from specdid.engine.problem import Code, Members, Problem
 from specdid.figures import forest
-from specdid.language import write
-from specdid.language.tree import Call, Name, Node, walk
 from specdid.tables._base import PrintTable, Row, TidyTable, Value
 
 BLOCKS = 12
@@ -101,7 +98,7 @@ def run(bench: Bench, request: Request) -> Finding:
     data = _forest(bench, request, cells, splits, config)
     drawn = any(np.isfinite(r.estimate) for b in data.blocks for r in b.rows)
     tables = (_tidy(bench, request, cells, splits, config), _tests(bench, cells, splits, config.overlap))
-    warnings = tuple(w for s in splits for w in _warnings(bench, cells, s, config))
+    warnings = tuple(w for s in splits for w in _warnings(cells, s, config))
     charts = (Chart("forest", data),) if drawn else ()
     return Finding(tables, charts, (*cells.notes, *warnings))
 
@@ -335,7 +332,7 @@ def _rests_on_these(fit: CellFit) -> bool:
     return spread is not None and spread.effective < 2 * FEW
 
 
-def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
+def _warnings(cells: Cells, s: GroupedCell, config: GroupsConfig) -> Iterator[Caution]:
     where, small = cells.shown(s.cell), 0
     for group, fit in zip(config.groups, s.fits, strict=True):
         if fit.failure is not None:
@@ -343,12 +340,6 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
             continue
         if always := never_before(fit):
             yield Caution("serious", "always_treated", f"{where}, `{group.label}`: {always}")
-        if s.cell.plain and fit.n_control == 0 < fit.n_treated and s.whole.n_control > 0:
-            said = (
-                f"{where}, `{group.label}` has no unit that is untreated throughout, as the whole sample has: its "
-                "effect rests on when its units are treated"
-            )
-            yield Caution("note", "group_all_treated", said)
         few = _too_few(fit)
         if few:
             small += 1
@@ -360,17 +351,6 @@ def _warnings(bench: Bench, cells: Cells, s: GroupedCell, config: GroupsConfig) 
         yield Caution("serious", "small_group", said)
     if s.note and not np.isfinite(s.tests[0].statistic):
         yield Caution("note", "no_equality_test", f"{where}: no test of equality, {s.note}")
-    elif s.note:
-        yield Caution("note", "equality_assumes", f"{where}: {s.note}")
-    if len(s.outside):
-        verb, units = "is" if len(s.outside) == 1 else "are", ""
-        if bench.panel.unit_codes is not None:
-            lost, all_units = (count_units_of(bench, rows) for rows in (s.outside, s.whole.rows))
-            units = f", of {lost:,} of {units_text(all_units)}"
-        rows = f"{len(s.outside):,} of the {units_text(len(s.whole.rows), 'row')} of the estimate in the whole sample"
-        yield Caution("note", "in_no_group", f"{where}: {rows} {verb} in no group{units}")
-    if config.overlap and any(v.kind != "cluster" for v in bench.study.vcov):
-        yield Caution("note", "groups_overlap", f"{where}: {OVERLAPPED}")
 
 
 def fit_interacted(cell: Cell, groups: Sequence[Bools]) -> CellFit:
@@ -536,63 +516,17 @@ def _changing(bench: Bench, config: GroupsConfig, cell: Cell, rows: Sequence[Boo
         changing = (inside > 0) & (inside < size)
         if not changing.any():
             continue
-        every = _all_changing(codes, size, rows)
-        first = int(np.flatnonzero(changing)[0])
+        names = _named(bench, np.flatnonzero(mine & changing[codes]))
         return [
             fault_at(
                 group.condition.origin,
                 group.condition.tree.span,
                 "unit_changes_group",
-                f"{units_text(int(every.sum()))} change{'s' if every.sum() == 1 else ''} group over time",
-                _advice(bench, group, cell),
-                notes=(_example(bench, config, rows, sample & (codes == first)),),
+                f"units enter or leave `{group.label}` over time: {names}",
+                f"hold the groups fixed with the value of one period: at(x, {bench.panel.time} == …)",
             )
         ]
     return []
-
-
-def _all_changing(codes: NDArray[np.int64], size: NDArray[np.int64], rows: Sequence[Bools]) -> Bools:
-    changing = np.zeros(len(size), dtype=bool)
-    for mine in rows:
-        inside = np.bincount(codes[mine], minlength=len(size))
-        changing |= (inside > 0) & (inside < size)
-    return changing
-
-
-def _example(bench: Bench, config: GroupsConfig, rows: Sequence[Bools], unit: Bools) -> str:
-    """Name a unit with the groups it is in, in the order of time."""
-    order = np.flatnonzero(unit)
-    if bench.periods is not None:
-        order = order[np.argsort(bench.periods[order], kind="stable")]
-    told: dict[str, str] = {}
-    for row in order.tolist():
-        inside = [f"`{g.label}`" for g, mine in zip(config.groups, rows, strict=True) if mine[row]]
-        told.setdefault(listed(inside) or "no group", time_name(bench.panel, row))
-    words = [f"{group} in {time}" for group, time in told.items()]
-    return f"for example {unit_name(bench.panel, int(order[0]))}: {listed(words[:3])}"
-
-
-def _advice(bench: Bench, group: UnitGroup, cell: Cell) -> str:
-    """Say how to hold a condition fixed, in the last period before treatment where that is known."""
-    moving = _moving(group.condition.tree, bench.panel.time or "")
-    when, periods = "…", bench.periods
-    if periods is not None and bench.panel.unit_codes is not None and np.isfinite(start := timing(bench, cell).start):
-        before = periods[periods < start]
-        row = int(np.flatnonzero(periods == before.max())[0]) if len(before) else -1
-        when = time_name(bench.panel, row) if row >= 0 else when
-    held = listed([f"at({words}, {bench.panel.time} == {when})" for words in moving])
-    return f"hold the groups fixed with the value of one period: {held}"
-
-
-def _moving(tree: Node, time: str) -> list[str]:
-    """Return what of a condition may change within a unit: its first name outside at(), and calls by period."""
-    calls = [n for n in walk(tree) if isinstance(n, Call)]
-    by = [(n, a.value) for n in calls for a in n.arguments if a.name == "by" and a.value is not None]
-    periods = [n for n, value in by if Name(time) in walk(value)]
-    within = {id(n) for call in calls if call.function == "at" or call in periods for n in walk(call)}
-    names = [n for n in walk(tree) if isinstance(n, Name) and id(n) not in within]
-    moving: list[Node] = [*names[:1], *periods]
-    return [*dict.fromkeys(map(write, moving))] or ["x"]
 
 
 def count_units_of(bench: Bench, rows: NDArray[np.int64]) -> int:
@@ -627,8 +561,6 @@ OWN = Own(
     zh_kept={
         "Heterogeneity": "异质性分析",
         "Heterogeneity: {name}": "异质性分析：{name}",
-        "{cell}, `{group}` has no unit that is untreated throughout, as the whole sample has: its effect rests on when "
-        "its units are treated": "{cell}，`{group}` 没有始终未受处理的个体（全样本有）：其效应取决于个体受处理的时间",
     },
     meanings={"files.heterogeneity": {"group": "A group's label.", "condition": "A group's condition."}},
     example="""

@@ -15,9 +15,8 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Floats, Ints
-from specdid._columns import Core
 from specdid._decode.table import Table
-from specdid._diagnostics import Fault, fault_at
+from specdid._diagnostics import Fault
 from specdid._format import Either, Key, Many, NumberValue, Word
 from specdid._records import CODES, Status
 from specdid._records.cautions import capital
@@ -25,7 +24,7 @@ from specdid._records.numerals import percent
 from specdid._words import say, sentences, told
 from specdid.analyses import event_study
 from specdid.analyses._base import Analysis, Bench, Caution, Cell, Cells, Chart, Finding, Request
-from specdid.analyses._cells import drawn_specification, first_options
+from specdid.analyses._cells import drawn_specification
 from specdid.analyses._event_paths import EventPath, EventStudyConfig, clock_of, path
 from specdid.analyses._event_paths import check as check_event_study
 from specdid.analyses._honest_bounds import MOST, Estimates, RelativeMagnitudes, Smoothness
@@ -123,31 +122,6 @@ def decode(found: Mapping[str, Any], table: Table) -> HonestConfig:
 def check(bench: Bench, request: Request) -> Iterator[Fault]:
     """Find what an event study lacks."""
     yield from check_event_study(bench, replace(request, config=request.config.event))
-    yield from _none(bench, request)
-    chosen = first_options(request, bench.evaluator)
-    if chosen:
-        yield fault_at(
-            request.table.origin,
-            None,
-            "preferred_order",
-            f"these bounds are of {listed([f'{name} `{label}`' for name, label in chosen])}: the first written of "
-            "several, as there is no [preferred]; in another order they would be of another specification",
-            "name the specification that is meant in [preferred], or move it by `fix` and `vary`",
-            "warning",
-        )
-
-
-def _none(bench: Bench, request: Request) -> Iterator[Fault]:
-    """Warn of imputation estimators, which have no bounds whatever the data are."""
-    planned = request.layout.planned.get(bench.evaluator)
-    if planned is None or not len(planned.plan):
-        return
-    used = np.unique(planned.plan.codes[:, Core.ESTIMATOR])
-    methods = {planned.plan.grid.estimators[e].method for e in used.tolist()}
-    if lacking := sorted(methods & {"did2s", "did_imputation"}):
-        message = f"there are no bounds by {' and '.join(lacking)}: leads and effects are not changes from one period"
-        advice = "take an estimator that has such by `fix = { estimator = … }`: feols, sunab or csdid"
-        yield fault_at(request.table.origin, None, "honest_none", message, advice, "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +265,7 @@ def _consecutive(found: EventPath, levels: Levels, config: HonestConfig, alpha: 
     rough = ""
     if values[0] < SINGULAR:
         rough = f"the covariance of the {len(vcov)} estimates is singular, with {found.n_clusters[0]} clusters"
-    notes = [*filter(None, (levels.note,)), *(found.notes if found.cell.plain else ()), *found.remarks]
+    notes = [*filter(None, (levels.note,)), *found.notes]
     away = sorted({int(k) for k in levels.periods} - {*before, *after})
     if away:
         bins = [k for k in away if k in found.bins]
@@ -540,8 +514,6 @@ def _said(cells: Cells, columns: Sequence[Column], config: HonestConfig) -> Iter
         if one.of.estimates is None:
             yield Caution("note", "not_estimated", f"{words}: {one.of.failure}")
             continue
-        for note in one.of.notes:
-            yield Caution("note", "honest_periods", f"{words}: {note}")
         if one.of.rough:
             yield Caution("note", "not_estimated", f"{words}: no bounds on the slope, since {one.of.rough}")
         if one.of.path is not None and one.of.path.df[0] < FEW_DF:
@@ -660,23 +632,7 @@ def _curve_lines(found: Breakdowns, of: int, config: HonestConfig) -> list[str]:
             none=none,
             median=number(float(np.median(np.nan_to_num(values, nan=0.0))), 2),
         ),
-        *_of_several(found),
-        "",
-        say(
-            "Computed so: sets take estimates as normal with their covariance known; ends and breakdown values are "
-            "bisected for, breakdown values after a scan of bounds, so that zero inside at a stretch of bounds between "
-            "two that are tried (0.05 apart up to 3) would be missed."
-        ),
     ]
-
-
-def _of_several(found: Breakdowns) -> Iterator[str]:
-    if found.several:
-        yield say(
-            "In {several:,} of these, specifications that are one point have event studies that differ, by periods "
-            "that their estimate does not use: the lowest of their breakdown values counts, and the file has all.",
-            several=found.several,
-        )
 
 
 ANALYSIS = Analysis(

@@ -315,7 +315,7 @@ def run_moderator(bench: Bench, request: Request, cells: Cells) -> Finding:
         note = say("The treatment's effect at values of the moderator; standard errors: {errors}.", errors=bench.errors)
         note += shown(len(drawn))
         charts = (Chart("marginal_effect", marginal_effect.EffectData(request.title, axis, level, panels, note)),)
-    warnings = tuple(w for m in done for w in _warnings(cells, m, config))
+    warnings = tuple(w for m in done for w in _warnings(cells, m))
     return Finding(tables, charts, (*cells.notes, *warnings))
 
 
@@ -491,7 +491,7 @@ def _panel(cells: Cells, m: Moderated, column: int, places: int) -> marginal_eff
     )
 
 
-def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[Caution]:
+def _warnings(cells: Cells, m: Moderated) -> Iterator[Caution]:
     where = cells.shown(m.cell)
     if m.fit.failure is not None:
         yield Caution("note", "not_estimated", f"{where}: {m.fit.failure}")
@@ -500,9 +500,6 @@ def _warnings(cells: Cells, m: Moderated, config: ModeratorConfig) -> Iterator[C
     if m.lost:
         said = f"{where}: {m.lost:,} of {units_text(m.of_units)} without a value of the moderator {m.when} left out"
         yield Caution("note", "no_moderator", said)
-    if config.now:
-        said = "the moderator is taken in the same period; where the treatment changes it, it is a bad control"
-        yield Caution("note", "moderator_now", f"{where}: {said}")
     if m.known and len(m.treated):
         outside = float(np.mean((m.values < m.treated.min()) | (m.values > m.treated.max())))
         if outside > 0.1:

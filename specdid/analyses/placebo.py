@@ -44,7 +44,6 @@ from specdid.analyses._words import (
     decimals,
     estimate_and_error,
     labels_of,
-    listed,
     number,
     of_columns,
     p_is,
@@ -310,12 +309,9 @@ def run(bench: Bench, request: Request) -> Finding:
     panels = tuple(panel_of(bench, cells, p, k) for k, p in drawn[:PANELS])
     charts = []
     if panels:
-        said, alpha = note + shown(len(drawn)), bench.study.inference.alpha
-        first = placed[: drawn[len(panels) - 1][0]]
-        said = sentences(
-            filter(None, [said, _off_zero(first, alpha, cells), drawn_specification(request, bench.evaluator)])
-        )
-        against = capital(told(_rejecting(first, alpha, cells)))
+        alpha = bench.study.inference.alpha
+        said = sentences(filter(None, [note + shown(len(drawn)), drawn_specification(request, bench.evaluator)]))
+        against = capital(told(_rejecting(placed, alpha)))
         doubt = say("{sample}.", sample=against) if against else ""
         data = placebo_density.PlaceboData(title_of(request), alpha, panels, said, doubt)
         charts.append(Chart("placebo_density", data))
@@ -340,30 +336,23 @@ def _place(bench: Bench, cell: Cell, config: PlaceboConfig) -> Placed:
     return Placed(cell, fit, random, tuple(earlier), few)
 
 
-def _rejecting(placed: Sequence[Placed], alpha: float, cells: Cells | None = None) -> str:
-    """Say in how many columns placebos reject more than twice as often as they may; empty where in none.
-
-    Of a figure, whose ``cells`` are named, they are panels.
-    """
+def _rejecting(placed: Sequence[Placed], alpha: float) -> str:
+    """Say in how many columns placebos reject more than twice as often as they may; empty where in none."""
     drawn = [p for p in placed if len(p.random.null_p)]
     over = [p for p in drawn if _rejects(p, alpha)]
     if not over:
         return ""
-    of = "columns"
-    if cells is not None and len(drawn) > 1:
-        of = f"panels ({listed([cells.shown(p.cell) for p in over])})"
-    off = any(p.random.off_zero for p in over)
-    about = ", counted about the placebos' own mean where it is not zero" if off else ""
+    most = max(float(np.mean(p.random.null_p < alpha)) for p in over)
     return (
-        f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} {of} "
-        f"(at most {max(p.random.share_about_centre(alpha) for p in over):.0%}){about}, so clustered errors are too "
-        "small"
+        f"more than {2 * alpha:.0%} of placebos have p < {alpha:g} in {len(over):,} of {len(drawn):,} columns (at most "
+        f"{most:.0%}), so clustered errors are too small"
     )
 
 
 def _rejects(placed: Placed, alpha: float) -> bool:
-    """Say whether placebos, if there are enough, reject more than twice as often as they may."""
-    return len(placed.random.null_p) >= ENOUGH and placed.random.share_about_centre(alpha) > 2 * alpha
+    """Say whether enough placebos, which lie about zero, reject more than twice as often as they may."""
+    r = placed.random
+    return len(r.null_p) >= ENOUGH and not r.off_zero and float(np.mean(r.null_p < alpha)) > 2 * alpha
 
 
 def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: PlaceboConfig) -> Iterator[Caution]:
@@ -411,19 +400,6 @@ def _warnings(bench: Bench, cells: Cells, placed: Sequence[Placed], config: Plac
                 yield Caution(severity_of(n), code, f"{said}{of}")
 
 
-OFF_ZERO = later(
-    "{columns}: placebos are not centred on zero, as where treated units stay treated and outcomes keep the effect: "
-    "their share with p < {alpha:g} says nothing of clustered errors."
-)
-
-
-def _off_zero(placed: Sequence[Placed], alpha: float, cells: Cells | None = None) -> str:
-    """Say which columns' placebos lie about another number than zero; empty where none do. Of ``cells``, by name."""
-    off = [(k, p) for k, p in enumerate(placed, 1) if p.random.off_zero]
-    columns = [cells.shown(p.cell) if cells else f"({k})" for k, p in off]
-    return say(OFF_ZERO, columns=said_list(columns), alpha=alpha) if columns else ""
-
-
 @dataclass(frozen=True, slots=True)
 class Placebos:
     """The draws of one cell.
@@ -457,14 +433,6 @@ class Placebos:
         if n < 2:
             return False
         return abs(self.centre()) > float(np.std(self.null_estimate, ddof=1) * max(3 / np.sqrt(n), OFF))
-
-    def share_about_centre(self, alpha: float) -> float:
-        """Return the share of draws with p below ``alpha``, against their own mean where that is not zero."""
-        if not self.off_zero:
-            return float(np.mean(self.null_p < alpha))
-        known = self.null_statistic != 0  # without a t there is no error to divide by
-        b, t = self.null_estimate[known], self.null_statistic[known]
-        return float(np.mean(two_sided((b - self.centre()) * t / b, self.df) < alpha))
 
 
 def moved_columns(bench: Bench, cell: Cell) -> tuple[str, ...]:
@@ -593,16 +561,7 @@ def disagreement(placed: Placed, alpha: float) -> Caution | None:
     further = round(p * (draws + 1)) - 1
     if further > 0 and bdtrc(further - 1, draws, alpha) < ODDS:
         return Caution("serious", "placebo_disagrees", f"{found}, but {p_digits(p)} by permutation")
-    if least_p(draws) >= alpha:
-        less = f"{draws:,} draws give no permutation p below {least_p(draws):.3f}"
-        return Caution("note", "few_draws", f"{found}; {less}: ask for more draws")
-    near = f"{p_digits(p)} by permutation, which {draws:,} draws do not tell from {alpha:g}"
-    return Caution("note", "few_draws", f"{found}, {near}: ask for more draws")
-
-
-def least_p(draws: int) -> float:
-    """Return the least p that so many draws can give: none of them is as far from zero as the estimate."""
-    return 1 / (draws + 1)
+    return None
 
 
 def title_of(request: Request) -> str:
@@ -642,7 +601,7 @@ def main_table(bench: Bench, request: Request, cells: Cells, placed: Sequence[Pl
         share = float(np.mean(r.null_p < bench.study.inference.alpha))
         quantiles = tuple(float(q) for q in np.quantile(b, QUANTILES))
         spread = float(np.std(b, ddof=1)) if len(b) > 1 else None
-        drawn = (len(b), least_p(len(b)), float(np.mean(b)), spread, *quantiles, share)
+        drawn = (len(b), 1 / (len(b) + 1), float(np.mean(b)), spread, *quantiles, share)
         rows.append((*lead, *one.p_values(), *drawn, message))
     return TidyTable((*labels_of(cells), *HEADER), tuple(rows), _printed(bench, request, cells, placed, note))
 
@@ -707,15 +666,12 @@ def _printed(bench: Bench, request: Request, cells: Cells, placed: Sequence[Plac
         Row(say("Draws"), tuple(count(len(p.random.null_estimate)) for p in placed)),
     )
     said = [note, say("Standard errors in parentheses.")]
-    few = {n for p in placed if (n := len(p.random.null_estimate)) and least_p(n) >= alpha}
-    said += [say("{n:,} draws give no permutation p below {least:.3f}.", n=n, least=least_p(n)) for n in sorted(few)]
     undrawn = [(k, p) for k, p in enumerate(placed, 1) if not len(p.random.null_estimate)]
     whys: list[tuple[int, str]] = []
     for k, p in undrawn:
         messages = (p.fit.failure,) if p.fit.failure else (note.message for note in p.random.notes)
         whys.append((k, "; ".join(told(message, True) for message in messages)))
     said += of_columns(whys)
-    said += [off] if (off := _off_zero(placed, alpha)) else []
     moved = coefficient_rows(earlier, places)
     if moved:
         said.append(say(EARLIER))

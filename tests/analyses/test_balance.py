@@ -136,7 +136,6 @@ def test_period_by_period_every_period_is_compared_and_all_of_them(others):
     assert [row["period"] for row in rows] == ["all", *map(str, range(2005, 2018))]
     for key in ("n_treated", "n_control"):
         assert rows[0][key] == sum(row[key] for row in rows[1:])
-    assert any("count the periods of a unit as independent" in w for w in map(str, others[0].warnings))
 
 
 def test_every_variant_has_its_own_match():
@@ -202,8 +201,7 @@ def test_what_matching_left_or_made_worse_is_told():
     assert said[0].startswith("m: after matching a bias above 10% is left in x0 (")
     assert "Patents" in said[1]
     assert said[1].startswith("m: matching made the bias larger in ")
-    assert said[2].startswith("m: after matching variances differ, treated over controls, in x2 (")
-    assert said[3] == "m: after matching the variables still predict treatment jointly (p < 0.001)"
+    assert said[2] == "m: after matching the variables still predict treatment jointly (p < 0.001)"
 
 
 def test_a_sample_without_a_match_says_why():

@@ -91,7 +91,7 @@ def test_controls_leave_the_weights_and_say_why_no_comparisons(found):
     assert "with controls" in main["message"]
     assert [t.suffix for t in found[2].tables] == [""]
     assert not found[2].charts
-    assert any(w.code == "no_comparisons" for w in found[2].warnings)
+    assert any("No comparisons: with controls" in note for note in found[2].tables[0].print.notes)
 
 
 def small(directory, rows, more="", columns="unit,time,y,d"):

@@ -201,19 +201,6 @@ def test_a_rejection_by_a_lead_of_few_clusters_beside_others_of_many_is_no_faile
         assert f"! {failing.doubt}" in " ".join(t.get_text() for t in draw(failing, width).texts)
 
 
-def test_curves_without_a_joint_test_are_named_and_not_counted(leading):
-    """Sun and Abraham's leads of one unit for each cohort are tested by a singular matrix."""
-    curve, _, tests = run(leading, estimator={"OLS": "feols", "not yet": {"method": "sunab", "control": "notyet"}},
-        treatment={"d": {"term": "d", "cohort": "cohort"}}, vcov={"unit": "~id"},
-        event_study={"window": [-3, 2], "vary": ["estimator"]},
-    )  # fmt: skip
-    assert [p is not None and bool(np.isfinite(p)) for p in tests["p_value"]] == [True, False]
-    ((_, message),) = said(curve, "pretrend")
-    assert message.endswith("there is no test of “not yet”")
-    assert " of 2 curves" not in message
-    assert known(message, "zh")
-
-
 def test_units_without_a_row_before_treatment_move_sun_abraham_too():
     unseen = pl.col("id").is_in([1, 4]) & (pl.col("d") == 0)
     frame = small_panel(1).filter(~unseen)
@@ -231,14 +218,15 @@ def test_units_without_a_row_before_treatment_move_sun_abraham_too():
 
 
 @pytest.mark.parametrize(
-    ("ends", "words"), [("bin", "Stata's `estat event`"), ("drop", "csdid has no rows beyond the window")]
+    ("ends", "words"), [("bin", "Stata's `estat event`"), ("drop", "sdid has no rows beyond the window")]
 )
 def test_ends_of_csdid_that_stata_does_not_have_are_told(ends, words):
     """Dropped are rows, with the base periods and comparisons of the effects inside the window."""
     design = {"estimator": {"cs": "csdid"}, "controls": {"none": "1"}, "vcov": {"unit": "~id"}}
     for window, told in (({"window": [-2, 1]}, [words]), ({}, [])):
         curve, _, _ = run(small_panel(1), event_study={**window, "ends": ends}, **design)
-        assert [w in m for (_, m), w in zip(said(curve, "curves_differ"), told, strict=True)] == [True] * len(told)
+        notes = " ".join(curve.analyses[0].finding.charts[0].data.remarks)
+        assert (words in notes) == bool(told)
 
 
 def test_always_treated_units_of_least_squares_are_counted_with_what_they_do():
@@ -277,7 +265,6 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     frame = small_panel(1)
     curve, _, _ = run(frame.with_columns(d=pl.when(gone).then(None).otherwise(pl.col("d"))))
     words = "2 of 16 treated units stand in leads only, without a row since treatment that has all values"
-    assert any(message.split(": ", 1)[1].startswith(words) for _, message in said(curve, "curves_differ"))
     (analysis,) = curve.analyses
     (chart,) = analysis.finding.charts
     for texts in (chart.data.remarks, analysis.finding.tables[0].print.notes):
@@ -285,11 +272,10 @@ def test_treated_units_that_stand_in_leads_only_are_counted_in_figure_table_and_
     assert words in note(chart.data)
     remark = chart.data.remarks[0][:-1]
     assert known(remark, "zh")
-    whole, _, _ = run(frame)
-    assert not said(whole, "curves_differ")
     early = frame.filter(pl.col("year") < 2005)  # one cohort is not treated while the data last
-    late, _, _ = run(early, event_study={"window": [-3, 0]})
-    assert not said(late, "curves_differ")
+    for data, more in ((frame, {}), (early, {"event_study": {"window": [-3, 0]}})):
+        other, _, _ = run(data, **more)
+        assert "in leads only" not in note(other.analyses[0].finding.charts[0].data)
 
 
 def test_treated_units_of_the_last_period_without_its_row_stand_in_leads_only():
@@ -300,7 +286,7 @@ def test_treated_units_of_the_last_period_without_its_row_stand_in_leads_only():
         frame.with_columns(d=pl.when(gone).then(None).otherwise(pl.col("d"))), event_study={"window": [-3, 0]}
     )
     n = frame.filter(pl.col("cohort") > 0)["id"].n_unique()
-    assert any(f"2 of {n} treated units stand in leads only" in message for _, message in said(curve, "curves_differ"))
+    assert f"2 of {n} treated units stand in leads only" in note(curve.analyses[0].finding.charts[0].data)
 
 
 def test_a_dose_is_said_in_check_figure_and_summary():
@@ -339,64 +325,6 @@ def test_clusters_that_some_rows_lack_are_not_counted():
             assert rows
             assert all(found["n_clusters"][k] is None or np.isnan(found["n_clusters"][k]) for k in rows), table.suffix
             assert all(found["message"][k] for k in rows), table.suffix
-
-
-@pytest.mark.parametrize(
-    ("units", "code", "severity"), [(100, "pretrend", "serious"), (10, "pretrend_few_treated", "note")]
-)
-def test_leads_that_differ_under_a_further_vcov_alone_are_told(units, code, severity):
-    """Errors of units are large and cancel in pairs, whose clusters see a small lead."""
-    pair = pl.col("id") // 2
-    treated = pair % 2 == 0
-    noise = np.random.default_rng(2).normal(size=(units, 7))
-    frame = small_panel(1, units=units).with_columns(
-        pair=pair, cohort=pl.when(treated).then(2004).otherwise(0), d=(treated & (pl.col("year") >= 2004)).cast(int)
-    )
-    sign = 1 - 2 * (frame["id"] % 2).to_numpy()
-    cell = noise[(frame["id"] // 2).to_numpy() % units, frame["year"].to_numpy() - 2001]
-    lead = 0.3 * (treated & (pl.col("year") == 2001)).cast(float)
-    frame = frame.with_columns(y=pl.Series(20 * sign * cell) + 0.05 * pl.col("x1") + lead)
-    frame = frame.filter(pair.len().over("pair", "year") == 2)
-    curve, _, tests = run(frame, vcov={"unit": "~id", "pair": "~pair"})
-    assert tests["p_value"][1] < 0.05 < tests["p_value"][0]
-    ((found, message),) = said(curve, code)
-    assert found == severity
-    assert "`pair`" in message
-    assert "under the first vcov they are not, p" in message
-    assert ("clusters are unreliable" in message) == (severity == "note")
-    assert known(message, "zh")
-
-
-def test_effects_of_fewer_units_than_the_first_say_so():
-    """Later effects are of other units where cohorts are seen for shorter: nothing in the figure said so."""
-    late = pl.col("id") % 4 > 0
-    last = pl.col("year").max()
-    frame = small_panel(1, units=60).with_columns(
-        cohort=pl.when(pl.col("cohort") == 0).then(0).when(late).then(last).otherwise(last - 2)
-    )
-    frame = frame.with_columns(d=((pl.col("cohort") > 0) & (pl.col("year") >= pl.col("cohort"))).cast(int))
-    curve, _, _ = run(frame, event_study={"window": [-2, 2]}, vcov={"unit": "~id"})
-    (chart,) = (c for c in curve.analyses[0].finding.charts if c.figure == "event_study")
-    treated = frame.filter((pl.col("cohort") > 0) & (pl.col("year") == pl.col("year").max()))
-    early = int((treated["cohort"] < treated["year"]).sum())
-    words = f"Fewer treated units are behind later effects: {len(treated)} in year 0; {early} in year 1, 2."
-    assert words in chart.data.remarks
-
-
-def test_the_curves_whose_leads_fail_are_named_with_their_p():
-    """One of five curves failed, and it was the one for which the page had no room."""
-    frame = small_panel(3)
-    raised = (pl.col("cohort") > 0) & (pl.col("year") == pl.col("cohort") - 2)
-    frame = frame.with_columns(y2=pl.col("y") + 5 * raised)
-    curve, _, _ = run(frame, event_study={"window": [-4, 1]}, outcome={"calm": "y", "moved": "y2"})
-    (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
-    assert chart.doubt == "The leads are jointly different from zero (p < 0.05) in 1 of 2 curves: moved (p < 0.001)."
-    curve, _, _ = run(
-        frame, event_study={"window": [-4, 1], "vary": ["outcome", "sample"]},
-        sample={"all": "TRUE", "late": "year > 2000"}, outcome={"calm": "y", "moved": "y2"},
-    )  # fmt: skip
-    (chart,) = (c.data for c in curve.analyses[0].finding.charts if c.figure == "event_study")
-    assert chart.doubt.endswith("in 2 of 4 curves: moved (2 of them, lowest p < 0.001).")
 
 
 @pytest.mark.parametrize(("step", "word"), [("4", "period"), (None, "year")])

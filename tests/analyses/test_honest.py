@@ -73,9 +73,6 @@ def test_effects_of_a_dose_are_said_not_to_be_per_unit_of_it():
     told_ = "effects are of being treated, not per unit of `law`, which has other values than 0 and 1"
     for data, n in ((dose, 1), (of_law, 0), (missing, 0)):
         found = ran(data, event_study={"vary": ["controls"]})
-        said = [c.code for c in found.warnings if c.message.endswith(told_)]
-        assert said.count("curves_differ") == n
-        assert ("honest_periods" in said) == bool(n)
         for analysis in found.analyses:
             notes = analysis.finding.tables[0].print.notes
             assert (f"E{told_[1:]}." in notes) == bool(n)
@@ -267,7 +264,6 @@ def test_bins_are_no_single_periods():
     found = rows(made)
     assert (found[0]["periods_before"], found[0]["periods_after"]) == (1, 2)
     assert "without period −3 and 2, which hold what lies beyond them" in found[0]["message"]
-    assert any(w.code == "honest_periods" for w in made.warnings)
 
 
 def test_a_bin_beside_the_reference_leaves_no_change_before():
@@ -372,7 +368,6 @@ def test_of_one_model_with_several_event_studies_the_lowest_value_counts_whateve
     drawn = made.analyses[0].finding.breakdowns
     assert (drawn.known.tolist(), drawn.several) == ([True, False], 1)
     assert drawn.values[0] == values["TRUE"]
-    assert any("the lowest of their breakdown values" in line for line in made.analyses[0].finding.lines)
     assert len(rows(ran(panel(), {"specifications": 1}, sample={"a": "TRUE", "b": "x < 99"}), "breakdown")) == 1
 
 
@@ -382,34 +377,6 @@ def test_a_point_without_an_event_study_of_its_own_and_values_of_zero():
     assert found.known.tolist() == [True, False, True, False, True]
     np.testing.assert_array_equal(found.values, [2.0, np.nan, np.nan, np.nan, np.inf])
     assert found.several == 1
-
-
-@pytest.mark.parametrize("controls", [{"none": "1", "x": "x"}, {"x": "x", "none": "1"}])
-def test_bounds_without_a_preferred_specification_say_which_is_meant(controls):
-    def said(**more):
-        spec = {**STUDY, "controls": controls, "honest": {}, **more}
-        return [f.message for f in specdid.check(spec, panel()) if f.code == "preferred_order"]
-
-    first = next(iter(controls))
-    (message,) = said()
-    assert f"controls `{first}`" in message
-    assert not said(preferred={"controls": "x"})
-    assert not said(honest={"vary": ["controls"]})
-    assert not said(honest={"fix": {"controls": "x"}})
-    curve = ran(panel(), {}, controls=controls)
-    assert [str(w.code) for w in curve.warnings].count("preferred_order") == 1
-
-
-def test_an_estimator_that_never_has_bounds_is_told_before_it_runs():
-    def said(**more):
-        estimator = {"i": "did_imputation", "o": "feols"}
-        spec = {**STUDY, "estimator": estimator, "preferred": {"estimator": "i"}, "honest": {}, **more}
-        return [f.message for f in specdid.check(spec, panel()) if f.code == "honest_none"]
-
-    (message,) = said()
-    assert message.startswith("there are no bounds by did_imputation")
-    assert known(message, "zh")
-    assert not said(honest={"fix": {"estimator": "o"}})
 
 
 def test_failed_specifications_have_no_row():
