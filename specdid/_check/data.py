@@ -118,6 +118,11 @@ class Data:
         return f"row {self.panel.row_number(row):,}" + (f" ({cells})" if cells else "")
 
 
+def count_levels(codes: Ints) -> int:
+    """Count the codes that occur, but for -1; they are of an evaluator's, without large gaps."""
+    return int(np.count_nonzero(np.bincount(codes + 1)[1:]))
+
+
 def changing_rows(codes: Ints | None, values: Floats) -> Ints:
     """Return the rows whose value is not that of the first row of their group; missing groups are left out."""
     if codes is None or not len(codes):

@@ -340,8 +340,13 @@ def check_lost_groups(data: Data) -> Iterator[Fault]:
 def _whole_units(data: Data, missing: Bools, of: Bools | None = None) -> int:
     """Count the units that are missing in all of their rows, or in all of ``of``."""
     units = data.panel.unit_codes
+    if units is None or not missing.any():
+        return 0
     of = np.ones(len(missing), dtype=bool) if of is None else of
-    return 0 if units is None else len(np.setdiff1d(units[of & missing], units[of & ~missing]))
+    whole = np.zeros(len(data.panel.unit_levels), dtype=bool)
+    whole[units[of & missing]] = True
+    whole[units[of & ~missing]] = False
+    return int(whole.sum())
 
 
 def _controls(data: Data, told: set[tuple[Origin, str]]) -> Iterator[Fault]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from specdid import _plugins
 from specdid._arrays import Bools, Floats, Ints
-from specdid._check.data import Data, changing_rows, leaves, uses
+from specdid._check.data import Data, changing_rows, count_levels, leaves, uses
 from specdid._diagnostics import Fault, Origin, Severity, SpecError, fault_at, many
 from specdid._plan import build_plan
 from specdid._study import RULES, Expression, OutcomeOption, Study, TreatmentOption, VcovOption
@@ -36,6 +36,7 @@ from specdid.inference._assignment import (
 from specdid.language import Bound, LanguageError, Scope, Term, bind, expand, referenced, terms, write
 from specdid.language.tree import Name, Node, chain
 from specdid.panel import EvaluationError, Evaluator, never_treated
+from specdid.panel.columns import compact
 
 LEVELS = 8
 """A column that the study does not name and that has fewer is a group, as the batches of a programme are."""
@@ -626,7 +627,7 @@ def check_level(data: Data) -> Iterator[Fault]:
         columns = [c for c in (*_terms(data, option.term), data.numbers(option.cohort)) if c is not None]
         for name, codes in coarser:
             if columns and all(_constant_for_units(data, codes, column) for column in columns):
-                groups, dealt = (len(np.unique(c[data.sampled & (c >= 0)])) for c in (codes, level))
+                groups, dealt = (count_levels(c[data.sampled]) for c in (codes, level))
                 when = "" if data.panel.periods is None else f" and {study.time}"
                 message = (
                     f"the treatment `{option.term.text}` never varies within `{name}`{when}, and is dealt out to "
@@ -667,7 +668,7 @@ def _dated_together(data: Data) -> Iterator[Fault]:
             continue
         used = data.sampled & (codes >= 0) & (level >= 0)
         on = used & (columns[0] != 0) & ~np.isnan(columns[0]) & ~np.isnan(cohort)
-        groups, levels = len(np.unique(codes[on])), len(np.unique(level[on]))
+        groups, levels = count_levels(codes[on]), count_levels(level[on])
         whole = not changing_rows(np.where(used, level, -1), codes.astype(np.float64)).size
         if not whole or levels < 2 * groups or groups < 2 or len(np.unique(cohort[on])) < 2:
             continue
@@ -716,16 +717,18 @@ def _finer(
             continue
         used = data.sampled & (codes >= 0) & (level >= 0)
         on = used & (columns[0] != 0) & ~np.isnan(columns[0])
-        parts = np.bincount(np.unique(np.stack([codes[used], level[used]]), axis=1)[0])
-        groups, treated = np.unique(codes[used]), np.unique(codes[on])
+        of_level = np.full(int(level.max()) + 1, -1)
+        of_level[level[used]] = codes[used]  # whose levels lie whole within
+        parts = np.bincount(of_level[of_level >= 0])
+        groups, treated = np.count_nonzero(parts), np.flatnonzero(np.bincount(codes[on]))
         paths = _paths(data, codes, used, columns[0])
         least = paths + 1 if name in declared else max(LEVELS, paths + 2)
-        if not (parts[treated] > 1).any() or len(groups) < least:
+        if not (parts[treated] > 1).any() or groups < least:
             continue
         when = "" if data.panel.periods is None else f" and {data.study.time}"
         message = (
-            f"errors are clustered by `{words}` ({len(np.unique(level[used])):,}), and the treatment "
-            f"`{option.term.text}` never varies within `{name}`{when} ({len(groups):,}, {len(treated):,} of them with "
+            f"errors are clustered by `{words}` ({count_levels(level[used]):,}), and the treatment "
+            f"`{option.term.text}` never varies within `{name}`{when} ({groups:,}, {len(treated):,} of them with "
             "treatment): where it was assigned by these, errors and p are too small"
         )
         advice = (
@@ -745,11 +748,11 @@ def _inside(data: Data, fine: Ints, codes: Ints) -> bool:
 
 def _paths(data: Data, codes: Ints, used: Bools, values: Floats) -> int:
     """Count the different paths over time of a column that is one value in a group and period."""
-    groups, of_group = np.unique(codes[used], return_inverse=True)
-    periods = np.zeros(int(used.sum()), np.int64) if data.panel.periods is None else data.panel.periods[used]
-    each, of_period = np.unique(periods, return_inverse=True)
-    path = np.full((len(groups), len(each)), np.inf)
-    path[of_group.reshape(-1), of_period.reshape(-1)] = np.nan_to_num(values[used], nan=np.inf)
+    of_group, groups = compact(codes[used])
+    periods = np.zeros(len(of_group), np.int64) if data.panel.periods is None else data.panel.periods[used]
+    of_period, each = compact(periods - periods.min())
+    path = np.full((groups, each), np.inf)
+    path[of_group, of_period] = np.nan_to_num(values[used], nan=np.inf)
     return len(np.unique(path, axis=0))
 
 
@@ -828,18 +831,24 @@ def _coarser(data: Data, level: Ints, every_column: bool = False) -> Iterator[tu
     study, names = data.study, _declared(data.study)
     used = data.sampled & (level >= 0)
     found = []
-    for name in (*names, *(n for n in data.names if every_column and n not in names)):
+    for name in (*names, *(n for n in data.names if every_column and n not in names and _groups_rows(data, n))):
         codes = _codes_of(data, Expression(name, Name(name), study.inference.origin))
         if codes is None:
             continue
         known = np.where(used & (codes >= 0), codes, -1)
         inside = np.where(known >= 0, level, -1)
-        groups, parts = (len(np.unique(c[known >= 0])) for c in (known, level))
+        groups, parts = count_levels(known), count_levels(inside)
         most = parts - 1 if name in names else parts // 2
         if 1 < groups <= most and not changing_rows(inside, known.astype(np.float64)).size:
             found.append((groups, write(Name(name)), known))
     for _, name, codes in sorted(found, key=lambda f: f[0]):
         yield name, codes
+
+
+def _groups_rows(data: Data, name: str) -> bool:
+    """Say whether a column can tell groups: text or whole numbers."""
+    numbers = data.panel.columns[name].numbers if name in data.panel.columns else None
+    return numbers is None or bool((np.isnan(numbers) | (numbers == np.floor(numbers))).all())
 
 
 def _declared(study: Study) -> list[str]:
