@@ -258,13 +258,18 @@ def _clusters(count: int) -> str:
 
 
 def cluster_cautions(
-    found: Sequence[ClusterFacts], results: Results, drawn: tuple[int, int] | None, permuted: str | None = None
+    found: Sequence[ClusterFacts],
+    results: Results,
+    drawn: tuple[int, int] | None,
+    permuted: str | None = None,
+    never_alone: bool = False,
 ) -> Iterator[Caution]:
     """Warn of few clusters, few treated or untreated ones, and unequal ones.
 
     ``drawn`` are the smallest numbers of clusters, and of treated ones, in the tests, if any; ``permuted`` is what p
     the permutation null gives, where it is one of these and need not be asked for. What is on the curve are the tests
-    and the first vcov, and the worse of both is told.
+    and the first vcov, and the worse of both is told. ``never_alone``: an estimator compares with the never treated
+    alone, whose errors few of these make as unreliable as few treated do.
     """
     rely = RELY.format(here=permuted or "") + (ASK if permuted is None else "")
     counts = results.first("n_clusters")[(results.status == Status.OK) & np.isfinite(results.first("std_error"))]
@@ -285,16 +290,17 @@ def cluster_cautions(
         yield Caution("serious", "few_treated", said, (whose.whose_treated if whose else "") or RUN)
     fewest = min((f for f in shown if f.untreated is not None), key=lambda f: f.untreated or 0, default=None)
     if fewest is not None and fewest.untreated is not None and fewest.untreated < FEW:
-        told_of = _few_untreated(fewest, fewest.untreated, rejects, rely)
+        told_of = _few_untreated(fewest, fewest.untreated, rejects, rely, never_alone)
         yield replace(told_of, where=fewest.whose_untreated or RUN)
     yield from _unequal(shown)
 
 
-def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str) -> Caution:
-    """Say so as a note where dates of adoption carry the measured specification."""
+def _few_untreated(facts: ClusterFacts, untreated: int, rejects: str, rely: str, alone: bool) -> Caution:
+    """Say so as a note where dates of adoption carry the measured specification, and no estimator does without them."""
     effective = None if facts.leverage is None else facts.leverage.effective
     few = _clusters(untreated)
-    if effective is None or effective < 2 * FEW:  # or the measured specification rests on them itself
+    if alone or effective is None or effective < 2 * FEW:
+        rejects = UNKNOWN if alone else rejects
         return Caution("serious", "few_untreated", f"as few as {few} without treatment{facts.by}: {rejects}; {rely}")
     return Caution(
         "note",

@@ -58,12 +58,14 @@ def describe(
     words: str = "",
     expected: Floats | None = None,
     arms: Ints | None = None,
+    never_alone: bool = False,
 ) -> Described:
     """Describe a finished run.
 
     ``methods`` are the names of the study's estimators, in its order; ``cluster`` the codes that
     tests of the curve cluster by, and ``words`` their name; ``expected`` the sign expected of each
-    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1.
+    estimate, NaN where its outcome has none; ``arms`` the factor of which each treatment is an arm, else -1;
+    ``never_alone`` whether an estimator compares with the never treated alone.
     """
     of_changes = [bool(_plugins.load("estimators", method).changes) for method in methods]
     facts = cluster_facts(compiled, results, cluster, words, arms, of_changes)
@@ -72,7 +74,7 @@ def describe(
     sections += [_sensitivity(compiled, results), cluster_section(facts)]
     said = (
         *_of_estimators(results, methods),
-        *_warnings(compiled, results, tests, facts, expected),
+        *_warnings(compiled, results, tests, facts, expected, never_alone),
     )
     return Described(found, tuple(sections), said, facts)
 
@@ -145,11 +147,11 @@ def _warnings(
     tests: tuple[CurveTests, ...],
     facts: tuple[ClusterFacts, ...],
     expected: Floats | None,
+    never_alone: bool,
 ) -> Iterator[Caution]:
     drawn = (min(t.clusters for t in tests), min(t.treated for t in tests)) if tests else None
-    yield from cluster_cautions(
-        facts, results, drawn, permuted(tests, int(np.count_nonzero(results.status == Status.OK)))
-    )
+    dealt = permuted(tests, int(np.count_nonzero(results.status == Status.OK)))
+    yield from cluster_cautions(facts, results, drawn, dealt, never_alone)
     yield from design_warnings.left_out(results)
     yield from design_warnings.never_before(results, compiled)
     yield from _of_instruments(results)

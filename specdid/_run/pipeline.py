@@ -261,7 +261,8 @@ def _estimate_all(
         methods = [e.method for e in prepared.plan.grid.estimators]
         clusters = curve_clusters(prepared), cluster_text(prepared)
         signs, arms = declared_signs(prepared.plan), arm_factors(prepared.plan)
-        described = describe(compiled, results, tests, methods, *clusters, signs, arms)
+        alone = any(_plugins.load("estimators", e.method).never_alone(e.options) for e in plan.grid.estimators)
+        described = describe(compiled, results, tests, methods, *clusters, signs, arms, alone)
         analysed = analyse.run_analyses(prepared, n_jobs, progress, store, Estimated(plan, compiled, results))
         if store is not None and store.taken > before[0]:
             parts, computed = store.taken - before[0], store.made - before[1]

@@ -387,6 +387,11 @@ class Estimator:
         """Whether its event study begins where each unit's treatment changes, and refuses another cohort."""
         return self.path is not None and self.changes == "outcome"
 
+    def never_alone(self, options: Mapping[str, object]) -> bool:
+        """Say whether the treated are compared with the never treated alone."""
+        own = self.cells is not None and self.cells(options).control == "never"
+        return own or (self.beside is not None and self.beside(options) == NEVER)
+
     def estimate(self, task: Task) -> Estimate | Failure:
         """Fit; no standard error where the vcov, its correction or its distribution is not offered."""
         found = self._kept_going(self.fit, task)

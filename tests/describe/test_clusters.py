@@ -176,6 +176,17 @@ def test_dates_of_adoption_that_carry_the_estimate_make_few_untreated_a_note():
     assert not said(none, "few_untreated")
 
 
+def test_estimators_that_compare_with_the_never_treated_alone_are_judged_by_these():
+    """However the dates of adoption carry least squares, which comes first."""
+    more = {"treatment": {"d": {"term": "d", "cohort": "cohort"}}, "controls": {"n": "1"}}
+    for other, severity in (("csdid", "serious"), ({"method": "csdid", "control": "notyet"}, "note")):
+        several = {"estimator": {"OLS": "feols", "CS": other}, "preferred": {"estimator": "OLS"}}
+        curve = run(panel(38, staggered=True), **more, **several)
+        assert facts(curve).leverage.effective > 20
+        ((found, message),) = said(curve, "few_untreated")
+        assert (found, "5%" in message) == (severity, False)
+
+
 def test_rates_of_least_squares_are_not_stated_of_other_estimators():
     for estimator in ("did_multiplegt_dyn", "csdid"):
         treatment = {"d": {"term": "d", "cohort": "cohort"}}
