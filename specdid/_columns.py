@@ -185,35 +185,24 @@ _OF_ESTIMATORS = {
     "n_units_left_out": "units that are not seen in every period, left out as `unbalanced` asks",
     "n_one_unit_cohorts": "cohorts of one unit, whose own variation no standard error holds; of did_multiplegt_dyn, "
     "cohorts of one cluster; of sdid's bootstrap, whose effect is taken to be that of the others",
-    "n_only_in_shares": "treated units in no comparison that count in the size of cohorts that are averaged",
-    "n_weights_vary": "treated units whose weight changes over time, that of the first row (csdid) or of period -1 "
-    "(stackedev) being their cohorts' share",
-    "n_older_bases": "cohorts whose base period has no rows, so that the last before it is taken",
-    "n_merged_cohorts": "cohorts that begin between the same two periods of the rows as another, and are one with it",
     "n_controls_weighted": "units never treated with a weight above 0, for some cohort",
     "n_periods_weighted": "periods before treatment with a weight above 0, of the cohort with most",
     "n_weights_capped": "sets of weights, two a cohort, that were still changing at the last of their steps",
-    "n_weights_open": "cohorts with more earlier periods than units never treated (placebos set aside), so that many "
-    "weights of periods fit alike in the draws of the standard error",
-    "n_draws_capped": "draws of the standard error whose weights were still changing at the last of their steps",
     "n_effects": "periods since the switch whose effects are in the estimate",
     "n_effects_left_out": "periods that were asked for and have no effect, nobody being comparable",
     "n_effects_both_ways": "of these, periods that a switcher would have, but its treatment has been above and below "
     "its first value by then",
     "n_effects_unseen": "of these, periods in which no switcher is seen",
-    "n_switchers_least": "units in the effect with fewest, of those in the estimate",
     "n_switchers_in": "units in the estimate that switch to more treatment",
     "n_switchers_out": "units in the estimate that switch to less treatment",
     "n_switchers_left_out": "units that switch and are in no comparison",
     "n_no_counterpart": "units left out since all with their first treatment switch in one period, or none ever does",
-    "n_both_ways": "units with periods left out, treatment having been above and below its first value",
     "n_late_baseline": "units in the estimate without a treatment in the first period, counted from one of a later",
     "n_longer_steps": "steps between periods in which some treatment is known that are longer than the shortest, and "
     "that a switcher's change goes over",
     "dose": "what treatments changed by, per switcher and effect in the estimate; of a normalized effect, summed since "
     "the switch; empty where nothing is divided by it",
     "post_window": "the last period after adoption in the average, 0 being that of adoption",
-    "n_without_entrants": "rows of periods in which no unit enters, which count in N and clusters",
     "n_separated": "rows dropped by separation: in levels of a fixed effect in which the outcome never varies, or is "
     "always zero",
     "rows_per_level": "rows that a level of a fixed effect has on average, of the effect with fewest",

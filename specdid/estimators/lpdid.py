@@ -120,7 +120,6 @@ def _fit(task: Task) -> Estimate | Failure:
     units, enters = np.unique(task.unit[found.used]), np.unique(task.unit[entering & found.used])
     inside = len(cohorts_of(cohort, entering & found.used))
     treated = np.unique(task.unit[cohort <= period.max()])
-    idle = int((found.used & ~np.isin(period, period[entering & found.used])).sum())
     return Estimate(
         estimate=found.estimate,
         std_error=tuple(std_error),
@@ -137,7 +136,6 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_cohorts": float(inside),
             "n_cohorts_left_out": float(len(adopting) - inside),
             "n_treated_left_out": float(len(treated) - len(enters)),
-            "n_without_entrants": float(idle),
         },
         units=(len(units), len(enters), len(units) - len(enters), 0),
     )
@@ -468,17 +466,6 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         f"lpdid averages effects over periods 0 to post_window = {span} from adoption on",
         specifications=len(window),
     )
-    idle, nobs = found["n_without_entrants"], found["nobs"]
-    if (idle > 0).any():
-        most = int(np.argmax(idle / nobs))
-        yield Caution(
-            "note",
-            "without_entrants",
-            f"lpdid: of N = {int(nobs[most]):,} rows, {int(idle[most]):,} are of periods in which no unit enters: as "
-            "in Stata's lpdid they count in N and clusters, though they hold no comparison (column n_without_entrants; "
-            "reweight = true leaves them out where there are no controls)",
-            specifications=int((idle > 0).sum()),
-        )
     if (lost > 0).any():
         worst = int(np.argmax(lost))
         every, reach = int(lost[worst] + found["n_cohorts"][worst]), int(window[worst])
@@ -569,7 +556,7 @@ ESTIMATOR = Estimator(
     ssc=EVERY_RULE,
     cautions=_cautions,
     refuses=_refuses,
-    columns=frozenset({"n_cohorts", "n_cohorts_left_out", "n_treated_left_out", "n_without_entrants", "post_window"}),
+    columns=frozenset({"n_cohorts", "n_cohorts_left_out", "n_treated_left_out", "post_window"}),
     programs={
         "python": Program(template("lpdid.py", factor=_factor), python.PYFIXEST),
         "r": Program(template("lpdid.R"), ("fixest",)),

@@ -264,23 +264,9 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_one_unit_cohorts": float(_single(task, stacks)),
             "n_stacked_rows": float(len(stacks.rows)),
             "n_treated_left_out": float(len(np.setdiff1d(adopts, into))),
-            "n_weights_vary": float(_reweighted(task, stacks)),
         },
         units=(len(np.union1d(into, beside)), len(into), len(np.setdiff1d(beside, into)), 0),
     )
-
-
-def _reweighted(task: Task, stacks: _Stacks) -> int:
-    """Count the treated units whose weight changes within their stack, where stacks count by that of period -1."""
-    if task.weights is None or task.options.get("weighting", "corrected") == "none" or len(stacks.cohorts) < 2:
-        return 0
-    assert task.unit is not None
-    rows = stacks.rows[stacks.treated]
-    unit, weight = relevel(task.unit[rows]), task.weights[rows]
-    base = np.zeros(int(unit.max()) + 1)
-    at = stacks.since[stacks.treated] == -1
-    base[unit[at]] = weight[at]
-    return len(np.unique(unit[~np.isclose(weight, base[unit], rtol=1e-9, atol=0.0)]))
 
 
 def _single(task: Task, stacks: _Stacks) -> int:
@@ -359,14 +345,6 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
         f"stackedev averages effects over periods 0 to post_window = {span} from adoption on",
         specifications=len(window),
     )
-    if ((vary := found["n_weights_vary"]) > 0).any():
-        yield Caution(
-            "note",
-            "weights_vary",
-            "stackedev: stacks count by what their treated units weigh in the period before treatment, and weights of "
-            f"treated units change over time: of up to {int(vary.max()):,} (column n_weights_vary)",
-            specifications=int((vary > 0).sum()),
-        )
     if (some := (lost > 0) | (units > 0)).any():
         worst = int(np.argmax(lost + units / 1e9))
         every = int(lost[worst] + found["n_cohorts"][worst])
@@ -436,7 +414,6 @@ ESTIMATOR = Estimator(
             "n_one_unit_cohorts",
             "n_stacked_rows",
             "n_treated_left_out",
-            "n_weights_vary",
             "post_window",
         }
     ),
@@ -456,11 +433,6 @@ OWN = Own(
         "{n} ‹cohort is|cohorts are› not seen in all of it": "{n} 个批次未在整个窗口内被观察到",
         "stackedev averages effects over periods 0 to post_window = {n} from adoption on": (
             "stackedev 对采纳起第 0 至 post_window = {n} 期的效应取平均"
-        ),
-        "stackedev: stacks count by what their treated units weigh in the period before treatment, and weights of "
-        "treated units change over time: of up to {n} (column n_weights_vary)": (
-            "stackedev：堆叠按其受处理个体在处理前一期的权重计入，而受处理个体的权重随时间变化："
-            "至多 {n} 个（n_weights_vary 列）"
         ),
         "stackedev leaves out {n} of {m} cohorts that adopt and {units}: not seen in all of the window "
         "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (

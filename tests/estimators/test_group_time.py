@@ -443,19 +443,13 @@ def test_what_fits_perfectly_has_no_standard_error():
     assert found.vcov_notes == ("perfect_fit",)
 
 
-def told_by(found: Estimate) -> dict[str, str]:
-    """The cautions of one estimate, by code."""
-    values = {name: np.array([value]) for name, value in found.extra.items()}
-    return {c.code: c.message for c in CSDID.cautions(values | {"nobs": np.array([float(found.nobs)])})}
-
-
 def fitted(frame: pd.DataFrame, weights: str | None = None, **options) -> Estimate:
     spec = ("y", "d", (), ("unit", "t"), weights, "csdid")
     task = task_of(frame, spec, vcovs=("unit",), unit="unit", time="t", cohort="cohort", options={"csdid": options})
     return CSDID.fit(task)
 
 
-def test_units_in_no_comparison_that_count_in_shares_are_told():
+def test_units_in_no_comparison_count_in_shares():
     """They leave the same N, units and treated when they are taken out, and move the average: R's convention."""
     frame = adoption_panel()
     begin = frame.groupby("unit").cohort.first().dropna()
@@ -464,9 +458,6 @@ def test_units_in_no_comparison_that_count_in_shares_are_told():
     found, without = fitted(late), fitted(late[~late.unit.isin(lonely)].reset_index(drop=True))
     assert (found.nobs, found.units) == (without.nobs, without.units)
     assert abs(found.estimate - without.estimate) > 1e-4
-    assert (found.extra["n_only_in_shares"], without.extra["n_only_in_shares"]) == (4, 0)
-    assert "up to 4 by specification" in told_by(found)["only_in_shares"]
-    assert "only_in_shares" not in told_by(without)
     # The shares by hand: each cohort alone has its own effect, and its size is all of its units in the sample.
     size, own = begin.groupby(begin).size(), {}
     for g in size.index:
@@ -475,40 +466,10 @@ def test_units_in_no_comparison_that_count_in_shares_are_told():
     assert found.estimate == pytest.approx(by_hand, rel=1e-10)
 
 
-@pytest.mark.parametrize("aggregate", ["group", "simple", "dynamic", "calendar"])
-def test_of_one_cohort_no_share_is_told(aggregate):
-    """Its share is 1: neither who is in no comparison nor weights that change move the average."""
-    frame = adoption_panel()
-    begin = frame.groupby("unit").cohort.first().dropna()
-    g = begin.min()
-    lonely = begin.index[begin == g][:2]
-    frame = frame[frame.cohort.isna() | (frame.cohort == g)].assign(w=1.0 + frame.t)
-    late = frame[~(frame.unit.isin(lonely) & (frame.t < g))].reset_index(drop=True)
-    found = fitted(late, "w", aggregate=aggregate)
-    without = fitted(late[~late.unit.isin(lonely)].reset_index(drop=True), "w", aggregate=aggregate)
-    assert found.estimate == pytest.approx(without.estimate, rel=1e-12)
-    assert (found.extra["n_only_in_shares"], found.extra["n_weights_vary"]) == (0, 0)
-    assert not {"only_in_shares", "weights_vary"} & set(told_by(found))
-
-
-def test_shares_matter_only_in_periods_that_cohorts_have_in_common():
-    """Cohorts that are each seen in other periods are averaged by calendar alike, whatever their sizes."""
-    frame = adoption_panel()
-    begin = frame.groupby("unit").cohort.first().dropna()
-    early, late = sorted(begin.unique())[:2]
-    kept = frame[frame.cohort.isna() | frame.cohort.isin([early, late])]
-    kept = kept[~((kept.cohort == early) & (kept.t >= late))]
-    lonely = begin.index[begin == early][:2]
-    kept = kept[~(kept.unit.isin(lonely) & (kept.t < early))].reset_index(drop=True)
-    told = {a: fitted(kept, aggregate=a).extra["n_only_in_shares"] for a in ("group", "calendar")}
-    assert told == {"group": 2, "calendar": 0}
-
-
 def test_shares_under_weights_are_those_of_first_rows():
-    """By hand; that weights change over time is told, where they do."""
     rng = np.random.default_rng(5)
     frame = adoption_panel()
-    frame = frame.assign(w=rng.uniform(0.5, 2, len(frame)), still=1.0 + frame.unit % 3)
+    frame = frame.assign(w=rng.uniform(0.5, 2, len(frame)))
     first = frame.sort_values("t").groupby("unit").agg(cohort=("cohort", "first"), w=("w", "first")).dropna()
     own = {
         g: fitted(frame[frame.cohort.isna() | (frame.cohort == g)].reset_index(drop=True), "w").estimate
@@ -517,41 +478,6 @@ def test_shares_under_weights_are_those_of_first_rows():
     size = first.groupby("cohort").w.sum()
     found = fitted(frame, "w")
     assert found.estimate == pytest.approx(sum(size[g] * own[g] for g in size.index) / size.sum(), rel=1e-10)
-    assert found.extra["n_weights_vary"] == len(first)
-    assert f"of up to {len(first)} " in told_by(found)["weights_vary"]
-    for weights in ("still", None):
-        assert "weights_vary" not in told_by(fitted(frame, weights))
-
-
-def test_an_older_base_period_is_told():
-    frame = adoption_panel()
-    g = frame.cohort.dropna().min()
-    gap = frame[frame.t != g - 1].reset_index(drop=True)
-    found = fitted(gap)
-    assert found.extra["n_older_bases"] == 1
-    assert "of up to 1 cohort (" in told_by(found)["older_base"]
-    assert found.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
-    assert "older_base" not in told_by(fitted(frame))
-    late = fitted(frame[frame.t != g].reset_index(drop=True))  # without the first treated period, the base is there
-    assert late.extra["n_cohorts"] == fitted(frame).extra["n_cohorts"]
-    assert late.extra["n_older_bases"] == 0
-
-
-def test_cohorts_that_begin_between_the_same_periods_are_told_to_be_one():
-    frame = adoption_panel()
-    frame["cohort"] = frame.cohort.replace(6.0, 5.0)
-    frame["d"] = (frame.t >= frame.cohort).astype(float)
-    gone = frame[frame.t != 4].reset_index(drop=True)
-    for aggregate in ("group", "simple", "calendar"):
-        found = fitted(gone, aggregate=aggregate)
-        assert found.extra["n_merged_cohorts"] == 2
-        message = told_by(found)["merged_cohorts"]
-        assert "up to 2 cohorts " in message
-        assert known(message, "zh")
-    for apart in (frame, gone[gone.cohort != 4].reset_index(drop=True)):
-        found = fitted(apart)
-        assert found.extra["n_merged_cohorts"] == 0
-        assert "merged_cohorts" not in told_by(found)
 
 
 def test_cells_left_out_of_which_no_treated_unit_is_lost_speak_of_none():

@@ -16,7 +16,6 @@ from programs import difference, estimated, execute, program
 from small_problems import task_of
 from specdid import _plugins
 from specdid._run.prepare import prepare
-from specdid._words import known
 from specdid.estimators._base import Failure
 
 STACKED = _plugins.load("estimators", "stackedev")
@@ -69,27 +68,6 @@ def test_weights_are_those_of_units_where_they_do_not_change():
     frame["w"] = frame.groupby("unit").w.transform("first")
     effects, into, _ = np.array(list(contrasts(frame, 1, weight="w"))).T
     assert fit(frame, (), "w", post_window=1).estimate == pytest.approx(into @ effects / into.sum(), rel=1e-10)
-
-
-def test_weights_that_change_over_time_are_counted_where_stacks_count_by_them():
-    frame = adoption_panel()
-    frame["same"] = frame.groupby("unit").w.transform("first")
-    part = frame.assign(w=frame.w.where((frame.unit < 20) | (frame.unit > 40), frame.same))
-    for weights, options, count in (
-        ("w", {}, 20),
-        ("same", {}, 0),
-        (None, {}, 0),
-        ("w", {"weighting": "none"}, 0),
-    ):
-        found = fit(part, (), weights, post_window=1, **options)
-        assert found.extra["n_weights_vary"] == count
-        said = {c.code: c for c in STACKED.cautions({k: np.array([v]) for k, v in found.extra.items()})}
-        assert ("weights_vary" in said) == (count > 0)
-        if count:
-            assert "of up to 20 " in said["weights_vary"].message
-            assert known(said["weights_vary"].message, "zh")
-    alone = fit(part[part.cohort != 6].reset_index(drop=True), (), "w", post_window=1)
-    assert alone.extra["n_weights_vary"] == 0
 
 
 def test_errors_are_those_of_the_regression_on_stacked_rows():
@@ -163,23 +141,6 @@ def test_units_that_lack_a_period_of_the_window_and_always_treated_ones_leave_an
     always = fit(frame.assign(cohort=frame.cohort.mask(first, 0.0), d=frame.d.mask(first, 1.0)), post_window=1)
     assert always.extra["n_treated_left_out"] == 5
     assert always.estimate == pytest.approx(fit(frame[~first], post_window=1).estimate, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("lost", "units", "words"),
-    [
-        (0, 1, "1 treated unit"),
-        (2, 0, "2 of 7 cohorts that adopt"),
-        (1, 3, "1 of 6 cohorts that adopt and 3 treated units"),
-    ],
-)
-def test_what_leaves_no_cohort_or_no_unit_out_is_not_told_of_zero(lost, units, words):
-    found = {"post_window": 2, "n_cohorts_left_out": lost, "n_treated_left_out": units, "n_cohorts": 5}
-    found |= {"n_weights_vary": 0, "n_one_unit_cohorts": 0}
-    cautions = STACKED.cautions({name: np.array([float(value)]) for name, value in found.items()})
-    (said,) = [c.message for c in cautions if c.code == "cohorts_left_out"]
-    assert said.startswith(f"stackedev leaves out {words}: not seen in all of the window")
-    assert known(said, "zh")
 
 
 def test_a_cohort_of_one_unit_is_told():

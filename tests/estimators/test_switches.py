@@ -352,22 +352,6 @@ def test_only_steps_that_a_change_goes_over_make_periods_uneven():
     assert "further apart" in far.note
 
 
-def test_a_total_of_effects_of_different_switchers_says_so():
-    frame = staggered()
-    found = ESTIMATOR.estimate(laid(frame, effects=4))
-    assert (found.extra["n_switchers_least"], found.extra["n_switchers_in"]) == (10, 20)
-    assert "the one with fewest is of 10 units of 20" in told(found)["note switchers_differ"]
-    for asked in ({"effects": 2}, {"effects": 4, "same_switchers": True}, {"effects": 4, "aggregate": "effect"}):
-        assert "note switchers_differ" not in told(ESTIMATOR.estimate(laid(frame, **asked)))
-    relative = (frame.t - frame.cohort).to_numpy()
-    notes = {
-        same: ESTIMATOR.effects_by_period(laid(frame, effects=3, same_switchers=same), relative, (0, 1, 2), -1).note
-        for same in (False, True)
-    }
-    assert "(same_switchers = true: all from the switch on are)" in notes[False]
-    assert "same switchers" not in notes[True]
-
-
 def test_the_always_treated_are_counted_and_named():
     frame = staggered()
     frame["d"] = np.where(frame.unit % 4 == 3, 1.0, frame.d)
@@ -424,18 +408,13 @@ def test_a_baseline_later_than_the_first_period_is_said():
 
 
 def test_what_is_counted_of_units_that_take_no_part():
-    """A switch in a gap, one back past the first treatment, one nobody shares the baseline of, each told."""
+    """A switch in a gap, one nobody shares the baseline of, each told."""
     frame = staggered()
     plain = ESTIMATOR.estimate(laid(frame, effects=2)).extra
-    names = ("n_switchers_left_out", "n_both_ways", "n_no_counterpart", "n_one_unit_cohorts")
-    assert [plain[n] for n in names] == [0, 0, 0, 0]
+    names = ("n_switchers_left_out", "n_no_counterpart", "n_one_unit_cohorts")
+    assert [plain[n] for n in names] == [0, 0, 0]
     gap = ESTIMATOR.estimate(laid(frame[(frame.unit != 0) | ~frame.t.isin([2, 3])], effects=2)).extra
     assert gap["n_switchers_left_out"] == 1
-    both = frame.assign(
-        d=frame.d + 1.0 * ((frame.unit == 2) & (frame.t >= 3)) - 2.0 * ((frame.unit == 2) & (frame.t >= 5))
-    )
-    both = ESTIMATOR.estimate(laid(both, effects=2)).extra
-    assert both["n_both_ways"] == 1
     alone = frame.assign(d=frame.d.where(~frame.unit.isin([2, 3]), 5.0))
     alone = ESTIMATOR.estimate(laid(alone, effects=2)).extra
     assert alone["n_no_counterpart"] == 2
@@ -445,7 +424,6 @@ def test_what_is_counted_of_units_that_take_no_part():
 
     assert told(plain) == []
     assert told(gap) == told(alone) == [("serious", "cohorts_left_out")]
-    assert ("note", "cells_left_out") in told(both)
 
 
 def test_of_several_specifications_the_most_units_are_told():

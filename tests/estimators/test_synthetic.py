@@ -91,7 +91,7 @@ def test_draws_of_the_bootstrap_are_those_of_another_program(monkeypatch):
     y, first = y[::-1], first[::-1]  # controls stand first there
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
     aims, cohorts = synthetic.overall(laid_out), synthetic.estimate_cohorts(laid_out)
-    found, _ = synthetic.resamples(laid_out, cohorts, aims, np.arange(20), 5, 7)
+    found = synthetic.resamples(laid_out, cohorts, aims, np.arange(20), 5, 7)
     there = synthdid.synthdid_estimate(y, 14, 5)
     drawn = iter(synthetic._generators(5, 7))
 
@@ -278,8 +278,7 @@ def test_placebos_are_estimates_on_permuted_units():
     y, first = random_panel(9, 11, 7, (4, 5))
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
-    found, capped = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 6, 3)
-    assert capped.tolist() == [0] * 6
+    found = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 6, 3)
     for draw, one in enumerate(found[:, 0]):
         key = [3, synthetic.STREAM + draw]
         order = np.random.Generator(np.random.Philox(key=key)).permutation(9)
@@ -304,7 +303,7 @@ def test_placebos_of_cohorts_of_several_units_count_by_their_cells(count):
     x = np.random.default_rng(4).normal(size=(count, *raw.shape))
     laid_out = synthetic.BalancedPanel(raw, x, np.array(first))
     cohorts = synthetic.estimate_cohorts(laid_out)
-    found, _ = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 5, 3)
+    found = synthetic.placebos(laid_out, cohorts, synthetic.overall(laid_out), 5, 3)
     for draw, one in enumerate(found[:, 0]):
         order = np.random.Generator(np.random.Philox(key=[3, synthetic.STREAM + draw])).permutation(9)
         own, groups, effects, y = np.sort(order[:6]), (np.sort(order[6:8]), order[8:]), [], raw
@@ -380,8 +379,8 @@ def test_the_bootstrap_draws_clusters_of_units_and_weights_them_anew(clusters):
     laid_out = synthetic.BalancedPanel(y, np.empty((0, *y.shape)), np.array(first))
     cohorts, aims = synthetic.estimate_cohorts(laid_out), synthetic.overall(laid_out)
     codes = np.unique(clusters, return_inverse=True)[1]
-    found, capped = synthetic.resamples(laid_out, cohorts, aims, codes, 8, 3)
-    assert (found.shape, capped.shape) == ((8, 1), (8,))
+    found = synthetic.resamples(laid_out, cohorts, aims, codes, 8, 3)
+    assert found.shape == (8, 1)
     members = [np.flatnonzero(codes == g) for g in range(codes.max() + 1)]
     drawn = [drawn_units(3, draw, members) for draw in range(8)]
     both = [{3 if u > 2 else 0 for u in units} == {0, 3} for units in drawn]
@@ -517,20 +516,6 @@ def test_the_bootstrap_warns_of_cohorts_of_one_unit():
     assert "n_one_unit_cohorts" not in fit(panel(y, first), vce="placebo", replications=5).extra
 
 
-def test_weights_of_periods_that_few_never_treated_leave_open_are_told():
-    """Draws start at the estimate's weights, which decide where more weights fit alike; the jackknife keeps them."""
-    y, first = random_panel(4, 9, 12, (8, 8, 8, 8))
-    found = fit(panel(y, first), vce="bootstrap", replications=5).extra
-    assert found["n_weights_open"] == 1
-    told = SDID.cautions({k: np.array([v]) for k, v in found.items()})
-    caution = next(c for c in told if c.code == "weights_open")
-    assert caution.severity == "serious"
-    assert known(caution.message, "zh")
-    assert "n_weights_open" not in fit(panel(y, first)).extra
-    y, first = random_panel(4, 16, 8, (4, 5, 5, 5))
-    assert fit(panel(y, first), vce="bootstrap", replications=5).extra["n_weights_open"] == 0
-
-
 def test_periods_since_treatment_must_be_the_same_for_a_cohort():
     """Where nobody is seen in periods 5 and 6, cohorts of 5, 6 and 7 begin in one that is seen."""
     y, first = random_panel(4, 14, 10, (5, 5, 6, 6))
@@ -556,19 +541,8 @@ def test_steps_that_are_cut_off_are_told(monkeypatch):
     assert together.any()
     found = fit(panel(y, first), vce="placebo", replications=5).extra
     assert found["n_weights_capped"] > 0
-    assert 0 < found["n_draws_capped"] <= 5
-    told = list(SDID.cautions({k: np.array([v]) for k, v in found.items()}))
-    assert [(c.severity, c.code) for c in told] == [("serious", "weights_capped"), ("note", "weights_capped")]
-    plain = fit(panel(y, first)).extra
-    assert plain["n_draws_capped"] == 0
-
-
-def test_of_several_specifications_the_most_that_were_cut_off_are_told():
-    found = {k: np.full(2, v) for k, v in fit(panel(*random_panel(8, 12, 7, (4, 5)))).extra.items()}
-    found |= {k: np.array([1.0, n]) for k, n in zip(("n_weights_capped", "n_draws_capped"), (3.0, 5.0), strict=True)}
-    weighted, drawn = SDID.cautions(found)
-    assert "up to 3 sets" in weighted.message
-    assert "up to 5 draws" in drawn.message
+    (told,) = SDID.cautions({k: np.array([v]) for k, v in found.items()})
+    assert (told.severity, told.code) == ("serious", "weights_capped")
 
 
 def test_what_it_refuses_and_whom_it_names():

@@ -203,10 +203,6 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_cohorts": float(len({c.cohort for c in cells})),
             "n_one_unit_cohorts": float(sum((panel.cohort == g).sum() == 1 for g in {c.cohort for c in cells})),
             "n_treated_left_out": float((adopts & ~treated).sum() + panel.always),
-            "n_only_in_shares": float((sized & ~treated).sum()),
-            "n_weights_vary": float((sized & panel.reweighted).sum()),
-            "n_older_bases": float(_older_bases(asked, panel, cells)),
-            "n_merged_cohorts": float(_merged(panel, cells)),
             "n_units_left_out": float(panel.lost),
         },
         units=(
@@ -254,20 +250,6 @@ def _sized(aggregate: str, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) 
     """Mark the units whose cohort is averaged with another by size: of one alone no size matters."""
     together = ({c.cohort for c in own} for own in _grouped(cells, _WITHIN[aggregate]))
     return np.isin(panel.cohort, [g for cohorts in together if len(cohorts) > 1 for g in cohorts])
-
-
-def _older_bases(asked: _Asked, panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
-    """Count the cohorts whose base period is further back than asked for, since a period of the panel is not there."""
-    _, step = first_and_step(panel.times)
-    bases = {c.cohort: c.base for c in cells}
-    apart = [panel.start[panel.cohort == g].max() - panel.times[base] for g, base in bases.items()]
-    return sum(distance > step * (1 + asked.anticipation) for distance in apart)
-
-
-def _merged(panel: UnitsByPeriod, cells: Sequence[CohortEffect]) -> int:
-    """Count the cohorts in the average that begin between the same two periods as another."""
-    begin = [len(np.unique(panel.start[panel.cohort == g])) for g in {c.cohort for c in cells}]
-    return sum(n for n in begin if n > 1)
 
 
 def _grouped(cells: Sequence[CohortEffect], key: Callable[[CohortEffect], int]) -> list[list[CohortEffect]]:
@@ -442,7 +424,6 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             specifications=int(apart.sum()),
         )
     yield from one_unit_cohorts("csdid", found)
-    yield from _of_shares(found)
     if (lost > 0).any():
         yield Caution(
             "serious",
@@ -450,45 +431,6 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
             f"csdid leaves out up to {many(int(lost.max()), 'unit')} without rows in every period "
             '(unbalanced = "drop"; "pairs" keeps what is seen of them)',
             specifications=int((lost > 0).sum()),
-        )
-
-
-def _of_shares(found: Mapping[str, Floats]) -> Iterator[Caution]:
-    """Say what shares hold beside the units compared, where a base period is an older one, and cohorts that are one."""
-    alone, vary, older = (found[n] for n in ("n_only_in_shares", "n_weights_vary", "n_older_bases"))
-    if (alone > 0).any():
-        yield Caution(
-            "serious",
-            "only_in_shares",
-            "csdid: treated units that enter no comparison count in the size of their cohorts all the same, as in "
-            f"R's did: up to {int(alone.max()):,} by specification (column n_only_in_shares); a sample without them "
-            "has the same N and another average",
-            specifications=int((alone > 0).sum()),
-        )
-    if (vary > 0).any():
-        yield Caution(
-            "note",
-            "weights_vary",
-            "csdid: cohorts are averaged by what each unit weighs in the first of its rows in the sample, as in R's "
-            f"did, and weights of treated units change over time: of up to {int(vary.max()):,} (column n_weights_vary)"
-            "; a sample that begins in another period has another average",
-            specifications=int((vary > 0).sum()),
-        )
-    if (older > 0).any():
-        yield Caution(
-            "note",
-            "older_base",
-            "csdid: the base period of some cohorts has no rows, and the last before it is taken: of up to "
-            f"{many(int(older.max()), 'cohort')} (column n_older_bases); lpdid and stackedev leave such cohorts out",
-            specifications=int((older > 0).sum()),
-        )
-    if ((merged := found["n_merged_cohorts"]) > 0).any():
-        yield Caution(
-            "note",
-            "merged_cohorts",
-            "csdid: cohorts that begin between the same two periods of the rows are one, as in R's did: up to "
-            f"{many(int(merged.max()), 'cohort')} by specification (column n_merged_cohorts)",
-            specifications=int((merged > 0).sum()),
         )
 
 
@@ -568,13 +510,9 @@ ESTIMATOR = Estimator(
             "n_cells",
             "n_cells_left_out",
             "n_cohorts",
-            "n_merged_cohorts",
-            "n_older_bases",
             "n_one_unit_cohorts",
-            "n_only_in_shares",
             "n_treated_left_out",
             "n_units_left_out",
-            "n_weights_vary",
         }
     ),
     programs={

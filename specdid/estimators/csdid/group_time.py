@@ -44,7 +44,6 @@ class UnitsByPeriod:
     start : (U,) first treated period, which may have no rows; infinite: never
     cohort : (U,) int64, place of the first period from then on; T: not treated in these periods
     share : (U,) weight of a unit in the size of its cohort: that of its first row
-    reweighted : (U,) bool, whether a unit's weight is not the same in all its rows
     times : (T,)
     row : (U, T) int64, row of the task, -1 where there is none
     first : (U,) int64, a row of the task for each unit
@@ -61,7 +60,6 @@ class UnitsByPeriod:
     start: Floats
     cohort: Ints
     share: Floats
-    reweighted: Bools
     times: Floats
     row: Ints
     first: Ints
@@ -109,7 +107,6 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
     starts = np.where(np.isnan(task.cohort[first]), np.inf, task.cohort[first])
     cohort = np.searchsorted(times, starts)
     share = weight.ravel()[np.arange(size) * width + (row >= 0).argmax(axis=1)]
-    other = ~np.isnan(weight) & ~np.isclose(weight, share[:, None], rtol=1e-9, atol=0.0)
     always = cohort <= anticipation
     whole = (row >= 0).all(axis=1) if unbalanced == "drop" else np.ones(size, bool)
     keep = ~always & whole
@@ -123,7 +120,6 @@ def lay_out(task: Task, anticipation: int, unbalanced: str) -> UnitsByPeriod:
         starts[keep],
         cohort[keep],
         share[keep],
-        other.any(axis=1)[keep],
         times,
         row[keep],
         first[keep],

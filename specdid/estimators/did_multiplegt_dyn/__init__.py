@@ -173,12 +173,10 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_effects_left_out": float(len(steps) - len(found)),
             "n_effects_both_ways": float(lacking.count("both_ways")),
             "n_effects_unseen": float(lacking.count("unseen")),
-            "n_switchers_least": float(min(one.treated.sum() for one in found)),
             "n_switchers_in": float((treated & (panel.sign > 0)).sum()),
             "n_switchers_out": float((treated & (panel.sign < 0)).sum()),
             "n_switchers_left_out": float((switches & ~treated).sum() + panel.in_gap),
             "n_no_counterpart": float(panel.alone),
-            "n_both_ways": float(panel.both_ways),
             "n_late_baseline": float(np.isnan(panel.treatment[treated | compared, 0]).sum()),
             "n_longer_steps": float(longer_steps(panel, found)),
             "n_one_unit_cohorts": float(errors.single),
@@ -427,25 +425,6 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "is of different spans of time (column n_longer_steps)",
             specifications=int(some.sum()),
         )
-    all_ = found["n_switchers_in"] + found["n_switchers_out"]
-    if (some := (least := found["n_switchers_least"]) < all_).any():
-        worst = int(np.argmin(least / all_))
-        yield Caution(
-            "note",
-            "switchers_differ",
-            "did_multiplegt_dyn: the effects in the total are not of the same switchers: the one with fewest is of "
-            f"{many(int(least[worst]), 'unit')} of {int(all_[worst]):,} (column n_switchers_least); same_switchers = "
-            "true takes only those that have every effect",
-            specifications=int(some.sum()),
-        )
-    if (some := (both := found["n_both_ways"]) > 0).any():
-        yield Caution(
-            "note",
-            "cells_left_out",
-            f"did_multiplegt_dyn leaves out periods of up to {many(int(both.max()), 'unit')}, those from where on "
-            "treatment has been above and below its first value, as in DIDmultiplegtDYN (column n_both_ways)",
-            specifications=int(some.sum()),
-        )
     if (some := (single := found["n_one_unit_cohorts"]) > 0).any():
         yield Caution(
             "note",
@@ -535,8 +514,8 @@ ESTIMATOR = Estimator(
     refuses_path=_refuses_path,
     columns=frozenset(
         {
-            "n_effects", "n_effects_left_out", "n_effects_both_ways", "n_effects_unseen", "n_switchers_least",
-            "n_switchers_in", "n_switchers_out", "n_switchers_left_out", "n_no_counterpart", "n_both_ways",
+            "n_effects", "n_effects_left_out", "n_effects_both_ways", "n_effects_unseen",
+            "n_switchers_in", "n_switchers_out", "n_switchers_left_out", "n_no_counterpart",
             "n_late_baseline", "n_longer_steps", "n_one_unit_cohorts", "dose",
         }
     ),

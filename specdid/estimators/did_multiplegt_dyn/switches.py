@@ -45,7 +45,6 @@ class SwitchPanel:
     never : (U,) bool, whether it does not switch while anybody can be compared with
     sign : (U,) 1.0 for a switch to more treatment, -1.0 to less, 0.0 for none
     cohort : (U,) int64, code of who has the same baseline, switch and first other treatment
-    both_ways : units whose periods are left out once treatment has been above and below the baseline
     in_gap : units that switch where rows are missing, so that nobody knows when
     alone : units without a variation of F_g among those of their baseline
     always : units whose treatment is the same in all periods, and not 0
@@ -62,7 +61,6 @@ class SwitchPanel:
     never: Bools
     sign: Floats
     cohort: Ints
-    both_ways: int
     in_gap: int
     alone: int
     always: int
@@ -139,7 +137,6 @@ def lay_out(task: Task) -> SwitchPanel:
         never[keep],
         sign[keep],
         cohort.reshape(-1).astype(np.int64)[keep],
-        int((there & (seen & above & below).any(axis=1)).sum()),
         int((gap & keep).sum()),
         int(alone.sum()),
         int((there & (level != 0) & ~(above | below).any(axis=1)).sum()),

@@ -191,9 +191,6 @@ def _fit(task: Task) -> Estimate | Failure:
     found = _covariances(task, panel, cohorts, aims)
     treated = int((panel.first < panel.periods).sum())
     used = np.array([c.omega > 0 for c in cohorts]).any(axis=0)
-    # Of as many units never treated as are left beside the placebos: with fewer than periods, many weights fit alike.
-    beside = len(panel.never) - (treated if task.options.get("vce") == "placebo" else 0)
-    open_ = sum(beside < c.first for c in cohorts)
     return Estimate(
         estimate=float(averages(panel, cohorts, aims)[0]) * unit,
         std_error=tuple((np.sqrt(found.vcov[:, 0, 0]) * unit).tolist()),
@@ -208,9 +205,7 @@ def _fit(task: Task) -> Estimate | Failure:
             "n_controls_weighted": float(used.sum()),
             "n_periods_weighted": float(max((c.lam > 0).sum() for c in cohorts)),
             "n_weights_capped": float(sum(c.capped for c in cohorts)),
-            "n_draws_capped": float(found.capped),
         }
-        | ({"n_weights_open": float(open_)} if _drawn(task.options) else {})
         | ({"n_one_unit_cohorts": float(_single(panel))} if task.options.get("vce") == "bootstrap" else {}),
         units=(len(panel.first), treated, len(panel.never), 0),
     )
@@ -238,30 +233,25 @@ def _only_by_unit(options: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Covariances:
-    """By vcov, in units of the panel's outcome: ``vcov`` (V, m, m), NaN where ``notes`` says why.
-
-    ``capped`` counts the draws some of whose weights were cut off, of the vcov with most.
-    """
+    """By vcov, in units of the panel's outcome: ``vcov`` (V, m, m), NaN where ``notes`` says why."""
 
     vcov: Floats
     df: tuple[float, ...]
     n_clusters: tuple[int, ...]
     notes: tuple[str, ...]
-    capped: int
 
 
 def _covariances(task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], aims: Aims) -> _Covariances:
     assert task.unit is not None
     first = np.unique(task.unit, return_index=True)[1]
     nothing = np.full((len(aims.cells), len(aims.cells)), np.nan)
-    matrices, counts, notes, cut = [], [], [], 0
+    matrices, counts, notes = [], [], []
     for kind, clusters in zip(task.vcovs, task.clusters, strict=True):
         found, note = nothing, "not_offered"
         count = min((len(np.unique(codes)) for codes in clusters), default=-1)
         if kind == "cluster" and len(clusters) == 1:
             codes = np.unique(clusters[0][first], return_inverse=True)[1]
-            found, note, capped = _covariance(task, panel, cohorts, aims, codes, count)
-            cut = max(cut, capped)
+            found, note = _covariance(task, panel, cohorts, aims, codes, count)
             if not note and (np.sqrt(np.diag(found)) <= ROUNDING * float(np.ptp(panel.outcome))).any():
                 note = "perfect_fit"
         matrices.append(nothing if note else found)
@@ -270,33 +260,33 @@ def _covariances(task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], 
     said = whole_units(task, tuple(notes))
     blank = np.array([bool(note) for note in said])[:, None, None]
     df = normal_or_t(task, said, tuple(counts))
-    return _Covariances(np.where(blank, np.nan, np.array(matrices)), df, tuple(counts), said, cut)
+    return _Covariances(np.where(blank, np.nan, np.array(matrices)), df, tuple(counts), said)
 
 
 def _covariance(
     task: Task, panel: BalancedPanel, cohorts: tuple[Cohort, ...], aims: Aims, codes: Ints, count: int
-) -> tuple[Floats, str, int]:
-    """Return the covariance, or why there is none, and the draws some of whose weights were cut off."""
+) -> tuple[Floats, str]:
+    """Return the covariance, or why there is none."""
     nothing = np.full((len(aims.cells), len(aims.cells)), np.nan)
     if count < 2:
-        return nothing, "few_clusters", 0
+        return nothing, "few_clusters"
     enough = _enough(panel)
     by_unit = count == len(codes)
     if not _drawn(task.options):
         left = left_out(panel, cohorts, aims, codes)
         if left is not None:
-            return jackknife(left), "", 0
-        return nothing, "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit", 0
+            return jackknife(left), ""
+        return nothing, "no_jackknife" if not enough else "rather_placebo" if by_unit else "placebo_by_unit"
     draws, seed = _replications(task.options), int(str(task.options.get("seed") or 0))
     if task.options["vce"] == "bootstrap":
         if not resampled(panel, aims, codes):
-            return nothing, "no_bootstrap", 0
-        found, capped = resamples(panel, cohorts, aims, codes, draws, seed)
+            return nothing, "no_bootstrap"
+        found = resamples(panel, cohorts, aims, codes, draws, seed)
     elif not (enough and by_unit):
-        return nothing, "only_by_unit" if enough else "no_placebo", 0
+        return nothing, "only_by_unit" if enough else "no_placebo"
     else:
-        found, capped = placebos(panel, cohorts, aims, draws, seed)
-    return drawn(found), "", int((capped > 0).sum())
+        found = placebos(panel, cohorts, aims, draws, seed)
+    return drawn(found), ""
 
 
 NOT_FROM_REFERENCE = (
@@ -392,30 +382,12 @@ def _cautions(found: Mapping[str, Floats]) -> Iterator[Caution]:
             "(column n_one_unit_cohorts)",
             specifications=int(some.sum()),
         )
-    if "n_weights_open" in found and (some := found["n_weights_open"] > 0).any():
-        yield Caution(
-            "serious",
-            "weights_open",
-            f"sdid: up to {many(int(found['n_weights_open'][some].max()), 'cohort', 'have')} more earlier periods than "
-            "there are units never treated (placebos set aside): many weights of periods fit alike in the draws of the "
-            "standard error, which start at those of the estimate and rest on that (column n_weights_open)",
-            specifications=int(some.sum()),
-        )
-    weights, draws = found["n_weights_capped"], found["n_draws_capped"]
-    if (some := weights > 0).any():
+    if (some := (weights := found["n_weights_capped"]) > 0).any():
         yield Caution(
             "serious",
             "weights_capped",
             f"sdid leaves up to {many(int(weights.max()), 'set')} of weights (two a cohort) still changing after "
             f"{MOST:,} steps, where R's synthdid cuts them off, too: others fit better (column n_weights_capped)",
-            specifications=int(some.sum()),
-        )
-    if (some := draws > 0).any():
-        yield Caution(
-            "note",
-            "weights_capped",
-            f"sdid: weights of up to {many(int(draws.max()), 'draw')} were still changing after {MOST:,} steps, "
-            "where R's synthdid cuts them off, too; the standard error is of these (column n_draws_capped)",
             specifications=int(some.sum()),
         )
 
@@ -477,11 +449,9 @@ ESTIMATOR = Estimator(
         {
             "n_cohorts",
             "n_controls_weighted",
-            "n_draws_capped",
             "n_one_unit_cohorts",
             "n_periods_weighted",
             "n_weights_capped",
-            "n_weights_open",
         }
     ),
     cautions=_cautions,

@@ -374,13 +374,12 @@ class _Draw:
     treated: tuple[Ints, ...]
 
 
-def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: Sequence[_Draw]) -> tuple[Floats, Ints]:
-    """Estimate on draws of units, (D, m), and count the weights that were cut off, (D,).
+def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: Sequence[_Draw]) -> Floats:
+    """Estimate on draws of units, (D, m).
 
     Weights start from those of the estimate. All draws are solved at once.
     """
     effects, cells = (np.zeros((len(draws), *aims.cells.shape)) for _ in range(2))
-    capped = np.zeros(len(draws), np.int64)
     adjusted = [panel.adjusted(panel.never[d.never]) for d in draws]
     for k, one in enumerate(cohorts):
         at = [i for i, d in enumerate(draws) if len(d.treated[k])]
@@ -394,17 +393,16 @@ def _again(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: S
             start[row, : sizes[row]] = own / own.sum() if own.sum() > 0 else 1.0 / sizes[row]
         treated = np.array([adjusted[i][draws[i].treated[k]].mean(axis=0) for i in at])
         many = None if (sizes == sizes[0]).all() else sizes
-        omega, lam, cut = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0), many)
-        capped[at] += cut
+        omega, lam, _ = _weighted(controls, treated, one, start, np.repeat(one.lam[None], len(at), axis=0), many)
         gap = treated - (omega[:, None, :] @ controls)[:, 0]
         for m, weights in enumerate(aims.weights[:, k]):
             effects[at, m, k] = (gap * contrast(weights, lam)).sum(axis=1)
         cells[at, :, k] = np.array([len(draws[i].treated[k]) for i in at])[:, None] * aims.cells[:, k]
-    return np.asarray((effects * cells).sum(axis=2) / cells.sum(axis=2)), capped
+    return np.asarray((effects * cells).sum(axis=2) / cells.sum(axis=2))
 
 
-def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: int, seed: int) -> tuple[Floats, Ints]:
-    """Return the effects of placebos (draws, m) and how many of their weights were cut off, (draws,).
+def placebos(panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, draws: int, seed: int) -> Floats:
+    """Return the effects of placebos, (draws, m).
 
     The last of a permutation of the never treated get the cohorts.
     """
@@ -430,8 +428,8 @@ def _in(panel: BalancedPanel, cells: Floats) -> Ints:
 
 def resamples(
     panel: BalancedPanel, cohorts: Sequence[Cohort], aims: Aims, clusters: Ints, draws: int, seed: int
-) -> tuple[Floats, Ints]:
-    """Return the effects on draws of clusters (draws, m) and how many of their weights were cut off, (draws,).
+) -> Floats:
+    """Return the effects on draws of clusters, (draws, m).
 
     A draw that lacks some effect, or units never treated, is drawn again.
     """
