@@ -39,12 +39,9 @@ from specdid.panel.design import SPLINES, polynomial, spline
 from specdid.panel.functions import rounded
 from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
-    HEXADECIMAL,
     USABLE,
-    mixed_percents,
     number_advice,
     numbers_as_text,
-    parse,
 )
 
 MOST_SETTINGS = 64
@@ -905,17 +902,7 @@ def _said(origin: Origin, span: Span, name: str, column: Column | None, where: s
     message = f"`{name}` is text{where}, so that it becomes {dummies}"
     advice = f"write `i({name})` where dummies are meant"
     if alike:
-        message += f"; its values look like numbers: {', '.join(f'“{level}”' for level in alike[:3])}"
-        if others := [level for level in levels if level not in set(alike)]:
-            message += f", except {first_few([f'“{level}”' for level in others], 3)}"
-        advice = "make them numbers in the file, with a decimal point and without other marks: 0.088, 7673"
-        marked = any(character.isdigit() for level in others for character in level)
-        if marked or mixed_percents(column) or any(HEXADECIMAL.fullmatch(level) for level in alike):
-            advice = number_advice(column, name)
-        elif parse(alike):
-            read = f'ifelse({name} == "{others[0]}", NA, {name})' if others else name
-            advice = f"parse_number({read}), in [derive], reads numbers out of text"
-        advice += f"; where dummies are meant, write `i({name})`"
+        advice = f"{number_advice(column, name)}; where dummies are meant, write `i({name})`"
     yield fault_at(origin, span, "text_control", message, advice, "warning")
 
 

@@ -31,17 +31,6 @@ from specdid._example import SCHEMA
 from specdid.panel.columns import ReadError
 from specdid.panel.files import read_columns
 
-_OF_COLUMNS = (
-    "merged_cells",
-    "percent_shares",
-    "percent_cells",
-    "thousand_cells",
-    "formats",
-    "footnotes",
-    "error_cells",
-)
-"""What `init` says of columns that its draft leaves out, too."""
-
 
 def draft_project(directory: Path, data: Path, given: Mapping[str, Any]) -> Exit:
     """Write a draft for ``data`` and the schema into ``directory``, over nothing that exists; print what was found."""
@@ -82,7 +71,7 @@ def draft_project(directory: Path, data: Path, given: Mapping[str, Any]) -> Exit
         click.echo(line)
     told = {fault.message for fault in faults.items}
     for remark in read.remarks:  # of columns that the draft does not use
-        if remark.code in _OF_COLUMNS and remark.message not in told:
+        if remark.code == "error_cells" and remark.message not in told:
             click.echo(f"{remark.message}: {remark.help}")
     print_faults(faults)
     click.echo()

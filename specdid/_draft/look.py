@@ -25,16 +25,12 @@ from specdid.language.tree import Name, Text
 from specdid.panel import Column, Evaluator, Panel, StepError, missing_codes, number_text, period_numbers
 from specdid.panel.columns import (
     cell_text,
-    filled_down,
-    footer,
     join_codes,
     listed_rows,
-    names_rows_below,
     number,
     parted_time_advice,
     rank,
     repeats_advice,
-    told_blank,
 )
 from specdid.panel.labels import labelled_missing
 from specdid.panel.operators import (
@@ -137,8 +133,7 @@ class Looked:
     numbers, and the expression that reads them;
     ``codes`` are numbers of outcomes that may mean missing, and in how many rows they stand; ``called`` are the value
     labels of those that the file labels as missing; ``infinite`` are columns that would be outcomes without their
-    infinite cells, and where these are, and columns of durations; ``blank`` says of texts that they stand only in the
-    first of their rows.
+    infinite cells, and where these are, and columns of durations.
     """
 
     name: str
@@ -159,7 +154,6 @@ class Looked:
     codes: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     infinite: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
-    blank: tuple[str, ...] = ()
     expression: str | None = None
 
 
@@ -177,7 +171,7 @@ def look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) -> 
     except SpecError as error:
         *first, last = error.faults
         said = "".join(f"{f.message}{f.help}{f.notes}" for f in error.faults)
-        texts = {n: number_advice(c, write_name(n), rows=True) for n, c in columns.items() if c.is_text}
+        texts = {n: number_advice(c, write_name(n)) for n, c in columns.items() if c.is_text}
         notes = [f"`{n}` is text: {advice}" for n, advice in texts.items() if advice and f"`{n}`" not in said]
         raise SpecError([*first, replace(last, notes=(*last.notes, *notes[:MOST_SHOWN]))]) from None
 
@@ -266,14 +260,13 @@ def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) ->
         {
             n: advice
             for n, c in rest.items()
-            if n not in used and n not in made and c.is_text and (advice := number_advice(c, write_name(n), rows=True))
+            if n not in used and n not in made and c.is_text and (advice := number_advice(c, write_name(n)))
         },
         made,
         dict(_codes(outcomes, columns, called)),
         {n: said for n, said in infinite.items() if n not in outcomes}
         | {n: "of durations: write them as numbers" for n, c in columns.items() if c.kind == "durations"},
         called,
-        tuple(told_blank(n, c) for n, c in rest.items() if names_rows_below(c, key.codes)),
         chosen.expression,
     )
 
@@ -286,16 +279,14 @@ def _text_outcome(outcome: str, column: Column, name: str) -> list[SpecError]:
     """Return what is wrong with an outcome of text that is named; nothing where its numbers can be read."""
     if _read(column, write_name(outcome)) is not None:
         return []
-    advice = number_advice(column, write_name(outcome), rows=True) or f"its values are {examples(column)}"
+    advice = number_advice(column, write_name(outcome)) or f"its values are {examples(column)}"
     return [_refused("draft_outcome", f"`{outcome}` is text in {name}, and an outcome is a number", advice)]
 
 
 def _no_outcome(free: Mapping[str, Column], infinite: Mapping[str, str], key: PanelKey, name: str) -> SpecError:
     message = f"no numeric column of {name} varies within `{key.of}` beside the treatment"
     notes = [
-        f"`{n}` is text: {advice}"
-        for n, c in free.items()
-        if c.is_text and (advice := number_advice(c, write_name(n), rows=True))
+        f"`{n}` is text: {advice}" for n, c in free.items() if c.is_text and (advice := number_advice(c, write_name(n)))
     ]
     notes += [f"`{n}` is {said}" for n, said in infinite.items()]
     return _refused("draft_outcome", message, "name the outcome: --outcome COLUMN", notes[:MOST_SHOWN])
@@ -426,7 +417,7 @@ def _times(columns: Mapping[str, Column], usable: Mapping[str, Column], name: st
     notes = [f"`{n}` is {_not_time(columns[n])}" for n in texts[:3]]
     message = f"no column of {name} looks like the time: whole numbers without gaps, called year or so, or years"
     gaps = [columns[n].missing for n in texts]
-    footers = [said for gap in gaps if (said := footer(columns, gap) or _headings_between(columns, gap))]
+    footers = [said for gap in gaps if (said := _headings_between(columns, gap))]
     footers += [said for n in texts if (said := _untimed(n, columns))]
     written = [text_time_advice(columns[n]) for n in texts if columns[n].levels]
     asked = f"say which it is: --time {' or --time '.join(dates[:3])}" if dates else "say which it is: --time COLUMN"
@@ -462,8 +453,7 @@ def _time_help(name: str, columns: Mapping[str, Column]) -> str:
     column = columns[name]
     if not column.is_text and column.missing.any():
         return (
-            footer(columns, column.missing)
-            or _headings_between(columns, column.missing)
+            _headings_between(columns, column.missing)
             or _untimed(name, columns)
             or "every row needs its time: fill these cells, or delete the rows"
         )
@@ -589,7 +579,6 @@ def _pairs(one: Ints, other: Ints) -> int:
 
 def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, name: str, chosen: Chosen) -> SpecError:
     notes = []
-    merged: list[str] = []
     closest: list[tuple[int, tuple[str, ...], str]] = []
     for time in times[:3]:
         best: list[tuple[int, tuple[str, ...]]] = []
@@ -614,8 +603,7 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
             closest.append((repeats, unit, time.name))
         closest.sort()
         blank = list(_blank_units(usable, time, n_rows, chosen.unit))
-        merged += [told for told, below in blank if below]
-        notes += [told for told, below in blank if not below]
+        notes += blank
         if not best and not blank:
             notes.append(f"with `{time.name}` as time no column names units")
     what = "no column and a time have one row each"
@@ -629,35 +617,26 @@ def _no_key(usable: Mapping[str, Column], times: Sequence[_Time], n_rows: int, n
         help_ = f"{advice}; for repeated cross-sections write the file by hand, without unit"
     parted = (parted_time_advice(usable, unit, time) for _, unit, time in closest)
     help_ = next(filter(None, parted), help_)
-    if merged:
-        help_ = merged[0]
     return _refused("draft_keys", f"{what} in {name}", help_, notes)
 
 
-def _blank_units(
-    usable: Mapping[str, Column], time: _Time, n_rows: int, given: Sequence[str]
-) -> Iterator[tuple[str, bool]]:
-    """Say which column would name units if each missing cell held what stands above it, as where cells are merged.
-
-    Or which one would but for few rows in which it is missing.
-    """
+def _blank_units(usable: Mapping[str, Column], time: _Time, n_rows: int, given: Sequence[str]) -> Iterator[str]:
+    """Say which column would name units but for few rows in which it is missing."""
     for name in given or usable:
         column = usable.get(name)
         if column is None or name == time.name or not (missing := np.flatnonzero(column.missing)).size:
             continue
         codes, units = rank(column)
-        filled, known = filled_down(codes), codes >= 0
+        known = codes >= 0
         if not 2 <= units < n_rows / 2:
             told, cause = f"`{name}` is missing in {many(missing.size, 'row')}", False
-        elif 2 * missing.size >= n_rows and filled[0] >= 0 and _pairs(filled, time.periods) == n_rows:
-            told, cause = told_blank(name, column, "the unit"), True
         else:
             cause = 10 * missing.size <= n_rows and bool(UNIT_NAMES.search(name) or column.is_text)
             cause = cause and _pairs(codes[known], time.periods[known]) == int(known.sum())
             told = f"`{name}` is missing (a blank, or a word as NA) in {listed_rows(missing)}"
             told += ": every row needs its unit; where NA is a name, as a country's code, write another, as NAM" * cause
         if cause or given:
-            yield told, cause
+            yield told
 
 
 def _twice(codes: Ints, time: _Time) -> str:

@@ -212,7 +212,6 @@ def _study(found: Looked, data: str, stem: str, terms: _Terms) -> list[str]:
 def _doubts(found: Looked) -> list[str]:
     """Say that days are weeks or months, how text is read, and which numbers of candidates may mean missing."""
     said = [days] if found.key.step == "day" and (days := days_advice(found.key.written)) else []
-    said += [one_line(blank) for blank in found.blank[:MOST_SHOWN]]
     for n, (name, made) in list(found.made.items())[:MOST_SHOWN]:
         said.append(f"{_code(n)} is text, read by {one_line(made)} as `{name}`, if its cells mean that")
     for n, codes in list(found.codes.items())[:MOST_SHOWN]:

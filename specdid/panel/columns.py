@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ class Column:
         True where the value is missing because a log of a non-positive value was taken.
     kind : what the file held where that is neither number nor text
         ("date", or the name of a type that cannot be used), else "".
-    odd : examples of the cells that kept an otherwise numeric column from being numeric.
+    odd : the first cells that kept an otherwise numeric column from being numeric, and where they stand.
     single : the file stores the numbers in single precision.
     labels : what a .dta file calls numbers: (number, label).
     """
@@ -279,61 +279,6 @@ def listed_rows(rows: Ints) -> str:
     return f"data row{'s' * (rows.size > 1)} {shown}{more}"
 
 
-def footer(columns: Mapping[str, Column], missing: Bools) -> str | None:
-    """Say that rows without a key look like a table's footer: the last of the file, with one filled cell at most."""
-    rows = np.flatnonzero(missing)
-    if not rows.size or rows[0] + rows.size != missing.size:
-        return None
-    gaps = [(c, c.missing) for c in columns.values()]
-    read = [(c, ~gap[rows]) for c, gap in gaps if len(gap) == missing.size]
-    if len(read) < 2:
-        return None
-    filled = np.sum([known for _, known in read], axis=0)
-    if filled.max() > 1:
-        return None
-    text = ""
-    if filled.any():
-        first = int(np.argmax(filled))
-        text = next(cell_text(c, int(rows[first])) for c, known in read if known[first])
-    alone = " and nothing else" if len(read) == len(columns) else ""  # columns that nobody mentions are not read
-    held = f"holds “{text[:60]}{'…' * (len(text) > 60)}”{alone}" if text else "is empty"
-    line = format(rows[0] + 2, ",")
-    place = f"{listed_rows(rows[:1])} (line {line} where the headings are the first)"
-    return f"{place} {held}: a footer or note? delete {'it' if rows.size == 1 else 'it and the rows after it'}"
-
-
-def filled_down(codes: Ints) -> Ints:
-    """Return codes with what stands above in place of -1."""
-    return codes[np.maximum.accumulate(np.where(codes < 0, 0, np.arange(len(codes))))]
-
-
-def told_blank(name: str, column: Column, what: str = "it") -> str:
-    """Say of a column that names the rows below, as merged cells do, where it first does and how many are blank."""
-    rows = np.flatnonzero(column.missing)
-    above = max(int(rows[0]) - 1, 0)
-    return (
-        f"`{name}` stands only in the first of its rows, “{cell_text(column, above)}” in data row {above + 1:,}, and "
-        f"is blank in {many(rows.size, 'row')}: where {what} is the same in the rows below, as in merged cells, fill "
-        "it down in the file"
-    )
-
-
-def names_rows_below(column: Column, units: Ints) -> bool:
-    """Say whether a text stands only in the first of its rows, as where cells were merged; both in the file's order.
-
-    Each of its texts stands once, or in the first row of each unit, always where a unit begins, and filled down it is
-    one text for each unit.
-    """
-    codes = column.codes
-    if codes is None or len(codes) != len(units) or codes[0] < 0 or 2 * np.count_nonzero(codes < 0) < len(codes):
-        return False
-    named, starts = codes >= 0, np.diff(units, prepend=-1) != 0
-    levels, count = len(np.unique(codes[named])), int(named.sum())
-    if levels < 2 or (named & ~starts).any() or count not in (levels, int(starts.sum())):
-        return False
-    return len(np.unique(units * len(column.levels) + filled_down(codes))) == len(np.unique(units))
-
-
 def number_text(value: float) -> str:
     """Write a number in the fewest digits (15 at most), whole ones without a point."""
     if value != value:
@@ -462,8 +407,6 @@ def told_codes(name: str, codes: Sequence[tuple[float, int]], labels: Mapping[fl
 MISSING = ("", "NA", "NaN", "nan", ".", "null", "NULL", "N/A", "#N/A")
 """Cells of a text file that stand for a missing value, after trimming."""
 
-ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
-"""What spreadsheets write where a formula has no value."""
 
 _LOGICAL = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
 _LARGEST = 2.0**53
@@ -485,238 +428,35 @@ def written_columns(names: Sequence[str], frame: pl.DataFrame) -> Iterator[tuple
         part = frame.select(pl.col(frame.columns[start : start + step]).str.strip_chars())
         cells = part.select(pl.when(~pl.col(c).is_in(MISSING)).then(pl.col(c)) for c in part.columns)
         numbers = cells.select(pl.all().cast(pl.Float64, strict=False))
-        large = numbers.select((pl.all().abs() >= _LARGEST).any()).row(0)
-        padded = cells.select(pl.all().str.starts_with("0").any()).row(0)
-        broken = numbers.select((pl.all() != pl.all().round(0)).any()).row(0)
-        read = zip(names[start:], cells.iter_columns(), numbers.iter_columns(), large, padded, broken, strict=False)
-        for name, *of_one in read:
-            yield _written_column(name, *of_one)
+        read = zip(names[start:], cells.iter_columns(), numbers.iter_columns(), strict=False)
+        for name, of_one, as_numbers in read:
+            yield _written_column(name, of_one, as_numbers)
 
 
-def _written_column(
-    name: str, cells: pl.Series, numbers: pl.Series, large: bool, padded: bool, broken: bool
-) -> tuple[Column, tuple[Remark, ...]]:
+def _written_column(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Column, tuple[Remark, ...]]:
     lost = numbers.null_count() - cells.null_count()
     if lost == 0:
-        remarks = _large_codes(name, cells, numbers) if large else ()
-        return number(numbers.to_numpy()), (
-            *remarks,
-            *(_leading_zeros(name, cells, numbers) if padded else ()),
-            *(_thousands(name, cells) if broken else ()),
-        )
+        return number(numbers.to_numpy()), _large_codes(name, cells, numbers)
     distinct = cells.unique().drop_nulls()
     if len(distinct) <= len(_LOGICAL) and set(distinct) <= set(_LOGICAL):
         return number(_floats(cells.replace_strict(_LOGICAL, return_dtype=pl.Float64))), ()
     odd: tuple[str, ...] = ()
     if lost <= (len(cells) - cells.null_count()) / 2:
-        strange = cells.filter(cells.is_not_null() & numbers.is_null())
-        odd = tuple(strange.unique(maintain_order=True).head(3))
+        rows = np.flatnonzero((cells.is_not_null() & numbers.is_null()).to_numpy())
+        first = dict(zip(cells[rows[::-1]], rows[::-1].tolist(), strict=True))
+        odd = tuple(f"“{cell}” (data row {row + 1:,})" for cell, row in sorted(first.items(), key=itemgetter(1))[:3])
     return _texts(cells, odd=odd), ()
 
 
-def _thousands(name: str, cells: pl.Series) -> Iterator[Remark]:
-    """Warn of points that may part thousands: 1.744 and 12.300, none with a leading zero, beside 5 and 312, or 5300.
-
-    Numbers written to three decimals would have 5.000, and those without zeros at their end 12.3.
-    """
-    if not all(_PARTED.fullmatch(cell) for cell in cells.head(20) if cell is not None):
-        return
-    known = cells.drop_nulls()
-    parted = known.filter(known.str.contains(r"^-?[1-9]\d{0,2}\.\d{3}$"))
-    small, large = (known.filter(known.str.contains(rf"^-?[1-9]\d{digits}$")) for digits in ("{0,2}", "{3,}"))
-    rest = len(known) - len(parted) - len(small) - len(large) - int((known == "0").sum())
-    if rest or len(parted) < LEAST_PARTED:
-        return
-    if len(large):
-        sizes, meant = (np.abs(of.cast(pl.Float64).to_numpy()) for of in (large, parted))
-        if not sizes.min() / 10 <= 1000 * np.median(meant) <= 10 * sizes.max():
-            return
-    elif small.n_unique() < 2:
-        return
-    whole, which = (large, "of 1,000 and more without a point") if len(large) else (small, "below 1,000")
-    yield Remark(
-        "thousands",
-        f"`{name}` may have points between thousands: {many(len(parted), 'cell')} with three digits behind a point, as "
-        f"{parted[0]}, and {many(len(whole), 'cell')} with whole numbers {which}, as {whole[0]}; points are read "
-        "as decimal ones",
-        help="if 1.744 means 1744, take the points out of the file's numbers",
-    )
-
-
-_PARTED = re.compile(r"-?[1-9](\d*|\d{0,2}\.\d{3})|0")
-LEAST_PARTED = 3
-"""Cells from which digits behind points look like thousands."""
-
-
-def _where(place: int, rows: Sequence[int]) -> str:
-    """Name the only cell, or the first of several, as a spreadsheet does."""
-    return f"{'in' if len(rows) == 1 else 'the first in'} {_letters(place)}{rows[0]}"
-
-
-def _letters(place: int) -> str:
-    """Name a column of a sheet as a spreadsheet does, from 0: A, B, …, AA."""
-    letters, rest = "", place + 1
-    while rest:
-        rest, digit = divmod(rest - 1, 26)
-        letters = chr(65 + digit) + letters
-    return letters
-
-
-def error_cells(name: str, place: int, found: Sequence[tuple[int, str]], missing: bool) -> Remark:
-    """Warn of errors of a spreadsheet in a column: how many, and the first as a spreadsheet names it.
-
-    Parameters
-    ----------
-    place : of the column in the sheet, from 0
-    found : (row of the sheet, error), by row
-    missing : whether they are read as missing values, and not as texts
-    """
-    which = ", ".join(dict.fromkeys(error for _, error in found))
+def error_cells(name: str, found: Sequence[tuple[int, str]]) -> Remark:
+    """Warn of errors of a spreadsheet in a column: how many, and where the first is, by data row."""
     one = len(found) == 1
-    read = "read as a missing value" if one else "read as missing values"
-    said = f"{'is' if one else 'are'} {read}" if missing else f"{'is' if one else 'are'} read as text"
+    which, first = ", ".join(dict.fromkeys(error for _, error in found)), format(found[0][0], ",")
     return Remark(
         "error_cells",
         f"`{name}` has {many(len(found), 'cell')} with an error of a spreadsheet ({which}), "
-        f"{_where(place, [row for row, _ in found])}, that {said}",
+        f"{'in' if one else 'the first in'} data row {first}, read as {'a missing value' if one else 'missing values'}",
         help="mend the formulas, or empty these cells if their values are not known",
-    )
-
-
-def uncomputed_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
-    """Warn of formulas of a column in which no program has left a value; ``rows`` are the sheet's."""
-    return Remark(
-        "uncomputed",
-        f"`{name}` has {many(len(rows), 'formula')} that no program has computed, {_where(place, rows)}, "
-        f"read as {'a missing value' if len(rows) == 1 else 'missing values'}",
-        help="open the workbook in Excel or LibreOffice and save it: it has no values of these cells yet",
-    )
-
-
-def logical_cells(name: str, place: int, rows: Sequence[int]) -> Remark:
-    """Warn of TRUE and FALSE among the numbers of a column; ``rows`` are the sheet's."""
-    return Remark(
-        "logical_cells",
-        f"`{name}` has {many(len(rows), 'cell')} with TRUE or FALSE among its numbers, "
-        f"{_where(place, rows)}, read as 1 or 0",
-        help="write the numbers that are meant there, or empty these cells",
-    )
-
-
-def superscript_cells(name: str, place: int, raised: Mapping[int, str]) -> Remark:
-    """Warn of numbers with a superscript behind them; ``raised`` has by row of the sheet what it shows."""
-    rows = sorted(raised)
-    it = "it is" if len(rows) == 1 else "they are"
-    return Remark(
-        "footnotes",
-        f"`{name}` has {many(len(rows), 'number')} with a superscript, {_where(place, rows)}: {raised[rows[0]]}; "
-        f"{it} read as text",
-        help="delete the superscripts where they are marks of footnotes, and write a power out as a number",
-    )
-
-
-def merged_cells(name: str, place: int, found: Sequence[tuple[int, int]], held: str) -> Remark:
-    """Warn of cells merged over rows of a sheet: ``found`` are their first and last rows, ``held`` is the first's."""
-    (first, last), rows, at = found[0], sum(b - a for a, b in found), _letters(place)
-    return Remark(
-        "merged_cells",
-        f"`{name}` has {many(len(found), 'cell')} merged over several rows, {_where(place, [a for a, _ in found])} "
-        f"({at}{first}:{at}{last}, “{held[:40]}”): only the first row of each has a value, "
-        f"{many(rows, 'row', 'are')} blank",
-        help="unmerge the cells in the sheet and fill the values down into the rows below, where they hold for these",
-        merged=name,
-    )
-
-
-PERCENT, THOUSAND = 5, 30
-"""Ratios of medians from which cells in percent, or shown in thousands, and others are in different units."""
-
-
-def percent_cells(name: str, place: int, shares: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
-    """Warn of cells that a sheet shows in percent beside others of another size; both by row of the sheet."""
-    shown = "percent, of which it stores a hundredth"
-    return _cells_apart("percent_cells", name, place, shown, shares, others, PERCENT, larger=False)
-
-
-def percent_shares(name: str, place: int, shares: Mapping[int, float]) -> Remark:
-    """Say that a column whose cells a sheet all shows in percent has shares; by row of the sheet."""
-    row = next((row for row, v in shares.items() if v), next(iter(shares)))
-    share = number_text(shares[row])
-    return Remark(
-        "percent_shares",
-        f"`{name}` is shown in percent by the sheet and read as stored, as shares: {_letters(place)}{row} holds "
-        f"{share}, which is {number_text(round(100 * shares[row], 10))}%",
-        help="a difference of 0.01 is one percentage point; where percents are meant, multiply by 100 in [derive]",
-    )
-
-
-def thousand_cells(name: str, place: int, scaled: Mapping[int, float], others: Mapping[int, float]) -> Remark | None:
-    """Warn of cells that a sheet shows in thousands beside far smaller others; both by row of the sheet."""
-    shown = "thousands, of which it stores the whole"
-    return _cells_apart("thousand_cells", name, place, shown, scaled, others, THOUSAND, larger=True)
-
-
-def _cells_apart(
-    code: str,
-    name: str,
-    place: int,
-    shown: str,
-    scaled: Mapping[int, float],
-    others: Mapping[int, float],
-    least: float,
-    larger: bool,
-) -> Remark | None:
-    """Warn where stored numbers of cells ``shown`` in a unit are so many times larger, or smaller, than the others."""
-    sizes = [[abs(v) for v in cells.values() if v and math.isfinite(v)] for cells in (scaled, others)]
-    if not all(sizes):
-        return None
-    middle, beside = (np.median(size) for size in sizes)
-    ratio = float(middle / beside if larger else beside / middle)
-    if ratio < least:
-        return None
-    first, other = (next(row for row, v in cells.items() if v and math.isfinite(v)) for cells in (scaled, others))
-    return Remark(
-        code,
-        f"`{name}` has {many(len(sizes[0]), 'cell')} that the sheet shows in {shown} "
-        f"({number_text(scaled[first])} in {_letters(place)}{first}), and {len(sizes[1]):,} shown as stored "
-        f"({number_text(others[other])} in {_letters(place)}{other}), {ratio:.3g} times apart",
-        help="give the whole column one format in the sheet, and its numbers one unit",
-    )
-
-
-def worded_cells(name: str, place: int, worded: Mapping[str, Mapping[int, float]]) -> Remark:
-    """Warn of numbers that a sheet shows with different words, units perhaps; by word, "" for none, and row."""
-    told = []
-    for word, cells in sorted(worded.items(), key=lambda pair: min(pair[1])):
-        row = min(cells)
-        with_ = f"with “{word}”" if word else "without a word"
-        told.append(f"{len(cells):,} {with_} ({number_text(cells[row])} in {_letters(place)}{row})")
-    more = f" and {len(told) - 2:,} more" if len(told) > 2 else ""
-    if "" in worded:
-        return Remark(
-            "formats",
-            f"`{name}` has numbers that the sheet shows with a word and others without one: {', '.join(told)}; they "
-            "are read as stored",
-            help="where the word is a unit write all numbers in it, or none",
-        )
-    return Remark(
-        "formats",
-        f"`{name}` has numbers that the sheet shows with different words: {', '.join(told[:2])}{more}; they are read "
-        "as stored",
-        help="where the words are units or currencies write all numbers in one of them",
-    )
-
-
-def replaced_cells(name: str, place: int, replaced: Mapping[int, tuple[str, float]]) -> Remark:
-    """Warn of numbers in place of which a sheet shows a text; ``replaced`` has by row the text and the number."""
-    row = min(replaced)
-    texts = dict.fromkeys(text for _, (text, _) in sorted(replaced.items()))
-    shown = "as " + ", ".join(f"“{text}”" for text in [*texts][:3]) if any(texts) else "blank"
-    return Remark(
-        "formats",
-        f"`{name}` has {many(len(replaced), 'cell')} that the sheet shows {shown} though a number is stored, "
-        f"{number_text(replaced[row][1])} in {_letters(place)}{row}, which is read",
-        help="empty these cells where they mean missing",
     )
 
 
@@ -767,30 +507,9 @@ def _categories(cells: pl.Series) -> Column:
 
 
 def _large_codes(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
-    large = (numbers.abs() >= _LARGEST) & cells.str.contains(r"^[+-]?\d+$")
-    return _too_large(name, str(cells.filter(large).first())) if large.any() else ()
-
-
-def _leading_zeros(name: str, cells: pl.Series, numbers: pl.Series) -> tuple[Remark, ...]:
-    """Say where values with leading zeros, codes perhaps, are the same number as others."""
-    codes = cells.filter(cells.str.contains(r"^0\d+$")).unique()
-    if not len(codes):
-        return ()
-    near = pl.DataFrame({"cell": cells, "number": numbers})
-    near = near.filter(pl.col("number").is_in(codes.cast(pl.Float64).to_list())).unique("cell").sort("number", "cell")
-    meeting = near.group_by("number", maintain_order=True).agg("cell").filter(pl.col("cell").list.len() > 1)
-    if not meeting.height:
-        return ()
-    shown = ", ".join(" and ".join(written) for written in meeting["cell"].head(3).to_list())
-    more = f" and {meeting.height - 3:,} more" if meeting.height > 3 else ""
-    return (
-        Remark(
-            "leading_zeros",
-            f"`{name}` is read as numbers, so that values that differ in leading zeros are the same: {shown}{more}",
-            help="if they are different codes, put a letter before each of them in the file, as z01, so that they "
-            "are text; if they are the same, write them alike",
-        ),
-    )
+    large = cells.filter(numbers.abs() >= _LARGEST)
+    whole = large.filter(large.str.contains(r"^[+-]?\d+$"))
+    return _too_large(name, str(whole.first())) if len(whole) else ()
 
 
 def _large_integers(name: str, values: Floats) -> tuple[Remark, ...]:
@@ -831,16 +550,12 @@ class ReadError(SpecdidError):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A warning about data that could be read; ``origin`` is that of the file's name, if None.
-
-    ``merged`` is the column of which it says that cells are merged.
-    """
+    """A warning about data that could be read; ``origin`` is that of the file's name, if None."""
 
     code: str
     message: str
     help: str | None = None
     origin: Origin | None = None
-    merged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,13 @@ from specdid.panel.columns import (
     Column,
     ReadColumns,
     cell_text,
-    filled_down,
-    footer,
     listed_rows,
-    names_rows_below,
     number_text,
     rank,
     repeats_advice,
-    told_blank,
 )
 from specdid.panel.joined import SourceFile
-from specdid.panel.operators import USABLE, read_number
+from specdid.panel.operators import USABLE
 from specdid.panel.sources import Sources, mentioned, read_sources
 from specdid.panel.times import (
     STEPS,
@@ -313,11 +309,11 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
     """Code units and number periods; unit × time must be complete and unique."""
     source, name = sources.columns, sources.name
     derived = study.derive.keys()
-    unit, time = study.unit, study.time
+    time = study.time
     faults: list[Fault] = []
     for part in study.unit_parts:
-        faults += _key_faults(part, study.unit_origin, source, name, "unit", derived, time)
-    faults += _key_faults(time, study.time_origin, source, name, "time", derived, unit)
+        faults += _key_faults(part, study.unit_origin, source, name, "unit", derived)
+    faults += _key_faults(time, study.time_origin, source, name, "time", derived)
     if not known_step(study.step):
         faults.append(_unknown_step(study))
     if faults:
@@ -356,8 +352,7 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
         unit_columns=study.unit_columns,
     )
     odd = () if periods is None else odd_times(study, source.columns[study.time or ""], periods, name)
-    blank = () if units is None else tuple(_blank_below(study, source, units[0]))
-    return _in_order(panel, order), odd + blank
+    return _in_order(panel, order), odd
 
 
 def _in_order(panel: Panel, order: Ints) -> Panel:
@@ -372,24 +367,6 @@ def _in_order(panel: Panel, order: Ints) -> Panel:
     return replace(panel, columns=columns, file_rows=order, **codes)
 
 
-def _second_heading(columns: Mapping[str, Column], missing: Bools) -> str | None:
-    """Say that the first data row looks like a second heading line: texts above numbers, and no number."""
-    words = []
-    for column in columns.values():
-        if len(column.missing) != len(missing) or column.missing[0]:
-            continue
-        if column.numbers is not None or column.codes is None:
-            return None
-        word = column.levels[int(column.codes[0])]
-        below = [level for level in column.levels if level != word]
-        if read_number(word) is not None:
-            return None
-        words += [word] * (bool(below) and all(read_number(level) is not None for level in below))
-    if not missing[0] or not words:
-        return None
-    return f"data row 1 holds “{words[0]}” above numbers: a second heading line, of units? delete it in the file"
-
-
 def _key_faults(
     key: str | None,
     origin: Origin | None,
@@ -397,7 +374,6 @@ def _key_faults(
     name: str,
     role: str,
     derived: Collection[str],
-    beside: str | None,
 ) -> tuple[Fault, ...]:
     if key is None:
         return ()
@@ -411,34 +387,8 @@ def _key_faults(
     gaps = np.flatnonzero(column.missing)
     if gaps.size:
         message = f"`{key}` is missing in {listed_rows(gaps)} of {name}"
-        blank = [
-            f"{r.message.replace('the file', name, 1)}: {r.help}" for r in source.remarks if r.code == "blank_rows"
-        ]
-        heading = _second_heading(source.columns, column.missing)
-        advice = footer(source.columns, column.missing) or heading or "; ".join([f"every row needs its {role}", *blank])
-        if _is_key_filled(column, source.columns.get(beside or "")):
-            advice = told_blank(key, column, f"the {role}")
-        return (fault_at(origin, None, f"missing_{role}", message, help=advice),)
+        return (fault_at(origin, None, f"missing_{role}", message, help=f"every row needs its {role}"),)
     return ()
-
-
-def _is_key_filled(column: Column, other: Column | None) -> bool:
-    """Say whether a column that is blank in many rows is, filled down, a key together with another one."""
-    if other is None or column.missing[0] or other.missing.any() or 2 * column.missing.sum() < len(column.missing):
-        return False
-    (codes, _), (beside, count) = rank(column), rank(other)
-    return len(np.unique(filled_down(codes) * count + beside)) == len(codes)
-
-
-def _blank_below(study: Study, source: ReadColumns, units: Ints) -> Iterator[Fault]:
-    """Warn of texts that stand only in the first of their rows; of cells that are merged the reader tells."""
-    merged = {remark.merged for remark in source.remarks}
-    for name, column in source.columns.items():
-        if name not in merged and names_rows_below(column, units):
-            message, advice = told_blank(name, column).split(": ", 1)
-            yield fault_at(
-                study.data_origin or Origin(("study", "data")), None, "blank_below", message, advice, "warning"
-            )
 
 
 def _some_columns(source: ReadColumns) -> str:

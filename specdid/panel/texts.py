@@ -15,7 +15,7 @@ from specdid.language import argument, write
 from specdid.language.tree import Binary, Call, Node, Text
 from specdid.panel.columns import Column, compact, number, number_text, text
 from specdid.panel.errors import EvaluationError, needed
-from specdid.panel.operators import STATA_DATES, read_number, usable, what_to_do
+from specdid.panel.operators import STATA_DATES, read_number, usable
 
 if TYPE_CHECKING:
     from specdid.panel.evaluate import Evaluation
@@ -95,7 +95,7 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
             message += f", and {many(len(odd) - 1, 'further text')} such"
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
         if any(character.isdigit() for character in odd[0]):
-            advice = what_to_do(odd)
+            advice = f"write the number that “{odd[0]}” means in the file"
         raise EvaluationError("not_numeric", message, call.span, advice)
     return number(np.array([*read, np.nan], np.float64)[column.codes])
 

@@ -17,7 +17,7 @@ from specdid._arrays import Floats, Ints
 from specdid._diagnostics import Fault, Origin, Severity, fault_at, first_few, many
 from specdid._study import Study
 from specdid.panel.columns import Column, cell_text, number_text
-from specdid.panel.operators import STATA_DATES, narrow, odd_cells, other_mark
+from specdid.panel.operators import STATA_DATES
 
 STEPS = ("year", "half", "quarter", "month", "week", "day")
 """The steps with a name: values are 2012, 20122 or 201202, 20124 or 201204, 201212, 201252 (ISO), 20121231."""
@@ -216,20 +216,10 @@ _CALENDAR: dict[str, Callable[[Floats], Floats]] = {
 
 
 def text_time_advice(column: Column) -> str:
-    """Say how periods that are text become numbers; of a few among numbers, where they stand and what they may be."""
+    """Say how periods that are text become numbers; of a few among numbers, where they stand."""
     if not column.odd:
         return numbering_advice(column)
-    return f"cells that are no number: {odd_cells(column, rows=True)}; {_meant_period(column.odd)}"
-
-
-def _meant_period(cells: Sequence[str]) -> str:
-    if dated := next((found for cell in cells if (found := _YEAR_FIRST.fullmatch(narrow(cell)))), None):
-        return f"where the period is {dated[1]} write {dated[1]} in the file"
-    return next((meant for cell in cells if (meant := other_mark(cell))), "write these periods as the others are")
-
-
-_YEAR_FIRST = re.compile(r"(?:[^\d\s]{1,3}\s*)?([12]\d{3})\s*(?:[^\d\s]{1,3}|[(\[][^()\[\]]*[)\]])?", re.ASCII)
-"""A year with a mark or a word in brackets behind it: 2011p, 2012 (prov.)."""
+    return f"cells that are no number: {', '.join(column.odd)}; write these periods as the others are"
 
 
 def numbering_advice(column: Column) -> str:

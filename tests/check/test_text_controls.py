@@ -17,35 +17,18 @@ def found(cells, controls="c", **changes):
 @pytest.mark.parametrize(
     "cells",
     [
-        ["0,088", "0,09", "0,1"],
         ["7,673", "1,012,000.5", "80"],
-        ["$88", "€ 7.5", "-$3"],
         ["0.088%", "1 %", ".5%"],
-        ["7.7k", "12 M", "(8)"],
-        ["1 234", "-5 678", "1e3"],
-        ["1.5*", "2,1", "0,3", None],
+        ["1 234", "-5 678", "n/a"],
     ],
 )
-@pytest.mark.parametrize("controls", ["x1 + c", "x1:c", "sw(x1, c)", "log(z) + c"])
+@pytest.mark.parametrize("controls", ["x1 + c", "x1:c", "sw(x1, c)"])
 def test_numbers_written_as_text(cells, controls):
     (fault,) = found(cells, controls)
     assert fault.severity == "warning"
-    assert (
-        "`c` is text in the data frame, so that it becomes 2 dummies; its values look like numbers: “" in fault.message
-    )
-    assert any(words in fault.help for words in ("parse_number(c)", "a decimal point", "write points"))
+    assert fault.message == "`c` is text in the data frame, so that it becomes 2 dummies"
+    assert "parse_number(" in fault.help
     assert "`i(c)`" in fault.help
-
-
-def test_marks_among_numbers_in_text_are_named_with_what_reads_the_others():
-    (fault,) = found(["10.5", "11", "n/a", "12.25"])
-    assert fault.message.endswith("its values look like numbers: “10.5”, “11”, “12.25”, except “n/a”")
-    assert fault.help.startswith('parse_number(ifelse(c == "n/a", NA, c)), in [derive], reads numbers out of text;')
-    study = small_study(derive={"n": 'parse_number(ifelse(c == "n/a", NA, c))'}, controls={"n": "n"})
-    frame = small_panel().with_columns(c=pl.Series([f"{k}.5" if k % 5 else "n/a" for k in range(N)]))
-    assert not [f for f in specdid.check(study, frame) if f.severity == "error"]
-    (fault,) = found(["$88", "€ 7.5"])
-    assert "a decimal point" in fault.help
 
 
 @pytest.mark.parametrize(
@@ -105,37 +88,8 @@ def test_a_file_as_an_option_is_looked_at_too(tmp_path):
 def test_a_variant_that_puts_text_in_a_number_s_place(tmp_path):
     variant = {"source": {"own": {}, "other": {"derive": {"x1": "c"}}, "same": {"derive": {"x1": "x2"}}}}
     (fault,) = found(["0.1%", "0.2%"], "x1 + x3", variant=variant)
-    assert fault.message.startswith("`x1` is text under source = “other”, so that it becomes 1 dummy; its values look")
+    assert fault.message.startswith("`x1` is text under source = “other”, so that it becomes 1 dummy")
     assert fault.path[:3] == ("variant", "source", "other")
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        (["5", "6", "5,9"], "the comma of “5,9” is a decimal one: write points, 5.9"),
-        (["5,9", "6,1", "7,25"], "the comma of “5,9” is a decimal one, so write points in the file, 5.9"),
-        (
-            ["1984", "1986", "1985年"],
-            "write 1985 in the file, or parse_number(substr(trimws(rate), 1, 4)) in [derive]",
-        ),
-        (["102.4", "103", "１０２．３６８"], "parse_number(x) reads them as numbers"),
-        (
-            ["1,005", "6.5", "80", "-", "n.a."],
-            'or write parse_number(ifelse(rate == "n.a.", NA, ifelse(rate == "-", NA, rate)))',
-        ),
-        (["5", "6.5", "—"], 'empty them where they mean missing, or write parse_number(ifelse(rate == "—", NA, rate))'),
-        (["5,912", "6,125"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
-        (["5", "6", "5,912"], "“5,912” as 5912; where its comma is a decimal one, write points in the file, 5.912"),
-    ],
-)
-def test_commas_are_told_to_be_decimal_or_either(tmp_path, cells, said):
-    panel = small_panel()
-    texts = [cells[k % len(cells)] for k in range(panel.height)]
-    panel.with_columns(rate=pl.Series(texts)).write_csv(tmp_path / "d.csv")
-    study = small_study(outcome={"y": "rate"})
-    study["study"]["data"] = str(tmp_path / "d.csv")
-    (fault,) = (f for f in specdid.check(study) if f.code == "not_numeric")
-    assert said in fault.help
 
 
 @pytest.mark.parametrize(
@@ -156,41 +110,3 @@ def test_a_definition_that_is_faulty_is_not_said_to_lack_where_an_analysis_uses_
     assert [f.code for f in specdid.check(study, data) if f.severity == "error"] == ["not_numeric"]
     study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": {**groups, "none": "mode > 1"}})
     assert {f.code for f in specdid.check(study, data) if f.severity == "error"} == {"not_numeric", "no_column"}
-
-
-@pytest.mark.parametrize("share", [2, 9])
-def test_hexadecimal_cells_are_told_where_a_number_is_wanted_and_not_where_groups_are(share):
-    n = small_panel().height
-    data = small_panel().with_columns(v=pl.Series([hex(k % 9 + 8) if k % 9 < share else str(k % 9) for k in range(n)]))
-    data = data.with_columns(
-        code=pl.Series([f"0xab54a98ceb1f0ad2{k % 3}" for k in range(n)]), v2=pl.lit("x") + pl.col("v")
-    )
-    for given in ({"controls": {"c": "v"}}, {"outcome": {"y": "v"}}):
-        told = [f for f in specdid.check(small_study(**given), data) if f.code in ("text_control", "not_numeric")]
-        assert ["is text here and, where it is a hexadecimal number" in f.help for f in told] == [True]
-    for given in ({"controls": {"c": "code + v2"}}, {"fixed_effects": {"v": "id + year + v"}}):
-        assert not [f for f in specdid.check(small_study(**given), data) if "hexadecimal" in (f.help or "")]
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        ([f"{k}.5万元" for k in range(20)], "numbers with “万元” (“0.5万元”) behind them: write it into the heading"),
-        ([f"{k} USD" for k in range(20)], "numbers with “USD” (“0 USD”) behind them"),
-        (
-            [f"{k}.5{'万元' if k % 5 else '亿元'}" for k in range(20)],
-            "behind them: where these are units write all numbers",
-        ),
-        ([f"{k}a" for k in range(20)], ""),
-        ([f"{1990 + k}年" for k in range(20)], ""),
-        ([f"{k} Main Street {chr(97 + k)}" for k in range(20)], ""),
-        ([f"Grade {k}" for k in range(20)], ""),
-        (["15 years", "16 years", "17 years"], ""),
-    ],
-)
-def test_numbers_with_a_unit_in_the_cell_are_told(cells, said):
-    n = small_panel().height
-    data = small_panel().with_columns(v=pl.Series([cells[k % len(cells)] for k in range(n)]))
-    (fault,) = (f for f in specdid.check(small_study(outcome={"y": "v"}), data) if f.code == "not_numeric")
-    assert said in fault.help
-    assert ("behind them" in fault.help) == bool(said)

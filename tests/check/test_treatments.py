@@ -112,18 +112,10 @@ def test_errors(tmp_path, case):
     assert_says(fault, code, message, underlined, advice)
 
 
-@pytest.mark.parametrize(
-    ("written", "expression"),
-    [
-        ("{}-06-01", "year(when)"),
-        ("{}-06-01 00:00:00", "year(when)"),
-        ("{}年", "parse_number(substr(trimws(when), 1, 4))"),
-        ("{}年6月", "parse_number(substr(trimws(when), 1, 4))"),
-        ("{}/6/1", "parse_number(substr(trimws(when), 1, 4))"),
-    ],
-)
-@pytest.mark.parametrize("never", ["", "从未"])
-def test_cohorts_that_are_dates_are_told_how_to_be_years(tmp_path, written, expression, never):
+@pytest.mark.parametrize("written", ["{}-06-01", "{}-06-01 00:00:00"])
+def test_cohorts_that_are_dates_are_told_how_to_be_years(tmp_path, written):
+    expression, never = "year(when)", ""
+
     def told(when):
         cohort = f'"d" = {{ term = "d", cohort = """{when}""" }}'
         return faults(tmp_path, study='never = "empty"', data=data, treatment=cohort, estimator='"s" = "sunab"')
@@ -132,7 +124,6 @@ def test_cohorts_that_are_dates_are_told_how_to_be_years(tmp_path, written, expr
     dated = [written.format(2012) if line.startswith("1") else never for line in lines[1:]]
     data = "\n".join(f"{line},{cell}" for line, cell in zip(lines, ["when", *dated], strict=True)) + "\n"
     (fault,) = told("when").errors
-    expression = expression.replace("when", f'ifelse(when == "{never}", NA, when)' if never else "when")
     assert fault.code == "not_numeric"
     assert f"its year is `{expression}`" in fault.help
     assert "not_numeric" not in {f.code for f in told(expression).errors}

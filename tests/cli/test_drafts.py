@@ -434,22 +434,6 @@ def test_an_existing_spec_is_left_alone(tmp_path):
         assert "no column `lawx` in given.csv" in done.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--time", "year")])
-def test_a_footer_is_named_with_its_row_and_what_it_holds(tmp_path, options):
-    data = tmp_path / "given.csv"
-    pl.DataFrame(panel(region=lambda *_: "east")).write_csv(data)
-    data.write_text(data.read_text("utf-8") + '"Source: own survey",,,,\n', "utf-8")
-    said = call_specdid(["init", "new", "--data", data.name, *options], tmp_path).stderr
-    assert "data row 121 (line 122" in said
-    assert "holds “Source: own survey” and nothing else: a footer or note? delete it" in said
-    spec = (
-        '[study]\ndata = "given.csv"\nunit = "firm"\ntime = "year"\n[outcome]\ny = "sales"\n[treatment]\nlaw = "law"\n'
-    )
-    (tmp_path / "spec.toml").write_text(spec, "utf-8")
-    said = call_specdid(["check", "spec.toml"], tmp_path)
-    assert "holds “Source: own survey”: a footer or note? delete it" in said.stdout + said.stderr
-
-
 def test_a_gap_of_time_within_the_file_is_no_footer(tmp_path):
     columns = panel()
     columns["year"] = [None if i == 4 else int(v) for i, v in enumerate(columns["year"])]
@@ -471,7 +455,7 @@ def test_numbers_as_text_are_named_and_not_dropped_in_silence(tmp_path):
     text = " ".join(spec.read_text("utf-8").replace("# ", "").split())
     for words in (done.stdout, text):
         assert "`people`" in words
-        assert "parse_number(x) reads them" in words
+        assert "parse_number(people)" in words
         assert "`jobless`" in words
         assert "“..”" in words
     assert "outcome" in found
@@ -667,20 +651,6 @@ def test_a_treatment_that_is_text_is_refused_with_the_condition_to_write(tmp_pat
     (tmp_path / "d.csv").write_text("\n".join(["id,year,y,EZ zone", *rows]))
     refused = call_specdid(["init", "s", "--data", "d.csv", "--treatment", "EZ zone"], tmp_path)
     assert f"write {advice}" in refused.stderr
-
-
-def test_blank_names_of_units_are_said_where_they_are_written_once(tmp_path):
-    def merged(f, y, *_):
-        return [None if t > YEARS[0] else f"firm {k}" for k, t in zip(f.tolist(), y.tolist(), strict=True)]
-
-    told = refused(tmp_path, panel(firm=lambda *_: None, name=merged, code=lambda f, *_: f % 5))
-    assert (
-        "help: `name` stands only in the first of its rows, “firm 0” in data row 1, and is blank in 108 rows: where "
-        "the unit is the same in the rows below, as in merged cells, fill it down in the file"
-    ) in told
-    assert "`code` is blank" not in told
-    told = refused(tmp_path, panel(firm=lambda *_: None, name=merged), "--unit", "name")
-    assert "help: `name` stands only in the first of its rows" in told
 
 
 def test_blank_cells_that_name_no_unit_are_not_said(tmp_path):

@@ -21,11 +21,10 @@ import specdid
 from frames_as_panels import bare_study
 from pace import patience
 from source_files import TYPED, archive, plain, sheet_in_a_workbook, workbook
-from specdid._words import known
 from specdid.panel import memory, read_panel
 from specdid.panel.columns import UNREAD, ReadError
 from specdid.panel.delimited import read_delimited
-from specdid.panel.files import _hidden_rows, _Sheet, read_columns
+from specdid.panel.files import read_columns
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "dta", "xlsx"])
@@ -171,266 +170,18 @@ def test_numbers_beside_texts_of_a_workbook_without_names_of_cells(read, prefix)
     assert plain(read("d.xlsx", given))["a"] == [None, "1e-12", "x", None, repr(1 / 3)]
 
 
-def in_percent(format_="0.00%", low=0, high=1):
-    """Write a workbook whose cells from 0 to 1 of the column after the first are in percent format."""
-
-    def change(book):
-        for row in book.active.iter_rows(min_row=2, min_col=3, max_col=3):
-            if isinstance(row[0].value, int | float) and low < row[0].value < high:
-                row[0].number_format = format_
-
-    return change
-
-
-@pytest.mark.parametrize("format_", ["0%", "0.00%", "0.0%;[Red]-0.0%", '"a"0.000%'])
-@pytest.mark.parametrize("third", [3.4, "3.4", None])
-def test_percent_formats_beside_larger_numbers_are_said(read, format_, third):
-    rows = [["a", "b"], [1, 0.034], [2, 0.041], [3, third], [4, 3.9], [5, "n/a"]]
-    source = read("d.xlsx", saved([[None, *row] for row in rows], in_percent(format_)))
-    (remark,) = source.remarks
-    n, place = (2, "3.4 in C4") if third else (1, "3.9 in C5")
-    assert (remark.code, remark.message) == (
-        "percent_cells",
-        "`b` has 2 cells that the sheet shows in percent, of which it stores a hundredth (0.034 in C2), "
-        f"and {n} shown as stored ({place}), {remark.message.split()[-3]} times apart",
-    )
-    assert known(remark.message, "zh")
-
-
-def test_percent_formats_of_one_size_are_not_said(read):
-    rows = [["a", "b"], [1, 0.034], [2, 0.041], [3, "n/a"], [4, 0]]
-    assert not read("d.xlsx", saved([[None, *row] for row in rows], in_percent())).remarks
-    rows[3][1] = 3.4
-    shifted = [[None, *row] for row in rows]
-    assert not read("d.xlsx", saved(shifted, in_percent("0.0\\%"))).remarks, "a sign that scales nothing"
-    assert not read("d.xlsx", saved(shifted, in_percent('0.0"%"'))).remarks
-    assert not read("d.xlsx", saved(shifted, in_percent()), columns=["a"]).remarks
-
-
-def test_thousands_formats_beside_smaller_numbers_are_said(read):
-    rows = [["a", "b"], [1, 1_234_000], [2, 980_000], [3, 1_310], [4, 990]]
-    for code in ("#,##0,", '0.0,"k"'):
-        (remark,) = read("d.xlsx", saved([[None, *row] for row in rows], in_percent(code, 2_000, 1e9))).remarks
-        assert remark.code == "thousand_cells"
-        assert "2 cells that the sheet shows in thousands, of which it stores the whole (1234000 in" in remark.message
-        assert known(remark.message, "zh")
-    assert not read("d.xlsx", saved([[None, *row] for row in rows], in_percent("#,##0", 2_000, 1e9))).remarks
-    assert not read("d.xlsx", saved([[None, *row] for row in rows[:3]], in_percent("#,##0,", 2_000, 1e9))).remarks
-
-
-def in_formats(*codes):
-    """Write a workbook whose cells of the last column have these formats in turn, by thirds."""
-
-    def change(book):
-        for k, (cell,) in enumerate(book.active.iter_rows(min_row=2, min_col=2, max_col=2)):
-            cell.number_format = codes[k * len(codes) // 6]
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("codes", "words"),
-    [
-        (('#,##0.00 "DM"', '#,##0.00 "€"'), ("DM", "€")),
-        (("[$$-409]#,##0", "#,##0 [$€-407];[Red]-#,##0 [$€-407]"), ("$", "€")),
-        (("0", '0 "kg"', '0\\ "t/ha"'), ("kg", "t/ha")),
-        (('0"元"', '0"万元"'), ("元", "万元")),
-        (('_-* #,##0.00\\ "kr"_-', '"$"#,##0_);\\("$"#,##0\\)'), ("kr", "$")),
-    ],
-)
-def test_formats_with_different_words_are_said(read, codes, words):
-    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
-    source = read("d.xlsx", saved(rows, in_formats(*codes)))
-    assert plain(source)["b"] == [20.5 + k for k in range(6)]
-    (remark,) = source.remarks
-    n = 6 // len(codes)
-    first, second = (
-        f"{n} with “{word}” ({20.5 + k} in B{k + 2})" for word, k in zip(words, (6 - 2 * n, 6 - n), strict=True)
-    )
-    expected = f"`b` has numbers that the sheet shows with different words: {first}, {second}; they are read as stored"
-    assert (remark.code, remark.message) == ("formats", expected)
-    assert known(remark.message, "zh")
-    assert not read("d.xlsx", saved(rows, in_formats(*codes)), columns=["a"]).remarks
-
-
-@pytest.mark.parametrize(
-    "codes",
-    [
-        ('#,##0.00 "€"', "#,##0 [$€-407]", '0 "EUR"', "General"),
-        ('#,##0.00 "DM"', "0.00"),
-        ('0 "yr"', '0 "yrs."'),
-        ('0"r"', '0"p"', '0"*"'),
-        ('[=1]0" year";0" years"', '0" kg"'),
-        ("$#,##0", '"US$"0', "[$USD] 0"),
-        ("0.0E+00", "#,##0", '0" "'),
-    ],
-)
-def test_formats_of_one_word_or_of_marks_are_not_said(read, codes):
-    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
-    assert not read("d.xlsx", saved(rows, in_formats(*codes))).remarks
-
-
-def test_words_of_two_columns_are_not_mixed(read):
-    def change(book):
-        for cells in book.active.iter_rows(min_row=2):
-            cells[0].number_format, cells[1].number_format = '0 "kg"', '0 "t"'
-
-    assert not read("d.xlsx", saved([["a", "b"], [1, 2.5], [2, 3.5]], change)).remarks
-
-
-@pytest.mark.parametrize(
-    ("cells", "told"),
-    [
-        (("1.744", "12.300", "5.120", "312", "87", "0"), True),
-        (("1.744", "12.300", "5.120", "4.100"), False),
-        (("1.744", "12.3", "5.12", "312", "87"), False),
-        (("0.744", "12.300", "5.120", "312", "87"), False),
-        (("1.744", "12.300", "5.120", "1744", "87"), True),
-        (("5300", "5.542", "5.987", "6.121", "6210"), True),
-        (("5300", "5.542", "5.987", "6.12", "6210"), False),
-        (("90000000", "5.542", "5.987", "6.121", "87000000"), False),
-        (("1.744", "12.300", "5.120", "100"), False),
-    ],
-)
-def test_points_that_may_part_thousands_are_said(read, cells, told):
-    remarks = read("d.csv", ("a,b\n" + "".join(f"{k},{c}\n" for k, c in enumerate(cells))).encode()).remarks
-    assert [r.code for r in remarks] == ["thousands"] * told
-    assert all(known(r.message, "zh") for r in remarks)
-
-
-def rich(*runs):
-    """Write a text of runs, a superscript where a run begins with ^, as a workbook has it."""
-    raised = '<x:rPr><x:vertAlign val="superscript"/></x:rPr>'
-    return "".join(f"<x:r>{raised * run.startswith('^')}<x:t>{run.lstrip('^')}</x:t></x:r>" for run in runs)
-
-
-def with_texts(texts, inline):
-    """Make a workbook of one column, `b` of plain numbers and then these texts, in the sheet or apart."""
-    kind = ' t="inlineStr"' if inline else ' t="s"'
-    held = [f"<x:is>{text}</x:is>" if inline else f"<x:v>{k}</x:v>" for k, text in enumerate(texts)]
-    cells = [f'<x:row r="{k}"><x:c r="C{k}"{kind}>{text}</x:c></x:row>' for k, text in enumerate(held, 5)]
-    plain_ = "".join(f'<x:row r="{k}"><x:c r="C{k}"><x:v>{k}</x:v></x:c></x:row>' for k in (2, 3, 4))
-    head = '<x:row r="1"><x:c r="C1" t="str"><x:v>b</x:v></x:c></x:row>'
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    shared = f'<x:sst xmlns:x="{main}">{"".join(f"<x:si>{text}</x:si>" for text in texts)}</x:sst>'
-    more = {"xl/worksheets/sheet1.xml": prefixed(head + plain_ + "".join(cells)), "xl/sharedStrings.xml": shared}
-    return sheet_in_a_workbook("", more=more)
-
-
-@pytest.mark.parametrize("inline", [False, True])
-def test_numbers_with_a_superscript_are_texts_and_named(read, inline):
-    texts = [rich("25", "^1"), rich("7"), rich("1,234.5", "^2", "^3"), rich("10", "^6"), rich("8", "^a")]
-    source = read("d.xlsx", with_texts(texts, inline))
-    assert plain(source)["b"] == ["2", "3", "4", "25¹", "7", "1,234.5²³", "10⁶", "8a"]
-    (remark,) = source.remarks
-    expected = "`b` has 3 numbers with a superscript, the first in C5: 25¹; they are read as text"
-    assert (remark.code, remark.message) == ("footnotes", expected)
-    assert known(remark.message, "zh")
-    (remark,) = read("d.xlsx", with_texts(texts[:1], inline)).remarks
-    assert remark.message == "`b` has 1 number with a superscript, in C5: 25¹; it is read as text"
-    assert known(remark.message, "zh")
-    assert not read("d.xlsx", with_texts(texts, inline), columns=["z"]).remarks
-
-
-@pytest.mark.parametrize("inline", [False, True])
-def test_superscripts_that_make_no_number_stay_as_they_are(read, inline):
-    phonetic = '<x:t>12</x:t><x:rPh sb="0" eb="1"><x:t>34</x:t></x:rPh>'
-    texts = [rich("km", "^2"), rich("Germany", "^1"), rich("^25"), rich("1", "^st"), rich("12", "5"), phonetic]
-    source = read("d.xlsx", with_texts(texts, inline))
-    assert plain(source)["b"] == ["2", "3", "4", "km2", "Germany1", "25", "1st", "125", "12"]
-    assert not source.remarks
-    assert plain(read("d.xlsx", with_texts([rich("5"), rich("^6")], inline)))["b"] == [2, 3, 4, 5, 6]
-
-
-def test_true_among_numbers_of_a_workbook_is_said(read):
-    source = read("d.xlsx", saved([["a", "b", "c"], [1, 2.5, True], [True, True, False], [0, False, True]]))
-    assert plain(source)["b"] == [2.5, 1, 0]
-    (remark,) = source.remarks
-    expected = "`b` has 2 cells with TRUE or FALSE among its numbers, the first in B3, read as 1 or 0"
-    assert (remark.code, remark.message) == ("logical_cells", expected)
-    assert known(remark.message, "zh")
-
-
 def prefixed(rows):
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     return f'<x:worksheet xmlns:x="{main}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
 
 
-HOSTILE_SHEETS = {
-    "a long value": b"<row><c><v>" + b"1" * 1_000_000 + b"</v></c></row>",
-    "cells that never end": b"<row>" + b"<c " * 200_000,
-    "values that never end": b"<row><c>" + b"<v" * 200_000,
-    "a long place": b'<row><c r="' + b"A" * 500_000 + b"1" * 500_000 + b'"><v>1</v></c></row>',
-    "many attributes": b"<row><c " + b'r="' * 300_000 + b"><v>1</v></c></row>",
-    "many prefixes": b"<row>" + b"<a:" * 200_000 + b"c><v>1</v></row>",
-}
-
-
-@pytest.mark.parametrize("case", HOSTILE_SHEETS)
-def test_the_numbers_of_a_hostile_sheet_are_looked_for_once(case):
-    assert len(_Sheet(HOSTILE_SHEETS[case]).cells.value) <= 1
-
-
-def test_formulas_that_nobody_computed_are_counted(read):
-    source = read("d.xlsx", saved([["a", "b"], [1, "=A2*1"], [2, 5], [3, "=A4*1"]]))
-    assert plain(source)["b"] == [None, 5, None]
-    (remark,) = source.remarks
-    assert remark.code == "uncomputed"
-    assert remark.message.startswith("`b` has 2 formulas that no program has computed, the first in B2")
-    assert known(remark.message, "zh")
-    assert not read("d.xlsx", saved([["a", "b"], [1, "=A2*1"]]), columns=["a"]).remarks
-
-
-def test_blank_rows_of_a_workbook_are_named_and_left_out_at_its_end(read):
+def test_blank_rows_of_a_workbook_keep_their_place_but_at_its_end(read):
     source = read("d.xlsx", saved([["a", "b"], [1, "x"], [None, " "], [3, "y"], [None, ""], [None, " "]]))
     assert plain(source)["a"] == [1, None, 3]
-    (remark,) = source.remarks
-    assert (remark.code, remark.message) == ("blank_rows", "row 3 of the file, as a spreadsheet counts, is blank")
-    assert known(remark.message, "zh")
 
 
-def test_a_hidden_sheet_is_said(read):
-    def hide(book):
-        book.create_sheet("shown").append(["a"])
-        book.active.sheet_state, book.active = "hidden", 1
-
-    (remark,) = read("d.xlsx", saved([["a"], [1]], hide)).remarks
-    assert remark.message == "only the first sheet, `Sheet`, was read, which is hidden; there are also `shown`"
-    assert known(remark.message, "zh")
-
-
-@pytest.mark.parametrize(
-    ("hidden", "filtered", "message"),
-    [
-        ([3], False, "the sheet hides 1 row of the file, which was read: row 3, as a spreadsheet counts"),
-        (
-            [2, 3, 5, 6],
-            True,
-            "the sheet, which has a filter, hides 4 rows of the file, which were read: "
-            "rows 2, 3, 5 and 1 more, as a spreadsheet counts",
-        ),
-        ([1, 40], False, ""),
-    ],
-)
-def test_hidden_rows_of_a_workbook_are_said(read, hidden, filtered, message):
-    """They were used in silence. Headings are no data, and rows below the last cell are not read."""
-
-    def hide(book):
-        for row in hidden:
-            book.active.row_dimensions[row].hidden = True
-        if filtered:
-            book.active.auto_filter.ref = "A1:B6"
-
-    source = read("d.xlsx", saved([["a", "b"], *([k, k * k] for k in range(5))], hide))
-    assert plain(source)["a"] == [0, 1, 2, 3, 4]
-    assert [(r.code, r.message) for r in source.remarks] == [("rows_hidden", message)] * bool(message)
-    assert not message or known(message, "zh")
-
-
-@pytest.mark.parametrize("case", HOSTILE_SHEETS)
-def test_hidden_rows_of_a_hostile_sheet_are_looked_for_once(case):
-    assert not _hidden_rows(_Sheet(HOSTILE_SHEETS[case] + b'<row hidden="1'))
-    assert not _hidden_rows(_Sheet(b'<row hidden="1' * 200_000 + HOSTILE_SHEETS[case]))
+def test_a_blank_row_above_the_headings_is_no_row(read):
+    assert plain(read("d.xlsx", saved([[None, None], [None, "a"], [None, 1], [None, 2]]))) == {"a": [1, 2]}
 
 
 def test_an_empty_column_of_a_workbook_puts_no_line_of_its_reader_on_the_screen(read, caplog):
@@ -719,22 +470,12 @@ def test_errors_of_a_workbook_are_missing_and_said_with_their_cell(read):
     assert [(r.code, r.message) for r in source.remarks] == [
         (
             "error_cells",
-            "`y` has 2 cells with an error of a spreadsheet (#DIV/0!, #VALUE!), the first in B3, that are read as "
+            "`y` has 2 cells with an error of a spreadsheet (#DIV/0!, #VALUE!), the first in data row 2, read as "
             "missing values",
         ),
-        ("error_cells", f"`x` has {one} (#N/A), in C4, that is read as a missing value"),
-        (
-            "error_cells",
-            f"`z` has {one} (#REF!), in D4, that is read as a missing value",
-        ),
+        ("error_cells", f"`x` has {one} (#N/A), in data row 3, read as a missing value"),
+        ("error_cells", f"`z` has {one} (#REF!), in data row 3, read as a missing value"),
     ]
-
-
-def test_errors_of_a_workbook_stand_where_its_table_does(read):
-    source = read("d.xlsx", workbook([[None, "id", "y"], [None, 1, 2], [None, 1, "#NUM!"]]))
-    (remark,) = source.remarks
-    assert ", in C3, " in remark.message
-    assert plain(source) == {"id": [1.0, 1.0], "y": [2.0, None]}
 
 
 HOSTILE_TAGS = (
@@ -755,78 +496,7 @@ def test_tags_without_end_are_gone_through_once(end):
         "import sys, specdid.panel.files as f\n"
         "for tag in sys.argv[2:]:\n"
         "    sheet = (tag * (1_500_000 // len(tag)) + sys.argv[1]).encode()\n"
-        "    list(f._placed(sheet)), f._ERROR.findall(sheet), f._UNCOMPUTED.findall(sheet), f._check_extent(sheet)\n"
+        "    list(f._placed(sheet)), f._check_extent(sheet)\n"
     )
     run = [sys.executable, "-c", program, end, *HOSTILE_TAGS]
     assert subprocess.run(run, timeout=patience(60), check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("codes", "word"),
-    [
-        (('0.000" bn"', "General"), "bn"),
-        (("0.0", '#,##0.0\\ "Mrd."'), "Mrd."),
-        (('0.0"万"', "0.00"), "万"),
-        (('0" mn";-0" mn";"n.a."', "0"), "mn"),
-        (('0.0" t"', "General"), "t"),  # tonnes beside bags of 60 kg
-    ],
-)
-def test_a_word_beside_numbers_without_one_is_said(read, codes, word):
-    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
-    (remark,) = read("d.xlsx", saved(rows, in_formats(*codes))).remarks
-    assert remark.code == "formats"
-    assert "shows with a word and others without one" in remark.message
-    assert f"3 with “{word}” (" in remark.message
-    assert "3 without a word (" in remark.message
-    assert known(remark.message, "zh")
-
-
-@pytest.mark.parametrize(
-    "codes",
-    [('0" bn"',), ("$#,##0", "0"), ('0" kr"', "0"), ('0" CHF"', "0"), ('0" (e)"', "0"), ('0" bn"', "0.0%")],
-)
-def test_a_word_in_the_whole_column_currencies_and_marks_are_not_said(read, codes):
-    rows = [["a", "b"], *([k, 20.5 + k] for k in range(6))]
-    assert "formats" not in {r.code for r in read("d.xlsx", saved(rows, in_formats(*codes))).remarks}
-    zeros = [["a", "b"], *([k, 0 if k < 3 else 20.5] for k in range(6))]
-    assert not read("d.xlsx", saved(zeros, in_formats("0", '0" bn"'))).remarks
-
-
-@pytest.mark.parametrize(
-    ("codes", "last", "text"),
-    [
-        (("General", '"c"'), 7.5, "3 cells that the sheet shows as “c” though a number is stored, 7.5 in B5"),
-        (('0.0;-0.0;"n.a."',), 0, "3 cells that the sheet shows as “n.a.” though a number is stored, 0 in B5"),
-        (("0;-0;..",), 0, "3 cells that the sheet shows as “..” though a number is stored, 0 in B5"),
-        (("0;-0;\\n\\a",), 0, "3 cells that the sheet shows as “na” though"),
-        (("0", ";;;"), 7.5, "3 cells that the sheet shows blank though a number is stored, 7.5 in B5"),
-        (('0;"n/a"',), -9, "3 cells that the sheet shows as “n/a” though a number is stored, -9 in B5"),
-    ],
-)
-def test_texts_in_place_of_numbers_are_said(read, codes, last, text):
-    rows = [["a", "b"], *([k, 20.5 + k if k < 3 else last] for k in range(6))]
-    (remark,) = read("d.xlsx", saved(rows, in_formats(*codes))).remarks
-    assert remark.code == "formats"
-    assert text in remark.message
-    assert known(remark.message, "zh")
-    assert not read("d.xlsx", saved(rows, in_formats(*codes)), columns=["a"]).remarks
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        '0;-0;"-"',
-        "0;-0;;@",
-        "0.0;-0.0;\\-",
-        '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_);_(@_)',
-        '"yes";;"no"',
-        '"treated";"treated";"control"',
-        '[=0]"none";[>1]0" items";0" item"',
-        "General;[Red]-General",
-        "0;-0;0;@",
-        "yyyy;@",
-    ],
-)
-def test_a_dash_for_nothing_and_labels_of_a_code_are_not_said(read, code):
-    rows = [["a", "b"], *([k, float(k > 2)] for k in range(6))]
-    assert not read("d.xlsx", saved(rows, in_formats(code))).remarks

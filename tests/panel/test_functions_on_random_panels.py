@@ -369,17 +369,6 @@ def test_blanks_between_thousands_and_full_width_signs_are_read(cell, shown):
     assert frames_as_panels.values(panel, "parse_number(x)") == [shown, 1234, 12]
 
 
-@pytest.mark.parametrize("cell", ["136 2", "12,345.6 7", "136²", "136①", "136*", "136[2]", "136 b"])
-def test_a_footnote_behind_a_number_is_named(cell):
-    panel = panel_of({"x": [cell, "1,234", "12%"], "u": [1, 2, 3], "t": [1, 1, 1]}, unit="u", time="t")
-    with pytest.raises(EvaluationError) as error:
-        Evaluator(panel).column(bound(panel, "parse_number(x)"))
-    bare = "12,345.6" if "," in cell else "136"
-    assert (
-        f"where what follows {bare} is a mark, as of a footnote, write {bare} in the file" in error.value.problem.help
-    )
-
-
 def test_every_function_is_tried():
     called = {n.function for e in ORACLES for n in walk(parse(e)) if isinstance(n, Call)}
     values = {name for name, function in FUNCTIONS.items() if function.where == "value"}

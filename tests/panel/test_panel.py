@@ -12,7 +12,6 @@ from specdid._diagnostics import SpecdidError
 from specdid._records import Status
 from specdid._run.prepare import prepare
 from specdid.panel import read_panel
-from specdid.panel.columns import Column, footer, number
 
 SEEDS = st.integers(0, 2**32 - 1)
 KEYS = {
@@ -157,14 +156,3 @@ def test_programs_that_are_written_read_the_rows_of_the_file(tmp_path, keys):
     places = np.flatnonzero(results.status == Status.OK).tolist()
     assert len(places) == 8
     assert max(differences(prepared, places, results).values()) < 1e-6
-
-
-def test_a_footer_is_looked_for_once_a_column(monkeypatch):
-    """A sheet of a million empty rows, a stranger's: looked through again for each row it took minutes."""
-    asked, plain = [], Column.missing.fget
-    monkeypatch.setattr(Column, "missing", property(lambda column: asked.append(1) or plain(column)))
-    gap = np.full(5_000, np.nan)
-    gap[:3] = 1.0
-    said = footer({"id": number(gap), "y": number(gap.copy())}, np.isnan(gap))
-    assert said is not None
-    assert len(asked) == 2

@@ -267,7 +267,7 @@ def test_missing_cells_and_logicals(read):
 
 def test_a_column_that_is_almost_numeric_stays_text_with_the_odd_cells(read):
     column = read("d.csv", 'gdp,y\n"1,234",1\n2,1\n3,1\n12.5*,1\n--,1\n7,1\n8,1\n').columns["gdp"]
-    assert column.odd == ("1,234", "12.5*", "--")
+    assert column.odd == ("“1,234” (data row 1)", "“12.5*” (data row 4)", "“--” (data row 5)")
     assert column.levels == ("--", "1,234", "12.5*", "2", "3", "7", "8")
 
 
@@ -279,19 +279,6 @@ def test_large_codes_are_warned_of(read):
     (remark,) = read("d.csv", "firm,y\n9007199254740993,1\n9007199254740992,1\n").remarks
     assert "`firm` holds whole numbers beyond 2^53, such as 9007199254740993" in remark.message
     assert read("d.csv", "v,y\n1e300,1\n").remarks == ()
-
-
-def test_codes_that_differ_in_leading_zeros_are_warned_of(read):
-    (remark,) = read("d.csv", 'zone,y\n01,1\n"1",1\n"02",1\n2,1\n7,1\n,1\n').remarks
-    assert remark.code == "leading_zeros"
-    assert "`zone` is read as numbers" in remark.message
-    assert remark.message.endswith("are the same: 01 and 1, 02 and 2")
-    assert "more" not in remark.message
-
-
-@pytest.mark.parametrize("cells", ["01 02 11", "0.5 .5 1", "0 00.5 1", "0 1 0", "z01 z1 1", "01 x 1"])
-def test_numbers_and_codes_of_one_width_have_no_such_warning(read, cells):
-    assert read("d.csv", "\n".join(["a,y", *(f"{cell},1" for cell in cells.split())])).remarks == ()
 
 
 def test_blank_rows_unnamed_columns_and_line_ends(read):
@@ -316,7 +303,7 @@ def test_columns_read_one_by_one_or_few_at_a_time_are_those_read_at_once(monkeyp
     monkeypatch.setattr(columns, "AT_ONCE", at_once)
     part = read_delimited(raw, ",", lambda names: names)
     assert part[1:] == whole[1:]
-    assert {remark.code for remark in whole[2]} == {"leading_zeros", "large_integers"}
+    assert {remark.code for remark in whole[2]} == {"large_integers"}
     for name, column in whole[0].items():
         assert (part[0][name].numbers is None) == (name == "b")
         values = "codes" if name == "b" else "numbers"
