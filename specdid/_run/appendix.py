@@ -33,7 +33,7 @@ from specdid.appendix.markdown import write_appendix as write_markdown
 from specdid.engine.cache_keys import library_version
 from specdid.engine.coefficient_table import LARGEST_UNIT
 from specdid.engine.compile import Compiled, compile_plan
-from specdid.engine.workers import single_threaded
+from specdid.engine.workers import parallel
 from specdid.figures._style import DEFAULT
 from specdid.tables._base import PrintTable, csv_text
 
@@ -46,13 +46,18 @@ SIDE_BY_SIDE = 5
 
 
 def write_appendix(
-    prepared: Prepared, curve: Curve, directory: Path, notes: Mapping[str, str] = MappingProxyType({})
+    prepared: Prepared,
+    curve: Curve,
+    directory: Path,
+    notes: Mapping[str, str] = MappingProxyType({}),
+    jobs: int = 1,
 ) -> tuple[Caution, ...]:
     """Write appendix.tex, its tables and figures, and what else [appendix] formats asks for.
 
     Parameters
     ----------
     notes : of the figures whose PDFs have none, by file stem.
+    jobs : threads that estimate what is shown.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def write_appendix(
     if not (curve.counts.ok and formats):
         return ()
     with writing(directory):
-        material, said = _material(prepared, curve, notes)
+        material, said = _material(prepared, curve, notes, jobs)
         appendix = assemble(material)
         formats = prepared.study.appendix.formats
         write_text(csv_text(estimates_csv(material)), directory / "appendix_estimates.csv")
@@ -112,11 +117,13 @@ def _write_word(prepared: Prepared, appendix: Appendix, directory: Path) -> tupl
     return said
 
 
-def _material(prepared: Prepared, curve: Curve, notes: Mapping[str, str]) -> tuple[Material, tuple[Caution, ...]]:
+def _material(
+    prepared: Prepared, curve: Curve, notes: Mapping[str, str], jobs: int
+) -> tuple[Material, tuple[Caution, ...]]:
     study = prepared.study
     found = curve.results.families
     found_against = against(curve.warnings).shown(curve.results.planned.shown)
-    selections, said = select(prepared, curve.results, found)
+    selections, said = select(prepared, curve.results, found, jobs)
     material = Material(
         study.name,
         Bench(study, prepared.panel, prepared.evaluator),
@@ -194,7 +201,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def select(
-    prepared: Prepared, results: Results, found: Sequence[Family]
+    prepared: Prepared, results: Results, found: Sequence[Family], jobs: int = 1
 ) -> tuple[tuple[Selection, ...], tuple[Caution, ...]]:
     """Choose and estimate: the preferred specification, the median and the extremes, and those asked for.
 
@@ -207,7 +214,7 @@ def select(
     wanted = [(f.name if len(found) > 1 else "", _standing(results, f), False) for f in mine]
     asked, said = _asked(prepared, results, found)
     wanted += [("", part, True) for part in _parts(asked)]
-    fits = _fits(prepared, results, list(dict.fromkeys(c.place for _, chosen, _ in wanted for c in chosen)))
+    fits = _fits(prepared, results, list(dict.fromkeys(c.place for _, chosen, _ in wanted for c in chosen)), jobs)
     selections = tuple(
         Selection(name, tuple(Picked(c.role, c.place, c.rank, c.of, fits[c.place]) for c in chosen), by_user)
         for name, chosen, by_user in wanted
@@ -269,8 +276,8 @@ def _parts(asked: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, ...]]:
         yield tuple(asked[start : start + SIDE_BY_SIDE])
 
 
-def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[int, CellFit]:
-    """Estimate these specifications in full."""
+def _fits(prepared: Prepared, results: Results, places: Sequence[int], jobs: int) -> dict[int, CellFit]:
+    """Estimate these specifications in full, side by side in threads, which share the data."""
     plan = prepared.plan
     if not places:
         return {}
@@ -281,13 +288,12 @@ def _fits(prepared: Prepared, results: Results, places: Sequence[int]) -> dict[i
     compiled = compile_plan(plan, prepared.panel, prepared.evaluator)
     at = np.searchsorted(compiled.members.index, places)
     cells = [_cell(prepared, compiled, p, int(m)) for p, m in zip(places, at, strict=True)]
-    with single_threaded():  # as workers compute: threads wait for each other longer than these regressions take
-        return {c.place: _fit(c, results) for c in cells}
+    return {c.place: full for c, full in zip(cells, parallel(_fit, results, cells, jobs, "threading"), strict=True)}
 
 
-def _fit(cell: Cell, results: Results) -> CellFit:
+def _fit(results: Results, cell: Cell) -> CellFit:
     """Estimate a cell in full; where its covariance is not finite, return the effect that the results have."""
-    full = fit_cell(cell)
+    full = fit_cell(cell, known=True)
     return full if full.failure is None and _is_number(full) else _stored(cell, results)
 
 

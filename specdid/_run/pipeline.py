@@ -371,13 +371,15 @@ def _draw(prepared: Prepared, curve: Curve, directory: Path, jobs: int, progress
     # Machines of a cluster do not share this one's disk.
     workers = jobs if prepared.study.run.backend == "loky" else 1
     drawn = _with(curve, [*broken, *said, *draw_figures(drawings, directory, workers)])
-    return _with(drawn, on_its_own("the appendix", lambda: _write_appendix(prepared, drawn, directory, notes)))
+    return _with(drawn, on_its_own("the appendix", lambda: _write_appendix(prepared, drawn, directory, notes, workers)))
 
 
-def _write_appendix(prepared: Prepared, curve: Curve, directory: Path, notes: dict[str, str]) -> tuple[Caution, ...]:
+def _write_appendix(
+    prepared: Prepared, curve: Curve, directory: Path, notes: dict[str, str], jobs: int
+) -> tuple[Caution, ...]:
     from specdid._run.appendix import write_appendix  # the curve is to be on disk before this is loaded
 
-    return write_appendix(prepared, curve, directory, notes)
+    return write_appendix(prepared, curve, directory, notes, jobs)
 
 
 def _with(curve: Curve, said: Iterable[Caution]) -> Curve:

@@ -50,10 +50,12 @@ def fit_cell(
     within: Ints | None = None,
     joint: bool = False,
     cohort: Extra | None = None,
+    known: bool = False,
 ) -> CellFit:
     """Estimate a cell, with columns and rows of the analysis's own.
 
     ``joint``: where the treatment is not identified, and others are, it is empty and no failure.
+    ``known``: the cell is of the results, which have its estimate.
     ``cohort`` goes with ``treatment``: with both the cell's own estimator is used; with ``treatment`` alone a
     Sun-Abraham cell is least squares.
 
@@ -71,7 +73,7 @@ def fit_cell(
     if plain and cell.instrumented:  # whose instruments are the treatment's, and of none of these columns
         why = "it is of least squares, and this specification is two-stage least squares"
         return failed(cell, why, effect_texts(problem, members), problem.alpha, len(problem.vcovs))
-    return record_fit(cell, problem, members, fit_full(problem, members, joint=joint))
+    return record_fit(cell, problem, members, fit_full(problem, members, joint=joint, known=known))
 
 
 def refit(cell: Cell, where: NDArray[np.bool_], reference: int) -> tuple[CellFit, tuple[int, ...]]:

@@ -155,11 +155,12 @@ LARGEST_UNIT = 1e140
 """Units whose squares, the covariances, are still numbers."""
 
 
-def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False) -> FullFit:
+def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False, known: bool = False) -> FullFit:
     """Estimate member ``s`` in full.
 
     ``joint``: the treatment is one of several coefficients that are asked for; where it is not
-    identified the others are still given. Raises nothing: ``code`` says why there are no numbers.
+    identified the others are still given. ``known``: a batch has estimated it, which need not be done again to say
+    whether it can be. Raises nothing: ``code`` says why there are no numbers.
     """
     one = members.take(np.array([s], dtype=np.int64))
     samples = rows_of_members(problem, one)[1]
@@ -167,6 +168,8 @@ def fit_full(problem: Problem, members: Members, s: int = 0, joint: bool = False
     lost = (int(samples.n_missing[0]), int(samples.n_log0[0]), int(samples.n_singletons[0]))
     if samples.code[0] != Code.OK:
         return _failed(problem, Code(int(samples.code[0])), int(one.treatment[0]), rows, lost, samples.why[0])
+    if known and one.instruments[0] < 0:
+        return _regress(problem, one, rows, lost)
     used = np.unique(np.concatenate([one.controls, one.treatment, one.outcome, one.instrument_columns]))
     need = BatchColumns(rows, used, one.treatment)
     tried = fit_members(problem, one, prepare_batch(problem, one, need))
