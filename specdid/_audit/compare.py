@@ -13,7 +13,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import BinaryIO, Protocol, cast
@@ -28,7 +27,6 @@ from specdid.engine import execute
 from specdid.engine.one_by_one import Method, OneByOneWork, fit_one_by_one
 from specdid.engine.problem import Code, Effects, Members, Problem
 from specdid.engine.workers import safe_path, single_threaded
-from specdid.figures._style import without_help
 
 LIMIT = 1e-6
 NEARLY_COLLINEAR = 1e6
@@ -491,8 +489,6 @@ def serve() -> None:
     """Run in the reference's process: import pyfixest, wait for work, answer, end."""
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what pyfixest prints must not stand in the answer
-    with suppress(Exception):  # as the import below says
-        without_help(now=True)
     failed = _import_reference()
     try:
         request = pickle.load(stdin)

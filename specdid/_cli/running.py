@@ -23,7 +23,6 @@ from specdid._run.prepare import prepare
 from specdid._run.write import OUTPUT_FAILED
 from specdid._words import say, speaking
 from specdid.engine.execute import Progress, Recalled
-from specdid.figures._style import without_help
 from specdid.report.summary import plain, terminal_summary
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ def run_spec(
     verbose: bool = False,
 ) -> Exit:
     """Run a spec file; the exit code says how it ended."""
-    without_help()
     if audit != 0:
         start_reference()
     prepared = prepare(spec)

@@ -32,7 +32,7 @@ from specdid._words import speaking, spoken
 from specdid.engine.workers import as_done
 from specdid.figures._curve_data import Breakdowns
 from specdid.figures._page import draw_bare
-from specdid.figures._style import DEFAULT, garbage_left, save, without_help
+from specdid.figures._style import DEFAULT, garbage_left, save
 from specdid.inference._base import null_title
 from specdid.report.summary import summary_md
 from specdid.tables._base import TidyTable, csv_text
@@ -171,7 +171,7 @@ def draw_figures(drawings: Sequence[Drawing], directory: Path, jobs: int) -> lis
             said[k] = on_its_own(one.what, lambda: shown.append(one.data()))
         return shown[0] if shown else None, one.figure, one.stem, one.files, one.what
 
-    shared = directory.absolute(), language, os.getpid()  # a worker may have been started elsewhere
+    shared = directory.absolute(), language  # a worker may have been started elsewhere
     workers = jobs if len(drawings) >= MANY_FIGURES else 1
     with writing(directory):
         for k, (found, notes) in as_done(_draw_one, shared, made, range(len(drawings)), workers, "loky"):
@@ -187,12 +187,10 @@ def few_figures(of_analyses: int) -> bool:
 
 
 def _draw_one(
-    shared: tuple[Path, str, int], one: tuple[Any, str, str, FigureFiles, str]
+    shared: tuple[Path, str], one: tuple[Any, str, str, FigureFiles, str]
 ) -> tuple[tuple[Caution, ...], dict[str, str]]:
     """Draw a figure; return what it warned of, and the note of a PDF that has none."""
-    (directory, language, parent), (data, figure, stem, files, what), notes = shared, one, dict[str, str]()
-    if os.getpid() != parent:
-        without_help()
+    (directory, language), (data, figure, stem, files, what), notes = shared, one, dict[str, str]()
     files = replace(files, notes=None if files.notes is None else notes)
 
     def drawn() -> Iterator[Caution]:

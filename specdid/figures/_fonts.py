@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,6 @@ _CJK = (
     "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Noto Sans CJK TC", "Droid Sans Fallback", "SimSun",
     "Songti SC", "AR PL UMing CN", "AR PL UKai CN", "Arial Unicode MS",
 )  # fmt: skip
-_STAND_INS = {"〇": chr(0x25CB)}
-"""A circle is written for a character that fonts of old sets lack: the zero of Chinese years."""
 _IDEOGRAPHS = chr(0x2E80)
 """The first of the characters that a Chinese font writes."""
 _NOT_TEXT = ("Last", "cm", "STIXNonUnicode", "STIXSize")
@@ -29,15 +27,10 @@ class Fonts:
 
     families: tuple[str, ...]
     missing: str = ""
-    replaced: str = ""
-
-    def written(self, text: str) -> str:
-        """Return a text with a stand-in for each character that no font has but its stand-in."""
-        return text.translate({ord(c): _STAND_INS[c] for c in self.replaced})
 
     def width(self, text: str, size: float, bold: bool = False) -> float:
         """Measure a text, in points: what its letters advance, without kerning, which only draws them together."""
-        return size * sum(map(_advances(self.families, bold).__getitem__, self.written(text)))
+        return size * sum(map(_advances(self.families, bold).__getitem__, text))
 
     def fit(self, text: str, size: float, room: float, bold: bool = False) -> str:
         """Cut a text at the end with … so that it is at most ``room`` points wide."""
@@ -59,11 +52,11 @@ class Fonts:
         return self.fit(text, size, room)
 
     def apart(self, texts: Sequence[str], size: float, room: float) -> dict[str, str]:
-        """Cut texts to their room so that no two look alike."""
-        return self.told_apart({text: self.fit(text, size, room) for text in texts}, size, room)
+        """Cut texts to their room so that no two look alike.
 
-    def told_apart(self, short: Mapping[str, str], size: float, room: float) -> dict[str, str]:
-        """Cut texts whose short forms look alike in their middle, and those that still do before they differ."""
+        Those that do are cut in their middle, and those that still do before they differ.
+        """
+        short = {text: self.fit(text, size, room) for text in texts}
         found = {text: self.fit_ends(text, size, room) if group else cut for text, cut, group in _alike(short)}
         return {text: self._fit_from(text, group, size, room) if group else cut for text, cut, group in _alike(found)}
 
@@ -100,13 +93,7 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
         if found:
             families.append(family)
             left = [c for c in left if c not in found]
-    lacking = "".join(map(chr, left))
-    stand_ins = {c: _STAND_INS[c] for c in lacking if c in _STAND_INS}
-    if stand_ins:
-        other = fonts_for([*({*map(chr, wanted)} - {*stand_ins}), *stand_ins.values()])
-        if not {*other.missing} & {*stand_ins.values()}:
-            return replace(other, replaced="".join(stand_ins))
-    return Fonts(tuple(families), lacking)
+    return Fonts(tuple(families), "".join(map(chr, left)))
 
 
 def lacks_bold(families: tuple[str, ...], text: str) -> bool:
@@ -203,9 +190,7 @@ class _Advances(dict[str, float]):
 
 @cache
 def _advances(families: tuple[str, ...], bold: bool) -> _Advances:
-    from matplotlib import get_data_path
     from matplotlib.font_manager import FontProperties, fontManager, get_font
-    from matplotlib.ft2font import FT2Font
 
     faces = []
     for family in families:
@@ -213,9 +198,4 @@ def _advances(families: tuple[str, ...], bold: bool) -> _Advances:
             weight = "bold" if bold else "normal"
             found = fontManager.findfont(FontProperties(family=family, weight=weight), fallback_to_default=False)
             faces.append(get_font(found))
-    # What matplotlib looks up last: a box for each script. Its map of characters is not the one that is chosen first.
-    last = Path(get_data_path()) / "fonts" / "ttf" / "LastResortHE-Regular.ttf"
-    if last.is_file():
-        faces.append(FT2Font(str(last)))
-        faces[-1].set_charmap(0)
     return _Advances(faces)

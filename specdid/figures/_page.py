@@ -139,21 +139,17 @@ class Page:
         Chinese without a bold face has none of its letters bold, which would stand out by chance.
         On a white ``ground`` no gridline strikes through it.
         """
-        from specdid.figures._drawing import Line
-
         if align != "left":
             wide = self.fonts.width(text, size, bold) * (0.5 if align == "center" else 1.0)
             x = max(x, wide + 0.5)
             x = min(x, self.width - wide - 0.5) if align == "center" and 2 * wide < self.width else x
-        text, colour = self.fonts.written(text), inked(text + beside, colour)
+        colour = inked(text + beside, colour)
         bold = bold and not lacks_bold(self.fonts.families, text)
-        written = self.figure.text(
+        self.figure.text(
             x / self.width, 1 - (middle + 0.36 * size) / self.height, text, fontsize=size, color=colour,
             weight="bold" if bold else "normal", ha=align, va="baseline",
             family=list(self.fonts.families), bbox=GROUND if ground else None,
         )  # fmt: skip
-        if align == "left":
-            written.__class__ = Line
 
     def title(self, text: str) -> None:
         """Write the figure's title, on as many lines as `title_height` counts."""
@@ -163,7 +159,7 @@ class Page:
     def upright(self, x: float, middle: float, text: str, size: float, colour: str) -> None:
         """Write a text that reads upwards, centred on this point, as the name of a vertical axis."""
         self.figure.text(
-            x / self.width, 1 - middle / self.height, self.fonts.written(text), fontsize=size,
+            x / self.width, 1 - middle / self.height, text, fontsize=size,
             color=inked(text, colour),
             rotation=90, ha="center", va="center", family=list(self.fonts.families),
         )  # fmt: skip

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from functools import cache
 from math import cos, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,48 +109,33 @@ _OWN: dict[Any, Any] = {
     "path.simplify": False,
 }
 _LAYOUT = ("GSUB", "GPOS", "GDEF", "kern")
+_PNG: dict[str, Any] = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}}
 _NO_DATES: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": "specdid", "Producer": None},
     "svg": {"Date": None, "Creator": "specdid"},
 }
 
 
+_FONT_LOGGERS = ("fontTools", "matplotlib.font_manager")
+
+
 @contextmanager
-def known_glyphs() -> Iterator[None]:
-    """Have matplotlib not warn of each missing glyph, which `choose_fonts` names, nor of fonts without a bold face."""
-    log = logging.getLogger("matplotlib.font_manager")
-    before = log.level
-    log.setLevel(logging.ERROR)
+def quiet_fonts() -> Iterator[None]:
+    """Keep to themselves what libraries say of a font's tables and weights, which no user can mend.
+
+    Missing glyphs are named by `choose_fonts`, once for all.
+    """
+    loggers = [logging.getLogger(name) for name in _FONT_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
             yield
     finally:
-        log.setLevel(before)
-
-
-_own_process: list[bool] = []
-
-
-def without_help(now: bool = False) -> None:
-    """Have this process, which must be specdid's own, load matplotlib without its classes' help: it takes a quarter.
-
-    ``now``: for whom else loads it; otherwise once something is drawn.
-    """
-    _own_process[:] = [True]
-    if now:
-        _leave_help_out()
-
-
-def _leave_help_out() -> None:
-    """Have no help put together; where matplotlib does that by another name, it is."""
-    from matplotlib import _docstring
-    from matplotlib.artist import Artist
-
-    if hasattr(Artist, "_update_set_signature_and_docstring"):
-        Artist._update_set_signature_and_docstring = classmethod(lambda cls: None)
-    if (properties := getattr(_docstring, "_ArtistKwdocLoader", None)) is not None:
-        properties.__missing__ = lambda self, key: ""
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -161,48 +143,10 @@ def own_style() -> Iterator[None]:
     """Use matplotlib's defaults and the few settings above, and give the caller's back after."""
     import matplotlib as mpl
 
-    if _own_process:
-        _leave_help_out()
-    with mpl.rc_context(), known_glyphs(), _quiet_fonts(), _fonts_found_once():
+    with mpl.rc_context(), quiet_fonts():
         defaults: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(_KEPT)}
         mpl.rcParams.update(defaults | _OWN)
         yield
-
-
-_FONT_LOGGERS = ("fontTools", "matplotlib.font_manager")
-
-
-@contextmanager
-def _quiet_fonts() -> Iterator[None]:
-    """Keep to themselves what libraries say of a font's tables and of weights that it lacks: no user can mend that."""
-    loggers = [logging.getLogger(name) for name in _FONT_LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _fonts_found_once() -> Iterator[None]:
-    """Look up the fonts of texts that are alike once: matplotlib does for each text, several times.
-
-    Where it does that by another name, it is.
-    """
-    from matplotlib.font_manager import fontManager
-
-    manager: Any = fontManager
-    if not hasattr(manager, "_find_fonts_by_props") or "_find_fonts_by_props" in vars(manager):
-        yield
-        return
-    manager._find_fonts_by_props = cache(manager._find_fonts_by_props)
-    try:
-        yield
-    finally:
-        vars(manager).pop("_find_fonts_by_props", None)
 
 
 def stamp(figure: Figure, words: str) -> None:
@@ -314,39 +258,7 @@ def png(figure: Figure, dots: int) -> bytes:
 
 
 def _write_png(figure: Figure, out: Path | io.BytesIO, dots: int) -> None:
-    """Draw as matplotlib would, but store no transparency; unfiltered, which suits flat colours: smaller and sooner."""
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    before = figure.dpi
-    figure.set_dpi(dots)
-    try:
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.draw()
-        # PIL leaves out every fourth byte faster than numpy does.
-        pixels = np.asarray(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
-    finally:
-        figure.set_dpi(before)
-    height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)
-    rows[:, 1:] = pixels.reshape(height, -1)
-    a_metre = round(dots / 0.0254)
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"pHYs", struct.pack(">IIB", a_metre, a_metre, 1)),
-        (b"IDAT", zlib.compress(rows.data, 3)),
-        (b"IEND", b""),
-    )
-    parts = (
-        struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-    if isinstance(out, Path):
-        out.write_bytes(content)
-    else:
-        out.write(content)
+    figure.savefig(out, format="png", dpi=dots, **_PNG)
 
 
 def _families(figure: Figure) -> list[str]:

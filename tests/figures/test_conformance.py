@@ -21,7 +21,7 @@ from specdid.figures import spec_curve
 from specdid.figures._curve_data import curve_data
 from specdid.figures._fonts import fonts_for
 from specdid.figures._page import CUT, CUT_OF_TABLE, PRINTED, draw_bare, wrap
-from specdid.figures._style import ACCENT, SMALL, TITLE, known_glyphs
+from specdid.figures._style import ACCENT, SMALL, TITLE, quiet_fonts
 
 WIDTHS = (3.5, 6.5)
 TEXTS_BESIDE = ("forest", "love_plot")
@@ -114,7 +114,7 @@ def tone(red, green, blue):
 def drawn_over(figure):
     """Say which texts that stand beside the axes are over one; the figure is laid out."""
     spaces = [axes.get_window_extent() for axes in figure.axes]
-    with known_glyphs():
+    with quiet_fonts():
         return [
             f"over an axis: {t.get_text()!r}" for t in figure.texts for s in spaces if t.get_window_extent().overlaps(s)
         ]

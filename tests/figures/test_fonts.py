@@ -10,7 +10,6 @@ from figure_texts import texts_of
 from specdid import _plugins
 from specdid._words import speaking
 from specdid.figures import _fonts
-from specdid.figures._axes import fixed
 from specdid.figures._fonts import dense, fonts_for
 from specdid.figures._page import Page
 from specdid.figures._panes import doubt_lines
@@ -94,10 +93,6 @@ def test_long_texts_are_cut_to_their_room():
     assert fonts.first_fit(["much too long for so little room", "short"], SMALL, 40) == "short"
 
 
-def test_numbers_have_a_real_minus_but_zero_has_none():
-    assert (fixed(-0.06, 3), fixed(-0.0001, 2), fixed(1234.5, 1)) == ("−0.060", "0.00", "1,234.5")
-
-
 def test_blend_goes_from_white_to_the_colour():
     assert blend("#000000", 0) == (1, 1, 1)
     assert blend("#000000", 1) == (0, 0, 0)
@@ -109,20 +104,6 @@ def test_what_libraries_say_of_fonts_is_kept_from_the_screen_while_drawing():
     with own_style():
         assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == [False, False]
     assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == before
-
-
-def test_the_zero_of_chinese_years_has_a_stand_in_where_no_font_has_it(monkeypatch):
-    monkeypatch.setattr(_fonts, "_installed", lambda: {"DejaVu Sans": "dejavu", "Old": "old", "SimHei": "hei"})
-    glyphs = {"dejavu": set(map(ord, "abc")), "old": set(map(ord, "二五○")), "hei": set()}
-    monkeypatch.setattr(_fonts, "_characters", glyphs.__getitem__)
-    fonts = fonts_for(["二〇〇五"])
-    assert fonts.written("二〇〇五 abc") == "二○○五 abc"
-    assert not fonts.missing
-    glyphs["hei"] = {ord("〇")}
-    assert fonts_for(["二〇〇五"]).written("二〇〇五") == "二〇〇五"
-    glyphs |= {"hei": set(), "old": set(map(ord, "二五"))}
-    assert fonts_for(["二〇〇五"]).missing == "〇"
-    assert fonts_for(["〇龘二"]).missing == "〇龘"
 
 
 @pytest.mark.skipif(bool(fonts_for(["城市"]).missing), reason="no font for Chinese is installed")
@@ -164,8 +145,3 @@ def test_numbers_and_chinese_on_one_line_have_one_ink(kind):
     assert keys
     for line in keys:
         assert {t.get_color() for t in line} == {DENSE[QUIET]}, [t.get_text() for t in line]
-
-
-def test_both_intervals_of_the_key_are_called_intervals():
-    texts = [t.get_text() for t in plot(results_of(plan_of({"x": ["a", "b"]}))).texts]
-    assert {"90% interval", "95% interval"} <= {*texts}
