@@ -24,12 +24,6 @@ def preformatted(text: str) -> str:
     return f"<pre>{escape(text)}</pre>"
 
 
-def folded(title: str, text: str) -> str:
-    """Write lines that open at a click on the title."""
-    inside = preformatted(text.strip("\n"))
-    return f"<details><summary>{escape(title)}</summary>{inside}</details>"
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
     """Write a table whose first ``texts`` columns are text and the others numbers."""
     lines = [_row(header, "th", texts), *(_row(row, "td", texts) for row in rows)]

@@ -19,14 +19,6 @@ _SPEC = click.argument("spec", type=click.Path(path_type=Path))
 _OUT = click.option("--out", type=click.Path(path_type=Path), help="Directory for the results [outputs/<name>].")
 
 
-def _known_words(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the words of the manual."""
-    from specdid import _manual
-
-    names = {name for entry in _manual.entries() for name in (entry.name, entry.last)}
-    return sorted(name for name in names if name.startswith(incomplete) and " " not in name)
-
-
 @contextmanager
 def _loading(module: str) -> Iterator[None]:
     """Load a module without searches for garbage: what it makes stays, and is not searched afterwards either."""
@@ -96,9 +88,9 @@ def run(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "sarif"]),
+    type=click.Choice(["text", "json"]),
     default="text",
-    help="How faults are printed: for people, or as JSON or SARIF 2.1.0 on standard output [text].",
+    help="How faults are printed: for people, or as JSON on standard output [text].",
 )
 @guarded
 def check(specs: tuple[Path, ...], form: str) -> Exit:
@@ -182,7 +174,7 @@ def clean(directory: Path) -> Exit:
 
 
 @main.command()
-@click.argument("words", metavar="[WORD]", nargs=-1, shell_complete=_known_words)
+@click.argument("words", metavar="[WORD]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Everything, in Markdown: the reference manual.")
 @guarded
 def explain(words: tuple[str, ...], everything: bool) -> Exit:
@@ -246,16 +238,6 @@ def init(
     if named := [f"--{name}" for name, value in given.items() if value]:
         raise click.UsageError(f"{named[0]} needs --data FILE")
     return start_project(directory)
-
-
-@main.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@guarded
-def completion(shell: str) -> Exit:
-    """Print the script by which SHELL completes specdid's commands, options and words."""
-    from specdid._cli.commands import print_completion
-
-    return print_completion(shell)
 
 
 def _audit_size(text: str) -> int | None:

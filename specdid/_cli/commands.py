@@ -143,18 +143,6 @@ def explain_word(word: str, everything: bool) -> Exit:
     return Exit.OK
 
 
-def print_completion(shell: str) -> Exit:
-    """Print the script by which a shell completes commands, options and the words of explain."""
-    from click.shell_completion import get_completion_class
-
-    from specdid._cli import main
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    click.echo(kind(main, {}, "specdid", "_SPECDID_COMPLETE").source(), nl=False)
-    return Exit.OK
-
-
 def print_schema() -> Exit:
     """Print the schema of spec files."""
     click.echo(schema_text(), nl=False)

@@ -15,7 +15,6 @@ from specdid._cli.exits import Exit, print_faults
 from specdid._decode import merged_spec
 from specdid._plan import Plan, PlanStatus
 from specdid._records.collect import formula_writer
-from specdid._records.numerals import specifications
 from specdid._run.cost import needed
 from specdid._run.prepare import Prepared, examine
 
@@ -126,28 +125,20 @@ def _formulas(plan: Plan) -> list[str]:
 
 
 def _cost(prepared: Prepared) -> list[str]:
-    """Say how the work is shared and the memory it will take."""
-    from specdid._run.cost import estimate_cost
+    """Say how much memory the run will take."""
     from specdid.engine.compile import compile_plan
 
     compiled = compile_plan(prepared.plan, prepared.panel, prepared.evaluator)
     if not len(compiled.members):
         return []
-    cost = estimate_cost(compiled)
+    need, problem = needed(prepared, compiled), compiled.problem
+    megabytes = (problem.values.nbytes + problem.codes.nbytes) / 1e6
     lines = [
         "",
-        f"{cost.batches:,} batch{'' if cost.batches == 1 else 'es'} (same rows, fixed effects and weights), of up to "
-        f"{specifications(cost.largest)}",
-        f"each column is demeaned once per batch: {cost.sharing:,.0f} times less work than one by one",
-    ]
-    if cost.one_by_one:
-        lines.append(f"{specifications(cost.one_by_one, 'are')} estimated one by one through pyfixest")
-    need = needed(prepared, compiled)
-    lines.append(
-        f"about {cost.megabytes + need.total / 1e6:,.0f} MB of memory: {cost.megabytes:,.0f} for columns, "
+        f"about {megabytes + need.total / 1e6:,.0f} MB of memory: {megabytes:,.0f} for columns, "
         f"{need.columns / 1e6:,.0f} for copies, {need.specifications / 1e6:,.0f} for specifications, "
-        f"{need.draws / 1e6:,.0f} for draws"
-    )
+        f"{need.draws / 1e6:,.0f} for draws",
+    ]
     if need.disk:
         lines.append(f"about {need.disk / 1e6:,.0f} MB of draws on the disk while the run lasts")
     return lines

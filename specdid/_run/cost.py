@@ -1,4 +1,4 @@
-"""What a run will need: memory and disk, with a fault where there is not enough; how its work is shared."""
+"""What a run will need: memory and disk, with a fault where there is not enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from specdid._diagnostics import Fault, Faults, SpecError
 from specdid._run.prepare import Prepared
 from specdid.engine.compile import Compiled
 from specdid.engine.listwise.members import CHUNK_CELLS
-from specdid.engine.rows import missing_patterns, row_keys
 from specdid.inference._draw_tables import LARGE, scratch
 from specdid.panel.memory import available
 
@@ -114,42 +113,3 @@ def _advice(prepared: Prepared, need: Need, free: float) -> str:
 def _size(count: float) -> str:
     """Write bytes for people."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{np.ceil(count / 1e6):,.0f} MB"
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """A listing for ``specdid plan``.
-
-    Attributes
-    ----------
-    batches : specifications with the same missing pattern, fixed effects and weights
-    largest : specifications of the largest
-    sharing : columns demeaned one by one, over columns demeaned in batches
-    one_by_one : specifications that pyfixest estimates alone
-    megabytes : the study's columns
-    """
-
-    batches: int
-    largest: int
-    sharing: float
-    one_by_one: int
-    megabytes: float
-
-
-def estimate_cost(compiled: Compiled) -> Cost:
-    """Count batches, without forming any row mask."""
-    problem = compiled.problem
-    members = compiled.members.take(np.flatnonzero(compiled.in_engine))
-    one_by_one = int(np.count_nonzero(~compiled.in_engine))
-    p = problem.values.shape[1]
-    megabytes = (problem.values.nbytes + problem.codes.nbytes) / 1e6
-    if not len(members):
-        return Cost(0, 0, 1.0, one_by_one, megabytes)
-    batch = row_keys(members, missing_patterns(problem, members)).of_member
-    sizes = np.bincount(batch)
-    lengths = np.diff(members.start)
-    owner = np.repeat(batch, lengths)
-    used = [batch * p + members.outcome, batch * p + members.treatment, owner * p + members.controls]
-    shared = len(np.unique(np.concatenate(used)))
-    single = int(lengths.sum()) + 2 * len(members)
-    return Cost(len(sizes), int(sizes.max()), single / shared, one_by_one, megabytes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -94,30 +93,12 @@ def show(
 
 
 class Shown(str):
-    """The text of a specification, which a notebook shows as a table with the programs folded."""
+    """The text of a specification, which a notebook shows in lines."""
 
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        text, *programs = re.split(r"^== (.+) ==$", self, flags=re.MULTILINE)
-        lines = text.rstrip("\n").split("\n")
-        start = next((k for k, line in enumerate(lines) if _HEADER.match(line)), None)
-        if start is None:
-            return f"<div>{_html.preformatted(self)}</div>"
-        stop = next((k for k in range(start, len(lines)) if not lines[k]), len(lines))
-        header = ("", *re.split(r" {2,}", lines[start].strip()))
-        rows = [line.rsplit(maxsplit=len(header) - 1) for line in lines[start + 1 : stop]]
-        parts = [
-            _html.preformatted("\n".join(lines[:start])),
-            _html.table(header, [row if len(row) == len(header) else [" ".join(row)] for row in rows]),
-            _html.preformatted("\n".join(lines[stop:]).strip("\n")),
-            *(_html.folded(*pair) for pair in zip(programs[::2], programs[1::2], strict=True)),
-        ]
-        return f"<div>{''.join(parts)}</div>"
-
-
-_HEADER = re.compile(r" +estimate +std\. error ")
-"""The line above the coefficients of a specification."""
+        return _html.preformatted(self)
 
 
 ALL = "all"

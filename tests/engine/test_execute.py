@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from panels import COLUMNS, members_of, random_problem, reference_problem, reference_specs
 from specdid._records.fits import take
-from specdid._run.cost import estimate_cost
 from specdid.engine import execute
 from specdid.engine.execute import estimate_all, run
 from specdid.engine.problem import Code
@@ -85,18 +84,6 @@ def test_everything_is_estimated_once(compiled):
     assert not found.interrupted
     index = np.concatenate([b.index for b in found.blocks])
     assert sorted(index.tolist()) == list(range(768))
-
-
-def test_cost_counts_batches_and_sharing(compiled):
-    cost = estimate_cost(compiled)
-    patterns = {frozenset(s[2]) | {s[0]} for s in reference_specs()}  # every variable has missing values
-    assert cost.batches == 4 * 3 * 2 * len(patterns)
-    assert (cost.one_by_one, cost.largest, cost.sharing) == (0, 1, 1.0)
-    complete = np.nan_to_num(compiled.problem.values)
-    compiled.problem = replace(compiled.problem, values=complete)
-    cost = estimate_cost(compiled)
-    assert (cost.batches, cost.largest) == (4 * 3 * 2, 32)
-    assert cost.sharing == pytest.approx(32 * 4 / 7)  # 2 + 2 columns on average, of 7
 
 
 def test_nothing_at_all():
