@@ -95,7 +95,7 @@ def nothing_selected(dimension: Dimension, selector: Selector, declared: Sequenc
     if selector.text is None:
         parts = [f"{word} `{e.text}`" for word, e in (("has", selector.has), ("lacks", selector.lacks)) if e]
         message = f"no option of {dimension.name} {' and '.join(parts)}"
-        return fault_at(selector.origin, None, "no_option", message)
+        return fault_at(selector.origin, None, "unknown_name", message)
     written = dimension.declared if declared is None else declared
     labels = dict.fromkeys(label for label in written if label is not None)
     labels |= dict.fromkeys(label for label in dimension.labels[:MOST_LABELS] if label != NO_LABEL)
@@ -103,7 +103,7 @@ def nothing_selected(dimension: Dimension, selector: Selector, declared: Sequenc
     return fault_at(
         selector.origin,
         None,
-        "no_option",
+        "unknown_name",
         f"no option of {dimension.name} is `{selector.text}`",
         did_you_mean(selector.text, labels) or f"its options are {shown}",
     )
@@ -171,7 +171,7 @@ def _columns(study: Study, option: EstimatorOption, estimator: Estimator) -> Ite
     for variant in study.variants:
         if variant.name in estimator.columns:
             message = f"a variant cannot be called `{variant.name}`, a column of the results of {option.method}"
-            yield fault_at(variant.origin, None, "reserved_name", message, "give it another name")
+            yield fault_at(variant.origin, None, "bad_name", message, "give it another name")
 
 
 def check_together(data: Data, sound: Sound) -> Iterator[Fault]:
@@ -197,7 +197,7 @@ def check_together(data: Data, sound: Sound) -> Iterator[Fault]:
         whole = [(0, len(d)) for d in dimensions]
         if tied.count(whole) == math.prod(map(len, own)):
             message = f"every combination of {' and '.join(tie.dimensions)} is in these rows: nothing is tied"
-            yield fault_at(tie.origin, None, "tie_of_all", message, "take this [[together]] away")
+            yield fault_at(tie.origin, None, "bad_tie", message, "take this [[together]] away")
             continue
         yield from _unreachable(study, tie, tied)
         if tied.count(whole) <= MOST:
@@ -215,7 +215,7 @@ def _untied(study: Study, tie: Tie, tied: Tied, own: Sequence[Dimension]) -> Ite
             message = f"`{first}` of {dimension.name} is in no row of [[together]], so nothing would be planned with it"
             rest = " and ".join(name for name in tie.dimensions if name != dimension.name)
             help_ = f"add a row that says with which {rest} it goes, or leave it out"
-            yield fault_at(_origin(study, dimension.name, option) or tie.origin, None, "not_tied", message, help_)
+            yield fault_at(_origin(study, dimension.name, option) or tie.origin, None, "bad_tie", message, help_)
 
 
 def _origin(study: Study, dimension: str, option: int) -> Origin | None:
@@ -233,7 +233,7 @@ def _twice(tie: Tie, tied: Tied, own: Sequence[Dimension]) -> Iterator[Fault]:
             if all(both):
                 labels = " with ".join(f"`{d.labels[min(shared)]}`" for d, shared in zip(own, both, strict=True))
                 message = f"row {earlier + 1} has {labels} already"
-                yield fault_at(tie.rows[later].origin, None, "tied_again", message, "leave it in one of the two rows")
+                yield fault_at(tie.rows[later].origin, None, "bad_tie", message, "leave it in one of the two rows")
                 break
 
 
@@ -245,7 +245,7 @@ def _unreachable(study: Study, tie: Tie, tied: Tied) -> Iterator[Fault]:
         if len(moved) > 1:
             message = f"this row is never planned: {' and '.join(moved)} are one_at_a_time and leave their first option"
             help_ = "take one of them out of one_at_a_time, or the row away"
-            yield fault_at(written.origin, None, "tie_not_planned", message, help_)
+            yield fault_at(written.origin, None, "bad_tie", message, help_)
 
 
 class _Combinations:
@@ -294,4 +294,4 @@ def _excluded(study: Study, tie: Tie, tied: Tied, found: _Combinations) -> Itera
         mine = Tied(alone.places, (row,)).holds(found.codes)
         if gone[mine].all():
             message = "[[exclude]] takes away all that this row ties together"
-            yield fault_at(written.origin, None, "tie_excluded", message, "take the row away, or the rule")
+            yield fault_at(written.origin, None, "bad_tie", message, "take the row away, or the rule")

@@ -145,7 +145,7 @@ def _one_cluster(data: Data, cluster: Expression, severity: Severity) -> Iterato
     if codes is not None and len(np.unique(codes[data.sampled & (codes >= 0)])) < 2 and data.sampled.any():
         message = f"`{cluster.text}` is one cluster in all samples, and from one there is no standard error"
         advice = "cluster by a column of more levels, such as the unit, or write `hetero` in [vcov]"
-        yield fault_at(cluster.origin, cluster.tree.span, "one_cluster", message, advice, severity)
+        yield fault_at(cluster.origin, cluster.tree.span, "bad_choice", message, advice, severity)
 
 
 def _perhaps_used(data: Data) -> Bools:

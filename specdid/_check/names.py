@@ -75,7 +75,7 @@ def _derived(study: Study, panel: Panel, columns: tuple[str, ...]) -> Iterator[F
 def _key(name: str, expression: Expression) -> Fault:
     message = f"`{name}` is the panel's unit or time and cannot be derived"
     advice = "give the derived column another name, or add it to the data"
-    return fault_at(expression.origin, None, "derived_key", message, advice)
+    return fault_at(expression.origin, None, "bad_name", message, advice)
 
 
 def _definition(
@@ -89,7 +89,7 @@ def _definition(
             yield fault_at(expression.origin, problem.span, "circular", message)
         elif used in later:
             message = f"`{used}` is derived only further down"
-            yield fault_at(expression.origin, problem.span, "derive_order", message, f"move `{used}` above `{name}`")
+            yield fault_at(expression.origin, problem.span, "circular", message, f"move `{used}` above `{name}`")
         else:
             message = f"{problem.message} in {panel.names}"
             yield fault_at(expression.origin, problem.span, problem.code, message, problem.help)

@@ -39,7 +39,7 @@ NO_LABEL = "\ud800"
 KEYS = frozenset({("study", "unit"), ("study", "time"), ("study", "step")})
 """Entries of ``Study.unread`` without which the panel is only rows."""
 
-HARMLESS = ("unknown_key", "repeated_key")
+HARMLESS = ("unknown_key",)
 """Codes of faults that leave what they are about as it was meant."""
 
 

@@ -449,7 +449,7 @@ def _in(data: Data, expression: Expression, scope: Scope, whole: bool) -> Iterat
             text = write(node)
             message = f"`{text}` is no condition: it holds {shown}, not only 0 and 1"
             advice = f"compare it, as in `{text} > {shown.split(',')[0]}`"
-            yield fault_at(expression.origin, node.span, "not_a_condition", message, advice)
+            yield fault_at(expression.origin, node.span, "wrong_place", message, advice)
 
 
 def _conditions(node: Node) -> list[Node]:

@@ -138,7 +138,7 @@ def explain_word(word: str, everything: bool) -> Exit:
     if not found:
         names = [name for entry in _manual.entries() for name in (entry.name, entry.last)]
         help_ = did_you_mean(word, names) or "`specdid explain` lists what there is"
-        raise SpecError([Fault("no_entry", f"nothing is known of `{word}`", help=help_)])
+        raise SpecError([Fault("unknown_name", f"nothing is known of `{word}`", help=help_)])
     click.echo(_manual.screen(found), nl=False)
     return Exit.OK
 

@@ -242,7 +242,7 @@ def _dimensions(
         if first is None:
             log.add(
                 origin,
-                "missing_treatment",
+                "missing_key",
                 "the formula has no treatment after `~`",
                 "write `outcome ~ treatment + controls | fixed effects`",
                 parts.right.span,
@@ -290,7 +290,7 @@ def read_vcovs(item: Item, log: Log) -> tuple[VcovOption, ...]:
     """Read [vcov]; the first is the one on the curve."""
     rows = lines_of(item, log, 'write [vcov] and below it "label" = "~column"')
     if item.value == {}:
-        log.add(item.key, "empty_dimension", "[vcov] has no options", HELP)
+        log.add(item.key, "missing_key", "[vcov] has no options", HELP)
     options = [read_vcov(inner, log.label(inner), log) for inner in rows.values()]
     return tuple(o for o in options if o is not None)
 
@@ -330,7 +330,7 @@ def _formula(item: Item, log: Log) -> tuple[VcovKind, tuple[Expression, ...], st
     if text in {"iid", "hetero"}:
         return cast("VcovKind", text), (), text
     if "~" not in text.lstrip()[:1]:
-        log.add(item.origin, "bad_vcov", f"no vcov `{text}`", HELP)
+        log.add(item.origin, "bad_choice", f"no vcov `{text}`", HELP)
         return None
     return _clustered(text, item.origin, log)
 
@@ -342,14 +342,14 @@ def _clustered(text: str, origin: Origin, log: Log) -> tuple[VcovKind, tuple[Exp
         log.problems(error.problems, origin)
         return None
     if not isinstance(tree, Unary) or tree.operator != "~":
-        log.add(origin, "bad_vcov", "a vcov begins with `~`", HELP)
+        log.add(origin, "bad_choice", "a vcov begins with `~`", HELP)
         return None
     names = chain(tree.operand, "+")
     problems = [p for name in names for part in joint_levels(name) for p in language.check(part, "names")]
     log.problems(problems, origin)
     if len(names) > 2:
         message = f"a vcov clusters by one or two columns, not {len(names)}"
-        log.add(origin, "bad_vcov", message, HELP, names[2].span)
+        log.add(origin, "bad_choice", message, HELP, names[2].span)
     if problems or len(names) > 2:
         return None
     clusters = tuple(_joint(part_of(text, name, origin)) for name in names)
@@ -373,12 +373,12 @@ def read_variants(item: Item | None, options: Options) -> tuple[Variant, ...]:
         name = log.label(inner)
         if name in (*DIMENSIONS, *RESERVED, INSTRUMENTS, *(c.name for c in OF_INSTRUMENTS)):
             message = f"a variant cannot be called `{name}`, a column of the results"
-            log.add(inner.key, "reserved_name", message, "give it another name")
+            log.add(inner.key, "bad_name", message, "give it another name")
             continue
         rows = lines_of(inner, log, hint)
         if inner.value == {}:
             message = f'[variant."{name}"] has no options'
-            log.add(inner.key, "empty_dimension", message, 'write "label" = { … } below it')
+            log.add(inner.key, "missing_key", message, 'write "label" = { … } below it')
         read = tuple(_variant_option(option, name, options) for option in rows.values())
         found.append(Variant(name, tuple(o for o in read if o is not None), inner.key))
     return tuple(found)

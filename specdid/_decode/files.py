@@ -42,16 +42,16 @@ def read_path(item: Item, directory: Path, log: Log) -> Path | None:
 def read_joined(item: Item | None, directory: Path, log: Log, unread: set[tuple[str, str]]) -> tuple[JoinedFile, ...]:
     """Read [data] in file order; what could not be read is noted in ``unread`` as ("data", name)."""
     if item is not None and isinstance(item.value, tuple):
-        log.add(item.key, "unnamed_file", "joined files are tables with names of their own", _HINT)
+        log.add(item.key, "bad_name", "joined files are tables with names of their own", _HINT)
     if item is None or not isinstance(item.value, dict):
         return ()  # `data = "file.csv"` above [study] is that key astray
     rows = lines_of(item, log, _HINT)
     if not rows.keys().isdisjoint(JOINED.names):
-        log.add(item.key, "unnamed_file", "a joined file has a name: its keys stand right below [data]", _HINT)
+        log.add(item.key, "bad_name", "a joined file has a name: its keys stand right below [data]", _HINT)
         unread.add(("data", ""))
         return ()
     if len(rows) > MOST_FILES:
-        log.add(item.key, "too_many_files", f"{len(rows)} files are joined; {MOST_FILES} can be")
+        log.add(item.key, "too_large", f"{len(rows)} files are joined; {MOST_FILES} can be")
     found = []
     for inner in list(rows.values())[:MOST_FILES]:
         name = log.label(inner)
@@ -85,12 +85,12 @@ def _by(item: Item, log: Log) -> tuple[tuple[str, str], ...]:
     else:
         texts = [(text or "", text) for text in (log.text(one, _BY) for one in several(item))]
     if not texts:
-        log.add(item.origin, "empty_list", "`by` names no column", _BY)
+        log.add(item.origin, "missing_key", "`by` names no column", _BY)
     found = [(_name(ours), _name(theirs)) for ours, theirs in texts if theirs is not None]
     names = [name for pair in zip(*found, strict=True) for name in {n for n in pair if pair.count(n) > 1}]
     twice = set(names)
     for name in sorted(twice):
-        log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
+        log.add(item.origin, "contradiction", f"`{name}` is named twice", "take one away")
     return () if twice or len(found) < len(texts) else tuple(found)
 
 
@@ -124,7 +124,7 @@ def _patterns(columns: Item, time: str, log: Log) -> tuple[WideColumns, ...]:
     for one in read:
         if one is not None and (one.name in found or one.name == time):
             message = f"two columns would be called `{one.name}`"
-            log.add(one.origin, "repeated", message, 'name them: columns = { gdp = "gdp_{year}" }')
+            log.add(one.origin, "contradiction", message, 'name them: columns = { gdp = "gdp_{year}" }')
         elif one is not None:
             found[one.name] = one
     return tuple(found.values())
@@ -138,12 +138,12 @@ def _pattern(name: str, item: Item, time: str, log: Log) -> WideColumns | None:
     holes = list(_PERIOD.finditer(text))
     if [h.group(1).strip() for h in holes] != [time]:
         message = f"`{text}` must hold `{{{time}}}` once, where the period stands, and no other braces"
-        log.add(item.origin, "bad_pattern", message, _RESHAPE)
+        log.add(item.origin, "wrong_type", message, _RESHAPE)
         return None
     before, after = text[: holes[0].start()], text[holes[0].end() :]
     name = name or (before.rstrip("_.- ") + after).strip("_.- ")
     if not name:
         help_ = f'name it: columns = {{ gdp = "{text}" }}'
-        log.add(item.origin, "bad_pattern", f"the column made of `{text}` has no name", help_)
+        log.add(item.origin, "wrong_type", f"the column made of `{text}` has no name", help_)
         return None
     return WideColumns(name, before, after, text, item.origin)

@@ -54,7 +54,7 @@ class Options:
         rows = lines_of(item, self.log, hint)
         if item.value == {}:
             help_ = 'write "label" = … below it, or take the header away'
-            self.log.add(item.key, "empty_dimension", f"[{dimension}] has no options", help_)
+            self.log.add(item.key, "missing_key", f"[{dimension}] has no options", help_)
         options = []
         for inner in rows.values():
             label = self.log.label(inner)
@@ -160,7 +160,7 @@ def read_match(item: Item, options: Options) -> Match | None:
     if name not in options.matches:
         near = did_you_mean(name, options.matches)
         help_ = near or f'write [match."{name}"] and below it on = "x1 + x2", or match = {{ on = "x1 + x2" }} here'
-        options.log.add(item.origin, "unknown_match", f"no [match] is called `{name}`", help_)
+        options.log.add(item.origin, "unknown_name", f"no [match] is called `{name}`", help_)
     return options.matches.get(name)
 
 
@@ -189,4 +189,4 @@ def _check_settings(table: Table, method: str, log: Log) -> None:
     for names in declared.needs:
         if not any(name in table for name in names):
             listed = " or ".join(f"`{name}`" for name in SETTINGS if name in names)
-            log.add(table.item.key, "missing_setting", f"{method} matching needs {listed}")
+            log.add(table.item.key, "missing_key", f"{method} matching needs {listed}")

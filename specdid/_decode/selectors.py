@@ -39,7 +39,7 @@ def _rule(item: Item, dimensions: Sequence[str], options: Options) -> Exclusion 
         """Return a rule's selectors, None where one of them could not be read."""
         rows = lines_of(inner, options.log, RULE)
         if inner.value == {}:
-            options.log.add(inner.origin, "empty_selector", f"`{inner.key.path[-1]}` names no dimension", RULE)
+            options.log.add(inner.origin, "missing_key", f"`{inner.key.path[-1]}` names no dimension", RULE)
         found = read_selectors(rows, dimensions, options)
         return found if found and len(found) == len(rows) and all(found.values()) else None
 
@@ -67,7 +67,7 @@ def read_selectors(rows: Mapping[str, Item], dimensions: Sequence[str], options:
             continue
         if item.value == ():
             help_ = "take the key away, or name an option"
-            log.add(item.origin, "empty_selector", f"no option of {name} is named", help_)
+            log.add(item.origin, "missing_key", f"no option of {name} is named", help_)
         selectors = [_selector(one, name, log) for one in several(item)]
         found[name] = tuple(s for s in selectors if s is not None and (name, s.text) not in options.unread)
     return found
@@ -87,7 +87,7 @@ def _selector(item: Item, dimension: str, log: Log) -> Selector | None:
     has, lacks = found["has"], found["lacks"]
     if not item.value:
         help_ = 'write { has = "x", lacks = "z" }'
-        log.add(item.origin, "empty_selector", "this selector says nothing", help_)
+        log.add(item.origin, "missing_key", "this selector says nothing", help_)
     return Selector(None, has, lacks, item.origin) if has or lacks else None
 
 
@@ -98,7 +98,7 @@ def _no_dimension(item: Item, name: str, dimensions: Sequence[str], log: Log) ->
     if name == "vcov":
         help_ = "vcovs are no dimension: each is a further row of the same specification"
     notes = () if help_ == listed else (listed,)
-    log.add(item.key, "no_dimension", f"no dimension `{name}`", help_, notes=notes)
+    log.add(item.key, "unknown_name", f"no dimension `{name}`", help_, notes=notes)
 
 
 def read_together(item: Item | None, dimensions: Sequence[str], options: Options) -> tuple[Tie, ...]:
@@ -125,7 +125,7 @@ def _tie(item: Item, dimensions: Sequence[str], taken: set[str], options: Option
         return None
     read = [_row(row, names, dimensions, options) for row in several(rows)]
     if not read:
-        log.add(rows.origin, "empty_tie", "no options are tied", EXAMPLE)
+        log.add(rows.origin, "missing_key", "no options are tied", EXAMPLE)
     kept = tuple(row for row in read if row is not None)
     return Tie(names, kept, found["because"], item.key) if kept else None
 
@@ -137,17 +137,17 @@ def _names(written: Item, dimensions: Sequence[str], taken: set[str], options: O
     for item in several(written):
         name = log.one_of(item, dimensions, "dimension")
         if name is not None and name in found:
-            log.add(item.origin, "repeated", f"`{name}` is named twice", "take one away")
+            log.add(item.origin, "contradiction", f"`{name}` is named twice", "take one away")
         elif name is not None and name in taken:
             message = f"`{name}` is tied by another [[together]] already"
-            log.add(item.origin, "tied_twice", message, "write one [[together]] of all the dimensions that are tied")
+            log.add(item.origin, "bad_tie", message, "write one [[together]] of all the dimensions that are tied")
         elif name is not None:
             found[name] = None
             continue
         whole = False
     taken.update(found)
     if whole and len(found) < 2:
-        log.add(written.origin, "tie_of_one", "a tie is of two dimensions or more", EXAMPLE)
+        log.add(written.origin, "bad_tie", "a tie is of two dimensions or more", EXAMPLE)
         whole = False
     return tuple(found) if whole else None
 
@@ -161,7 +161,7 @@ def _row(item: Item, names: Sequence[str], dimensions: Sequence[str], options: O
     if len(item.value) != len(names):
         message = f"this row has {len(item.value)} entries for {len(names)} dimensions"
         help_ = f"one for each of {listed}; several options of one are a list within the row"
-        log.add(item.origin, "tie_row", message, help_)
+        log.add(item.origin, "bad_tie", message, help_)
         return None
     cells = []
     for name, cell in zip(names, item.value, strict=True):

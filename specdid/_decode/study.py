@@ -171,7 +171,7 @@ def _study_table(top: Table) -> Table:
     item = top.get("study")
     table = as_table(item, top.log, STUDY, help="write [study] and below it title, data, unit and time")
     if item is None:
-        top.missing("study", "there is no [study] table", FILE["study"].required)
+        top.log.add(top.item.key, "missing_study", "there is no [study] table", FILE["study"].required)
     elif item.value == {}:
         top.log.add(item.key, "missing_study", "[study] is empty", 'write data = "file.csv", unit and time below it')
     nothing = Item({}, top.item.origin, item.key if item else top.item.key)
@@ -204,7 +204,7 @@ def _step(item: Item, log: Log) -> str | None:
     text = log.text(item)
     if text is not None and re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
         return text
-    return log.one_of(item, STEPS, "step") if text is not None else None
+    return log.choice(item, STEPS, "step") if text is not None else None
 
 
 NEVER = ("default", "empty")
@@ -238,7 +238,7 @@ def _one_at_a_time(item: Item | None, names: Sequence[str], log: Log) -> tuple[t
     for one in several(item) if item is not None else ():
         name = log.one_of(one, names, "dimension")
         if name is not None and name in found:
-            log.add(one.origin, "repeated", f"`{name}` is named twice", "take one away")
+            log.add(one.origin, "contradiction", f"`{name}` is named twice", "take one away")
         elif name is not None:
             found[name] = one.origin
     return tuple(found.items())
@@ -312,13 +312,13 @@ def _check_files(tables: Sequence[AnalysisTable], log: Log) -> None:
     for table in tables:
         if (size := len(table.stem.encode())) > LONGEST_STEM:
             message = f"this name makes a file name of {size:,} bytes; {LONGEST_STEM} are left for it"
-            log.add(table.origin, "bad_label", message, "give it a shorter name")
+            log.add(table.origin, "bad_name", message, "give it a shorter name")
         for suffix in ("", *FILE_SUFFIXES):
             other = taken.setdefault(_as_file(f"{table.stem}_{suffix}" if suffix else table.stem), table)
             if other is not table:
                 first, second = (f"[{t.kind}]" if t.name is None else f'[{t.kind}."{t.name}"]' for t in (other, table))
                 message = f"{first} and {second} would write the same file: {table.stem}{suffix and '_' + suffix}.csv"
-                log.add(table.origin, "same_file", message, "name one of them so that letters or digits differ")
+                log.add(table.origin, "bad_name", message, "name one of them so that letters or digits differ")
                 break
 
 
@@ -392,7 +392,7 @@ def _cluster(item: Item, log: Log) -> Expression | None:
     if found is not None and len(nodes := chain(found.tree, "+")) > 1:
         log.add(
             found.origin,
-            "one_cluster",
+            "bad_choice",
             f"the tests of the curve cluster by one column, not {len(nodes)}",
             "name the coarser one; two-way standard errors are for [vcov]",
             found.tree.span,

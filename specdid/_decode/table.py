@@ -115,7 +115,7 @@ def _plain(value: object, path: tuple[str, ...], faults: list[Fault]) -> Item:
     origin = Origin(path)
     content: object = value
     if len(path) > MAX_DEPTH:
-        faults.append(Fault("too_deep", "tables and lists are nested too deep", path=path[:4]))
+        faults.append(Fault("too_large", "tables and lists are nested too deep", path=path[:4]))
         content = ""
     elif isinstance(value, Mapping):
         content = {key: _plain(v, (*path, key), faults) for key, v in _text_keys(value, path, faults)}
@@ -196,7 +196,7 @@ class Log:
             self.wrong_type(item, "text", self.as_text(item) or help)
             return None
         if not item.value.strip():
-            self.add(item.origin, "empty_text", "this text is empty", help)
+            self.add(item.origin, "missing_key", "this text is empty", help)
             return None
         return item.value
 
@@ -211,7 +211,7 @@ class Log:
         for at, c in enumerate(text):
             if not (c.isprintable() or c in "\n\t"):
                 message = f"this text holds the control or invisible character U+{ord(c):04X}"
-                self.add(item.origin, "control_character", message, "take it away", Span(at, at + 1))
+                self.add(item.origin, "bad_name", message, "take it away", Span(at, at + 1))
                 return None
         return " ".join(text.split())
 
@@ -228,7 +228,8 @@ class Log:
         listed = f"there are {', '.join(choices)}"
         near = did_you_mean(text, choices)
         notes = (listed,) if near else ()
-        self.add(item.origin, f"no_{what}", f"no {what} `{text}`", near or listed, notes=notes)
+        code = "unknown_name" if what == "dimension" else "bad_choice"
+        self.add(item.origin, code, f"no {what} `{text}`", near or listed, notes=notes)
         return None
 
     def choice(self, item: Item, choices: Sequence[str], key: str) -> str | None:
@@ -246,11 +247,11 @@ class Log:
         """Return the key of ``item`` as a label, noting what a label cannot be."""
         label = item.key.path[-1]
         if not label.strip():
-            self.add(item.key, "bad_label", "a label cannot be empty", "name the option in a few words")
+            self.add(item.key, "bad_name", "a label cannot be empty", "name the option in a few words")
         elif not label.isprintable():
-            self.add(item.key, "bad_label", "a label cannot hold line breaks or control characters")
+            self.add(item.key, "bad_name", "a label cannot hold line breaks or control characters")
         elif len(label) > LONGEST_LABEL:
-            self.add(item.key, "bad_label", f"a label has at most {LONGEST_LABEL} characters")
+            self.add(item.key, "bad_name", f"a label has at most {LONGEST_LABEL} characters")
         return label
 
     def expression(self, item: Item | None, role: Role) -> Expression | None:
@@ -285,7 +286,7 @@ class Log:
         if several and len(names) > 1:
             listed = json.dumps(names, ensure_ascii=False)
             help_ = f"a unit of several columns is a list: {item.key.path[-1]} = {listed}"
-        self.add(item.origin, "not_a_column", "expected one column", help_)
+        self.add(item.origin, "wrong_type", "expected one column", help_)
         return None
 
     def is_table(self, item: Item, help: str | None = None) -> bool:
@@ -427,7 +428,7 @@ class Table:
 
     def missing(self, key: str, message: str, help: str) -> None:
         """Say that a key is missing from this table."""
-        self.log.add(self.item.key, f"missing_{key}", message, help)
+        self.log.add(self.item.key, "missing_key", message, help)
 
     def close(self) -> None:
         """Report the keys that the format does not have, of very many the first."""

@@ -90,7 +90,7 @@ class Expander:
                 fault_at(
                     expression.origin,
                     None,
-                    "branches",
+                    "treatment_terms",
                     f"`{expression.text}` stands for {len(nodes)} choices, but one is needed here",
                     help="stepwise operators belong in [controls] or a variant of their own",
                 )
@@ -274,7 +274,7 @@ def expand_grid(
 
 
 def _empty(dimension: Dimension) -> Fault:
-    return Fault("empty_dimension", f"the dimension {dimension.name} has no option", path=(dimension.name,))
+    return Fault("missing_key", f"the dimension {dimension.name} has no option", path=(dimension.name,))
 
 
 def _label(written: str | None, text: str, count: int) -> str:
@@ -310,7 +310,7 @@ def _clashes(dimension: Dimension, options: Sequence[Any], content: Callable[[in
                 fault_at(
                     options[here].origin,
                     None,
-                    "label_clash",
+                    "bad_name",
                     f"the label `{label}` of {dimension.name} stands for two different things",
                     help="another option expands to the same label: rename this one",
                 )

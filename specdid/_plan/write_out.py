@@ -110,7 +110,7 @@ def _written(
     for label in dict.fromkeys(labels):
         if label is not None and labels.count(label) > 1 and rename and not faults:
             said = f"the {dimension} `{label}` stands twice, once by a pattern"
-            faults.append(Fault("duplicate_label", said, help="give one of them another label", path=(dimension,)))
+            faults.append(Fault("bad_name", said, help="give one of them another label", path=(dimension,)))
     return tuple(out), {label: found for label, found in rename.items() if found and found != (label,)}
 
 
@@ -124,7 +124,7 @@ def _expanded(option: RowOption, known: _Writer | None, faults: list[Fault]) -> 
     made = known.options(option, calls[0], rest) if known is not None else []
     if isinstance(made, str):
         help = "leave this sample out, or write another pattern"
-        faults.append(fault_at(option.where.origin, calls[0].span, "sample_pattern", made, help))
+        faults.append(fault_at(option.where.origin, calls[0].span, "wrong_place", made, help))
     if made and not isinstance(made, str):
         yield from made
     else:
@@ -402,7 +402,7 @@ def expand_arms(study: Study, panel: Panel | None, evaluator: Evaluator | None) 
             continue
         except _NoArmsError as error:
             span = call.span if error.node is None else error.node.span
-            faults.append(fault_at(option.term.origin, span, "treatment_arms", str(error), error.help))
+            faults.append(fault_at(option.term.origin, span, "treatment_terms", str(error), error.help))
             study = replace(study, unread=study.unread | {("treatment", option.label or option.term.text)})
             continue
         rename[option.label or option.term.text] = tuple(o.label or "" for o in made)
@@ -583,7 +583,7 @@ def _matched(study: Study) -> list[Fault]:
     message = "each arm would be matched with the other arms too, which are not among its treated"
     help = "say who is treated in `match`: treated = \"arm != 'control'\""
     found = [o.match for o in study.sample if o.match is not None and o.match.treated is None]
-    return [fault_at(match.origin, None, "match_arms", message, help) for match in found]
+    return [fault_at(match.origin, None, "contradiction", message, help) for match in found]
 
 
 def _told(

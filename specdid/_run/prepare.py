@@ -190,7 +190,7 @@ def _in_backticks(columns: Iterable[str], faults: Iterable[Fault]) -> Iterator[F
     """Say of what is no expression that it is the name of a column, where there is one called so; of keys always."""
     named = sorted((n for n in columns if write_name(n) != n), key=len, reverse=True)
     for f in faults:
-        if f.code in ("syntax", "keyword", "operator") and f.place is not None:
+        if f.code == "syntax" and f.place is not None:
             place, text = f.place.column - 1, f.place.line_text
             for name in named:
                 start = text.rfind(name, 0, place + len(name))

@@ -50,7 +50,7 @@ def find(prepared: Prepared, which: str, results: Results | None, directory: Pat
         if plan.preferred < 0:
             first = plan.spec_id(stands_for(plan, np.arange(len(plan)))) if len(plan) else ""
             help = f"write a [preferred] table; that of the first options is {first}" if first else None
-            raise _fault("no_preferred", "the study has no preferred specification", help)
+            raise _fault("no_specification", "the study has no preferred specification", help)
         return Found(plan.preferred)
     if which.startswith("#") or which in _RANKS:
         return _by_rank(prepared, which, results, directory)
@@ -74,7 +74,7 @@ def _by_id(plan: Plan, which: str) -> Found:
     ids = list(dict.fromkeys(plan.spec_id(int(h)) for h in hits))
     if len(ids) > 1:
         help = f"they are {first_few(ids, _LISTED)}" + (f"; a rank is written '#{which}'" if which.isdecimal() else "")
-        raise _fault("several_specifications", f"{len(ids):,} specifications begin with `{which}`", help)
+        raise _fault("no_specification", f"{len(ids):,} specifications begin with `{which}`", help)
     return Found(stands_for(plan, hits))
 
 

@@ -270,7 +270,7 @@ def _check_sort(sort: str | None, results: Results) -> None:
     known = ("estimate", "declared", *results.planned.dimensions)
     if sort is not None and sort not in known:
         help_ = did_you_mean(sort, known) or f"it is one of {', '.join(known)}"
-        raise SpecError([Fault("unknown_sort", f"the curve cannot be sorted by `{sort}`", help=help_)])
+        raise SpecError([Fault("bad_choice", f"the curve cannot be sorted by `{sort}`", help=help_)])
 
 
 def _figure_settings(directory: Path) -> dict[str, Any]:

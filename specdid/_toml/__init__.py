@@ -65,7 +65,7 @@ def parse_toml(document: Document) -> Toml:
 
 def _too_deep(document: Document, at: int) -> Fault:
     message = f"tables and lists are nested more than {MAX_DEPTH} deep"
-    return Fault("too_deep", message, document.place(at, at + 1))
+    return Fault("too_large", message, document.place(at, at + 1))
 
 
 def _not_toml(document: Document, at: int, said: str) -> Fault:

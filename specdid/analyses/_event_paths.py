@@ -273,7 +273,7 @@ def _unwritten(bench: Bench, request: Request) -> Iterator[Fault]:
             yield fault_at(
                 request.origin(*path),
                 None,
-                "bad_period",
+                "out_of_range",
                 f"{value} {said}",
                 f"in calendar time periods are written as in {bench.panel.time}",
             )

@@ -125,7 +125,7 @@ def decode(found: Mapping[str, Any], table: Table) -> EventStudyConfig:
     if item is not None and reference is not None and window and not window[0] <= reference <= window[1]:
         table.log.add(
             item.origin,
-            "reference_outside",
+            "out_of_range",
             f"the reference period {reference} is outside the window [{window[0]}, {window[1]}]",
             "the window must hold the period that all others are compared with",
         )
@@ -141,7 +141,7 @@ def _window(found: Mapping[str, Any], table: Table, calendar: bool) -> tuple[int
         return first, last
     table.log.add(
         item.origin,
-        "bad_window",
+        "out_of_range",
         f"the window [{first}, {last}] must begin "
         + ("before it ends" if calendar else "at -2 or before and end at 0 or after"),
         "in calendar time it goes from one period of the data to another"

@@ -453,7 +453,7 @@ def decode(found: Mapping[str, Any], table: Table) -> GroupsConfig:
     """Take groups of which there are two or more."""
     groups, item = found["groups"] or {}, table.get("groups")
     if item is not None and isinstance(item.value, dict) and len(groups) < 2:
-        table.log.add(item.origin, "few_groups", "effects are compared between two groups or more", _GROUPS)
+        table.log.add(item.origin, "bad_groups", "effects are compared between two groups or more", _GROUPS)
     return GroupsConfig(tuple(UnitGroup(label, e) for label, e in groups.items() if e is not None), found["overlap"])
 
 
@@ -472,7 +472,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
             yield fault_at(
                 group.condition.origin,
                 group.condition.tree.span,
-                "empty_group",
+                "bad_groups",
                 f"the group `{group.label}` has no rows",
                 "its condition holds in no row of the sample",
             )
@@ -495,7 +495,7 @@ def _overlapping(bench: Bench, config: GroupsConfig, rows: Sequence[Bools]) -> l
                 fault_at(
                     b.condition.origin,
                     b.condition.tree.span,
-                    "groups_overlap",
+                    "bad_groups",
                     f"`{a.label}` and `{b.label}` overlap: {units_text(units)} in both",
                     "change a condition, or write overlap = true where that is meant",
                     notes=(f"for example {_named(bench, both)}",),
@@ -521,7 +521,7 @@ def _changing(bench: Bench, config: GroupsConfig, cell: Cell, rows: Sequence[Boo
             fault_at(
                 group.condition.origin,
                 group.condition.tree.span,
-                "unit_changes_group",
+                "bad_groups",
                 f"units enter or leave `{group.label}` over time: {names}",
                 f"hold the groups fixed with the value of one period: at(x, {bench.panel.time} == …)",
             )

@@ -100,16 +100,16 @@ def decode(found: Mapping[str, Any], table: Table) -> ModeratorConfig:
     item, at = table.get("at"), found["at"]
     if item is not None and at is True:
         help_ = 'write at = "year == 2011", or at = false for the same period as the outcome'
-        table.log.add(item.origin, "bad_at", "`at` says when the moderator is taken", help_)
+        table.log.add(item.origin, "out_of_range", "`at` says when the moderator is taken", help_)
     if {"moderator", "mediator"} <= table.rows.keys():
         table.log.add(
             table.rows["mediator"].key,
-            "two_mechanisms",
+            "contradiction",
             "a mechanism has a moderator or a mediator, not both",
             "write two tables, each with a name",
         )
     elif item is not None and "mediator" in table.rows:
-        table.log.add(item.key, "unused_at", "`at` is for moderators: a mediator is taken as it is", "leave it out")
+        table.log.add(item.key, "contradiction", "`at` is for moderators: a mediator is taken as it is", "leave it out")
     held = None if isinstance(at, bool) else at
     return ModeratorConfig(found["moderator"], found["mediator"], held, at is False)
 
@@ -125,7 +125,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield fault_at(
             given.origin,
             given.tree.span,
-            "not_numbers",
+            "wrong_type",
             f"`{given.text}` is text",
             "a moderator or mediator is a number; (x == 'a') is 0 or 1",
         )
@@ -135,7 +135,7 @@ def check(bench: Bench, request: Request) -> Iterator[Fault]:
         yield fault_at(
             given.origin,
             given.tree.span,
-            "mediator_is_treatment",
+            "bad_moderator",
             f"`{given.text}` is made of {listed(shared)}, as the treatment is",
             "a mediator is something that the treatment may change",
         )
@@ -577,7 +577,7 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     if shared := shared_columns(bench, cell, given):
         yield fault_at(
             *where,
-            "moderator_is_treatment",
+            "bad_moderator",
             f"`{given.text}` is made of {listed(shared)}, as the treatment is",
             "a moderator is something that the treatment's effect may depend on, not the treatment itself",
         )
@@ -601,7 +601,7 @@ def moderator_faults(bench: Bench, request: Request, cell: Cell) -> Iterator[Fau
     known = values[np.isfinite(values)]
     if not len(known) or np.ptp(known) == 0:
         why = "is missing everywhere" if not len(known) else "is the same for all units"
-        yield fault_at(*where, "moderator_constant", f"`{given.text}` {why}", "a moderator differs between units")
+        yield fault_at(*where, "bad_moderator", f"`{given.text}` {why}", "a moderator differs between units")
 
 
 def is_text(bench: Bench, cell: Cell, given: Expression) -> bool:

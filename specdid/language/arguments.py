@@ -27,12 +27,12 @@ def exponent_problem(node: Node, whole: bool) -> Mistake | None:
         help = "powers are constant, as in `x^2`; write `exp(a * log(x))` for others"
         if isinstance(node, Name):
             help += ", and `paste(a, b)` for the groups of two columns"
-        return Mistake("exponent", "the exponent is not a constant", node.span, help)
+        return Mistake("arguments", "the exponent is not a constant", node.span, help)
     if abs(value) > MAX_EXPONENT:
-        return Mistake("exponent", f"the exponent is above {MAX_EXPONENT}", node.span)
+        return Mistake("arguments", f"the exponent is above {MAX_EXPONENT}", node.span)
     if whole and value not in range(1, MAX_EXPONENT + 1):
         help = "`(a + b)^2` has all terms and their products up to the second degree"
-        return Mistake("exponent", "the exponent is not 1, 2, … or 10", node.span, help)
+        return Mistake("arguments", "the exponent is not 1, 2, … or 10", node.span, help)
     return None
 
 
@@ -63,9 +63,9 @@ def _range(node: Binary) -> Mistake | None:
     whole = [end for end in ends if end is not None and end == int(end)]
     if len(whole) < 2:
         help = "a range has two whole numbers, as in `2008:2016`"
-        return Mistake("range", f"`{write(node)}` is not a range", node.span, help)
+        return Mistake("arguments", f"`{write(node)}` is not a range", node.span, help)
     if abs(whole[1] - whole[0]) > MAX_RANGE:
-        return Mistake("range", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`")
+        return Mistake("arguments", f"the range has more than {MAX_RANGE:,} values", node.span, "compare with `<=`")
     return None
 
 
@@ -74,7 +74,7 @@ def _knots(node: Node) -> Mistake | None:
     if number_value(node) is not None:
         return None
     if isinstance(node, Call) and node.function == "c" and len(node.arguments) > MAX_DF:
-        return Mistake("argument_value", f"there are more than {MAX_DF} knots", node.span)
+        return Mistake("arguments", f"there are more than {MAX_DF} knots", node.span)
     return _increasing(node, "knot", "as in `knots = c(2, 4, 6)`")
 
 
@@ -82,23 +82,23 @@ def _breaks(node: Node) -> Mistake | None:
     """Accept ``c()`` of numbers that increase."""
     if number_value(node) is not None:
         help = f"one cut point is `c({write(node)})`; groups of equal size are `ntile(x, 4)`"
-        return Mistake("argument_value", f"`{write(node)}` is not a list of cut points", node.span, help)
+        return Mistake("arguments", f"`{write(node)}` is not a list of cut points", node.span, help)
     return _increasing(node, "cut point", "as in `cut(x, c(2, 4, 6))`")
 
 
 def _increasing(node: Node, what: str, example: str) -> Mistake | None:
     if not (isinstance(node, Call) and node.function == "c"):
         message = f"`{write(node)}` is not a list of {what}s"
-        return Mistake("argument_value", message, node.span, f"list them, {example}")
+        return Mistake("arguments", message, node.span, f"list them, {example}")
     last = -math.inf
     for argument in node.arguments:
         point = None if argument.value is None or argument.name else number_value(argument.value)
         if point is None:
-            return Mistake("argument_value", f"a {what} is not a number", argument.span, f"list numbers, {example}")
+            return Mistake("arguments", f"a {what} is not a number", argument.span, f"list numbers, {example}")
         if point <= last:
-            return Mistake("argument_value", f"the {what}s do not increase", argument.span, "list them in order")
+            return Mistake("arguments", f"the {what}s do not increase", argument.span, "list them in order")
         last = point
-    return None if node.arguments else Mistake("argument_value", f"there is no {what}", node.span)
+    return None if node.arguments else Mistake("arguments", f"there is no {what}", node.span)
 
 
 def _bins(node: Node) -> Mistake | None:
@@ -109,15 +109,15 @@ def _bins(node: Node) -> Mistake | None:
         consecutive = re.fullmatch(r"!{0,2}bin::(\d+)", node.value)
         more = f"; or derive the number of its bin, `floor(f / {consecutive[1]})`" if consecutive else ""
         more += ", and write `i()` of that" if consecutive else ""
-        return Mistake("argument_value", message, node.span, f"{help}{more}")
+        return Mistake("arguments", message, node.span, f"{help}{more}")
     if not (isinstance(node, Call) and node.function == "list" and node.arguments):
-        return Mistake("argument_value", f"`{write(node)}` is not a list of bins", node.span, help)
+        return Mistake("arguments", f"`{write(node)}` is not a list of bins", node.span, help)
     names: set[str] = set()
     for argument in node.arguments:
         if not argument.name or argument.value is None:
-            return Mistake("argument_value", "a bin has no name", argument.span, help)
+            return Mistake("arguments", "a bin has no name", argument.span, help)
         if argument.name in names:
-            return Mistake("argument_value", f"two bins are called `{argument.name}`", argument.span, help)
+            return Mistake("arguments", f"two bins are called `{argument.name}`", argument.span, help)
         names.add(argument.name)
         if problem := _constants(argument.value):
             return problem
@@ -127,29 +127,29 @@ def _bins(node: Node) -> Mistake | None:
 def _words(node: Node) -> Mistake | None:
     if isinstance(node, Text):
         return None
-    return Mistake("argument_value", f"`{write(node)}` is not a text", node.span, 'write it in quotes, as in `"-"`')
+    return Mistake("arguments", f"`{write(node)}` is not a text", node.span, 'write it in quotes, as in `"-"`')
 
 
 def _text(node: Node) -> Mistake | None:
     if not isinstance(node, Text):
         help = 'write it in quotes, as in `regex("^ind")`'
-        return Mistake("argument_value", f"`{write(node)}` is not a text", node.span, help)
+        return Mistake("arguments", f"`{write(node)}` is not a text", node.span, help)
     return pattern_problem(node)
 
 
 def _lag(node: Node) -> Mistake | None:
     lags = lag_values(node)
     if not lags:
-        return Mistake("argument_value", f"`{write(node)}` is not a whole number of periods", node.span)
+        return Mistake("arguments", f"`{write(node)}` is not a whole number of periods", node.span)
     if max(map(abs, lags)) > MAX_LAG:
-        return Mistake("argument_value", f"the lag is above {MAX_LAG} periods", node.span)
+        return Mistake("arguments", f"the lag is above {MAX_LAG} periods", node.span)
     return None
 
 
 def _logical(node: Node) -> Mistake | None:
     if isinstance(node, Constant) and node.value is not None:
         return None
-    return Mistake("argument_value", f"`{write(node)}` is not TRUE or FALSE", node.span)
+    return Mistake("arguments", f"`{write(node)}` is not TRUE or FALSE", node.span)
 
 
 def _omit(node: Node) -> Mistake | None:
@@ -157,7 +157,7 @@ def _omit(node: Node) -> Mistake | None:
     if isinstance(node, Constant) and node.value is True:
         return None
     help = "`ifelse(sum(is.na(x), by = g) > 0, NA, mean(x, by = g))` is missing where any value is"
-    return Mistake("argument_value", "missing values are left out in any case", node.span, help)
+    return Mistake("arguments", "missing values are left out in any case", node.span, help)
 
 
 def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None) -> Callable[[Node], Mistake | None]:
@@ -165,7 +165,7 @@ def _numeric(rule: Callable[[float], bool], words: str, help: str | None = None)
         value = number_value(node)
         if value is not None and rule(value):
             return None
-        return Mistake("argument_value", f"`{write(node)}` is not {words}", node.span, help)
+        return Mistake("arguments", f"`{write(node)}` is not {words}", node.span, help)
 
     return problem
 

@@ -143,7 +143,7 @@ class _Checker:
         calls = [p for p in parts if isinstance(p, Call) and p.function in SAMPLE_PATTERNS]
         for extra in calls[1:]:
             help = "join the columns, `each(paste(region, size))`, or write two samples"
-            self.note("sample_pattern", "a sample has one pattern", extra, help)
+            self.note("wrong_place", "a sample has one pattern", extra, help)
         for call in calls:
             self.arguments(call, SAMPLE_PATTERNS[call.function])
         rest = [p for p in parts if p not in calls] if calls else [node]
@@ -152,7 +152,7 @@ class _Checker:
             if inner:
                 usage = SAMPLE_PATTERNS[inner[0].function].signature
                 help = f"write `{usage}` alone, or beside conditions joined by `&`"
-                self.note("sample_pattern", f"`{inner[0].function}()` stands within another expression", inner[0], help)
+                self.note("wrong_place", f"`{inner[0].function}()` stands within another expression", inner[0], help)
             else:
                 self.condition(part)
 
@@ -179,14 +179,14 @@ class _Checker:
         for part in chain(node, "+"):
             if not isinstance(part, Name):
                 help = "name columns, joined by `+`; what has to be computed goes into [derive]"
-                self.note("not_a_name", f"`{_shown(part)}` is not a column's name", part, help)
+                self.note("wrong_place", f"`{_shown(part)}` is not a column's name", part, help)
 
     # Terms and effects
 
     def terms(self, node: Node) -> None:
         if isinstance(node, Binary) and node.operator == "|":
             help = "fixed effects stand in [fixed_effects]; as a condition, write `I(a | b)`"
-            self.note("operator", "`|` has no meaning among terms", node, help)
+            self.note("syntax", "`|` has no meaning among terms", node, help)
             return
         whole = node
         while isinstance(node, Binary) and node.operator in ("+", "-"):
@@ -213,9 +213,9 @@ class _Checker:
         if isinstance(node, Number):
             if node.value not in (0, 1):
                 help = "a multiple of a column is `I(2 * x)`"
-                self.note("not_a_term", "a number is not a term", node, help)
+                self.note("wrong_place", "a number is not a term", node, help)
         elif self.subtracted(node, sign):
-            self.note("stepwise", "alternatives cannot be subtracted", node)
+            self.note("wrong_place", "alternatives cannot be subtracted", node)
         else:
             self.term(node, stepwise=True)
 
@@ -227,7 +227,7 @@ class _Checker:
         match node:
             case Number() | Text() | Constant():
                 help = "a multiple of a column is `I(2 * x)`" if isinstance(node, Number) else None
-                self.note("not_a_term", f"`{_shown(node)}` is not a term", node, help)
+                self.note("wrong_place", f"`{_shown(node)}` is not a term", node, help)
             case Call():
                 self.term_call(node, stepwise)
             case Binary(operator="^") if is_algebra(node):
@@ -242,7 +242,7 @@ class _Checker:
                 pass
             case Binary(operator="[" | "[["):
                 help = "a slope by unit is a fixed effect, as in `city_id[year]`"
-                self.note("operator", "slopes stand among the fixed effects", node, help)
+                self.note("syntax", "slopes stand among the fixed effects", node, help)
             case _:
                 self.value(node)
 
@@ -252,20 +252,20 @@ class _Checker:
         offset = next((n for n in walk(node) if isinstance(n, Call) and n.function == "offset"), None)
         if offset is not None:
             help = "add it as a term of its own, as in `x + offset(log(pop))`"
-            self.note("algebra", "an offset cannot be interacted", offset, help)
+            self.note("wrong_place", "an offset cannot be interacted", offset, help)
             return
         if isinstance(node.left, Number) or isinstance(node.right, Number):
             return  # which has its own problem
         if node.operator == "/":
             help = f"write `I({left} / {right})` for the ratio, `{left} + {left}:{right}` for effects within effects"
-            self.note("algebra", f"`{left} / {right}` among terms is no ratio", node, help)
+            self.note("wrong_place", f"`{left} / {right}` among terms is no ratio", node, help)
         elif node.operator == "%in%":
             help = f"write `{left}:{right}` for an interaction, `{left} %in% c(1, 2)` for a condition"
-            self.note("algebra", f"`{right}` is not a list of values", node, help)
+            self.note("wrong_place", f"`{right}` is not a list of values", node, help)
         elif node.left == node.right and not isinstance(node.left, Binary):
             square = f"I({left}^2)" if node.operator == ":" else f"{left} + I({left}^2)"
             message = f"`{left}{node.operator}{right}` would be `{left}` alone: a column times itself"
-            self.note("algebra", message, node, f"write `{square}` for the square")
+            self.note("wrong_place", message, node, f"write `{square}` for the square")
 
     def sum_inside(self, node: Binary | Unary, stepwise: bool) -> None:
         sides = [node.operand] if isinstance(node, Unary) else [node.left, node.right]
@@ -289,16 +289,16 @@ class _Checker:
             self.stepwise(call, stepwise)
         elif call.function == "each":
             help = '`each()` stands in a stepwise operator, as in `mvsw(each("^ind"))`; else write `regex()`'
-            self.note("stepwise", "`each()` separates arguments, and there is no operator here", call, help)
+            self.note("wrong_place", "`each()` separates arguments, and there is no operator here", call, help)
         elif function.where == "list":
-            self.note("not_a_term", "`c()` lists values, not terms", call, "join terms by `+`")
+            self.note("wrong_place", "`c()` lists values, not terms", call, "join terms by `+`")
         else:
             self.arguments(call, function)
 
     def stepwise(self, call: Call, allowed: bool) -> None:
         if not allowed:
             help = "write one operator with all arguments, as in `sw(a, b, c)`"
-            self.note("stepwise", f"`{call.function}()` cannot stand in another operator", call, help)
+            self.note("wrong_place", f"`{call.function}()` cannot stand in another operator", call, help)
             return
         if not self.only_places(call):
             self.note("arguments", f"`{call.function}()` has no arguments", call)
@@ -359,7 +359,7 @@ class _Checker:
             self.condition(node.operand)
         elif isinstance(node, Number | Text) or (isinstance(node, Binary | Unary) and node.operator in _ARITHMETIC):
             help = "compare it with something, as in `x > 0`; `TRUE` is all rows"
-            self.note("not_a_condition", f"`{_shown(node)}` is not a condition", node, help)
+            self.note("wrong_place", f"`{_shown(node)}` is not a condition", node, help)
         else:
             self.value(node)
 
@@ -368,7 +368,7 @@ class _Checker:
         while isinstance(node, Binary):
             if node.operator in _OPERATORS:
                 message, help = _OPERATORS[node.operator]
-                self.note("operator", message, node, help)
+                self.note("syntax", message, node, help)
                 return
             self.missing_compared(node)
             self.right_side(node)
@@ -378,9 +378,9 @@ class _Checker:
         match node:
             case Macro():
                 help = "macros stand among terms; a column's expression goes into [derive]"
-                self.note("macro", f"`..{node.name}` stands for terms, not for a value", node, help)
+                self.note("wrong_place", f"`..{node.name}` stands for terms, not for a value", node, help)
             case Unary(operator="~"):
-                self.note("operator", *_OPERATORS["~"][:1], node, _OPERATORS["~"][1])
+                self.note("syntax", *_OPERATORS["~"][:1], node, _OPERATORS["~"][1])
             case Unary():
                 self.no_text(node.operand, node.operator)
                 self.value(node.operand)
@@ -393,7 +393,7 @@ class _Checker:
             if node.operator in _COMPARISONS and isinstance(side, Constant) and side.value is None:
                 test = f"is.na({_shown(other)})"
                 help = f"write `{'!' if node.operator == '!=' else ''}{test}`"
-                self.note("compares_missing", "a comparison with `NA` is missing in every row", node, help)
+                self.note("wrong_place", "a comparison with `NA` is missing in every row", node, help)
                 return
 
     def one_lag(self, call: Call, function: Function) -> None:
@@ -401,7 +401,7 @@ class _Checker:
         given = match_arguments(call, function).given.get("k")
         if given is not None and len(lag_values(given.value)) > 1:
             help = "several lags are several terms: `l(x, 1:2)` by itself among them"
-            self.note("argument_value", "a value has one lag", given, help)
+            self.note("arguments", "a value has one lag", given, help)
 
     def right_side(self, node: Binary) -> None:
         """Check the right operand, by what the operator takes."""
@@ -413,7 +413,7 @@ class _Checker:
         elif node.operator == "%like%":
             if not isinstance(node.right, Text):
                 help = 'write the pattern in quotes, as in `x %like% "^A"`'
-                self.note("not_a_text", f"`{_shown(node.right)}` is not a text", node.right, help)
+                self.note("arguments", f"`{_shown(node.right)}` is not a text", node.right, help)
             elif problem := constant_problem(node.right, "text"):
                 self.problems.append(problem)
         else:
@@ -424,13 +424,13 @@ class _Checker:
     def no_text(self, node: Node, operator: str) -> None:
         """Refuse a text in arithmetic."""
         if isinstance(node, Text):
-            self.note("text", f"`{operator}` cannot take a text", node, "compare texts with `==`")
+            self.note("wrong_place", f"`{operator}` cannot take a text", node, "compare texts with `==`")
 
     def members(self, node: Node) -> None:
         """Check what follows ``%in%``: ``c(…)``, a range, or one constant."""
         if not is_list(node):
             help = "list the values, as in `x %in% c(1, 2)`"
-            self.note("not_a_list", f"`{_shown(node)}` is not a list of values", node, help)
+            self.note("arguments", f"`{_shown(node)}` is not a list of values", node, help)
         elif problem := constant_problem(node, "constants"):
             self.problems.append(problem)
 
@@ -527,7 +527,7 @@ class _Checker:
             self.value(node.right)
         else:
             help = "a case is `condition ~ value`; `TRUE ~ value` is all other rows"
-            self.note("not_a_case", f"`{_shown(node)}` is not a case", node, help)
+            self.note("arguments", f"`{_shown(node)}` is not a case", node, help)
 
     def by(self, node: Node) -> None:
         """Check what forms groups: columns, joined by ``^``."""
@@ -541,7 +541,7 @@ class _Checker:
                 help = "derive the column in [derive] and name it"
                 help = f"write `by = {'^'.join(inside)}`" if several or listed else help
                 help = "name the column without quotes" if isinstance(part, Text) else help
-                self.note("not_a_group", f"`{_shown(part)}` is not a column that forms groups", part, help)
+                self.note("arguments", f"`{_shown(part)}` is not a column that forms groups", part, help)
 
 
 def _shown(node: Node) -> str:

@@ -161,7 +161,7 @@ def _group(node: Node, sign: str) -> _Group:
     if isinstance(node, Unary) and node.operator == "+":
         return _group(node.operand, sign)
     if sign == "-" or isinstance(node, Unary):
-        raise LanguageError(Mistake("stepwise", "alternatives cannot be subtracted", node.span))
+        raise LanguageError(Mistake("wrong_place", "alternatives cannot be subtracted", node.span))
     if isinstance(node, Call):
         return _operator(node)
     units = tuple(_alternatives(node))
@@ -175,10 +175,10 @@ def _operator(call: Call) -> _Group:
     nested = next((n for u in units if u is not None for n in walk(u) if _is_operator(n)), None)
     if nested is not None:
         help = "write one operator with all arguments, as in `sw(a, b, c)`"
-        problem = Mistake("stepwise", "stepwise operators cannot stand in each other", nested.span, help)
+        problem = Mistake("wrong_place", "stepwise operators cannot stand in each other", nested.span, help)
         raise LanguageError(problem)
     if not units:
-        problem = Mistake("stepwise", f"`{call.function}()` has no arguments", call.span)
+        problem = Mistake("wrong_place", f"`{call.function}()` has no arguments", call.span)
         raise LanguageError(problem)
     size = 2 ** len(units) if call.function == "mvsw" else len(units) + call.function.endswith("0")
     return _Group(call.function, units, size, call)
@@ -191,7 +191,7 @@ def _is_operator(node: Node) -> bool:
 def _misplaced(node: Node) -> Mistake:
     inner = next(n for n in walk(node) if isinstance(n, Call) and n.function in STEPWISE)
     help = f"write the alternatives whole, as in `{inner.function}(log(a), log(b))`"
-    return Mistake("stepwise", f"`{inner.function}()` cannot stand inside this", inner.span, help)
+    return Mistake("wrong_place", f"`{inner.function}()` cannot stand inside this", inner.span, help)
 
 
 def _alternatives(node: Node) -> list[Node | None]:
@@ -218,7 +218,7 @@ def _combined(node: Binary, left: Node | None, right: Node | None) -> Node | Non
         return left if right is None else right
     message = f"nothing can stand beside `{node.operator}`"
     help = "use `sw()` or `csw()`, which have no empty alternative"
-    raise LanguageError(Mistake("stepwise", message, node.span, help))
+    raise LanguageError(Mistake("wrong_place", message, node.span, help))
 
 
 def _choices(group: _Group) -> Iterator[tuple[str, list[Node]]]:

@@ -220,7 +220,7 @@ def _value(token: Token) -> float:
     number = float(int(digits, 16)) if digits[:2] in ("0x", "0X") and len(digits) < 200 else _float(digits)
     if math.isinf(number):
         span = Span(_offset(token), _end(token))
-        raise LanguageError(Mistake("number", f"`{token}` is too large a number", span))
+        raise LanguageError(Mistake("syntax", f"`{token}` is too large a number", span))
     return number
 
 
@@ -251,7 +251,7 @@ def _escape(code: str, quote: str, token: Token, offset: int) -> str:
     start = _offset(token) + 1 + offset
     help = f"write `\\\\{code[0]}` for a backslash and `{code[0]}`" if quote != "`" else None
     span = Span(start, start + 1 + len(code))
-    raise LanguageError(Mistake("escape", f"unknown escape `\\{code}`", span, help))
+    raise LanguageError(Mistake("syntax", f"unknown escape `\\{code}`", span, help))
 
 
 def _explain(text: str, stop: UnexpectedInput, before: Token | None) -> Mistake:
@@ -285,7 +285,7 @@ def _unreadable(text: str, place: int) -> Mistake:
         known = "the operators in percent signs are `%in%`, `%like%`, `%%` and `%/%`"
         known = _SPECIALS.get(special.group(), known)
         message = f"no operator `{special.group()}`"
-        return Mistake("operator", message, Span(place, place + special.end()), known)
+        return Mistake("syntax", message, Span(place, place + special.end()), known)
     if character == "%":
         help = "the operators in percent signs are `%in%`, `%like%`, `%%` (remainder) and `%/%`"
         return Mistake("syntax", "a single `%` is no operator", Span(place, place + 1), help)
@@ -326,7 +326,7 @@ def _unbalanced(text: str) -> Mistake | None:
 def _unfinished(text: str, before: Token | None) -> Mistake:
     if before is None:
         help = "write `1` for no controls, `0` for no fixed effects, `TRUE` for all rows"
-        return Mistake("empty", "the expression is empty", Span(0, len(text)), help)
+        return Mistake("syntax", "the expression is empty", Span(0, len(text)), help)
     span = Span(before.start_pos or 0, before.end_pos or 0)
     help = f"write what comes after `{before}`, or take it away"
     return Mistake("syntax", f"the expression ends after `{before}`", span, help)
@@ -337,7 +337,7 @@ def _adjacent(text: str, before: Token, token: Token, span: Span) -> Mistake:
     start = before.start_pos or 0
     for word, place in ((str(before), Span(start, before.end_pos or 0)), (str(token), span)):
         if word in _WORDS:
-            return Mistake("keyword", f"`{word}` is not an operator here", place, _WORDS[word])
+            return Mistake("syntax", f"`{word}` is not an operator here", place, _WORDS[word])
     touching = before.end_pos == token.start_pos
     if before.type == "NUMBER" and token.type == "NAME" and touching:
         whole = f"{before}{token}"
@@ -395,18 +395,18 @@ def formula_parts(node: Node) -> FormulaParts:
         There is no ``~``, nothing on its left, or a part too many.
     """
     if isinstance(node, Unary) and node.operator == "~":
-        problem = Mistake("formula", "no outcome stands before `~`", node.span, "write `y ~ x | f`")
+        problem = Mistake("syntax", "no outcome stands before `~`", node.span, "write `y ~ x | f`")
         raise LanguageError(problem)
     if not (isinstance(node, Binary) and node.operator == "~"):
         help = "write `outcome ~ treatment + controls | fixed effects`"
-        raise LanguageError(Mistake("formula", "a formula has a `~`", node.span, help))
+        raise LanguageError(Mistake("syntax", "a formula has a `~`", node.span, help))
     if isinstance(node.left, Binary) and node.left.operator == "~":
         help = 'instruments of the treatment stand in a table of their own: [instruments] "z" = "z1 + z2"'
-        raise LanguageError(Mistake("formula", "a formula has one `~`", node.span, help))
+        raise LanguageError(Mistake("syntax", "a formula has one `~`", node.span, help))
     right = chain(node.right, "|")
     if len(right) > 2:
         help = "the parts are `outcome ~ terms | fixed effects`; clusters stand in [vcov]"
-        raise LanguageError(Mistake("formula", "a formula has at most one `|`", right[2].span, help))
+        raise LanguageError(Mistake("syntax", "a formula has at most one `|`", right[2].span, help))
     return FormulaParts(outcomes(node.left), right[0], right[1] if len(right) == 2 else None)
 
 

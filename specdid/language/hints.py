@@ -42,7 +42,7 @@ _PREFIX = re.compile(r"([icDd]|[LFlf]\d*)\.(\w+)")
 
 def unknown_function(function: str, span: Span) -> Mistake:
     """Return the problem of a call to what is not a function of the language."""
-    return Mistake("unknown_function", f"no function `{function}`", span, _function_help(function))
+    return Mistake("unknown_name", f"no function `{function}`", span, _function_help(function))
 
 
 def _function_help(function: str) -> str:

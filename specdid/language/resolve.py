@@ -71,7 +71,7 @@ class _Resolver:
         span = place or node.span
         self.made += 1
         if self.made > _MAX_NODES:
-            raise LanguageError(Mistake("too_long", "the macros stand for too long an expression", span))
+            raise LanguageError(Mistake("too_large", "the macros stand for too long an expression", span))
         match node:
             case Macro():
                 return self._macro(node, span, path)
@@ -92,11 +92,11 @@ class _Resolver:
         if macro.name in path:
             circle = " → ".join(f"..{name}" for name in (*path[path.index(macro.name) :], macro.name))
             help = "a macro cannot hold itself"
-            raise LanguageError(Mistake("macro_circle", f"the macros go in a circle: {circle}", span, help))
+            raise LanguageError(Mistake("circular", f"the macros go in a circle: {circle}", span, help))
         if macro.name not in self.macros:
             near = closest(macro.name, list(self.macros))
             help = f"did you mean `..{near}`?" if near else "define it in [macros]"
-            raise LanguageError(Mistake("no_macro", f"no macro `..{macro.name}`", span, help))
+            raise LanguageError(Mistake("unknown_name", f"no macro `..{macro.name}`", span, help))
         return self.resolve(self.macros[macro.name], span, (*path, macro.name))
 
     def _call(self, call: Call, span: Span, place: Span | None, path: tuple[str, ...]) -> Node:
@@ -116,7 +116,7 @@ class _Resolver:
     def _matching(self, call: Call, span: Span) -> list[str]:
         pattern = argument(call, "pattern")
         if not isinstance(pattern, Text):
-            problem = Mistake("argument", f"`{call.function}()` takes one pattern in quotes", span)
+            problem = Mistake("arguments", f"`{call.function}()` takes one pattern in quotes", span)
             raise LanguageError(problem)
         at = span if span != call.span else pattern.span
         found = matching(replace(call, span=span), replace(pattern, span=at), self.columns)

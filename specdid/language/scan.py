@@ -83,7 +83,7 @@ def scan(text: str) -> tuple[Mistake, ...]:
     """Return the problems that the characters alone give away, in order of place."""
     if len(text) > MAX_LENGTH:
         message = f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
-        return (Mistake("too_long", message, Span(MAX_LENGTH, len(text)), "use macros or `regex()`"),)
+        return (Mistake("too_large", message, Span(MAX_LENGTH, len(text)), "use macros or `regex()`"),)
     return (*_characters(text), *_nesting(text))
 
 
@@ -101,9 +101,9 @@ def _characters(text: str) -> Iterator[Mistake]:
         elif kind == "word":
             if piece in RESERVED:
                 message = f"`{piece}` cannot stand in an expression"
-                yield Mistake("keyword", message, _span(piece, start), RESERVED[piece])
+                yield Mistake("syntax", message, _span(piece, start), RESERVED[piece])
         elif kind == "operator" and piece in OPERATORS:
-            yield Mistake("operator", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
+            yield Mistake("syntax", OPERATORS[piece][0], _span(piece, start), OPERATORS[piece][1])
         elif kind == "other" or (kind == "plain" and piece < " " and piece not in "\t\r\n"):
             yield _foreign(piece, start)
 
@@ -113,13 +113,13 @@ def _foreign(character: str, start: int) -> Mistake:
 
     words = f"{name(character, 'control character').lower()}, U+{ord(character):04X}"
     if category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Cs", "Co", "Cn") and character != "\u3000":
-        return Mistake("character", f"invisible character: {words}", _span(character, start), "delete it")
+        return Mistake("syntax", f"invisible character: {words}", _span(character, start), "delete it")
     plain = PUNCTUATION.get(character, normalize("NFKC", character))
     help = "put a column's name that holds it in backticks"
     if plain.isascii():
         help = f"write `{'^' if plain.isdigit() else ''}{plain}`, or {help}"
     message = f"`{character}` ({words}) cannot stand in an expression"
-    return Mistake("character", message, _span(character, start), help)
+    return Mistake("syntax", message, _span(character, start), help)
 
 
 def _span(piece: str, start: int) -> Span:
@@ -133,7 +133,7 @@ def _nesting(text: str) -> Iterator[Mistake]:
             depth += (piece in "([") - (piece in ")]")
             if depth > MAX_DEPTH:
                 message = f"brackets are nested more than {MAX_DEPTH} deep"
-                yield Mistake("too_deep", message, _span(piece, start), "define parts in [derive]")
+                yield Mistake("too_large", message, _span(piece, start), "define parts in [derive]")
                 return
 
 

@@ -104,7 +104,7 @@ class Scope:
         size = _size(node, self)
         if size[1] > _MAX_WRITTEN_DEPTH:
             message = f"derived columns build on each other more than {_MAX_WRITTEN_DEPTH} deep"
-            raise LanguageError(Mistake("too_deep", message, node.span))
+            raise LanguageError(Mistake("too_large", message, node.span))
         definition = Definition(node, self.names, digest, size)
         # of equal contents the first stays: a later alias of it would lead to itself
         return Scope(self.columns, {**self.names, name: digest}, {digest: definition, **self.definitions})
@@ -160,7 +160,7 @@ def write_out(bound: Bound) -> str:
     nodes, _ = _size(bound.node, bound.scope)
     if nodes > _MAX_WRITTEN_NODES:
         message = f"written out, the expression has {nodes:,} parts; at most {_MAX_WRITTEN_NODES:,} are shown"
-        raise LanguageError(Mistake("too_long", message, bound.node.span))
+        raise LanguageError(Mistake("too_large", message, bound.node.span))
     return write(_written_out(bound.node, bound.scope))
 
 

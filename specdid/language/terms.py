@@ -127,7 +127,7 @@ def nothing_subtracted(node: Node) -> Mistake:
     """Say that a term is taken away which is not there."""
     message = f"`{write(node)}` is taken away and is not among the terms before it"
     help = '`-` takes a term away; a difference of columns is `I(a - b)`, a range of columns `regex("^a")`'
-    return Mistake("nothing_subtracted", message, node.span, help)
+    return Mistake("wrong_place", message, node.span, help)
 
 
 def _variable_order(node: Node) -> dict[Node, int]:
@@ -190,7 +190,7 @@ def _evaluate(node: Node) -> _Sum:
     if isinstance(node, Number):
         if node.value not in (0, 1):
             help = "`0` leaves the intercept out; a multiple of a column is `I(2 * x)`"
-            raise LanguageError(Mistake("not_a_term", "a number is not a term", node.span, help))
+            raise LanguageError(Mistake("wrong_place", "a number is not a term", node.span, help))
         return _Sum({}, node.value == 1)
     if not is_algebra(node):
         return _leaf(node)
@@ -209,7 +209,7 @@ def _refuse_numbers(node: Binary) -> None:
     for side in (node.left, node.right):
         if isinstance(side, Number):
             help = "a multiple of a column is written `I(2 * x)`"
-            raise LanguageError(Mistake("not_a_term", "a number is not a term", side.span, help))
+            raise LanguageError(Mistake("wrong_place", "a number is not a term", side.span, help))
 
 
 def _leaf(node: Node) -> _Sum:
@@ -218,7 +218,7 @@ def _leaf(node: Node) -> _Sum:
         function = FUNCTIONS.get(node.function)
         factor = function is not None and function.where in ("value", "terms")
     if not factor or (isinstance(node, Binary) and node.operator in ("~", "[", "[[")):
-        raise LanguageError(Mistake("not_a_term", f"`{write(node)}` is not a term", node.span))
+        raise LanguageError(Mistake("wrong_place", f"`{write(node)}` is not a term", node.span))
     term = Term((node,))
     return _Sum({term.key: term})
 
@@ -270,7 +270,7 @@ def _power(node: Binary) -> _Sum:
     times = node.right.value if isinstance(node.right, Number) else 0.0
     if times not in range(1, 11):
         help = "`(a + b)^2` has all terms and their products up to the second degree"
-        raise LanguageError(Mistake("exponent", "the exponent is not 1, 2, … or 10", node.right.span, help))
+        raise LanguageError(Mistake("arguments", "the exponent is not 1, 2, … or 10", node.right.span, help))
     base = _evaluate(node.left)
     found = base
     for _ in range(int(times) - 1):
@@ -386,7 +386,7 @@ def read_effect(node: Node) -> Effect:
         node = node.left
     if len(set(brackets)) > 1:
         help = "write `f[x] + f[[z]]`"
-        raise LanguageError(Mistake("not_an_effect", "`[` and `[[` cannot follow each other", node.span, help))
+        raise LanguageError(Mistake("wrong_place", "`[` and `[[` cannot follow each other", node.span, help))
     levels = tuple(dict.fromkeys(map(_of_level, joint_levels(node))))
     return Effect(levels, tuple(reversed(slopes)), brackets[:1] == ["[["])
 
@@ -403,14 +403,14 @@ def _of_level(node: Node) -> Node:
             help = "a fixed effect is always a factor: write the column's name alone"
     if isinstance(node, Binary):
         help = _HELP.get(node.operator, help)
-    raise LanguageError(Mistake("not_an_effect", f"`{write(node)}` is not a fixed effect", node.span, help))
+    raise LanguageError(Mistake("wrong_place", f"`{write(node)}` is not a fixed effect", node.span, help))
 
 
 def _slope(node: Node) -> Node:
     if isinstance(node, Name) or (isinstance(node, Call) and node.function in FUNCTIONS):
         return node
     help = "a slope is a column, as in `city_id[year]`; derive it in [derive] first"
-    raise LanguageError(Mistake("not_an_effect", f"`{write(node)}` is not a slope", node.span, help))
+    raise LanguageError(Mistake("wrong_place", f"`{write(node)}` is not a slope", node.span, help))
 
 
 LONG = 20

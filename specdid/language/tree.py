@@ -177,10 +177,10 @@ def too_deep(root: Node) -> Mistake | None:
         node, depth, height = stack.pop()
         if depth > MAX_DEPTH:
             message = f"the expression is nested more than {MAX_DEPTH} deep"
-            return Mistake("too_deep", message, node.span, "define parts of it in [derive]")
+            return Mistake("too_large", message, node.span, "define parts of it in [derive]")
         if height > MAX_CHAIN:
             message = f"more than {MAX_CHAIN} operators in a row"
-            return Mistake("too_long", message, node.span, "split the expression")
+            return Mistake("too_large", message, node.span, "split the expression")
         for child in children(node):
             chained = isinstance(node, Binary) and node.operator not in _CHAINED and child is node.left
             level = depth if chained and isinstance(child, Binary) else depth + 1

@@ -134,7 +134,7 @@ def combined(columns: Sequence[Column]) -> Column:
     names = ["^".join(cell_text(column, row) for column in columns) for row in first.tolist()]
     levels, place = np.unique(names, return_inverse=True)
     if len(levels) < count:
-        raise ReadError("unit_name", "two units would have the same name", help="write the parts of names without ^")
+        raise ReadError("bad_name", "two units would have the same name", help="write the parts of names without ^")
     return text(place.reshape(-1)[codes], tuple(levels.tolist()))
 
 

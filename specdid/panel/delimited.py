@@ -68,7 +68,7 @@ def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
     """
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1")):
         raise ReadError(
-            "not_text",
+            "not_readable",
             "the file is no text: it looks like Excel or parquet",
             help="give the file the ending of what it is: .xlsx or .parquet",
         )
@@ -77,7 +77,7 @@ def decode(raw: bytes) -> tuple[str, tuple[Remark, ...]]:
             return _strict(raw[len(mark) :], encoding), ()
     if b"\x00" in raw[:4096]:
         raise ReadError(
-            "not_text",
+            "not_readable",
             "the file holds NUL bytes: it is binary, or UTF-16 without its mark",
             help="save it as CSV UTF-8",
         )
@@ -92,7 +92,7 @@ def _strict(raw: bytes, encoding: str) -> str:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise ReadError(
-            "encoding",
+            "not_readable",
             f"the file starts as {encoding} but byte {error.start + 1} is not",
             help="save it as CSV UTF-8",
         ) from None
@@ -104,7 +104,7 @@ def _gb18030(raw: bytes, first: int) -> tuple[str, tuple[Remark, ...]]:
     except UnicodeDecodeError:
         line = raw.count(b"\n", 0, first) + 1
         raise ReadError(
-            "encoding", f"the file is neither UTF-8 (line {line}) nor GB18030", help="save it as CSV UTF-8"
+            "not_readable", f"the file is neither UTF-8 (line {line}) nor GB18030", help="save it as CSV UTF-8"
         ) from None
     sample = next(line for line in content.splitlines() if not line.isascii())[:40]
     return content, (

@@ -166,7 +166,7 @@ def _binned(
             for code in _members(evaluation, element, column, needed(call, "f"), codes):
                 if code in before:
                     message = f"`{levels[code].label}` is in two bins, `{taken[code]}` and `{label}`"
-                    raise EvaluationError("argument_value", message, given.span, "a level has one bin")
+                    raise EvaluationError("arguments", message, given.span, "a level has one bin")
                 taken[code] = label
         if label not in taken.values():
             message = f"no level of `{write(needed(call, 'f'))}` is in the bin `{label}`"
@@ -301,7 +301,7 @@ def polynomial(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, int]
         message = f"the degree of `poly` must be a whole number from 1 to {most} here"
         if most < 1:
             message = f"`{write(node)}` is the same in every row, and has no polynomial"
-        raise EvaluationError("argument_value", message, call.span)
+        raise EvaluationError("arguments", message, call.span)
     return column, values, int(degree)
 
 
@@ -342,7 +342,7 @@ def _shifts(evaluation: Evaluation, call: Call, written: Node) -> list[int]:
         if isinstance(element, Binary) and element.operator == ":":
             first, last = (shift_of(evaluation, call, end) for end in (element.left, element.right))
             if abs(last - first) > MOST_LEVELS:
-                raise EvaluationError("argument_value", f"`{call.function}` has too many lags", element.span)
+                raise EvaluationError("arguments", f"`{call.function}` has too many lags", element.span)
             step = 1 if last >= first else -1
             shifts += range(first, last + step, step)
         else:
@@ -416,7 +416,7 @@ def spline(evaluation: Evaluation, call: Call) -> tuple[Column, Floats, Spline]:
         at = ", ".join(f"{k:.6g}" for k in inner)
         message = f"`{write(node)}` has too few different values for this spline: knots at {at or 'none'}, "
         message += f"values from {ends[0]:.6g} to {ends[1]:.6g}"
-        raise EvaluationError("argument_value", message, call.span, "take fewer df, or knots inside the values")
+        raise EvaluationError("arguments", message, call.span, "take fewer df, or knots inside the values")
     return column, values, Spline(natural, degree, inner, ends)
 
 
@@ -432,7 +432,7 @@ def _inner_knots(evaluation: Evaluation, call: Call, known: Floats, least: int) 
     count = 0 if df is None else int(evaluation.constant(df, "`df`")) - least
     if count < 0:
         message = f"`df` of this `{call.function}` must be {least} or more"
-        raise EvaluationError("argument_value", message, (df or call).span, "its columns are as many as its df")
+        raise EvaluationError("arguments", message, (df or call).span, "its columns are as many as its df")
     if not known.size:
         return ()
     return tuple(np.quantile(known, np.linspace(0, 1, count + 2)[1:-1]).tolist())

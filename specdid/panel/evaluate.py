@@ -202,7 +202,7 @@ class Evaluation:
                 return self._call(node)
             case Macro():
                 message = f"the macro `..{node.name}` stands for terms, not for a value"
-                raise EvaluationError("macro", message, node.span)
+                raise EvaluationError("wrong_place", message, node.span)
 
     def column(self, node: Node) -> Column:
         """Evaluate a node to all rows."""
@@ -246,12 +246,12 @@ class Evaluation:
             return texts.matches(node, left)
         if node.operator in operators.BINARY:
             return operators.binary(node, left, self.value(node.right))
-        raise EvaluationError("not_a_value", operators.misplaced(node.operator), node.span)
+        raise EvaluationError("column_type", operators.misplaced(node.operator), node.span)
 
     def _call(self, node: Call) -> Column:
         function = FUNCTIONS.get(node.function)
         if function is None:
-            raise EvaluationError("not_a_value", f"`{node.function}()` gives no values of its own", node.span)
+            raise EvaluationError("column_type", f"`{node.function}()` gives no values of its own", node.span)
         return function(self, node)
 
     def note(self, code: str, message: str, call: Call, help: str) -> None:

@@ -156,7 +156,7 @@ def _refuse_size(file: _File, reader: _FileReader, name: str) -> None:
 def _reader(path: Path, name: str) -> _FileReader:
     """Return the reader of an ordinary file, by its ending."""
     if path.is_dir():
-        raise ReadError("data_format", f"`{name}` is a directory; `data` must name one file")
+        raise ReadError("not_readable", f"`{name}` is a directory; `data` must name one file")
     if not path.exists():
         raise ReadError("no_file", f"there is no file `{name}`", help=_nearby(path))
     if not path.is_file():
@@ -164,7 +164,7 @@ def _reader(path: Path, name: str) -> _FileReader:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         help_ = "data may be " + " ".join(_READERS)
-        raise ReadError("data_format", f"`{name}` has an ending that cannot be read", help_)
+        raise ReadError("not_readable", f"`{name}` has an ending that cannot be read", help_)
     return reader
 
 
@@ -237,7 +237,7 @@ def _excel(file: _File, wanted: Wanted) -> _Read:
         import fastexcel
     except ImportError:
         raise ReadError(
-            "missing_extra", "reading .xlsx needs the package fastexcel", help="pip install 'specdid[excel]'"
+            "not_readable", "reading .xlsx needs the package fastexcel", help="pip install 'specdid[excel]'"
         ) from None
     logging.getLogger("fastexcel").setLevel(logging.ERROR)  # it warns, on the screen, of every empty column
     book: Any = _attempt(lambda: fastexcel.read_excel(raw))

@@ -76,7 +76,7 @@ def _ifelse_text(call: Call, arguments: dict[str, Node], chosen: Floats, yes: Co
         elif isinstance(node, Constant) and node.value is None:
             sides.append(nothing)
         else:
-            raise EvaluationError("mixed_kinds", "`ifelse` gives text in one case and numbers in the other", call.span)
+            raise EvaluationError("column_type", "`ifelse` gives text in one case and numbers in the other", call.span)
     levels, (a, b) = merge_levels(sides)
     return text(np.where(np.isnan(chosen), -1, np.where(chosen != 0, a, b)), levels)
 
@@ -116,7 +116,7 @@ def _tails(evaluation: Evaluation, call: Call, cut: bool) -> Column:
     p = evaluation.constant(arguments["p"], "`p`")
     if not 0 <= p < 0.5:
         raise EvaluationError(
-            "argument_value",
+            "arguments",
             f"`p` must be at least 0 and below 0.5, for each tail; it is {p:g}",
             arguments["p"].span,
             "0.01 is 1% in each tail",
@@ -134,7 +134,7 @@ def shift_of(evaluation: Evaluation, call: Call, node: Node) -> int:
     """Return the whole number of periods of ``l``, ``f`` or ``d``."""
     periods = evaluation.constant(node, f"the periods of `{call.function}`")
     if not abs(periods) < 2**31 or periods != int(periods):
-        raise EvaluationError("argument_value", f"`{call.function}` moves by whole periods", node.span)
+        raise EvaluationError("arguments", f"`{call.function}` moves by whole periods", node.span)
     return int(periods)
 
 
@@ -269,7 +269,7 @@ def _first_of(evaluation: Evaluation, call: Call, nodes: list[Node], holds: list
     kinds = {c.is_text for c, node in zip(columns, nodes, strict=True) if not _is_na(node)}
     if len(kinds) > 1:
         message = f"`{call.function}` gives text in one case and numbers in another"
-        raise EvaluationError("mixed_kinds", message, call.span, "`paste0(x)` makes texts of numbers")
+        raise EvaluationError("column_type", message, call.span, "`paste0(x)` makes texts of numbers")
     shape = np.broadcast_shapes(*(c.missing.shape for c in columns), *(h.shape for h in holds))
     if True in kinds:
         nothing = text(np.asarray(-1), ())

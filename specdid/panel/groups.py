@@ -117,7 +117,7 @@ def _ordered(values: Floats, codes: Ints, count: int, what: pl.Expr) -> Floats:
 def _quantile(evaluation: Evaluation, call: Call) -> Column:
     p = evaluation.constant(needed(call, "probs"), "`probs`")
     if not 0 <= p <= 1:
-        raise EvaluationError("argument_value", f"`probs` is {p:g}, not a share from 0 to 1", call.span)
+        raise EvaluationError("arguments", f"`probs` is {p:g}, not a share from 0 to 1", call.span)
     return _aggregate(evaluation, call, partial(_quantiles, p=p, at_share=_at_share_of(evaluation, call)))
 
 

@@ -201,18 +201,18 @@ def _types(right: Join, one: JoinSide, other: JoinSide) -> Fault | None:
     """Say that two columns cannot be compared, and what to do."""
     for key, column, name in (one, other):
         if column.missing.all():
-            return _at(right, "key_empty", f"`{key}` has no value in {name}", "name a column that has")
+            return _at(right, "bad_join", f"`{key}` has no value in {name}", "name a column that has")
     if one[1].is_text != other[1].is_text:
         written, numeric = (one, other) if one[1].is_text else (other, one)
         message, help_ = text_and_number(written, numeric)
-        return _at(right, "key_types", message, help_)
+        return _at(right, "bad_join", message, help_)
     if (one[1].kind in STATA_DATES or other[1].kind in STATA_DATES) and one[1].kind != other[1].kind:
         dated, plain = (one, other) if one[1].kind in STATA_DATES else (other, one)
         counted, there = (cell_text(side[1], _first(side[1])) for side in (dated, plain))
         message = f"`{dated[0]}` is counted from 1960 in {dated[2]} ({dated[1].kind}), as {counted}, and not so in "
         message += f"{plain[2]}, as {there}"
         help_ = "make it a number such as 2012 or 201212 in both files: generate year = year(dofm(month)), in Stata"
-        return _at(right, "key_types", message, help_)
+        return _at(right, "bad_join", message, help_)
     for key, column, name in (one, other):
         if column.single and column.numbers is not None:
             wrong = (np.abs(column.numbers) >= EXACT_SINGLE) | (column.numbers != np.floor(column.numbers))
@@ -223,7 +223,7 @@ def _types(right: Join, one: JoinSide, other: JoinSide) -> Fault | None:
                     f"{cell_text(column, int(rows[0]))} exactly: {many(rows.size, 'row')} may belong to another unit"
                 )
                 help_ = "make the file again with the key as long, double or text; recast does not bring digits back"
-                return _at(right, "key_precision", message, help_)
+                return _at(right, "bad_join", message, help_)
     return None
 
 
@@ -261,7 +261,7 @@ def _duplicates(right: Join, order: Ints, again: Ints) -> Fault:
     rows = "row repeats" if again.size == 1 else "rows repeat"
     message = f"{again.size:,} {rows} a {' × '.join(f'`{k}`' for k in keys)} that is already in {right.name}"
     help_ = "a key has one row: add the column that tells its rows apart to `by`, or sum them up before"
-    return _at(right, "key_repeats", message, help_, notes)
+    return _at(right, "bad_join", message, help_, notes)
 
 
 def _key(columns: Mapping[str, Column], keys: Sequence[str], row: int) -> str:
@@ -290,7 +290,7 @@ def _unmatched(
     if found.unmatched == n_rows:
         message = f"no row of {data} has a partner in {right.name}"
         help_ = near or "compare the values: both must be written alike"
-        return (_at(right, "key_nothing", message, help_, notes),)
+        return (_at(right, "bad_join", message, help_, notes),)
     origin = right.file.origin
     return (fault_at(origin, None, "key_unmatched", found.account(n_rows), near, "warning", notes=notes),)
 
@@ -341,4 +341,4 @@ def meeting_fault(file: JoinedFile, name: str, meeting: Sequence[str]) -> Fault:
     if file.suffix:
         message, help_ = f"{listed} {have} of the data already, with the suffix too", "write another suffix"
     origin: Origin = file.origin
-    return fault_at(origin, None, "columns_meet", message, help_)
+    return fault_at(origin, None, "bad_join", message, help_)

@@ -111,7 +111,7 @@ def numeric(column: Column, node: Node) -> Floats:
     """
     if column.numbers is None:
         raise EvaluationError(
-            "not_numeric", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column, node)
+            "column_type", f"{_called(node)} is {_kind(column)}, not numeric", node.span, _advice(column, node)
         )
     return column.numbers
 
@@ -230,7 +230,7 @@ def unary(node: Unary, operand: Column) -> Column:
     if node.operator == "!":
         return carry(negation(values), operand)
     if node.operator == "~":
-        raise EvaluationError("not_a_value", "`~` makes a formula, not a value", node.span)
+        raise EvaluationError("column_type", "`~` makes a formula, not a value", node.span)
     return carry(-values if node.operator == "-" else values, operand)
 
 
@@ -253,7 +253,7 @@ def _compare_texts(node: Binary, left: Column, right: Column) -> Column:
         raise _different_kinds(node, left, right)
     if node.operator not in ("==", "!="):
         raise EvaluationError(
-            "text_order",
+            "column_type",
             f"texts have no order for `{node.operator}`",
             node.span,
             "compare them with `==`, `!=` or `%in%`",
@@ -284,7 +284,7 @@ def mixed_kinds(words: Node, column: Column, numbers: Node, whole: Node) -> Eval
         if isinstance(numbers, Number) and number_text(numbers.value) in column.levels and not ordered:
             quoted = f"write {write(Text(number_text(numbers.value)))}, in quotes, where its values are codes"
             advice = f"{quoted}; where they are numbers: {advice}" if column.odd else quoted
-    return EvaluationError("compare_kinds", message, whole.span, advice)
+    return EvaluationError("column_type", message, whole.span, advice)
 
 
 def _looks_numeric(words: str) -> bool:

@@ -327,7 +327,7 @@ def _structure(study: Study, sources: Sources) -> tuple[Panel | None, tuple[Faul
         try:
             order, keys = _order_rows(units[0], periods)
         except OverflowError:
-            return None, (time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
+            return None, (time_fault(study, "bad_time", f"`{study.time}` spans too many periods"),)
         twice = _repeated(keys)
         if twice.any():
             return None, (_duplicates(study, source, name, order, twice),)
@@ -387,7 +387,7 @@ def _key_faults(
     gaps = np.flatnonzero(column.missing)
     if gaps.size:
         message = f"`{key}` is missing in {listed_rows(gaps)} of {name}"
-        return (fault_at(origin, None, f"missing_{role}", message, help=f"every row needs its {role}"),)
+        return (fault_at(origin, None, "missing_key", message, help=f"every row needs its {role}"),)
     return ()
 
 
@@ -422,7 +422,7 @@ def _periods(study: Study, source: ReadColumns, name: str) -> tuple[Ints | None,
         example = cell_text(column, 0)
         advice = text_time_advice(column)
         message = f"`{study.time}` is {what} in {name}, as “{example}”"
-        return None, (time_fault(study, "time_not_numeric", message, advice),)
+        return None, (time_fault(study, "bad_time", message, advice),)
     try:
         written = np.asarray(column.numbers)
         start = written[np.isfinite(written)].min(initial=np.inf)
@@ -434,11 +434,11 @@ def _periods(study: Study, source: ReadColumns, name: str) -> tuple[Ints | None,
             advice = f"correct these values, or the `step`, which is {study.step} now"
             fits = fitting_step(written)
             advice = advice if fits is None else f'write step = "{fits}" in [study]'
-        return None, (time_fault(study, "time_step", f"`{study.time}` holds {shown}, which {error}", advice),)
+        return None, (time_fault(study, "bad_time", f"`{study.time}` holds {shown}, which {error}", advice),)
     if not np.isfinite(numbers).all():
-        return None, (time_fault(study, "time_not_numeric", f"`{study.time}` is infinite in rows of {name}"),)
+        return None, (time_fault(study, "bad_time", f"`{study.time}` is infinite in rows of {name}"),)
     if np.abs(numbers).max(initial=0.0) > MOST_PERIODS:
-        return None, (time_fault(study, "time_span", f"`{study.time}` spans too many periods"),)
+        return None, (time_fault(study, "bad_time", f"`{study.time}` spans too many periods"),)
     periods = numbers.astype(np.int64)
     periods.setflags(write=False)
     return periods, ()

@@ -87,11 +87,11 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
                 strange.setdefault(name, (period, pattern))
             elif name in taken:
                 said = f"the column `{name}` fits `{taken[name].text}` and `{pattern.text}`"
-                raise ReadError("reshape_twice", said, "write patterns that no column shares", origin=pattern.origin)
+                raise ReadError("bad_reshape", said, "write patterns that no column shares", origin=pattern.origin)
             elif float(period) in found[pattern.name]:
                 said = f"`{found[pattern.name][float(period)]}` and `{name}` are both `{pattern.name}` of {period}"
                 help_ = "take one of the columns away, or rename it"
-                raise ReadError("reshape_twice", said, help_, origin=pattern.origin)
+                raise ReadError("bad_reshape", said, help_, origin=pattern.origin)
             else:
                 taken[name] = pattern
                 found[pattern.name][float(period)] = name
@@ -107,7 +107,7 @@ def wide_layout(names: Sequence[str], reshape: Reshape) -> WideLayout:
                 if new == reshape.time
                 else f'name the new one: columns = {{ {new}_2 = "…" }}'
             )
-            raise ReadError("reshape_taken", said, help_, origin=origin)
+            raise ReadError("bad_reshape", said, help_, origin=origin)
     periods = tuple(sorted({p for one in found.values() for p in one}))
     remarks = (*_strange(strange, taken), *_gaps(found, periods, reshape))
     return WideLayout(reshape.time, periods, found, kept, remarks)
@@ -152,7 +152,7 @@ def _nothing_fits(
     listed = ", ".join(near[:_SHOWN]) or ", ".join(f"`{n}`" for n in names[:8]) + (" …" if len(names) > 8 else "")
     what = "columns that nearly fit" if near else "columns"
     notes = (f"{what} of the file: {listed}",)
-    return ReadError("reshape_nothing", f"no column of the file fits `{pattern.text}`", help_, notes, pattern.origin)
+    return ReadError("bad_reshape", f"no column of the file fits `{pattern.text}`", help_, notes, pattern.origin)
 
 
 def _strange(strange: Mapping[str, tuple[str, WideColumns]], taken: Mapping[str, WideColumns]) -> Iterator[Remark]:
@@ -232,4 +232,4 @@ def _mixed(name: str, parts: Mapping[str, Column]) -> ReadError:
     said = f"`{texts[0]}` of the file is text and `{others[0]}` is not, so that they are no one column `{name}`"
     odd = parts[texts[0]].odd
     help_ = f"cells that are no number: {', '.join(odd)}" if odd else "give all of them one type in the file"
-    return ReadError("reshape_types", said, help_)
+    return ReadError("bad_reshape", said, help_)

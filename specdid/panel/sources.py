@@ -109,7 +109,7 @@ def _with_unit(source: ReadColumns, study: Study, name: str) -> ReadColumns:
         return source
     if UNIT in source.columns:
         raise ReadError(
-            "unit_name",
+            "bad_name",
             f"a unit of several columns makes a column `{UNIT}`, which {name} has already",
             help="rename that column in the data",
             origin=study.unit_origin,
@@ -173,7 +173,7 @@ def _option(
     origin = option.data_origin or option.origin
     if study.unit is None or study.time is None:
         said = "a data file as an option is compared by unit and time, which the study does not both have"
-        return columns, None, (fault_at(origin, None, "source_keys", said, "write unit and time in [study]"),)
+        return columns, None, (fault_at(origin, None, "bad_option_file", said, "write unit and time in [study]"),)
     name = _written_name(study, option.data, origin)
     keys = (*study.unit_parts, study.time)
     used = [column for column in mentioned(study, list(own.columns)) if column not in keys]
@@ -190,7 +190,7 @@ def _option(
     if lacking:
         listed = ", ".join(f"`{column}`" for column in lacking[:3]) + (" …" if len(lacking) > 3 else "")
         said = f"{name} has no {listed}, which the study uses of {own.name}"
-        return columns, None, (fault_at(origin, None, "source_columns", said, SOURCE_HELP),)
+        return columns, None, (fault_at(origin, None, "bad_option_file", said, SOURCE_HELP),)
     new = {column: f"{column} {UNNAMEABLE} {name}" for column in own.columns if column in used}
     both, found, faults = join(columns, n_rows, own.name, Join(file, name, source, new, layout))
     if found is not None and (found.unmatched or found.unused):
@@ -198,7 +198,7 @@ def _option(
         idle = f"{found.unused:,} of its {found.n_rows:,} rows {are} not there"
         said = f"{name} does not have the units and periods of {own.name}: it lacks {lone} of {own.name}, and {idle}"
         notes = tuple(note for fault in faults for note in fault.notes)
-        faults = (fault_at(origin, None, "source_rows", said, SOURCE_HELP, notes=notes),)
+        faults = (fault_at(origin, None, "bad_option_file", said, SOURCE_HELP, notes=notes),)
     if found is None or any(fault.severity == "error" for fault in faults):
         return columns, None, faults
     wrong = tuple(_other_types(both, new, own.name, name, origin))
@@ -226,7 +226,7 @@ def _other_types(
             written, numeric = (column, ours, own), (column, theirs, name)
             written, numeric = (written, numeric) if ours.is_text else (numeric, written)
             message, help_ = text_and_number(written, numeric)
-            yield fault_at(origin, None, "source_types", message, help_)
+            yield fault_at(origin, None, "bad_option_file", message, help_)
 
 
 def _equal(one: Column, other: Column) -> bool:
@@ -378,7 +378,7 @@ def _to_polars(data: Any) -> pl.DataFrame:
         frame = nw.from_native(data)
     except TypeError:
         raise ReadError(
-            "data_type",
+            "not_readable",
             f"`data` is a {type(data).__name__}, not a pandas, polars or Arrow frame",
             help="give a data frame, or leave `data` out to read the file of the spec",
         ) from None
@@ -393,7 +393,7 @@ def _one(name: str, column: Any) -> pl.Series:
         return column.to_frame().to_polars().to_series().rename(str(name))  # type: ignore[no-any-return]
     except Exception as error:
         raise ReadError(
-            "mixed_types",
+            "not_readable",
             f"the column `{name}` cannot be read: {str(error).splitlines()[0]}",
             help="give it one type: numbers or text",
         ) from None

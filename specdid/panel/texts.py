@@ -96,7 +96,7 @@ def _parsed(evaluation: Evaluation, call: Call) -> Column:
         advice = f"where it means missing write parse_number(ifelse({x} == {write(Text(odd[0]))}, NA, {x}))"
         if any(character.isdigit() for character in odd[0]):
             advice = f"write the number that “{odd[0]}” means in the file"
-        raise EvaluationError("not_numeric", message, call.span, advice)
+        raise EvaluationError("column_type", message, call.span, advice)
     return number(np.array([*read, np.nan], np.float64)[column.codes])
 
 
@@ -174,7 +174,7 @@ def _of_texts(call: Call, node: Node, column: Column) -> Floats:
     if days.null_count():
         odd = words.filter(days.is_null())[0]
         message = f"`{write(node)}` holds “{odd}”, which is no date as `{call.function}()` reads them"
-        raise EvaluationError("not_a_date", message, call.span, "dates are written 2012-12-31 (or 2012-12)")
+        raise EvaluationError("column_type", message, call.span, "dates are written 2012-12-31 (or 2012-12)")
     return _part(days, call.function)
 
 
@@ -191,7 +191,7 @@ def _of_numbers(call: Call, node: Node, column: Column) -> Floats:
         advice = "of 201212 the year is `x %/% 100`, the month `x %% 100`; of 2012 `x` is the year"
         if 1e7 <= float(value) < 1e8:
             advice = "of 20121231 the year is `x %/% 10000`, the month `(x %/% 100) %% 100`"
-        raise EvaluationError("not_a_date", message, call.span, advice)
+        raise EvaluationError("column_type", message, call.span, advice)
     counted, size = column.numbers[known], STATA_DATES[kind]
     if kind in ("%td", "%tc"):
         dates = np.datetime64("1960-01-01", "D") + np.floor(counted / size).astype("timedelta64[D]")

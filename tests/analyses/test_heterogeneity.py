@@ -155,14 +155,14 @@ def test_a_group_without_treated_units_is_a_message_and_leaves_the_test_to_the_o
 
 def test_wrong_groups_are_faults(data):
     moving = {"small": "size < 5", "large": "size >= 5"}
-    assert faults_of("heterogeneity", {"groups": moving}, data) == ["unit_changes_group"]
+    assert faults_of("heterogeneity", {"groups": moving}, data) == ["bad_groups"]
     shared = {"small": f"{AT} < 5", "large": f"{AT} >= 3"}
-    assert faults_of("heterogeneity", {"groups": shared}, data) == ["groups_overlap"]
+    assert faults_of("heterogeneity", {"groups": shared}, data) == ["bad_groups"]
     assert faults_of("heterogeneity", {"groups": shared, "overlap": True}, data) == []
     none = {"small": f"{AT} < 5", "large": f"{AT} >= 50"}
-    assert faults_of("heterogeneity", {"groups": none}, data) == ["empty_group"]
-    assert faults_of("heterogeneity", {}, data) == ["missing_groups"]
-    assert faults_of("heterogeneity", {"groups": {"one": "TRUE"}}, data) == ["few_groups"]
+    assert faults_of("heterogeneity", {"groups": none}, data) == ["bad_groups"]
+    assert faults_of("heterogeneity", {}, data) == ["missing_key"]
+    assert faults_of("heterogeneity", {"groups": {"one": "TRUE"}}, data) == ["bad_groups"]
 
 
 def test_the_figure_says_what_stands_behind_each_effect(found):

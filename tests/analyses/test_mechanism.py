@@ -177,17 +177,17 @@ def test_a_mediator_among_the_controls_leaves_them(data):
 @pytest.mark.parametrize(
     ("table", "code"),
     [
-        ({}, "missing_moderator"),
-        ({"moderator": "size", "mediator": "m"}, "two_mechanisms"),
-        ({"mediator": "m", "at": "year == 2003"}, "unused_at"),
-        ({"moderator": "size", "at": True}, "bad_at"),
+        ({}, "missing_key"),
+        ({"moderator": "size", "mediator": "m"}, "contradiction"),
+        ({"mediator": "m", "at": "year == 2003"}, "contradiction"),
+        ({"moderator": "size", "at": True}, "out_of_range"),
         ({"moderator": "size", "at": "year == 2005"}, "moderator_after_treatment"),
         ({"moderator": "size", "at": "year < 2003"}, "several_values"),
         ({"moderator": "size", "at": "year == 1990"}, "no_pre_period"),
-        ({"moderator": "d"}, "moderator_is_treatment"),
-        ({"mediator": "2 * d"}, "mediator_is_treatment"),
-        ({"moderator": "year"}, "moderator_constant"),
-        ({"moderator": "name"}, "not_numbers"),
+        ({"moderator": "d"}, "bad_moderator"),
+        ({"mediator": "2 * d"}, "bad_moderator"),
+        ({"moderator": "year"}, "bad_moderator"),
+        ({"moderator": "name"}, "wrong_type"),
     ],
 )
 def test_what_cannot_be_a_mechanism_is_a_fault(data, table, code):

@@ -36,7 +36,7 @@ ERRORS = {
     ),
     "an option that does nothing": (
         {"estimator": '"s" = { method = "sunab", control = "notyet", reference = -2 }'},
-        "idle_key",
+        "not_honoured",
         '`reference` does nothing beside `control = "notyet"`: all periods before treatment are the reference, and '
         "there are no leads",
         "reference",
@@ -51,21 +51,21 @@ ERRORS = {
     ),
     "label in exclude": (
         {"estimator": '"OLS" = "feols"', "[exclude]": 'when = { estimator = "OSL" }\nbecause = "x"'},
-        "no_option",
+        "unknown_name",
         "no option of estimator is `OSL`",
         "OSL",
         "did you mean `OLS`?",
     ),
     "formula in preferred": (
         {"controls": '"c" = "mvsw(x, z)"', "preferred": 'controls = "x + w"'},
-        "no_option",
+        "unknown_name",
         "no option of controls is `x + w`",
         "x + w",
         "did you mean `x + z`?",
     ),
     "has and lacks": (
         {"controls": '"c" = "csw(x, z)"', "preferred": 'controls = { has = "z", lacks = "x" }'},
-        "no_option",
+        "unknown_name",
         "no option of controls has `z` and lacks `x`",
         '{ has = "z", lacks = "x" }',
         None,
@@ -138,7 +138,7 @@ def test_what_is_no_column_is_not_told_to_stand_in_backticks(tmp_path):
 def test_a_selector_by_a_name_that_is_wrong_is_no_further_fault(tmp_path, wrong):
     found = faults(tmp_path, derive=f'e = "{wrong}"', controls='"c" = "mvsw(e, x)"', preferred='controls = "e + x"')
     assert found.errors
-    assert not [f for f in found if f.code == "no_option"]
+    assert not [f for f in found if f.code == "unknown_name"]
 
 
 def test_assignment_is_not_judged_where_the_time_is_not_known(tmp_path):
@@ -149,7 +149,7 @@ def test_assignment_is_not_judged_where_the_time_is_not_known(tmp_path):
         "inference": 'draws = 9\nnull = ["permutation"]\nassign = "pilot"',
     }
     found = faults(tmp_path, data=data, **asked)
-    assert [f.code for f in found.errors] == ["missing_time"]
+    assert [f.code for f in found.errors] == ["missing_key"]
     assert not [f for f in found if f.code.startswith("assign")]
 
 

@@ -82,13 +82,13 @@ ERRORS = {
     ),
     "derived further down": (
         {"derive": 'a = "b + 1"\nb = "y"'},
-        "derive_order",
+        "circular",
         "`b` is derived only further down",
         "b",
         "move `b` above `a`",
     ),
     "derived by itself": ({"derive": 'a = "a + 1"'}, "circular", "`a` is defined by itself", "a", None),
-    "derived key": ({"derive": 'year = "year - 2000"'}, "derived_key", "unit or time", "year - 2000", None),
+    "derived key": ({"derive": 'year = "year - 2000"'}, "bad_name", "unit or time", "year - 2000", None),
     "variant replaces nothing": (
         {"variant__v": '"a" = { derive = { xx = "2" } }'},
         "no_column",
@@ -121,7 +121,7 @@ def test_a_definition_with_an_unknown_name_is_said_once(tmp_path):
 
 def test_a_variant_cannot_move_the_panel(tmp_path):
     (fault,) = faults(tmp_path, variant__v='"a" = {}\n"b" = { derive = { year = "year + 1" } }')
-    assert (fault.code, marked(fault)) == ("derived_key", "year + 1")
+    assert (fault.code, marked(fault)) == ("bad_name", "year + 1")
 
 
 def test_names_a_variant_defines_may_be_used_in_it(tmp_path):

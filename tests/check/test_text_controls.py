@@ -99,7 +99,7 @@ def test_a_variant_that_puts_text_in_a_number_s_place(tmp_path):
 def test_codes_among_words_are_told_to_be_quoted(condition, quoted):
     codes = ["10", "20", "90", "NS", "PH"]
     data = small_panel().with_columns(code=pl.Series([codes[k % 5] for k in range(small_panel().height)]))
-    (fault,) = (f for f in specdid.check(small_study(sample={"s": condition}), data) if f.code == "compare_kinds")
+    (fault,) = (f for f in specdid.check(small_study(sample={"s": condition}), data) if f.code == "column_type")
     assert (f"write {quoted}, in quotes, where its values are codes" in fault.help) == bool(quoted)
 
 
@@ -107,6 +107,6 @@ def test_a_definition_that_is_faulty_is_not_said_to_lack_where_an_analysis_uses_
     data = small_panel().with_columns(raw=pl.Series(["5 r", *["5"] * small_panel().height][: small_panel().height]))
     groups = {"small": "at(made, year == 2001) <= 3", "large": "at(made, year == 2001) > 3"}
     study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": groups})
-    assert [f.code for f in specdid.check(study, data) if f.severity == "error"] == ["not_numeric"]
+    assert [f.code for f in specdid.check(study, data) if f.severity == "error"] == ["column_type"]
     study = small_study(derive={"made": "parse_number(raw)"}, heterogeneity={"groups": {**groups, "none": "mode > 1"}})
-    assert {f.code for f in specdid.check(study, data) if f.severity == "error"} == {"not_numeric", "no_column"}
+    assert {f.code for f in specdid.check(study, data) if f.severity == "error"} == {"column_type", "no_column"}

@@ -39,10 +39,10 @@ def test_all_faults_at_once_in_file_order(tmp_path):
         "no_column",
         "no_column",
         "no_column",
-        "compare_kinds",
+        "column_type",
         "weights_negative",
         "unknown_key",
-        "no_option",
+        "unknown_name",
     ]
 
 
@@ -81,7 +81,7 @@ def test_a_check_loads_no_heavy_library(tmp_path):
 
 SPECS = Path(__file__).parents[2] / "specs"
 BASES = {"castle": ("poverty", "state"), "minimum_wage": ("lpop", ""), "smart_city": ("ind2", "province")}
-DRAWS = 12
+DRAWS = 3
 """Files a base; SLIPS are gone through about three times."""
 
 
@@ -118,7 +118,7 @@ def check_all_named(name: str, which: list[str], directory: Path) -> None:
 
 
 def test_the_catalogue_is_worth_having():
-    assert len(SLIPS) >= 60
+    assert len(SLIPS) >= 40
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -142,9 +142,8 @@ def test_all_slips_are_named_in_one_check(name, draw, tmp_path):
 def test_no_order_of_lines_hides_any(tmp_path):
     """All that fit beside each other at once, in two orders: [study] unit aside, of which much depends."""
     slips = [s for s in fitting("smart_city") if s != "unit"]
-    toml = slips[: slips.index("unknown key")]
-    check_all_named("smart_city", [s for s in slips if s not in toml], tmp_path)
-    check_all_named("smart_city", [s for s in reversed(slips) if s not in toml[:10]], tmp_path)
+    check_all_named("smart_city", slips, tmp_path)
+    check_all_named("smart_city", slips[::-1], tmp_path)
 
 
 def test_a_check_that_breaks_hides_no_fault_of_the_others(tmp_path, monkeypatch):

@@ -72,29 +72,6 @@ def _change(key: str, line: str) -> Callable[[Spec, str], None]:
 
 
 SLIPS: dict[str, Callable[[Spec, str], None]] = {
-    # What is no TOML
-    "text without quotes": _row("controls", '"slip unquoted" = NUMBER + zz'),
-    "key without quotes": _row("controls", 'slip key = "1"'),
-    "Chinese key without quotes": _row("controls", '笔误 = "1"'),
-    "colon": _row("controls", '"slip colon": "1"'),
-    "arrow": _row("controls", '"slip arrow" <- "1"'),
-    "full-width equals": _row("controls", '"slip full width" ＝ "1"'),
-    "typographic quotes": _row("controls", '"slip quotes" = “1”'),
-    "open text": _row("controls", '"slip open" = "1'),
-    "open inline table": _row("controls", '"slip table" = { formula = "1"'),
-    "no comma": _row("controls", '"slip comma" = { formula = "1" why = "because" }'),
-    "line ends with a comma": _row("controls", '"slip line comma" = "1",'),
-    "quotes in quotes": _row("sample", '"slip inner" = "TEXT != "zzzz""'),
-    "Python's True": _row("sample", '"slip true" = { match = { on = "NUMBER", method = "nearest", replace = True } }'),
-    "comment of C": _row("sample", '"slip comment" = "TRUE" // all'),
-    "escape": _row("sample", '"slip escape" = { where = "TRUE", why = "C:\\data" }'),
-    "no value": _row("weights", '"slip nothing" ='),
-    "decimal comma": _row("figure", "width = 3,5"),
-    "None": _row("run", "jobs = None"),
-    "label twice": _end('[variant."slip twice"]', '"a" = {}', '"a" = { where = "TRUE" }@'),
-    "table twice": _end("[outcome]@", '"slip second table" = { formula = "log(NUMBER + 1e9)", scale = "s" }'),
-    "open header": _end('[sample."slip header"@', 'where = "TRUE"'),
-    "header with a tail": _end('[variant."slip tail"] "x"@', '"a" = {}'),
     # What the file does not have
     "unknown key": _row("study", "sead = 7"),
     "unknown table": _end("[outcme]@", '"x" = "1"'),
@@ -123,7 +100,6 @@ SLIPS: dict[str, Callable[[Spec, str], None]] = {
     "macro": _row("controls", '"slip macro" = "..slip_nowhere"'),
     "pattern": _row("controls", "\"slip pattern\" = 'regex(\"^slip_zz\")'"),
     "macro that is none": _row("macros", 'slip_macro = "NUMBER +"'),
-    "a slip in a macro's name": _row("macros", '..slip_dots = "NUMBER"'),
     "formula without a tilde": _row("study", 'formula = "NUMBER"'),
     # What the data do not have
     "unknown column": _row("controls", '"slip column" = "NUMBER + slip_zz"'),

@@ -165,4 +165,4 @@ def test_a_long_sum_is_fine_and_deep_nesting_is_not():
     for text in ["log(" * 51 + "x" + ")" * 51, "-" * 60 + "x", "x^" * 60 + "x"]:
         with pytest.raises(LanguageError) as caught:
             parse(text)
-        assert caught.value.problems[0].code == "too_deep"
+        assert caught.value.problems[0].code == "too_large"

@@ -78,7 +78,7 @@ def test_what_is_no_term(text):
     with pytest.raises(LanguageError) as caught:
         terms(parse(text))
     problem = caught.value.problems[0]
-    assert problem.code == "not_a_term"
+    assert problem.code == "wrong_place"
     assert text[problem.span.start : problem.span.stop] in text
 
 
@@ -149,7 +149,7 @@ def test_parts_of_effects():
 def test_what_is_no_effect(text):
     with pytest.raises(LanguageError) as caught:
         effects(parse(text))
-    assert caught.value.problems[0].code == "not_an_effect"
+    assert caught.value.problems[0].code == "wrong_place"
 
 
 def test_formula_parts():

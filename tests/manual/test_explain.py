@@ -93,9 +93,6 @@ def named(group: str) -> set[str]:
 
 def test_faults():
     found = codes(FAULTS, (("note", "spec_curve"), ("_at", "comparison"), ("add", "compile")))
-    found |= {f"no_{what}" for what in ("step", "dimension", "estimator")}
-    found |= {f"missing_{key.name}" for table in formats() for key in table.keys if key.required}
-    found |= {f"missing_{key}" for key in ("unit", "time", "outcome", "treatment", "when", "where", "moderator")}
     assert named("faults") == found
 
 

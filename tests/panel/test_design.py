@@ -118,14 +118,14 @@ def test_a_term_keeps_the_mark_of_a_missing_log():
     ("text", "code", "words"),
     [
         ("i(year, ref = 1999)", "no_level", "`year` has no level 1999"),
-        ('i(year, ref = "2011")', "compare_kinds", "is text and `year` is numeric"),
+        ('i(year, ref = "2011")', "column_type", "is text and `year` is numeric"),
         ('i(zone, ref = "north")', "no_level", "`zone` has no level"),
         ("i(year, keep = 1990:1999)", "no_level", "`year` has no level 1990:1999"),
         ("i(year, ref = 2011, keep = 2011)", "no_level", "`keep` holds nothing but the reference"),
         ('i(zone, bin = list(a = c("est", "mid")))', "no_level", '`zone` has no level "est"'),
-        ("poly(x, 5)", "argument_value", "from 1 to 4"),
-        ("poly(zone, 2)", "not_numeric", "`zone` is text"),
-        ("l(x, 0:100000)", "argument_value", "too many lags"),
+        ("poly(x, 5)", "arguments", "from 1 to 4"),
+        ("poly(zone, 2)", "column_type", "`zone` is text"),
+        ("l(x, 0:100000)", "arguments", "too many lags"),
     ],
 )
 def test_errors(text, code, words):

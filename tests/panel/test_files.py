@@ -218,10 +218,10 @@ BROKEN = {
     "short row below blank lines": ("d.csv", "\n\na,b,c\n1,2,3\n4,5\n", "ragged", "line 5 has 2 cells"),
     "short row, quotes": ("d.csv", 'a,b,c\n"1\n",2,3\n4,5\n', "ragged", "line 4 has 2 cells"),
     "open quote": ("d.csv", 'a,b\n1,2\n"3,4\n', "ragged", "line 3"),
-    "bytes": ("d.csv", b"a,b\n1,\xff\xff\n", "encoding", "neither UTF-8 (line 2) nor GB18030"),
-    "utf-16 cut": ("d.csv", b"\xff\xfea\x00,", "encoding", "starts as utf-16-le"),
-    "binary": ("d.csv", b"a,b\n\x00\x00", "not_text", "NUL bytes"),
-    "renamed workbook": ("d.csv", archive(("a", b"")), "not_text", "looks like Excel"),
+    "bytes": ("d.csv", b"a,b\n1,\xff\xff\n", "not_readable", "neither UTF-8 (line 2) nor GB18030"),
+    "utf-16 cut": ("d.csv", b"\xff\xfea\x00,", "not_readable", "starts as utf-16-le"),
+    "binary": ("d.csv", b"a,b\n\x00\x00", "not_readable", "NUL bytes"),
+    "renamed workbook": ("d.csv", archive(("a", b"")), "not_readable", "looks like Excel"),
     "no parquet": ("d.parquet", b"hello", "not_readable", "`d.parquet` is damaged or cut short"),
     "cut parquet": ("d.parquet", parquet()[:-30], "not_readable", "damaged or cut short"),
     "no feather": ("d.feather", b"hello", "not_readable", "damaged or cut short"),
@@ -238,7 +238,7 @@ BROKEN = {
         "too_large",
         "would unpack to 60 MB from 0.1 MB",
     ),
-    "ending": ("d.xls", b"x", "data_format", "an ending that cannot be read"),
+    "ending": ("d.xls", b"x", "not_readable", "an ending that cannot be read"),
 }
 
 
@@ -277,7 +277,7 @@ def test_directories_and_devices(tmp_path):
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
     _, (directory,) = read_panel(bare_study("d.csv", directory=tmp_path))
     _, (device,) = read_panel(bare_study("zero.csv", directory=tmp_path))
-    assert (directory.code, device.code) == ("data_format", "not_readable")
+    assert (directory.code, device.code) == ("not_readable", "not_readable")
 
 
 def test_a_study_without_data():
@@ -314,7 +314,7 @@ def test_an_ending_that_cannot_be_read_is_refused_unread(tmp_path):
     path = tmp_path / "secret.txt"
     path.write_text("secret")
     path.chmod(0)
-    assert refused(path).code == "data_format"
+    assert refused(path).code == "not_readable"
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".csv", "b/" * 3000 + "c.csv"])

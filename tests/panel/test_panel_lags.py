@@ -158,7 +158,7 @@ def test_what_is_no_quarter_is_told_how_a_quarter_is_written():
 
 def test_a_month_that_does_not_exist_is_a_fault():
     (fault,) = faults_of({"id": [1, 1], "m": [201212, 201213]}, "id", "m", "month")
-    assert fault.code == "time_step"
+    assert fault.code == "bad_time"
     assert "`m` holds 201213, which is no month, as in 201212" in fault.message
 
 

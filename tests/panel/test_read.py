@@ -121,10 +121,10 @@ def test_the_hash_of_a_frame_is_of_its_values_and_names():
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        ([1, 2], "data_type"),
+        ([1, 2], "not_readable"),
         (pd.DataFrame({"a": []}), "no_rows"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "duplicate_columns"),
-        (pd.DataFrame({"a": [1, "x", object()]}), "mixed_types"),
+        (pd.DataFrame({"a": [1, "x", object()]}), "not_readable"),
     ],
 )
 def test_frames_that_cannot_be_read(data, code):
@@ -150,21 +150,21 @@ def test_units_are_coded_in_sorted_order():
 
 KEYS = {
     "no unit": (FRAME, "city_id", "year", "no_column", "no column `city_id` in the data frame"),
-    "missing unit": (FRAME, "t", "year", "missing_unit", "`t` is missing in data row 2 of the data frame"),
-    "missing time": (FRAME, "id", "x", "missing_time", "`x` is missing in data row 2"),
-    "text time": (FRAME | {"t": ["2010", "b", "c"]}, "id", "t", "time_not_numeric", "`t` is text"),
+    "missing unit": (FRAME, "t", "year", "missing_key", "`t` is missing in data row 2 of the data frame"),
+    "missing time": (FRAME, "id", "x", "missing_key", "`x` is missing in data row 2"),
+    "text time": (FRAME | {"t": ["2010", "b", "c"]}, "id", "t", "bad_time", "`t` is text"),
     "date time": (
         FRAME | {"d": TYPED["day"].fill_null(strategy="forward")},
         "id",
         "d",
-        "time_not_numeric",
+        "bad_time",
         "is a date",
     ),
     "fractions": (
         FRAME | {"q": [2010.25, 2011, 2012]},
         "id",
         "q",
-        "time_step",
+        "bad_time",
         "`q` holds 2010.25, which is no whole number",
     ),
 }
@@ -213,7 +213,7 @@ def test_keys_of_the_panel(case):
 )
 def test_periods_in_text_are_told_how_to_be_numbers(cells, said):
     (fault,) = faults_of(FRAME | {"p": cells}, "id", "p")
-    assert fault.code == "time_not_numeric"
+    assert fault.code == "bad_time"
     assert said in (fault.help or "")
 
 

@@ -130,7 +130,7 @@ def test_too_many_levels_are_refused(panel, monkeypatch):
 
 def test_a_pattern_outside_a_sample_is_sent_there(panel):
     (fault,) = specdid.check(study(derive={"x": "drop_each(region)"}), panel).errors
-    assert fault.code == "unknown_function"
+    assert fault.code == "unknown_name"
     assert "[sample]" in fault.help
 
 
@@ -157,4 +157,4 @@ def test_any_text_makes_samples_that_part_the_rows(levels):
     faults = specdid.check(study(sample={"s": "each(region)"}), panel)
     if len(known) < 2:
         return
-    assert not [f for f in faults.errors if f.code == "sample_pattern"]
+    assert not [f for f in faults.errors if f.code == "wrong_place"]

@@ -246,7 +246,7 @@ def test_matching_asks_who_is_treated(panel):
     match = {"on": "x1", "at": "year == 2001"}
     made = study(treatment={"a": "i(now, ref = 'control')"}, sample={"m": {"match": match}})
     (fault,) = specdid.check(made, panel).errors
-    assert (fault.code, fault.path) == ("match_arms", ("sample", "m", "match"))
+    assert (fault.code, fault.path) == ("contradiction", ("sample", "m", "match"))
     told = {**match, "treated": "arm != 'control'"}
     assert not specdid.check(study(treatment=made["treatment"], sample={"m": {"match": told}}), panel).errors
 

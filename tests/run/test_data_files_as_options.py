@@ -117,7 +117,7 @@ def test_a_file_of_other_units_or_periods_is_refused_with_counts(tmp_path, first
     strange = other()[:more].with_columns(id=pl.lit(99, pl.Int64))
     pl.concat([other()[first:], strange]).write_csv(tmp_path / "other.csv")
     ((code, message),) = faults(spec)
-    assert code == "source_rows"
+    assert code == "bad_option_file"
     assert words in message
 
 
@@ -125,7 +125,7 @@ def test_a_file_without_a_column_in_use_is_refused(tmp_path):
     spec = study(tmp_path)
     other().drop("x1").write_csv(tmp_path / "other.csv")
     ((code, message),) = faults(spec)
-    assert (code, "`x1`" in message) == ("source_columns", True)
+    assert (code, "`x1`" in message) == ("bad_option_file", True)
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -136,7 +136,7 @@ def test_a_column_of_numbers_in_one_file_and_text_in_the_other_is_refused(tmp_pa
     frame = pl.read_csv(path)
     values = [f"{v}%" if v is not None and k % share == 0 else v and str(v) for k, v in enumerate(frame["x2"])]
     frame.with_columns(x2=pl.Series(values, dtype=pl.String)).write_csv(path)
-    found = [f for f in specdid.check(spec).errors if f.code == "source_types"]
+    found = [f for f in specdid.check(spec).errors if f.code == "bad_option_file"]
     (fault,) = found
     assert f"`x2` is text in {path}, as “" in fault.message
     assert "a number in" in fault.message
@@ -148,7 +148,7 @@ def test_a_column_without_a_value_is_of_either_type(tmp_path):
         frame = pl.read_csv(tmp_path / f"{name}.csv")
         text = pl.lit(None, pl.String) if empty else pl.lit("a")
         frame.with_columns(group=text).write_csv(tmp_path / f"{name}.csv")
-    assert "source_types" not in [code for code, _ in faults(spec)]
+    assert "bad_option_file" not in [code for code, _ in faults(spec)]
 
 
 @pytest.mark.parametrize(

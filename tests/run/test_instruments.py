@@ -113,7 +113,7 @@ def test_show_has_first_stage_and_reduced_form(frame):
 def test_a_name_of_a_column_is_no_variant_and_a_missing_instrument_is_located(frame):
     faults = specdid.check(study(variant={"sargan": {"a": {}}}, instruments={"z": "strnog"}, preferred={}), frame)
     messages = {f.code: f.message for f in faults.errors}
-    assert "cannot be called `sargan`" in messages["reserved_name"]
+    assert "cannot be called `sargan`" in messages["bad_name"]
     assert "no column `strnog`" in messages["no_column"]
 
 

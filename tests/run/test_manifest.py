@@ -243,9 +243,9 @@ def test_two_analyses_never_write_one_file(tmp_path):
     spec = place(tmp_path)
     for names in (("by group", "by_group"), ("A", "a")):
         write_toml(study() | {"event_study": dict.fromkeys(names, window)}, spec)
-        assert [f.code for f in specdid.check(spec).errors] == ["same_file"]
+        assert [f.code for f in specdid.check(spec).errors] == ["bad_name"]
         assert specdid.check(spec)[0].place.line_text.count(names[1])
     placebo = {"placebo": {"periods": [1]}, "placebo.timing": {"periods": [1, 2]}}
     text = write_toml(study() | placebo, spec).read_text("utf-8").replace('["placebo.timing"]', "[placebo.timing]")
     spec.write_text(text, "utf-8")
-    assert [f.code for f in specdid.check(spec).errors] == ["same_file"]
+    assert [f.code for f in specdid.check(spec).errors] == ["bad_name"]

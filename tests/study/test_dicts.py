@@ -76,7 +76,7 @@ def test_a_dict_that_holds_itself():
     mapping = {"study": {"outcome": "y", "treatment": "d"}}
     mapping["controls"] = mapping
     _, faults = read_study(mapping)
-    assert "too_deep" in {f.code for f in faults}
+    assert "too_large" in {f.code for f in faults}
 
 
 def test_neither_path_nor_dict():

@@ -62,12 +62,12 @@ def test_several_faults_of_every_kind_at_once(tmp_path):
     assert [(f.place.line, f.code) for f in faults] == [
         (3, "unknown_key"),
         (4, "wrong_type"),
-        (6, "unknown_function"),
+        (6, "unknown_name"),
         (8, "bad_choice"),
         (10, "wrong_type"),
-        (12, "no_estimator"),
-        (13, "missing_because"),
-        (14, "no_dimension"),
+        (12, "bad_choice"),
+        (13, "missing_key"),
+        (14, "unknown_name"),
         (16, "out_of_range"),
         (17, "unknown_key"),
     ]

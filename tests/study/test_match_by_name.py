@@ -59,4 +59,4 @@ def test_a_wrong_one_is_said_once_where_it_is_written():
 def test_one_that_cannot_be_read_is_no_missing_name():
     wrong = study(True)
     wrong["match"]["radius"] = {"on": "x1", "method": "radius"}
-    assert {f.code for f in specdid.check(wrong, PANEL) if f.severity == "error"} == {"missing_setting"}
+    assert {f.code for f in specdid.check(wrong, PANEL) if f.severity == "error"} == {"missing_key"}

@@ -24,7 +24,7 @@ PACKAGE = Path(specdid.__file__).parent
 def test_a_variant_cannot_be_called_as_a_column_of_the_results(name):
     found = specdid.check(small_study(variant={name: {"a": {}, "b": {"where": "x1 > 0"}}}), small_panel())
     assert [(f.code, f.message) for f in found] == [
-        ("reserved_name", f"a variant cannot be called `{name}`, a column of the results")
+        ("bad_name", f"a variant cannot be called `{name}`, a column of the results")
     ]
 
 
@@ -38,7 +38,7 @@ def test_a_variant_cannot_be_called_as_a_column_of_a_studys_estimator(method):
             outcome={"high": "y > 0" if method == "logit" else "z"},
             fixed_effects={"two-way": "id + year"},
         )
-        found = [f.message for f in specdid.check(study, small_panel()) if f.code == "reserved_name"]
+        found = [f.message for f in specdid.check(study, small_panel()) if f.code == "bad_name"]
         assert found == [f"a variant cannot be called `{name}`, a column of the results of {method}"]
 
 

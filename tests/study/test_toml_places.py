@@ -186,4 +186,4 @@ def test_a_long_line_costs_little(line):
 def test_a_key_of_many_parts_is_a_fault(line, parts):
     deep = line.format(".".join(["a"] * parts))
     (fault,) = parse_toml(Document("s.toml", f"[study]\nunit = 'id'\n{deep}\n")).faults
-    assert (fault.code, fault.place.line) == ("too_deep", 3)
+    assert (fault.code, fault.place.line) == ("too_large", 3)

@@ -91,9 +91,9 @@ def test_programs_make_the_unit(folder):
 @pytest.mark.parametrize(
     ("unit", "code", "help_"),
     [
-        ("state^sex", "not_a_column", 'unit = ["state", "sex"]'),
-        ("state + sex", "not_a_column", 'unit = ["state", "sex"]'),
-        ("log(state)", "not_a_column", "name one column"),
+        ("state^sex", "wrong_type", 'unit = ["state", "sex"]'),
+        ("state + sex", "wrong_type", 'unit = ["state", "sex"]'),
+        ("log(state)", "wrong_type", "name one column"),
         ("state", "unit_time", 'unit = ["state", "sex"]'),
         (["state", "sexx"], "no_column", "did you mean `sex`"),
         ([], "wrong_type", "unit = ["),
@@ -113,7 +113,7 @@ def test_two_units_of_one_name_and_a_column_called_unit_are_refused(folder):
     alike = data.assign(state=np.where(data.year < 2005, "a^b", "a"), sex=np.where(data.year < 2005, "c", "b^c"))
     for frame in (data.assign(unit=1), alike):
         (fault,) = (f for f in specdid.check(study(folder), frame) if f.severity == "error")
-        assert fault.code == "unit_name"
+        assert fault.code == "bad_name"
 
 
 def test_a_draft_finds_the_columns(folder, tmp_path):
