@@ -75,6 +75,18 @@ def refuse_apart(time: Floats, calendar: Calendar | None) -> None:
         )
 
 
+def window_averaged(method: str, window: Floats) -> Caution:
+    """Say which periods are averaged."""
+    low, high = int(window.min()), int(window.max())
+    span = f"{low}" if low == high else f"{low} to {high}, by specification"
+    return Caution(
+        "note",
+        "post_window",
+        f"{method} averages effects over periods 0 to post_window = {span} from adoption on",
+        specifications=len(window),
+    )
+
+
 def one_unit_cohorts(method: str, found: Mapping[str, Floats], why: str = "") -> Iterator[Caution]:
     """Say that cohorts are one unit, by the column ``n_one_unit_cohorts``; ``why`` their errors are too small."""
     single = found["n_one_unit_cohorts"]

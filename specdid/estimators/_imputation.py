@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
-from specdid.estimators._base import Failure, Task
-from specdid.estimators._pyfixest import Refusal, standardised
+from specdid.estimators._base import Task
+from specdid.estimators._pyfixest import Refusal, refusal, standardised
 
 TOLERANCE = 1e-14
 ITERATIONS = 50_000
@@ -58,13 +58,8 @@ def imputable(task: Task, treated: Bools) -> Bools:
     return keep
 
 
-def refuses(task: Task) -> Failure | None:
-    """Say why nothing can be imputed, None where something can."""
-    try:
-        imputable(task, task.treatment == 1)
-    except Refusal as refused:
-        return refused.failure
-    return None
+refuses = refusal(lambda task: imputable(task, task.treatment == 1))
+"""Say why nothing can be imputed, None where something can."""
 
 
 def _seen_untreated(codes: Ints, treated: Bools) -> Bools:

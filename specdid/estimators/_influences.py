@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from specdid._arrays import Bools, Floats, Ints
+from specdid.engine import ssc
+from specdid.engine.demean import relevel
 from specdid.engine.least_squares import CANCELLED, NO_VARIANCE
 from specdid.engine.scores import by_cluster, cluster_codes
 from specdid.estimators._base import Path, Task
 
+Law = Literal["normal", "t"]
 UNCOUNTED = frozenset({"fixest", "glm", "none"})
 """Corrections for which no parameter of a regression has to be counted.
 
@@ -65,11 +70,48 @@ def path_of(
     keep: Bools,
     size: Ints,
     roots: Floats | None = None,
+    by_unit: Law | None = None,
 ) -> Path:
-    """Put a path together; ``size`` (m,) are treated rows, the others as in `errors_of`."""
+    """Put a path together; ``size`` (m,) are treated rows, ``by_unit`` is `by_units`' law, the rest `errors_of`'s."""
     found = errors_of(task, influence, keep, roots)
+    found = found if by_unit is None else by_units(task, found, by_unit)
     vcov = found.vcov * found.size**2
     return Path(periods, estimate, vcov, found.df, found.n_clusters, int(keep.sum()), size, found.notes)
+
+
+def by_units(task: Task, found: InfluenceErrors, law: Law) -> InfluenceErrors:
+    """Return the errors without those by clusters that part a unit's rows, where units are independent.
+
+    ``law`` of the statistic: "normal" unless a task asks for t, or "t" as `errors_of` has it.
+    """
+    notes = whole_units(task, found.notes)
+    blank = np.array([bool(note) for note in notes])
+    df = tuple(float("nan") if note else d for note, d in zip(notes, found.df, strict=True))
+    if law == "normal":
+        df = normal_or_t(task, notes, found.n_clusters)
+    return replace(found, vcov=np.where(blank[:, None, None], np.nan, found.vcov), df=df, notes=notes)
+
+
+def counted(
+    task: Task, keep: Bools | Ints, effects: Sequence[Ints], k: int, slopes: Sequence[tuple[Ints, Floats]] = ()
+) -> tuple[Floats, tuple[float, ...]]:
+    """Return the roots of the small-sample factors of a regression, and the degrees of freedom of t, by vcov: (V,).
+
+    Parameters
+    ----------
+    keep : its rows, or places of its rows in the task
+    effects, slopes : of these rows, levels from 0 without gaps
+    k : coefficients
+    """
+    nobs = len(task.outcome[keep])
+    roots, df = np.full(len(task.vcovs), np.nan), []
+    for v, kind in enumerate(task.vcovs):
+        clusters = tuple(relevel(c[keep]) for c in task.clusters[v])
+        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
+        asked = ssc.correction(kind, task.rule(v), tuple(effects), tuple(slopes), clusters)
+        roots[v] = float(np.sqrt(asked.factor(nobs, k, groups)))
+        df.append(float(asked.t_df(nobs, k, groups)))
+    return roots, tuple(df)
 
 
 def _root(task: Task, v: int, nobs: int, clusters: int) -> float:

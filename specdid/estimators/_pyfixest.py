@@ -120,6 +120,19 @@ def guarded(
     return fit_guarded
 
 
+def refusal(begin: Callable[[Task], object]) -> Callable[[Task], Failure | None]:
+    """Return `Estimator.refuses` of an estimator that begins so: its Refusal, if there is one."""
+
+    def refuses(task: Task) -> Failure | None:
+        try:
+            begin(task)
+        except Refusal as refused:
+            return refused.failure
+        return None
+
+    return refuses
+
+
 def translate(error: BaseException) -> Failure:
     """Put an exception of pyfixest, numpy or scipy into words."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -21,7 +21,6 @@ import numpy as np
 from specdid._arrays import Bools, Floats
 from specdid._programs.templates import template
 from specdid._records import Caution
-from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import Estimate, Estimator, Failure, Path, Program, Task
 from specdid.estimators._cohorts import one_unit_cohorts
@@ -37,7 +36,7 @@ from specdid.estimators._imputation import (
     why_open,
     without_collinear,
 )
-from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
+from specdid.estimators._influences import UNCOUNTED, by_units, counted, errors_of, path_of, without_rounding
 from specdid.estimators._pyfixest import guarded, standardised
 
 TIED = "not identified: among the untreated rows this lead is a combination of the fixed effects and other leads"
@@ -52,19 +51,18 @@ def _fit(task: Task) -> Estimate | Failure:
     estimate, influence = _averages(used, treated, keep, treated[:, None].astype(np.float64))
     if np.isnan(estimate[0]):
         return Failure("not_identified", why_open(used, treated, keep))
-    errors = errors_of(task, influence, keep)
-    notes = whole_units(task, errors.notes)
+    errors = by_units(task, errors_of(task, influence, keep), "normal")
     return Estimate(
         estimate=float(estimate[0]),
-        std_error=tuple(float("nan") if n else e for n, e in zip(notes, errors.std_error, strict=True)),
-        df=normal_or_t(task, notes, errors.n_clusters),
+        std_error=errors.std_error,
+        df=errors.df,
         n_clusters=errors.n_clusters,
         nobs=int(keep.sum()),
         dropped=dropped,
         keep=None if keep.all() else keep,
         reads=keep,
         extra=left_out(task, treated, keep) | {"n_one_unit_cohorts": float(_single(task, treated & keep))},
-        vcov_notes=notes,
+        vcov_notes=errors.notes,
     )
 
 
@@ -138,16 +136,13 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         keep,
         np.array(size)[order],
         np.column_stack(roots)[:, order],
+        "normal",
     )
-    notes = whole_units(task, path.vcov_notes)
     note = (
         "leads of did_imputation are coefficients on the untreated rows alone, measured against the reference period; "
         "effects since treatment are measured against all untreated rows"
     )
-    vcov = np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov)
-    return replace(
-        path, vcov=vcov, df=normal_or_t(task, notes, path.n_clusters), vcov_notes=notes, left_out=reasons, note=note
-    )
+    return replace(path, left_out=reasons, note=note)
 
 
 def _plain(task: Task, v: int, keep: Bools) -> float:
@@ -199,13 +194,9 @@ def _leads(task: Task, rows: Bools, columns: Floats) -> _Leads:
     found.influence = np.zeros((len(rows), len(net)))
     found.influence[rows] = (x @ inverse) * left[:, None] * unit
     found.influence = without_rounding(found.influence, task.outcome)
-    effects = tuple(relevel(c[rows]) for c in task.effects)
-    for v, kind in enumerate(task.vcovs):
-        clusters = tuple(relevel(c[rows]) for c in task.clusters[v])
-        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
-        slopes = tuple((relevel(c[rows]), z[rows]) for c, z in task.slopes)
-        asked = ssc.correction(kind, task.rule(v), effects, slopes, clusters)
-        found.roots[v] = float(np.sqrt(asked.factor(int(rows.sum()), len(net) + task.controls.shape[1], groups)))
+    effects = [relevel(c[rows]) for c in task.effects]
+    slopes = [(relevel(c[rows]), z[rows]) for c, z in task.slopes]
+    found.roots, _ = counted(task, rows, effects, len(net) + task.controls.shape[1], slopes)
     return found
 
 

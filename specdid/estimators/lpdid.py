@@ -32,7 +32,6 @@ from specdid._programs import python
 from specdid._programs.script import Errors
 from specdid._programs.templates import template
 from specdid._records import Caution
-from specdid.engine import ssc
 from specdid.engine.demean import relevel
 from specdid.estimators._base import (
     EVERY_RULE,
@@ -45,9 +44,9 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, refuse_apart
-from specdid.estimators._influences import errors_of, path_of
-from specdid.estimators._pyfixest import Refusal, guarded, standardised
+from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, refuse_apart, window_averaged
+from specdid.estimators._influences import counted, errors_of, path_of
+from specdid.estimators._pyfixest import Refusal, guarded, refusal, standardised
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -74,35 +73,32 @@ class _Begun:
     clean: Bools
 
 
-def _begin(task: Task) -> _Begun | Failure:
+def _begin(task: Task) -> _Begun:
+    """Lay the changes out, pooled over the window.
+
+    Raises
+    ------
+    Refusal
+        Nobody enters, or beside nobody that is untreated.
+    """
     assert task.cohort is not None
     calendar = _calendar(task)
     period, cohort = calendar.period[calendar.place], calendar.steps(task.cohort)
     adopting = cohorts_of(cohort, (cohort > 0) & (cohort <= period.max()))
     if not len(adopting):
-        return Failure("no_treatment_variation", "no unit enters treatment in these rows")
+        raise Refusal("no_treatment_variation", "no unit enters treatment in these rows")
     written = task.options.get("post_window")
     window = longest(task, calendar, cohort) if written is None else int(written)
     pooled = projection(task, calendar, cohort, window)
     entering, clean = compared(pooled, period)
     if not entering.any():
-        return _nobody(task, calendar, cohort, window, pooled)
+        raise _nobody(task, calendar, cohort, window, pooled)
     return _Begun(calendar, cohort, adopting, window, pooled.change, entering, clean)
-
-
-def _refuses(task: Task) -> Failure | None:
-    try:
-        begun = _begin(task)
-    except Refusal as refused:
-        return refused.failure
-    return begun if isinstance(begun, Failure) else None
 
 
 @guarded
 def _fit(task: Task) -> Estimate | Failure:
     begun = _begin(task)
-    if isinstance(begun, Failure):
-        return begun
     assert task.unit is not None
     calendar, cohort, adopting, window = begun.calendar, begun.cohort, begun.adopting, begun.window
     period = calendar.period[calendar.place]
@@ -229,7 +225,7 @@ def longest(task: Task, calendar: _Calendar, cohort: Floats) -> int:
     return window
 
 
-def _nobody(task: Task, calendar: _Calendar, cohort: Floats, window: int, found: Projection) -> Failure:
+def _nobody(task: Task, calendar: _Calendar, cohort: Floats, window: int, found: Projection) -> Refusal:
     """Say why no entering unit has a comparison, and which post_window would have one."""
     reach = longest(task, calendar, cohort)
     at_all = compared(projection(task, calendar, cohort, 0), calendar.period[calendar.place])[0].any()
@@ -237,8 +233,8 @@ def _nobody(task: Task, calendar: _Calendar, cohort: Floats, window: int, found:
     advice = smaller if at_all else ""
     if not found.entering.any():
         reason = f"no unit is seen from the period before its treatment to {many(window, 'period')} after"
-        return Failure("no_treatment_variation", reason + advice)
-    return Failure("not_identified", f"no unit to compare with stays untreated for {many(window, 'period')}{advice}")
+        return Refusal("no_treatment_variation", reason + advice)
+    return Refusal("not_identified", f"no unit to compare with stays untreated for {many(window, 'period')}{advice}")
 
 
 def _within_window(calendar: _Calendar, rows: Bools, window: int) -> Bools:
@@ -386,15 +382,8 @@ def _contrast(
     perfect: bool,
 ) -> Contrast:
     """Add the small-sample factors: k coefficients and the period effects are counted."""
-    n, level = int(used.sum()), relevel(period[used])
-    roots, df = np.full(len(task.vcovs), np.nan), []
-    for v, kind in enumerate(task.vcovs):
-        clusters = tuple(relevel(c[used]) for c in task.clusters[v])
-        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
-        asked = ssc.correction(kind, task.rule(v), (level,), (), clusters)
-        roots[v] = float(np.sqrt(asked.factor(n, k, groups)))
-        df.append(float(asked.t_df(n, k, groups)))
-    return Contrast(estimate, influence, used, iid, roots, tuple(df), dropped, perfect)
+    roots, df = counted(task, used, [relevel(period[used])], k)
+    return Contrast(estimate, influence, used, iid, roots, df, dropped, perfect)
 
 
 @guarded
@@ -458,14 +447,7 @@ def _cautions(found: Mapping[str, Floats]) -> Iterable[Caution]:
 def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
     gone, logs = (found.get(n, np.zeros(len(window))) for n in ("n_missing", "n_log0"))
-    low, high = int(window.min()), int(window.max())
-    span = f"{low}" if low == high else f"{low} to {high}, by specification"
-    yield Caution(
-        "note",
-        "post_window",
-        f"lpdid averages effects over periods 0 to post_window = {span} from adoption on",
-        specifications=len(window),
-    )
+    yield window_averaged("lpdid", window)
     if (lost > 0).any():
         worst = int(np.argmax(lost))
         every, reach = int(lost[worst] + found["n_cohorts"][worst]), int(window[worst])
@@ -555,7 +537,7 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,
-    refuses=_refuses,
+    refuses=refusal(_begin),
     columns=frozenset({"n_cohorts", "n_cohorts_left_out", "n_treated_left_out", "post_window"}),
     programs={
         "python": Program(template("lpdid.py", factor=_factor), python.PYFIXEST),

@@ -29,7 +29,6 @@ from specdid._programs import python
 from specdid._programs.script import Levels, Script
 from specdid._programs.templates import template
 from specdid._records import Caution
-from specdid.engine import ssc
 from specdid.engine.demean import Absorber, demean, relevel
 from specdid.estimators._base import (
     EVERY_RULE,
@@ -42,9 +41,16 @@ from specdid.estimators._base import (
     Task,
     where_zero,
 )
-from specdid.estimators._cohorts import POST_WINDOW, compared_with, control, one_unit_cohorts, refuse_apart
-from specdid.estimators._influences import errors_of, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Refusal, guarded, standardised
+from specdid.estimators._cohorts import (
+    POST_WINDOW,
+    compared_with,
+    control,
+    one_unit_cohorts,
+    refuse_apart,
+    window_averaged,
+)
+from specdid.estimators._influences import by_units, counted, errors_of, path_of, without_rounding
+from specdid.estimators._pyfixest import Refusal, guarded, refusal, standardised
 
 if TYPE_CHECKING:
     from specdid._plan.estimands import Treated
@@ -151,14 +157,6 @@ def _begin(task: Task) -> tuple[_Stacks, int, int]:
     )
 
 
-def _refuses(task: Task) -> Failure | None:
-    try:
-        _begin(task)
-    except Refusal as refused:
-        return refused.failure
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Regression:
     """Coefficients of treated × period, and each task row's influence on them."""
@@ -222,12 +220,7 @@ def _regress(task: Task, stacks: _Stacks, periods: tuple[int, ...]) -> _Regressi
     first = len(kept) - len(periods)
     stacked = (x @ inverse)[:, first:] * left[:, None] * unit
     influence = np.column_stack([np.bincount(stacks.rows, c, len(task.outcome)) for c in stacked.T]).astype(np.float64)
-    roots = np.ones(len(task.vcovs))
-    for v, kind in enumerate(task.vcovs):
-        clusters = tuple(relevel(c[stacks.rows]) for c in task.clusters[v])
-        groups = min((int(c.max()) + 1 for c in clusters), default=-1)
-        asked = ssc.correction(kind, task.rule(v), effects, (), clusters)
-        roots[v] = float(np.sqrt(asked.factor(len(weights), len(kept), groups)))
+    roots, _ = counted(task, stacks.rows, effects, len(kept))
     used = np.zeros(len(task.outcome), bool)
     used[stacks.rows] = True
     influence = without_rounding(influence, task.outcome)
@@ -241,22 +234,21 @@ def _fit(task: Task) -> Estimate | Failure:
     found = _regress(task, stacks, periods)
     share = np.array([1.0 / (after + 1) if k >= 0 else 0.0 for k in periods])
     average = without_rounding((found.influence @ share)[:, None], task.outcome)
-    errors = errors_of(task, average, found.used, found.roots[:, None])
-    notes = whole_units(task, errors.notes)
+    errors = by_units(task, errors_of(task, average, found.used, found.roots[:, None]), "t")
     assert task.unit is not None
     into, beside = (np.unique(task.unit[stacks.rows[who]]) for who in (stacks.treated, ~stacks.treated))
     adopts = np.unique(task.unit[np.isfinite(_clock(task).cohort)])
     return Estimate(
         estimate=float(found.estimate @ share),
-        std_error=tuple(float("nan") if n else e for n, e in zip(notes, errors.std_error, strict=True)),
-        df=tuple(float("nan") if n else d for n, d in zip(notes, errors.df, strict=True)),
+        std_error=errors.std_error,
+        df=errors.df,
         n_clusters=errors.n_clusters,
         nobs=int(found.used.sum()),
         dropped=found.dropped,
         keep=found.used,
         reads=found.used,
         in_force={"pre_window": before, "post_window": after},
-        vcov_notes=notes,
+        vcov_notes=errors.notes,
         extra={
             "post_window": float(after),
             "n_cohorts": float(len(stacks.cohorts)),
@@ -301,18 +293,11 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         found.used,
         size,
         np.repeat(found.roots[:, None], len(at), axis=1),
+        "t",
     )
-    notes = whole_units(task, path.vcov_notes)
     left = f"; {many(stacks.missing, 'cohort', 'are')} not seen in all of it" if stacks.missing else ""
-    return Path(
-        path.periods,
-        path.estimate,
-        np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov),
-        tuple(float("nan") if n else d for n, d in zip(notes, path.df, strict=True)),
-        path.n_clusters,
-        path.nobs,
-        path.size,
-        notes,
+    return replace(
+        path,
         binned=False,
         from_reference=True,
         note=f"stackedev has the cohorts and units that are seen in the whole window{left}",
@@ -337,14 +322,7 @@ def _said(found: Mapping[str, Floats]) -> Iterator[Caution]:
     window, lost, units = (found[n] for n in ("post_window", "n_cohorts_left_out", "n_treated_left_out"))
     why = "which its stack fits perfectly: the standard errors hold nothing of its variation and are too small"
     yield from one_unit_cohorts("stackedev", found, why)
-    low, high = int(window.min()), int(window.max())
-    span = f"{low}" if low == high else f"{low} to {high}, by specification"
-    yield Caution(
-        "note",
-        "post_window",
-        f"stackedev averages effects over periods 0 to post_window = {span} from adoption on",
-        specifications=len(window),
-    )
+    yield window_averaged("stackedev", window)
     if (some := (lost > 0) | (units > 0)).any():
         worst = int(np.argmax(lost + units / 1e9))
         every = int(lost[worst] + found["n_cohorts"][worst])
@@ -406,7 +384,7 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=EVERY_RULE,
     cautions=_cautions,
-    refuses=_refuses,
+    refuses=refusal(_begin),
     columns=frozenset(
         {
             "n_cohorts",
@@ -431,9 +409,6 @@ OWN = Own(
         ),
         "the treatment is, within stacks, a combination of the controls": "在各堆叠之内，处理变量是控制变量的线性组合",
         "{n} ‹cohort is|cohorts are› not seen in all of it": "{n} 个批次未在整个窗口内被观察到",
-        "stackedev averages effects over periods 0 to post_window = {n} from adoption on": (
-            "stackedev 对采纳起第 0 至 post_window = {n} 期的效应取平均"
-        ),
         "stackedev leaves out {n} of {m} cohorts that adopt and {units}: not seen in all of the window "
         "beside units that stay untreated (columns n_cohorts_left_out, n_treated_left_out)": (
             "stackedev 略去 {m} 个采纳批次中的 {n} 个和 {units}：它们未在整个窗口内与一直未受处理"

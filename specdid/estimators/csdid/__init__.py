@@ -32,8 +32,8 @@ from specdid._programs.templates import template
 from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with, control, first_and_step, one_unit_cohorts, refuse_apart
-from specdid.estimators._influences import UNCOUNTED, errors_of, normal_or_t, path_of, whole_units, without_rounding
-from specdid.estimators._pyfixest import Refusal, guarded
+from specdid.estimators._influences import UNCOUNTED, by_units, errors_of, path_of, without_rounding
+from specdid.estimators._pyfixest import Refusal, guarded, refusal
 from specdid.estimators.csdid.group_time import CohortEffect, UnitsByPeriod, Way, alike, compare, lay_out, pooled
 
 if TYPE_CHECKING:
@@ -153,14 +153,6 @@ def _refuse_merged(panel: UnitsByPeriod) -> None:
         raise Refusal("not_identified", MERGED)
 
 
-def _refused(task: Task, begin: Callable[[Task], tuple[_Asked, UnitsByPeriod]]) -> Failure | None:
-    try:
-        begin(task)
-    except Refusal as refused:
-        return refused.failure
-    return None
-
-
 def _base(asked: _Asked, cohort: int, period: int, last: int) -> int:
     """Return the base period: ``last``, the cohort's last untouched one, or of earlier periods the one before."""
     return last if asked.universal or period > last else period - 1
@@ -176,7 +168,7 @@ def _fit(task: Task) -> Estimate | Failure:
         return Failure("not_identified", f"of no cohort and period is there a comparison: {NOBODY}")
     estimate, influence = _aggregate(asked.aggregate, panel, cells)
     used = _ends(panel, cells, len(task.outcome))
-    std_error, df, counts, notes = _errors(task, panel, influence[:, None], used)
+    errors = by_units(task, errors_of(task, _by_row(task, panel, influence[:, None]), used), "normal")
     treated = np.logical_or.reduce([c.treated for c in cells])
     control = np.logical_or.reduce([c.control for c in cells])
     adopts = panel.cohort < panel.periods
@@ -187,16 +179,16 @@ def _fit(task: Task) -> Estimate | Failure:
         force["est_method"] = None
     return Estimate(
         estimate=estimate,
-        std_error=std_error,
-        df=df,
-        n_clusters=counts,
+        std_error=errors.std_error,
+        df=errors.df,
+        n_clusters=errors.n_clusters,
         nobs=int(used.sum()),
         dropped=tuple(j for j in range(task.controls.shape[1]) if j not in entered),
         keep=used,
         in_force=force,
         reads=used,
         sizes=_sizes(panel, sized, len(task.outcome)),
-        vcov_notes=notes,
+        vcov_notes=errors.notes,
         extra={
             "n_cells": float(len(cells)),
             "n_cells_left_out": float(len(wanted) - len(cells)),
@@ -274,16 +266,11 @@ def _ends(panel: UnitsByPeriod, cells: Sequence[CohortEffect], size: int) -> Boo
     return used
 
 
-def _errors(
-    task: Task, panel: UnitsByPeriod, influence: Floats, used: Bools
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...], tuple[str, ...]]:
-    """Sum the units' influences by cluster; a cluster that parts a unit's rows is none that this estimator offers."""
+def _by_row(task: Task, panel: UnitsByPeriod, influence: Floats) -> Floats:
+    """Put the units' influences, (U, m), into a row of each."""
     rows = np.zeros((len(task.outcome), influence.shape[1]))
     rows[panel.first] = influence
-    found = errors_of(task, without_rounding(rows, task.outcome), used)
-    notes = whole_units(task, found.notes)
-    errors = tuple(float("nan") if n else e for n, e in zip(notes, found.std_error, strict=True))
-    return errors, normal_or_t(task, notes, found.n_clusters), found.n_clusters, notes
+    return without_rounding(rows, task.outcome)
 
 
 @guarded
@@ -333,15 +320,10 @@ def _path(task: Task, relative: Floats, periods: tuple[int, ...], reference: int
         influences.append(influence)
         size.append(sum(int((c.treated & panel.seen[:, c.period]).sum()) for c in cells))
     used = _ends(panel, [c for c, k in zip(found, where, strict=True) if k in names], len(task.outcome))
-    rows = np.zeros((len(task.outcome), len(names)))
-    rows[panel.first] = np.column_stack(influences)
-    path = path_of(task, tuple(names), np.array(estimates), without_rounding(rows, task.outcome), used, np.array(size))
-    notes = whole_units(task, path.vcov_notes)
+    rows = _by_row(task, panel, np.column_stack(influences))
+    path = path_of(task, tuple(names), np.array(estimates), rows, used, np.array(size), by_unit="normal")
     return replace(
         path,
-        vcov=np.where(np.array([bool(n) for n in notes])[:, None, None], np.nan, path.vcov),
-        df=normal_or_t(task, notes, path.n_clusters),
-        vcov_notes=notes,
         left_out={k: w or NOBODY for k, w in failed.items() if k not in names},
         from_reference=asked.universal and untouched == reference and not older,
         note=OLDER.format(untouched) if older else _note(asked, reference, untouched),
@@ -503,8 +485,8 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=UNCOUNTED,
     cautions=_cautions,
-    refuses=lambda task: _refused(task, _averaged),
-    refuses_path=lambda task: _refused(task, _by_time_since),
+    refuses=refusal(_averaged),
+    refuses_path=refusal(_by_time_since),
     columns=frozenset(
         {
             "n_cells",

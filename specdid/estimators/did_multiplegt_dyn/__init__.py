@@ -36,7 +36,7 @@ from specdid.estimators._influences import (
     whole_units,
     without_rounding,
 )
-from specdid.estimators._pyfixest import Refusal, guarded
+from specdid.estimators._pyfixest import Refusal, guarded, refusal
 from specdid.estimators.did_multiplegt_dyn.switches import (
     Horizon,
     SwitchPanel,
@@ -111,20 +111,11 @@ def _begin(task: Task) -> tuple[_Asked, SwitchPanel]:
     raise Refusal("no_treatment_variation", said)
 
 
-def _refuses(task: Task) -> Failure | None:
-    try:
-        _begin(task)
-    except Refusal as refused:
-        return refused.failure
-    return None
-
-
-def _refuses_path(task: Task) -> Failure | None:
-    try:
-        refuse_apart(_begin(task)[1].times, task.calendar)
-    except Refusal as refused:
-        return refused.failure
-    return None
+def _by_period(task: Task) -> tuple[_Asked, SwitchPanel]:
+    """Lay the units out for effects by period."""
+    asked, panel = _begin(task)
+    refuse_apart(panel.times, task.calendar)
+    return asked, panel
 
 
 def _horizons(asked: _Asked, panel: SwitchPanel, steps: Iterable[int], effects: int) -> list[Horizon]:
@@ -510,8 +501,8 @@ ESTIMATOR = Estimator(
     words=_words,
     ssc=UNCOUNTED,
     cautions=_cautions,
-    refuses=_refuses,
-    refuses_path=_refuses_path,
+    refuses=refusal(_begin),
+    refuses_path=refusal(_by_period),
     columns=frozenset(
         {
             "n_effects", "n_effects_left_out", "n_effects_both_ways", "n_effects_unseen",

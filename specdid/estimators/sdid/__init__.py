@@ -23,7 +23,7 @@ from specdid._records import Caution
 from specdid.estimators._base import Estimate, Estimator, EstimatorSetting, Failure, Path, Program, Task, where_zero
 from specdid.estimators._cohorts import compared_with
 from specdid.estimators._influences import ROUNDING, normal_or_t, whole_units
-from specdid.estimators._pyfixest import Refusal, guarded, standardised
+from specdid.estimators._pyfixest import Refusal, guarded, refusal, standardised
 from specdid.estimators.sdid.synthetic import (
     MOST,
     Aims,
@@ -153,14 +153,6 @@ def _pivots(net: Floats) -> list[int]:
         if size > COLLINEAR * np.sqrt(len(net)):
             kept, basis = [*kept, j], np.column_stack([basis, rest / size])
     return kept
-
-
-def _refuses(task: Task) -> Failure | None:
-    try:
-        _begin(task)
-    except Refusal as refused:
-        return refused.failure
-    return None
 
 
 def _no_error(task: Task) -> str:
@@ -443,7 +435,7 @@ ESTIMATOR = Estimator(
     balanced=True,
     only_by_unit=_only_by_unit,
     fits=_fits,
-    refuses=_refuses,
+    refuses=refusal(_begin),
     no_error=_no_error,
     columns=frozenset(
         {
