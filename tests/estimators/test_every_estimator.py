@@ -226,6 +226,7 @@ def test_one_cluster_leaves_that_vcov_empty(estimator):
     assert result.std_error[1] > 0
 
 
+@pytest.mark.slow
 def test_every_hash_seed_gives_the_same_bytes():
     here = Path(__file__).parent
     code = (

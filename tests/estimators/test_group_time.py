@@ -561,6 +561,7 @@ def test_a_control_that_is_another_but_for_single_precision_is_dropped_and_named
     assert small(frame, ("period", "x", "single"), est_method=way).dropped == (0, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn_test")
 def test_rows_without_a_control_are_in_no_honest_set_and_no_refit():
     frame, rng = adoption_panel().fillna({"cohort": 0}), np.random.default_rng(2)
