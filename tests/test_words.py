@@ -333,7 +333,8 @@ COMPOSED = {
         "the terms that it is a combination of, or store them as double"
     ),
     "7: 7: the data cannot test this": (
-        "x: leads and lags are identified only by holding effects constant in the binned ends: the data cannot test "
+        "x: leads and lags are identified only by holding effects constant in the binned ends, as effects have trends: "
+        "the data cannot test "
         "this"
     ),
     "7 is compared with 77": (

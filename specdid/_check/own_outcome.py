@@ -1,6 +1,6 @@
-"""What specifications take from their own outcome: lags of it beside unit effects, and rows chosen by it.
+"""What specifications take from their own outcome: lags of it beside unit effects, itself as a control, rows by it.
 
-Both are read off the expressions, derived columns followed: nothing is decided by names or by fit.
+All is read off the expressions, derived columns followed; a column that somebody lagged before is known by its values.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from specdid.language import Bound, LanguageError, Term, bind, write
 from specdid.language.functions import FUNCTIONS, argument
 from specdid.language.scope import sources
 from specdid.language.tree import Binary, Call, Name, Node, children, number_value
-from specdid.panel import EvaluationError, Evaluator, Panel, first_periods
+from specdid.panel import EvaluationError, Evaluator, Panel, cell_text, first_periods
 
 LONG = 30
 """Periods per unit above which a lagged outcome is not warned of: at 30 the bias can still be a fifth of the
 coefficient (Judson and Owen 1999, Economics Letters 65)."""
+ALIKE = 0.9
+"""Share of rows in which a column must be the outcome before: lags by row are others at gaps of the panel."""
 Window = tuple[float, float]
 """First and last period, counted from a row's own, in which its value reads a column."""
 _BY_STEPS: Mapping[str, Callable[[float], Window]] = {
@@ -45,13 +47,14 @@ _SO_FAR = ("cumsum", "cummax", "carry_forward")
 def check_own_outcome(
     plan: Plan, panel: Panel, evaluator: Evaluator, groups: Iterable[Expression] = ()
 ) -> Iterator[Fault]:
-    """Warn of lags of the outcome beside unit effects in a short panel, and of samples chosen by the outcome.
+    """Warn of the outcome as its own control, of its lags beside unit effects, and of samples chosen by it.
 
     ``groups`` are conditions of analyses, which choose rows, too.
     """
     data = Data(plan.study, panel, evaluator)
     try:
         yield from _lags_beside_unit_effects(plan, data)
+        yield from _own_control(plan, data)
         yield from _selected(plan, data, tuple(groups))
     except (LanguageError, EvaluationError):
         return  # which has its own fault
@@ -131,7 +134,7 @@ def _lags_beside_unit_effects(plan: Plan, data: Data) -> Iterator[Fault]:
         for o, outcome in enumerate(plan.grid.outcomes):
             y = bind(outcome, setting.scope)
             here = planned & (plan.setting == s) & (plan.codes[:, Core.OUTCOME] == o)
-            for factor, mine in _lags(plan, setting, y, here):
+            for factor, mine in _lags(plan, data, setting, y, here):
                 used = np.unique(plan.codes[mine][:, [Core.FIXED_EFFECTS, Core.SAMPLE]], axis=0)
                 for effects, sample in used.tolist():
                     length = _periods_per_unit(plan, data, setting, effects, sample, (y, bind(factor, setting.scope)))
@@ -148,19 +151,45 @@ def _lags_beside_unit_effects(plan: Plan, data: Data) -> Iterator[Fault]:
         "lagged_outcome",
         f"`{text}` holds lags of the outcome `{label}` beside unit effects: with T = {shortest:g} periods per unit "
         "estimates are biased by order 1/T (Nickell 1981)",
-        "show the effect without the lag and without the unit effects too: the two bracket it "
-        "(Angrist and Pischke 2009, section 5.4)",
+        "show two more: unit effects without the lag, and the lag without unit effects; the effect lies between if "
+        "one of these is the true model (Angrist and Pischke 2009, section 5.4)",
         "warning",
     )
 
 
-def _lags(plan: Plan, setting: Setting, outcome: Bound, here: Bools) -> Iterator[tuple[Node, Bools]]:
+def _own_control(plan: Plan, data: Data) -> Iterator[Fault]:
+    """Warn once of each control that is made of the outcome of the same or a later period."""
+    planned, seen = plan.status == PlanStatus.PLANNED, set[str]()
+    for s, setting in enumerate(plan.grid.settings):
+        for o, outcome in enumerate(plan.grid.outcomes):
+            y = bind(outcome, setting.scope)
+            here = planned & (plan.setting == s) & (plan.codes[:, Core.OUTCOME] == o)
+            own = {name: reads(y)[name][1] for name in _own_columns(y)}
+            for k, term in enumerate(plan.grid.controls.terms) if here.any() else ():
+                for factor in (bind(f, setting.scope) for f in term.factors):
+                    mine = reads(factor)
+                    if factor.digest in seen or not all(
+                        n in mine and last <= mine[n][1] < inf for n, last in own.items()
+                    ):
+                        continue
+                    flags = np.arange(len(plan.grid.controls.terms)) == k
+                    if (here & choices_with(plan.grid, flags)[plan.codes[:, Core.CONTROLS]]).any():
+                        seen.add(factor.digest)
+                        origin, span, text = _place_of(data, setting, factor.node)
+                        label = plan.dimensions[Core.OUTCOME].labels[o]
+                        said = f"the control `{text}` holds the outcome `{label}` itself: it takes the effect away"
+                        yield fault_at(origin, span, "own_control", said, "leave it out, or lag it", "warning")
+
+
+def _lags(plan: Plan, data: Data, setting: Setting, outcome: Bound, here: Bools) -> Iterator[tuple[Node, Bools]]:
     """Give the factors of treatments and controls that are lags of the outcome, and the specifications of each."""
+    before = _before(data, outcome) if here.any() else None
 
     def lag(term: Term) -> Node | None:
-        return next((f for f in term.factors if _is_lag(bind(f, setting.scope), outcome)), None)
+        bound = [(f, bind(f, setting.scope)) for f in term.factors]
+        return next((f for f, b in bound if _is_lag(b, outcome) or _is_column_of(data, f, before)), None)
 
-    if not here.any():
+    if before is None:
         return
     for t, choice in enumerate(plan.grid.treatments):
         for term in (choice.term, *choice.with_, *setting.add):
@@ -172,6 +201,22 @@ def _lags(plan: Plan, setting: Setting, outcome: Bound, here: Bools) -> Iterator
             flags = np.arange(len(plan.grid.controls.terms)) == k
             if (mine := here & choices_with(plan.grid, flags)[plan.codes[:, Core.CONTROLS]]).any():
                 yield found, mine
+
+
+def _before(data: Data, outcome: Bound) -> Floats:
+    """Return the outcome of the period before, (n,), NaN where there is none."""
+    rows, values = data.panel.shifted_rows(1), data.evaluator.numbers(outcome)
+    return np.where(rows >= 0, values[rows], np.nan)
+
+
+def _is_column_of(data: Data, node: Node, values: Floats | None) -> bool:
+    """Say whether a column of the data holds these values, as rounded in a file, where both are known."""
+    column = data.panel.columns.get(node.name) if isinstance(node, Name) else None
+    if values is None or column is None or column.numbers is None:
+        return False
+    both = np.isfinite(column.numbers) & np.isfinite(values)
+    one, other = column.numbers[both], values[both]
+    return len(one) > 1 and bool(np.ptp(other) > 0 and np.isclose(one, other, rtol=1e-6, atol=0).mean() > ALIKE)
 
 
 def _periods_per_unit(
@@ -231,9 +276,22 @@ def _selected(plan: Plan, data: Data, groups: tuple[Expression, ...]) -> Iterato
                     "selected_on_outcome",
                     f"the condition chooses rows by the outcome `{label}` itself: a sample selected on what is to be "
                     "explained biases the estimates",
-                    "read it before the first treatment of all, as in `at(y, year == 2011) > 0`, or leave it out",
+                    _instead(data, outcome, later),
                     "warning",
                 )
+
+
+def _instead(data: Data, outcome: Bound, later: Bools) -> str:
+    """Say which period's outcome may choose rows: the last one before the first treatment of all."""
+    panel = data.panel
+    if later.all() or panel.time is None:
+        return "leave it out: no period is known to be before the first treatment of all"
+    assert panel.periods is not None
+    before = int(np.argmax(np.where(later, panel.periods.min() - 1, panel.periods)))
+    when = f"{write(Name(panel.time))} == {cell_text(panel.columns[panel.time], before)}"
+    return (
+        f"use the outcome before the first treatment of all, as in `at({write(outcome.node)}, {when})`, or leave it out"
+    )
 
 
 def _conditions(plan: Plan, sample: int, setting: Setting) -> Iterator[tuple[Node, Expression]]:

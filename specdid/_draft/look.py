@@ -201,7 +201,7 @@ def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) ->
     absent = [n for n in (*chosen.unit, chosen.time, chosen.treatment, chosen.outcome) if n and n not in columns]
     if absent:
         raise _together(
-            [_refused("no_column", f"no column `{n}` in {name}", did_you_mean(n, list(columns))) for n in absent]
+            [_refused("no_column", f"no column `{n}` in {name}", _meant(n, columns, chosen)) for n in absent]
         )
     usable = {n: c for n, c in columns.items() if not c.kind and len(c.missing) == n_rows}
     outcome = None if chosen.outcome is None else columns[chosen.outcome]
@@ -269,6 +269,13 @@ def _look(columns: dict[str, Column], n_rows: int, name: str, chosen: Chosen) ->
         called,
         chosen.expression,
     )
+
+
+def _meant(absent: str, columns: Mapping[str, Column], chosen: Chosen) -> str | None:
+    parts = [part for part in re.split(r"[\s,^+*:]+", absent) if part in columns]
+    if absent in chosen.unit and len(parts) > 1:
+        return f"several columns are given one by one: {' '.join(f'--unit {shlex.quote(part)}' for part in parts)}"
+    return did_you_mean(absent, list(columns))
 
 
 def _together(errors: Sequence[SpecError]) -> SpecError:
@@ -1030,11 +1037,7 @@ def _since(paths: Mapping[str, _Path]) -> list[str]:
 
 
 def _since_when(who: str, key: PanelKey) -> str:
-    periods = np.unique(key.written)
-    middle = number_text(float(periods[len(periods) // 2]))
-    return (
-        f'say it, with the period that is meant: --treatment "{write_name(who)} * ({write_name(key.time)} >= {middle})"'
-    )
+    return f'say it, with the first period for YYYY: --treatment "{write_name(who)} * ({write_name(key.time)} >= YYYY)"'
 
 
 def _given(

@@ -92,6 +92,7 @@ CLAUSES: Mapping[str, str] = {
     "effect_of_none": later("an effect is one where no treated row is"),
     "bad_control": later("controls differ with the treatment"),
     "lagged_outcome": later("a lagged outcome stands beside unit effects in a short panel"),
+    "own_control": later("a control holds the outcome itself"),
     "selected_on_outcome": later("a sample is chosen by the outcome"),
     "later_values": later("outcomes or controls use later values"),
     "single_precision": later("a comparison takes values of single precision for other numbers"),
@@ -141,8 +142,7 @@ SERIOUS_FAULTS = frozenset({
     "cluster_too_fine", "not_clustered",
     "single_precision", "time_coded", "time_compared",
     "constant_column",
-    "first_is_code",
-    "lagged_outcome", "selected_on_outcome",
+    "first_is_code", "lagged_outcome", "own_control", "selected_on_outcome",
 })  # fmt: skip
 """Codes of faults of severity "warning" that are serious; the others are notes."""
 

@@ -668,17 +668,17 @@ def _by_dummies(bench: Bench, cell: Cell, clock: Clock) -> EventPath:
         notes=tuple(_not_per_unit(bench, cell, fit.rows)),
         left_out=left_out,
         ends=clock.bins(fit.rows),
-        by_ends=_held_by_ends(bench, cell, clock, periods, fit.rows),
+        by_ends=_held_by_ends(bench, cell, clock, periods, fit),
     )
 
 
-def _held_by_ends(bench: Bench, cell: Cell, clock: Clock, periods: Ints, rows: Ints) -> str:
+def _held_by_ends(bench: Bench, cell: Cell, clock: Clock, periods: Ints, fit: CellFit) -> str:
     """Say which ends identify the periods inside the window; empty where the data do without them.
 
     Rank tells: with an indicator for every period beyond the ends, too, a coefficient inside is estimable, or its
     number is what the constant ends make of it.
     """
-    ends = clock.bins(rows)
+    rows, ends = fit.rows, clock.bins(fit.rows)
     inside = {f"{PERIOD}{k}" for k in periods.tolist() if k not in ends}
     if not ends or not inside:
         return ""
@@ -688,7 +688,8 @@ def _held_by_ends(bench: Bench, cell: Cell, clock: Clock, periods: Ints, rows: I
     free = bench.fit(cell, treatment=first, extra=rest, where=clock.keep, joint=True)
     if free.failure is None and inside.isdisjoint(free.open):
         return ""
-    return "leads and lags are identified only by holding effects constant in the binned ends"
+    why = "effects have trends" if any("[" in effect for effect in fit.effects) else "no unit is never treated"
+    return f"leads and lags are identified only by holding effects constant in the binned ends, as {why}"
 
 
 def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
@@ -702,11 +703,10 @@ def _not_per_unit(bench: Bench, cell: Cell, rows: Ints) -> Iterator[str]:
 def _all_open(fit: CellFit) -> str:
     """Say why no period has an effect of its own: leads and lags lie on a line that the effects leave open."""
     effects = without_ticks(" + ".join(fit.effects))
-    return (
-        f"no period's effect is identified: given the fixed effects `{effects}`, leads and lags cannot "
-        "be told apart from each other; a window whose ends are binned, units that are never treated, or effects "
-        "without trends settle them"
-    )
+    said = f"no period's effect is identified: given the fixed effects `{effects}`, leads and lags lie on one line; "
+    if "[" in effects:
+        return said + "leave the trends out"
+    return said + "add never treated units, or bin the ends of the window if effects are constant there"
 
 
 def _interaction_weighted(bench: Bench, cell: Cell, clock: Clock) -> EventPath:

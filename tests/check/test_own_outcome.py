@@ -8,12 +8,12 @@ from specdid._check.own_outcome import LONG, reads
 from specdid.language import Scope, bind, parse
 
 PANEL = small_panel().with_columns(pop=pl.col("w") + 1)
-LAGGED, SELECTED = "lagged_outcome", "selected_on_outcome"
+LAGGED, SELECTED, OWN = "lagged_outcome", "selected_on_outcome", "own_control"
 TWO_WAY = {"fixed_effects": {"two-way": "id + year"}}
 
 
 def found(panel=PANEL, **changes) -> list[specdid.Fault]:
-    codes = (LAGGED, SELECTED)
+    codes = (LAGGED, SELECTED, OWN)
     faults = specdid.check(small_study(**{"outcome": {"y": "y"}, **TWO_WAY, **changes}), panel)
     assert not faults.errors, faults
     return [f for f in faults if f.code in codes]
@@ -56,6 +56,22 @@ def test_a_lagged_outcome_beside_unit_effects_in_a_short_panel(changes, path):
 )
 def test_what_looks_like_a_lagged_outcome(changes):
     assert not found(**changes)
+
+
+@pytest.mark.parametrize("control", ["roll_mean(y, 3)", "f(y)", "x1 + l(log1p(y^2), -1)", "cumsum(y)"])
+def test_the_outcome_itself_is_no_control(control):
+    (fault,) = found(controls={"own": control})
+    assert (fault.code, fault.path[0]) == (OWN, "controls")
+
+
+def test_a_lag_that_was_made_before_is_known_by_its_values():
+    panel = PANEL.sort("id", "year").with_columns(
+        before=pl.col("y").shift(1).over("id").round(9), other=pl.col("y") * 2
+    )
+    (fault,) = found(panel, controls={"lag": "before"})
+    assert fault.code == LAGGED
+    assert not found(panel, controls={"lag": "x1"})
+    assert not found(panel.with_columns(before=pl.col("before") + pl.col("x1")), controls={"lag": "before"})
 
 
 @pytest.mark.parametrize(("periods", "warned"), [(LONG + 1, True), (LONG + 2, False)])
