@@ -15,7 +15,6 @@ from specdid._records import JointTest, Section
 from specdid._run.appendix import _section
 from specdid._run.infer import _primary_first
 from specdid.analyses._base import Analysed, Chart, Finding
-from specdid.language import LanguageError
 from specdid.report.page import _sections
 from specdid.tables._base import PrintTable, TidyTable
 
@@ -123,13 +122,6 @@ def test_two_charts_of_one_analysis_are_captioned_apart():
     finding = Finding(charts=(Chart("forest", None, "plot"), Chart("forest", None, "timing")))
     captions = [words for _, words in _section(Analysed("placebo", None, "placebo", "Placebo", finding)).figures]
     assert captions == ["Placebo: plot. Forest plot", "Placebo: timing. Forest plot"]
-
-
-@pytest.mark.parametrize(("text", "incomplete"), [("a b", True), ("a + * b", True), ("2x", False), ("a = b", False)])
-def test_what_is_incomplete_says_so(text, incomplete):
-    with pytest.raises(LanguageError) as caught:
-        language.parse(text)
-    assert caught.value.problems[0].incomplete is incomplete
 
 
 def test_numbers_below_the_least_are_relations():
