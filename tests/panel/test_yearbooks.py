@@ -7,8 +7,6 @@ from pathlib import Path
 import latex
 import pytest
 import specdid
-from specdid.analyses.heterogeneity import _moving
-from specdid.language import parse
 from specdid.tables.latex import escape
 
 
@@ -32,12 +30,6 @@ def test_a_footnote_of_a_wide_heading_is_told(tmp_path, heading):
     found = faults(tmp_path, text, reshape={"time": "年份", "columns": {"产值": "{年份}年"}})
     (fault,) = [f for f in found if f.code == "reshape_text"]
     assert f"`{heading}`" in fault.message
-
-
-def test_what_moves_groups_is_named():
-    assert _moving(parse("at(y, t == 1) > median(at(y, t == 1), by = t)"), "t") == ["median(at(y, t == 1), by = t)"]
-    assert _moving(parse("y > median(y, by = t)"), "t") == ["y", "median(y, by = t)"]
-    assert _moving(parse("pop > 100"), "t") == ["pop"]
 
 
 def test_signs_of_notes_need_no_glyph_of_a_chinese_font(tmp_path):

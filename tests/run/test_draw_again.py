@@ -138,9 +138,9 @@ def test_plot_in_python_is_the_runs_figure_too(tmp_path):
     curve = a_run(tmp_path, figure={"width": 3.5})
     assert curve.plot().get_size_inches()[0] == 3.5
     assert curve.plot(width=7.0).get_size_inches()[0] == 7.0
-    assert "under the null" in written(curve.plot())
+    assert "(null: mean" in written(curve.plot())
     bare = dataclasses.replace(curve, draw=curve.draw.func)
-    assert "under the null" not in written(bare.plot())
+    assert "(null: mean" not in written(bare.plot())
 
 
 def test_a_sort_that_is_no_dimension_is_a_fault(tmp_path):

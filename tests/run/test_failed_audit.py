@@ -172,7 +172,7 @@ def test_word_begins_with_a_frame_that_says_it(run, directory):
     )
 
 
-def test_the_curve_has_a_red_band_above_and_words_across(run, directory):
+def test_the_curve_has_red_words_above_and_across(run, directory):
     from matplotlib.image import imread
 
     curve, _ = run
@@ -180,10 +180,10 @@ def test_the_curve_has_a_red_band_above_and_words_across(run, directory):
     assert FAILED in texts
     assert "AUDIT FAILED" in texts
     image = imread(directory / "curve.png")[:, :, :3]
-    # The first pixels from the top at the left edge are the band; across the middle red is mixed in.
-    assert np.abs(image[8, 20] - RED).max() < 0.01
+    # The words above are red, and across the middle red is mixed in.
+    assert (np.abs(image - RED).max(axis=2) < 0.01).any()
     reddish = (image[:, :, 0] - image[:, :, 1] > 0.25) & (image[:, :, 0] - image[:, :, 2] > 0.2)
-    assert reddish.mean() > 0.05
+    assert reddish.mean() > 0.03
     assert "#b00020" in (directory / "curve.svg").read_text(encoding="utf-8")
     assert FAILED in pdf_text(directory / "curve.pdf")
 
